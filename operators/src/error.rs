@@ -1,0 +1,113 @@
+//! Why a run stops, and what a store or source answers when it cannot do as asked.
+//!
+//! Every error says what was attempted. A bad record is not an error: it is a [`Reject`](crate::record::Reject).
+
+use thiserror::Error;
+
+use crate::position::Position;
+
+/// A store or source could not do as asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The outcome is unknown, or the store may answer next time. A write may have happened: read before trying again.
+    #[error("could not {attempt}")]
+    Transient {
+        /// What was attempted.
+        attempt: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Trying again will not help: a full disk, a missing permission, a broken file.
+    #[error("could not {attempt}")]
+    Definite {
+        /// What was attempted.
+        attempt: String,
+        /// What the store said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// A definite failure of `attempt`.
+    pub fn definite(
+        attempt: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Definite { attempt: attempt.into(), source: source.into() }
+    }
+
+    /// A failure of `attempt` whose outcome is not known.
+    pub fn transient(
+        attempt: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> StoreError {
+        StoreError::Transient { attempt: attempt.into(), source: source.into() }
+    }
+
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Transient { .. })
+    }
+}
+
+/// Why a run ends before its work does. Nothing that was committed is touched, and nothing uncommitted is acknowledged.
+#[derive(Debug, Error)]
+pub enum Stop {
+    /// Another run of the pipeline has claimed the tables: this one may not write any more.
+    #[error("fenced: table {table:?} was claimed by another run of this pipeline (seen {seen})")]
+    Fenced {
+        /// The table in which the other run was met.
+        table: String,
+        /// Where it was met.
+        seen: String,
+    },
+    /// The store or the source failed for good.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The world is in a state that needs a person; the text says which, and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// More lines are rejected than the pipeline allows.
+    #[error(
+        "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: \
+         see the rejects table for what was committed, mend the source or [rows], or raise the ratio"
+    )]
+    RejectRatio {
+        /// Rejected lines in the window.
+        rejected: u64,
+        /// The window.
+        of: u64,
+        /// The bound.
+        ratio: f64,
+    },
+    /// The protocol met something that cannot be: a bug, reported before it can do harm.
+    #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
+    Bug(String),
+}
+
+impl Stop {
+    /// Whether another run has taken over.
+    pub fn is_fenced(&self) -> bool {
+        matches!(self, Stop::Fenced { .. })
+    }
+
+    /// A table's offsets file is missing: its position cannot be understood without it.
+    pub(crate) fn offsets_missing(table: &str, position: Position, file: &str) -> Stop {
+        Stop::Refused(format!(
+            "table {table:?} stands at position {position}, but its offsets file {file} is gone: restore the table's \
+             _lakefront folder from a backup, or start over with a new pipeline name and new tables"
+        ))
+    }
+}
+
+/// An error and its causes on one line, each after a colon.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

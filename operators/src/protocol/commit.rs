@@ -1,0 +1,207 @@
+//! One commit in one table: offsets first, then files, position and run together, and nothing in between.
+//!
+//! A version that exists is a success only if it carries our own commit id. Any other commit of this pipeline fences us,
+//! whatever its position. Commits with neither are stepped over, after a look at what they changed. After a lost reply the
+//! store is read before anything is tried again.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::error::{Stop, StoreError};
+use crate::position::Position;
+use crate::protocol::document::{OffsetsFiles, Origin, Standing};
+use crate::protocol::table::{Clock, Commit, Created, Held, Retention, StagedFile, Table, Version};
+
+/// The first pause after a failure that may pass, in milliseconds; it doubles up to [`PAUSE_MAX_MS`].
+const PAUSE_MIN_MS: u64 = 50;
+/// The longest pause between two attempts, in milliseconds.
+const PAUSE_MAX_MS: u64 = 5_000;
+/// After so many failures in a row the run stops: about half a minute.
+const ATTEMPTS: u32 = 12;
+
+/// How often something failed, and how long to wait before the next attempt.
+#[derive(Default)]
+pub(super) struct Retry {
+    failures: u32,
+}
+
+impl Retry {
+    /// None: enough is enough.
+    pub(super) fn next_pause_ms(&mut self) -> Option<u64> {
+        self.failures += 1;
+        (self.failures < ATTEMPTS).then(|| (PAUSE_MIN_MS << self.failures.min(16)).min(PAUSE_MAX_MS))
+    }
+}
+
+/// Commits the cuts of one table, for the run that claimed it.
+pub struct Committer {
+    table: Arc<dyn Table>,
+    clock: Arc<dyn Clock>,
+    files: OffsetsFiles,
+    held: Held,
+    head: Version,
+    retention: Retention,
+    /// When `head` was last known to be the table's head.
+    touched_ms: u64,
+}
+
+impl Committer {
+    pub(super) fn new(
+        table: Arc<dyn Table>,
+        clock: Arc<dyn Clock>,
+        files: OffsetsFiles,
+        held: Held,
+        head: Version,
+        retention: Retention,
+    ) -> Self {
+        let touched_ms = clock.now_ms();
+        Committer { table, clock, files, held, head, retention, touched_ms }
+    }
+
+    /// The position that the table's transaction holds.
+    pub fn position(&self) -> Position {
+        self.held.position
+    }
+
+    /// The run that claimed the table.
+    pub fn run(&self) -> crate::protocol::table::RunId {
+        self.held.run
+    }
+
+    /// What stays the same for this table.
+    pub fn origin(&self) -> &Origin {
+        self.files.origin()
+    }
+
+    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without files it only moves it.
+    pub async fn land(&mut self, standing: &Standing, files: Vec<StagedFile>) -> Result<Version, Stop> {
+        let held = Held { position: standing.position(), run: self.held.run };
+        if held.position <= self.held.position {
+            return Err(Stop::Bug(format!("table {:?} was to go back from {:?} to {held:?}", self.name(), self.held)));
+        }
+        let mut retry = Retry::default();
+        loop {
+            match self.files.write(&*self.table, held, standing).await {
+                Ok(true) => break,
+                Ok(false) => return Err(self.fenced(format!("by its offsets file at position {}", held.position))),
+                Err(error) => retry.after(error, &*self.clock).await?,
+            }
+        }
+        fail::fail_point!("commit-offsets-written");
+        self.commit(Commit { id: Uuid::new_v4(), held, files }).await?;
+        fail::fail_point!("commit-done");
+        self.held = held;
+        if let Err(error) = self.files.tidy(&*self.table, held.position).await {
+            // Old offsets files take space and nothing else; the next commit tries again.
+            tracing::warn!(table = self.name(), error = %crate::error::chain(&error), "could not delete old offsets files");
+        }
+        Ok(self.head)
+    }
+
+    async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
+        let mut retry = Retry::default();
+        loop {
+            self.refuse_old_files(&commit)?;
+            if self.is_stale() && self.re_read(&commit).await? {
+                return Ok(());
+            }
+            let version = self.head.next();
+            match self.table.put(version, &commit).await {
+                Ok(Created::Yes) => return self.won(version),
+                Ok(Created::No) => {}
+                Err(error) => retry.after(error, &*self.clock).await?,
+            }
+            let seen = match self.table.read(version).await {
+                Ok(Some(seen)) => seen,
+                // The reply was lost and the commit is not there: it never will be, or it will be ours by its id.
+                Ok(None) => continue,
+                Err(error) => {
+                    retry.after(error, &*self.clock).await?;
+                    continue;
+                }
+            };
+            if seen.id == Some(commit.id) {
+                return self.won(version);
+            }
+            if seen.ours {
+                return Err(self.fenced(format!("in version {}", version.0)));
+            }
+            self.step_over(version, &seen).await?;
+        }
+    }
+
+    fn won(&mut self, version: Version) -> Result<(), Stop> {
+        self.head = version;
+        self.touched_ms = self.clock.now_ms();
+        Ok(())
+    }
+
+    /// A foreign commit: harmless unless it changed the table so that our rows no longer fit.
+    async fn step_over(&mut self, version: Version, seen: &crate::protocol::table::Seen) -> Result<(), Stop> {
+        if seen.changes_table {
+            self.table.recheck().await?;
+        }
+        if seen.removes_rows {
+            tracing::warn!(table = self.name(), version = version.0, "another writer removed rows from the table");
+        }
+        self.head = version;
+        Ok(())
+    }
+
+    /// Log clean-up may have removed the versions after `head`: a commit below the head would exist and be seen by nobody.
+    fn is_stale(&self) -> bool {
+        self.clock.now_ms().saturating_sub(self.touched_ms) > self.retention.log_ms / 2
+    }
+
+    /// Reads the table again after a long silence. True: `commit` had landed after all.
+    async fn re_read(&mut self, commit: &Commit) -> Result<bool, Stop> {
+        let state = self.table.load().await?;
+        self.head = state.head;
+        self.touched_ms = self.clock.now_ms();
+        match state.held {
+            Some(held) if held == commit.held => Ok(true),
+            Some(held) if held == self.held => {
+                self.table.recheck().await?;
+                Ok(false)
+            }
+            _ => Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
+        }
+    }
+
+    /// Vacuum may have deleted what no commit references. A restart stages it again.
+    fn refuse_old_files(&self, commit: &Commit) -> Result<(), Stop> {
+        let now = self.clock.now_ms();
+        let old = |file: &&StagedFile| now.saturating_sub(file.staged_at_ms) > self.retention.files_ms / 2;
+        match commit.files.iter().find(old) {
+            None => Ok(()),
+            Some(file) => Err(Stop::Refused(format!(
+                "table {:?}: {} was staged so long ago that a vacuum may have deleted it: start again, and it is staged anew",
+                self.name(),
+                file.path
+            ))),
+        }
+    }
+
+    fn name(&self) -> &str {
+        self.table.name()
+    }
+
+    fn fenced(&self, seen: String) -> Stop {
+        Stop::Fenced { table: self.name().to_owned(), seen }
+    }
+}
+
+/// Whether an error of a port is worth another attempt is the port's to say; how often, ours.
+impl Retry {
+    pub(super) async fn after(&mut self, error: StoreError, clock: &dyn Clock) -> Result<(), Stop> {
+        match self.next_pause_ms() {
+            Some(ms) if error.is_transient() => {
+                tracing::warn!(error = %crate::error::chain(&error), pause_ms = ms, "trying again");
+                clock.pause(ms).await;
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Hands out the source as chunks and closes cuts. Decisions only: it reads nothing and waits for nothing.
+//!
+//! - First it brings lagging tables level, by *catch-up cuts* over exactly the byte ranges between their offsets, with the
+//!   settings that were in force there. Planning goes on only when every table's transaction stands level.
+//! - It never plans beyond the last line end that was seen (or, on request, the end of a whole last line).
+//! - What is planned but not durable stays within `ahead`. At the bound it closes the open cut and settles the tables:
+//!   an open cut can never become durable.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+use crate::position::Position;
+use crate::protocol::cut::{Chunk, Control, Cut};
+use crate::protocol::document::Standing;
+use crate::settings::RowSettings;
+
+/// Tables that got no rows are settled after so many cuts,
+const SETTLE_CUTS: u32 = 4;
+/// or so long after a cut was closed, in milliseconds.
+const SETTLE_MS: u64 = 30_000;
+
+/// How much the planner hands out.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// A chunk's bytes, at most.
+    pub chunk: u64,
+    /// A cut's bytes, at most.
+    pub cut_bytes: u64,
+    /// A cut is closed this long after its first chunk, in milliseconds.
+    pub cut_ms: u64,
+    /// Bytes planned but not durable, at most.
+    pub ahead: u64,
+}
+
+/// How far a partition can be planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The byte after the last line end seen.
+    pub end: u64,
+    /// Which file this is.
+    pub identity: Identity,
+    /// `end` is not a line end: a last line without newline is to be landed.
+    pub landed_tail: bool,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq)]
+pub enum Step {
+    /// Hand this chunk to a worker, at the time of the open cut.
+    Chunk(Chunk),
+    /// Tell every table, then advance to the position.
+    Tell(Control),
+    /// Nothing until a credit, a newer limit, a newer durable position, or this time (milliseconds since 1970).
+    Wait(Option<u64>),
+    /// All that was to be planned is planned, and every table was told to settle.
+    Done,
+}
+
+struct OpenCut {
+    lower: Position,
+    opened_ms: u64,
+    settings: Arc<RowSettings>,
+}
+
+/// The one planner of a pipeline.
+pub struct Planner {
+    bounds: Bounds,
+    settings: Arc<RowSettings>,
+    at: Offsets,
+    position: Position,
+    limits: BTreeMap<PartitionId, Limit>,
+    /// Partitions with bytes to plan, so that a thousand finished ones cost nothing.
+    ready: VecDeque<PartitionId>,
+    open: Option<OpenCut>,
+    catch_up: VecDeque<Standing>,
+    levelling: bool,
+    durable: Position,
+    settled: Position,
+    unsettled_cuts: u32,
+    unsettled_since_ms: u64,
+    finishing: bool,
+}
+
+impl Planner {
+    /// A planner over tables that stand at `standings`, with today's `settings`.
+    pub fn new(standings: &[Standing], settings: Arc<RowSettings>, bounds: Bounds) -> Self {
+        let mut order: Vec<&Standing> = standings.iter().collect();
+        order.sort_by_key(|s| s.position());
+        order.dedup_by_key(|s| s.position());
+        let mut order = order.into_iter().cloned();
+        let lowest = order.next();
+        let at = lowest.map(|s| (*s.offsets).clone()).unwrap_or_default();
+        let position = at.position();
+        Planner {
+            bounds,
+            settings,
+            position,
+            at,
+            limits: BTreeMap::new(),
+            ready: VecDeque::new(),
+            open: None,
+            catch_up: order.collect(),
+            levelling: false,
+            durable: position,
+            settled: position,
+            unsettled_cuts: 0,
+            unsettled_since_ms: 0,
+            finishing: false,
+        }
+    }
+
+    /// How far the source is planned.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The time of data that is handed out now: the open cut's lower bound.
+    pub fn time(&self) -> Position {
+        self.open.as_ref().map_or(self.position, |open| open.lower)
+    }
+
+    /// The offsets that are planned up to, of partition after partition.
+    pub fn offsets(&self) -> &Offsets {
+        &self.at
+    }
+
+    /// Learns how far partitions can be planned.
+    pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
+        for (id, limit) in seen {
+            if limit.end > self.at.at(&id) && !self.ready.contains(&id) {
+                self.ready.push_back(id.clone());
+            }
+            self.limits.insert(id, limit);
+        }
+    }
+
+    /// Learns the position that every table's transaction holds.
+    pub fn durable(&mut self, position: Position) {
+        self.durable = self.durable.max(position);
+    }
+
+    /// No new chunk is handed out any more; what is open is closed and settled.
+    pub fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// Whether all bytes up to the limits have been handed out.
+    pub fn is_exhausted(&self) -> bool {
+        self.catch_up.is_empty() && !self.levelling && self.ready.is_empty()
+    }
+
+    /// What to do next. `credit`: a worker can take a chunk.
+    pub fn next(&mut self, now_ms: u64, credit: bool) -> Step {
+        if self.finishing {
+            return self.wind_up(now_ms);
+        }
+        if self.levelling {
+            if self.durable < self.position {
+                return Step::Wait(None);
+            }
+            self.levelling = false;
+        }
+        if self.catch_up.front().is_some_and(|target| target.position() == self.position) {
+            return self.reach_target(now_ms, credit);
+        }
+        let open_bytes = self.position.since(self.time());
+        let catching_up = !self.catch_up.is_empty();
+        if open_bytes >= self.bounds.cut_bytes || self.open_expired(now_ms) {
+            return self.close(now_ms);
+        }
+        if self.settle_due(now_ms) {
+            return self.settle();
+        }
+        let room = self.bounds.ahead.saturating_sub(self.position.since(self.durable));
+        if room == 0 {
+            return self.relieve(now_ms);
+        }
+        let most = self.bounds.chunk.min(self.bounds.cut_bytes - open_bytes).min(room);
+        let chunk = match credit {
+            false => None,
+            true if catching_up => self.catch_up_chunk(most),
+            true => self.fresh_chunk(most),
+        };
+        match chunk {
+            Some(chunk) => self.hand_out(chunk, now_ms),
+            None => Step::Wait(self.alarm()),
+        }
+    }
+
+    /// Shutdown: close what is open, settle, and be done. A catch-up that is interrupted goes on in the next run.
+    fn wind_up(&mut self, now_ms: u64) -> Step {
+        if self.open.is_some() {
+            return self.close(now_ms);
+        }
+        if self.settled < self.position {
+            return self.settle();
+        }
+        Step::Done
+    }
+
+    /// The planner stands where the next table stands: that table takes part from here on.
+    fn reach_target(&mut self, now_ms: u64, credit: bool) -> Step {
+        if self.open.is_some() {
+            return self.close(now_ms);
+        }
+        // The target's offsets may hold more than the ranges did: identities that were learnt on the way.
+        if let Some(target) = self.catch_up.pop_front() {
+            self.at = (*target.offsets).clone();
+        }
+        if self.catch_up.is_empty() {
+            self.levelling = true;
+            self.refresh_ready();
+            return self.settle();
+        }
+        self.next(now_ms, credit)
+    }
+
+    fn refresh_ready(&mut self) {
+        let at = &self.at;
+        self.ready = self.limits.iter().filter(|(id, limit)| limit.end > at.at(id)).map(|(id, _)| id.clone()).collect();
+    }
+
+    /// At the bound: nothing becomes durable unless the open cut is closed, and every table moved.
+    fn relieve(&mut self, now_ms: u64) -> Step {
+        if self.open.is_some() {
+            return self.close(now_ms);
+        }
+        if self.settled < self.position {
+            return self.settle();
+        }
+        Step::Wait(None)
+    }
+
+    fn close(&mut self, now_ms: u64) -> Step {
+        let open = self.open.take().expect("only an open cut is closed");
+        let offsets = match self.catch_up.front() {
+            Some(target) if target.position() == self.position => target.offsets.clone(),
+            _ => Arc::new(self.at.clone()),
+        };
+        if self.unsettled_cuts == 0 {
+            self.unsettled_since_ms = now_ms;
+        }
+        self.unsettled_cuts += 1;
+        Step::Tell(Control::Cut(Cut { lower: open.lower, upper: self.position, offsets, settings: open.settings }))
+    }
+
+    fn settle(&mut self) -> Step {
+        debug_assert!(self.open.is_none(), "an open cut cannot be settled");
+        self.settled = self.position;
+        self.unsettled_cuts = 0;
+        Step::Tell(Control::Settle(self.position))
+    }
+
+    fn settle_due(&self, now_ms: u64) -> bool {
+        let aged = now_ms.saturating_sub(self.unsettled_since_ms) >= SETTLE_MS;
+        self.open.is_none() && (self.unsettled_cuts >= SETTLE_CUTS || (self.unsettled_cuts > 0 && aged))
+    }
+
+    fn open_expired(&self, now_ms: u64) -> bool {
+        self.open.as_ref().is_some_and(|open| now_ms.saturating_sub(open.opened_ms) >= self.bounds.cut_ms)
+    }
+
+    fn alarm(&self) -> Option<u64> {
+        let close = self.open.as_ref().map(|open| open.opened_ms + self.bounds.cut_ms);
+        let settle = (self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
+        close.into_iter().chain(settle).min()
+    }
+
+    fn catch_up_chunk(&mut self, most: u64) -> Option<Chunk> {
+        let target = self.catch_up.front()?;
+        let (id, to) = target.offsets.0.iter().find(|(id, to)| to.offset > self.at.at(id))?;
+        let end = to.offset.min(self.at.at(id) + most);
+        let (id, limit) = (id.clone(), Limit { end: to.offset, identity: to.identity.clone(), landed_tail: to.landed_tail });
+        // The last line before the target may go on beyond it: it starts here, so it belongs here.
+        let seen = match self.limits.get(&id) {
+            Some(seen) if !to.landed_tail => seen.end.max(to.offset),
+            _ => to.offset,
+        };
+        let settings = target.settings.clone();
+        Some(self.chunk(id, end, seen, &limit, settings, true))
+    }
+
+    fn fresh_chunk(&mut self, most: u64) -> Option<Chunk> {
+        let id = self.ready.front()?.clone();
+        let limit = self.limits[&id].clone();
+        let end = limit.end.min(self.at.at(&id) + most);
+        if end == limit.end {
+            self.ready.pop_front();
+        }
+        let settings = self.settings.clone();
+        Some(self.chunk(id, end, limit.end, &limit, settings, false))
+    }
+
+    /// Cuts a chunk of `id` up to `end` and moves the planned offsets there.
+    fn chunk(
+        &mut self,
+        id: PartitionId,
+        end: u64,
+        readable: u64,
+        limit: &Limit,
+        settings: Arc<RowSettings>,
+        catch_up: bool,
+    ) -> Chunk {
+        let before = self.at.0.get(&id);
+        let start = before.map_or(0, |p| p.offset);
+        let line_start = before.is_none_or(|p| p.offset == 0 || p.landed_tail);
+        let landed_tail = limit.landed_tail && end == limit.end;
+        let identity = limit.identity.clone();
+        self.position = Position(self.position.0 + (end - start));
+        self.at.0.insert(id.clone(), PartitionOffset { offset: end, identity: identity.clone(), landed_tail });
+        Chunk { partition: id, identity, start, end, limit: readable, line_start, settings, catch_up }
+    }
+
+    fn hand_out(&mut self, chunk: Chunk, now_ms: u64) -> Step {
+        if self.open.is_none() {
+            let lower = Position(self.position.0 - chunk.len());
+            self.open = Some(OpenCut { lower, opened_ms: now_ms, settings: chunk.settings.clone() });
+        }
+        Step::Chunk(chunk)
+    }
+}

@@ -1,0 +1,186 @@
+//! The port through which the protocol sees one table of a sink.
+//!
+//! A sink implements [`Table`]; the simulation implements it too, with crashes, rivals and lost replies between any two calls.
+//! Every method is one atomic step of the outside world. Rules for implementors:
+//!
+//! - [`Table::put`] and [`Table::write_offsets`] create; they never overwrite. What they report as done is durable.
+//! - A [`StoreError::Transient`] from a write means "unknown": the write may have happened, or may yet.
+//! - Nothing is remembered between calls that would change an answer: `load` and `read` ask the store.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::position::Position;
+
+/// A future of the protocol's ports.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The number of a run of a pipeline: unique, because only one run can claim the first table with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u64);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The version of a table: each commit makes the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Version(pub u64);
+
+impl Version {
+    /// The version that the next commit makes.
+    pub fn next(self) -> Version {
+        Version(self.0 + 1)
+    }
+}
+
+/// What a table's transactions say of one pipeline: every commit of ours moves both at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Held {
+    /// The table holds every row below this position.
+    pub position: Position,
+    /// The run that made the last commit; with the position it names the offsets file.
+    pub run: RunId,
+}
+
+/// Where a table stands, as its store says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableState {
+    /// The newest version.
+    pub head: Version,
+    /// What the pipeline's transactions say; none before its first claim.
+    pub held: Option<Held>,
+    /// How long the store keeps what the protocol relies on.
+    pub retention: Retention,
+}
+
+/// How long a table keeps what the protocol relies on, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Commits in the log, at least this long.
+    pub log_ms: u64,
+    /// Files that no commit references, at least this long.
+    pub files_ms: u64,
+}
+
+/// A file that is written, durable, and seen by no reader yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Relative to the table.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// How many rows it holds.
+    pub rows: u64,
+    /// Partition columns and their values in this file.
+    pub partition: Vec<(String, Option<String>)>,
+    /// Statistics in the sink's own form.
+    pub stats: String,
+    /// When it was begun, in milliseconds since 1970.
+    pub staged_at_ms: u64,
+}
+
+/// What one commit makes visible, all at once.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// By this a run knows its own commit again after a lost reply.
+    pub id: Uuid,
+    /// The offsets that the table holds from this commit on.
+    pub held: Held,
+    /// The files, none for a claim or a commit that only moves the position.
+    pub files: Vec<StagedFile>,
+}
+
+/// The answer to a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It was not there, and is now.
+    Yes,
+    /// Something is there already.
+    No,
+}
+
+/// A commit as the store holds it: what the protocol must know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its id, if it is a commit of lakefront's.
+    pub id: Option<Uuid>,
+    /// Whether it carries a transaction of this pipeline.
+    pub ours: bool,
+    /// Whether it changes the table's schema, properties or protocol.
+    pub changes_table: bool,
+    /// Whether it removes rows (not merely rearranges them).
+    pub removes_rows: bool,
+}
+
+/// The name of an offsets file: written once, never changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OffsetsName(pub Held);
+
+impl std::fmt::Display for OffsetsName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.json", self.0.position, self.0.run)
+    }
+}
+
+impl std::str::FromStr for OffsetsName {
+    type Err = ();
+    fn from_str(name: &str) -> Result<Self, ()> {
+        let (position, run) = name.strip_suffix(".json").and_then(|n| n.split_once('.')).ok_or(())?;
+        let held = Held {
+            position: Position(position.parse().map_err(|_| ())?),
+            run: RunId(run.parse().map_err(|_| ())?),
+        };
+        Ok(OffsetsName(held))
+    }
+}
+
+/// One table of a sink, for one pipeline.
+pub trait Table: Send + Sync {
+    /// The name that messages use.
+    fn name(&self) -> &str;
+
+    /// Reads where the table stands.
+    fn load(&self) -> Pending<'_, Result<TableState, StoreError>>;
+
+    /// Makes `version`, if it does not exist and its predecessor does.
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>>;
+
+    /// Reads the commit that made `version`; none if there is none.
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>>;
+
+    /// Checks the table anew after a foreign commit changed it: an error if rows of this pipeline no longer fit.
+    fn recheck(&self) -> Pending<'_, Result<(), StoreError>>;
+
+    /// Writes an offsets file, if there is none of that name.
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8])
+    -> Pending<'a, Result<Created, StoreError>>;
+
+    /// Reads an offsets file; none if there is none.
+    fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>>;
+
+    /// Lists this pipeline's offsets files.
+    fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>>;
+
+    /// Reads the newest offsets file of every other pipeline that writes into this table.
+    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>>;
+
+    /// Deletes an offsets file; one that is gone already is no error.
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>>;
+}
+
+/// The clock, and the only way for the protocol to wait.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64;
+
+    /// Returns after `ms` milliseconds.
+    fn pause(&self, ms: u64) -> Pending<'_, ()>;
+}

@@ -1,0 +1,74 @@
+//! What travels between operators about rows: which table they go to, and what became of a line that cannot go to one.
+
+use serde::{Deserialize, Serialize};
+
+/// A table of a pipeline, by its place in the pipeline's fixed order (the order in which a run claims them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableId(pub usize);
+
+/// At most this much of a rejected line is kept, in bytes.
+pub const REJECT_RAW_LIMIT: usize = 64 * 1024;
+
+/// Why a line was rejected. The closed list: a new reason is a new variant here, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The line is longer than `max_line`.
+    LineTooLong,
+    /// The line is not valid UTF-8.
+    InvalidUtf8,
+    /// The line is not JSON: torn, or with something PostgreSQL should not have written, such as `[227B blob data]`.
+    InvalidJson,
+    /// The line is JSON, but not an object.
+    NotAnObject,
+    /// A known key has a value of another type than its column.
+    WrongType,
+    /// An integer does not fit its column (int64).
+    IntegerOutOfRange,
+    /// A timestamp cannot be read, or names a time zone whose offset is not certain.
+    MalformedTime,
+    /// A key is unknown, and `unknown_keys = "reject"`.
+    UnknownKey,
+    /// The line names no server role, and nothing configured supplies one.
+    NoRole,
+    /// The line names a server role that `[roles]` sends nowhere.
+    UnknownRole,
+}
+
+impl Reason {
+    /// The text that the rejects table holds.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::LineTooLong => "line_too_long",
+            Reason::InvalidUtf8 => "invalid_utf8",
+            Reason::InvalidJson => "invalid_json",
+            Reason::NotAnObject => "not_an_object",
+            Reason::WrongType => "wrong_type",
+            Reason::IntegerOutOfRange => "integer_out_of_range",
+            Reason::MalformedTime => "malformed_time",
+            Reason::UnknownKey => "unknown_key",
+            Reason::NoRole => "no_role",
+            Reason::UnknownRole => "unknown_role",
+        }
+    }
+}
+
+/// A line that is kept as evidence instead of as a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Where the line starts in its partition.
+    pub offset: u64,
+    /// Why it was rejected.
+    pub reason: Reason,
+    /// The first bytes of the line, at most [`REJECT_RAW_LIMIT`].
+    pub raw: Vec<u8>,
+    /// The whole line's length in bytes, without its newline.
+    pub length: u64,
+}
+
+impl Reject {
+    /// Rejects `line`, which starts at `offset`, keeping its first bytes.
+    pub fn of(line: &[u8], offset: u64, reason: Reason) -> Self {
+        let raw = line[..line.len().min(REJECT_RAW_LIMIT)].to_vec();
+        Reject { offset, reason, raw, length: line.len() as u64 }
+    }
+}

@@ -1,0 +1,77 @@
+//! The settings that belong to positions: what decides which table a row goes to, and what it holds.
+//!
+//! They are kept in the offsets file of each position. A table that lags behind is brought up by the settings that were in
+//! force there, not by today's, so that no line lands twice or nowhere when the configuration changes between two runs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the row rules of this binary: how a line becomes columns. A change of meaning needs a new version.
+pub const ROWS_VERSION: u32 = 1;
+
+/// The shape of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Azure Database for PostgreSQL resource logs: an envelope with `properties`.
+    Azure,
+    /// PostgreSQL's own `jsonlog`.
+    Jsonlog,
+}
+
+/// What becomes of keys that have no column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownKeys {
+    /// Kept, raw, in the column `_rest`.
+    Keep,
+    /// Dropped.
+    Drop,
+    /// The line is rejected.
+    Reject,
+}
+
+/// Where a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Destination {
+    /// The primary server's table.
+    Primary,
+    /// The replicas' table.
+    Replica,
+    /// The rejects table.
+    Reject,
+}
+
+/// Which lines go where. Order of precedence: `sources`, the line's own role, `servers`, `default`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    /// Values of the line's role that go to the primary table; `"*"` is any non-empty value not named elsewhere.
+    pub primary: Vec<String>,
+    /// Values of the line's role that go to the replica table; `"*"` as above.
+    pub replica: Vec<String>,
+    /// Where lines without a role go.
+    pub default: Destination,
+    /// By logical server name, for lines without a role.
+    pub servers: BTreeMap<String, Destination>,
+    /// By glob over the partition's name.
+    pub sources: BTreeMap<String, Destination>,
+}
+
+/// Everything that decides a row's table and content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSettings {
+    /// The version of the row rules, [`ROWS_VERSION`] for this binary.
+    pub rows_version: u32,
+    /// The shape of the lines.
+    pub format: Format,
+    /// Lines longer than this many bytes are rejected.
+    pub max_line: u64,
+    /// What becomes of keys that have no column.
+    pub unknown_keys: UnknownKeys,
+    /// Which lines go where.
+    pub roles: Roles,
+    /// The tables' names, in the order in which a run claims them.
+    pub tables: Vec<String>,
+}
