@@ -1,2 +1,49 @@
-//! x
-fn main() {}
+//! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands, files and exit codes.
+
+mod cli;
+mod config;
+mod exit;
+mod lock;
+mod pipeline;
+mod report;
+mod run;
+mod runtime;
+mod shutdown;
+mod status;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe is the reader's choice.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { Exit::Done } else { Exit::Usage }.into();
+        }
+    };
+    runtime::start_logging();
+    runtime::end_process_on_panic();
+    #[cfg(debug_assertions)]
+    let _failpoints = fail::FailScenario::setup();
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Validate(args) => validate::validate(&args),
+        Command::Status(args) => status::status(&args),
+    };
+    match result {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::of(&error).into()
+        }
+    }
+}

@@ -1,7 +1,31 @@
-//! lakefront-operators
+//! The operators that lakefront's pipelines are composed of, one a file, named after the step it takes:
+//!
+//! ```text
+//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ stage[table] ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
+//! ```
+//!
+//! [`protocol`] holds the decisions that make it exactly once, without I/O; [`source`] and [`sink`] hold what differs
+//! between stores. Operators know no pipeline, flag, configuration file or environment, and print nothing.
+
+pub mod bridge;
+pub mod checkpoint;
+pub mod clock;
+pub mod commit;
 pub mod error;
+pub mod fatal;
+pub mod fetch;
+pub mod metrics;
 pub mod offsets;
+pub mod parse;
+pub mod plan;
 pub mod position;
 pub mod protocol;
 pub mod record;
+pub mod route;
+pub mod rows;
 pub mod settings;
+pub mod sink;
+pub mod source;
+pub mod split;
+pub mod stage;
+pub mod state;

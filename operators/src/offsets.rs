@@ -52,7 +52,8 @@ impl Fingerprint {
     /// The fingerprint of `head`, of which at most [`Fingerprint::MAX`] bytes count.
     pub fn of(head: &[u8]) -> Self {
         let head = &head[..head.len().min(Self::MAX as usize)];
-        let hash = head.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+        let hash =
+            head.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
         Fingerprint { length: head.len() as u64, hash }
     }
 }

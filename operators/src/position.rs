@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use timely::order::{PartialOrder, TotalOrder};
-use timely::progress::timestamp::{PathSummary, Timestamp};
+use timely::progress::timestamp::{PathSummary, Refines, Timestamp};
 
 /// Total consumed from the source since its beginning, in bytes for byte sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,4 +50,13 @@ impl PathSummary<Position> for () {
     fn followed_by(&self, _other: &()) -> Option<()> {
         Some(())
     }
+}
+
+/// A dataflow's outermost scope has no time of its own.
+impl Refines<()> for Position {
+    fn to_inner(_outer: ()) -> Self {
+        Position::minimum()
+    }
+    fn to_outer(self) {}
+    fn summarize(_path: ()) {}
 }

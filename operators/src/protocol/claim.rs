@@ -157,12 +157,7 @@ impl Claim<'_> {
     }
 
     /// Writes the claim after `state`. None: someone else made that version first, so look again.
-    async fn put(
-        &self,
-        state: &TableState,
-        held: Held,
-        retry: &mut Retry,
-    ) -> Result<Option<Version>, Stop> {
+    async fn put(&self, state: &TableState, held: Held, retry: &mut Retry) -> Result<Option<Version>, Stop> {
         let version = state.head.next();
         let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
         loop {

@@ -271,14 +271,14 @@ impl Planner {
         let target = self.catch_up.front()?;
         let (id, to) = target.offsets.0.iter().find(|(id, to)| to.offset > self.at.at(id))?;
         let end = to.offset.min(self.at.at(id) + most);
-        let (id, limit) = (id.clone(), Limit { end: to.offset, identity: to.identity.clone(), landed_tail: to.landed_tail });
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
-        let seen = match self.limits.get(&id) {
-            Some(seen) if !to.landed_tail => seen.end.max(to.offset),
-            _ => to.offset,
-        };
+        let seen = self.limits.get(&id);
+        let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
+        // A copy of the file was recognised by its first bytes, and has an identity of its own.
+        let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();
+        let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
         let settings = target.settings.clone();
-        Some(self.chunk(id, end, seen, &limit, settings, true))
+        Some(self.chunk(id, end, readable, &limit, settings, true))
     }
 
     fn fresh_chunk(&mut self, most: u64) -> Option<Chunk> {

@@ -64,7 +64,9 @@ impl CommitQueue {
             let files = self.files.remove(&cut.lower).unwrap_or_default();
             if cut.upper <= self.position {
                 if !files.is_empty() {
-                    return Err(self.bug(format!("was staged rows of a cut that it holds, {}..{}", cut.lower, cut.upper)));
+                    return Err(
+                        self.bug(format!("was staged rows of a cut that it holds, {}..{}", cut.lower, cut.upper))
+                    );
                 }
                 continue;
             }

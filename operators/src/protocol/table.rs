@@ -134,10 +134,8 @@ impl std::str::FromStr for OffsetsName {
     type Err = ();
     fn from_str(name: &str) -> Result<Self, ()> {
         let (position, run) = name.strip_suffix(".json").and_then(|n| n.split_once('.')).ok_or(())?;
-        let held = Held {
-            position: Position(position.parse().map_err(|_| ())?),
-            run: RunId(run.parse().map_err(|_| ())?),
-        };
+        let held =
+            Held { position: Position(position.parse().map_err(|_| ())?), run: RunId(run.parse().map_err(|_| ())?) };
         Ok(OffsetsName(held))
     }
 }
@@ -160,8 +158,7 @@ pub trait Table: Send + Sync {
     fn recheck(&self) -> Pending<'_, Result<(), StoreError>>;
 
     /// Writes an offsets file, if there is none of that name.
-    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8])
-    -> Pending<'a, Result<Created, StoreError>>;
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>>;
 
     /// Reads an offsets file; none if there is none.
     fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>>;

@@ -1,0 +1,81 @@
+//! Where timely and tokio meet, and the only place.
+//!
+//! An operator never blocks: it starts a task on the shared runtime and is woken when the task is done. It holds a capability
+//! for every task in flight, so that time cannot pass the work. The order matters: first the result is published, then the
+//! operator is woken; woken first, it could look, find nothing and sleep for ever.
+
+use std::future::Future;
+use std::time::Duration;
+
+use timely::dataflow::Scope;
+use timely::dataflow::operators::generic::OperatorInfo;
+use timely::scheduling::{Activator, SyncActivator};
+
+use crate::position::Position;
+
+/// The runtime that every operator's tasks run on.
+#[derive(Clone, Debug)]
+pub struct Bridge {
+    runtime: tokio::runtime::Handle,
+}
+
+impl Bridge {
+    /// A bridge to `runtime`.
+    pub fn new(runtime: tokio::runtime::Handle) -> Self {
+        Bridge { runtime }
+    }
+
+    /// The tasks of one operator. Called on the worker's own thread.
+    pub fn tasks<T: Send + 'static>(&self, scope: Scope<'_, Position>, info: &OperatorInfo) -> Tasks<T> {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Tasks {
+            runtime: self.runtime.clone(),
+            sender,
+            receiver,
+            waker: scope.worker().sync_activator_for(info.address.to_vec()),
+            timer: scope.activator_for(info.address.clone()),
+        }
+    }
+}
+
+/// One operator's tasks, and its alarm clock.
+pub struct Tasks<T> {
+    runtime: tokio::runtime::Handle,
+    sender: crossbeam_channel::Sender<T>,
+    receiver: crossbeam_channel::Receiver<T>,
+    waker: SyncActivator,
+    timer: Activator,
+}
+
+impl<T: Send + 'static> Tasks<T> {
+    /// Starts `task`; its result comes back through [`Tasks::next_done`].
+    pub fn spawn(&self, task: impl Future<Output = T> + Send + 'static) {
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        self.runtime.spawn(async move {
+            let result = task.await;
+            // Both fail only when the operator is gone, and then nobody waits.
+            let _ = sender.send(result);
+            let _ = waker.activate();
+        });
+    }
+
+    /// The result of a task that is done, if there is one.
+    pub fn next_done(&self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+
+    /// Runs the operator again after `delay`.
+    pub fn wake_after(&self, delay: Duration) {
+        self.timer.activate_after(delay);
+    }
+
+    /// Runs the operator again in this or the next round.
+    pub fn wake(&self) {
+        self.timer.activate();
+    }
+
+    /// Wakes the operator from any thread.
+    pub fn waker(&self) -> SyncActivator {
+        self.waker.clone()
+    }
+}

@@ -1,0 +1,104 @@
+//! `checkpoint`: moves the acknowledged position to what every table's transaction holds, and tells `plan`.
+//!
+//! This is where the sentence is kept: nothing is acknowledged to the source until every sink has drained. The state file is for
+//! people and for the next start; the tables are the truth.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+use crate::bridge::Bridge;
+use crate::commit::Moved;
+use crate::error::StoreError;
+use crate::fatal::Fatal;
+use crate::metrics::Metrics;
+use crate::position::Position;
+use crate::protocol::cut::Control;
+use crate::protocol::document::Standing;
+use crate::protocol::ledger::Ledger;
+use crate::state::{self, State};
+
+/// What a checkpoint needs to know of its run.
+pub struct Settings {
+    /// The state file.
+    pub path: PathBuf,
+    /// The pipeline and the run, as the state file names them.
+    pub run: state::Run,
+    /// Where the tables stood when they were claimed.
+    pub standings: Vec<Standing>,
+}
+
+/// Writes the state file as the tables move; the stream carries each acknowledged position. Worker 0 brings the `settings`,
+/// all others none.
+pub fn checkpoint<'s>(
+    moved: Vec<StreamVec<'s, Position, Moved>>,
+    control: StreamVec<'s, Position, Control>,
+    settings: Option<Settings>,
+    bridge: &Bridge,
+    metrics: Arc<Metrics>,
+    fatal: Fatal,
+) -> StreamVec<'s, Position, Position> {
+    let scope = control.scope();
+    let mut builder = OperatorBuilder::new("checkpoint".to_owned(), scope);
+    let info = builder.operator_info();
+    let mut control = builder.new_input(control, Exchange::new(|_: &Control| 0));
+    let mut moved: Vec<_> = moved.into_iter().map(|m| builder.new_input(m, Exchange::new(|_: &Moved| 0))).collect();
+    let (output, stream) = builder.new_output::<Vec<Position>>();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Position>>>::from(output);
+    let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
+    builder.build(move |capabilities| {
+        drop(capabilities);
+        let mut settings = settings.map(|settings| (Ledger::new(&settings.standings), settings));
+        // The newest standing that waits for the state file, and the capability of the one that is being written.
+        let mut waiting: Option<(Capability<Position>, Standing)> = None;
+        let mut writing: Option<Capability<Position>> = None;
+        move |_frontiers| {
+            // Records come to worker 0 alone.
+            let Some((ledger, settings)) = &mut settings else { return };
+            control.for_each(|_, records| {
+                for record in records.drain(..) {
+                    if let Control::Cut(cut) = record {
+                        metrics.cut();
+                        ledger.cut(&cut);
+                    }
+                }
+            });
+            for input in &mut moved {
+                input.for_each(|capability, records| {
+                    for Moved { table, position, rows } in records.drain(..) {
+                        metrics.committed(table, rows, position);
+                        if let Some(standing) = ledger.moved(table, position) {
+                            waiting = Some((capability.retain(0), standing));
+                        }
+                    }
+                });
+            }
+            if fatal.is_raised() {
+                return;
+            }
+            while let Some(written) = tasks.next_done() {
+                match written {
+                    Ok(position) => {
+                        let capability = writing.take().expect("a state file was being written");
+                        metrics.acknowledged(position);
+                        output.activate().session(&capability).give(position);
+                    }
+                    Err(error) => return fatal.raise(error.into()),
+                }
+            }
+            if let Some((capability, standing)) = waiting.take_if(|_| writing.is_none()) {
+                writing = Some(capability);
+                let state = State::new(&settings.run, &standing, ledger.positions());
+                let (path, position) = (settings.path.clone(), standing.position());
+                tasks.spawn(async move { state::write(path, state).await.map(|()| position) });
+            }
+        }
+    });
+    stream
+}

@@ -1,0 +1,93 @@
+//! `parse`: turns lines into typed columns, some thousand lines at a time.
+//!
+//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows). A chunk of
+//! very short lines has many rows, and a row takes memory however short its line: so what follows takes each batch before the
+//! next is made.
+
+use std::collections::VecDeque;
+
+use arrow_array::RecordBatch;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::operator::Operator;
+
+use crate::fetch::Fetched;
+use crate::position::Position;
+use crate::record::Reject;
+use crate::rows::RowBuilder;
+use crate::settings::{Format, UnknownKeys};
+use crate::split::{Line, Lines};
+
+/// The rows of one chunk.
+#[derive(Clone)]
+pub struct Parsed {
+    /// Where they come from.
+    pub fetched: Fetched,
+    /// The rows.
+    pub rows: RecordBatch,
+    /// The line of each row.
+    pub lines: Vec<Line>,
+    /// The lines that are no rows.
+    pub rejects: Vec<Reject>,
+}
+
+/// Lines a batch, at most.
+const BATCH_LINES: usize = 16 * 1024;
+
+/// Parses lines into rows.
+pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Position, Parsed> {
+    let scope = lines.scope();
+    lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, info| {
+        let activator = scope.activator_for(info.address);
+        let mut parser = Parser::default();
+        let mut waiting: VecDeque<(Capability<Position>, Lines)> = VecDeque::new();
+        move |input, output| {
+            input.for_each(|capability, lines| {
+                waiting.extend(lines.drain(..).map(|lines| (capability.retain(0), lines)));
+            });
+            let Some((capability, lines)) = waiting.front_mut() else { return };
+            let rest = lines.lines.split_off(lines.lines.len().min(BATCH_LINES));
+            let batch = Lines {
+                fetched: lines.fetched.clone(),
+                lines: std::mem::replace(&mut lines.lines, rest),
+                rejects: std::mem::take(&mut lines.rejects),
+            };
+            output.session(capability).give(parser.parse(batch));
+            if lines.lines.is_empty() {
+                waiting.pop_front();
+            }
+            if !waiting.is_empty() {
+                activator.activate();
+            }
+        }
+    })
+}
+
+/// Builders are kept from chunk to chunk; settings change between cuts at most.
+#[derive(Default)]
+struct Parser {
+    builder: Option<(Format, UnknownKeys, RowBuilder)>,
+}
+
+impl Parser {
+    fn parse(&mut self, Lines { fetched, mut lines, mut rejects }: Lines) -> Parsed {
+        let settings = &fetched.chunk.settings;
+        let (format, unknown_keys) = (settings.format, settings.unknown_keys);
+        let (.., builder) = match self.builder.take().filter(|(f, u, _)| (*f, *u) == (format, unknown_keys)) {
+            Some(kept) => self.builder.insert(kept),
+            None => self.builder.insert((format, unknown_keys, RowBuilder::new(format, unknown_keys))),
+        };
+        let block = &fetched.block;
+        lines.retain(|line| match builder.push(line.text(block), line.offset(block)) {
+            Ok(()) => true,
+            Err(reason) => {
+                rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
+                false
+            }
+        });
+        let rows = builder.finish(&fetched.chunk.partition.to_string());
+        Parsed { fetched, rows, lines, rejects }
+    }
+}

@@ -1,0 +1,221 @@
+//! `plan`: hands out the source as chunks, a credit each, and closes cuts. It works on worker 0.
+//!
+//! The decisions are [`Planner`]'s. The operator holds the one capability that lets time pass, and moves it when a cut closes. It
+//! hears of credits and of acknowledged positions through feedback that gates it but does not hold its time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, StreamVec};
+use timely::progress::Antichain;
+
+use crate::bridge::{Bridge, Tasks};
+use crate::error::Stop;
+use crate::fatal::{Fatal, StopRequest};
+use crate::fetch::Assigned;
+use crate::offsets::PartitionId;
+use crate::position::Position;
+use crate::protocol::cut::Control;
+use crate::protocol::planner::{Limit, Planner, Step};
+use crate::protocol::table::Clock;
+use crate::source::watch::Watcher;
+
+/// No path from these inputs to the outputs: they gate, they do not hold time.
+const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
+
+/// Chunks in memory at once, a worker.
+const CREDITS: usize = 2;
+
+/// Whether a run ends when everything there was at its start has landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It does.
+    Backfill,
+    /// It looks for more, this often, until it is asked to stop.
+    Tail {
+        /// The pause between two looks.
+        poll: Duration,
+    },
+}
+
+/// What worker 0 plans with.
+pub struct Planning {
+    /// The decisions.
+    pub planner: Planner,
+    /// Finds new bytes.
+    pub watcher: Watcher,
+    /// When to end.
+    pub mode: Mode,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// The wish to end.
+    pub stop: StopRequest,
+}
+
+/// Plans the source. Worker 0 brings the `planning`, all others none.
+pub fn plan<'s>(
+    scope: Scope<'s, Position>,
+    acknowledged: StreamVec<'s, Position, Position>,
+    credits: StreamVec<'s, Position, usize>,
+    planning: Option<Planning>,
+    bridge: &Bridge,
+    fatal: Fatal,
+) -> (StreamVec<'s, Position, Assigned>, StreamVec<'s, Position, Control>) {
+    let mut builder = OperatorBuilder::new("plan".to_owned(), scope);
+    let info = builder.operator_info();
+    let mut acknowledged = builder.new_input_connection(acknowledged, Exchange::new(|_: &Position| 0), DISCONNECTED);
+    let mut credits = builder.new_input_connection(credits, Exchange::new(|_: &usize| 0), DISCONNECTED);
+    let (chunks, chunks_stream) = builder.new_output_connection::<Vec<Assigned>, _>(DISCONNECTED);
+    let (control, control_stream) = builder.new_output_connection::<Vec<Control>, _>(DISCONNECTED);
+    let mut chunks = OutputBuilder::<_, CapacityContainerBuilder<Vec<Assigned>>>::from(chunks);
+    let mut control = OutputBuilder::<_, CapacityContainerBuilder<Vec<Control>>>::from(control);
+    let tasks = bridge.tasks::<Polled>(scope, &info);
+    let peers = scope.peers();
+    builder.build(move |mut capabilities| {
+        let mut time = capabilities.pop().zip(capabilities.pop()).map(|(control, chunks)| Time { chunks, control });
+        let mut worker0 = planning.map(|planning| Worker0::start(planning, peers, tasks));
+        if let (Some(worker0), Some(time)) = (&worker0, &mut time) {
+            time.advance(worker0.planner.time());
+        }
+        move |_frontiers| {
+            acknowledged.for_each(|_, positions| {
+                for position in positions.drain(..) {
+                    worker0.iter_mut().for_each(|w| w.planner.durable(position));
+                }
+            });
+            credits.for_each(|_, workers| {
+                for worker in workers.drain(..) {
+                    worker0.iter_mut().for_each(|w| w.credits[worker] += 1);
+                }
+            });
+            let (Some(worker), Some(now)) = (worker0.as_mut(), time.as_mut()) else {
+                // Any other worker gives up its right to produce.
+                time = None;
+                return;
+            };
+            if fatal.is_raised() {
+                return;
+            }
+            let (mut chunks, mut control) = (chunks.activate(), control.activate());
+            loop {
+                match worker.step() {
+                    Ok(Do::Hand(assigned)) => chunks.session(&now.chunks).give(assigned),
+                    Ok(Do::Tell(record)) => {
+                        control.session(&now.control).give(record);
+                        now.advance(worker.planner.time());
+                    }
+                    Ok(Do::Sleep) => return,
+                    Ok(Do::End) => break,
+                    Err(stop) => return fatal.raise(stop),
+                }
+            }
+            (worker0, time) = (None, None);
+        }
+    });
+    (chunks_stream, control_stream)
+}
+
+/// The right to hand out data and records at a time and later.
+struct Time {
+    chunks: Capability<Position>,
+    control: Capability<Position>,
+}
+
+impl Time {
+    fn advance(&mut self, to: Position) {
+        self.chunks.downgrade(&to);
+        self.control.downgrade(&to);
+    }
+}
+
+type Polled = (Watcher, Result<Vec<(PartitionId, Limit)>, Stop>);
+
+enum Do {
+    Hand(Assigned),
+    Tell(Control),
+    Sleep,
+    End,
+}
+
+/// The planner and what feeds it.
+struct Worker0 {
+    planner: Planner,
+    mode: Mode,
+    clock: Arc<dyn Clock>,
+    stop: StopRequest,
+    tasks: Tasks<Polled>,
+    credits: Vec<usize>,
+    next_worker: usize,
+    polled: bool,
+}
+
+impl Worker0 {
+    fn start(planning: Planning, peers: usize, tasks: Tasks<Polled>) -> Self {
+        let Planning { planner, watcher, mode, clock, stop } = planning;
+        stop.listen(tasks.waker());
+        let worker0 =
+            Worker0 { planner, mode, clock, stop, tasks, credits: vec![CREDITS; peers], next_worker: 0, polled: false };
+        worker0.poll(watcher, Duration::ZERO);
+        worker0
+    }
+
+    fn poll(&self, mut watcher: Watcher, after: Duration) {
+        let clock = self.clock.clone();
+        self.tasks.spawn(async move {
+            clock.pause(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)).await;
+            let limits = watcher.poll().await;
+            (watcher, limits)
+        });
+    }
+
+    fn step(&mut self) -> Result<Do, Stop> {
+        while let Some((watcher, limits)) = self.tasks.next_done() {
+            self.planner.limits(limits?);
+            self.polled = true;
+            match self.mode {
+                Mode::Tail { poll } => self.poll(watcher, poll),
+                Mode::Backfill => watcher.unfinished().for_each(|(partition, bytes)| {
+                    tracing::warn!(%partition, bytes, "the last line has no newline: it is left in the source");
+                }),
+            }
+        }
+        let exhausted = self.mode == Mode::Backfill && self.polled && self.planner.is_exhausted();
+        if exhausted || self.stop.is_requested() {
+            self.planner.finish();
+        }
+        if !self.polled && !self.stop.is_requested() {
+            return Ok(Do::Sleep);
+        }
+        let worker = self.pick();
+        let now_ms = self.clock.now_ms();
+        Ok(match self.planner.next(now_ms, worker.is_some()) {
+            Step::Chunk(chunk) => {
+                let worker = worker.ok_or_else(|| Stop::Bug("a chunk was planned without a credit".to_owned()))?;
+                self.credits[worker] -= 1;
+                self.next_worker = (worker + 1) % self.credits.len();
+                Do::Hand(Assigned { worker, chunk })
+            }
+            Step::Tell(record) => Do::Tell(record),
+            Step::Wait(until) => {
+                if let Some(until) = until {
+                    self.tasks.wake_after(Duration::from_millis(until.saturating_sub(now_ms).max(1)));
+                }
+                Do::Sleep
+            }
+            Step::Done => Do::End,
+        })
+    }
+
+    /// The worker with the most credits; in turn among equals.
+    fn pick(&self) -> Option<usize> {
+        let peers = self.credits.len();
+        let turn = (0..peers).map(|i| (self.next_worker + i) % peers);
+        let best = turn.rev().max_by_key(|&worker| self.credits[worker])?;
+        (self.credits[best] > 0).then_some(best)
+    }
+}

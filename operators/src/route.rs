@@ -1,0 +1,157 @@
+//! `route`: sends every row to the table of its server's role, and every reject to the rejects table.
+//!
+//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. A role that is
+//! configured nowhere is a reject. More rejects than `reject_ratio` of the last lines stop the run, but not in a catch-up:
+//! another table holds those cuts already.
+
+mod judge;
+mod roles;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::operate::FrontierInterest;
+
+pub use judge::RatioJudge;
+pub use roles::RoleMap;
+
+use crate::error::Stop;
+use crate::fatal::Fatal;
+use crate::fetch::Credit;
+use crate::parse::Parsed;
+use crate::position::Position;
+use crate::protocol::table::Clock;
+use crate::record::{Reason, Reject};
+use crate::rows;
+use crate::settings::{Destination, RowSettings};
+
+/// Rows on their way to one table.
+#[derive(Clone)]
+pub struct Routed {
+    /// The rows.
+    pub rows: RecordBatch,
+    /// Held while they are in memory.
+    pub credit: Rc<Credit>,
+}
+
+/// The streams of one pipeline's tables.
+pub struct Routes<'s> {
+    /// To the primary server's table.
+    pub primary: StreamVec<'s, Position, Routed>,
+    /// To the replicas' table.
+    pub replica: StreamVec<'s, Position, Routed>,
+    /// To the rejects table.
+    pub rejects: StreamVec<'s, Position, Routed>,
+}
+
+/// Routes rows by server role.
+pub fn route<'s>(
+    parsed: StreamVec<'s, Position, Parsed>,
+    mut judge: RatioJudge,
+    clock: Arc<dyn Clock>,
+    fatal: Fatal,
+) -> Routes<'s> {
+    let mut builder = OperatorBuilder::new("route".to_owned(), parsed.scope());
+    let mut input = builder.new_input(parsed, Pipeline);
+    builder.set_notify_for(0, FrontierInterest::Never);
+    let mut output = || {
+        let (output, stream) = builder.new_output::<Vec<Routed>>();
+        (OutputBuilder::<_, CapacityContainerBuilder<Vec<Routed>>>::from(output), stream)
+    };
+    let (mut primary, primary_stream) = output();
+    let (mut replica, replica_stream) = output();
+    let (mut rejects, rejects_stream) = output();
+    builder.build(move |_capabilities| {
+        let mut router = Router::default();
+        // What has not been routed when the run is lost: its capability says that it is not complete.
+        let mut stuck = Vec::new();
+        move |_frontiers| {
+            let (mut primary, mut replica, mut rejects) = (primary.activate(), replica.activate(), rejects.activate());
+            input.for_each(|capability, parsed| {
+                for parsed in parsed.drain(..) {
+                    let (lines, catch_up) = (parsed.lines.len() + parsed.rejects.len(), parsed.fetched.chunk.catch_up);
+                    let routed = router.route(parsed, clock.now_ms()).and_then(|routed| match catch_up {
+                        true => Ok(routed),
+                        false => judge.judge(lines, routed.rejected).map(|()| routed),
+                    });
+                    match routed {
+                        Ok(routed) => {
+                            routed.primary.into_iter().for_each(|rows| primary.session(&capability).give(rows));
+                            routed.replica.into_iter().for_each(|rows| replica.session(&capability).give(rows));
+                            routed.rejects.into_iter().for_each(|rows| rejects.session(&capability).give(rows));
+                        }
+                        Err(stop) => {
+                            stuck.push([capability.retain(0), capability.retain(1), capability.retain(2)]);
+                            fatal.raise(stop);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    Routes { primary: primary_stream, replica: replica_stream, rejects: rejects_stream }
+}
+
+/// The parts of one chunk; a part without rows is none.
+struct Parts {
+    primary: Option<Routed>,
+    replica: Option<Routed>,
+    rejects: Option<Routed>,
+    rejected: usize,
+}
+
+/// Keeps the role map of the settings that were used last.
+#[derive(Default)]
+struct Router {
+    map: Option<(Arc<RowSettings>, RoleMap)>,
+}
+
+impl Router {
+    fn route(&mut self, parsed: Parsed, now_ms: u64) -> Result<Parts, Stop> {
+        let Parsed { fetched, rows, lines, mut rejects } = parsed;
+        let settings = &fetched.chunk.settings;
+        if self.map.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, settings) && of != settings) {
+            self.map = Some((settings.clone(), RoleMap::new(&settings.roles)?));
+        }
+        let (_, map) = self.map.as_ref().expect("it was just made");
+        let destinations = map.destinations(&fetched.chunk.partition.name, &rows);
+        for (line, destination) in lines.iter().zip(&destinations) {
+            if let Err(reason) = *destination {
+                let block = &fetched.block;
+                rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
+            }
+        }
+        let credit = &fetched.credit;
+        let part =
+            |to: Destination| select(&rows, &destinations, to).map(|rows| Routed { rows, credit: credit.clone() });
+        let source = fetched.chunk.partition.to_string();
+        let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);
+        let rejected = (!rejects.is_empty()).then(|| rows::rejects_batch(&rejects, &source, now_micros));
+        Ok(Parts {
+            primary: part(Destination::Primary),
+            replica: part(Destination::Replica),
+            rejects: rejected.map(|rows| Routed { rows, credit: credit.clone() }),
+            rejected: rejects.len(),
+        })
+    }
+}
+
+/// The rows that go to one table. A chunk of one role, the usual case, is not copied.
+fn select(rows: &RecordBatch, destinations: &[Result<Destination, Reason>], to: Destination) -> Option<RecordBatch> {
+    let chosen = destinations.iter().filter(|d| **d == Ok(to)).count();
+    match chosen {
+        0 => None,
+        all if all == rows.num_rows() => Some(rows.clone()),
+        _ => {
+            let mask: BooleanArray = destinations.iter().map(|d| Some(*d == Ok(to))).collect();
+            Some(filter_record_batch(rows, &mask).expect("the mask has one entry a row"))
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which table a row goes to.
+
+use std::collections::HashMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, StringArray};
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::error::{Stop, StoreError};
+use crate::record::Reason;
+use crate::settings::{Destination, Roles};
+
+/// The role of a line's server, and the server's name: columns of the `azure` format.
+const ROLE: &str = "replica_role";
+const SERVER: &str = "logical_server_name";
+
+/// The configured roles, ready for rows.
+pub struct RoleMap {
+    sources: Vec<(GlobMatcher, Destination)>,
+    roles: HashMap<String, Destination>,
+    /// Where roles go that are named nowhere.
+    other: Option<Destination>,
+    servers: HashMap<String, Destination>,
+    default: Destination,
+}
+
+impl RoleMap {
+    /// Compiles `roles`. Fails only on a glob that is none.
+    pub fn new(roles: &Roles) -> Result<Self, Stop> {
+        let mut sources = Vec::new();
+        for (pattern, destination) in &roles.sources {
+            let glob = GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .map_err(|e| StoreError::definite(format!("read roles.sources {pattern:?}"), e))?;
+            sources.push((glob.compile_matcher(), *destination));
+        }
+        let (mut named, mut other) = (HashMap::new(), None);
+        let lists = [(&roles.primary, Destination::Primary), (&roles.replica, Destination::Replica)];
+        for (values, destination) in lists {
+            for value in values {
+                match value.as_str() {
+                    "*" => other = Some(destination),
+                    value => drop(named.insert(value.to_owned(), destination)),
+                }
+            }
+        }
+        let servers = roles.servers.iter().map(|(name, to)| (name.clone(), *to)).collect();
+        Ok(RoleMap { sources, roles: named, other, servers, default: roles.default })
+    }
+
+    /// Where each row goes, or why it goes nowhere.
+    pub fn destinations(&self, partition: &str, rows: &RecordBatch) -> Vec<Result<Destination, Reason>> {
+        if let Some((_, to)) = self.sources.iter().find(|(glob, _)| glob.is_match(partition)) {
+            return vec![checked(*to); rows.num_rows()];
+        }
+        let (roles, servers) = (text(rows, ROLE), text(rows, SERVER));
+        let at = |column: Option<&StringArray>, row: usize| -> Option<String> {
+            column.filter(|c| c.is_valid(row)).map(|c| c.value(row).to_owned())
+        };
+        let mut last: Option<(Option<String>, Option<String>, Result<Destination, Reason>)> = None;
+        let mut destinations = Vec::with_capacity(rows.num_rows());
+        for row in 0..rows.num_rows() {
+            // Neighbours mostly have the same role and server: compare before copying and looking up.
+            let same = last.as_ref().is_some_and(|(role, server, _)| {
+                is(roles, row, role.as_deref()) && is(servers, row, server.as_deref())
+            });
+            if !same {
+                let (role, server) = (at(roles, row), at(servers, row));
+                let to = self.destination(role.as_deref().unwrap_or(""), server.as_deref().unwrap_or(""));
+                last = Some((role, server, to));
+            }
+            destinations.extend(last.as_ref().map(|(.., to)| *to));
+        }
+        destinations
+    }
+
+    fn destination(&self, role: &str, server: &str) -> Result<Destination, Reason> {
+        if role.is_empty() {
+            return checked(self.servers.get(server).copied().unwrap_or(self.default));
+        }
+        self.roles.get(role).copied().or(self.other).ok_or(Reason::UnknownRole)
+    }
+}
+
+/// A configured destination, where "reject" means that no role was found.
+fn checked(to: Destination) -> Result<Destination, Reason> {
+    match to {
+        Destination::Reject => Err(Reason::NoRole),
+        to => Ok(to),
+    }
+}
+
+fn text<'r>(rows: &'r RecordBatch, column: &str) -> Option<&'r StringArray> {
+    rows.column_by_name(column).and_then(|c| c.as_string_opt::<i32>())
+}
+
+fn is(column: Option<&StringArray>, row: usize, value: Option<&str>) -> bool {
+    column.filter(|c| c.is_valid(row)).map(|c| c.value(row)) == value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn roles() -> Roles {
+        Roles {
+            primary: vec!["Primary".into()],
+            replica: vec!["*".into()],
+            default: Destination::Reject,
+            servers: BTreeMap::from([("known".into(), Destination::Primary)]),
+            sources: BTreeMap::from([("**/replica-*/**".into(), Destination::Replica)]),
+        }
+    }
+
+    #[test]
+    fn the_role_decides_then_the_server_then_the_default() {
+        let map = RoleMap::new(&roles()).expect("good globs");
+        assert_eq!(map.destination("Primary", ""), Ok(Destination::Primary));
+        assert_eq!(map.destination("AsyncReplica", "known"), Ok(Destination::Replica));
+        assert_eq!(map.destination("", "known"), Ok(Destination::Primary));
+        assert_eq!(map.destination("", "unknown"), Err(Reason::NoRole));
+    }
+
+    #[test]
+    fn without_a_wildcard_an_unnamed_role_is_unknown() {
+        let map = RoleMap::new(&Roles { replica: vec!["Replica".into()], ..roles() }).expect("good globs");
+        assert_eq!(map.destination("Odd", ""), Err(Reason::UnknownRole));
+    }
+}

@@ -1,0 +1,184 @@
+//! What has no column: the unknown keys of one line, and the text of its `_rest`.
+//!
+//! `_rest` is one JSON object of the raw values in order of appearance; keys of `properties` are named `properties.<key>`.
+//! Of keys with one name the last wins, and stands where it appeared. That holds also between a key of `properties` and a
+//! top-level key that is spelled with the prefix. If `properties` appears twice, the keys of the first are forgotten.
+
+use std::ops::Range;
+
+use super::columns::Scope;
+
+/// The unknown keys of the line at hand; its buffers serve all lines.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// `"name":value` of each entry, one after another, of losers too.
+    text: String,
+    /// In order of appearance.
+    entries: Vec<Entry>,
+    /// Which entries belong to the `properties` seen last.
+    properties: Range<usize>,
+    /// Room to sort in.
+    order: Vec<usize>,
+    object: String,
+}
+
+/// Where an entry stands in [`Rest::text`].
+struct Entry {
+    start: usize,
+    name_end: usize,
+    end: usize,
+    /// A later entry has the same name.
+    lost: bool,
+}
+
+impl Entry {
+    fn name<'a>(&self, text: &'a str) -> &'a str {
+        &text[self.start..self.name_end]
+    }
+}
+
+impl Rest {
+    /// Forgets the line at hand.
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.entries.clear();
+        self.properties = 0..0;
+    }
+
+    /// A `properties` begins: it replaces the one before, if there was any.
+    ///
+    /// Only entries later than the replaced ones move, and those never move again: many `properties` in one line cost
+    /// no more than its length.
+    pub(super) fn begin_properties(&mut self) {
+        self.entries.drain(self.properties.clone());
+        self.properties = self.entries.len()..self.entries.len();
+    }
+
+    /// Adds the unknown key `name` with the JSON text of its value.
+    pub(super) fn add(&mut self, scope: Scope, name: &str, value: &str) {
+        let start = self.text.len();
+        self.text.push('"');
+        if scope == Scope::Properties {
+            self.text.push_str("properties.");
+        }
+        push_escaped(name, &mut self.text);
+        self.text.push('"');
+        let name_end = self.text.len();
+        self.text.push(':');
+        self.text.push_str(value);
+        self.entries.push(Entry { start, name_end, end: self.text.len(), lost: false });
+        if scope == Scope::Properties {
+            self.properties.end = self.entries.len();
+        }
+    }
+
+    /// Whether the line has no unknown keys.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The text of `_rest`, or `None` if there are no unknown keys.
+    pub(super) fn object(&mut self) -> Option<&str> {
+        if self.is_empty() {
+            return None;
+        }
+        self.mark_losers();
+        self.object.clear();
+        for entry in self.entries.iter().filter(|entry| !entry.lost) {
+            self.object.push(if self.object.is_empty() { '{' } else { ',' });
+            self.object.push_str(&self.text[entry.start..entry.end]);
+        }
+        self.object.push('}');
+        Some(&self.object)
+    }
+
+    /// Marks each entry that a later one of the same name replaces.
+    ///
+    /// By sorting, as comparing each with each would let one hostile line of many keys hold up a worker for minutes.
+    fn mark_losers(&mut self) {
+        let Rest { text, entries, order, .. } = self;
+        order.clear();
+        order.extend(0..entries.len());
+        order.sort_unstable_by(|a, b| entries[*a].name(text).cmp(entries[*b].name(text)).then(a.cmp(b)));
+        for pair in order.windows(2) {
+            entries[pair[0]].lost = entries[pair[0]].name(text) == entries[pair[1]].name(text);
+        }
+    }
+}
+
+/// Appends `name` as it is written inside a JSON string: one way for each name, so that equal names are equal texts.
+fn push_escaped(name: &str, text: &mut String) {
+    if !name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        return text.push_str(name);
+    }
+    let quoted = serde_json::Value::from(name).to_string();
+    text.push_str(&quoted[1..quoted.len() - 1]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Scope::{Properties, Top};
+
+    fn rest(entries: &[(Scope, &str, &str)]) -> Rest {
+        let mut rest = Rest::default();
+        for (scope, name, value) in entries {
+            rest.add(*scope, name, value);
+        }
+        rest
+    }
+
+    #[test]
+    fn nothing_unknown_is_no_object() {
+        assert_eq!(Rest::default().object(), None);
+    }
+
+    #[test]
+    fn entries_keep_their_order_and_raw_values() {
+        let mut rest = rest(&[(Top, "z", "1.50"), (Properties, "a", "{ \"b\" : [1] }"), (Top, "m", r#""\u00e9""#)]);
+        assert_eq!(rest.object(), Some(r#"{"z":1.50,"properties.a":{ "b" : [1] },"m":"\u00e9"}"#));
+    }
+
+    #[test]
+    fn of_equal_names_the_last_wins() {
+        let mut rest =
+            rest(&[(Top, "a", "1"), (Top, "b", "2"), (Top, "a", "3"), (Top, "a", "4"), (Properties, "b", "5")]);
+        assert_eq!(rest.object(), Some(r#"{"b":2,"a":4,"properties.b":5}"#));
+    }
+
+    #[test]
+    fn a_top_level_key_with_the_prefix_shares_the_name() {
+        let mut rest = rest(&[(Top, "properties.a", "1"), (Properties, "a", "2")]);
+        assert_eq!(rest.object(), Some(r#"{"properties.a":2}"#));
+    }
+
+    #[test]
+    fn new_properties_replace_the_old_ones_only() {
+        let mut rest = rest(&[(Top, "a", "1")]);
+        rest.begin_properties();
+        rest.add(Properties, "b", "2");
+        rest.add(Top, "c", "3");
+        rest.begin_properties();
+        rest.add(Properties, "d", "4");
+        rest.add(Top, "e", "5");
+        assert_eq!(rest.object(), Some(r#"{"a":1,"c":3,"properties.d":4,"e":5}"#));
+        rest.begin_properties();
+        assert_eq!(rest.object(), Some(r#"{"a":1,"c":3,"e":5}"#));
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let mut rest = rest(&[(Top, "q\"\\\n\u{1}é", "1"), (Properties, "\t", "2")]);
+        assert_eq!(rest.object(), Some(r#"{"q\"\\\n\u0001é":1,"properties.\t":2}"#));
+    }
+
+    #[test]
+    fn a_cleared_line_leaves_nothing_behind() {
+        let mut rest = rest(&[(Properties, "a", "1"), (Properties, "b", "1")]);
+        rest.clear();
+        assert!(rest.is_empty());
+        rest.begin_properties();
+        rest.add(Top, "c", "3");
+        assert_eq!(rest.object(), Some(r#"{"c":3}"#));
+    }
+}

@@ -1,0 +1,180 @@
+//! The scan of one line: from text to the raw JSON text of each column, and the unknown keys beside them.
+//!
+//! The whole line is checked against the grammar, but values are only delimited here, neither decoded nor judged. So of
+//! duplicate keys the last wins without its forerunners having been looked at, and a value costs one pass. Values are
+//! skipped iteratively: nesting, however deep, costs no stack. Keys of the line and of `properties` are decoded, and so is a
+//! `properties` that is a string or a number: what cannot be decoded there (half a surrogate pair, a number beyond any
+//! float) is not JSON, even if a later `properties` replaces it.
+//!
+//! This is the only file that knows the parser. A faster one needs to fill a [`Line`] and a [`Rest`], nothing else.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::record::Reason;
+use crate::settings::UnknownKeys;
+
+use super::columns::{Keys, Layout, MAX_COLUMNS, Scope, Target};
+use super::rest::Rest;
+
+/// What one line says about each column.
+pub(super) struct Line<'line> {
+    /// The raw JSON text of each column's value, by its place; `None` if the key is absent.
+    pub(super) values: [Option<&'line str>; MAX_COLUMNS],
+    /// `properties` is neither an object nor null.
+    pub(super) properties_mistyped: bool,
+}
+
+/// Scans `text`. Unknown keys go to `rest`, unless they are dropped.
+pub(super) fn scan<'line>(
+    text: &'line str,
+    layout: &Layout,
+    unknown_keys: UnknownKeys,
+    rest: &mut Rest,
+) -> Result<Line<'line>, Reason> {
+    rest.clear();
+    let mut line = Line { values: [None; MAX_COLUMNS], properties_mistyped: false };
+    if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
+        let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        return Err(if is_json { Reason::NotAnObject } else { Reason::InvalidJson });
+    }
+    let mut parser = serde_json::Deserializer::from_str(text);
+    let object = Object { scope: Scope::Top, layout, unknown_keys, line: &mut line, rest };
+    object.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| Reason::InvalidJson)?;
+    Ok(line)
+}
+
+/// The object of one scope; deserializing it fills the line.
+struct Object<'a, 'line> {
+    scope: Scope,
+    layout: &'a Layout,
+    unknown_keys: UnknownKeys,
+    line: &'a mut Line<'line>,
+    rest: &'a mut Rest,
+}
+
+impl<'line> Object<'_, 'line> {
+    fn keys(&self) -> &Keys {
+        match self.scope {
+            Scope::Top => &self.layout.top,
+            Scope::Properties => &self.layout.properties,
+        }
+    }
+
+    fn unknown<M: MapAccess<'line>>(&mut self, name: &str, map: &mut M) -> Result<(), M::Error> {
+        if self.unknown_keys == UnknownKeys::Drop {
+            return map.next_value::<IgnoredAny>().map(drop);
+        }
+        let value: &RawValue = map.next_value()?;
+        self.rest.add(self.scope, name, value.get());
+        Ok(())
+    }
+
+    /// The columns of `properties`; whatever an earlier `properties` said is forgotten.
+    fn properties(&mut self) -> Object<'_, 'line> {
+        for (value, column) in self.line.values.iter_mut().zip(self.layout.columns) {
+            if column.scope == Scope::Properties {
+                *value = None;
+            }
+        }
+        self.line.properties_mistyped = false;
+        self.rest.begin_properties();
+        let Object { layout, unknown_keys, .. } = *self;
+        Object { scope: Scope::Properties, layout, unknown_keys, line: self.line, rest: self.rest }
+    }
+
+    fn mistyped<E>(self) -> Result<(), E> {
+        self.line.properties_mistyped = true;
+        Ok(())
+    }
+}
+
+impl<'line> DeserializeSeed<'line> for Object<'_, 'line> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'line>>(self, parser: D) -> Result<(), D::Error> {
+        parser.deserialize_any(self)
+    }
+}
+
+/// The line itself is known to be an object; all methods but `visit_map` are for a `properties` that is none.
+impl<'line> Visitor<'line> for Object<'_, 'line> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_map<M: MapAccess<'line>>(mut self, mut map: M) -> Result<(), M::Error> {
+        while let Some(key) = map.next_key_seed(Key(self.keys()))? {
+            match key {
+                Ok(Target::Column(place)) => {
+                    self.line.values[place] = Some(map.next_value::<&RawValue>()?.get());
+                }
+                Ok(Target::Properties) => map.next_value_seed(self.properties())?,
+                Err(unknown) => self.unknown(&unknown, &mut map)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.mistyped()
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.mistyped()
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.mistyped()
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.mistyped()
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.mistyped()
+    }
+
+    fn visit_seq<S: SeqAccess<'line>>(self, mut elements: S) -> Result<(), S::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        self.mistyped()
+    }
+}
+
+/// Looks a key up while the parser still holds it: what it fills, or else its name.
+struct Key<'a>(&'a Keys);
+
+impl<'line> DeserializeSeed<'line> for Key<'_> {
+    type Value = Result<Target, Cow<'line, str>>;
+
+    fn deserialize<D: Deserializer<'line>>(self, parser: D) -> Result<Self::Value, D::Error> {
+        parser.deserialize_str(self)
+    }
+}
+
+impl<'line> Visitor<'line> for Key<'_> {
+    type Value = Result<Target, Cow<'line, str>>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, key: &'line str) -> Result<Self::Value, E> {
+        Ok(self.0.find(key).ok_or(Cow::Borrowed(key)))
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.find(key).ok_or_else(|| Cow::Owned(key.to_owned())))
+    }
+}

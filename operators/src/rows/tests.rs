@@ -1,0 +1,340 @@
+//! What lines become, rule by rule, and what the sample lines become.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+
+use super::*;
+use Format::{Azure, Jsonlog};
+use UnknownKeys::{Drop, Keep, Reject};
+
+/// The one row that `line` becomes.
+fn row_with(format: Format, unknown_keys: UnknownKeys, line: &str) -> Result<RecordBatch, Reason> {
+    let mut rows = RowBuilder::new(format, unknown_keys);
+    let pushed = rows.push(line.as_bytes(), 42);
+    assert_eq!(rows.len(), usize::from(pushed.is_ok()));
+    pushed.map(|()| rows.finish("blob"))
+}
+
+fn row(line: &str) -> RecordBatch {
+    row_with(Azure, Keep, line).unwrap_or_else(|reason| panic!("{line} was rejected: {}", reason.as_str()))
+}
+
+fn reason(line: &str) -> Reason {
+    row_with(Azure, Keep, line).err().unwrap_or_else(|| panic!("{line} was accepted"))
+}
+
+/// The value of `column` in the row at `place`, as text.
+fn text_at(batch: &RecordBatch, column: &str, place: usize) -> Option<String> {
+    let array = &batch[column];
+    if array.is_null(place) {
+        return None;
+    }
+    Some(match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value(place).to_owned(),
+        DataType::Int64 => array.as_primitive::<Int64Type>().value(place).to_string(),
+        _ => array.as_primitive::<TimestampMicrosecondType>().value(place).to_string(),
+    })
+}
+
+fn text(batch: &RecordBatch, column: &str) -> Option<String> {
+    text_at(batch, column, 0)
+}
+
+#[test]
+fn a_row_has_its_values_its_source_and_its_offset() {
+    let row =
+        row(r#" {"time":"1970-01-01T00:00:01Z", "Region":"we","properties" : {"processId":7,"message":"a\nb"} } "#);
+    assert_eq!(row.schema(), schema(Azure));
+    let expected = [
+        ("time", "1000000"),
+        ("region", "we"),
+        ("process_id", "7"),
+        ("message", "a\nb"),
+        ("_source", "blob"),
+        ("_offset", "42"),
+    ];
+    for field in row.schema().fields() {
+        let expected = expected.iter().find(|(name, _)| name == field.name()).map(|(_, value)| (*value).to_owned());
+        assert_eq!(text(&row, field.name()), expected, "{}", field.name());
+    }
+}
+
+#[test]
+fn an_empty_object_is_a_row_of_nulls() {
+    let row = row("{}");
+    assert_eq!(row.columns().iter().filter(|column| column.is_valid(0)).count(), 2);
+}
+
+#[test]
+fn null_is_null_for_a_known_key_and_for_properties() {
+    let row = row(r#"{"Region":null,"time":null,"properties":{"processId":null}}"#);
+    assert_eq!((text(&row, "region"), text(&row, "time"), text(&row, "process_id")), (None, None, None));
+    assert_eq!(text(&row_with(Azure, Reject, r#"{"properties":null}"#).unwrap(), "_rest"), None);
+}
+
+#[test]
+fn keys_are_unescaped_before_they_are_looked_up() {
+    let row = row(r#"{"R\u0065gion":"we","prop\u0065rties":{"m\u0065ssage":"m"},"\u0078":1}"#);
+    assert_eq!(text(&row, "region").as_deref(), Some("we"));
+    assert_eq!(text(&row, "message").as_deref(), Some("m"));
+    assert_eq!(text(&row, "_rest").as_deref(), Some(r#"{"x":1}"#));
+}
+
+#[test]
+fn keys_count_only_in_their_own_scope() {
+    let row = row(r#"{"message":"top","properties":{"Region":"we","message":"m","properties":{"message":"n"}}}"#);
+    assert_eq!((text(&row, "message").as_deref(), text(&row, "region")), (Some("m"), None));
+    let rest = r#"{"message":"top","properties.Region":"we","properties.properties":{"message":"n"}}"#;
+    assert_eq!(text(&row, "_rest").as_deref(), Some(rest));
+}
+
+#[test]
+fn invalid_utf8_is_found_before_anything_else() {
+    let mut rows = RowBuilder::new(Azure, Drop);
+    for line in [&b"{\"x\":\"\xff\"}"[..], b"\xc3", b"{\"\xed\xa0\x80\":1}", b"[\xf8 torn"] {
+        assert_eq!(rows.push(line, 0), Err(Reason::InvalidUtf8));
+    }
+    assert!(rows.is_empty());
+}
+
+#[test]
+fn what_is_not_json_is_invalid() {
+    let lines = [
+        "{",
+        "}",
+        "",
+        "{}}",
+        "{} x",
+        "{}{}",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":01}",
+        "{\"a\":1.}",
+        "{\"a\":+1}",
+        "{\"a\":NaN}",
+        "{\"a\":tru}",
+        "{\"a\":\"\t\"}",
+        r#"{"a":"\x"}"#,
+        r#"{"a":"\u00g0"}"#,
+        r#"{"properties": [227B blob data]}"#,
+        r#"{"properties":{"message":"torn"#,
+        r#"{"properties":{}"#,
+        "[1",
+        "nul",
+        "x",
+        "\u{feff}{}",
+        "\u{a0}{}",
+        r#"{"Region":"\ud83d"}"#,
+        r#"{"\ud83d":1}"#,
+        r#"{"time":"\ude00"}"#,
+        r#"{"properties":{"message":"\ud83dx"}}"#,
+    ];
+    for line in lines {
+        assert_eq!(reason(line), Reason::InvalidJson, "{line}");
+    }
+}
+
+#[test]
+fn json_that_is_no_object_is_told_apart() {
+    for line in ["[]", "1", " \"{}\" ", "null", "true", "[{\"time\":1}]"] {
+        assert_eq!(reason(line), Reason::NotAnObject, "{line}");
+    }
+}
+
+#[test]
+fn wrong_types_reject_the_line() {
+    let lines = [
+        r#"{"Region":1}"#,
+        r#"{"Region":{}}"#,
+        r#"{"Region":1e999}"#,
+        r#"{"time":1795244401}"#,
+        r#"{"time":[]}"#,
+        r#"{"properties":{"processId":"7"}}"#,
+        r#"{"properties":{"processId":1.0}}"#,
+        r#"{"properties":{"processId":1e3}}"#,
+        r#"{"properties":{"processId":true}}"#,
+        r#"{"properties":"x"}"#,
+        r#"{"properties":[{},[]]}"#,
+        r#"{"properties":-1}"#,
+        r#"{"properties":1}"#,
+        r#"{"properties":1.5}"#,
+        r#"{"properties":false}"#,
+        r#"{"properties":"\n"}"#,
+    ];
+    for line in lines {
+        assert_eq!(reason(line), Reason::WrongType, "{line}");
+    }
+}
+
+#[test]
+fn integers_and_times_have_reasons_of_their_own() {
+    for integer in ["9223372036854775808", "-9223372036854775809", "18446744073709551615", "100000000000000000000"] {
+        let line = format!(r#"{{"properties":{{"processId":{integer}}}}}"#);
+        assert_eq!(reason(&line), Reason::IntegerOutOfRange, "{line}");
+    }
+    for line in [r#"{"time":"now"}"#, r#"{"time":""}"#, r#"{"properties":{"timestamp":"2026-11-21 07:00:01 IST"}}"#] {
+        assert_eq!(reason(line), Reason::MalformedTime, "{line}");
+    }
+}
+
+#[test]
+fn unknown_keys_are_kept_dropped_or_rejected() {
+    let line = r#"{"b": 1.50,"properties":{"schemaName":"p\u0075b","message":"m"},"a":{"x":[1, null]}}"#;
+    let kept = row_with(Azure, Keep, line).unwrap();
+    let rest = r#"{"b":1.50,"properties.schemaName":"p\u0075b","a":{"x":[1, null]}}"#;
+    assert_eq!(text(&kept, "_rest").as_deref(), Some(rest));
+    let dropped = row_with(Azure, Drop, line).unwrap();
+    assert_eq!((text(&dropped, "_rest"), text(&dropped, "message").as_deref()), (None, Some("m")));
+    assert_eq!(row_with(Azure, Reject, line).err(), Some(Reason::UnknownKey));
+    for unknown in [r#"{"x":null}"#, r#"{"properties":{"x":1}}"#] {
+        assert_eq!(row_with(Azure, Reject, unknown).err(), Some(Reason::UnknownKey), "{unknown}");
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_is_kept_where_it_is_not_decoded() {
+    let row = row(r#"{"x":"\ud83d"}"#);
+    assert_eq!(text(&row, "_rest").as_deref(), Some(r#"{"x":"\ud83d"}"#));
+}
+
+#[test]
+fn of_duplicates_only_the_last_is_judged() {
+    let row =
+        row(r#"{"Region":1,"time":"bad","Region":"\ud83d","x":1,"Region":"we","time":"1970-01-01T00:00:00Z","x":2}"#);
+    assert_eq!((text(&row, "region").as_deref(), text(&row, "time").as_deref()), (Some("we"), Some("0")));
+    assert_eq!(text(&row, "_rest").as_deref(), Some(r#"{"x":2}"#));
+    assert_eq!(reason(r#"{"Region":"we","Region":1}"#), Reason::WrongType);
+    assert_eq!(reason(r#"{"properties":{"processId":1,"processId":1.5}}"#), Reason::WrongType);
+}
+
+#[test]
+fn properties_replace_earlier_properties_wholly() {
+    let lines = [
+        r#"{"properties":{"message":1,"detail":"d","x":1},"properties":{"message":"m"}}"#,
+        r#"{"properties":[1],"properties":{"message":"m"}}"#,
+        r#"{"properties":{"message":"n"},"properties":"x","properties":{"message":"m"}}"#,
+    ];
+    for line in lines {
+        let row = row_with(Azure, Reject, line).unwrap();
+        assert_eq!((text(&row, "message").as_deref(), text(&row, "detail")), (Some("m"), None), "{line}");
+    }
+    let nulled = row(r#"{"Region":"we","properties":{"message":"m","x":1},"properties":null}"#);
+    assert_eq!((text(&nulled, "message"), text(&nulled, "_rest")), (None, None));
+    assert_eq!(text(&nulled, "region").as_deref(), Some("we"));
+    assert_eq!(reason(r#"{"properties":{"message":"m"},"properties":1}"#), Reason::WrongType);
+}
+
+#[test]
+fn deep_nesting_costs_no_stack() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(1_000_000), close.repeat(1_000_000));
+    for nested in [deep("[", "]"), deep("{\"a\":", "}")] {
+        let kept = row(&format!(r#"{{"x":{nested}}}"#));
+        assert_eq!(text(&kept, "_rest"), Some(format!(r#"{{"x":{nested}}}"#)));
+        assert!(row_with(Azure, Drop, &format!(r#"{{"properties":{{"x":{nested}}}}}"#)).is_ok());
+        assert_eq!(reason(&format!(r#"{{"Region":{nested}}}"#)), Reason::WrongType);
+    }
+    let array = deep("[", "]");
+    assert_eq!(reason(&format!(r#"{{"properties":{array}}}"#)), Reason::WrongType);
+    assert_eq!(reason(&array), Reason::NotAnObject);
+    assert_eq!(reason(&"[".repeat(1_000_000)), Reason::InvalidJson);
+    assert_eq!(reason(&"{\"properties\":".repeat(1_000_000)), Reason::InvalidJson);
+}
+
+#[test]
+fn many_keys_and_many_properties_stay_linear() {
+    let keys: Vec<String> = (0..100_000).map(|key| format!(r#""k{key}":1,"properties":{{"p":1}}"#)).collect();
+    let row = row(&format!("{{{}}}", keys.join(",")));
+    let rest = text(&row, "_rest").unwrap();
+    assert_eq!((rest.matches("\"k").count(), rest.matches("properties.p").count()), (100_000, 1));
+}
+
+#[test]
+fn a_rejected_line_appends_nothing_and_the_builder_is_reusable() {
+    let mut rows = RowBuilder::new(Azure, Keep);
+    rows.push(br#"{"Region":"a\tb","x":1}"#, 0).unwrap();
+    assert!(rows.push(br#"{"Region":"\u0063","y":1,"properties":{"processId":"7"}}"#, 10).is_err());
+    assert!(rows.push(br#"{"Region":"d","properties":"#, 20).is_err());
+    rows.push(br#"{"AppType":"\u0065"}"#, 30).unwrap();
+
+    let first = rows.finish("one");
+    assert!(rows.is_empty());
+    rows.push(br#"{"Region":"f"}"#, 40).unwrap();
+    let second = rows.finish("two");
+
+    assert_eq!((first.num_rows(), second.num_rows(), rows.finish("three").num_rows()), (2, 1, 0));
+    assert_eq!(text_at(&first, "region", 0).as_deref(), Some("a\tb"));
+    assert_eq!(text_at(&first, "region", 1), None);
+    assert_eq!(text_at(&first, "app_type", 1).as_deref(), Some("e"));
+    assert_eq!((text_at(&first, "_rest", 0).as_deref(), text_at(&first, "_rest", 1)), (Some(r#"{"x":1}"#), None));
+    assert_eq!(
+        (text_at(&first, "_offset", 1).as_deref(), text(&second, "_offset").as_deref()),
+        (Some("30"), Some("40"))
+    );
+    assert_eq!((text(&second, "region").as_deref(), text(&second, "_source").as_deref()), (Some("f"), Some("two")));
+}
+
+/// The lines of a sample file as `push` gets them: without newline, CR, BOM and blank lines.
+fn sample(name: &str) -> Vec<String> {
+    let path = format!("{}/../tests/samples/{name}.ndjson", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read_to_string(path).unwrap();
+    let lines = file.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
+    lines.map(str::to_owned).collect()
+}
+
+fn push_sample(format: Format, name: &str) -> (RecordBatch, Vec<Result<(), Reason>>) {
+    let mut rows = RowBuilder::new(format, Keep);
+    let pushed = sample(name).iter().map(|line| rows.push(line.as_bytes(), 0)).collect();
+    (rows.finish(name), pushed)
+}
+
+#[test]
+fn azure_samples_become_rows() {
+    for (name, lines) in [
+        ("azure_flex_primary", 7),
+        ("azure_flex_replica", 5),
+        ("azure_flex_crlf_bom", 3),
+        ("azure_flex_categories_other", 2),
+        ("azure_single_server", 2),
+    ] {
+        let (batch, pushed) = push_sample(Azure, name);
+        assert_eq!(pushed, vec![Ok(()); lines], "{name}");
+        assert_eq!(batch["time"].null_count(), 0, "{name}");
+    }
+    let (batch, _) = push_sample(Azure, "azure_flex_primary");
+    assert_eq!(text_at(&batch, "log_timestamp", 0).as_deref(), Some("1795244401467000"));
+    assert_eq!(text_at(&batch, "time", 0).as_deref(), Some("1795244401468000"));
+    assert_eq!(text_at(&batch, "process_id", 0).as_deref(), Some("20611"));
+    let statement = text_at(&batch, "message", 2).unwrap();
+    assert!(statement.ends_with("o\n\tWHERE o.customer_id = $1\n\tORDER BY o.created_at DESC LIMIT 50"), "{statement}");
+    let mut messages = (0..7).filter_map(|place| text_at(&batch, "message", place));
+    let audit = messages.find(|message| message.contains("AUDIT")).unwrap();
+    assert!(audit.contains("'café ☃ 😀 \\\\ \"\"q\"\"'"), "{audit}");
+}
+
+#[test]
+fn azure_edge_cases_are_rejected_one_by_one() {
+    let (batch, pushed) = push_sample(Azure, "azure_flex_edge_cases");
+    let rejected: Vec<_> = pushed.iter().enumerate().filter_map(|(line, pushed)| Some((line, pushed.err()?))).collect();
+    let last = pushed.len() - 1;
+    assert_eq!(rejected, [(0, Reason::InvalidJson), (1, Reason::InvalidJson), (last, Reason::InvalidJson)]);
+    assert_eq!(text(&batch, "replica_role"), None);
+}
+
+#[test]
+fn jsonlog_samples_become_rows() {
+    for (name, lines) in [("pg_jsonlog_primary", 3), ("pg_jsonlog_replica", 2)] {
+        let (batch, pushed) = push_sample(Jsonlog, name);
+        assert_eq!(pushed, vec![Ok(()); lines], "{name}");
+        assert_eq!((batch.schema(), batch["_rest"].null_count()), (schema(Jsonlog), lines), "{name}");
+    }
+    let (batch, _) = push_sample(Jsonlog, "pg_jsonlog_primary");
+    assert_eq!(text_at(&batch, "query_id", 1).as_deref(), Some("-4923847293847239111"));
+    assert_eq!(text_at(&batch, "session_start", 1).as_deref(), Some("1795244392000000"));
+    assert_eq!(text_at(&batch, "user", 0), None);
+}

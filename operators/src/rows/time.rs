@@ -1,0 +1,277 @@
+//! Moments: the text of a timestamp becomes microseconds since 1970-01-01 00:00 UTC, or is refused.
+//!
+//! Read are `YYYY-MM-DD`, `T` or one space, `HH:MM:SS`, an optional fraction of one to nine digits, at most one space, and
+//! a zone, which is required. A fraction finer than microseconds is truncated: it can only come from a program other than
+//! PostgreSQL, which counts microseconds. Years are 0001 to 9999, days are checked against the calendar. The second 60 is
+//! refused: PostgreSQL never prints it, and it has no moment of its own here. So is the hour 24.
+//!
+//! A zone is `Z`, `UTC`, `GMT`, an offset `+HH`, `+HHMM`, `+HH:MM`, `+HH:MM:SS` (plus is east, also in what PostgreSQL
+//! prints; at most 15:59:59, PostgreSQL's own limit), or an abbreviation that means one offset only, see `abbreviation`.
+//!
+//! No library: the form is fixed, this is the hot path, and the calendar is a few lines.
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+/// Microseconds of a day, for whoever needs the day of a moment.
+pub(super) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
+
+/// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or its zone is not certain.
+pub(super) fn parse_micros(text: &str) -> Option<i64> {
+    // The date and the time of day are 19 bytes whatever follows.
+    let (clock, rest) = text.as_bytes().split_at_checked(19)?;
+    let separators = [clock[4], clock[7], clock[13], clock[16]];
+    if separators != *b"--::" || !matches!(clock[10], b'T' | b' ') {
+        return None;
+    }
+    let (year, month, day) = (number(&clock[0..4])?, number(&clock[5..7])?, number(&clock[8..10])?);
+    let (hour, minute, second) = (number(&clock[11..13])?, number(&clock[14..16])?, number(&clock[17..19])?);
+    if year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
+        return None;
+    }
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let (fraction_micros, zone) = fraction(rest)?;
+    let east_seconds = zone_seconds(zone.strip_prefix(b" ").unwrap_or(zone))?;
+    let seconds_of_day = hour * 3600 + minute * 60 + second;
+    let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY + seconds_of_day - east_seconds;
+    Some(seconds * MICROS_PER_SECOND + fraction_micros)
+}
+
+/// A number of ASCII digits only; no sign, no space.
+fn number(digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+}
+
+/// The fraction at the start of `rest` in microseconds, zero if there is none, and what follows it.
+fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
+    let Some(rest) = rest.strip_prefix(b".") else {
+        return Some((0, rest));
+    };
+    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, zone) = rest.split_at(length);
+    if !(1..=9).contains(&length) {
+        return None;
+    }
+    let kept = &digits[..length.min(6)];
+    let missing = 6 - kept.len() as u32;
+    Some((number(kept)? * 10_i64.pow(missing), zone))
+}
+
+/// How far east of UTC `zone` is, in seconds.
+fn zone_seconds(zone: &[u8]) -> Option<i64> {
+    match zone {
+        b"Z" | b"UTC" | b"GMT" => Some(0),
+        [b'+', offset @ ..] => offset_seconds(offset),
+        [b'-', offset @ ..] => offset_seconds(offset).map(|seconds| -seconds),
+        _ => abbreviation(zone),
+    }
+}
+
+/// The size of a numeric offset without its sign: `HH`, `HHMM`, `HH:MM` or `HH:MM:SS`.
+fn offset_seconds(offset: &[u8]) -> Option<i64> {
+    let (hours, minutes, seconds): (&[u8], &[u8], &[u8]) = match *offset {
+        [_, _] => (offset, b"0", b"0"),
+        [_, _, _, _] => (&offset[..2], &offset[2..], b"0"),
+        [_, _, b':', _, _] => (&offset[..2], &offset[3..], b"0"),
+        [_, _, b':', _, _, b':', _, _] => (&offset[..2], &offset[3..5], &offset[6..]),
+        _ => return None,
+    };
+    let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
+    (hours <= 15 && minutes <= 59 && seconds <= 59).then_some(hours * 3600 + minutes * 60 + seconds)
+}
+
+/// The abbreviations that mean one offset only, in seconds east.
+///
+/// With a named `log_timezone`, PostgreSQL prints the abbreviation that the IANA database has for it. Listed are those that
+/// every IANA zone uses with the same offset in all of 2022 (when PostgreSQL 15 first wrote `jsonlog`) to 2027, and that
+/// no other zone is commonly known by. A guess would shift rows by hours without anyone noticing, so the rest is refused:
+/// `IST` (India, Israel, Ireland), `CST` and `CDT` (Chicago, Havana, Shanghai), `PST` (Los Angeles, Manila), `BST` (London,
+/// but Bangladesh to many), `AST` (Halifax, but Arabia to many), `SST` (Samoa, Singapore). A zone's winter and summer names
+/// are listed both or not at all (so no `PDT`), or a pipeline that runs in July would stop in November.
+fn abbreviation(zone: &[u8]) -> Option<i64> {
+    let quarter_hours = match zone {
+        b"HST" => -40,
+        b"AKST" => -36,
+        b"AKDT" => -32,
+        b"MST" => -28,
+        b"MDT" => -24,
+        b"EST" => -20,
+        b"EDT" => -16,
+        b"NST" => -14,
+        b"NDT" => -10,
+        b"WET" => 0,
+        b"WEST" | b"CET" | b"WAT" => 4,
+        b"CEST" | b"EET" | b"CAT" | b"SAST" => 8,
+        b"EEST" | b"MSK" | b"EAT" => 12,
+        b"PKT" => 20,
+        b"WIB" => 28,
+        b"AWST" | b"HKT" | b"WITA" => 32,
+        b"JST" | b"KST" | b"WIT" => 36,
+        b"ACST" => 38,
+        b"AEST" => 40,
+        b"ACDT" => 42,
+        b"AEDT" => 44,
+        b"NZST" => 48,
+        b"NZDT" => 52,
+        _ => return None,
+    };
+    Some(quarter_hours * 900)
+}
+
+fn is_leap_year(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if is_leap_year(year) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar, for years from 1 on.
+///
+/// Years are counted from March, so that the leap day is the last of its year and months before it have fixed lengths.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let march_year = if month > 2 { year } else { year - 1 };
+    let march_month = (month + 9) % 12;
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let leap_days = march_year / 4 - march_year / 100 + march_year / 400;
+    // 719,468 days lie between 0000-03-01 and 1970-01-01.
+    march_year * 365 + leap_days + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-21 07:00:01 UTC.
+    const SEVEN: i64 = 1_795_244_401 * MICROS_PER_SECOND;
+    const HOUR: i64 = 3600 * MICROS_PER_SECOND;
+
+    #[test]
+    fn well_formed_times_become_microseconds() {
+        let cases = [
+            ("1970-01-01T00:00:00Z", 0),
+            ("1969-12-31T23:59:59.999999Z", -1),
+            ("2026-11-21T07:00:01Z", SEVEN),
+            ("2026-11-21T07:00:01.468Z", SEVEN + 468_000),
+            ("2026-11-21 07:00:01.467 UTC", SEVEN + 467_000),
+            ("2026-11-21 07:00:01 GMT", SEVEN),
+            ("2026-11-21 07:00:01UTC", SEVEN),
+            ("2026-11-21T07:00:01 Z", SEVEN),
+            ("2026-11-21T07:00:01.1Z", SEVEN + 100_000),
+            ("2026-11-21T07:00:01.000001Z", SEVEN + 1),
+            ("2026-11-21T07:00:01.0000019Z", SEVEN + 1),
+            ("2026-11-21T07:00:01.123456789Z", SEVEN + 123_456),
+            ("2026-11-21T07:00:01+02:00", SEVEN - 2 * HOUR),
+            ("2026-11-21 07:00:01.5 +03", SEVEN + 500_000 - 3 * HOUR),
+            ("2026-11-21 07:00:01 -0330", SEVEN + 3 * HOUR + HOUR / 2),
+            ("2026-11-21 07:00:01 -00:44:30", SEVEN + 2_670 * MICROS_PER_SECOND),
+            ("2026-11-21 07:00:01 +15:59:59", SEVEN - 16 * HOUR + MICROS_PER_SECOND),
+            ("2026-11-21 07:00:01 -00", SEVEN),
+            ("2026-11-21 07:00:01 CET", SEVEN - HOUR),
+            ("2026-11-21 07:00:01 MSK", SEVEN - 3 * HOUR),
+            ("2026-11-21 07:00:01 EDT", SEVEN + 4 * HOUR),
+            ("2026-11-21 07:00:01 NST", SEVEN + 3 * HOUR + HOUR / 2),
+            ("2024-02-29T00:00:00Z", 1_709_164_800 * MICROS_PER_SECOND),
+            ("2000-02-29T00:00:00Z", 951_782_400 * MICROS_PER_SECOND),
+            ("0001-01-01T00:00:00Z", -62_135_596_800 * MICROS_PER_SECOND),
+            ("9999-12-31T23:59:59.999999Z", 253_402_300_800 * MICROS_PER_SECOND - 1),
+        ];
+        for (text, micros) in cases {
+            assert_eq!(parse_micros(text), Some(micros), "{text}");
+        }
+    }
+
+    #[test]
+    fn malformed_times_are_refused() {
+        let moments = [
+            "",
+            "now",
+            "2026-11-21",
+            "2026-11-21T07:00:01",
+            "2026-11-21 07:00:01.467",
+            "2026-11-21T07:00Z",
+            "2026-11-21t07:00:01Z",
+            "2026/11/21T07:00:01Z",
+            "2026-11-21T07.00.01Z",
+            " 2026-11-21T07:00:01Z",
+            "2026-11-21T07:00:01Z ",
+            "2026-11-21T07:00:01  Z",
+            "20261-11-21T07:00:01Z",
+            "+026-11-21T07:00:01Z",
+            "0000-01-01T00:00:00Z",
+            "2026-00-21T07:00:01Z",
+            "2026-13-21T07:00:01Z",
+            "2026-11-00T07:00:01Z",
+            "2026-11-31T07:00:01Z",
+            "2026-02-29T07:00:01Z",
+            "2100-02-29T07:00:01Z",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T07:60:01Z",
+            "2026-11-21T23:59:60Z",
+            "2026-11-21T07:00:01.Z",
+            "2026-11-21T07:00:01,5Z",
+            "2026-11-21T07:00:01.1234567890Z",
+            "２026-11-21T07:00:01Z",
+            "2026-11-21T07:00:0é1Z",
+        ];
+        for text in moments {
+            assert_eq!(parse_micros(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn zones_that_are_malformed_or_not_certain_are_refused() {
+        let zones = [
+            "z",
+            "utc",
+            "UT",
+            "UTC+3",
+            "+",
+            "+2",
+            "+02:",
+            "+02:0",
+            "+020",
+            "+16",
+            "+02:60",
+            "+02:00:60",
+            "+02:00:00:00",
+            "+02.00",
+            "+-2",
+            "Europe/Berlin",
+            "IST",
+            "CST",
+            "CDT",
+            "BST",
+            "AST",
+            "ADT",
+            "PST",
+            "PDT",
+            "SST",
+            "cet",
+            "X",
+        ];
+        for zone in zones {
+            assert_eq!(parse_micros(&format!("2026-11-21 07:00:01 {zone}")), None, "{zone}");
+        }
+    }
+
+    #[test]
+    fn days_follow_one_another_over_four_centuries() {
+        let mut expected = days_from_civil(1999, 12, 31);
+        assert_eq!(expected, 10_956);
+        for year in 2000..2401 {
+            for month in 1..=12 {
+                for day in 1..=days_in_month(year, month) {
+                    expected += 1;
+                    assert_eq!(days_from_civil(year, month, day), expected, "{year}-{month}-{day}");
+                }
+            }
+        }
+    }
+}

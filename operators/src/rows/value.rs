@@ -1,0 +1,154 @@
+//! Values: the raw JSON text of one column becomes what its column holds, or the reason why it cannot.
+//!
+//! Nothing is coerced and nothing is silently null: a string is no integer, `1.0` is no integer, and only an absent key
+//! and JSON `null` are null. The text has passed a JSON parser already, so that only its meaning is judged here.
+
+use std::ops::Range;
+
+use crate::record::Reason;
+
+use super::columns::Kind;
+use super::escapes::decode;
+use super::time::parse_micros;
+
+/// The value of one column of one line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Value<'line> {
+    /// The key is absent, or its value is `null`.
+    Null,
+    /// A string.
+    Text(Text<'line>),
+    /// An integer, or a moment in microseconds.
+    Number(i64),
+}
+
+/// A string after unescaping.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Text<'line> {
+    /// Without escapes: as it stands in the line.
+    Borrowed(&'line str),
+    /// Its place in the buffer of decoded text.
+    Decoded(Range<usize>),
+}
+
+impl Text<'_> {
+    /// The string itself; `decoded` is the buffer it was judged with.
+    pub(super) fn get<'a>(&'a self, decoded: &'a str) -> &'a str {
+        match self {
+            Text::Borrowed(text) => text,
+            Text::Decoded(range) => &decoded[range.clone()],
+        }
+    }
+}
+
+/// Judges `raw`, the JSON text of a value, for a column of `kind`. Strings with escapes are appended to `decoded`.
+pub(super) fn judge<'line>(raw: &'line str, kind: Kind, decoded: &mut String) -> Result<Value<'line>, Reason> {
+    match (raw.as_bytes(), kind) {
+        (b"null", _) => Ok(Value::Null),
+        ([b'"', ..], Kind::Text) => string(raw, decoded).map(Value::Text),
+        ([b'"', ..], Kind::Time) => {
+            let text = string(raw, decoded)?;
+            parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime)
+        }
+        ([b'-' | b'0'..=b'9', ..], Kind::Integer) => integer(raw.as_bytes()).map(Value::Number),
+        _ => Err(Reason::WrongType),
+    }
+}
+
+/// The string that the JSON text `raw`, quotes included, stands for.
+fn string<'line>(raw: &'line str, decoded: &mut String) -> Result<Text<'line>, Reason> {
+    let content = &raw[1..raw.len() - 1];
+    let Some(first_escape) = memchr::memchr(b'\\', content.as_bytes()) else {
+        return Ok(Text::Borrowed(content));
+    };
+    let start = decoded.len();
+    decode(content, first_escape, decoded)?;
+    Ok(Text::Decoded(start..decoded.len()))
+}
+
+/// The integer that the JSON number `raw` stands for. `-0` is zero, as an integer has only one.
+fn integer(raw: &[u8]) -> Result<i64, Reason> {
+    let (negative, digits) = match raw {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    // A fraction or an exponent is a matter of type, also if the number is huge.
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Reason::WrongType);
+    }
+    // Counted downwards, as the least int64 has no positive counterpart.
+    let below_zero =
+        digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_sub(i64::from(digit - b'0')));
+    let value = if negative { below_zero } else { below_zero.and_then(i64::checked_neg) };
+    value.ok_or(Reason::IntegerOutOfRange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(raw: &str, kind: Kind) -> Result<i64, Reason> {
+        match judge(raw, kind, &mut String::new())? {
+            Value::Number(number) => Ok(number),
+            other => panic!("{raw} became {other:?}"),
+        }
+    }
+
+    #[test]
+    fn integers_keep_every_digit() {
+        for value in [0, 1, -1, 20611, i64::MAX, i64::MIN] {
+            assert_eq!(number(&value.to_string(), Kind::Integer), Ok(value));
+        }
+        assert_eq!(number("-0", Kind::Integer), Ok(0));
+    }
+
+    #[test]
+    fn integers_beyond_int64_are_out_of_range() {
+        for raw in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", &"9".repeat(400)] {
+            assert_eq!(number(raw, Kind::Integer), Err(Reason::IntegerOutOfRange), "{raw}");
+        }
+    }
+
+    #[test]
+    fn other_types_are_wrong_for_each_kind() {
+        let wrong = [
+            (
+                Kind::Integer,
+                &["1.0", "1e3", "-1E2", "99999999999999999999.5", "1e999", "\"1\"", "true", "[1]", "{}"][..],
+            ),
+            (Kind::Text, &["1", "-1", "1e999", "true", "false", "[]", "{\"a\":1}"][..]),
+            (Kind::Time, &["1795244401", "1.5", "false", "[\"2026-11-21T07:00:01Z\"]", "{}"][..]),
+        ];
+        for (kind, raws) in wrong {
+            for raw in raws {
+                assert_eq!(judge(raw, kind, &mut String::new()), Err(Reason::WrongType), "{raw}");
+            }
+        }
+    }
+
+    #[test]
+    fn null_is_null_for_each_kind_but_the_string_null_is_a_string() {
+        for kind in [Kind::Text, Kind::Integer, Kind::Time] {
+            assert_eq!(judge("null", kind, &mut String::new()), Ok(Value::Null));
+        }
+        let value = judge("\"null\"", Kind::Text, &mut String::new());
+        assert_eq!(value, Ok(Value::Text(Text::Borrowed("null"))));
+    }
+
+    #[test]
+    fn strings_are_borrowed_unless_they_have_escapes() {
+        let mut decoded = String::from("before");
+        assert_eq!(judge("\"café\"", Kind::Text, &mut decoded), Ok(Value::Text(Text::Borrowed("café"))));
+        let Ok(Value::Text(text)) = judge(r#""a\tb""#, Kind::Text, &mut decoded) else { panic!("not text") };
+        assert_eq!(text, Text::Decoded(6..9));
+        assert_eq!(text.get(&decoded), "a\tb");
+    }
+
+    #[test]
+    fn times_are_unescaped_before_they_are_read() {
+        assert_eq!(number("\"1970-01-01T00:00:01Z\"", Kind::Time), Ok(1_000_000));
+        assert_eq!(number(r#""1970-01-01\u005400:00:01\u005a""#, Kind::Time), Ok(1_000_000));
+        assert_eq!(number("\"\"", Kind::Time), Err(Reason::MalformedTime));
+        assert_eq!(number("\"yesterday\"", Kind::Time), Err(Reason::MalformedTime));
+    }
+}

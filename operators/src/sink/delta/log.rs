@@ -1,0 +1,151 @@
+//! The Delta transaction log, as far as an appending writer needs it: the actions of one commit.
+//!
+//! Source of the format: the Delta transaction log protocol, sections "Actions" and "Delta Log Entries". A commit is one file,
+//! `_delta_log/<version, 20 digits>.json`, with one JSON action a line.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::protocol::table::{Commit, Seen, StagedFile, Version};
+
+/// The key in `commitInfo` by which a run knows its own commit.
+const COMMIT_ID: &str = "lakefrontCommit";
+
+/// The names under which a pipeline's transactions stand in its tables.
+#[derive(Clone, Debug)]
+pub(super) struct AppIds {
+    /// Its version is the position.
+    pub(super) position: String,
+    /// Its version is the run.
+    pub(super) run: String,
+}
+
+impl AppIds {
+    pub(super) fn of(pipeline: &str) -> Self {
+        AppIds { position: pipeline.to_owned(), run: format!("{pipeline}/run") }
+    }
+}
+
+/// The file of a version, in `_delta_log`.
+pub(super) fn file_name(version: Version) -> String {
+    format!("{:020}.json", version.0)
+}
+
+/// The content of a commit of ours.
+pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Vec<u8> {
+    let rows: u64 = commit.files.iter().map(|f| f.rows).sum();
+    let bytes: u64 = commit.files.iter().map(|f| f.size).sum();
+    let mut lines = vec![
+        json!({"commitInfo": {
+            "timestamp": now_ms,
+            "operation": "STREAMING UPDATE",
+            "operationParameters": {
+                "outputMode": "Append",
+                "queryId": ids.position,
+                "epochId": commit.held.position.to_string(),
+            },
+            "operationMetrics": {
+                "numOutputRows": rows.to_string(),
+                "numOutputBytes": bytes.to_string(),
+                "numAddedFiles": commit.files.len().to_string(),
+            },
+            "isolationLevel": "WriteSerializable",
+            "isBlindAppend": true,
+            "engineInfo": concat!("lakefront/", env!("CARGO_PKG_VERSION")),
+            (COMMIT_ID): commit.id.to_string(),
+        }}),
+        transaction(&ids.position, commit.held.position.0, now_ms),
+        transaction(&ids.run, commit.held.run.0, now_ms),
+    ];
+    lines.extend(commit.files.iter().map(add));
+    to_lines(&lines)
+}
+
+/// The content of a commit that sets a table's metadata, and its protocol if it is new.
+pub(super) fn definition(protocol: Option<Value>, metadata: Value, operation: &str, now_ms: u64) -> Vec<u8> {
+    let info = json!({"commitInfo": {
+        "timestamp": now_ms,
+        "operation": operation,
+        "operationParameters": {},
+        "engineInfo": concat!("lakefront/", env!("CARGO_PKG_VERSION")),
+    }});
+    let mut lines = vec![info];
+    lines.extend(protocol.map(|protocol| json!({"protocol": protocol})));
+    lines.push(json!({"metaData": metadata}));
+    to_lines(&lines)
+}
+
+fn to_lines(actions: &[Value]) -> Vec<u8> {
+    let mut content = Vec::new();
+    for action in actions {
+        content.extend_from_slice(action.to_string().as_bytes());
+        content.push(b'\n');
+    }
+    content
+}
+
+fn transaction(app_id: &str, version: u64, now_ms: u64) -> Value {
+    json!({"txn": {"appId": app_id, "version": version, "lastUpdated": now_ms}})
+}
+
+fn add(file: &StagedFile) -> Value {
+    let partition: BTreeMap<_, _> = file.partition.iter().cloned().collect();
+    json!({"add": {
+        "path": file.path,
+        "partitionValues": partition,
+        "size": file.size,
+        "modificationTime": file.staged_at_ms,
+        "dataChange": true,
+        "stats": file.stats,
+    }})
+}
+
+/// What the protocol must know of a commit that exists.
+pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Error> {
+    let mut seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
+    for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let action: Value = serde_json::from_slice(line)?;
+        let text = |action: &Value, key: &str| action.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(info) = action.get("commitInfo") {
+            seen.id = text(info, COMMIT_ID).and_then(|id| Uuid::parse_str(&id).ok());
+        } else if let Some(txn) = action.get("txn") {
+            let app = text(txn, "appId").unwrap_or_default();
+            seen.ours |= app == ids.position || app == ids.run;
+        } else if let Some(remove) = action.get("remove") {
+            seen.removes_rows |= remove.get("dataChange").and_then(Value::as_bool).unwrap_or(true);
+        } else if action.get("metaData").is_some() || action.get("protocol").is_some() {
+            seen.changes_table = true;
+        }
+    }
+    Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Position;
+    use crate::protocol::table::{Held, RunId};
+
+    #[test]
+    fn a_commit_of_ours_is_known_by_its_id_and_its_transactions() {
+        let ids = AppIds::of("p");
+        let ours =
+            Commit { id: Uuid::new_v4(), held: Held { position: Position(7), run: RunId(3) }, files: Vec::new() };
+        let content = commit(&ours, &ids, 1);
+        let expected = Seen { id: Some(ours.id), ours: true, changes_table: false, removes_rows: false };
+        assert_eq!(seen(&content, &ids).expect("our own JSON"), expected);
+        let foreign = seen(&content, &AppIds::of("q")).expect("our own JSON");
+        assert!(!foreign.ours, "another pipeline's commit is foreign");
+    }
+
+    #[test]
+    fn compaction_removes_no_rows_but_a_delete_does() {
+        let ids = AppIds::of("p");
+        let compaction = br#"{"remove":{"path":"a","dataChange":false}}"#;
+        assert!(!seen(compaction, &ids).expect("JSON").removes_rows);
+        let delete = br#"{"remove":{"path":"a","dataChange":true}}"#;
+        assert!(seen(delete, &ids).expect("JSON").removes_rows);
+    }
+}

@@ -1,0 +1,231 @@
+//! A table's definition: what a new one gets, and whether an existing one can take our rows.
+//!
+//! New tables use the plainest features there are (reader 1, writer 2, UTC timestamps), so that every reader can open them.
+//! An existing table is only ever given missing nullable columns. Whatever a hand-written append would break is refused.
+
+use arrow_schema::{DataType, Schema, TimeUnit};
+use serde_json::{Map, Value, json};
+
+/// Writer features that an append of plain Parquet files cannot violate. `checkConstraints`, `invariants` and
+/// `generatedColumns` are harmless while nothing uses them, which [`check`] looks at.
+const HARMLESS_FEATURES: &[&str] = &[
+    "appendOnly",
+    "changeDataFeed",
+    "checkConstraints",
+    "deletionVectors",
+    "domainMetadata",
+    "generatedColumns",
+    "invariants",
+    "timestampNtz",
+    "v2Checkpoint",
+    "vacuumProtocolCheck",
+];
+
+/// The protocol of a new table.
+pub(super) fn protocol() -> Value {
+    json!({"minReaderVersion": 1, "minWriterVersion": 2})
+}
+
+/// The metadata of a new table.
+pub(super) fn metadata(id: &str, schema: &Schema, partition_columns: &[&str], now_ms: u64) -> Value {
+    json!({
+        "id": id,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema_string(fields(schema)),
+        "partitionColumns": partition_columns,
+        "configuration": {},
+        "createdTime": now_ms,
+    })
+}
+
+fn schema_string(fields: Vec<Value>) -> String {
+    json!({"type": "struct", "fields": fields}).to_string()
+}
+
+fn fields(schema: &Schema) -> Vec<Value> {
+    let field = |f: &std::sync::Arc<arrow_schema::Field>| json!({"name": f.name(), "type": delta_type(f.data_type()), "nullable": true, "metadata": {}});
+    schema.fields().iter().map(field).collect()
+}
+
+/// The Delta name of a column's type.
+fn delta_type(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Utf8 => "string",
+        DataType::Int64 => "long",
+        DataType::Binary => "binary",
+        DataType::Date32 => "date",
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
+        other => unreachable!("no table of ours has a column of type {other}"),
+    }
+}
+
+/// What an existing table needs before it can take our rows.
+#[derive(Debug, PartialEq)]
+pub enum Fit {
+    /// Nothing.
+    Fits,
+    /// This metadata in place of its own: it adds the columns that are missing.
+    Widen(Value),
+}
+
+/// Compares an existing table with our columns. The error says what is in the way, in words that follow "table x".
+pub(super) fn check(
+    protocol: &Value,
+    metadata: &Value,
+    schema: &Schema,
+    partition_columns: &[&str],
+) -> Result<Fit, String> {
+    check_features(protocol)?;
+    check_configuration(metadata)?;
+    let partitioned = metadata["partitionColumns"].as_array().cloned().unwrap_or_default();
+    if partitioned != partition_columns {
+        return Err(format!(
+            "is partitioned by {}, but lake.partition_by makes it {}",
+            Value::from(partitioned),
+            json!(partition_columns)
+        ));
+    }
+    let existing: Value = metadata["schemaString"]
+        .as_str()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .ok_or("has a schema that cannot be read")?;
+    let mut existing = existing["fields"].as_array().cloned().unwrap_or_default();
+    let missing = missing_fields(&existing, schema)?;
+    if missing.is_empty() {
+        return Ok(Fit::Fits);
+    }
+    existing.extend(missing);
+    let mut widened = metadata.clone();
+    widened["schemaString"] = schema_string(existing).into();
+    Ok(Fit::Widen(widened))
+}
+
+fn check_features(protocol: &Value) -> Result<(), String> {
+    let writer = protocol["minWriterVersion"].as_u64().unwrap_or(u64::MAX);
+    let features = protocol["writerFeatures"].as_array().cloned().unwrap_or_default();
+    let unknown = features.iter().filter_map(Value::as_str).find(|f| !HARMLESS_FEATURES.contains(f));
+    match (writer, unknown) {
+        (_, Some(feature)) => Err(format!("needs the writer feature {feature:?}, which lakefront does not have")),
+        (0..=4 | 7, None) => Ok(()),
+        (version, None) => Err(format!("needs writer version {version}, which lakefront does not have")),
+    }
+}
+
+fn check_configuration(metadata: &Value) -> Result<(), String> {
+    let none = Map::new();
+    let configuration = metadata["configuration"].as_object().unwrap_or(&none);
+    for (key, value) in configuration {
+        let value = value.as_str().unwrap_or_default();
+        let obstacle = match key.as_str() {
+            "delta.setTransactionRetentionDuration" => {
+                "lets transactions expire, and with them the pipeline's position"
+            }
+            "delta.columnMapping.mode" if value != "none" => "renames columns in files",
+            "delta.enableRowTracking" | "delta.enableInCommitTimestamps" if value == "true" => {
+                "needs more of a commit than lakefront writes"
+            }
+            key if key.starts_with("delta.constraints.") => "is a constraint that lakefront does not check",
+            _ => continue,
+        };
+        return Err(format!("has the property {key} = {value:?}, which {obstacle}: unset it"));
+    }
+    Ok(())
+}
+
+/// The columns of ours that the table lacks.
+fn missing_fields(existing: &[Value], schema: &Schema) -> Result<Vec<Value>, String> {
+    for field in existing {
+        let name = field["name"].as_str().unwrap_or_default();
+        let ours = schema.field_with_name(name).is_ok();
+        if !ours && field["nullable"] == Value::Bool(false) {
+            return Err(format!("has a column {name:?} that must not be null, and no line has a value for it"));
+        }
+        let rule = ["delta.invariants", "delta.generationExpression", "delta.identity.start"]
+            .into_iter()
+            .find(|rule| field["metadata"].get(rule).is_some());
+        if let Some(rule) = rule {
+            return Err(format!("has a rule on column {name:?} ({rule}) that lakefront does not apply"));
+        }
+    }
+    let mut missing = Vec::new();
+    for ours in fields(schema) {
+        match existing.iter().find(|field| same_name(&field["name"], &ours["name"])) {
+            None => missing.push(ours),
+            Some(theirs) if theirs["name"] != ours["name"] => {
+                return Err(format!(
+                    "has a column {}, which differs from {} only in case",
+                    theirs["name"], ours["name"]
+                ));
+            }
+            Some(theirs) if theirs["type"] != ours["type"] => {
+                return Err(format!("has column {} as {}, not as {}", ours["name"], theirs["type"], ours["type"]));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(missing)
+}
+
+/// Delta column names are one whatever their case.
+fn same_name(a: &Value, b: &Value) -> bool {
+    match (a.as_str(), b.as_str()) {
+        (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_schema::Field;
+
+    fn ours() -> Schema {
+        Schema::new(vec![Field::new("a", DataType::Utf8, true), Field::new("n", DataType::Int64, true)])
+    }
+
+    fn table(columns: Value, configuration: Value) -> Value {
+        let schema = json!({"type": "struct", "fields": columns}).to_string();
+        json!({"schemaString": schema, "partitionColumns": [], "configuration": configuration})
+    }
+
+    fn column(name: &str, data_type: &str, nullable: bool) -> Value {
+        json!({"name": name, "type": data_type, "nullable": nullable, "metadata": {}})
+    }
+
+    #[test]
+    fn a_new_table_fits_itself() {
+        let made = metadata("id", &ours(), &[], 0);
+        assert_eq!(check(&protocol(), &made, &ours(), &[]), Ok(Fit::Fits));
+    }
+
+    #[test]
+    fn missing_columns_are_added_behind_the_others() {
+        let existing = table(json!([column("x", "double", true), column("n", "long", true)]), json!({}));
+        let Ok(Fit::Widen(widened)) = check(&protocol(), &existing, &ours(), &[]) else {
+            panic!("a column is missing")
+        };
+        let text = widened["schemaString"].as_str().expect("a schema");
+        let names: Vec<_> = text.match_indices("\"name\":\"").map(|(i, m)| &text[i + m.len()..=i + m.len()]).collect();
+        assert_eq!(names, ["x", "n", "a"]);
+    }
+
+    #[test]
+    fn what_an_append_would_break_is_refused_by_name() {
+        let good = json!([column("a", "string", true), column("n", "long", true)]);
+        let cases = [
+            (table(json!([column("a", "long", true)]), json!({})), r#"column "a" as "long""#),
+            (table(json!([column("A", "string", true)]), json!({})), "only in case"),
+            (table(json!([column("x", "long", false)]), json!({})), "must not be null"),
+            (table(good.clone(), json!({"delta.constraints.c": "n > 0"})), "delta.constraints.c"),
+            (table(good.clone(), json!({"delta.setTransactionRetentionDuration": "1 day"})), "expire"),
+            (table(good, json!({"delta.columnMapping.mode": "name"})), "renames columns"),
+        ];
+        for (existing, reason) in cases {
+            let error = check(&protocol(), &existing, &ours(), &[]).expect_err(reason);
+            assert!(error.contains(reason), "{error}");
+        }
+        let feature = json!({"minReaderVersion": 3, "minWriterVersion": 7, "writerFeatures": ["rowTracking"]});
+        assert!(check(&feature, &metadata("id", &ours(), &[], 0), &ours(), &[]).is_err());
+        assert!(check(&protocol(), &metadata("id", &ours(), &["d"], 0), &ours(), &[]).is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! Reads the state of a Delta table through the `deltalake` crate, and writes its log checkpoints.
+
+use std::path::Path;
+use std::time::Duration;
+
+use deltalake::DeltaTableError;
+use deltalake::table::config::TablePropertiesExt;
+use serde_json::Value;
+use url::Url;
+
+use super::disk;
+use super::log::AppIds;
+use crate::error::StoreError;
+use crate::position::Position;
+use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
+
+/// A Delta table as its log says it is now.
+pub struct Snapshot {
+    /// What the protocol must know.
+    pub state: TableState,
+    /// The `protocol` action.
+    pub(super) protocol: Value,
+    /// The `metaData` action.
+    pub(super) metadata: Value,
+    /// A log checkpoint is due every so many versions.
+    pub(super) checkpoint_interval: u64,
+}
+
+/// Reads the table in `directory` as `pipeline` sees it; none if there is no table.
+pub async fn read(directory: &Path, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
+    let has_log = disk::names(&directory.join("_delta_log"))?
+        .iter()
+        .any(|name| name.ends_with(".json") || name.ends_with(".parquet"));
+    if !has_log {
+        return Ok(None);
+    }
+    let failed = |error: DeltaTableError| StoreError::definite(format!("read table {}", directory.display()), error);
+    let table = deltalake::open_table(url(directory)?).await.map_err(failed)?;
+    let snapshot = table.snapshot().map_err(failed)?;
+    let ids = AppIds::of(pipeline);
+    let log_store = table.log_store();
+    let position = snapshot.transaction_version(&*log_store, &ids.position).await.map_err(failed)?;
+    let run = snapshot.transaction_version(&*log_store, &ids.run).await.map_err(failed)?;
+    let config = snapshot.table_config();
+    let retention = Retention {
+        log_ms: millis(config.log_retention_duration()),
+        files_ms: millis(config.deleted_file_retention_duration()),
+    };
+    let held = position
+        .zip(run)
+        .map(|(position, run)| Held { position: Position(position.unsigned_abs()), run: RunId(run.unsigned_abs()) });
+    let json = |value: serde_json::Result<Value>| {
+        value.map_err(|e| StoreError::definite(format!("read table {}", directory.display()), e))
+    };
+    Ok(Some(Snapshot {
+        state: TableState { head: Version(snapshot.version()), held, retention },
+        protocol: json(serde_json::to_value(snapshot.protocol()))?,
+        metadata: json(serde_json::to_value(snapshot.metadata()))?,
+        checkpoint_interval: config.checkpoint_interval().get(),
+    }))
+}
+
+/// Writes the log checkpoint of `version` and syncs it. The checkpoint itself is written by the library.
+pub(super) async fn checkpoint(directory: &Path, version: Version) -> Result<(), StoreError> {
+    let failed = |error: DeltaTableError| {
+        StoreError::definite(format!("write log checkpoint {} of {}", version.0, directory.display()), error)
+    };
+    let url = url(directory)?;
+    deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup(url, version.0, Some(false), None)
+        .await
+        .map_err(failed)?;
+    let log = directory.join("_delta_log");
+    let synced = || -> std::io::Result<()> {
+        let prefix = format!("{:020}.checkpoint", version.0);
+        for entry in std::fs::read_dir(&log)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(&prefix) || name == "_last_checkpoint" {
+                std::fs::File::open(entry.path())?.sync_all()?;
+            }
+        }
+        disk::sync_directory(&log)
+    };
+    synced().map_err(|e| StoreError::definite(format!("sync the log checkpoint of {}", directory.display()), e))
+}
+
+fn url(directory: &Path) -> Result<Url, StoreError> {
+    let absolute = std::path::absolute(directory)
+        .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
+    Url::from_directory_path(&absolute).map_err(|()| {
+        StoreError::definite(format!("find table {}", directory.display()), "the path cannot be written as a URL")
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

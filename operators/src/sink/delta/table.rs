@@ -1,0 +1,276 @@
+//! One Delta table on a local disk, as the protocol's [`Table`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arrow_array::{Date32Array, RecordBatch};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use uuid::Uuid;
+
+use super::schema::{self, Fit};
+use super::snapshot::{self, Snapshot};
+use super::{disk, log};
+use crate::error::{Stop, StoreError, chain};
+use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
+
+/// A log checkpoint is written every so many versions, unless the table says otherwise.
+const CHECKPOINT_INTERVAL: u64 = 100;
+
+/// Which table, and what it must be able to hold.
+#[derive(Clone)]
+pub struct TableSpec {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// The name that messages use.
+    pub name: String,
+    /// The columns of its files.
+    pub schema: SchemaRef,
+    /// How rows are spread over folders, if they are.
+    pub partition: Option<DayPartition>,
+}
+
+/// A partition column that holds a day and is computed from the row.
+#[derive(Clone, Copy)]
+pub struct DayPartition {
+    /// The column's name.
+    pub column: &'static str,
+    /// The day of each row.
+    pub of: fn(&RecordBatch) -> Date32Array,
+}
+
+impl TableSpec {
+    /// All columns of the table, the partition column last.
+    fn columns(&self) -> Schema {
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        fields.extend(self.partition.map(|p| Arc::new(Field::new(p.column, DataType::Date32, true))));
+        Schema::new(fields)
+    }
+
+    fn partition_columns(&self) -> Vec<&'static str> {
+        self.partition.iter().map(|p| p.column).collect()
+    }
+
+    /// Whether a table of this definition can take our rows; the error says what is in the way.
+    fn check(&self, snapshot: &Snapshot) -> Result<Fit, String> {
+        schema::check(&snapshot.protocol, &snapshot.metadata, &self.columns(), &self.partition_columns())
+    }
+}
+
+/// A Delta table that a pipeline writes into.
+pub struct DeltaTable {
+    spec: TableSpec,
+    ids: log::AppIds,
+    clock: Arc<dyn Clock>,
+    checkpoint_interval: u64,
+    checkpointing: Arc<AtomicBool>,
+}
+
+/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it.
+pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+    let mut plans = Vec::new();
+    for spec in specs {
+        let snapshot = snapshot::read(&spec.directory, pipeline).await?;
+        let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
+        plans.push((spec, snapshot, fit));
+    }
+    let mut tables = Vec::new();
+    for (spec, snapshot, fit) in plans {
+        let now_ms = clock.now_ms();
+        let definition = match fit {
+            Some(Fit::Fits) => None,
+            Some(Fit::Widen(metadata)) => Some(log::definition(None, metadata, "ADD COLUMN", now_ms)),
+            None => {
+                let id = Uuid::new_v4().to_string();
+                let metadata = schema::metadata(&id, &spec.columns(), &spec.partition_columns(), now_ms);
+                Some(log::definition(Some(schema::protocol()), metadata, "CREATE TABLE", now_ms))
+            }
+        };
+        disk::create_directories(&spec.directory.join("_delta_log"))?;
+        disk::create_directories(&offsets_directory(spec, pipeline))?;
+        if let Some(content) = definition {
+            let version = snapshot.as_ref().map_or(Version(0), |s| s.state.head.next());
+            define(spec, pipeline, version, &content).await?;
+        }
+        let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
+        table.checkpoint_interval = snapshot.map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
+        tables.push(Arc::new(table));
+    }
+    Ok(tables)
+}
+
+/// Whether the table can take our rows.
+pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
+    spec.check(snapshot)
+        .map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.directory.display())))
+}
+
+/// Commits a definition. Where another writer made that version first, the table must fit as it is now.
+async fn define(spec: &TableSpec, pipeline: &str, version: Version, content: &[u8]) -> Result<(), Stop> {
+    let path = spec.directory.join("_delta_log").join(log::file_name(version));
+    if disk::create(&path, content)? == Created::Yes {
+        return Ok(());
+    }
+    match snapshot::read(&spec.directory, pipeline).await?.map(|s| fit(spec, &s)).transpose()? {
+        Some(Fit::Fits) => Ok(()),
+        _ => Err(Stop::Refused(format!("table {:?} is being changed by another writer: start again", spec.name))),
+    }
+}
+
+fn offsets_directory(spec: &TableSpec, pipeline: &str) -> PathBuf {
+    spec.directory.join("_lakefront").join(pipeline)
+}
+
+/// Runs file operations away from the runtime's async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::definite("finish a file operation", error)),
+    }
+}
+
+impl DeltaTable {
+    /// The table of `spec` as it is, unchecked: for those who only read.
+    pub fn attach(spec: TableSpec, pipeline: &str, clock: Arc<dyn Clock>) -> Self {
+        DeltaTable {
+            ids: log::AppIds::of(pipeline),
+            spec,
+            clock,
+            checkpoint_interval: CHECKPOINT_INTERVAL,
+            checkpointing: Arc::default(),
+        }
+    }
+
+    fn version_path(&self, version: Version) -> PathBuf {
+        self.spec.directory.join("_delta_log").join(log::file_name(version))
+    }
+
+    fn offsets_path(&self, name: OffsetsName) -> PathBuf {
+        offsets_directory(&self.spec, &self.ids.position).join(name.to_string())
+    }
+
+    /// Starts a log checkpoint in the background when one is due; a slow one makes the next wait for its turn.
+    fn checkpoint_if_due(&self, version: Version) {
+        let due = version.0 > 0 && version.0.is_multiple_of(self.checkpoint_interval);
+        if !due || self.checkpointing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (directory, busy, name) = (self.spec.directory.clone(), self.checkpointing.clone(), self.spec.name.clone());
+        let runtime = tokio::runtime::Handle::current();
+        // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = runtime.block_on(snapshot::checkpoint(&directory, version)) {
+                tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
+            }
+            busy.store(false, Ordering::Release);
+        });
+    }
+}
+
+impl Table for DeltaTable {
+    fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+        Box::pin(async {
+            let snapshot = snapshot::read(&self.spec.directory, &self.ids.position).await?;
+            snapshot.map(|s| s.state).ok_or_else(|| {
+                StoreError::definite(
+                    format!("read table {:?}", self.spec.name),
+                    "it was deleted while this run was using it",
+                )
+            })
+        })
+    }
+
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
+        Box::pin(async move {
+            let (path, before) = (self.version_path(version), self.version_path(Version(version.0 - 1)));
+            let content = log::commit(commit, &self.ids, self.clock.now_ms());
+            let name = self.spec.name.clone();
+            let created = blocking(move || {
+                if !before.exists() && !path.exists() {
+                    let attempt = format!("commit version {} of table {name:?}", version.0);
+                    let cause =
+                        "the version before it is gone: the table was deleted, replaced or restored under this run";
+                    return Err(StoreError::definite(attempt, cause));
+                }
+                disk::create(&path, &content)
+            })
+            .await?;
+            if created == Created::Yes {
+                self.checkpoint_if_due(version);
+            }
+            Ok(created)
+        })
+    }
+
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+        Box::pin(async move {
+            let path = self.version_path(version);
+            let Some(content) = blocking(move || disk::read(&path)).await? else { return Ok(None) };
+            log::seen(&content, &self.ids).map(Some).map_err(|error| {
+                StoreError::definite(format!("read version {} of table {:?}", version.0, self.spec.name), error)
+            })
+        })
+    }
+
+    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async {
+            let failed = |cause: String| {
+                StoreError::definite(format!("go on after another writer changed table {:?}", self.spec.name), cause)
+            };
+            let Some(snapshot) = snapshot::read(&self.spec.directory, &self.ids.position).await? else {
+                return Err(failed("it is gone".to_owned()));
+            };
+            match self.spec.check(&snapshot) {
+                Ok(Fit::Fits) => Ok(()),
+                Ok(Fit::Widen(_)) => Err(failed("it lacks columns now: start again, and they are added".to_owned())),
+                Err(obstacle) => Err(failed(format!("it {obstacle}"))),
+            }
+        })
+    }
+
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
+        Box::pin(async move {
+            let (path, content) = (self.offsets_path(name), content.to_vec());
+            blocking(move || disk::create(&path, &content)).await
+        })
+    }
+
+    fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
+        let path = self.offsets_path(name);
+        Box::pin(blocking(move || disk::read(&path)))
+    }
+
+    fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
+        let directory = offsets_directory(&self.spec, &self.ids.position);
+        Box::pin(blocking(move || Ok(offsets_in(&directory)?.collect())))
+    }
+
+    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
+        let (all, own) = (self.spec.directory.join("_lakefront"), self.ids.position.clone());
+        Box::pin(blocking(move || {
+            let mut newest = Vec::new();
+            for pipeline in disk::names(&all)?.into_iter().filter(|name| *name != own) {
+                let directory = all.join(pipeline);
+                if let Some(name) = offsets_in(&directory)?.max() {
+                    newest.extend(disk::read(&directory.join(name.to_string()))?);
+                }
+            }
+            Ok(newest)
+        }))
+    }
+
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+        let path = self.offsets_path(name);
+        Box::pin(blocking(move || disk::delete(&path)))
+    }
+}
+
+fn offsets_in(directory: &Path) -> Result<impl Iterator<Item = OffsetsName>, StoreError> {
+    Ok(disk::names(directory)?.into_iter().filter_map(|name| name.parse().ok()))
+}

@@ -1,0 +1,206 @@
+//! Stages the rows of one cut as Parquet files: one a partition, seen by no reader until a commit names them.
+//!
+//! Encoding and writing happen on the worker's thread; what is written goes to the page cache, so that memory is bounded by a
+//! row group however long the cut is. Syncing happens on the runtime.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_schema::{Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use uuid::Uuid;
+
+use super::{TableSpec, disk, stats};
+use crate::error::StoreError;
+use crate::protocol::table::{Clock, Pending, StagedFile};
+use crate::sink::{Stage, StageWriter};
+
+/// A row group is closed once its encoded pages take this many bytes of memory.
+const ROW_GROUP_MEMORY: usize = 64 << 20;
+/// At most so many files are open a writer; one more closes the one that was begun first.
+const OPEN_FILES: usize = 16;
+/// Minimum and maximum of a text column are cut to this many bytes.
+const TEXT_BOUND: usize = 32;
+
+/// Begins Parquet files in a Delta table's folder.
+pub struct DeltaStage {
+    spec: Arc<TableSpec>,
+    clock: Arc<dyn Clock>,
+}
+
+impl DeltaStage {
+    /// Stages into the table of `spec`.
+    pub fn new(spec: TableSpec, clock: Arc<dyn Clock>) -> Self {
+        DeltaStage { spec: Arc::new(spec), clock }
+    }
+}
+
+impl Stage for DeltaStage {
+    fn begin(&self) -> Result<Box<dyn StageWriter>, StoreError> {
+        Ok(Box::new(CutWriter {
+            spec: self.spec.clone(),
+            clock: self.clock.clone(),
+            open: BTreeMap::new(),
+            begun: 0,
+            closed: Vec::new(),
+        }))
+    }
+}
+
+/// Days since 1970; none for rows of the null partition, and for the one partition of an unpartitioned table.
+type Day = Option<i32>;
+
+struct CutWriter {
+    spec: Arc<TableSpec>,
+    clock: Arc<dyn Clock>,
+    open: BTreeMap<Day, PartWriter>,
+    begun: u64,
+    closed: Vec<(StagedFile, File)>,
+}
+
+impl StageWriter for CutWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        fail::fail_point!("stage-write");
+        let Some(partition) = self.spec.partition else { return self.write_part(None, batch) };
+        let days = (partition.of)(batch);
+        let first = days.iter().next().flatten();
+        if days.iter().all(|day| day == first) {
+            return self.write_part(first, batch);
+        }
+        let distinct: std::collections::BTreeSet<Day> = days.iter().collect();
+        for day in distinct {
+            let mask: BooleanArray = days.iter().map(|d| Some(d == day)).collect();
+            let part = arrow_select::filter::filter_record_batch(batch, &mask)
+                .map_err(|e| StoreError::definite(format!("stage rows of table {:?}", self.spec.name), e))?;
+            self.write_part(day, &part)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<Pending<'static, Result<Vec<StagedFile>, StoreError>>, StoreError> {
+        while let Some((_, part)) = self.open.pop_first() {
+            self.closed.push(part.close()?);
+        }
+        fail::fail_point!("stage-closed");
+        let (directory, closed) = (self.spec.directory.clone(), self.closed);
+        Ok(Box::pin(async move {
+            let synced = tokio::task::spawn_blocking(move || sync(&directory, closed));
+            synced.await.map_err(|e| StoreError::definite("sync staged files", e))?
+        }))
+    }
+}
+
+impl CutWriter {
+    fn write_part(&mut self, day: Day, batch: &RecordBatch) -> Result<(), StoreError> {
+        if !self.open.contains_key(&day) {
+            if self.open.len() >= OPEN_FILES {
+                let first = self.open.iter().min_by_key(|(_, part)| part.order).map(|(day, _)| *day);
+                if let Some(part) = first.and_then(|day| self.open.remove(&day)) {
+                    self.closed.push(part.close()?);
+                }
+            }
+            self.begun += 1;
+            let part = PartWriter::begin(&self.spec, day, self.begun, self.clock.now_ms(), batch.schema())?;
+            self.open.insert(day, part);
+        }
+        let part = self.open.get_mut(&day).expect("it was just opened");
+        part.write(batch)
+    }
+}
+
+struct PartWriter {
+    writer: ArrowWriter<BufWriter<File>>,
+    /// The file behind the writer, to be synced once the writer is done.
+    handle: File,
+    schema: SchemaRef,
+    file: StagedFile,
+    path: PathBuf,
+    order: u64,
+}
+
+impl PartWriter {
+    fn begin(spec: &TableSpec, day: Day, order: u64, staged_at_ms: u64, schema: SchemaRef) -> Result<Self, StoreError> {
+        let name = format!("part-{}.snappy.parquet", Uuid::new_v4());
+        let partition =
+            spec.partition.map(|partition| (partition.column.to_owned(), day.map(|d| stats::date(d.into()))));
+        let relative = match &partition {
+            None => name,
+            Some((column, None)) => format!("{column}=__HIVE_DEFAULT_PARTITION__/{name}"),
+            Some((column, Some(value))) => format!("{column}={value}/{name}"),
+        };
+        let path = spec.directory.join(&relative);
+        let failed = |error: io::Error| StoreError::definite(format!("create {}", path.display()), error);
+        if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+            disk::create_directories(parent)?;
+        }
+        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+        let handle = file.try_clone().map_err(failed)?;
+        let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(&schema)))
+            .map_err(|e| StoreError::definite(format!("create {}", path.display()), e))?;
+        let partition = partition.into_iter().collect();
+        let file = StagedFile { path: relative, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
+        Ok(PartWriter { writer, handle, schema, file, path, order })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
+        let failed = failure(&self.path);
+        self.writer.write(batch).map_err(&failed)?;
+        if self.writer.memory_size() > ROW_GROUP_MEMORY {
+            self.writer.flush().map_err(&failed)?;
+        }
+        self.file.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<(StagedFile, File), StoreError> {
+        let failed = failure(&self.path);
+        let metadata = self.writer.finish().map_err(&failed)?;
+        self.file.stats = stats::of(&metadata, &self.schema);
+        self.writer.inner_mut().flush().map_err(|e| failed(e.into()))?;
+        Ok((self.file, self.handle))
+    }
+}
+
+fn failure(path: &Path) -> impl Fn(ParquetError) -> StoreError {
+    let attempt = format!("write {}", path.display());
+    move |error| StoreError::definite(attempt.clone(), error)
+}
+
+fn properties(schema: &Schema) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_truncate_length(Some(TEXT_BOUND))
+        .set_offset_index_disabled(true)
+        .set_created_by(concat!("lakefront ", env!("CARGO_PKG_VERSION")).to_owned());
+    // Every row has its own offset: a dictionary of them would only be built to be thrown away.
+    if schema.column_with_name("_offset").is_some() {
+        builder = builder.set_column_dictionary_enabled("_offset".into(), false);
+    }
+    builder.build()
+}
+
+/// Makes staged files and their names durable.
+fn sync(directory: &Path, closed: Vec<(StagedFile, File)>) -> Result<Vec<StagedFile>, StoreError> {
+    let mut files = Vec::new();
+    let mut parents = std::collections::BTreeSet::new();
+    for (mut staged, file) in closed {
+        let path = directory.join(&staged.path);
+        let failed = |error: io::Error| StoreError::definite(format!("sync {}", path.display()), error);
+        file.sync_all().map_err(failed)?;
+        staged.size = file.metadata().map_err(failed)?.len();
+        parents.extend(path.parent().map(Path::to_owned));
+        files.push(staged);
+    }
+    for parent in parents {
+        disk::sync_directory(&parent).map_err(|e| StoreError::definite(format!("sync {}", parent.display()), e))?;
+    }
+    Ok(files)
+}

@@ -1,0 +1,23 @@
+//! Where rows land. Each sink is a folder; all of them pass the conformance suite in `tests/conformance`.
+
+pub mod delta;
+
+use arrow_array::RecordBatch;
+
+use crate::error::StoreError;
+use crate::protocol::table::{Pending, StagedFile};
+
+/// Begins files that no reader can see yet. Every worker has one per table.
+pub trait Stage {
+    /// Begins a writer for one cut.
+    fn begin(&self) -> Result<Box<dyn StageWriter>, StoreError>;
+}
+
+/// Writes the rows of one cut and one table on one worker. Dropped before it is finished, it leaves orphans at most.
+pub trait StageWriter {
+    /// Encodes `batch`, on the calling thread.
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError>;
+
+    /// Completes the files. The future makes them durable; it runs on the runtime.
+    fn finish(self: Box<Self>) -> Result<Pending<'static, Result<Vec<StagedFile>, StoreError>>, StoreError>;
+}

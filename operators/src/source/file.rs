@@ -1,0 +1,168 @@
+//! Files on a local disk: one file, a directory with all below it, or a glob.
+//!
+//! A partition's name is the file's path below the directory (for a glob: below its fixed part), or the file's own name.
+//! Links to files are followed, links to directories are not: they may lead in circles.
+
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use super::{Listed, Source};
+use crate::error::StoreError;
+use crate::protocol::table::Pending;
+
+/// A source of local files.
+pub struct FileSource {
+    identity: String,
+    root: PathBuf,
+    select: Select,
+}
+
+enum Select {
+    /// The root is the file's directory, and this its name.
+    One(String),
+    All,
+    Glob(GlobMatcher),
+}
+
+impl FileSource {
+    /// Opens the source at `path`: a file, a directory, or a glob. A path with a trailing slash is a directory.
+    pub fn open(path: &str) -> Result<FileSource, StoreError> {
+        let attempt = || format!("open source file:{path}");
+        let fixed_end =
+            path.find(['*', '?', '[', '{']).map(|glob| path[..glob].rfind('/').map_or(0, |slash| slash + 1));
+        let (root, select) = match fixed_end {
+            Some(end) => {
+                let glob = GlobBuilder::new(&path[end..]).literal_separator(true).build();
+                let glob = glob.map_err(|e| StoreError::definite(attempt(), e))?.compile_matcher();
+                (if end == 0 { "." } else { &path[..end] }, Select::Glob(glob))
+            }
+            None if path.ends_with('/') || Path::new(path).is_dir() => (path, Select::All),
+            None => match path.rsplit_once('/') {
+                Some((root, name)) => (if root.is_empty() { "/" } else { root }, Select::One(name.to_owned())),
+                None => (".", Select::One(path.to_owned())),
+            },
+        };
+        let root = std::fs::canonicalize(root).map_err(|e| StoreError::definite(attempt(), e))?;
+        let tail = match &select {
+            Select::One(name) => format!("/{name}"),
+            Select::All => "/".to_owned(),
+            Select::Glob(glob) => format!("/{}", glob.glob()),
+        };
+        let identity = format!("file:{}{tail}", root.display().to_string().trim_end_matches('/'));
+        Ok(FileSource { identity, root, select })
+    }
+
+    fn walk(&self) -> io::Result<Vec<Listed>> {
+        let mut found = Vec::new();
+        if let Select::One(name) = &self.select {
+            // A file that is not there yet is an empty source.
+            match std::fs::metadata(self.root.join(name)) {
+                Ok(metadata) => found.push(listed(name.clone(), &metadata)),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(found);
+        }
+        let mut directories = vec![self.root.clone()];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(&directory)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    directories.push(entry.path());
+                    continue;
+                }
+                let name = self.name(&entry.path())?;
+                let metadata = match std::fs::metadata(entry.path()) {
+                    // It went away between the listing and the look: it is not there.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    metadata => metadata?,
+                };
+                let wanted = match &self.select {
+                    Select::Glob(glob) => glob.is_match(&name),
+                    Select::One(_) | Select::All => true,
+                };
+                if wanted && metadata.is_file() {
+                    found.push(listed(name, &metadata));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn name(&self, path: &Path) -> io::Result<String> {
+        let relative = path.strip_prefix(&self.root).unwrap_or(path);
+        relative.to_str().map(str::to_owned).ok_or_else(|| {
+            io::Error::new(ErrorKind::InvalidData, format!("the name {} is not UTF-8: rename the file", path.display()))
+        })
+    }
+}
+
+fn listed(name: String, metadata: &Metadata) -> Listed {
+    Listed {
+        name,
+        created: created(metadata),
+        length: metadata.len(),
+        revision: format!("{}.{:09}-{}", metadata.mtime(), metadata.mtime_nsec(), metadata.len()),
+    }
+}
+
+/// Device, inode and birth: inodes are used again soon after a file is deleted, a birth is not.
+fn created(metadata: &Metadata) -> String {
+    let birth = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    format!("{:x}:{:x}:{}", metadata.dev(), metadata.ino(), birth.map_or(0, |at| at.as_nanos()))
+}
+
+fn read_range(path: &Path, was_created: &str, range: &Range<u64>, mut into: Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if created(&metadata) != was_created {
+        return Err(io::Error::other("another file has taken its name since it was planned"));
+    }
+    file.seek(SeekFrom::Start(range.start))?;
+    let before = into.len();
+    let wanted = range.end - range.start;
+    into.reserve_exact(usize::try_from(wanted).map_err(io::Error::other)?);
+    file.take(wanted).read_to_end(&mut into)?;
+    let read = (into.len() - before) as u64;
+    if read < wanted {
+        return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it ends {} bytes earlier", wanted - read)));
+    }
+    Ok(into)
+}
+
+impl Source for FileSource {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+        Box::pin(async move {
+            tokio::task::block_in_place(|| self.walk())
+                .map_err(|e| StoreError::definite(format!("list {}", self.identity), e))
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a str,
+        created: &'a str,
+        range: Range<u64>,
+        into: Vec<u8>,
+    ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move {
+            let (path, created) = (self.root.join(name), created.to_owned());
+            let attempt = format!("read bytes {}..{} of {}", range.start, range.end, path.display());
+            let read = tokio::task::spawn_blocking(move || read_range(&path, &created, &range, into)).await;
+            match read {
+                Ok(Ok(bytes)) => Ok(bytes),
+                Ok(Err(error)) => Err(StoreError::definite(attempt, error)),
+                Err(error) => Err(StoreError::definite(attempt, error)),
+            }
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! What holds when the file says nothing, and the bounds of what it may say, each with its reason.
+
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lakefront_operators::settings::{Destination, UnknownKeys};
+
+use super::units::{GIB, KIB, MIB, TIB};
+use super::{ColdStart, Mode, OnRewrite, PartitionBy, Unterminated};
+
+/// Land what is there and stop: the mode that ends by itself.
+pub(super) const MODE: Mode = Mode::Backfill;
+/// Every line, also those written before the first run.
+pub(super) const COLD_START: ColdStart = ColdStart::Earliest;
+/// Large enough that a request's latency does not show, small enough to spread one file over the workers.
+pub(super) const CHUNK: u64 = 8 * MIB;
+/// How often a tail looks for growth.
+pub(super) const POLL: Duration = Duration::from_secs(1);
+/// Far above any line PostgreSQL writes on purpose.
+pub(super) const MAX_LINE: u64 = 16 * MIB;
+/// A last line without newline may still be growing.
+pub(super) const UNTERMINATED: Unterminated = Unterminated::Leave;
+/// A log that shrinks was tampered with or moved; a human should look.
+pub(super) const ON_REWRITE: OnRewrite = OnRewrite::Stop;
+/// No partitions: the least files.
+pub(super) const PARTITION_BY: PartitionBy = PartitionBy::None;
+/// The primary server's table.
+pub(super) const PRIMARY_TABLE: &str = "primary_postgresql_logs";
+/// The replicas' table.
+pub(super) const REPLICA_TABLE: &str = "replica_postgresql_logs";
+/// The rejects table.
+pub(super) const REJECTS_TABLE: &str = "rejected_postgresql_logs";
+/// The role Azure gives a primary server.
+pub(super) const PRIMARY_ROLES: [&str; 1] = ["Primary"];
+/// Every other role is a kind of replica.
+pub(super) const REPLICA_ROLES: [&str; 1] = [ANY_ROLE];
+/// A line without role is kept in the rejects table rather than guessed at.
+pub(super) const DEFAULT_DESTINATION: Destination = Destination::Reject;
+/// Nothing of a line is lost.
+pub(super) const UNKNOWN_KEYS: UnknownKeys = UnknownKeys::Keep;
+/// Input bytes after which a cut is committed: data files of a size that readers like.
+pub(super) const COMMIT_BYTES: u64 = 256 * MIB;
+/// Time after which a cut is committed, whatever its size.
+pub(super) const COMMIT_INTERVAL: Duration = Duration::from_secs(10);
+/// Bytes that may be read but not yet committed.
+pub(super) const AHEAD: u64 = GIB;
+/// Share of rejects among the last lines above which a run stops: the format is wrong, not the lines.
+pub(super) const REJECT_RATIO: f64 = 0.5;
+
+/// The role value that stands for every non-empty role not named elsewhere.
+pub(super) const ANY_ROLE: &str = "*";
+
+/// More workers than any machine it was measured on has cores.
+pub(super) const WORKERS_ALLOWED: RangeInclusive<i64> = 1..=256;
+/// Small ones are for tests; large ones cost memory, as each chunk in flight holds one buffer.
+pub(super) const CHUNK_ALLOWED: RangeInclusive<u64> = KIB..=64 * MIB;
+/// A line is held in memory whole.
+pub(super) const MAX_LINE_ALLOWED: RangeInclusive<u64> = KIB..=256 * MIB;
+/// Small ones are for tests; anything above a TiB is a slip of the unit.
+pub(super) const BYTES_ALLOWED: RangeInclusive<u64> = 1..=TIB;
+/// Shorter is a busy loop; longer than a week is a slip of the unit, and could not be added to every clock.
+pub(super) const WAIT_ALLOWED: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(7 * 24 * 3600);
+/// A share of lines.
+pub(super) const REJECT_RATIO_ALLOWED: RangeInclusive<f64> = 0.0..=1.0;
+/// The pipeline's name becomes part of file names, which must stay under 255 bytes.
+pub(super) const PIPELINE_MAX_LENGTH: usize = 100;
+/// Catalog, schema and tables are folders, whose names file systems end at 255 bytes.
+pub(super) const NAME_MAX_LENGTH: usize = 255;
+
+/// The cores this process may use, within what is allowed; one if the system does not say.
+pub(super) fn workers() -> usize {
+    let most = usize::try_from(*WORKERS_ALLOWED.end()).expect("the bound is small");
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(most)
+}
+
+/// Named for the pipeline, so that several run from one directory.
+pub(super) fn state_file(pipeline: &str) -> PathBuf {
+    PathBuf::from(format!("state/{pipeline}.offset.json"))
+}

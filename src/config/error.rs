@@ -1,0 +1,122 @@
+//! What can be wrong with a pipeline file, told so that the user can mend it in one go.
+//!
+//! Promises: every problem of a file is reported, one a line, each line beginning with its field; no resolved variable
+//! and no line of the file is ever part of a message.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a pipeline file gave no configuration.
+#[derive(Debug)]
+pub(crate) enum ConfigError {
+    /// There is no such file.
+    NotFound(PathBuf),
+    /// The file is there and could not be read.
+    Unreadable(PathBuf, io::Error),
+    /// The file is not UTF-8.
+    NotText(PathBuf),
+    /// The file is not TOML. Parsing stops at the first such place, what follows it would be guesswork.
+    Syntax {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one, in characters.
+        column: usize,
+        /// What the parser expected.
+        message: String,
+    },
+    /// The file is TOML and its fields are not right; never empty.
+    Fields(Vec<Problem>),
+}
+
+/// What is wrong with one field.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// The field's whole name, such as `source.mode`.
+    pub(super) field: String,
+    /// The value as the file has it, variables unresolved; nothing if the file does not have the field.
+    pub(super) written: Option<String>,
+    /// What is allowed. Says nothing about the value, which may be a secret.
+    pub(super) constraint: String,
+}
+
+/// The problems found so far. Shared by all sections of a file, which are read one inside the other.
+#[derive(Default)]
+pub(super) struct Problems(RefCell<Vec<Problem>>);
+
+impl ConfigError {
+    /// The parser's own error prints the line it stumbled over and keeps the whole text in its `Debug` form, and either
+    /// may hold a secret. So only place and message are taken from it, and it is not kept as the source.
+    pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
+        let at = error.span().map_or(0, |span| span.start.min(text.len()));
+        let before = &text.as_bytes()[..at];
+        let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+        // The parser's own messages speak of the grammar only. Those that serde makes quote the value, and the only value
+        // that TOML allows and serde cannot hold is a number too large.
+        let message = match error.message() {
+            quoting if quoting.starts_with("invalid ") && quoting.contains(" as i128") => "number too large",
+            message => message,
+        };
+        ConfigError::Syntax {
+            line: 1 + before.iter().filter(|&&b| b == b'\n').count(),
+            column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
+            message: message.replace('\n', ", "),
+        }
+    }
+}
+
+impl Problems {
+    pub(super) fn push(&self, field: String, written: Option<String>, constraint: String) {
+        self.0.borrow_mut().push(Problem { field, written, constraint });
+    }
+
+    pub(super) fn into_inner(self) -> Vec<Problem> {
+        self.0.into_inner()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.written {
+            Some(written) => write!(f, "{} = {written}: {}", self.field, self.constraint),
+            None => write!(f, "{}: {}", self.field, self.constraint),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigError::NotFound(path) => write!(
+                f,
+                "could not find the pipeline file {path:?}: relative paths count from the directory the command runs in"
+            ),
+            ConfigError::Unreadable(path, _) => {
+                write!(f, "could not read the pipeline file {path:?}: give a file that this user may read")
+            }
+            ConfigError::NotText(path) => {
+                write!(f, "could not read the pipeline file {path:?}: it is not UTF-8, as TOML must be")
+            }
+            ConfigError::Syntax { line, column, message } => {
+                write!(f, "line {line}, column {column}: not valid TOML: {message}")
+            }
+            ConfigError::Fields(problems) => {
+                for (n, problem) in problems.iter().enumerate() {
+                    let newline = if n == 0 { "" } else { "\n" };
+                    write!(f, "{newline}{problem}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ConfigError::Unreadable(_, source) => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The pipeline file: TOML in, one validated [`Config`] out.
+//!
+//! ```text
+//! text -> toml -> sections, key by key (raw) -> variables resolved (secrets) -> validated (values) -> Config (sections)
+//! ```
+//!
+//! Promises: a [`Config`] keeps every rule of the file format, so nobody checks again; a file that breaks some is refused
+//! with all of them named (error). Leaves to others: whether paths exist, whether globs compile, flags that override.
+
+mod defaults;
+mod error;
+mod raw;
+mod roles;
+mod secrets;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod units;
+mod values;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lakefront_operators::settings::RowSettings;
+
+pub(crate) use self::error::ConfigError;
+use self::error::Problems;
+use self::raw::Section;
+use self::secrets::Env;
+
+/// A pipeline, as its file says it. `Debug` exists in tests only: values may be secrets, and a log line is soon written.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Config {
+    /// Names the transactions in the tables and the pipeline's folder.
+    pub(crate) pipeline: String,
+    /// What is composed.
+    pub(crate) topology: Topology,
+    /// Threads of the dataflow.
+    pub(crate) workers: usize,
+    /// What is read, and how.
+    pub(crate) source: SourceConfig,
+    /// Where the tables lie.
+    pub(crate) lake: LakeConfig,
+    /// What belongs to positions: what decides a row's table and content.
+    pub(crate) rows: RowSettings,
+    /// Input bytes after which a cut is committed.
+    pub(crate) commit_bytes: u64,
+    /// Time after which a cut is committed.
+    pub(crate) commit_interval: Duration,
+    /// Bytes read but not yet committed, at most; at least one chunk.
+    pub(crate) ahead: u64,
+    /// Share of rejects among the last lines above which the run stops.
+    pub(crate) reject_ratio: f64,
+}
+
+/// The dataflows there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    /// PostgreSQL log lines into two tables and rejects.
+    PgLogs,
+}
+
+/// The `[source]` section, without what decides rows.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct SourceConfig {
+    /// What is read.
+    pub(crate) url: SourceUrl,
+    /// Whether the run ends.
+    pub(crate) mode: Mode,
+    /// Where the first run begins.
+    pub(crate) cold_start: ColdStart,
+    /// The cache of what the tables hold.
+    pub(crate) state_file: PathBuf,
+    /// Bytes of one read.
+    pub(crate) chunk: u64,
+    /// How often a tail looks for growth.
+    pub(crate) poll: Duration,
+    /// What becomes of a last line without newline.
+    pub(crate) unterminated: Unterminated,
+    /// What becomes of a file that shrank or was created anew.
+    pub(crate) on_rewrite: OnRewrite,
+}
+
+/// Where lines are read.
+#[cfg_attr(test, derive(Debug))]
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum SourceUrl {
+    /// What stood after `file:`: a file, a directory or a glob.
+    File(String),
+}
+
+/// Whether the run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// At the end of what was there when it began.
+    Backfill,
+    /// When told to.
+    Tail,
+}
+
+/// Where the first run begins in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ColdStart {
+    /// At its first byte.
+    Earliest,
+    /// At its last line end.
+    Latest,
+}
+
+/// What becomes of a backfill's last line without newline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unterminated {
+    /// It is left for a later run, and reported.
+    Leave,
+    /// It lands if it is a whole JSON object.
+    Land,
+}
+
+/// What becomes of a file that shrank or was created anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnRewrite {
+    /// The run stops.
+    Stop,
+    /// It is read from its start, as a new generation.
+    Restart,
+}
+
+/// The `[lake]` section.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct LakeConfig {
+    /// The folder above all catalogs.
+    pub(crate) root: PathBuf,
+    /// A folder in the root.
+    pub(crate) catalog: String,
+    /// A folder in the catalog; the tables lie in it.
+    pub(crate) schema: String,
+    /// How new tables are partitioned.
+    pub(crate) partition_by: PartitionBy,
+}
+
+/// How new tables are partitioned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PartitionBy {
+    /// Not at all.
+    None,
+    /// By the column `log_date`.
+    Day,
+}
+
+/// Reads the pipeline file at `path`, with this process's environment.
+pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ConfigError::NotFound(path.to_owned()),
+        _ => ConfigError::Unreadable(path.to_owned(), error),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText(path.to_owned()))?;
+    parse(&text, &|name| std::env::var(name).ok())
+}
+
+/// Reads a pipeline file's text; `env` looks variables up.
+pub(crate) fn parse(text: &str, env: Env<'_>) -> Result<Config, ConfigError> {
+    let table: toml::Table = text.parse().map_err(|error| ConfigError::syntax(text, &error))?;
+    let problems = Problems::default();
+    let config = sections::read(Section::top(table, env, &problems));
+    let problems = problems.into_inner();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => {
+            assert!(!problems.is_empty(), "a field that could not be read is a problem");
+            Err(ConfigError::Fields(problems))
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The file's sections: raw values taken out key by key, each validated once by the reader its field is given.
+//!
+//! Promises: a wrong field does not stop the reading, so that all problems of a file are found in one go; the field's name
+//! and the value as written are put before what its reader says; a key that nobody asked for is a problem.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::error::Problems;
+use super::secrets::{Env, as_written, resolve};
+
+/// One table of the file, while it is being read.
+pub(super) struct Section<'a> {
+    /// The table's name, such as `roles.servers`; empty at the top of the file.
+    name: String,
+    /// What was not yet asked for.
+    table: Table,
+    /// The keys asked for, with the values as written of those that were there.
+    asked: BTreeMap<&'static str, Option<String>>,
+    env: Env<'a>,
+    problems: &'a Problems,
+}
+
+/// Turns a resolved value into a field's own type, or says what is allowed. The value may be a secret, so what is said
+/// must not depend on it.
+pub(super) type Reading<T> = Result<T, String>;
+
+impl<'a> Section<'a> {
+    /// The file itself.
+    pub(super) fn top(table: Table, env: Env<'a>, problems: &'a Problems) -> Self {
+        Section { name: String::new(), table, asked: BTreeMap::new(), env, problems }
+    }
+
+    /// The table `key` inside this one; empty if the file does not have it.
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'a> {
+        let name = self.field(key);
+        let table = match self.take(key) {
+            Some(Value::Table(table)) => table,
+            Some(_) => {
+                self.refuse(key, format!("allowed is a table, written [{name}]"));
+                Table::new()
+            }
+            None => Table::new(),
+        };
+        Section { name, ..Section::top(table, self.env, self.problems) }
+    }
+
+    /// A field that the file must have; `example` shows a value it could have.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&Value) -> Reading<T>,
+    ) -> Option<T> {
+        let Some(value) = self.take(key) else {
+            self.refuse(key, format!("must be given, such as {key} = {example:?}"));
+            return None;
+        };
+        self.read(key, value, read)
+    }
+
+    /// A field that is `default` if the file does not have it; nothing if the file has it wrong.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        read: impl FnOnce(&Value) -> Reading<T>,
+    ) -> Option<T> {
+        match self.take(key) {
+            Some(value) => self.read(key, value, read),
+            None => Some(default),
+        }
+    }
+
+    /// All keys of a section whose keys the user chooses. Keys are names and taken literally.
+    pub(super) fn entries<T>(mut self, read: impl Fn(&Value) -> Reading<T>) -> Option<BTreeMap<String, T>> {
+        let table = std::mem::take(&mut self.table);
+        let total = table.len();
+        let mut entries = BTreeMap::new();
+        for (key, value) in table {
+            if key.contains("${") {
+                let constraint = "variables stand in values, not in names".to_owned();
+                self.problems.push(self.field(&key), None, constraint);
+                continue;
+            }
+            if let Some(read) = self.read(&key, value, &read) {
+                entries.insert(key, read);
+            }
+        }
+        (entries.len() == total).then_some(entries)
+    }
+
+    /// Reports that `key`, which must have been asked for, does not go with another field.
+    pub(super) fn refuse(&self, key: &'static str, constraint: String) {
+        let written = self.asked.get(key).expect("only fields that were read are refused");
+        self.problems.push(self.field(key), written.clone(), constraint);
+    }
+
+    /// Reports the keys that nobody asked for, with the nearest of those that somebody did.
+    pub(super) fn finish(self) {
+        let place = match self.name.as_str() {
+            "" => "at the top of the file".to_owned(),
+            name => format!("in [{name}]"),
+        };
+        for key in self.table.keys() {
+            let nearest = self
+                .asked
+                .keys()
+                .map(|known| (distance(key, known), *known))
+                .filter(|(distance, known)| is_near(*distance, known))
+                .min();
+            let advice = match nearest {
+                Some((_, known)) => format!("did you mean {known:?}?"),
+                None => {
+                    let known: Vec<_> = self.asked.keys().copied().collect();
+                    format!("known are {}", known.join(", "))
+                }
+            };
+            // The value is left out: it has nothing to do with the problem, and nothing says that it may be shown.
+            let constraint = format!("unknown key {place}, {advice}");
+            self.problems.push(self.field(key), None, constraint);
+        }
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<Value> {
+        let value = self.table.remove(key);
+        let before = self.asked.insert(key, value.as_ref().map(as_written));
+        assert!(before.is_none(), "{key} is read once");
+        value
+    }
+
+    fn read<T>(&self, key: &str, value: Value, read: impl FnOnce(&Value) -> Reading<T>) -> Option<T> {
+        let constraints = match resolve(&value, self.env) {
+            Ok(resolved) => match read(&resolved) {
+                Ok(read) => return Some(read),
+                Err(constraint) => vec![constraint],
+            },
+            Err(constraints) => constraints,
+        };
+        for constraint in constraints {
+            self.problems.push(self.field(key), Some(as_written(&value)), constraint);
+        }
+        None
+    }
+
+    /// The whole name of `key`, as TOML would have it.
+    fn field(&self, key: &str) -> String {
+        let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let key = if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") };
+        match self.name.as_str() {
+            "" => key,
+            name => format!("{name}.{key}"),
+        }
+    }
+}
+
+fn distance(key: &str, known: &str) -> usize {
+    strsim::damerau_levenshtein(&key.to_lowercase().replace('-', "_"), known)
+}
+
+/// Whether a typist may have meant `known`: a third of it wrong at most, so that "bytes" is not offered for "retry".
+fn is_near(distance: usize, known: &str) -> bool {
+    distance <= known.len().div_ceil(3)
+}

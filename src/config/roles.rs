@@ -1,0 +1,51 @@
+//! The `[roles]` section: which lines go to which table.
+//!
+//! Promises: no role goes to two tables, and some line of the format can reach a table at all. Leaves to the operators:
+//! whether the globs of `[roles.sources]` compile, as the glob crate is theirs.
+
+use lakefront_operators::settings::{Destination, Format, Roles};
+
+use super::defaults;
+use super::raw::Section;
+use super::values;
+
+/// Reads `[roles]`; `format` is nothing if that field is wrong.
+pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Roles> {
+    let mut section = top.section("roles");
+    let named = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
+    let primary = section.optional("primary", named(&defaults::PRIMARY_ROLES), values::role_list);
+    let replica = section.optional("replica", named(&defaults::REPLICA_ROLES), values::role_list);
+    let default = section.optional("default", defaults::DEFAULT_DESTINATION, values::destination);
+    let servers = section.section("servers").entries(values::destination);
+    let sources = section.section("sources").entries(values::destination);
+
+    if let (Some(primary), Some(replica)) = (&primary, &replica) {
+        refuse_shared(&section, primary, replica);
+    }
+    if format == Some(Format::Jsonlog)
+        && default == Some(Destination::Reject)
+        && sources.as_ref().is_some_and(|sources| sources.is_empty())
+    {
+        section.refuse(
+            "sources",
+            "must name the files when source.format is \"jsonlog\" and roles.default is \"reject\": jsonlog lines carry \
+             no role, so every line would be rejected; name them as in \"**/replica-*/**\" = \"replica\", or set \
+             roles.default to \"primary\" or \"replica\""
+                .to_owned(),
+        );
+    }
+    section.finish();
+    Some(Roles { primary: primary?, replica: replica?, default: default?, servers: servers?, sources: sources? })
+}
+
+/// Which of the roles is shared is not said: it may have come from a variable.
+fn refuse_shared(section: &Section<'_>, primary: &[String], replica: &[String]) {
+    if primary.iter().any(|role| replica.contains(role)) {
+        section.refuse(
+            "replica",
+            "shares a role with roles.primary; a role, and \"*\" for any role not named, may stand in one list only; \
+             the defaults are primary = [\"Primary\"] and replica = [\"*\"]"
+                .to_owned(),
+        );
+    }
+}

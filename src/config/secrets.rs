@@ -1,0 +1,82 @@
+//! Variables in values: `${NAME}` stands for the environment's value, `$${` for a plain `${`.
+//!
+//! Promises: values are resolved after the file was parsed, once, so nothing in a variable is read as TOML or as another
+//! variable; and [`as_written`] shows a value as the file has it. Messages use only that form, which makes every variable
+//! a secret without anybody having to say so.
+
+use toml::Value;
+
+/// Looks a variable up; nothing if it is not set.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// `value` with the variables of all strings in it resolved, or what is wrong with each that could not be.
+pub(super) fn resolve(value: &Value, env: Env<'_>) -> Result<Value, Vec<String>> {
+    match value {
+        Value::String(text) => resolve_text(text, env).map(Value::String),
+        Value::Array(items) => {
+            let (mut resolved, mut wrong) = (Vec::new(), Vec::new());
+            for item in items {
+                match resolve(item, env) {
+                    Ok(item) => resolved.push(item),
+                    Err(more) => wrong.extend(more),
+                }
+            }
+            if wrong.is_empty() { Ok(Value::Array(resolved)) } else { Err(wrong) }
+        }
+        // A table is never a value here: sections hand their entries over one by one.
+        other => Ok(other.clone()),
+    }
+}
+
+/// `value` as the file has it, on one line, variables unresolved.
+pub(super) fn as_written(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{text:?}"),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => format!("{number:?}"),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::Datetime(time) => time.to_string(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(as_written).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(table) if table.is_empty() => "{}".to_owned(),
+        Value::Table(_) => "{ … }".to_owned(),
+    }
+}
+
+fn resolve_text(text: &str, env: Env<'_>) -> Result<String, Vec<String>> {
+    let mut resolved = String::new();
+    let mut wrong = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (before, after) = (&rest[..start], &rest[start + 2..]);
+        if let Some(before) = before.strip_suffix('$') {
+            resolved.push_str(before);
+            resolved.push_str("${");
+            rest = after;
+            continue;
+        }
+        resolved.push_str(before);
+        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_name(name)) else {
+            wrong.push(
+                "\"${\" must be followed by a variable's name and \"}\"; write \"$${\" for a plain \"${\"".to_owned(),
+            );
+            rest = after;
+            continue;
+        };
+        match env(name) {
+            Some(value) => resolved.push_str(&value),
+            None => wrong.push(format!("the environment variable {name} is not set, or not to UTF-8 text")),
+        }
+        rest = after;
+    }
+    resolved.push_str(rest);
+    if wrong.is_empty() { Ok(resolved) } else { Err(wrong) }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,218 @@
+//! What a good pipeline file means.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use expect_test::expect;
+use lakefront_operators::settings::Destination;
+
+use super::super::{SourceUrl, load};
+use super::{LEAST, good, with};
+
+#[test]
+fn the_least_file_gets_the_documented_defaults() {
+    expect![[r#"
+        Config {
+            pipeline: "pg-logs",
+            topology: PgLogs,
+            workers: 2,
+            source: SourceConfig {
+                url: File(
+                    "data/logs/",
+                ),
+                mode: Backfill,
+                cold_start: Earliest,
+                state_file: "state/pg-logs.offset.json",
+                chunk: 8388608,
+                poll: 1s,
+                unterminated: Leave,
+                on_rewrite: Stop,
+            },
+            lake: LakeConfig {
+                root: "lake",
+                catalog: "lakehouse",
+                schema: "logs",
+                partition_by: None,
+            },
+            rows: RowSettings {
+                rows_version: 1,
+                format: Azure,
+                max_line: 16777216,
+                unknown_keys: Keep,
+                roles: Roles {
+                    primary: [
+                        "Primary",
+                    ],
+                    replica: [
+                        "*",
+                    ],
+                    default: Reject,
+                    servers: {},
+                    sources: {},
+                },
+                tables: [
+                    "primary_postgresql_logs",
+                    "replica_postgresql_logs",
+                    "rejected_postgresql_logs",
+                ],
+            },
+            commit_bytes: 268435456,
+            commit_interval: 10s,
+            ahead: 1073741824,
+            reject_ratio: 0.5,
+        }
+    "#]]
+    .assert_debug_eq(&good(LEAST));
+}
+
+#[test]
+fn workers_are_the_cores_by_default() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let text = LEAST.replace("workers = 2", "");
+    assert_eq!(good(&text).workers, cores.min(256));
+}
+
+#[test]
+fn a_full_file_says_everything() {
+    let text = r#"
+        pipeline = "pg-logs-uat"
+        topology = "pg_logs"
+        workers  = 3
+        [source]
+        url          = "file:///var/log/**/*.json"
+        format       = "jsonlog"
+        mode         = "tail"
+        cold_start   = "latest"
+        state_file   = "/tmp/offset.json"
+        chunk        = 65536
+        poll         = "250ms"
+        max_line     = "1 MB"
+        unterminated = "land"
+        on_rewrite   = "restart"
+        [lake]
+        root         = "file:/srv/lake"
+        catalog      = "lakehouse"
+        schema       = "logs"
+        partition_by = "day"
+        [tables]
+        primary = "p"
+        replica = "r"
+        rejects = "x"
+        [roles]
+        primary = []
+        replica = ["AsyncReplica", "*"]
+        default = "primary"
+        [roles.servers]
+        "orders-uat-pg" = "primary"
+        [roles.sources]
+        "**/replica-*/**" = "replica"
+        [rows]
+        unknown_keys = "reject"
+        [commit]
+        bytes    = 1
+        interval = "10ms"
+        [limits]
+        ahead        = "64 KiB"
+        reject_ratio = 1
+    "#;
+    expect![[r#"
+        Config {
+            pipeline: "pg-logs-uat",
+            topology: PgLogs,
+            workers: 3,
+            source: SourceConfig {
+                url: File(
+                    "/var/log/**/*.json",
+                ),
+                mode: Tail,
+                cold_start: Latest,
+                state_file: "/tmp/offset.json",
+                chunk: 65536,
+                poll: 250ms,
+                unterminated: Land,
+                on_rewrite: Restart,
+            },
+            lake: LakeConfig {
+                root: "/srv/lake",
+                catalog: "lakehouse",
+                schema: "logs",
+                partition_by: Day,
+            },
+            rows: RowSettings {
+                rows_version: 1,
+                format: Jsonlog,
+                max_line: 1000000,
+                unknown_keys: Reject,
+                roles: Roles {
+                    primary: [],
+                    replica: [
+                        "AsyncReplica",
+                        "*",
+                    ],
+                    default: Primary,
+                    servers: {
+                        "orders-uat-pg": Primary,
+                    },
+                    sources: {
+                        "**/replica-*/**": Replica,
+                    },
+                },
+                tables: [
+                    "p",
+                    "r",
+                    "x",
+                ],
+            },
+            commit_bytes: 1,
+            commit_interval: 10ms,
+            ahead: 65536,
+            reject_ratio: 1.0,
+        }
+    "#]]
+    .assert_debug_eq(&good(text));
+}
+
+#[test]
+fn urls_give_paths() {
+    for (url, path) in [
+        ("file:data/logs", "data/logs"),
+        ("file:./a b/%20", "./a b/%20"),
+        ("file:/var/log", "/var/log"),
+        ("file:///var/log", "/var/log"),
+        ("file:logs/**/*.{json,log}", "logs/**/*.{json,log}"),
+    ] {
+        let source = good(&with("source", &format!("url = {url:?}"))).source.url;
+        assert_eq!(source, SourceUrl::File(path.to_owned()));
+        let root = good(&with("lake", &format!("root = {url:?}"))).lake.root;
+        assert_eq!(root, PathBuf::from(path));
+    }
+}
+
+#[test]
+fn variables_are_resolved_in_values() {
+    let text = with("lake", "schema = \"${SCHEMA}_${SCHEMA}$\"");
+    assert_eq!(good(&text).lake.schema, "logs_logs$");
+    let text = with("source", "url = \"file:$${SECRET}/$/${EMPTY}x\"");
+    assert_eq!(good(&text).source.url, SourceUrl::File("${SECRET}/$/x".to_owned()));
+    let text = with("source", "chunk = \"${CHUNK}\"");
+    assert_eq!(good(&text).source.chunk, 8 << 20);
+    let text = with("roles", "primary = [\"${PRIMARY}\"]\nservers.x = \"primary\"");
+    let roles = good(&text).rows.roles;
+    assert_eq!(roles.primary, ["Primary"]);
+    assert_eq!(roles.servers, BTreeMap::from([("x".to_owned(), Destination::Primary)]));
+}
+
+#[test]
+fn a_variable_cannot_bring_toml_or_variables() {
+    assert_eq!(good(&with("source", "url = \"file:${NESTED}\"")).source.url, SourceUrl::File("${SECRET}".to_owned()));
+    let config = good(&with("source", "url = \"file:${TOML}\""));
+    assert_eq!(config.workers, 2);
+    assert_eq!(config.source.url, SourceUrl::File("x\"\nworkers = 7 # hunter2".to_owned()));
+}
+
+#[test]
+fn a_file_is_loaded() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), LEAST).unwrap();
+    assert_eq!(load(file.path()).unwrap().pipeline, "pg-logs");
+}

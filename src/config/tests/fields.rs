@@ -1,0 +1,269 @@
+//! What the user is told about single fields, and about fields that do not go together.
+
+use expect_test::expect;
+
+use super::{LEAST, check, good, told, with};
+
+#[test]
+fn names_and_words() {
+    let long = format!("pipeline = \"{}\"", "x".repeat(101));
+    check(
+        "",
+        &["pipeline = \"\"", "pipeline = \"-x\"", "pipeline = \"a/b\"", "pipeline = \"é\"", "pipeline = 7", &long],
+        expect![[r#"
+            pipeline = "": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            pipeline = "-x": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            pipeline = "a/b": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            pipeline = "é": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            pipeline = 7: allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            pipeline = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+        "#]],
+    );
+    check(
+        "",
+        &["topology = \"pg_log\""],
+        expect![[r#"
+        topology = "pg_log": allowed is "pg_logs"
+    "#]],
+    );
+    check(
+        "",
+        &["workers = 257", "workers = -1", "workers = \"2\"", "workers = 2.0"],
+        expect![[r#"
+            workers = 257: allowed is a whole number from 1 to 256
+            workers = -1: allowed is a whole number from 1 to 256
+            workers = "2": allowed is a whole number from 1 to 256
+            workers = 2.0: allowed is a whole number from 1 to 256
+        "#]],
+    );
+    check(
+        "source",
+        &[
+            "format = \"csv\"",
+            "mode = \"batch\"",
+            "mode = true",
+            "mode = 2024-01-01",
+            "mode = [1, { a = 1 }, {}]",
+            "cold_start = \"Earliest\"",
+            "unterminated = \"drop\"",
+            "on_rewrite = \"ignore\"",
+        ],
+        expect![[r#"
+            source.format = "csv": allowed are "azure" and "jsonlog"
+            source.mode = "batch": allowed are "backfill" and "tail"
+            source.mode = true: allowed are "backfill" and "tail"
+            source.mode = 2024-01-01: allowed are "backfill" and "tail"
+            source.mode = [1, { … }, {}]: allowed are "backfill" and "tail"
+            source.cold_start = "Earliest": allowed are "earliest" and "latest"
+            source.unterminated = "drop": allowed are "leave" and "land"
+            source.on_rewrite = "ignore": allowed are "stop" and "restart"
+        "#]],
+    );
+    check(
+        "lake",
+        &["catalog = \"\"", "catalog = \"a/b\"", "schema = \"a\\\\b\"", "schema = \"..\"", "schema = \"a\\tb\""],
+        expect![[r#"
+            lake.catalog = "": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.catalog = "a/b": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.schema = "a\\b": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.schema = "..": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.schema = "a\tb": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+        "#]],
+    );
+    check(
+        "lake",
+        &["partition_by = \"month\""],
+        expect![[r#"
+        lake.partition_by = "month": allowed are "none" and "day"
+    "#]],
+    );
+    check(
+        "rows",
+        &["unknown_keys = \"ignore\""],
+        expect![[r#"
+        rows.unknown_keys = "ignore": allowed are "keep", "drop" and "reject"
+    "#]],
+    );
+}
+
+#[test]
+fn urls_of_other_kinds_wait_for_other_versions() {
+    check(
+        "source",
+        &[
+            "url = \"az://account/logs\"",
+            "url = \"https://x.blob.core.windows.net/logs\"",
+            "url = \"data/logs\"",
+            "url = \"file:\"",
+            "url = \"file://host/logs\"",
+            "url = \"file:a\\u0000b\"",
+            "state_file = \"\"",
+            "state_file = \"file:state.json\"",
+        ],
+        expect![[r#"
+            source.url = "az://account/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "https://x.blob.core.windows.net/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "data/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "file:": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "file://host/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "file:a\0b": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.state_file = "": allowed is the path of a file on this machine, without "file:"
+            source.state_file = "file:state.json": allowed is the path of a file on this machine, without "file:"
+        "#]],
+    );
+    check(
+        "lake",
+        &["root = \"s3://bucket\""],
+        expect![[r#"
+        lake.root = "s3://bucket": this version writes file: lakes, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+    "#]],
+    );
+}
+
+#[test]
+fn sizes_durations_and_ratios_have_bounds() {
+    check(
+        "source",
+        &[
+            "chunk = \"1 B\"",
+            "chunk = \"65 MiB\"",
+            "chunk = \"8 mib\"",
+            "chunk = -1",
+            "chunk = 1e6",
+            "max_line = 1023",
+            "max_line = \"1 GiB\"",
+            "poll = 10",
+            "poll = \"10\"",
+            "poll = \"9ms\"",
+            "poll = false",
+        ],
+        expect![[r#"
+            source.chunk = "1 B": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.chunk = "65 MiB": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.chunk = "8 mib": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.chunk = -1: allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.chunk = 1000000.0: allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.max_line = 1023: allowed is a size from 1 KiB to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; a line is held in memory whole
+            source.max_line = "1 GiB": allowed is a size from 1 KiB to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; a line is held in memory whole
+            source.poll = 10: a duration needs a unit, ms, s, m or h, such as "10s"
+            source.poll = "10": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            source.poll = "9ms": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            source.poll = false: allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+        "#]],
+    );
+    check(
+        "commit",
+        &["bytes = 0", "bytes = \"2 TiB\""],
+        expect![[r#"
+            commit.bytes = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            commit.bytes = "2 TiB": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+        "#]],
+    );
+    check(
+        "commit",
+        &["interval = 0.5", "interval = \"1ms\"", "interval = \"169h\""],
+        expect![[r#"
+            commit.interval = 0.5: a duration needs a unit, ms, s, m or h, such as "10s"
+            commit.interval = "1ms": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            commit.interval = "169h": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+        "#]],
+    );
+    check(
+        "limits",
+        &["ahead = \"all\"", "ahead = \"8388607 B\""],
+        expect![[r#"
+            limits.ahead = "all": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            limits.ahead = "8388607 B": must be at least source.chunk, by default 8 MiB, or not a single chunk may be read
+        "#]],
+    );
+    check(
+        "limits",
+        &["reject_ratio = 1.1", "reject_ratio = -1", "reject_ratio = nan", "reject_ratio = \"50%\""],
+        expect![[r#"
+            limits.reject_ratio = 1.1: allowed is a number from 0 to 1
+            limits.reject_ratio = -1: allowed is a number from 0 to 1
+            limits.reject_ratio = NaN: allowed is a number from 0 to 1
+            limits.reject_ratio = "50%": allowed is a number from 0 to 1
+        "#]],
+    );
+}
+
+#[test]
+fn one_chunk_fits_ahead_of_the_tables() {
+    let text = with("source", "chunk = \"2 KiB\"");
+    assert_eq!(good(&(text.clone() + "\n[limits]\nahead = 2048")).ahead, 2048);
+    expect!["limits.ahead = 2047: must be at least source.chunk, by default 8 MiB, or not a single chunk may be read"]
+        .assert_eq(&told(&(text + "\n[limits]\nahead = 2047")));
+}
+
+#[test]
+fn tables_have_names_of_their_own() {
+    check(
+        "tables",
+        &[
+            "primary = \"t\"\nreplica = \"T\"",
+            "primary = \"t\"\nreplica = \"t\"\nrejects = \"t\"",
+            "primary = \"rejected_postgresql_logs\"",
+            "rejects = \"_rejects\"",
+        ],
+        expect![[r#"
+            tables.replica = "T": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
+            tables.replica = "t": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
+            tables.rejects = "t": names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
+            tables.rejects: names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
+            tables.rejects = "_rejects": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+        "#]],
+    );
+}
+
+#[test]
+fn a_role_goes_to_one_table() {
+    check(
+        "roles",
+        &[
+            "primary = [\"A\", \"B\"]\nreplica = [\"B\"]",
+            "primary = [\"*\"]",
+            "primary = [\"*\"]\nreplica = [\"*\"]",
+            "primary = \"Primary\"",
+            "replica = [\"\"]",
+            "replica = [\"a\", 1]",
+            "default = \"drop\"",
+        ],
+        expect![[r#"
+            roles.replica = ["B"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.replica: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.replica = ["*"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.primary = "Primary": allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.replica = [""]: allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.replica = ["a", 1]: allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.default = "drop": allowed are "primary", "replica" and "reject"
+        "#]],
+    );
+    check(
+        "roles.servers",
+        &["\"orders uat\" = \"main\"", "x = 1", "a.b = \"primary\""],
+        expect![[r#"
+            roles.servers."orders uat" = "main": allowed are "primary", "replica" and "reject"
+            roles.servers.x = 1: allowed are "primary", "replica" and "reject"
+            roles.servers.a = { … }: allowed are "primary", "replica" and "reject"
+        "#]],
+    );
+    check(
+        "roles.sources",
+        &["\"**/replica-*/**\" = \"standby\""],
+        expect![[r#"
+            roles.sources."**/replica-*/**" = "standby": allowed are "primary", "replica" and "reject"
+        "#]],
+    );
+}
+
+#[test]
+fn jsonlog_needs_to_be_told_where_lines_go() {
+    let jsonlog = LEAST.replace("azure", "jsonlog");
+    expect![[r#"roles.sources: must name the files when source.format is "jsonlog" and roles.default is "reject": jsonlog lines carry no role, so every line would be rejected; name them as in "**/replica-*/**" = "replica", or set roles.default to "primary" or "replica""#]].assert_eq(&told(&jsonlog));
+    expect![[r#"roles.sources = {}: must name the files when source.format is "jsonlog" and roles.default is "reject": jsonlog lines carry no role, so every line would be rejected; name them as in "**/replica-*/**" = "replica", or set roles.default to "primary" or "replica""#]].assert_eq(&told(
+        &(jsonlog.clone() + "[roles.servers]\nx = \"primary\"\n[roles.sources]"),
+    ));
+    good(&(jsonlog.clone() + "[roles]\ndefault = \"primary\""));
+    good(&(jsonlog + "[roles.sources]\n\"**\" = \"replica\""));
+}

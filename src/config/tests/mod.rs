@@ -1,0 +1,86 @@
+//! Stories of pipeline files: what a good one means, and what the user is told about a bad one, as snapshots.
+//! `UPDATE_EXPECT=1 cargo test` writes the snapshots anew.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod accepted;
+mod fields;
+mod refused;
+mod secrets;
+
+use expect_test::Expect;
+
+use super::{Config, parse};
+
+/// The least a file can say.
+const LEAST: &str = r#"
+    pipeline = "pg-logs"
+    topology = "pg_logs"
+    workers = 2
+    [source]
+    url = "file:data/logs/"
+    format = "azure"
+    [lake]
+    root = "file:lake"
+    catalog = "lakehouse"
+    schema = "logs"
+"#;
+
+/// The environment. Whatever is secret in it contains "hunter2".
+fn env(name: &str) -> Option<String> {
+    let value = match name {
+        "SECRET" => "hunter2",
+        "SCHEMA" => "logs",
+        "EMPTY" => "",
+        "NESTED" => "${SECRET}",
+        "TOML" => "x\"\nworkers = 7 # hunter2",
+        "PRIMARY" => "Primary",
+        "CHUNK" => "8 MiB",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+/// `LEAST` with `line` at the start of `section` (`""` for the top), in place of the key's own line if it has one.
+fn with(section: &str, line: &str) -> String {
+    let key = line.split('=').next().unwrap().trim().to_owned() + " =";
+    let mut text: Vec<String> = Vec::new();
+    let (mut current, mut placed) = (String::new(), section.is_empty());
+    if placed {
+        text.push(line.to_owned());
+    }
+    for old in LEAST.lines() {
+        if let Some(name) = old.trim().strip_prefix('[') {
+            current = name.trim_end_matches(']').to_owned();
+        }
+        if current == section && old.trim().starts_with(&key) {
+            continue;
+        }
+        text.push(old.to_owned());
+        if current == section && !placed {
+            text.push(line.to_owned());
+            placed = true;
+        }
+    }
+    if !placed {
+        text.push(format!("[{section}]\n{line}"));
+    }
+    text.join("\n")
+}
+
+fn good(text: &str) -> Config {
+    parse(text, &env).unwrap_or_else(|error| panic!("{error}\nin{text}"))
+}
+
+/// What the user is told; no secret, and none in the `Debug` form either.
+fn told(text: &str) -> String {
+    let error = parse(text, &env).expect_err(text);
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    error.to_string()
+}
+
+/// What the user is told about files with one of `lines` in `section`.
+fn check(section: &str, lines: &[&str], expected: Expect) {
+    let told: Vec<_> = lines.iter().map(|line| told(&with(section, line)) + "\n").collect();
+    expected.assert_eq(&told.concat());
+}

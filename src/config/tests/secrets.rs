@@ -1,0 +1,127 @@
+//! What the user is told about variables, and that it is never what is in them.
+
+use expect_test::expect;
+
+use super::check;
+
+#[test]
+fn variables_that_cannot_be_resolved() {
+    check(
+        "lake",
+        &[
+            "schema = \"${NOWHERE}\"",
+            "schema = \"${NOWHERE}-${SECRET}-${ELSEWHERE}\"",
+            "schema = \"${}\"",
+            "schema = \"${SECRET\"",
+            "schema = \"${SECRET:-x}\"",
+            "schema = \"${1X}\"",
+            "schema = \"$${SECRET}/\"",
+        ],
+        expect![[r#"
+            lake.schema = "${NOWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
+            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
+            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable ELSEWHERE is not set, or not to UTF-8 text
+            lake.schema = "${}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
+            lake.schema = "${SECRET": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
+            lake.schema = "${SECRET:-x}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
+            lake.schema = "${1X}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
+            lake.schema = "$${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+        "#]],
+    );
+    check(
+        "roles",
+        &["primary = [\"${NOWHERE}\", \"${SECRET}\", \"${ELSEWHERE}\"]"],
+        expect![[r#"
+            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable NOWHERE is not set, or not to UTF-8 text
+            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable ELSEWHERE is not set, or not to UTF-8 text
+        "#]],
+    );
+    check(
+        "roles.servers",
+        &["\"${SECRET}\" = \"primary\""],
+        expect![[r#"
+            roles.servers."${SECRET}": variables stand in values, not in names
+        "#]],
+    );
+}
+
+/// `told` looks for the secret in all that is said.
+#[test]
+fn a_secret_is_never_told() {
+    check(
+        "",
+        &[
+            "pipeline = \"${SECRET}/\"",
+            "topology = \"${SECRET}\"",
+            "workers = \"${SECRET}\"",
+            "rows = \"${SECRET}\"",
+            "zzz = \"${SECRET}\"",
+            "zzz = \"hunter2\"",
+        ],
+        expect![[r#"
+            pipeline = "${SECRET}/": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
+            topology = "${SECRET}": allowed is "pg_logs"
+            workers = "${SECRET}": allowed is a whole number from 1 to 256
+            rows = "${SECRET}": allowed is a table, written [rows]
+            zzz: unknown key at the top of the file, known are commit, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known are commit, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+        "#]],
+    );
+    check(
+        "source",
+        &[
+            "url = \"az://logs?sig=${SECRET}\"",
+            "format = \"${SECRET}\"",
+            "state_file = \"file:${SECRET}\"",
+            "chunk = \"${SECRET}\"",
+            "poll = \"${SECRET}\"",
+            "poll = [\"${SECRET}\"]",
+        ],
+        expect![[r#"
+            source.url = "az://logs?sig=${SECRET}": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.format = "${SECRET}": allowed are "azure" and "jsonlog"
+            source.state_file = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
+            source.chunk = "${SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            source.poll = "${SECRET}": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            source.poll = ["${SECRET}"]: allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+        "#]],
+    );
+    check(
+        "lake",
+        &["root = \"${SECRET}\"", "catalog = \"${SECRET}/\""],
+        expect![[r#"
+            lake.root = "${SECRET}": this version writes file: lakes, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+        "#]],
+    );
+    check(
+        "tables",
+        &["primary = \"${SECRET}\"\nreplica = \"${SECRET}\""],
+        expect![[r#"
+            tables.replica = "${SECRET}": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
+        "#]],
+    );
+    check(
+        "roles",
+        &[
+            "primary = [\"${SECRET}\"]\nreplica = [\"${SECRET}\"]",
+            "primary = \"${SECRET}\"",
+            "servers.x = \"${SECRET}\"",
+            "default = \"${SECRET}\"",
+        ],
+        expect![[r#"
+            roles.replica = ["${SECRET}"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.primary = "${SECRET}": allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.servers.x = "${SECRET}": allowed are "primary", "replica" and "reject"
+            roles.default = "${SECRET}": allowed are "primary", "replica" and "reject"
+        "#]],
+    );
+    check(
+        "limits",
+        &["ahead = \"${SECRET}\"", "reject_ratio = \"${SECRET}\""],
+        expect![[r#"
+            limits.ahead = "${SECRET}": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            limits.reject_ratio = "${SECRET}": allowed is a number from 0 to 1
+        "#]],
+    );
+}

@@ -1,0 +1,181 @@
+//! What one value may be: the readers that turn raw values into validated ones.
+//!
+//! Promises: what a reader says when it refuses is the same for every value, so no secret can be in it.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lakefront_operators::settings::Destination;
+use toml::Value;
+
+use super::SourceUrl;
+use super::defaults::{NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, WORKERS_ALLOWED};
+use super::raw::Reading;
+use super::units;
+
+/// One of a few words.
+pub(super) fn choice<T: Copy>(value: &Value, choices: &[(&str, T)]) -> Reading<T> {
+    let chosen = value.as_str().and_then(|text| choices.iter().find(|(word, _)| *word == text));
+    match chosen {
+        Some((_, choice)) => Ok(*choice),
+        None => Err(allowed_words(choices.iter().map(|(word, _)| *word))),
+    }
+}
+
+/// Where a line goes.
+pub(super) fn destination(value: &Value) -> Reading<Destination> {
+    choice(
+        value,
+        &[("primary", Destination::Primary), ("replica", Destination::Replica), ("reject", Destination::Reject)],
+    )
+}
+
+/// A number of workers.
+pub(super) fn workers(value: &Value) -> Reading<usize> {
+    value
+        .as_integer()
+        .filter(|workers| WORKERS_ALLOWED.contains(workers))
+        .and_then(|workers| usize::try_from(workers).ok())
+        .ok_or_else(|| format!("allowed is a whole number {}", from_to(&WORKERS_ALLOWED)))
+}
+
+/// A share of lines.
+pub(super) fn ratio(value: &Value) -> Reading<f64> {
+    let number = match value {
+        Value::Integer(0) => Some(0.0),
+        Value::Integer(1) => Some(1.0),
+        other => other.as_float(),
+    };
+    number
+        .filter(|ratio| REJECT_RATIO_ALLOWED.contains(ratio))
+        .ok_or_else(|| format!("allowed is a number {}", from_to(&REJECT_RATIO_ALLOWED)))
+}
+
+/// A number of bytes.
+pub(super) fn size(value: &Value, allowed: RangeInclusive<u64>) -> Reading<u64> {
+    let bytes = match value {
+        Value::Integer(bytes) => u64::try_from(*bytes).ok(),
+        other => other.as_str().and_then(units::size),
+    };
+    bytes.filter(|bytes| allowed.contains(bytes)).ok_or_else(|| {
+        format!(
+            "allowed is a size from {} to {}, such as \"8 MiB\", \"64 MB\" or 4096 for bytes",
+            units::show_size(*allowed.start()),
+            units::show_size(*allowed.end())
+        )
+    })
+}
+
+/// A length of time.
+pub(super) fn duration(value: &Value, allowed: RangeInclusive<Duration>) -> Reading<Duration> {
+    // Telling the type of a value tells nothing of a secret: variables are strings only.
+    if value.is_integer() || value.is_float() {
+        return Err("a duration needs a unit, ms, s, m or h, such as \"10s\"".to_owned());
+    }
+    let duration = value.as_str().and_then(units::duration);
+    duration.filter(|duration| allowed.contains(duration)).ok_or_else(|| {
+        format!(
+            "allowed is a duration from {} to {} in ms, s, m or h, such as \"500ms\" or \"10s\"",
+            units::show_duration(*allowed.start()),
+            units::show_duration(*allowed.end())
+        )
+    })
+}
+
+/// A pipeline's name.
+pub(super) fn pipeline(value: &Value) -> Reading<String> {
+    let good = |name: &&str| {
+        name.len() <= PIPELINE_MAX_LENGTH
+            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    };
+    value.as_str().filter(good).map(str::to_owned).ok_or_else(|| {
+        format!(
+            "allowed are up to {PIPELINE_MAX_LENGTH} ASCII letters, digits, '.', '_' and '-', a letter or digit first: \
+             it becomes a folder and names the transactions in the tables"
+        )
+    })
+}
+
+/// A catalog's, a schema's or a table's name. It is one folder in the lake, never a way out of it, and not hidden: Delta's
+/// readers pass over what starts with `.` or `_`.
+pub(super) fn lake_name(value: &Value) -> Reading<String> {
+    let good = |name: &&str| {
+        !name.is_empty()
+            && name.len() <= NAME_MAX_LENGTH
+            && !name.starts_with(['.', '_'])
+            && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
+    };
+    value.as_str().filter(good).map(str::to_owned).ok_or_else(|| {
+        format!(
+            "allowed is a name of 1 to {NAME_MAX_LENGTH} bytes without '/', '\\' and control characters, not starting \
+             with '.' or '_'"
+        )
+    })
+}
+
+/// A path of this machine, given without `file:`.
+pub(super) fn path(value: &Value) -> Reading<PathBuf> {
+    value
+        .as_str()
+        .filter(|path| is_path(path) && !path.starts_with("file:"))
+        .map(PathBuf::from)
+        .ok_or_else(|| "allowed is the path of a file on this machine, without \"file:\"".to_owned())
+}
+
+/// Where lines are read.
+pub(super) fn source_url(value: &Value) -> Reading<SourceUrl> {
+    match file_url(value) {
+        Some(path) => Ok(SourceUrl::File(path)),
+        None => Err(format!("this version reads file: sources, {FILE_URL_FORMS}")),
+    }
+}
+
+/// Where the tables lie.
+pub(super) fn lake_root(value: &Value) -> Reading<PathBuf> {
+    match file_url(value) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Err(format!("this version writes file: lakes, {FILE_URL_FORMS}")),
+    }
+}
+
+/// A list of roles.
+pub(super) fn role_list(value: &Value) -> Reading<Vec<String>> {
+    let roles: Option<Vec<String>> = value.as_array().and_then(|items| {
+        let role = |item: &Value| item.as_str().filter(|role| !role.is_empty()).map(str::to_owned);
+        items.iter().map(role).collect()
+    });
+    roles.ok_or_else(|| "allowed is a list of non-empty strings; lines without a role go by roles.default".to_owned())
+}
+
+const FILE_URL_FORMS: &str = "allowed are file:relative/path, file:/absolute/path and file:///absolute/path";
+
+/// The path of a `file:` URL. It is taken as it stands: a percent sign is a percent sign, as names of log files have them.
+fn file_url(value: &Value) -> Option<String> {
+    let path = value.as_str()?.strip_prefix("file:")?;
+    let path = match path.strip_prefix("//") {
+        // Between "//" and the next slash stands a host, and there is none but this one.
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        Some(_) => return None,
+        None => path,
+    };
+    is_path(path).then(|| path.to_owned())
+}
+
+/// Whether the system could open it at all.
+fn is_path(path: &str) -> bool {
+    !path.is_empty() && !path.contains('\0')
+}
+
+fn from_to<T: Display>(range: &RangeInclusive<T>) -> String {
+    format!("from {} to {}", range.start(), range.end())
+}
+
+/// `allowed are "a", "b" and "c"`.
+fn allowed_words<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut words: Vec<_> = words.map(|word| format!("{word:?}")).collect();
+    let last = words.pop().expect("a choice has words");
+    if words.is_empty() { format!("allowed is {last}") } else { format!("allowed are {} and {last}", words.join(", ")) }
+}

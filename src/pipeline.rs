@@ -1,0 +1,55 @@
+//! A pipeline as its file describes it, opened: the source, and which tables there are.
+
+use std::sync::Arc;
+
+use lakefront_operators::clock::SystemClock;
+use lakefront_operators::error::Stop;
+use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::route::RoleMap;
+use lakefront_operators::sink::delta::TableSpec;
+use lakefront_operators::source::Source;
+use lakefront_operators::source::file::FileSource;
+use lakefront_topologies::pg_logs;
+
+use crate::config::{Config, PartitionBy, SourceUrl, Topology};
+
+/// What every command needs of a pipeline.
+pub(crate) struct Pipeline {
+    /// Its file.
+    pub(crate) config: Config,
+    /// Where bytes come from.
+    pub(crate) source: Arc<dyn Source>,
+    /// The tables, in claim order.
+    pub(crate) tables: [TableSpec; 3],
+    /// Tells the time.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Pipeline {
+    /// Opens what `config` names. Nothing is read or written but the source's folder.
+    pub(crate) fn open(config: Config) -> Result<Pipeline, Stop> {
+        RoleMap::new(&config.rows.roles)?;
+        let SourceUrl::File(path) = &config.source.url;
+        let source = Arc::new(FileSource::open(path)?);
+        let tables = match config.topology {
+            Topology::PgLogs => tables(&config),
+        };
+        Ok(Pipeline { config, source, tables, clock: Arc::new(SystemClock) })
+    }
+}
+
+fn tables(config: &Config) -> [TableSpec; 3] {
+    let folder = config.lake.root.join(&config.lake.catalog).join(&config.lake.schema);
+    let schemas = pg_logs::schemas(config.rows.format);
+    std::array::from_fn(|i| {
+        let name = &config.rows.tables[i];
+        // Rejects have no day: their time is often what is wrong with them.
+        let by_day = config.lake.partition_by == PartitionBy::Day && pg_logs::TABLES[i] != "rejects";
+        TableSpec {
+            directory: folder.join(name),
+            name: name.clone(),
+            schema: schemas[i].clone(),
+            partition: by_day.then_some(pg_logs::LOG_DATE),
+        }
+    })
+}

@@ -1,0 +1,167 @@
+//! `lakefront run`: opens the pipeline, claims its tables, and runs the dataflow to its end.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use lakefront_operators::bridge::Bridge;
+use lakefront_operators::checkpoint;
+use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::offsets::Offsets;
+use lakefront_operators::plan::{self, Planning};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::planner::{Bounds, Planner};
+use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::sink::delta;
+use lakefront_operators::source::watch::{self, Watcher};
+use lakefront_operators::state;
+use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
+
+use crate::cli::{ModeArg, RunArgs};
+use crate::config::{self, ColdStart, Config, Mode, OnRewrite, Unterminated};
+use crate::pipeline::Pipeline;
+use crate::report::Report;
+use crate::{lock, runtime, shutdown};
+
+/// Runs a pipeline.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let config = with_flags(config::load(&args.file)?, args);
+    let _lock = lock::take(&config.source.state_file, args.take_over)?;
+    let tokio = runtime::tokio()?;
+    let stop = StopRequest::default();
+    shutdown::watch(&tokio, stop.clone()).context("could not watch for signals")?;
+    let pipeline = Pipeline::open(config)?;
+    let began_ms = pipeline.clock.now_ms();
+
+    let claimed = tokio.block_on(take_tables(&pipeline))?;
+    let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
+    let start = positions.iter().min().copied().unwrap_or_default();
+    let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
+    tracing::info!(%run, position = %start, workers = pipeline.config.workers, "claimed the tables");
+
+    let (fatal, supervisor) = Fatal::new();
+    let metrics = Arc::new(Metrics::new(&positions));
+    let bridge = Bridge::new(tokio.handle().clone());
+    let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop);
+    runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
+
+    let elapsed = Duration::from_millis(pipeline.clock.now_ms().saturating_sub(began_ms));
+    let report = Report::new(&metrics, start, elapsed);
+    match args.json {
+        true => println!("{}", report.json()),
+        false => print!("{}", report.text()),
+    }
+    Ok(())
+}
+
+fn with_flags(mut config: Config, args: &RunArgs) -> Config {
+    config.workers = args.workers.map_or(config.workers, usize::from);
+    config.source.mode = match args.mode {
+        Some(ModeArg::Backfill) => Mode::Backfill,
+        Some(ModeArg::Tail) => Mode::Tail,
+        None => config.source.mode,
+    };
+    config
+}
+
+/// Opens the tables and claims them. The state file is read first, for positions only ever grow.
+async fn take_tables(pipeline: &Pipeline) -> Result<Vec<Claimed>, Stop> {
+    let config = &pipeline.config;
+    let known = state::read(&config.source.state_file)?;
+    if let Some(other) = known.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
+        return Err(Stop::Refused(format!(
+            "state file {} belongs to pipeline {:?}: give this pipeline one of its own in source.state_file",
+            config.source.state_file.display(),
+            other.run.pipeline
+        )));
+    }
+    let tables = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    let tables: Vec<Arc<dyn Table>> = tables.into_iter().map(|table| table as Arc<dyn Table>).collect();
+    let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
+    let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
+        let source = source.clone();
+        match cold_start {
+            ColdStart::Earliest => Box::pin(async { Ok(Offsets::default()) }),
+            ColdStart::Latest => Box::pin(watch::latest(source)),
+        }
+    };
+    let intent = Intent {
+        pipeline: &config.pipeline,
+        source: pipeline.source.identity(),
+        roles: &TABLES,
+        settings: Arc::new(config.rows.clone()),
+        known: known.map(|state| state.position),
+        cold_start: &cold_start,
+    };
+    claim(&tables, pipeline.clock.clone(), &intent).await
+}
+
+/// Everything the workers share.
+fn dataflow(
+    pipeline: &Pipeline,
+    claimed: Vec<Claimed>,
+    bridge: Bridge,
+    metrics: Arc<Metrics>,
+    fatal: Fatal,
+    stop: StopRequest,
+) -> PgLogs {
+    let config = &pipeline.config;
+    let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
+    let run = state::Run {
+        pipeline: config.pipeline.clone(),
+        source: pipeline.source.identity().to_owned(),
+        run: claimed.first().map(|c| c.committer.run()).unwrap_or_default(),
+        tables: config.rows.tables.clone(),
+    };
+    let held = std::array::from_fn(|i| standings[i].position());
+    let mut committers = claimed.into_iter().map(|c| c.committer);
+    let committers = std::array::from_fn(|_| committers.next());
+    let planning = planning(pipeline, &standings, stop);
+    let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings };
+    PgLogs {
+        tables: pipeline.tables.clone(),
+        held,
+        source: pipeline.source.clone(),
+        reject_ratio: config.reject_ratio,
+        clock: pipeline.clock.clone(),
+        bridge,
+        metrics,
+        fatal,
+        once: Mutex::new(Once { planning: Some(planning), checkpoint: Some(checkpoint), committers }),
+    }
+}
+
+fn planning(pipeline: &Pipeline, standings: &[Standing], stop: StopRequest) -> Planning {
+    let config = &pipeline.config;
+    let bounds = Bounds {
+        chunk: config.source.chunk,
+        cut_bytes: config.commit_bytes,
+        cut_ms: u64::try_from(config.commit_interval.as_millis()).unwrap_or(u64::MAX),
+        ahead: config.ahead,
+    };
+    let furthest = standings.iter().max_by_key(|s| s.position()).map(|s| s.offsets.clone()).unwrap_or_default();
+    let on_rewrite = match config.source.on_rewrite {
+        OnRewrite::Stop => watch::OnRewrite::Stop,
+        OnRewrite::Restart => watch::OnRewrite::Restart,
+    };
+    let unterminated = match (config.source.mode, config.source.unterminated) {
+        (Mode::Backfill, Unterminated::Land) => watch::Unterminated::Land { max_line: config.rows.max_line },
+        // A tail waits for the newline: the line may be half written.
+        (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
+    };
+    let mode = match config.source.mode {
+        Mode::Backfill => plan::Mode::Backfill,
+        Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
+    };
+    Planning {
+        planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
+        watcher: Watcher::new(pipeline.source.clone(), &furthest, on_rewrite, unterminated),
+        mode,
+        clock: pipeline.clock.clone(),
+        stop,
+    }
+}

@@ -1,0 +1,78 @@
+//! The process around a dataflow: logging, the runtime, workers, and the supervisor that ends it all on a fatal error.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lakefront_operators::error::Stop;
+use lakefront_topologies::pg_logs::{self, PgLogs};
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::Exit;
+
+/// Logs go to standard error, so that standard output is the report's. `LAKEFRONT_LOG` sets the level, as in `debug`.
+pub(crate) fn start_logging() {
+    let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// A panic anywhere ends the process: its peers would wait for it for ever, and no destructor may finish a file.
+pub(crate) fn end_process_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        print(panic);
+        eprintln!("error: this is a bug in lakefront; nothing uncommitted was acknowledged, start again");
+        std::process::exit(Exit::Fatal as i32);
+    }));
+}
+
+/// The runtime that reads, uploads and commits; workers compute on threads of their own.
+pub(crate) fn tokio() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("lakefront-io")
+        .enable_all()
+        .build()
+        .context("could not start the runtime")
+}
+
+/// Runs the dataflow on `workers` threads until it is complete, or until the first fatal error.
+///
+/// On a fatal error the workers are left as they are, and the caller is to end the process: a dataflow that is torn down would see
+/// its inputs end, and take that for completion.
+pub(crate) fn execute(
+    workers: usize,
+    run: PgLogs,
+    supervisor: &crossbeam_channel::Receiver<Stop>,
+) -> anyhow::Result<()> {
+    let (run, (done, finished)) = (Arc::new(run), crossbeam_channel::bounded::<Result<(), String>>(1));
+    std::thread::Builder::new()
+        .name("lakefront-workers".to_owned())
+        .spawn(move || {
+            let guards = timely::execute(timely::Config::process(workers), move |worker| {
+                pg_logs::build(worker, &run);
+                while worker.step_or_park(None) {}
+            });
+            let joined = guards.and_then(|guards| guards.join().into_iter().collect::<Result<Vec<()>, String>>());
+            // The supervisor is gone only when the process is ending.
+            let _ = done.send(joined.map(drop));
+        })
+        .context("could not start the workers")?;
+    crossbeam_channel::select! {
+        recv(supervisor) -> stop => match stop {
+            Ok(stop) => return Err(stop.into()),
+            // When the dataflow is complete, all who could raise an error are gone.
+            Err(_) => finished.recv(),
+        },
+        recv(finished) -> joined => joined,
+    }
+    .context("the workers ended without a word")?
+    .map_err(|error| anyhow::anyhow!("a worker failed: {error}"))?;
+    supervisor.try_recv().map_or(Ok(()), |stop| Err(stop.into()))
+}

@@ -1,0 +1,102 @@
+//! `lakefront status`: where the tables stand, and how far behind the source. It reads and claims nothing.
+
+use lakefront_operators::clock::SystemClock;
+use lakefront_operators::protocol::document::{OffsetsFiles, Standing};
+use lakefront_operators::protocol::table::Held;
+use lakefront_operators::sink::delta::{self, DeltaTable};
+use lakefront_operators::source::Listed;
+use lakefront_topologies::pg_logs::TABLES;
+use serde_json::{Map, Value, json};
+
+use std::sync::Arc;
+
+use crate::cli::StatusArgs;
+use crate::pipeline::Pipeline;
+use crate::{config, runtime};
+
+/// One table's standing; none before its first run.
+struct TableStatus {
+    name: String,
+    standing: Option<(Held, Standing)>,
+    lag: u64,
+}
+
+/// Prints the status of a pipeline.
+pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
+    let pipeline = Pipeline::open(config::load(&args.file)?)?;
+    let tables = runtime::tokio()?.block_on(tables(&pipeline))?;
+    match args.json {
+        true => println!("{}", to_json(&pipeline, &tables)),
+        false => print!("{}", text(&pipeline, &tables)),
+    }
+    Ok(())
+}
+
+async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
+    let listed = pipeline.source.list().await?;
+    let mut tables = Vec::new();
+    for spec in &pipeline.tables {
+        let snapshot = delta::read(&spec.directory, &pipeline.config.pipeline).await?;
+        let standing = match snapshot.and_then(|s| s.state.held) {
+            None => None,
+            Some(held) => {
+                let table = DeltaTable::attach(spec.clone(), &pipeline.config.pipeline, Arc::new(SystemClock));
+                let (_, standing) = OffsetsFiles::read(&table, held).await?;
+                Some((held, standing))
+            }
+        };
+        let lag = lag(&listed, standing.as_ref().map(|(_, s)| s));
+        tables.push(TableStatus { name: spec.name.clone(), standing, lag });
+    }
+    Ok(tables)
+}
+
+/// Bytes that are in the source and not in the table. A file that was written anew counts whole.
+fn lag(listed: &[Listed], standing: Option<&Standing>) -> u64 {
+    let behind = |file: &Listed| {
+        let known = standing.and_then(|s| s.offsets.newest(&file.name)).map_or(0, |(_, at)| at.offset);
+        if known > file.length { file.length } else { file.length - known }
+    };
+    listed.iter().map(behind).sum()
+}
+
+fn to_json(pipeline: &Pipeline, tables: &[TableStatus]) -> Value {
+    let mut by_role = Map::new();
+    for (role, table) in TABLES.iter().zip(tables) {
+        let standing = table.standing.as_ref();
+        let offsets = standing.map(|(_, s)| {
+            let entries = s.offsets.0.iter().map(|(id, at)| (id.to_string(), Value::from(at.offset)));
+            Value::Object(entries.collect())
+        });
+        let status = json!({
+            "table": table.name,
+            "position": standing.map(|(held, _)| held.position),
+            "run": standing.map(|(held, _)| held.run),
+            "offsets": offsets,
+            "lag_bytes": table.lag,
+        });
+        by_role.insert((*role).to_owned(), status);
+    }
+    json!({"pipeline": pipeline.config.pipeline, "source": pipeline.source.identity(), "tables": by_role})
+}
+
+fn text(pipeline: &Pipeline, tables: &[TableStatus]) -> String {
+    let mut text = format!("pipeline {} reads {}\n", pipeline.config.pipeline, pipeline.source.identity());
+    for (role, table) in TABLES.iter().zip(tables) {
+        match &table.standing {
+            None => {
+                text.push_str(&format!("  {role:<8} {}: no position yet, {} bytes behind\n", table.name, table.lag))
+            }
+            Some((held, standing)) => {
+                text.push_str(&format!(
+                    "  {role:<8} {}: position {} (run {}), {} bytes behind\n",
+                    table.name, held.position, held.run, table.lag
+                ));
+                for (partition, at) in &standing.offsets.0 {
+                    text.push_str(&format!("           {partition} {}\n", at.offset));
+                }
+            }
+        }
+    }
+    text
+}

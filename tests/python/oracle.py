@@ -1,0 +1,709 @@
+#!/usr/bin/env python3
+"""An independent judge: do the tables hold the source's lines exactly once?
+
+It reads the source files with Python's own JSON reader and the tables with `deltalake`'s own replay of the log, works out
+which row or reject every line must have become, and compares. It shares no code and no constant with lakefront.
+
+    oracle.py --format azure --source logs/ --lake lake/catalog/schema \\
+              --primary primary_logs --replica replica_logs --rejects rejected_logs
+
+It prints `exact: primary N, replica N, rejects N` and exits 0; or at most 20 differences, one a line, and exits 1. Wrong
+usage exits 2.
+
+Where the rules leave a choice (which of two type errors names a reject, whether `EST` is certain, how deep JSON may nest),
+any answer that the rules allow is right: such a line has several verdicts. Everything else has exactly one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal, DecimalException
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from typing import NoReturn
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+REJECT_RAW_LIMIT = 64 * 1024
+MOST_DIFFERENCES = 20
+BATCH_ROWS = 1 << 16
+# Rows whose JSON nests deeper than any parser must follow may be rows or rejects.
+CERTAIN_DEPTH = 100
+# What Python's JSON reader follows without running out of stack; deeper lines must be rejects here.
+DEEPEST = 5_000
+INT64 = range(-(1 << 63), 1 << 63)
+
+BOM = b"\xef\xbb\xbf"
+JSON_SPACE = b" \t\r"
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+STRING, INTEGER, TIME = "string", "int64", "timestamp[us, UTC]"
+ARROW = {STRING: pa.large_string(), INTEGER: pa.int64(), TIME: TIMESTAMP}
+
+# Column: (key, type). The order is the order of the values in a row here; tables may order their columns as they like.
+AZURE_TOP = {
+    "time": ("time", TIME),
+    "resource_id": ("resourceId", STRING),
+    "location": ("location", STRING),
+    "category": ("category", STRING),
+    "operation_name": ("operationName", STRING),
+    "server_type": ("ServerType", STRING),
+    "logical_server_name": ("LogicalServerName", STRING),
+    "server_version": ("ServerVersion", STRING),
+    "server_location": ("ServerLocation", STRING),
+    "replica_role": ("ReplicaRole", STRING),
+    "original_primary_server_name": ("OriginalPrimaryServerName", STRING),
+    "app_image": ("AppImage", STRING),
+    "app_type": ("AppType", STRING),
+    "app_version": ("AppVersion", STRING),
+    "region": ("Region", STRING),
+}
+AZURE_PROPERTIES = {
+    "log_timestamp": ("timestamp", TIME),
+    "process_id": ("processId", INTEGER),
+    "error_level": ("errorLevel", STRING),
+    "sqlerrcode": ("sqlerrcode", STRING),
+    "backend_type": ("backend_type", STRING),
+    "message": ("message", STRING),
+    "detail": ("detail", STRING),
+}
+JSONLOG_TYPES = {
+    TIME: "timestamp session_start",
+    INTEGER: "pid remote_port line_num txid internal_position cursor_position file_line_num leader_pid query_id",
+    STRING: "user dbname remote_host session_id ps vxid error_severity state_code message detail hint internal_query"
+    " context statement func_name file_name application_name backend_type",
+}
+JSONLOG_TOP = {name: (name, kind) for kind, names in JSONLOG_TYPES.items() for name in names.split()}
+FORMATS = {"azure": (AZURE_TOP, AZURE_PROPERTIES), "jsonlog": (JSONLOG_TOP, {})}
+
+
+# ---- JSON ----------------------------------------------------------------------------------------------------------
+
+
+class Number(str):
+    """A JSON number with a fraction or an exponent, as a text that equal numbers share. Never equal to an integer."""
+
+
+def read_number(text: str) -> Number:
+    try:
+        return Number("\0" + str(Decimal(text).normalize()))
+    except DecimalException:
+        return Number("\0" + text)
+
+
+def refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+# Of duplicate keys Python's reader keeps the last, which is the rule. NaN and Infinity are its only extensions.
+read_json = json.JSONDecoder(parse_float=read_number, parse_constant=refuse_constant).decode
+write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+@lru_cache(maxsize=1 << 16)
+def canonical(text: str | None) -> str | None:
+    """A JSON text in the one spelling that equal values share."""
+    if text is None:
+        return None
+    try:
+        return write_json(read_json(text))
+    except ValueError:
+        return f"not JSON: {text}"
+
+
+def depth(value: object) -> int:
+    """How deep a JSON value nests, without recursion."""
+    deepest, todo = 0, [(value, 1)]
+    while todo:
+        value, level = todo.pop()
+        deepest = max(deepest, level)
+        children = value.values() if type(value) is dict else value if type(value) is list else ()
+        todo.extend((child, level + 1) for child in children)
+    return deepest
+
+
+def is_text(value: str) -> bool:
+    """False for a string with half a surrogate pair, which JSON can spell and UTF-8 cannot hold."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# ---- Times ---------------------------------------------------------------------------------------------------------
+
+CERTAIN_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|UTC|GMT)| ?([+-]\d\d)(?::?(\d\d))?)", re.ASCII
+)
+# The same with everything about which readers may differ: another case, no zone, an abbreviation, a leap second, a comma.
+UNCERTAIN_TIME = re.compile(
+    r"\s*(\d{4,6})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d)(?::(\d\d))?(?:[.,](\d*))?"
+    r"\s*([A-Za-z]{1,6})?([+-]\d\d?)?(?::?(\d\d))?(?::?(\d\d))?\s*",
+    re.ASCII,
+)
+# Abbreviations that stand for one offset almost everywhere: converting them is right, and so is refusing them.
+ABBREVIATIONS = {
+    "": 0, "Z": 0, "UTC": 0, "GMT": 0, "UCT": 0, "ZULU": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
+    "MSK": 3, "JST": 9, "KST": 9, "NZST": 12, "NZDT": 13, "AEST": 10, "AEDT": 11, "HST": -10, "AKST": -9, "AKDT": -8,
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+}  # fmt: skip
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+MALFORMED_TIME = "malformed_time"
+
+
+@lru_cache(maxsize=1 << 10)
+def minutes_since_epoch(year: str, month: str, day: str, hour: str, minute: str) -> int:
+    start = datetime(int(year), int(month), int(day), int(hour), int(minute), tzinfo=timezone.utc)
+    return (start - EPOCH) // timedelta(minutes=1)
+
+
+def microseconds(parts: tuple, offset_minutes: int) -> int:
+    year, month, day, hour, minute, second, fraction = parts
+    minutes = minutes_since_epoch(year, month, day, hour, minute) - offset_minutes
+    return (minutes * 60 + int(second or 0)) * 1_000_000 + int((fraction or "").ljust(6, "0")[:6])
+
+
+def zone_minutes(hours: str | None, minutes: str | None) -> int:
+    if not hours:
+        return 0
+    return int(hours) * 60 + (-1 if hours[0] == "-" else 1) * int(minutes or 0)
+
+
+def read_time(text: str) -> tuple[int | str, ...]:
+    """The right readings of a time: microseconds since 1970, or the name of the reject."""
+    match = CERTAIN_TIME.fullmatch(text)
+    if match:
+        *parts, _, hours, minutes = match.groups()
+        offset = zone_minutes(hours, minutes)
+        if int(parts[5]) < 60 and int(minutes or 0) < 60 and abs(offset) < 16 * 60:
+            try:
+                return (microseconds(tuple(parts), offset),)
+            except ValueError:
+                pass
+    match = UNCERTAIN_TIME.fullmatch(text)
+    if not match:
+        return (MALFORMED_TIME,)
+    *parts, zone, hours, minutes, _ = match.groups()
+    hour_of_zone = ABBREVIATIONS.get((zone or "").upper())
+    if hour_of_zone is None or int(parts[5] or 0) > 60:
+        return (MALFORMED_TIME,)
+    try:
+        return (MALFORMED_TIME, microseconds(tuple(parts), hour_of_zone * 60 + zone_minutes(hours, minutes)))
+    except ValueError:
+        return (MALFORMED_TIME,)
+
+
+# ---- Lines to rows -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a line may have become: a row of `table`, or a reject with one of these reasons."""
+
+    table: str
+    row: tuple = ()
+    reasons: frozenset[str] = frozenset()
+
+
+def reject(*reasons: str) -> Verdict:
+    return Verdict("rejects", reasons=frozenset(reasons))
+
+
+class Rules:
+    """The row rules of one run: columns, roles and limits."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.top, self.properties = FORMATS[args.format]
+        self.columns = {column: kind for column, (_, kind) in (self.top | self.properties).items()}
+        self.top_keys = {key for key, _ in self.top.values()} | ({"properties"} if self.properties else set())
+        self.property_keys = {key for key, _ in self.properties.values()}
+        self.azure = args.format == "azure"
+        self.unknown_keys = args.unknown_keys
+        self.max_line = args.max_line
+        self.roles = args.roles
+        self.jsonlog_destination = args.jsonlog_destination
+        self.sources = [(glob_pattern(glob), table) for glob, table in self.roles["sources"].items()]
+
+    def judge(self, source: str, line: bytes, at_start: bool) -> list[Verdict] | None:
+        """What may become of a line, given without its newline; nothing at all for an empty one."""
+        if len(line) > self.max_line:
+            return [reject("line_too_long")]
+        body = line.removesuffix(b"\r")
+        if at_start:
+            body = body.removeprefix(BOM)
+        if not body.strip(JSON_SPACE):
+            return None
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return [reject("invalid_utf8")]
+        may_nest_too_deep = body.count(b"[") + body.count(b"{") > CERTAIN_DEPTH
+        try:
+            value = read_json(text)
+        except (ValueError, RecursionError):
+            return [reject("invalid_json")]
+        may_nest_too_deep = may_nest_too_deep and depth(value) > CERTAIN_DEPTH
+        refused = [reject("invalid_json")] if may_nest_too_deep else []
+        if type(value) is not dict:
+            return refused + [reject("not_an_object")]
+        verdicts = refused + self.judge_object(source, value)
+        if b"\\u" in body and b"\\ud" in body.lower() and not is_text(repr_text(value)):
+            return self.judge_broken_text(verdicts)
+        return verdicts
+
+    def judge_broken_text(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """A half surrogate pair cannot be in a column; in `_rest`, which holds raw JSON, it may."""
+        kept = [v for v in verdicts if not v.row or all(is_text(cell) for cell in v.row if isinstance(cell, str))]
+        return [reject("invalid_json", "wrong_type"), *kept]
+
+    def judge_object(self, source: str, top: dict) -> list[Verdict]:
+        properties = top.get("properties") if self.properties else None
+        errors: set[str] = set()
+        if properties is None:
+            properties = {}
+        elif type(properties) is not dict:
+            errors.add("wrong_type")
+            properties = {}
+        # One cell for every column, then a few choices where a cell has several right readings.
+        cells: list = []
+        choices: list[tuple[int, tuple]] = []
+        for values, columns in ((top, self.top), (properties, self.properties)):
+            for key, kind in columns.values():
+                readings = read_cell(values.get(key), kind)
+                if len(readings) > 1:
+                    choices.append((len(cells), readings))
+                    cells.append(None)
+                elif isinstance(readings[0], Error):
+                    errors |= readings[0].reasons
+                    cells.append(None)
+                else:
+                    cells.append(readings[0])
+
+        rests = self.rest(top, properties)
+        if self.unknown_keys == "reject" and rests != [None]:
+            possible = errors | {r for _, readings in choices for e in readings if isinstance(e, Error) for r in e.reasons}
+            return [reject("unknown_key", *possible)]
+        if errors:
+            return [reject(*errors, *(r for _, rs in choices for e in rs if isinstance(e, Error) for r in e.reasons))]
+        if self.unknown_keys == "drop":
+            rests = [None]
+
+        verdicts = []
+        for picked in product(*(readings for _, readings in choices)):
+            refused = [cell for cell in picked if isinstance(cell, Error)]
+            if refused:
+                verdicts.append(reject(*(reason for cell in refused for reason in cell.reasons)))
+                continue
+            row = list(cells)
+            for (index, _), cell in zip(choices, picked):
+                row[index] = cell
+            table, reason = self.route(source, top)
+            if reason:
+                verdicts.append(reject(reason))
+            else:
+                verdicts.extend(Verdict(table, (*row, rest)) for rest in rests)
+        return verdicts
+
+    def rest(self, top: dict, properties: dict) -> list[str | None]:
+        """`_rest`, canonical. A top-level key may be spelled like a property's: then either may stand."""
+        outer = {key: value for key, value in top.items() if key not in self.top_keys}
+        inner = {f"properties.{key}": value for key, value in properties.items() if key not in self.property_keys}
+        if not outer and not inner:
+            return [None]
+        rests = [write_json(outer | inner)]
+        if not outer.keys().isdisjoint(inner):
+            rests.append(write_json(inner | outer))
+        return rests
+
+    def route(self, source: str, top: dict) -> tuple[str, str | None]:
+        """The table, or the reason why there is none."""
+        if not self.azure and self.jsonlog_destination:
+            return self.jsonlog_destination, None
+        by_source = {table for pattern, table in self.sources if pattern.fullmatch(source)}
+        if len(by_source) > 1:
+            refuse(f"[roles.sources] sends {source!r} to several tables: {', '.join(sorted(by_source))}")
+        table = next(iter(by_source), None)
+        if table is None and self.azure:
+            role = top.get("ReplicaRole")
+            if role:
+                for name in ("primary", "replica"):
+                    if role in self.roles[name]:
+                        return name, None
+                for name in ("primary", "replica"):
+                    if "*" in self.roles[name]:
+                        return name, None
+                return "rejects", "unknown_role"
+            table = self.roles["servers"].get(top.get("LogicalServerName"))
+        table = table or self.roles["default"]
+        return (table, None) if table != "reject" else ("rejects", "no_role")
+
+
+@dataclass(frozen=True)
+class Error:
+    """A value that its column cannot hold."""
+
+    reasons: frozenset[str]
+
+
+WRONG_TYPE = (Error(frozenset({"wrong_type"})),)
+OUT_OF_RANGE = (Error(frozenset({"integer_out_of_range"})),)
+NOT_A_TIME = Error(frozenset({MALFORMED_TIME}))
+
+
+def read_cell(value: object, kind: str) -> tuple:
+    """The right readings of a value in a column: nearly always one."""
+    if value is None:
+        return (None,)
+    if kind is INTEGER:
+        if type(value) is not int:
+            return WRONG_TYPE
+        return (value,) if value in INT64 else OUT_OF_RANGE
+    if type(value) is not str:  # a Number is not of type str either
+        return WRONG_TYPE
+    if kind is STRING:
+        return (value,)
+    return tuple(NOT_A_TIME if reading == MALFORMED_TIME else reading for reading in read_time(value))
+
+
+def repr_text(value: object) -> str:
+    """All text in a JSON value, so that half surrogate pairs show."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def glob_pattern(glob: str) -> re.Pattern:
+    """`**/` is any folders or none, `*` and `?` stay inside one name."""
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meaning.get(piece, re.escape(piece)) for piece in pieces), re.DOTALL)
+
+
+# ---- Source --------------------------------------------------------------------------------------------------------
+
+
+def partitions(args: argparse.Namespace) -> dict[str, Path]:
+    """The files to read, by the name that `_source` gives them."""
+    found: dict[str, Path] = {}
+    if args.source.is_dir():
+        for path in sorted(args.source.rglob("*")):
+            if path.is_file():
+                found[path.relative_to(args.source).as_posix()] = path
+    elif args.source.is_file():
+        found[args.source.name] = args.source
+    else:
+        refuse(f"--source: {args.source} is neither a file nor a directory")
+    return found | dict(args.alias)
+
+
+def lines(path: Path, land_unterminated: bool) -> Iterator[tuple[int, bytes]]:
+    """Each line's offset and bytes, without its newline. Bytes after the last newline are no line, unless told otherwise."""
+    offset = 0
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield offset, line[:-1]
+            elif land_unterminated and is_object(line):
+                yield offset, line
+            offset += len(line)
+
+
+def is_object(line: bytes) -> bool:
+    try:
+        return type(read_json(line.removeprefix(BOM).decode())) is dict
+    except (ValueError, RecursionError):
+        return False
+
+
+class Rows:
+    """Rows on their way into an Arrow table, a batch at a time, so that memory holds Arrow and not Python objects."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema, self.rows, self.batches = schema, [], []
+
+    def add(self, row: tuple) -> None:
+        self.rows.append(row)
+        if len(self.rows) == BATCH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self.rows:
+            columns = [pa.array(list(cells), field.type) for cells, field in zip(zip(*self.rows), self.schema)]
+            self.batches.append(pa.record_batch(columns, schema=self.schema))
+            self.rows = []
+
+    def table(self) -> pa.Table:
+        self.flush()
+        return pa.Table.from_batches(self.batches, self.schema)
+
+
+REJECT_SCHEMA = pa.schema(
+    [
+        ("_source", pa.large_string()),
+        ("_offset", pa.int64()),
+        ("reason", pa.large_string()),
+        ("raw", pa.large_binary()),
+        ("length", pa.int64()),
+    ]
+)
+
+
+# ---- Tables --------------------------------------------------------------------------------------------------------
+
+Key = tuple[str, int]
+
+
+class Held:
+    """What a table holds: its columns, and where each key is."""
+
+    def __init__(self, name: str, path: Path, schema: pa.Schema, extra: dict[str, pa.DataType]) -> None:
+        self.name, self.problems, self.rows = name, [], schema.empty_table()
+        self.at: dict[Key, int] = {}
+        try:
+            table = DeltaTable(str(path))
+            features = {*(table.protocol().reader_features or ()), *(table.protocol().writer_features or ())}
+            data = table.to_pyarrow_table()
+        except Exception as error:  # whatever the reader says, a table that cannot be read is a difference
+            self.problems.append(f"{name}: could not read the table at {path}: {' '.join(str(error).split())}")
+            return
+        unreadable = sorted(feature for feature in features if "Ntz" in feature or "variant" in feature)
+        if unreadable:
+            self.problems.append(f"{name}: the table has features that shut readers out: {', '.join(unreadable)}")
+        self.check_columns(data.schema, schema, extra)
+        if not self.problems:
+            self.rows = data.select(schema.names).cast(schema)
+            self.extra = data.select([column for column in extra if column in data.column_names])
+            self.find_keys()
+
+    def check_columns(self, held: pa.Schema, wanted: pa.Schema, extra: dict[str, pa.DataType]) -> None:
+        for field in [*wanted, *(pa.field(*column) for column in extra.items())]:
+            if held.get_field_index(field.name) < 0:
+                if field.name != "log_date":
+                    self.problems.append(f"{self.name}: column {field.name} is missing")
+            elif not same_type(held.field(field.name).type, field.type):
+                found = held.field(field.name).type
+                self.problems.append(f"{self.name}: column {field.name} is {found}, expected {field.type}")
+        for column in held.names:
+            if column not in wanted.names and column not in extra:
+                self.problems.append(f"{self.name}: column {column} is not expected")
+
+    def find_keys(self) -> None:
+        keys = zip(self.rows["_source"].to_pylist(), self.rows["_offset"].to_pylist())
+        for index, key in enumerate(keys):
+            if self.at.setdefault(key, index) != index:
+                self.problems.append(f"{self.name}: {place(key)} is there more than once")
+
+    def row(self, key: Key) -> tuple | None:
+        index = self.at.get(key)
+        return None if index is None else tuple(column[index].as_py() for column in self.rows.columns)
+
+
+def same_type(held: pa.DataType, wanted: pa.DataType) -> bool:
+    """Readers choose the width of strings' offsets; everything else must be as written."""
+    wide = {pa.string(): pa.large_string(), pa.string_view(): pa.large_string(),
+            pa.binary(): pa.large_binary(), pa.binary_view(): pa.large_binary()}  # fmt: skip
+    return wide.get(held, held) == wanted
+
+
+def place(key: Key) -> str:
+    return f"{key[0]}@{key[1]}"
+
+
+def in_order(key: Key) -> tuple[str, int]:
+    """Sorts also what no key should hold: a missing name or offset."""
+    return str(key[0]), key[1] or 0
+
+
+class Judge:
+    """Collects what every table must hold, then compares."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.rules, self.differences = args, Rules(args), []
+        rows = [pa.field(column, ARROW[kind]) for column, kind in self.rules.columns.items()]
+        keys = [pa.field("_source", pa.large_string()), pa.field("_offset", pa.int64())]
+        self.row_schema = pa.schema([*rows, pa.field("_rest", pa.large_string()), *keys])
+        schemas = {"primary": self.row_schema, "replica": self.row_schema, "rejects": REJECT_SCHEMA}
+        if args.table_only:
+            del schemas["rejects"]
+        self.expected = {name: Rows(schema) for name, schema in schemas.items()}
+        self.held = {}
+        for name, schema in schemas.items():
+            extra = {"rejected_at": TIMESTAMP} if name == "rejects" else {"log_date": pa.date32()}
+            self.held[name] = Held(name, args.lake / getattr(args, name), schema, extra)
+
+    def run(self) -> int:
+        for name, path in partitions(self.args).items():
+            for offset, line in lines(path, self.args.unterminated == "land"):
+                verdicts = self.rules.judge(name, line, offset == 0)
+                if verdicts:
+                    self.expect(name, offset, line, verdicts)
+        counts = []
+        for name, rows in self.expected.items():
+            expected = rows.table()
+            counts.append(f"{name} {expected.num_rows}")
+            self.differences += self.held[name].problems
+            self.compare(name, expected)
+        for difference in self.differences[:MOST_DIFFERENCES]:
+            print(difference)
+        if len(self.differences) > MOST_DIFFERENCES:
+            print(f"and {len(self.differences) - MOST_DIFFERENCES} more differences", file=sys.stderr)
+        if not self.differences:
+            print(f"exact: {', '.join(counts)}")
+        return 1 if self.differences else 0
+
+    def expect(self, source: str, offset: int, line: bytes, verdicts: list[Verdict]) -> None:
+        """Takes the verdict; where there are several, the one that the tables agree with, if there is one."""
+        choices = [choice for verdict in verdicts for choice in self.rows_of(verdict, source, offset, line)]
+        held = (choice for choice in choices if self.holds(*choice, (source, offset)))
+        table, row = choices[0] if len(choices) == 1 else next(held, choices[0])
+        if table in self.expected:
+            self.expected[table].add(row)
+
+    def rows_of(self, verdict: Verdict, source: str, offset: int, line: bytes) -> list[tuple[str, tuple]]:
+        if verdict.table != "rejects":
+            return [(verdict.table, (*verdict.row, source, offset))]
+        raw = line[:REJECT_RAW_LIMIT]
+        return [("rejects", (source, offset, reason, raw, len(line))) for reason in sorted(verdict.reasons)]
+
+    def holds(self, table: str, row: tuple, key: Key) -> bool:
+        held = self.held[table].row(key) if table in self.held else None
+        if held is None:
+            return False
+        wanted = tuple(
+            pa.scalar(cell, field.type).as_py() if is_encodable(cell) else cell
+            for cell, field in zip(row, self.held[table].rows.schema)
+        )
+        if table != "rejects":
+            rest = self.row_schema.names.index("_rest")
+            held = (*held[:rest], canonical(held[rest]), *held[rest + 1 :])
+        return held == wanted
+
+    def compare(self, name: str, expected: pa.Table) -> None:
+        held = self.held[name]
+        if held.problems and not held.at:
+            return
+        keys = dict(zip(zip(expected["_source"].to_pylist(), expected["_offset"].to_pylist()), range(len(expected))))
+        for key in sorted(keys.keys() - held.at.keys(), key=in_order):
+            found = [other.name for other in self.held.values() if key in other.at]
+            self.differences.append(f"{name}: {place(key)} is missing{' (found in ' + found[0] + ')' if found else ''}")
+        for key in sorted(held.at.keys() - keys.keys(), key=in_order):
+            self.differences.append(f"{name}: {place(key)} is not expected")
+        common = [key for key in keys if key in held.at]
+        wanted = expected.take(pa.array([keys[key] for key in common], pa.int64()))
+        there = pa.array([held.at[key] for key in common], pa.int64())
+        rows = held.rows.take(there)
+        for column in expected.column_names:
+            self.compare_column(name, column, common, wanted[column], rows[column])
+        self.compare_extra(name, common, wanted, held.extra.take(there))
+
+    def compare_column(self, name: str, column: str, keys: list, wanted: pa.ChunkedArray, held: pa.ChunkedArray) -> None:
+        if column == "_rest":
+            held = pa.chunked_array([pa.array(map(canonical, held.to_pylist()), pa.large_string())])
+        if wanted.equals(held):
+            return
+        if wanted.type == TIMESTAMP:
+            wanted, held = wanted.cast(pa.int64()), held.cast(pa.int64())
+        for key, one, other in zip(keys, wanted.to_pylist(), held.to_pylist()):
+            if one != other:
+                self.differences.append(f"{name}: {place(key)} {column}: expected {short(one)}, holds {short(other)}")
+
+    def compare_extra(self, name: str, keys: list, wanted: pa.Table, extra: pa.Table) -> None:
+        """`rejected_at` is set; `log_date`, if the table has it, is the day of one of the line's times."""
+        for column in extra.column_names:
+            held = extra[column].to_pylist()
+            if column == "rejected_at":
+                right = [value is not None for value in held]
+            else:
+                times = [c for c, kind in self.rules.columns.items() if kind is TIME]
+                days = zip(*(wanted[c].cast(pa.date32()).to_pylist() for c in times))
+                right = [value in candidates for value, candidates in zip(held, days)]
+            for key, value, fine in zip(keys, held, right):
+                if not fine:
+                    self.differences.append(f"{name}: {place(key)} {column}: holds {short(value)}")
+
+
+def is_encodable(cell: object) -> bool:
+    return not isinstance(cell, str) or is_text(cell)
+
+
+def short(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
+
+
+# ---- Command line --------------------------------------------------------------------------------------------------
+
+DEFAULT_ROLES = {"primary": ["Primary"], "replica": ["*"], "default": "reject", "servers": {}, "sources": {}}
+
+
+def refuse(message: str) -> NoReturn:
+    """Ends with the exit code of wrong usage."""
+    print(f"oracle.py: {message}", file=sys.stderr)
+    end(2)
+
+
+def end(exit_code: int) -> NoReturn:
+    """Not sys.exit: the table reader's threads now and then abort the process while Python shuts down, after the verdict."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+
+
+def roles(text: str) -> dict:
+    """`[roles]` as a JSON object, or the pipeline file that has it."""
+    try:
+        given = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(Path(text).read_text()).get("roles", {})
+    except (ValueError, OSError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    unknown = given.keys() - DEFAULT_ROLES.keys()
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown keys: {', '.join(sorted(unknown))}")
+    return DEFAULT_ROLES | given
+
+
+def alias(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or not Path(path).is_file():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH of a file")
+    return name, Path(path)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="compares Delta tables with the lines they were made from")
+    parser.add_argument("--format", choices=sorted(FORMATS), required=True)
+    parser.add_argument("--source", type=Path, required=True, help="the file or the directory that was landed")
+    parser.add_argument("--lake", type=Path, required=True, help="the folder that holds the tables")
+    parser.add_argument("--primary", required=True, metavar="NAME")
+    parser.add_argument("--replica", required=True, metavar="NAME")
+    parser.add_argument("--rejects", required=True, metavar="NAME")
+    parser.add_argument("--alias", type=alias, action="append", default=[], metavar="NAME=PATH",
+                        help="read the source called NAME (such as `a.json#2`) from PATH")  # fmt: skip
+    parser.add_argument("--roles", type=roles, default=DEFAULT_ROLES, metavar="JSON_OR_TOML_FILE",
+                        help="[roles] of the pipeline, when it is not the default")  # fmt: skip
+    parser.add_argument("--jsonlog-destination", choices=["primary", "replica"], help="where every jsonlog line goes")
+    parser.add_argument("--unknown-keys", choices=["keep", "drop", "reject"], default="keep")
+    parser.add_argument("--max-line", type=int, default=16 << 20, metavar="BYTES")
+    parser.add_argument("--unterminated", choices=["leave", "land"], default="leave")
+    parser.add_argument("--upto-last-newline", dest="unterminated", action="store_const", const="leave",
+                        help="the same as --unterminated leave, which is the default")  # fmt: skip
+    parser.add_argument("--table-only", action="store_true", help="compare primary and replica, not the rejects")
+    args = parser.parse_args()
+    if args.format == "jsonlog" and not args.jsonlog_destination and not args.roles["sources"]:
+        parser.error("jsonlog lines carry no role: --jsonlog-destination or --roles with sources is needed")
+    return args
+
+
+if __name__ == "__main__":
+    sys.set_int_max_str_digits(0)
+    sys.setrecursionlimit(DEEPEST)
+    end(Judge(arguments()).run())
