@@ -47,7 +47,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(&positions));
     let bridge = Bridge::new(tokio.handle().clone());
     let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop);
-    runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
+    if let Err(error) = runtime::execute(pipeline.config.workers, dataflow, &supervisor) {
+        // Whatever is under way stays as it is: a commit is atomic, and all else is staged again.
+        tokio.shutdown_background();
+        return Err(error);
+    }
 
     let elapsed = Duration::from_millis(pipeline.clock.now_ms().saturating_sub(began_ms));
     let report = Report::new(&metrics, start, elapsed);

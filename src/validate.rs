@@ -10,7 +10,6 @@ use crate::{config, runtime};
 pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
     let config = config::load(&args.file)?;
     if !args.connect {
-        lakefront_operators::route::RoleMap::new(&config.rows.roles)?;
         println!(
             "{}: the pipeline file is good; --connect looks at the source and the tables too",
             args.file.display()

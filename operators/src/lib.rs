@@ -14,6 +14,7 @@ pub mod commit;
 pub mod error;
 pub mod fatal;
 pub mod fetch;
+pub mod glob;
 pub mod metrics;
 pub mod offsets;
 pub mod parse;

@@ -152,14 +152,17 @@ struct Worker0 {
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
+    /// When the operator wakes by itself; in the past if it was not asked to.
+    alarm_ms: u64,
 }
 
 impl Worker0 {
     fn start(planning: Planning, peers: usize, tasks: Tasks<Polled>) -> Self {
         let Planning { planner, watcher, mode, clock, stop } = planning;
         stop.listen(tasks.waker());
+        let credits = vec![CREDITS; peers];
         let worker0 =
-            Worker0 { planner, mode, clock, stop, tasks, credits: vec![CREDITS; peers], next_worker: 0, polled: false };
+            Worker0 { planner, mode, clock, stop, tasks, credits, next_worker: 0, polled: false, alarm_ms: 0 };
         worker0.poll(watcher, Duration::ZERO);
         worker0
     }
@@ -202,8 +205,10 @@ impl Worker0 {
             }
             Step::Tell(record) => Do::Tell(record),
             Step::Wait(until) => {
-                if let Some(until) = until {
-                    self.tasks.wake_after(Duration::from_millis(until.saturating_sub(now_ms).max(1)));
+                // One alarm at a time is enough, unless the new one is earlier.
+                if let Some(until) = until.filter(|until| self.alarm_ms <= now_ms || *until < self.alarm_ms) {
+                    self.alarm_ms = until.max(now_ms + 1);
+                    self.tasks.wake_after(Duration::from_millis(self.alarm_ms - now_ms));
                 }
                 Do::Sleep
             }

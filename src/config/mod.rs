@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Promises: a [`Config`] keeps every rule of the file format, so nobody checks again; a file that breaks some is refused
-//! with all of them named (error). Leaves to others: whether paths exist, whether globs compile, flags that override.
+//! with all of them named (error). Leaves to others: whether paths exist, flags that override.
 
 mod defaults;
 mod error;

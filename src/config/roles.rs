@@ -1,8 +1,8 @@
 //! The `[roles]` section: which lines go to which table.
 //!
-//! Promises: no role goes to two tables, and some line of the format can reach a table at all. Leaves to the operators:
-//! whether the globs of `[roles.sources]` compile, as the glob crate is theirs.
+//! Promises: no role goes to two tables, the globs are globs, and some line of the format can reach a table at all.
 
+use lakefront_operators::glob;
 use lakefront_operators::settings::{Destination, Format, Roles};
 
 use super::defaults;
@@ -33,6 +33,11 @@ pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Rol
              roles.default to \"primary\" or \"replica\""
                 .to_owned(),
         );
+    }
+    for pattern in sources.iter().flat_map(|sources| sources.keys()) {
+        if let Err(error) = glob::compile(pattern) {
+            section.refuse("sources", format!("{pattern:?} is not a glob: {}", error.kind()));
+        }
     }
     section.finish();
     Some(Roles { primary: primary?, replica: replica?, default: default?, servers: servers?, sources: sources? })

@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lakefront_operators::glob;
 use lakefront_operators::settings::Destination;
 use toml::Value;
 
@@ -128,6 +129,7 @@ pub(super) fn path(value: &Value) -> Reading<PathBuf> {
 /// Where lines are read.
 pub(super) fn source_url(value: &Value) -> Reading<SourceUrl> {
     match file_url(value) {
+        Some(path) if glob::compile(&path).is_err() => Err("is not a glob: close every [ and {".to_owned()),
         Some(path) => Ok(SourceUrl::File(path)),
         None => Err(format!("this version reads file: sources, {FILE_URL_FORMS}")),
     }

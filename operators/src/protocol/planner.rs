@@ -147,7 +147,8 @@ impl Planner {
 
     /// Whether all bytes up to the limits have been handed out.
     pub fn is_exhausted(&self) -> bool {
-        self.catch_up.is_empty() && !self.levelling && self.ready.is_empty()
+        let level = !self.levelling || self.durable >= self.position;
+        self.catch_up.is_empty() && level && self.ready.is_empty()
     }
 
     /// What to do next. `credit`: a worker can take a chunk.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringArray};
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 
 use crate::error::{Stop, StoreError};
+use crate::glob;
 use crate::record::Reason;
 use crate::settings::{Destination, Roles};
 
@@ -29,11 +30,9 @@ impl RoleMap {
     pub fn new(roles: &Roles) -> Result<Self, Stop> {
         let mut sources = Vec::new();
         for (pattern, destination) in &roles.sources {
-            let glob = GlobBuilder::new(pattern)
-                .literal_separator(true)
-                .build()
+            let glob = glob::compile(pattern)
                 .map_err(|e| StoreError::definite(format!("read roles.sources {pattern:?}"), e))?;
-            sources.push((glob.compile_matcher(), *destination));
+            sources.push((glob, *destination));
         }
         let (mut named, mut other) = (HashMap::new(), None);
         let lists = [(&roles.primary, Destination::Primary), (&roles.replica, Destination::Replica)];

@@ -9,10 +9,11 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 
 use super::{Listed, Source};
 use crate::error::StoreError;
+use crate::glob;
 use crate::protocol::table::Pending;
 
 /// A source of local files.
@@ -37,8 +38,7 @@ impl FileSource {
             path.find(['*', '?', '[', '{']).map(|glob| path[..glob].rfind('/').map_or(0, |slash| slash + 1));
         let (root, select) = match fixed_end {
             Some(end) => {
-                let glob = GlobBuilder::new(&path[end..]).literal_separator(true).build();
-                let glob = glob.map_err(|e| StoreError::definite(attempt(), e))?.compile_matcher();
+                let glob = glob::compile(&path[end..]).map_err(|e| StoreError::definite(attempt(), e))?;
                 (if end == 0 { "." } else { &path[..end] }, Select::Glob(glob))
             }
             None if path.ends_with('/') || Path::new(path).is_dir() => (path, Select::All),
@@ -70,7 +70,12 @@ impl FileSource {
         }
         let mut directories = vec![self.root.clone()];
         while let Some(directory) = directories.pop() {
-            for entry in std::fs::read_dir(&directory)? {
+            let entries = match std::fs::read_dir(&directory) {
+                // A directory may go away while we look; the root may not, or all its files would seem to be gone.
+                Err(error) if error.kind() == ErrorKind::NotFound && directory != self.root => continue,
+                entries => entries?,
+            };
+            for entry in entries {
                 let entry = entry?;
                 if entry.file_type()?.is_dir() {
                     directories.push(entry.path());

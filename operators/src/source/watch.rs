@@ -81,8 +81,10 @@ impl Watcher {
             if known.as_ref().is_some_and(|track| track.revision == listed.revision) {
                 continue;
             }
-            let track = self.recognise(known, &listed).await?;
-            let track = self.extend(track, &listed).await?;
+            let track = match self.look_into(known, &listed).await {
+                Err(Stop::Store(_)) if self.is_gone(&listed).await? => continue,
+                track => track?,
+            };
             moved.push((track.id.clone(), track.limit.clone()));
             self.tracks.insert(listed.name.clone(), track);
         }
@@ -93,6 +95,17 @@ impl Watcher {
     pub fn unfinished(&self) -> impl Iterator<Item = (&PartitionId, u64)> {
         let rest = |track: &Track| track.length.saturating_sub(track.limit.end);
         self.tracks.values().map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
+    }
+
+    async fn look_into(&self, known: Option<Track>, listed: &Listed) -> Result<Track, Stop> {
+        let track = self.recognise(known, listed).await?;
+        self.extend(track, listed).await
+    }
+
+    /// Files are deleted and replaced between a listing and a look; the next poll sees what there is then.
+    async fn is_gone(&self, was: &Listed) -> Result<bool, StoreError> {
+        let now = self.source.list().await?;
+        Ok(!now.iter().any(|listed| listed.name == was.name && listed.created == was.created))
     }
 
     /// Whether this is the file of that name that was seen before; if not, its next generation.
