@@ -19,7 +19,7 @@ use timely::progress::operate::FrontierInterest;
 use timely::scheduling::Activator;
 
 use crate::bridge::Bridge;
-use crate::error::StoreError;
+use crate::error::{Stop, StoreError, chain};
 use crate::fatal::Fatal;
 use crate::position::Position;
 use crate::protocol::cut::Chunk;
@@ -104,7 +104,8 @@ pub fn fetch<'s>(
                     Ok(block) => Rc::new(block),
                     Err(error) => {
                         // Its entry stays, and with it the capability: nobody may think that the chunk was read.
-                        fatal.raise(error.into());
+                        let chunk = in_flight.get(&id).map(|(_, chunk)| chunk);
+                        fatal.raise(gone(chunk, error));
                         return;
                     }
                 };
@@ -120,4 +121,19 @@ pub fn fetch<'s>(
         }
     });
     (fetched_stream, credits_stream)
+}
+
+/// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.
+fn gone(chunk: Option<&Rc<Chunk>>, error: StoreError) -> Stop {
+    match chunk.filter(|chunk| chunk.catch_up) {
+        None => error.into(),
+        Some(chunk) => Stop::Refused(format!(
+            "a table that lags behind needs bytes {}..{} of {}, and they cannot be read: {}; put the file back as it was, or \
+             start over with a new pipeline name and new tables",
+            chunk.start,
+            chunk.end,
+            chunk.partition,
+            chain(&error)
+        )),
+    }
 }

@@ -273,7 +273,7 @@ impl Planner {
         let (id, to) = target.offsets.0.iter().find(|(id, to)| to.offset > self.at.at(id))?;
         let end = to.offset.min(self.at.at(id) + most);
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
-        let seen = self.limits.get(&id);
+        let seen = self.limits.get(id);
         let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
         // A copy of the file was recognised by its first bytes, and has an identity of its own.
         let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();

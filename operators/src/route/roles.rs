@@ -54,22 +54,16 @@ impl RoleMap {
             return vec![checked(*to); rows.num_rows()];
         }
         let (roles, servers) = (text(rows, ROLE), text(rows, SERVER));
-        let at = |column: Option<&StringArray>, row: usize| -> Option<String> {
-            column.filter(|c| c.is_valid(row)).map(|c| c.value(row).to_owned())
-        };
-        let mut last: Option<(Option<String>, Option<String>, Result<Destination, Reason>)> = None;
-        let mut destinations = Vec::with_capacity(rows.num_rows());
+        let (mut last, mut destinations) = (None, Vec::with_capacity(rows.num_rows()));
         for row in 0..rows.num_rows() {
-            // Neighbours mostly have the same role and server: compare before copying and looking up.
-            let same = last.as_ref().is_some_and(|(role, server, _)| {
-                is(roles, row, role.as_deref()) && is(servers, row, server.as_deref())
-            });
-            if !same {
-                let (role, server) = (at(roles, row), at(servers, row));
-                let to = self.destination(role.as_deref().unwrap_or(""), server.as_deref().unwrap_or(""));
-                last = Some((role, server, to));
-            }
-            destinations.extend(last.as_ref().map(|(.., to)| *to));
+            let key = (value(roles, row), value(servers, row));
+            // Neighbours mostly have the same role and server.
+            let to = match last {
+                Some((same, to)) if same == key => to,
+                _ => self.destination(key.0, key.1),
+            };
+            last = Some((key, to));
+            destinations.push(to);
         }
         destinations
     }
@@ -94,8 +88,9 @@ fn text<'r>(rows: &'r RecordBatch, column: &str) -> Option<&'r StringArray> {
     rows.column_by_name(column).and_then(|c| c.as_string_opt::<i32>())
 }
 
-fn is(column: Option<&StringArray>, row: usize, value: Option<&str>) -> bool {
-    column.filter(|c| c.is_valid(row)).map(|c| c.value(row)) == value
+/// The text in a row; empty if there is none.
+fn value(column: Option<&StringArray>, row: usize) -> &str {
+    column.filter(|c| c.is_valid(row)).map_or("", |c| c.value(row))
 }
 
 #[cfg(test)]
