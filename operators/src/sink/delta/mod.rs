@@ -1,7 +1,7 @@
 //! Delta Lake: each table is a group of its own, and one commit is one conditional write.
 //!
 //! The hot path never replays the log: the version is kept in memory, and a commit is one file created under the next
-//! version's name ([`disk`], [`log`]). The `deltalake` crate reads the state of tables and writes log checkpoints, off the hot
+//! version's name (`disk.rs`, `log.rs`). The `deltalake` crate reads the state of tables and writes log checkpoints, off the hot
 //! path. Everything is durable before it counts: files, offsets, commits and their directories are synced.
 //!
 //! ```text
