@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::Stop;
 use crate::offsets::Offsets;
 use crate::position::Position;
-use crate::protocol::commit::{Committer, Retry};
+use crate::protocol::commit::{Committer, Retry, is_stale};
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Table, TableState, Version};
 use crate::settings::RowSettings;
@@ -51,6 +51,8 @@ pub async fn claim<'a>(
     let mut positioned = None;
     for table in tables {
         refuse_other_pipelines(&**table, intent).await?;
+        // A run that died while it claimed has left a file; after a restore its number would be given out again.
+        run = table.list_offsets().await?.iter().map(|name| name.0.run).fold(run, RunId::max);
         if let Some(held) = table.load().await?.held {
             run = run.max(held.run);
             positioned = positioned.or(Some(table.name()));
@@ -83,16 +85,26 @@ async fn refuse_other_pipelines(table: &dyn Table, intent: &Intent<'_>) -> Resul
 
 /// All tables lie on one sequence of cuts: their positions order their offsets.
 fn level(claimed: &[Claimed], tables: &[Arc<dyn Table>], intent: &Intent<'_>) -> Result<(), Stop> {
+    let lineage = |i: usize| &claimed[i].committer.origin().lineage;
     let mut order: Vec<usize> = (0..claimed.len()).collect();
     order.sort_by_key(|&i| claimed[i].standing.position());
     for pair in order.windows(2) {
         let (low, high) = (&claimed[pair[0]].standing, &claimed[pair[1]].standing);
-        if !low.offsets.precede(&high.offsets) {
+        if !low.offsets.precede(&high.offsets) || lineage(pair[0]) != lineage(pair[1]) {
             return Err(Stop::Refused(format!(
                 "tables {:?} and {:?} were not written by one pipeline: the offsets of one do not lead to the other's; \
                  restore both from the same backup, or start over with a new pipeline name and new tables",
                 tables[pair[0]].name(),
                 tables[pair[1]].name()
+            )));
+        }
+        if low.position() < high.since {
+            return Err(Stop::Refused(format!(
+                "table {:?} was restored to position {}, but the settings have changed since, at {}: it can only be caught \
+                 up by the settings of its time; restore a newer backup, or all tables to one before the change",
+                tables[pair[0]].name(),
+                low.position(),
+                high.since
             )));
         }
     }
@@ -124,6 +136,7 @@ impl Claim<'_> {
     async fn take(&mut self, run: &mut RunId, before: &[Claimed]) -> Result<Claimed, Stop> {
         let mut retry = Retry::default();
         loop {
+            let looked_ms = self.clock.now_ms();
             let state = self.table.load().await?;
             if let Some(held) = state.held.filter(|held| held.run >= *run) {
                 if self.index > 0 {
@@ -131,7 +144,12 @@ impl Claim<'_> {
                 }
                 *run = RunId(held.run.0 + 1);
             }
-            let (origin, standing) = self.standing(&state, before).await?;
+            let (origin, standing) = match self.standing(&state, before).await {
+                Ok(found) => found,
+                // The run before is still alive: it has committed since, and deleted the file of the position before.
+                Err(_) if self.table.load().await?.held != state.held => continue,
+                Err(stop) => return Err(stop),
+            };
             let held = Held { position: standing.position(), run: *run };
             let mut files = OffsetsFiles::new(origin);
             match files.write(&*self.table, held, &standing).await {
@@ -147,20 +165,31 @@ impl Claim<'_> {
                     continue;
                 }
             }
-            if let Some(version) = self.put(&state, held, &mut retry).await? {
+            if let Some(version) = self.put(&state, looked_ms, held, &mut retry).await? {
+                // What changed the table before the claim is stepped over by nobody.
+                self.table.recheck().await?;
                 files.survey(&*self.table).await?;
                 let (table, clock) = (self.table.clone(), self.clock.clone());
-                let committer = Committer::new(table, clock, files, held, version, state.retention);
+                let committer = Committer::new(table, clock, files, held, version, looked_ms, state.retention);
                 return Ok(Claimed { committer, standing });
             }
         }
     }
 
-    /// Writes the claim after `state`. None: someone else made that version first, so look again.
-    async fn put(&self, state: &TableState, held: Held, retry: &mut Retry) -> Result<Option<Version>, Stop> {
+    /// Writes the claim after `state`. None: someone else made that version first, or it was read too long ago, so look again.
+    async fn put(
+        &self,
+        state: &TableState,
+        looked_ms: u64,
+        held: Held,
+        retry: &mut Retry,
+    ) -> Result<Option<Version>, Stop> {
         let version = state.head.next();
         let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
         loop {
+            if is_stale(looked_ms, state.retention, &*self.clock) {
+                return Ok(None);
+            }
             match self.table.put(version, &commit).await {
                 Ok(Created::Yes) => return Ok(Some(version)),
                 Ok(Created::No) => {}
@@ -185,7 +214,8 @@ impl Claim<'_> {
         let standing = match before.first() {
             None if self.positioned.is_none() => {
                 let offsets = Arc::new((self.intent.cold_start)().await?);
-                Standing { offsets, settings: self.intent.settings.clone() }
+                let since = offsets.position();
+                Standing { offsets, settings: self.intent.settings.clone(), since }
             }
             Some(first) if before.iter().all(Claimed::is_at_genesis) => first.standing.clone(),
             _ => return Err(self.no_position()),
@@ -195,6 +225,9 @@ impl Claim<'_> {
             source: self.intent.source.to_owned(),
             role: self.role().to_owned(),
             genesis: standing.position(),
+            lineage: before
+                .first()
+                .map_or_else(|| Uuid::new_v4().to_string(), |c| c.committer.origin().lineage.clone()),
         };
         Ok((origin, standing))
     }

@@ -42,7 +42,7 @@ pub struct Committer {
     held: Held,
     head: Version,
     retention: Retention,
-    /// When `head` was last known to be the table's head.
+    /// `head` was the table's head at this time or later: taken before the call that showed it, for its reply may be slow.
     touched_ms: u64,
 }
 
@@ -53,9 +53,9 @@ impl Committer {
         files: OffsetsFiles,
         held: Held,
         head: Version,
+        touched_ms: u64,
         retention: Retention,
     ) -> Self {
-        let touched_ms = clock.now_ms();
         Committer { table, clock, files, held, head, retention, touched_ms }
     }
 
@@ -100,15 +100,20 @@ impl Committer {
     }
 
     async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
+        let begun_ms = self.clock.now_ms();
         let mut retry = Retry::default();
         loop {
+            // Nothing is awaited between these two looks at the clock and the write.
             self.refuse_old_files(&commit)?;
-            if self.is_stale() && self.re_read(&commit).await? {
-                return Ok(());
+            if is_stale(self.touched_ms, self.retention, &*self.clock) {
+                match self.re_read(&commit).await? {
+                    true => return Ok(()),
+                    false => continue,
+                }
             }
             let version = self.head.next();
             match self.table.put(version, &commit).await {
-                Ok(Created::Yes) => return self.won(version),
+                Ok(Created::Yes) => return self.won(version, begun_ms),
                 Ok(Created::No) => {}
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
@@ -122,7 +127,7 @@ impl Committer {
                 }
             };
             if seen.id == Some(commit.id) {
-                return self.won(version);
+                return self.won(version, begun_ms);
             }
             if seen.ours {
                 return Err(self.fenced(format!("in version {}", version.0)));
@@ -131,9 +136,9 @@ impl Committer {
         }
     }
 
-    fn won(&mut self, version: Version) -> Result<(), Stop> {
+    fn won(&mut self, version: Version, begun_ms: u64) -> Result<(), Stop> {
         self.head = version;
-        self.touched_ms = self.clock.now_ms();
+        self.touched_ms = self.touched_ms.max(begun_ms);
         Ok(())
     }
 
@@ -149,16 +154,12 @@ impl Committer {
         Ok(())
     }
 
-    /// Log clean-up may have removed the versions after `head`: a commit below the head would exist and be seen by nobody.
-    fn is_stale(&self) -> bool {
-        self.clock.now_ms().saturating_sub(self.touched_ms) > self.retention.log_ms / 2
-    }
-
     /// Reads the table again after a long silence. True: `commit` had landed after all.
     async fn re_read(&mut self, commit: &Commit) -> Result<bool, Stop> {
+        let asked_ms = self.clock.now_ms();
         let state = self.table.load().await?;
         self.head = state.head;
-        self.touched_ms = self.clock.now_ms();
+        self.touched_ms = asked_ms;
         match state.held {
             Some(held) if held == commit.held => Ok(true),
             Some(held) if held == self.held => {
@@ -190,6 +191,12 @@ impl Committer {
     fn fenced(&self, seen: String) -> Stop {
         Stop::Fenced { table: self.name().to_owned(), seen }
     }
+}
+
+/// Log clean-up may have removed the versions after one that was the head at `touched_ms`: a commit below the real head would
+/// exist and be seen by nobody.
+pub(super) fn is_stale(touched_ms: u64, retention: Retention, clock: &dyn Clock) -> bool {
+    clock.now_ms().saturating_sub(touched_ms) > retention.log_ms / 2
 }
 
 /// Whether an error of a port is worth another attempt is the port's to say; how often, ours.

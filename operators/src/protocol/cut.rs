@@ -20,12 +20,14 @@ pub struct Cut {
     pub offsets: Arc<Offsets>,
     /// The settings by which its rows are made.
     pub settings: Arc<RowSettings>,
+    /// The position from which these settings are in force.
+    pub since: Position,
 }
 
 impl Cut {
     /// Where a table stands that has drained this cut.
     pub fn standing(&self) -> Standing {
-        Standing { offsets: self.offsets.clone(), settings: self.settings.clone() }
+        Standing { offsets: self.offsets.clone(), settings: self.settings.clone(), since: self.since }
     }
 }
 

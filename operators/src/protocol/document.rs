@@ -32,6 +32,8 @@ pub struct Origin {
     pub role: String,
     /// The position at which the table began: before it, nothing was ever landed.
     pub genesis: Position,
+    /// Made at genesis, the same in all tables of the pipeline: tables of two lives cannot be mixed.
+    pub lineage: String,
 }
 
 /// The offsets and settings of one position.
@@ -41,6 +43,8 @@ pub struct Standing {
     pub offsets: Arc<Offsets>,
     /// The settings that were in force up to this position.
     pub settings: Arc<RowSettings>,
+    /// The position from which they were in force: a table that stands below it cannot be caught up by them.
+    pub since: Position,
 }
 
 impl Standing {
@@ -57,6 +61,7 @@ struct Document {
     origin: Origin,
     held: Held,
     settings: RowSettings,
+    since: Position,
     /// The full file that `partitions` is a delta to.
     base: Option<OffsetsName>,
     partitions: Offsets,
@@ -102,6 +107,7 @@ impl OffsetsFiles {
             origin: self.origin.clone(),
             held,
             settings: (*standing.settings).clone(),
+            since: standing.since,
             base,
             partitions,
         };
@@ -138,7 +144,8 @@ impl OffsetsFiles {
                 offsets.position()
             )));
         }
-        let standing = Standing { offsets: Arc::new(offsets), settings: Arc::new(document.settings) };
+        let settings = Arc::new(document.settings);
+        let standing = Standing { offsets: Arc::new(offsets), settings, since: document.since };
         Ok((document.origin, standing))
     }
 

@@ -67,6 +67,8 @@ struct OpenCut {
 pub struct Planner {
     bounds: Bounds,
     settings: Arc<RowSettings>,
+    /// From where today's settings are in force: where the tables stand level, unless they were so before.
+    since: Position,
     at: Offsets,
     position: Position,
     limits: BTreeMap<PartitionId, Limit>,
@@ -88,6 +90,10 @@ impl Planner {
         let mut order: Vec<&Standing> = standings.iter().collect();
         order.sort_by_key(|s| s.position());
         order.dedup_by_key(|s| s.position());
+        let since = match order.last() {
+            Some(last) if last.settings == settings => last.since,
+            last => last.map(|s| s.position()).unwrap_or_default(),
+        };
         let mut order = order.into_iter().cloned();
         let lowest = order.next();
         let at = lowest.map(|s| (*s.offsets).clone()).unwrap_or_default();
@@ -95,6 +101,7 @@ impl Planner {
         Planner {
             bounds,
             settings,
+            since,
             position,
             at,
             limits: BTreeMap::new(),
@@ -243,7 +250,10 @@ impl Planner {
             self.unsettled_since_ms = now_ms;
         }
         self.unsettled_cuts += 1;
-        Step::Tell(Control::Cut(Cut { lower: open.lower, upper: self.position, offsets, settings: open.settings }))
+        // A cut never spans targets: the front one is what an open cut of a catch-up leads to.
+        let since = self.catch_up.front().map_or(self.since, |target| target.since);
+        let (lower, upper) = (open.lower, self.position);
+        Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since }))
     }
 
     fn settle(&mut self) -> Step {

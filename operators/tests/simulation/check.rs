@@ -1,0 +1,46 @@
+//! What must be true in the end: every line since the base lies in exactly one table, once.
+
+use std::collections::BTreeMap;
+
+use crate::read::{route, row_settings};
+use crate::table::NAMES;
+use crate::world::World;
+
+/// The first rule of the outcome that does not hold.
+pub(crate) fn check(w: &World) -> Result<(), String> {
+    let mut found: BTreeMap<(u64, u64), usize> = BTreeMap::new();
+    for (t, lake) in w.lakes.iter().enumerate() {
+        for row in lake.active.iter().flat_map(|f| &lake.files[f].1) {
+            let (uid, start, name) = (row.uid, row.start, NAMES[t]);
+            if row.torn {
+                return Err(format!("TORN: a piece of the line at {uid}:{start} lies in {name}"));
+            }
+            if start < lake.base.get(&uid).copied().unwrap_or_default() {
+                return Err(format!("FOREIGN: the line at {uid}:{start} in {name} lies before the base"));
+            }
+            if let Some(other) = found.insert((uid, start), t) {
+                return Err(format!("DOUBLED: the line at {uid}:{start} lies in {} and {name}", NAMES[other]));
+            }
+        }
+    }
+    let settings: Vec<_> = w.routes_used.iter().map(|r| row_settings(*r)).collect();
+    // Of a file that was re-created nobody knows what was read in time: only that it was not read twice.
+    for file in &w.files {
+        let (base, newline) = (w.lakes[0].base.get(&file.uid).copied().unwrap_or_default(), file.newline());
+        for line in file.lines.iter().filter(|l| l.start >= base && l.end <= newline) {
+            let at = format!("{}:{}", file.uid, line.start);
+            let Some(t) = found.get(&(file.uid, line.start)) else {
+                return Err(format!("LOST: the line at {at} lies nowhere"));
+            };
+            if !settings.iter().any(|s| route(s, line.role) == *t) {
+                return Err(format!("MIS-ROUTED: the line at {at} lies in {}", NAMES[*t]));
+            }
+        }
+    }
+    let mut positions = w.lakes.iter().map(|l| l.held.map(|h| h.position));
+    let first = positions.next().flatten();
+    match first.is_some() && positions.all(|p| p == first) {
+        true => Ok(()),
+        false => Err("APART: the tables do not stand level after a clean end".into()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Reading a chunk by the split rule, routing its lines, staging its rows.
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::cut::Chunk;
+use lakefront_operators::protocol::table::StagedFile;
+use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+
+use crate::run::Env;
+use crate::saboteur::Rule;
+use crate::table::{NAMES, give_way};
+use crate::world::{Row, World, ev};
+
+/// How many role maps there are.
+pub(crate) const ROUTES: usize = 3;
+
+/// The settings of a role map.
+pub(crate) fn row_settings(routes: usize) -> RowSettings {
+    let replica = if routes == 2 { Destination::Primary } else { Destination::Replica };
+    let default = if routes == 1 { Destination::Replica } else { Destination::Reject };
+    let roles = Roles {
+        primary: Vec::new(),
+        replica: Vec::new(),
+        default,
+        servers: [("P".to_owned(), Destination::Primary), ("R".to_owned(), replica)].into(),
+        sources: Default::default(),
+    };
+    RowSettings {
+        rows_version: ROWS_VERSION,
+        format: Format::Azure,
+        max_line: 100,
+        unknown_keys: UnknownKeys::Keep,
+        roles,
+        tables: NAMES.map(str::to_owned).to_vec(),
+    }
+}
+
+/// The table that a line goes to.
+pub(crate) fn route(settings: &RowSettings, role: char) -> usize {
+    match settings.roles.servers.get(&role.to_string()).unwrap_or(&settings.roles.default) {
+        Destination::Primary => 0,
+        Destination::Replica => 1,
+        Destination::Reject => 2,
+    }
+}
+
+/// Reads `chunk` and stages its rows for the tables that lack them.
+pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(), Stop> {
+    let (staged_at_ms, rows) = {
+        let mut w = env.world();
+        (w.now_ms, rows_of(env, &mut w, &chunk)?)
+    };
+    if env.judge_ratio {
+        judge_ratio(env, &chunk, &rows)?;
+    }
+    give_way().await;
+    for (t, rows) in rows.into_iter().enumerate() {
+        if rows.is_empty() || env.flow().claimed[t] > time {
+            continue;
+        }
+        let file = {
+            let mut w = env.world();
+            let id = w.id();
+            let count = rows.len() as u64;
+            let now = w.now_ms;
+            w.lakes[t].files.insert(id, (now, rows));
+            ev!(w, "run{} stages {} file {id} at {time}, rows={count}", env.tag, NAMES[t]);
+            StagedFile {
+                path: id.to_string(),
+                size: 1,
+                rows: count,
+                partition: Vec::new(),
+                stats: String::new(),
+                staged_at_ms,
+            }
+        };
+        give_way().await;
+        env.flow().queues[t].staged(time, file);
+    }
+    Ok(())
+}
+
+/// The lines that start in the chunk, by table. One that does not end where it must is torn.
+fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
+    let file = w.files.iter().find(|f| f.name == chunk.partition.name).expect("files stay");
+    let length = chunk.identity.fingerprint.length;
+    let same = file.seen >= chunk.end && file.fingerprint(length) == chunk.identity.fingerprint;
+    if !same && !w.lacks(Rule::Generation) {
+        let (id, s, e) = (&chunk.partition, chunk.start, chunk.end);
+        let why =
+            if chunk.catch_up { "bytes that a table lacks are gone" } else { "file was rewritten while it was read" };
+        return Err(Stop::Refused(format!("{why}: {id} [{s},{e})")));
+    }
+    let today = w.lacks(Rule::Settings).then(|| row_settings(env.routes));
+    let settings = today.as_ref().unwrap_or(&chunk.settings);
+    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
+    for line in file.lines.iter().filter(|l| (chunk.start..chunk.end).contains(&l.start)) {
+        let torn = line.end > file.seen.min(chunk.limit);
+        let table = if torn { 2 } else { route(settings, line.role) };
+        rows[table].push(Row { uid: file.uid, start: line.start, torn });
+    }
+    Ok(rows)
+}
+
+/// More than half of the lines of new cuts are rejected: the run stops. Catch-up is exempt, it repeats what was judged.
+fn judge_ratio(env: &Env, chunk: &Chunk, rows: &[Vec<Row>; 3]) -> Result<(), Stop> {
+    if chunk.catch_up && !env.world().lacks(Rule::Ratio) {
+        return Ok(());
+    }
+    let mut flow = env.flow();
+    let lines = rows.iter().map(|r| r.len() as u64).sum::<u64>();
+    flow.lines = (flow.lines.0 + lines, flow.lines.1 + rows[2].len() as u64);
+    let (of, rejected) = flow.lines;
+    if of < 3 || rejected * 2 <= of {
+        return Ok(());
+    }
+    if chunk.catch_up {
+        drop(flow);
+        env.world().violate("RATIO: it stops a catch-up that another table holds already".into());
+    }
+    Err(Stop::RejectRatio { rejected, of, ratio: 0.5 })
+}

@@ -1,0 +1,300 @@
+//! One run: the actors of an operator's process, and the executor that lets them go on one step at a time.
+//!
+//! `plan` claims and hands out chunks, `worker`s read and stage them, one `commit` a table, `checkpoint` writes the state
+//! file. Any of them can be dropped at any step.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::commit::Committer;
+use lakefront_operators::protocol::cut::{Chunk, Control};
+use lakefront_operators::protocol::ledger::Ledger;
+use lakefront_operators::protocol::queue::CommitQueue;
+use lakefront_operators::record::TableId;
+
+use crate::plan;
+use crate::read;
+use crate::saboteur::Rule;
+use crate::table::give_way;
+use crate::world::{World, ev};
+
+type Actor = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
+
+/// How a run ended.
+pub(crate) enum End {
+    Done,
+    Killed,
+    Stopped(Stop),
+}
+
+/// What the actors of one run share, as operators share a dataflow.
+pub(crate) struct Flow {
+    /// The planner's capability; none when it is done.
+    pub(crate) time: Option<Position>,
+    pub(crate) planned: bool,
+    pub(crate) chunks: Vec<(Position, Chunk)>,
+    /// Chunks handed out and not yet staged, by time.
+    pub(crate) outstanding: BTreeMap<Position, usize>,
+    pub(crate) queues: Vec<CommitQueue>,
+    pub(crate) ledger: Ledger,
+    /// Where each table stood when it was claimed.
+    pub(crate) claimed: Vec<Position>,
+    /// Up to where each table has nothing left to commit, empty cuts included. Only a run without `durable` looks here.
+    pub(crate) drained: Vec<Position>,
+    acknowledged: Option<Position>,
+    committing: usize,
+    pub(crate) terminate: bool,
+    /// Lines and rejects of cuts that are not catch-up.
+    pub(crate) lines: (u64, u64),
+    spawned: Vec<(&'static str, Actor)>,
+}
+
+/// What every actor of a run holds.
+#[derive(Clone)]
+pub(crate) struct Env {
+    pub(crate) world: Arc<Mutex<World>>,
+    pub(crate) flow: Arc<Mutex<Flow>>,
+    pub(crate) tag: u64,
+    pub(crate) machine: usize,
+    pub(crate) routes: usize,
+    pub(crate) tail: bool,
+    pub(crate) judge_ratio: bool,
+}
+
+impl Env {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().expect("one thread a world")
+    }
+
+    pub(crate) fn flow(&self) -> MutexGuard<'_, Flow> {
+        self.flow.lock().expect("one thread a world")
+    }
+
+    pub(crate) fn say(&self, text: impl FnOnce() -> String) {
+        let mut w = self.world();
+        if w.trace.is_some() {
+            let text = format!("run{} {}", self.tag, text());
+            w.event(text);
+        }
+    }
+}
+
+impl Flow {
+    fn new() -> Self {
+        Flow {
+            time: Some(Position(0)),
+            planned: false,
+            chunks: Vec::new(),
+            outstanding: BTreeMap::new(),
+            queues: Vec::new(),
+            ledger: Ledger::new(&[]),
+            claimed: Vec::new(),
+            drained: Vec::new(),
+            acknowledged: None,
+            committing: 0,
+            terminate: false,
+            lines: (0, 0),
+            spawned: Vec::new(),
+        }
+    }
+
+    /// A record of the planner's reaches every table, then time may advance.
+    pub(crate) fn tell(&mut self, control: Control) {
+        if let Control::Cut(cut) = &control {
+            self.ledger.cut(cut);
+        }
+        for queue in &mut self.queues {
+            queue.control(control.clone());
+        }
+    }
+
+    /// No chunk can come any more, and all are staged.
+    fn is_quiet(&self) -> bool {
+        self.planned && self.chunks.is_empty() && self.outstanding.is_empty()
+    }
+
+    /// The lowest time at which data may still come.
+    fn frontier(&self) -> Option<Position> {
+        self.outstanding.keys().next().copied().into_iter().chain(self.time).min()
+    }
+
+    /// Starts the actors that need claimed tables.
+    pub(crate) fn start(&mut self, env: &Env, committers: Vec<Committer>, workers: usize) {
+        self.committing = committers.len();
+        const COMMIT: [&str; 3] = ["commit0", "commit1", "commit2"];
+        for (t, committer) in committers.into_iter().enumerate() {
+            self.spawned.push((COMMIT[t], Box::pin(commit(env.clone(), t, committer))));
+        }
+        for _ in 0..workers {
+            self.spawned.push(("worker", Box::pin(worker(env.clone()))));
+        }
+        self.spawned.push(("checkpoint", Box::pin(checkpoint(env.clone()))));
+    }
+}
+
+async fn worker(env: Env) -> Result<(), Stop> {
+    loop {
+        let mut taken = None;
+        {
+            let (mut w, mut flow) = (env.world(), env.flow());
+            if !flow.chunks.is_empty() {
+                let at = w.rng.below(flow.chunks.len());
+                taken = Some(flow.chunks.swap_remove(at));
+            } else if flow.planned {
+                return Ok(());
+            }
+        }
+        if let Some((time, chunk)) = taken {
+            read::stage(&env, time, chunk).await?;
+            let mut flow = env.flow();
+            let left = flow.outstanding.get_mut(&time).expect("it was handed out");
+            *left -= 1;
+            if *left == 0 {
+                flow.outstanding.remove(&time);
+            }
+        }
+        give_way().await;
+    }
+}
+
+async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop> {
+    loop {
+        let (job, quiet) = {
+            let mut flow = env.flow();
+            let (frontier, quiet) = (flow.frontier(), flow.is_quiet());
+            let job = flow.queues[t].next(|lower| frontier.is_none_or(|f| lower < f))?;
+            // An empty cut: nothing is left to commit below the frontier, though the transaction stands lower.
+            if job.is_none()
+                && let Some(f) = frontier
+            {
+                flow.drained[t] = flow.drained[t].max(f);
+            }
+            (job, quiet)
+        };
+        if let Some(job) = job {
+            committer.land(&job.cut.standing(), job.files).await?;
+            let mut flow = env.flow();
+            if let Some(standing) = flow.ledger.moved(TableId(t), job.cut.upper) {
+                flow.acknowledged = Some(standing.position());
+            }
+        } else if quiet {
+            env.flow().committing -= 1;
+            return Ok(());
+        }
+        give_way().await;
+    }
+}
+
+async fn checkpoint(env: Env) -> Result<(), Stop> {
+    loop {
+        let (position, last) = {
+            let (w, mut flow) = (env.world(), env.flow());
+            let drained = flow.drained.iter().min().copied();
+            let position = if w.lacks(Rule::Durable) { drained } else { flow.acknowledged.take() };
+            (position, flow.committing == 0)
+        };
+        if let Some(position) = position {
+            env.world().state[env.machine] = Some(position);
+            env.say(|| format!("state file {position}"));
+        }
+        if last {
+            return Ok(());
+        }
+        give_way().await;
+    }
+}
+
+pub(crate) struct Run {
+    pub(crate) env: Env,
+    actors: Vec<(&'static str, Actor)>,
+    /// An actor that seldom gets a turn: its table lags.
+    slow: Option<&'static str>,
+    pub(crate) paused_until_ms: u64,
+    pub(crate) end: Option<End>,
+}
+
+impl Run {
+    pub(crate) fn new(world: &Arc<Mutex<World>>, last: bool) -> Self {
+        let env = {
+            let mut w = world.lock().expect("one thread a world");
+            let (tag, machine, tail) = (w.id(), w.rng.below(2), !last && w.rng.chance(0.7));
+            let routes = w.routes_now;
+            w.routes_used.insert(routes);
+            let judge_ratio = !last && !std::mem::take(&mut w.ratio_off);
+            ev!(w, "run{tag} starts on machine {machine}, routes {routes}, {}", if tail { "tail" } else { "backfill" });
+            let flow = Arc::new(Mutex::new(Flow::new()));
+            Env { world: world.clone(), flow, tag, machine, routes, tail, judge_ratio }
+        };
+        let actors: Vec<(&'static str, Actor)> = vec![("plan", Box::pin(plan::plan(env.clone())))];
+        let slow = world.lock().expect("one thread a world").rng.pick(&[
+            None,
+            None,
+            Some("commit0"),
+            Some("commit1"),
+            Some("commit2"),
+        ]);
+        let slow = slow.filter(|_| !last);
+        Run { env, actors, slow, paused_until_ms: 0, end: None }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// One step of one actor.
+    pub(crate) fn step(&mut self) {
+        let at = {
+            let mut w = self.env.world();
+            let at = w.rng.below(self.actors.len());
+            if self.slow == Some(self.actors[at].0) && w.rng.chance(0.9) {
+                return;
+            }
+            at
+        };
+        let polled = self.actors[at].1.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => drop(self.actors.swap_remove(at)),
+            Poll::Ready(Err(stop)) => {
+                let actor = self.actors[at].0;
+                self.env.say(|| format!("{actor} stops: {}", lakefront_operators::error::chain(&stop)));
+                self.finish(End::Stopped(stop));
+                return;
+            }
+        }
+        self.actors.append(&mut self.env.flow().spawned);
+        if self.actors.is_empty() {
+            self.env.say(|| "done".into());
+            self.finish(End::Done);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, end: End) {
+        self.actors.clear();
+        self.env.flow().spawned.clear();
+        self.end = Some(end);
+    }
+
+    pub(crate) fn kill(&mut self, how: &str) {
+        self.env.say(|| how.into());
+        self.finish(End::Killed);
+    }
+
+    /// Kills some of the actors; the rest go on.
+    pub(crate) fn maim(&mut self) {
+        let dead = self.env.world().rng.between(1, self.actors.len() as u64);
+        for _ in 0..dead {
+            let at = self.env.world().rng.below(self.actors.len());
+            drop(self.actors.swap_remove(at));
+        }
+        let left: Vec<_> = self.actors.iter().map(|a| a.0).collect();
+        self.env.say(|| format!("some actors killed, left: {left:?}"));
+        if left.is_empty() {
+            self.finish(End::Killed);
+        }
+    }
+}

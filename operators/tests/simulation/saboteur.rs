@@ -1,0 +1,171 @@
+//! Takes one rule away, at the seams only: the ports, the clock, what a run is told. Each rule taken away must be missed.
+
+use std::sync::{Arc, Mutex};
+
+use lakefront_operators::error::StoreError;
+use lakefront_operators::protocol::table::{
+    Commit, Created, Held, OffsetsName, Pending, RunId, Seen, Table, TableState, Version,
+};
+
+use crate::table::SimTable;
+
+/// A rule of the protocol that can be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Any foreign commit of ours fences. Without: they look like strangers' commits.
+    Fence,
+    /// A run claims before it reads positions. Without: a claim without rows is invisible to the others.
+    Claim,
+    /// Start offsets are resolved once. Without: every table resolves its own.
+    Genesis,
+    /// Offsets files are named by position and run, and created. Without: by position, and overwritten.
+    Names,
+    /// Only offsets files below the committed position are deleted. Without: all but the newest two.
+    Tidy,
+    /// The state file moves to what transactions hold. Without: to what has drained.
+    Durable,
+    /// Catch-up uses the settings of its upper position. Without: today's.
+    Settings,
+    /// Planning waits until transactions stand level. Without: memory counts as durable.
+    Level,
+    /// Catch-up is exempt from the reject ratio. Without: it is judged.
+    Ratio,
+    /// Bytes are planned up to the last newline. Without: up to the last byte.
+    Newline,
+    /// Nothing is committed after a long silence. Without: the protocol's clock stands still.
+    Stale,
+    /// Tables without rows are settled. Without: nobody tells them.
+    Settle,
+    /// A re-created file is a new generation. Without: nobody looks.
+    Generation,
+    /// A version needs its predecessor. Without: any version can be made.
+    Predecessor,
+    /// A changed table is checked anew. Without: it always fits.
+    Recheck,
+}
+
+impl Rule {
+    pub(crate) const ALL: [Rule; 15] = [
+        Rule::Fence,
+        Rule::Claim,
+        Rule::Genesis,
+        Rule::Names,
+        Rule::Tidy,
+        Rule::Durable,
+        Rule::Settings,
+        Rule::Level,
+        Rule::Ratio,
+        Rule::Newline,
+        Rule::Stale,
+        Rule::Settle,
+        Rule::Generation,
+        Rule::Predecessor,
+        Rule::Recheck,
+    ];
+}
+
+/// A port that breaks one rule.
+pub(crate) struct Sabotaged {
+    inner: SimTable,
+    rule: Rule,
+    /// What this run believes the table to hold: for the rules under which others are not seen.
+    mine: Arc<Mutex<Option<Held>>>,
+}
+
+impl Sabotaged {
+    pub(crate) fn new(inner: SimTable, rule: Rule) -> Self {
+        Sabotaged { inner, rule, mine: Arc::default() }
+    }
+
+    fn mine(&self) -> Option<Held> {
+        *self.mine.lock().expect("one thread a world")
+    }
+
+    fn name_of(&self, name: OffsetsName) -> OffsetsName {
+        match self.rule {
+            Rule::Names => OffsetsName(Held { run: RunId(0), ..name.0 }),
+            _ => name,
+        }
+    }
+}
+
+impl Table for Sabotaged {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+        Box::pin(async move {
+            let state = self.inner.load().await?;
+            let held = match (self.rule, self.mine()) {
+                (Rule::Fence, Some(mine)) => Some(mine),
+                // The others' claims moved no position, so they are not there.
+                (Rule::Claim, Some(mine)) if state.held.is_some_and(|h| h.position == mine.position) => Some(mine),
+                _ => state.held,
+            };
+            Ok(TableState { held, ..state })
+        })
+    }
+
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
+        Box::pin(async move {
+            let created = self.inner.put(version, commit).await?;
+            if created == Created::Yes {
+                *self.mine.lock().expect("one thread a world") = Some(commit.held);
+            }
+            Ok(created)
+        })
+    }
+
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+        Box::pin(async move {
+            let seen = self.inner.read(version).await?;
+            let hidden = match self.rule {
+                Rule::Fence => true,
+                Rule::Claim => self.mine().is_some() && self.inner.is_claim(version),
+                _ => false,
+            };
+            Ok(seen.map(|s| Seen { ours: s.ours && !hidden, ..s }))
+        })
+    }
+
+    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+        match self.rule {
+            Rule::Recheck => Box::pin(async { Ok(()) }),
+            _ => self.inner.recheck(),
+        }
+    }
+
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
+        Box::pin(async move {
+            if self.rule == Rule::Names {
+                self.inner.delete_offsets(self.name_of(name)).await?;
+            }
+            self.inner.write_offsets(self.name_of(name), content).await
+        })
+    }
+
+    fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.inner.read_offsets(self.name_of(name))
+    }
+
+    fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
+        self.inner.list_offsets()
+    }
+
+    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
+        self.inner.others()
+    }
+
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            if self.rule == Rule::Tidy {
+                let names = self.inner.list_offsets().await?;
+                for old in names.iter().rev().skip(2) {
+                    self.inner.delete_offsets(*old).await?;
+                }
+            }
+            self.inner.delete_offsets(self.name_of(name)).await
+        })
+    }
+}

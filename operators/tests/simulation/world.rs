@@ -1,0 +1,270 @@
+//! The world around a run: time, growing files, three tables, a state file a machine, and a network that loses replies.
+
+use std::collections::BTreeSet;
+
+use lakefront_operators::error::StoreError;
+use lakefront_operators::offsets::{Fingerprint, Identity};
+use lakefront_operators::position::Position;
+
+use crate::saboteur::Rule;
+use crate::table::Lake;
+
+/// One tick of the schedule, in milliseconds of the protocol's clock.
+pub(crate) const TICK_MS: u64 = 1_000;
+/// The life of a write that was delayed: shorter than half the retention, as the protocol supposes.
+const LATE_MS: u64 = 25 * TICK_MS;
+
+/// Writes a line of the trace, if there is one.
+macro_rules! ev {
+    ($w:expr, $($text:tt)*) => {
+        if $w.trace.is_some() { let text = format!($($text)*); $w.event(text); }
+    };
+}
+pub(crate) use ev;
+
+/// A splitmix64 generator: small, seeded, good enough.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.0)
+    }
+
+    /// A number in `0..n`.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.next() % (high - low + 1)
+    }
+
+    /// A number in `0.0..1.0`.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(crate) fn chance(&mut self, p: f64) -> bool {
+        self.unit() < p
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+}
+
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A line: `[start, end)` and the role it names.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) role: char,
+}
+
+/// What a name holds now. A re-created file has another `uid`.
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) uid: u64,
+    pub(crate) lines: Vec<Line>,
+    /// Bytes that a reader sees; the last line may be torn.
+    pub(crate) seen: u64,
+}
+
+impl File {
+    /// The byte after the last newline seen.
+    pub(crate) fn newline(&self) -> u64 {
+        self.lines.iter().map(|l| l.end).take_while(|end| *end <= self.seen).last().unwrap_or(0)
+    }
+
+    pub(crate) fn fingerprint(&self, length: u64) -> Fingerprint {
+        match length {
+            0 => Fingerprint::of(&[]),
+            _ => Fingerprint { length, hash: mix(self.uid << 8 | length) },
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { created: self.uid.to_string(), fingerprint: self.fingerprint(self.seen.min(4)) }
+    }
+}
+
+/// A row in a table: the line it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) uid: u64,
+    pub(crate) start: u64,
+    pub(crate) torn: bool,
+}
+
+type Effect = Box<dyn FnOnce(&mut World) -> String + Send>;
+
+/// A write on its way: it may arrive after its run has died.
+struct Late {
+    sent_ms: u64,
+    table: usize,
+    incarnation: u32,
+    what: String,
+    effect: Effect,
+}
+
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) now_ms: u64,
+    pub(crate) ids: u64,
+    /// No faults any more.
+    pub(crate) calm: bool,
+    pub(crate) files: Vec<File>,
+    pub(crate) lakes: Vec<Lake>,
+    pub(crate) backups: Vec<Option<Lake>>,
+    pub(crate) state: [Option<Position>; 2],
+    late: Vec<Late>,
+    pub(crate) latest: bool,
+    /// Which role maps were in force in some run, and which is now.
+    pub(crate) routes_used: BTreeSet<usize>,
+    pub(crate) routes_now: usize,
+    pub(crate) ratio_off: bool,
+    /// `on_rewrite = "restart"`.
+    pub(crate) restart: bool,
+    /// Tables were restored or deleted: a state file may be ahead.
+    pub(crate) meddled: bool,
+    pub(crate) without: Option<Rule>,
+    pub(crate) violation: Option<String>,
+    pub(crate) trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, without: Option<Rule>, traced: bool) -> Self {
+        let mut rng = Rng::new(seed);
+        let files = (0..rng.pick(&[1, 2, 2, 3]))
+            .map(|i| File { name: format!("f{i}"), uid: i as u64 + 1, lines: Vec::new(), seen: 0 })
+            .collect();
+        let latest = rng.chance(0.3);
+        World {
+            rng,
+            now_ms: 1_000_000,
+            ids: 100,
+            calm: false,
+            files,
+            lakes: vec![Lake::default(), Lake::default(), Lake::default()],
+            backups: vec![None, None, None],
+            state: [None, None],
+            late: Vec::new(),
+            latest,
+            routes_used: BTreeSet::new(),
+            routes_now: 0,
+            ratio_off: false,
+            restart: false,
+            meddled: false,
+            without,
+            violation: None,
+            trace: traced.then(Vec::new),
+        }
+    }
+
+    pub(crate) fn event(&mut self, text: String) {
+        let tick = (self.now_ms - 1_000_000) as f64 / TICK_MS as f64;
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{tick:7.2} {text}"));
+        }
+    }
+
+    pub(crate) fn violate(&mut self, text: String) {
+        ev!(self, "VIOLATION {text}");
+        self.violation.get_or_insert(text);
+    }
+
+    pub(crate) fn id(&mut self) -> u64 {
+        self.ids += 1;
+        self.ids
+    }
+
+    pub(crate) fn lacks(&self, rule: Rule) -> bool {
+        self.without == Some(rule)
+    }
+
+    /// A writer appends; now and then its last line is torn.
+    pub(crate) fn grow(&mut self) {
+        let (rng, f) = (&mut self.rng, self.files.len());
+        let file = &mut self.files[rng.below(f)];
+        let mut end = file.lines.last().map_or(0, |l| l.end);
+        if file.seen >= end || rng.chance(0.7) {
+            let line =
+                Line { start: end, end: end + rng.between(1, 3), role: rng.pick(&['P', 'P', 'P', 'R', 'R', '?']) };
+            end = line.end;
+            file.lines.push(line);
+        }
+        file.seen = if rng.chance(0.7) { end } else { rng.between(file.seen, end) };
+    }
+
+    /// A file is re-created under its old name.
+    pub(crate) fn rewrite(&mut self) {
+        let (at, uid) = (self.rng.below(self.files.len()), self.id());
+        let file = &mut self.files[at];
+        (file.uid, file.seen) = (uid, 0);
+        file.lines.clear();
+        ev!(self, "file f{at} re-created, uid {uid}");
+        for _ in 0..self.rng.below(6) {
+            self.grow();
+        }
+    }
+
+    /// One call over the network. A fault may lose it, its reply, or hold it back.
+    pub(crate) fn send<R: std::fmt::Debug>(
+        &mut self,
+        table: usize,
+        what: String,
+        effect: impl FnOnce(&mut World) -> R + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let x = if self.calm { 1.0 } else { self.rng.unit() };
+        let fault = if x < 0.04 {
+            effect(self);
+            "reply lost"
+        } else if x < 0.07 {
+            "dropped"
+        } else if x < 0.11 {
+            let late: Effect = Box::new(move |w| format!("{:?}", effect(w)));
+            let (sent_ms, incarnation) = (self.now_ms, self.lakes[table].incarnation);
+            self.late.push(Late { sent_ms, table, incarnation, what: what.clone(), effect: late });
+            "delayed"
+        } else {
+            return Ok(effect(self));
+        };
+        ev!(self, "    {fault}: {what}");
+        Err(StoreError::transient(what, fault))
+    }
+
+    /// A read: it can only fail.
+    pub(crate) fn ask<R>(&mut self, what: &str, answer: impl FnOnce(&mut World) -> R) -> Result<R, StoreError> {
+        if !self.calm && self.rng.chance(0.003) {
+            ev!(self, "    no answer: {what}");
+            return Err(StoreError::transient(what, "no answer"));
+        }
+        Ok(answer(self))
+    }
+
+    /// One delayed write arrives, if there is one.
+    pub(crate) fn deliver(&mut self) {
+        let (now, lakes) = (self.now_ms, &self.lakes);
+        self.late.retain(|l| now - l.sent_ms <= LATE_MS && l.incarnation == lakes[l.table].incarnation);
+        if !self.late.is_empty() {
+            let late = self.late.swap_remove(self.rng.below(self.late.len()));
+            let answer = (late.effect)(self);
+            ev!(self, "    late arrival: {} -> {answer}", late.what);
+        }
+    }
+
+    pub(crate) fn forget_late(&mut self) {
+        self.late.clear();
+    }
+}
