@@ -31,7 +31,7 @@ impl fmt::Display for Held {
 
 impl std::error::Error for Held {}
 
-/// Takes the lock of `state_file`. With `take_over`, a holder is left to be fenced by the claim, and there is no lock.
+/// Takes the lock of `state_file`. With `take_over`, a holder is left to be fenced by the claim, and its lock is taken when it ends.
 pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<Lock>> {
     let mut path = state_file.as_os_str().to_owned();
     path.push(".lock");
@@ -48,8 +48,24 @@ pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<
         .with_context(|| format!("could not open the lock {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(Lock { _file: file })),
-        Err(TryLockError::WouldBlock) if take_over => Ok(None),
+        Err(TryLockError::WouldBlock) if take_over => {
+            inherit(file);
+            Ok(None)
+        }
         Err(TryLockError::WouldBlock) => Err(Held { path }.into()),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+    }
+}
+
+/// Waits for the lock in the background and keeps it to the end of the process, so that a third start is refused.
+fn inherit(file: File) {
+    let wait = move || match file.lock() {
+        Ok(()) => std::mem::forget(file),
+        Err(error) => {
+            tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same")
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("lakefront-lock".to_owned()).spawn(wait) {
+        tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same");
     }
 }

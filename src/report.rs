@@ -1,12 +1,24 @@
 //! What a run did, for people or as one JSON object.
 
+use std::io::{ErrorKind, Write};
 use std::time::Duration;
+
+use anyhow::Context;
 
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
 use lakefront_operators::record::TableId;
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value, json};
+
+/// Writes `text` to standard output. A reader that has closed the pipe has read enough.
+pub(crate) fn print(text: String) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("could not write to standard output"),
+    }
+}
 
 /// A run's result.
 pub(crate) struct Report {

@@ -16,7 +16,7 @@ use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::planner::{Bounds, Planner};
 use lakefront_operators::protocol::table::{Pending, Table};
-use lakefront_operators::sink::delta;
+use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::state;
 use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
@@ -24,7 +24,7 @@ use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{self, ColdStart, Config, Mode, OnRewrite, Unterminated};
 use crate::pipeline::Pipeline;
-use crate::report::Report;
+use crate::report::{Report, print};
 use crate::{lock, runtime, shutdown};
 
 /// Runs a pipeline.
@@ -33,11 +33,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let _lock = lock::take(&config.source.state_file, args.take_over)?;
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
-    shutdown::watch(&tokio, stop.clone()).context("could not watch for signals")?;
+    shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
     let pipeline = Pipeline::open(config)?;
     let began_ms = pipeline.clock.now_ms();
 
-    let claimed = tokio.block_on(take_tables(&pipeline))?;
+    let (tables, claimed) = tokio.block_on(take_tables(&pipeline))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();
     let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
@@ -47,19 +47,19 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::new(&positions));
     let bridge = Bridge::new(tokio.handle().clone());
     let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop);
-    if let Err(error) = runtime::execute(pipeline.config.workers, dataflow, &supervisor) {
-        // Whatever is under way stays as it is: a commit is atomic, and all else is staged again.
-        tokio.shutdown_background();
-        return Err(error);
-    }
+    runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
+    tokio.block_on(async {
+        for table in &tables {
+            table.at_rest().await;
+        }
+    });
 
     let elapsed = Duration::from_millis(pipeline.clock.now_ms().saturating_sub(began_ms));
     let report = Report::new(&metrics, start, elapsed);
-    match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.text()),
-    }
-    Ok(())
+    print(match args.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(),
+    })
 }
 
 fn with_flags(mut config: Config, args: &RunArgs) -> Config {
@@ -73,7 +73,7 @@ fn with_flags(mut config: Config, args: &RunArgs) -> Config {
 }
 
 /// Opens the tables and claims them. The state file is read first, for positions only ever grow.
-async fn take_tables(pipeline: &Pipeline) -> Result<Vec<Claimed>, Stop> {
+async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
     let config = &pipeline.config;
     let known = state::read(&config.source.state_file)?;
     if let Some(other) = known.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
@@ -83,8 +83,11 @@ async fn take_tables(pipeline: &Pipeline) -> Result<Vec<Claimed>, Stop> {
             other.run.pipeline
         )));
     }
-    let tables = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
-    let tables: Vec<Arc<dyn Table>> = tables.into_iter().map(|table| table as Arc<dyn Table>).collect();
+    if let Some(known) = known.as_ref().filter(|state| state.position > Position(0)) {
+        refuse_vanished(pipeline, known.position).await?;
+    }
+    let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
     let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
     let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
         let source = source.clone();
@@ -101,7 +104,22 @@ async fn take_tables(pipeline: &Pipeline) -> Result<Vec<Claimed>, Stop> {
         known: known.map(|state| state.position),
         cold_start: &cold_start,
     };
-    claim(&tables, pipeline.clock.clone(), &intent).await
+    let claimed = claim(&tables, pipeline.clock.clone(), &intent).await?;
+    Ok((opened, claimed))
+}
+
+/// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
+async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
+    for spec in &pipeline.tables {
+        if delta::read(&spec.directory, &pipeline.config.pipeline).await?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Stop::Refused(format!(
+        "the state file says position {known}, but none of the pipeline's tables is there ({} and so on): restore them or set \
+         lake back, or delete the state file to begin anew",
+        pipeline.tables[0].directory.display()
+    )))
 }
 
 /// Everything the workers share.

@@ -33,13 +33,17 @@ pub(crate) fn end_process_on_panic() {
 }
 
 /// The runtime that reads, uploads and commits; workers compute on threads of their own.
-pub(crate) fn tokio() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+///
+/// It ends with the process and not before: torn down under a log checkpoint, the library that writes it would panic, and a run
+/// that stops for a reason would say that of a bug instead.
+pub(crate) fn tokio() -> anyhow::Result<&'static tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("lakefront-io")
         .enable_all()
         .build()
-        .context("could not start the runtime")
+        .context("could not start the runtime")?;
+    Ok(Box::leak(Box::new(runtime)))
 }
 
 /// Runs the dataflow on `workers` threads until it is complete, or until the first fatal error.

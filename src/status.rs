@@ -1,9 +1,10 @@
 //! `lakefront status`: where the tables stand, and how far behind the source. It reads and claims nothing.
 
 use lakefront_operators::clock::SystemClock;
+use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::document::{OffsetsFiles, Standing};
 use lakefront_operators::protocol::table::Held;
-use lakefront_operators::sink::delta::{self, DeltaTable};
+use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::Listed;
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value, json};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use crate::cli::StatusArgs;
 use crate::pipeline::Pipeline;
+use crate::report::print;
 use crate::{config, runtime};
 
 /// One table's standing; none before its first run.
@@ -25,30 +27,35 @@ struct TableStatus {
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(config::load(&args.file)?)?;
     let tables = runtime::tokio()?.block_on(tables(&pipeline))?;
-    match args.json {
-        true => println!("{}", to_json(&pipeline, &tables)),
-        false => print!("{}", text(&pipeline, &tables)),
-    }
-    Ok(())
+    print(match args.json {
+        true => format!("{}\n", to_json(&pipeline, &tables)),
+        false => text(&pipeline, &tables),
+    })
 }
 
 async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
     let listed = pipeline.source.list().await?;
     let mut tables = Vec::new();
     for spec in &pipeline.tables {
-        let snapshot = delta::read(&spec.directory, &pipeline.config.pipeline).await?;
-        let standing = match snapshot.and_then(|s| s.state.held) {
-            None => None,
-            Some(held) => {
-                let table = DeltaTable::attach(spec.clone(), &pipeline.config.pipeline, Arc::new(SystemClock));
-                let (_, standing) = OffsetsFiles::read(&table, held).await?;
-                Some((held, standing))
-            }
-        };
+        let standing = standing(spec, &pipeline.config.pipeline).await?;
         let lag = lag(&listed, standing.as_ref().map(|(_, s)| s));
         tables.push(TableStatus { name: spec.name.clone(), standing, lag });
     }
     Ok(tables)
+}
+
+async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Standing)>, Stop> {
+    let held = async || Ok::<_, Stop>(delta::read(&spec.directory, pipeline).await?.and_then(|s| s.state.held));
+    let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
+    while let Some(now) = held().await? {
+        match OffsetsFiles::read(&table, now).await {
+            Ok((_, standing)) => return Ok(Some((now, standing))),
+            // A run is alive: it has committed since, and deleted the file of the position before.
+            Err(_) if held().await? != Some(now) => {}
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok(None)
 }
 
 /// Bytes that are in the source and not in the table. A file that was written anew counts whole.

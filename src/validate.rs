@@ -4,6 +4,7 @@ use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
 use crate::pipeline::Pipeline;
+use crate::report::print;
 use crate::{config, runtime};
 
 /// Checks a pipeline.
@@ -23,20 +24,20 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
 async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
     let listed = pipeline.source.list().await?;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
-    println!("source   {}: {} files, {bytes} bytes", pipeline.source.identity(), listed.len());
+    let mut text = format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len());
     for spec in &pipeline.tables {
         let place = spec.directory.display();
         match delta::read(&spec.directory, &pipeline.config.pipeline).await? {
-            None => println!("table    {}: will be created at {place}", spec.name),
+            None => text.push_str(&format!("table    {}: will be created at {place}\n", spec.name)),
             Some(snapshot) => {
                 let widen = match delta::fit(spec, &snapshot)? {
                     Fit::Fits => "",
                     Fit::Widen(_) => ", and missing columns will be added",
                 };
                 let head = snapshot.state.head.0;
-                println!("table    {}: at {place}, version {head}; it fits{widen}", spec.name);
+                text.push_str(&format!("table    {}: at {place}, version {head}; it fits{widen}\n", spec.name));
             }
         }
     }
-    Ok(())
+    print(text)
 }

@@ -85,6 +85,7 @@ pub fn checkpoint<'s>(
             while let Some(written) = tasks.next_done() {
                 match written {
                     Ok(position) => {
+                        fail::fail_point!("checkpoint-written");
                         let capability = writing.take().expect("a state file was being written");
                         metrics.acknowledged(position);
                         output.activate().session(&capability).give(position);

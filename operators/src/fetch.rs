@@ -100,6 +100,7 @@ pub fn fetch<'s>(
             }
             let mut fetched = fetched.activate();
             while let Some((id, result)) = tasks.next_done() {
+                fail::fail_point!("fetch-done");
                 let block = match result {
                     Ok(block) => Rc::new(block),
                     Err(error) => {

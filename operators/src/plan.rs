@@ -106,6 +106,7 @@ pub fn plan<'s>(
                 match worker.step() {
                     Ok(Do::Hand(assigned)) => chunks.session(&now.chunks).give(assigned),
                     Ok(Do::Tell(record)) => {
+                        fail::fail_point!("plan-cut-closed");
                         control.session(&now.control).give(record);
                         now.advance(worker.planner.time());
                     }

@@ -80,12 +80,14 @@ fn replace(path: &Path, state: &State) -> io::Result<()> {
     fail::fail_point!("state-write");
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
+    // Two runs may overlap for a moment, when one takes over from the other.
+    temporary.push(format!(".{}.tmp", state.run.run));
     let mut file = File::create(&temporary)?;
     file.write_all(&serde_json::to_vec_pretty(state)?)?;
     file.write_all(b"\n")?;
     file.sync_all()?;
     fail::fail_point!("state-rename");
     fs::rename(&temporary, path)?;
+    fail::fail_point!("state-renamed");
     File::open(directory)?.sync_all()
 }

@@ -153,7 +153,7 @@ impl Claim<'_> {
             let held = Held { position: standing.position(), run: *run };
             let mut files = OffsetsFiles::new(origin);
             match files.write(&*self.table, held, &standing).await {
-                Ok(true) => {}
+                Ok(true) => fail::fail_point!("claim-offsets-written"),
                 // A rival computed the same number, or died after writing this file: the next number is free.
                 Ok(false) if self.index == 0 => {
                     *run = RunId(run.0 + 1);

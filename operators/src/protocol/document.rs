@@ -185,6 +185,7 @@ impl OffsetsFiles {
         let old = |name: &&OffsetsName| name.0.position < committed && Some(**name) != base;
         for name in self.known.iter().filter(old).copied().collect::<Vec<_>>() {
             table.delete_offsets(name).await?;
+            fail::fail_point!("offsets-deleted");
             self.known.remove(&name);
         }
         Ok(())

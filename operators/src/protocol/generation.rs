@@ -5,8 +5,6 @@ use crate::offsets::{Fingerprint, PartitionOffset};
 /// A file or blob as the source shows it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// What the store says of its creation.
-    pub created: String,
     /// Its length in bytes.
     pub length: u64,
     /// The hash of as many first bytes as the known fingerprint covers, if there are so many.

@@ -6,7 +6,7 @@
 //! - What is planned but not durable stays within `ahead`. At the bound it closes the open cut and settles the tables:
 //!   an open cut can never become durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
@@ -73,7 +73,7 @@ pub struct Planner {
     position: Position,
     limits: BTreeMap<PartitionId, Limit>,
     /// Partitions with bytes to plan, so that a thousand finished ones cost nothing.
-    ready: VecDeque<PartitionId>,
+    ready: BTreeSet<PartitionId>,
     open: Option<OpenCut>,
     catch_up: VecDeque<Standing>,
     levelling: bool,
@@ -105,7 +105,7 @@ impl Planner {
             position,
             at,
             limits: BTreeMap::new(),
-            ready: VecDeque::new(),
+            ready: BTreeSet::new(),
             open: None,
             catch_up: order.collect(),
             levelling: false,
@@ -135,8 +135,14 @@ impl Planner {
     /// Learns how far partitions can be planned.
     pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
         for (id, limit) in seen {
-            if limit.end > self.at.at(&id) && !self.ready.contains(&id) {
-                self.ready.push_back(id.clone());
+            // What was not read of an earlier file of that name is gone, whoever took its place.
+            let earlier = |other: &PartitionId| other.name == id.name && other.generation < id.generation;
+            if id.generation > 1 {
+                self.ready.retain(|other| !earlier(other));
+                self.limits.retain(|other, _| !earlier(other));
+            }
+            if limit.end > self.at.at(&id) {
+                self.ready.insert(id.clone());
             }
             self.limits.insert(id, limit);
         }
@@ -274,7 +280,8 @@ impl Planner {
 
     fn alarm(&self) -> Option<u64> {
         let close = self.open.as_ref().map(|open| open.opened_ms + self.bounds.cut_ms);
-        let settle = (self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
+        // An open cut is closed first, and what is due then is seen at once.
+        let settle = (self.open.is_none() && self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
         close.into_iter().chain(settle).min()
     }
 
@@ -293,11 +300,11 @@ impl Planner {
     }
 
     fn fresh_chunk(&mut self, most: u64) -> Option<Chunk> {
-        let id = self.ready.front()?.clone();
+        let id = self.ready.first()?.clone();
         let limit = self.limits[&id].clone();
         let end = limit.end.min(self.at.at(&id) + most);
         if end == limit.end {
-            self.ready.pop_front();
+            self.ready.pop_first();
         }
         let settings = self.settings.clone();
         Some(self.chunk(id, end, limit.end, &limit, settings, false))

@@ -11,6 +11,10 @@
 //! No library: the form is fixed, this is the hot path, and the calendar is a few lines.
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
+/// 0001-01-01T00:00:00Z.
+const FIRST_MICROS: i64 = -62_135_596_800 * MICROS_PER_SECOND;
+/// The last microsecond of the year 9999, in UTC.
+const LAST_MICROS: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 const SECONDS_PER_DAY: i64 = 86_400;
 /// Microseconds of a day, for whoever needs the day of a moment.
 pub(super) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
@@ -35,7 +39,9 @@ pub(super) fn parse_micros(text: &str) -> Option<i64> {
     let east_seconds = zone_seconds(zone.strip_prefix(b" ").unwrap_or(zone))?;
     let seconds_of_day = hour * 3600 + minute * 60 + second;
     let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY + seconds_of_day - east_seconds;
-    Some(seconds * MICROS_PER_SECOND + fraction_micros)
+    let micros = seconds * MICROS_PER_SECOND + fraction_micros;
+    // The year counts in UTC: readers of the lake know no day before the year 1 or after 9999.
+    (FIRST_MICROS..=LAST_MICROS).contains(&micros).then_some(micros)
 }
 
 /// A number of ASCII digits only; no sign, no space.

@@ -31,8 +31,7 @@ pub struct Block {
 /// Reads the lines that start in `chunk`.
 pub async fn read(source: &dyn Source, chunk: &Chunk) -> Result<Block, StoreError> {
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
-    let part =
-        |from: u64, to: u64, into: Vec<u8>| source.read(&chunk.partition.name, &chunk.identity.created, from..to, into);
+    let part = |from: u64, to: u64, into: Vec<u8>| source.read(&chunk.partition.name, &chunk.identity, from..to, into);
     let mut block = Block { bytes: part(from, chunk.end, Vec::new()).await?, begin: 0, base: from, oversized: None };
     if !chunk.line_start {
         match memchr::memchr(b'\n', &block.bytes) {
@@ -55,8 +54,7 @@ async fn finish_line(source: &dyn Source, chunk: &Chunk, mut block: Block, last:
     let mut finished = false;
     while at < chunk.limit && !finished {
         let (to, known) = (chunk.limit.min(at + step), block.bytes.len());
-        let created = &chunk.identity.created;
-        block.bytes = source.read(&chunk.partition.name, created, at..to, block.bytes).await?;
+        block.bytes = source.read(&chunk.partition.name, &chunk.identity, at..to, block.bytes).await?;
         let newline = memchr::memchr(b'\n', &block.bytes[known..]);
         length += newline.unwrap_or(block.bytes.len() - known) as u64;
         finished = newline.is_some();

@@ -1,12 +1,13 @@
 //! Files on a local disk: one file, a directory with all below it, or a glob.
 //!
 //! A partition's name is the file's path below the directory (for a glob: below its fixed part), or the file's own name.
-//! Links to files are followed, links to directories are not: they may lead in circles.
+//! Links to files elsewhere are followed. Links to directories are not, for they may lead in circles; nor are links to
+//! files of this source, which would land twice.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use globset::GlobMatcher;
@@ -14,6 +15,7 @@ use globset::GlobMatcher;
 use super::{Listed, Source};
 use crate::error::StoreError;
 use crate::glob;
+use crate::offsets::{Fingerprint, Identity};
 use crate::protocol::table::Pending;
 
 /// A source of local files.
@@ -50,7 +52,7 @@ impl FileSource {
         let root = std::fs::canonicalize(root).map_err(|e| StoreError::definite(attempt(), e))?;
         let tail = match &select {
             Select::One(name) => format!("/{name}"),
-            Select::All => "/".to_owned(),
+            Select::All => String::new(),
             Select::Glob(glob) => format!("/{}", glob.glob()),
         };
         let identity = format!("file:{}{tail}", root.display().to_string().trim_end_matches('/'));
@@ -82,6 +84,9 @@ impl FileSource {
                     continue;
                 }
                 let name = self.name(&entry.path())?;
+                if entry.file_type()?.is_symlink() && self.leads_inside(&entry.path()) {
+                    continue;
+                }
                 let metadata = match std::fs::metadata(entry.path()) {
                     // It went away between the listing and the look: it is not there.
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -97,6 +102,16 @@ impl FileSource {
             }
         }
         Ok(found)
+    }
+
+    /// A link to a file of this source is a second name for it, and its lines land under the first.
+    fn leads_inside(&self, link: &Path) -> bool {
+        let Ok(target) = std::fs::canonicalize(link) else { return false };
+        let Ok(relative) = target.strip_prefix(&self.root) else { return false };
+        match &self.select {
+            Select::Glob(glob) => glob.is_match(relative),
+            Select::One(_) | Select::All => true,
+        }
     }
 
     fn name(&self, path: &Path) -> io::Result<String> {
@@ -122,20 +137,26 @@ fn created(metadata: &Metadata) -> String {
     format!("{:x}:{:x}:{}", metadata.dev(), metadata.ino(), birth.map_or(0, |at| at.as_nanos()))
 }
 
-fn read_range(path: &Path, was_created: &str, range: &Range<u64>, mut into: Vec<u8>) -> io::Result<Vec<u8>> {
+fn read_range(path: &Path, identity: &Identity, range: &Range<u64>, mut into: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
-    if created(&metadata) != was_created {
+    if created(&metadata) != identity.created {
         return Err(io::Error::other("another file has taken its name since it was planned"));
     }
     file.seek(SeekFrom::Start(range.start))?;
     let before = into.len();
     let wanted = range.end - range.start;
     into.reserve_exact(usize::try_from(wanted).map_err(io::Error::other)?);
-    file.take(wanted).read_to_end(&mut into)?;
+    (&file).take(wanted).read_to_end(&mut into)?;
     let read = (into.len() - before) as u64;
     if read < wanted {
         return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it ends {} bytes earlier", wanted - read)));
+    }
+    // After the range, on the same handle: a file that is truncated and written anew has its new head before its new middle.
+    let mut head = vec![0; usize::try_from(identity.fingerprint.length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut head, 0)?;
+    if Fingerprint::of(&head) != identity.fingerprint {
+        return Err(io::Error::other("it was written anew since it was planned"));
     }
     Ok(into)
 }
@@ -155,14 +176,14 @@ impl Source for FileSource {
     fn read<'a>(
         &'a self,
         name: &'a str,
-        created: &'a str,
+        identity: &'a Identity,
         range: Range<u64>,
         into: Vec<u8>,
     ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
         Box::pin(async move {
-            let (path, created) = (self.root.join(name), created.to_owned());
+            let (path, identity) = (self.root.join(name), identity.clone());
             let attempt = format!("read bytes {}..{} of {}", range.start, range.end, path.display());
-            let read = tokio::task::spawn_blocking(move || read_range(&path, &created, &range, into)).await;
+            let read = tokio::task::spawn_blocking(move || read_range(&path, &identity, &range, into)).await;
             match read {
                 Ok(Ok(bytes)) => Ok(bytes),
                 Ok(Err(error)) => Err(StoreError::definite(attempt, error)),

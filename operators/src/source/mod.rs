@@ -7,6 +7,7 @@ pub mod watch;
 use std::ops::Range;
 
 use crate::error::StoreError;
+use crate::offsets::Identity;
 use crate::protocol::table::Pending;
 
 /// A file or blob as a listing shows it.
@@ -30,12 +31,12 @@ pub trait Source: Send + Sync {
     /// Everything there is now, in any order.
     fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>>;
 
-    /// Appends the bytes of `range` to `into` and gives it back. The error names the range if the file of that name is not the one that was `created`
-    /// so, or is shorter: what is read is what was planned, or nothing.
+    /// Appends the bytes of `range` to `into` and gives it back. The error names the range if the file of that name is not the
+    /// one of that `identity`, or is shorter: what is read is what was planned, or nothing.
     fn read<'a>(
         &'a self,
         name: &'a str,
-        created: &'a str,
+        identity: &'a Identity,
         range: Range<u64>,
         into: Vec<u8>,
     ) -> Pending<'a, Result<Vec<u8>, StoreError>>;

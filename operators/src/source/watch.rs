@@ -50,6 +50,14 @@ struct Track {
     revision: String,
 }
 
+impl Track {
+    /// What was or will be consumed of it.
+    fn consumed(&self) -> PartitionOffset {
+        let Limit { end, identity, landed_tail } = self.limit.clone();
+        PartitionOffset { offset: end, identity, landed_tail }
+    }
+}
+
 /// Follows the files of a source.
 pub struct Watcher {
     source: Arc<dyn Source>,
@@ -111,20 +119,11 @@ impl Watcher {
     /// Whether this is the file of that name that was seen before; if not, its next generation.
     async fn recognise(&self, known: Option<Track>, listed: &Listed) -> Result<Track, Stop> {
         let Some(mut track) = known else {
+            self.refuse_second_name(listed).await?;
             return Ok(fresh(PartitionId::first(&listed.name), listed));
         };
-        let consumed = PartitionOffset {
-            offset: track.limit.end,
-            identity: track.limit.identity.clone(),
-            landed_tail: track.limit.landed_tail,
-        };
-        let covered = consumed.identity.fingerprint.length;
-        let fingerprint = match listed.length >= covered {
-            true => Some(Fingerprint::of(&self.read(listed, 0, covered).await?)),
-            false => None,
-        };
-        let now = Sighting { created: listed.created.clone(), length: listed.length, fingerprint };
-        let what = match judge(&consumed, &now) {
+        let consumed = track.consumed();
+        let what = match self.compare(&consumed, listed).await? {
             Verdict::Same => {
                 track.limit.identity.created = listed.created.clone();
                 return Ok(track);
@@ -147,9 +146,37 @@ impl Watcher {
         }
     }
 
+    async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
+        let covered = consumed.identity.fingerprint.length;
+        let fingerprint = match listed.length >= covered {
+            true => Some(Fingerprint::of(&self.read(listed, 0, covered).await?)),
+            false => None,
+        };
+        Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
+    }
+
+    /// A file that was read under one name would land again, whole, under another.
+    async fn refuse_second_name(&self, listed: &Listed) -> Result<(), Stop> {
+        let twin = self.tracks.values().find(|t| t.limit.identity.created == listed.created && t.limit.end > 0);
+        let Some(twin) = twin else { return Ok(()) };
+        if self.compare(&twin.consumed(), listed).await? != Verdict::Same {
+            return Ok(());
+        }
+        Err(Stop::Refused(format!(
+            "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its old name \
+             back, remove the second link, or keep it out of the source with a glob in source.url",
+            self.source.identity(),
+            listed.name,
+            twin.id.to_string(),
+            twin.limit.end
+        )))
+    }
+
     /// Moves the track's limit to the last line end there is now.
     async fn extend(&self, mut track: Track, listed: &Listed) -> Result<Track, Stop> {
-        let floor = track.searched.max(track.limit.end);
+        // A file that is shorter than at the last look has other bytes where there was no line end.
+        let searched = if listed.length < track.length { 0 } else { track.searched };
+        let floor = searched.max(track.limit.end);
         if let Some(end) = self.last_line_end(listed, floor).await? {
             track.limit.end = end;
             track.limit.landed_tail = false;
@@ -185,7 +212,8 @@ impl Watcher {
     }
 
     async fn read(&self, listed: &Listed, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
-        self.source.read(&listed.name, &listed.created, start..end, Vec::new()).await
+        let identity = Identity { created: listed.created.clone(), fingerprint: Fingerprint::of(b"") };
+        self.source.read(&listed.name, &identity, start..end, Vec::new()).await
     }
 }
 

@@ -190,7 +190,7 @@ fn limit(w: &World, file: &File, consumed: &Offsets) -> Result<(PartitionId, Lim
     };
     let length = at.identity.fingerprint.length;
     let fingerprint = (file.seen >= length).then(|| file.fingerprint(length));
-    let sighting = Sighting { created: file.uid.to_string(), length: file.seen, fingerprint };
+    let sighting = Sighting { length: file.seen, fingerprint };
     match judge(at, &sighting) {
         _ if w.lacks(Rule::Generation) => Ok((id.clone(), limit)),
         Verdict::Same => Ok((id.clone(), limit)),

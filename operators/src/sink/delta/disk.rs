@@ -21,7 +21,11 @@ pub(super) fn create(path: &Path, content: &[u8]) -> Result<Created, StoreError>
     let failed = |error: io::Error| StoreError::definite(format!("create {}", path.display()), error);
     let parent = path.parent().unwrap_or(Path::new("."));
     let temporary = parent.join(format!("{TEMPORARY}{}", Uuid::new_v4()));
-    let linked = write_synced(&temporary, content).and_then(|()| fs::hard_link(&temporary, path));
+    let linked = write_synced(&temporary, content).and_then(|()| {
+        fail::fail_point!("disk-written");
+        fs::hard_link(&temporary, path)
+    });
+    fail::fail_point!("disk-linked");
     // Whatever became of the link, the temporary name has served; a failure to remove it costs space only.
     let _ = fs::remove_file(&temporary);
     match linked {
@@ -84,6 +88,7 @@ pub(super) fn create_directories(directory: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::definite(format!("create directory {}", directory.display()), error);
     let missing: Vec<PathBuf> = directory.ancestors().take_while(|d| !d.exists()).map(Path::to_owned).collect();
     fs::create_dir_all(directory).map_err(failed)?;
+    fail::fail_point!("disk-directories-created");
     for created in missing.iter().rev() {
         let parent = created.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sync_directory(parent).map_err(failed)?;

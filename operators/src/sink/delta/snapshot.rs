@@ -65,10 +65,12 @@ pub(super) async fn checkpoint(directory: &Path, version: Version) -> Result<(),
     let failed = |error: DeltaTableError| {
         StoreError::definite(format!("write log checkpoint {} of {}", version.0, directory.display()), error)
     };
+    fail::fail_point!("log-checkpoint-begun");
     let url = url(directory)?;
     deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup(url, version.0, Some(false), None)
         .await
         .map_err(failed)?;
+    fail::fail_point!("log-checkpoint-written");
     let log = directory.join("_delta_log");
     let synced = || -> std::io::Result<()> {
         let prefix = format!("{:020}.checkpoint", version.0);

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -63,7 +62,8 @@ pub struct DeltaTable {
     ids: log::AppIds,
     clock: Arc<dyn Clock>,
     checkpoint_interval: u64,
-    checkpointing: Arc<AtomicBool>,
+    /// Held while a log checkpoint is being written.
+    checkpointing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it.
@@ -154,18 +154,24 @@ impl DeltaTable {
     /// Starts a log checkpoint in the background when one is due; a slow one makes the next wait for its turn.
     fn checkpoint_if_due(&self, version: Version) {
         let due = version.0 > 0 && version.0.is_multiple_of(self.checkpoint_interval);
-        if !due || self.checkpointing.swap(true, Ordering::AcqRel) {
+        if !due {
             return;
         }
-        let (directory, busy, name) = (self.spec.directory.clone(), self.checkpointing.clone(), self.spec.name.clone());
+        let Ok(busy) = self.checkpointing.clone().try_lock_owned() else { return };
+        let (directory, name) = (self.spec.directory.clone(), self.spec.name.clone());
         let runtime = tokio::runtime::Handle::current();
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
         tokio::task::spawn_blocking(move || {
             if let Err(error) = runtime.block_on(snapshot::checkpoint(&directory, version)) {
                 tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
             }
-            busy.store(false, Ordering::Release);
+            drop(busy);
         });
+    }
+
+    /// Waits for the log checkpoint that is being written, if there is one.
+    pub async fn at_rest(&self) {
+        drop(self.checkpointing.lock().await);
     }
 }
 

@@ -62,7 +62,8 @@ struct CutWriter {
     clock: Arc<dyn Clock>,
     open: BTreeMap<Day, PartWriter>,
     begun: u64,
-    closed: Vec<(StagedFile, File)>,
+    /// Closed and not yet synced. No handle is kept: a cut may have more files than a process may have open.
+    closed: Vec<StagedFile>,
 }
 
 impl StageWriter for CutWriter {
@@ -117,8 +118,6 @@ impl CutWriter {
 
 struct PartWriter {
     writer: ArrowWriter<BufWriter<File>>,
-    /// The file behind the writer, to be synced once the writer is done.
-    handle: File,
     schema: SchemaRef,
     file: StagedFile,
     path: PathBuf,
@@ -141,12 +140,11 @@ impl PartWriter {
             disk::create_directories(parent)?;
         }
         let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
-        let handle = file.try_clone().map_err(failed)?;
         let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(&schema)))
             .map_err(|e| StoreError::definite(format!("create {}", path.display()), e))?;
         let partition = partition.into_iter().collect();
         let file = StagedFile { path: relative, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
-        Ok(PartWriter { writer, handle, schema, file, path, order })
+        Ok(PartWriter { writer, schema, file, path, order })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -159,12 +157,12 @@ impl PartWriter {
         Ok(())
     }
 
-    fn close(mut self) -> Result<(StagedFile, File), StoreError> {
+    fn close(mut self) -> Result<StagedFile, StoreError> {
         let failed = failure(&self.path);
         let metadata = self.writer.finish().map_err(&failed)?;
         self.file.stats = stats::of(&metadata, &self.schema);
         self.writer.inner_mut().flush().map_err(|e| failed(e.into()))?;
-        Ok((self.file, self.handle))
+        Ok(self.file)
     }
 }
 
@@ -188,12 +186,13 @@ fn properties(schema: &Schema) -> WriterProperties {
 }
 
 /// Makes staged files and their names durable.
-fn sync(directory: &Path, closed: Vec<(StagedFile, File)>) -> Result<Vec<StagedFile>, StoreError> {
+fn sync(directory: &Path, closed: Vec<StagedFile>) -> Result<Vec<StagedFile>, StoreError> {
     let mut files = Vec::new();
     let mut parents = std::collections::BTreeSet::new();
-    for (mut staged, file) in closed {
+    for mut staged in closed {
         let path = directory.join(&staged.path);
         let failed = |error: io::Error| StoreError::definite(format!("sync {}", path.display()), error);
+        let file = File::open(&path).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         staged.size = file.metadata().map_err(failed)?.len();
         parents.extend(path.parent().map(Path::to_owned));
@@ -202,5 +201,6 @@ fn sync(directory: &Path, closed: Vec<(StagedFile, File)>) -> Result<Vec<StagedF
     for parent in parents {
         disk::sync_directory(&parent).map_err(|e| StoreError::definite(format!("sync {}", parent.display()), e))?;
     }
+    fail::fail_point!("stage-synced");
     Ok(files)
 }

@@ -1,0 +1,9 @@
+//! What a pipeline does with its settings and with a rough world: rewritten files, huge lines, other writers, full disks.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bounds;
+mod settings;
+mod source;
+mod world;

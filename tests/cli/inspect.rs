@@ -1,0 +1,135 @@
+//! `status` and `validate`: they say how things stand, and write nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use expect_test::{Expect, expect};
+
+use crate::support::Pipeline;
+
+/// One line for each table, and the beginning of one more.
+const LINES: &str = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n{\"Repl";
+
+/// Every file and folder of a pipeline but for what the tests write: what a command may not change.
+fn everything(pipeline: &Pipeline) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    fn look(path: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
+        if !path.is_dir() {
+            found.insert(path.to_owned(), fs::read(path).ok());
+            return;
+        }
+        found.insert(path.to_owned(), None);
+        fs::read_dir(path).expect("a folder").for_each(|entry| look(&entry.expect("an entry").path(), found));
+    }
+    let mut found = BTreeMap::new();
+    ["logs", "lake", "state"]
+        .map(|name| pipeline.path(name))
+        .iter()
+        .filter(|p| p.exists())
+        .for_each(|p| look(p, &mut found));
+    found
+}
+
+/// The command prints this and leaves everything as it was.
+#[track_caller]
+fn says(pipeline: &Pipeline, arguments: &[&str], words: &Expect) {
+    let before = everything(pipeline);
+    let ended = pipeline.call(arguments).exits_with(0);
+    assert!(everything(pipeline) == before, "{arguments:?} changed something");
+    words.assert_eq(&pipeline.normalised(&ended.stdout));
+}
+
+#[test]
+fn before_the_first_run() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", LINES);
+    says(
+        &pipeline,
+        &["validate", "p.toml"],
+        &expect![[r#"
+        p.toml: the pipeline file is good; --connect looks at the source and the tables too
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["validate", "p.toml", "--connect"],
+        &expect![[r#"
+        source   file:<dir>/logs/: 1 files, 69 bytes
+        table    primary: will be created at lake/lakehouse/logs/primary
+        table    replica: will be created at lake/lakehouse/logs/replica
+        table    rejects: will be created at lake/lakehouse/logs/rejects
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["status", "p.toml"],
+        &expect![[r#"
+        pipeline p reads file:<dir>/logs/
+          primary  primary: no position yet, 69 bytes behind
+          replica  replica: no position yet, 69 bytes behind
+          rejects  rejects: no position yet, 69 bytes behind
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["status", "p.toml", "--json"],
+        &expect![[r#"
+        {"pipeline":"p","source":"file:<dir>/logs/","tables":{"primary":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"primary"},"rejects":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"rejects"},"replica":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"replica"}}}
+    "#]],
+    );
+}
+
+#[test]
+fn after_a_run() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", LINES);
+    pipeline.land();
+    pipeline.append("a.json", "icaRole\": \"Primary\"}\n");
+    says(
+        &pipeline,
+        &["validate", "p.toml"],
+        &expect![[r#"
+        p.toml: the pipeline file is good; --connect looks at the source and the tables too
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["validate", "p.toml", "--connect"],
+        &expect![[r#"
+        source   file:<dir>/logs/: 1 files, 90 bytes
+        table    primary: at lake/lakehouse/logs/primary, version 2; it fits
+        table    replica: at lake/lakehouse/logs/replica, version 2; it fits
+        table    rejects: at lake/lakehouse/logs/rejects, version 2; it fits
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["status", "p.toml"],
+        &expect![[r#"
+        pipeline p reads file:<dir>/logs/
+          primary  primary: position 63 (run 1), 27 bytes behind
+                   a.json 63
+          replica  replica: position 63 (run 1), 27 bytes behind
+                   a.json 63
+          rejects  rejects: position 63 (run 1), 27 bytes behind
+                   a.json 63
+    "#]],
+    );
+    says(
+        &pipeline,
+        &["status", "p.toml", "--json"],
+        &expect![[r#"
+        {"pipeline":"p","source":"file:<dir>/logs/","tables":{"primary":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"primary"},"rejects":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"rejects"},"replica":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"replica"}}}
+    "#]],
+    );
+}
+
+#[test]
+fn status_beside_a_running_tail() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", LINES);
+    let tail = pipeline.tail();
+    pipeline.call(&["status", "p.toml"]).exits_with(0);
+    pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(0);
+    tail.stop();
+}

@@ -1,0 +1,25 @@
+//! What a user of the command line meets: exit codes, reports, messages, signals. The messages are snapshots;
+//! `UPDATE_EXPECT=1 cargo test` writes them anew.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod examples;
+mod inspect;
+mod report;
+mod rivals;
+mod signals;
+mod stops;
+mod usage;
+
+use expect_test::Expect;
+
+use crate::support::{Ended, Pipeline};
+
+/// The run stopped with `code`, and with these words.
+#[track_caller]
+fn stopped(pipeline: &Pipeline, ended: Ended, code: i32, words: &Expect) {
+    let ended = ended.exits_with(code);
+    assert_eq!(ended.stdout, "", "a run that stops reports nothing");
+    words.assert_eq(&pipeline.normalised(&ended.error()));
+}

@@ -1,0 +1,9 @@
+//! Crashes of the real binary: at random instants, and at every step. Afterwards the tables hold the source exactly, as a
+//! reader says that is not ours.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod kills;
+mod log_checkpoints;
+mod points;
