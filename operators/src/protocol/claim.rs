@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::Stop;
 use crate::offsets::Offsets;
 use crate::position::Position;
-use crate::protocol::commit::{Committer, Retry, is_stale};
+use crate::protocol::commit::{Committer, Retry, ask, is_stale};
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Table, TableState, Version};
 use crate::settings::RowSettings;
@@ -48,28 +48,28 @@ pub async fn claim<'a>(
     intent: &'a Intent<'a>,
 ) -> Result<Vec<Claimed>, Stop> {
     let mut run = RunId(0);
-    let mut positioned = None;
+    let mut furthest: Option<(Position, &str)> = None;
     for table in tables {
-        refuse_other_pipelines(&**table, intent).await?;
+        refuse_other_pipelines(&**table, &*clock, intent).await?;
         // A run that died while it claimed has left a file; after a restore its number would be given out again.
-        run = table.list_offsets().await?.iter().map(|name| name.0.run).fold(run, RunId::max);
-        if let Some(held) = table.load().await?.held {
+        run = ask(&*clock, || table.list_offsets()).await?.iter().map(|name| name.0.run).fold(run, RunId::max);
+        if let Some(held) = ask(&*clock, || table.load()).await?.held {
             run = run.max(held.run);
-            positioned = positioned.or(Some(table.name()));
+            furthest = furthest.max(Some((held.position, table.name())));
         }
     }
     run = RunId(run.0 + 1);
     let mut claimed: Vec<Claimed> = Vec::new();
     for (index, table) in tables.iter().enumerate() {
-        let mut claim = Claim { table: table.clone(), clock: clock.clone(), intent, index, positioned };
+        let mut claim = Claim { table: table.clone(), clock: clock.clone(), intent, index, furthest };
         claimed.push(claim.take(&mut run, &claimed).await?);
     }
     level(&claimed, tables, intent)?;
     Ok(claimed)
 }
 
-async fn refuse_other_pipelines(table: &dyn Table, intent: &Intent<'_>) -> Result<(), Stop> {
-    for content in table.others().await? {
+async fn refuse_other_pipelines(table: &dyn Table, clock: &dyn Clock, intent: &Intent<'_>) -> Result<(), Stop> {
+    for content in ask(clock, || table.others()).await? {
         if let Some(other) = OffsetsFiles::origin_of(&content).filter(|o| o.source == intent.source) {
             return Err(Stop::Refused(format!(
                 "table {:?} already receives {} through pipeline {:?}: a second pipeline would land every row twice; \
@@ -127,8 +127,8 @@ struct Claim<'a> {
     clock: Arc<dyn Clock>,
     intent: &'a Intent<'a>,
     index: usize,
-    /// A table that has a position already, if any.
-    positioned: Option<&'a str>,
+    /// The furthest of the tables that have a position already, if any.
+    furthest: Option<(Position, &'a str)>,
 }
 
 impl Claim<'_> {
@@ -137,7 +137,7 @@ impl Claim<'_> {
         let mut retry = Retry::default();
         loop {
             let looked_ms = self.clock.now_ms();
-            let state = self.table.load().await?;
+            let state = self.load().await?;
             if let Some(held) = state.held.filter(|held| held.run >= *run) {
                 if self.index > 0 {
                     return Err(self.fenced(format!("as run {} while this is run {run}", held.run)));
@@ -146,8 +146,12 @@ impl Claim<'_> {
             }
             let (origin, standing) = match self.standing(&state, before).await {
                 Ok(found) => found,
+                Err(Stop::Store(error)) => {
+                    retry.after(error, &*self.clock).await?;
+                    continue;
+                }
                 // The run before is still alive: it has committed since, and deleted the file of the position before.
-                Err(_) if self.table.load().await?.held != state.held => continue,
+                Err(_) if self.load().await?.held != state.held => continue,
                 Err(stop) => return Err(stop),
             };
             let held = Held { position: standing.position(), run: *run };
@@ -167,13 +171,17 @@ impl Claim<'_> {
             }
             if let Some(version) = self.put(&state, looked_ms, held, &mut retry).await? {
                 // What changed the table before the claim is stepped over by nobody.
-                self.table.recheck().await?;
-                files.survey(&*self.table).await?;
+                ask(&*self.clock, || self.table.recheck()).await?;
+                files.survey(&*self.table, &*self.clock).await?;
                 let (table, clock) = (self.table.clone(), self.clock.clone());
                 let committer = Committer::new(table, clock, files, held, version, looked_ms, state.retention);
                 return Ok(Claimed { committer, standing });
             }
         }
+    }
+
+    async fn load(&self) -> Result<TableState, Stop> {
+        ask(&*self.clock, || self.table.load()).await
     }
 
     /// Writes the claim after `state`. None: someone else made that version first, or it was read too long ago, so look again.
@@ -212,12 +220,12 @@ impl Claim<'_> {
             return Ok((origin, standing));
         }
         let standing = match before.first() {
-            None if self.positioned.is_none() => {
+            None if self.furthest.is_none() => {
                 let offsets = Arc::new((self.intent.cold_start)().await?);
                 let since = offsets.position();
                 Standing { offsets, settings: self.intent.settings.clone(), since }
             }
-            Some(first) if before.iter().all(Claimed::is_at_genesis) => first.standing.clone(),
+            Some(first) if self.all_at_genesis(first, before) => first.standing.clone(),
             _ => return Err(self.no_position()),
         };
         let origin = Origin {
@@ -230,6 +238,12 @@ impl Claim<'_> {
                 .map_or_else(|| Uuid::new_v4().to_string(), |c| c.committer.origin().lineage.clone()),
         };
         Ok((origin, standing))
+    }
+
+    /// Nothing has landed yet: neither in the tables before this one nor in those behind it.
+    fn all_at_genesis(&self, first: &Claimed, before: &[Claimed]) -> bool {
+        let start = first.standing.position();
+        before.iter().all(Claimed::is_at_genesis) && self.furthest.is_none_or(|(position, _)| position <= start)
     }
 
     fn role(&self) -> &str {
@@ -262,7 +276,7 @@ impl Claim<'_> {
              restore it or set its old name in [tables], or start over with a new pipeline name and new tables",
             self.table.name(),
             self.intent.pipeline,
-            self.positioned.unwrap_or("primary"),
+            self.furthest.map_or("primary", |(_, name)| name),
         ))
     }
 

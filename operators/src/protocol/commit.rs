@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
-use crate::protocol::table::{Clock, Commit, Created, Held, Retention, StagedFile, Table, Version};
+use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Table, Version};
 
 /// The first pause after a failure that may pass, in milliseconds; it doubles up to [`PAUSE_MAX_MS`].
 const PAUSE_MIN_MS: u64 = 50;
@@ -145,7 +145,7 @@ impl Committer {
     /// A foreign commit: harmless unless it changed the table so that our rows no longer fit.
     async fn step_over(&mut self, version: Version, seen: &crate::protocol::table::Seen) -> Result<(), Stop> {
         if seen.changes_table {
-            self.table.recheck().await?;
+            ask(&*self.clock, || self.table.recheck()).await?;
         }
         if seen.removes_rows {
             tracing::warn!(table = self.name(), version = version.0, "another writer removed rows from the table");
@@ -157,13 +157,13 @@ impl Committer {
     /// Reads the table again after a long silence. True: `commit` had landed after all.
     async fn re_read(&mut self, commit: &Commit) -> Result<bool, Stop> {
         let asked_ms = self.clock.now_ms();
-        let state = self.table.load().await?;
+        let state = ask(&*self.clock, || self.table.load()).await?;
         self.head = state.head;
         self.touched_ms = asked_ms;
         match state.held {
             Some(held) if held == commit.held => Ok(true),
             Some(held) if held == self.held => {
-                self.table.recheck().await?;
+                ask(&*self.clock, || self.table.recheck()).await?;
                 Ok(false)
             }
             _ => Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
@@ -209,6 +209,20 @@ impl Retry {
                 Ok(())
             }
             _ => Err(error.into()),
+        }
+    }
+}
+
+/// Asks the store again as long as its failure may pass. For questions only: after a write, look before writing again.
+pub(super) async fn ask<'t, T>(
+    clock: &dyn Clock,
+    question: impl Fn() -> Pending<'t, Result<T, StoreError>>,
+) -> Result<T, Stop> {
+    let mut retry = Retry::default();
+    loop {
+        match question().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => retry.after(error, clock).await?,
         }
     }
 }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Stop, StoreError};
 use crate::offsets::Offsets;
 use crate::position::Position;
-use crate::protocol::table::{Created, Held, OffsetsName, Table};
+use crate::protocol::commit::ask;
+use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
 use crate::settings::{ROWS_VERSION, RowSettings};
 
 /// The version of the offsets file's form.
@@ -87,8 +88,8 @@ impl OffsetsFiles {
     }
 
     /// Learns which files exist, so that [`OffsetsFiles::tidy`] can delete those of earlier runs too.
-    pub async fn survey(&mut self, table: &dyn Table) -> Result<(), StoreError> {
-        self.known.extend(table.list_offsets().await?);
+    pub async fn survey(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
+        self.known.extend(ask(clock, || table.list_offsets()).await?);
         Ok(())
     }
 

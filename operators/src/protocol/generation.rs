@@ -32,3 +32,46 @@ pub fn judge(consumed: &PartitionOffset, now: &Sighting) -> Verdict {
         _ => Verdict::Rewritten,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::Identity;
+
+    fn consumed(offset: u64, head: &[u8]) -> PartitionOffset {
+        let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(head) };
+        PartitionOffset { offset, identity, landed_tail: false }
+    }
+
+    fn seen(length: u64, head: Option<&[u8]>) -> Sighting {
+        Sighting { length, fingerprint: head.map(Fingerprint::of) }
+    }
+
+    #[test]
+    fn a_file_that_stayed_or_grew_is_the_same() {
+        for length in [4, 9] {
+            assert_eq!(judge(&consumed(4, b"head"), &seen(length, Some(b"head"))), Verdict::Same);
+        }
+    }
+
+    #[test]
+    fn a_copy_with_the_same_first_bytes_is_the_same() {
+        assert_eq!(judge(&consumed(4, b"head"), &seen(4, Some(b"head"))), Verdict::Same);
+    }
+
+    #[test]
+    fn a_file_shorter_than_what_was_consumed_has_shrunk() {
+        assert_eq!(judge(&consumed(9, b"head"), &seen(8, Some(b"head"))), Verdict::Shrunk);
+        assert_eq!(judge(&consumed(4, b"head"), &seen(3, None)), Verdict::Shrunk);
+    }
+
+    #[test]
+    fn other_first_bytes_are_another_file_at_the_same_place() {
+        assert_eq!(judge(&consumed(4, b"head"), &seen(9, Some(b"Head"))), Verdict::Rewritten);
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_was_consumed_is_the_same_whatever_it_holds() {
+        assert_eq!(judge(&consumed(0, b""), &seen(0, Some(b""))), Verdict::Same);
+    }
+}

@@ -52,3 +52,69 @@ impl Ledger {
         &self.positions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+    use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+
+    fn standing(offset: u64) -> Standing {
+        let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
+        let roles = Roles {
+            primary: Vec::new(),
+            replica: Vec::new(),
+            default: Destination::Reject,
+            servers: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        };
+        let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+        let settings = RowSettings { rows_version: 1, format, max_line: 1, unknown_keys, roles, tables: Vec::new() };
+        Standing {
+            offsets: Arc::new(Offsets([(PartitionId::first("a"), at)].into())),
+            settings: Arc::new(settings),
+            since: Position(0),
+        }
+    }
+
+    fn cut(lower: u64, upper: u64) -> Cut {
+        let Standing { offsets, settings, since } = standing(upper);
+        Cut { lower: Position(lower), upper: Position(upper), offsets, settings, since }
+    }
+
+    /// What may be acknowledged once `table` stands at `position`.
+    fn moved(ledger: &mut Ledger, table: usize, position: u64) -> Option<u64> {
+        ledger.moved(TableId(table), Position(position)).map(|standing| standing.position().0)
+    }
+
+    #[test]
+    fn what_is_acknowledged_is_what_the_last_table_holds() {
+        let mut ledger = Ledger::new(&[standing(0), standing(0)]);
+        ledger.cut(&cut(0, 10));
+        ledger.cut(&cut(10, 20));
+        assert_eq!(moved(&mut ledger, 0, 20), None);
+        assert_eq!(moved(&mut ledger, 1, 10), Some(10));
+        assert_eq!(moved(&mut ledger, 1, 20), Some(20));
+        assert_eq!(ledger.durable(), Position(20));
+    }
+
+    #[test]
+    fn nothing_is_acknowledged_twice() {
+        let mut ledger = Ledger::new(&[standing(10)]);
+        assert_eq!(moved(&mut ledger, 0, 10), None, "the tables stood there when they were claimed");
+        ledger.cut(&cut(10, 20));
+        assert_eq!(moved(&mut ledger, 0, 20), Some(20));
+        assert_eq!(moved(&mut ledger, 0, 20), None);
+    }
+
+    #[test]
+    fn a_lagging_table_leads_to_where_the_others_stood_when_they_were_claimed() {
+        let mut ledger = Ledger::new(&[standing(0), standing(30)]);
+        ledger.cut(&cut(0, 10));
+        assert_eq!(moved(&mut ledger, 0, 10), Some(10));
+        assert_eq!(moved(&mut ledger, 0, 30), Some(30));
+        assert_eq!(ledger.positions(), [Position(30), Position(30)]);
+    }
+}

@@ -288,7 +288,6 @@ impl Planner {
     fn catch_up_chunk(&mut self, most: u64) -> Option<Chunk> {
         let target = self.catch_up.front()?;
         let (id, to) = target.offsets.0.iter().find(|(id, to)| to.offset > self.at.at(id))?;
-        let end = to.offset.min(self.at.at(id) + most);
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
         let seen = self.limits.get(id);
         let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
@@ -296,13 +295,14 @@ impl Planner {
         let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();
         let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
         let settings = target.settings.clone();
+        let end = chunk_end(self.at.at(&id), most, &limit, settings.max_line);
         Some(self.chunk(id, end, readable, &limit, settings, true))
     }
 
     fn fresh_chunk(&mut self, most: u64) -> Option<Chunk> {
         let id = self.ready.first()?.clone();
         let limit = self.limits[&id].clone();
-        let end = limit.end.min(self.at.at(&id) + most);
+        let end = chunk_end(self.at.at(&id), most, &limit, self.settings.max_line);
         if end == limit.end {
             self.ready.pop_first();
         }
@@ -338,3 +338,13 @@ impl Planner {
         Step::Chunk(chunk)
     }
 }
+
+/// Where a chunk of `most` bytes ends. A last line without newline is never divided between two, for a cut could end there: the
+/// next run could not tell that line from one that goes on. It is no longer than `max_line`.
+fn chunk_end(start: u64, most: u64, limit: &Limit, max_line: u64) -> u64 {
+    let end = limit.end.min(start + most);
+    if limit.landed_tail && limit.end - end < max_line { limit.end } else { end }
+}
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,119 @@ impl CommitQueue {
         Stop::Bug(format!("table {:?}, at position {}, {text}", self.table, self.position))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+    use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+
+    fn cut(lower: u64, upper: u64) -> Cut {
+        let at = PartitionOffset { offset: upper, identity: Identity::default(), landed_tail: false };
+        let roles = Roles {
+            primary: Vec::new(),
+            replica: Vec::new(),
+            default: Destination::Reject,
+            servers: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        };
+        let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+        Cut {
+            lower: Position(lower),
+            upper: Position(upper),
+            since: Position(0),
+            offsets: Arc::new(Offsets([(PartitionId::first("a"), at)].into())),
+            settings: Arc::new(RowSettings {
+                rows_version: 1,
+                format,
+                max_line: 1,
+                unknown_keys,
+                roles,
+                tables: Vec::new(),
+            }),
+        }
+    }
+
+    fn file() -> StagedFile {
+        let (partition, stats) = (Vec::new(), String::new());
+        StagedFile { path: "f".into(), size: 1, rows: 1, partition, stats, staged_at_ms: 0 }
+    }
+
+    /// A queue at `position` that was told of cuts of ten, and has a file for those that start at `staged`.
+    fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue {
+        let mut queue = CommitQueue::new("t", Position(position));
+        cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
+        staged.iter().for_each(|lower| queue.staged(Position(*lower), file()));
+        queue
+    }
+
+    /// The upper bounds and the files of the jobs that are due when every cut below `frontier` is complete.
+    fn jobs(queue: &mut CommitQueue, frontier: u64) -> Vec<(u64, usize)> {
+        let next = || queue.next(|lower| lower < Position(frontier)).expect("no bug");
+        std::iter::from_fn(next).map(|job| (job.cut.upper.0, job.files.len())).collect()
+    }
+
+    fn bug(queue: &mut CommitQueue) -> String {
+        queue.next(|_| true).expect_err("a bug").to_string()
+    }
+
+    #[test]
+    fn cuts_commit_in_order_once_they_are_complete() {
+        let mut queue = queue(0, 0..3, &[20, 0, 10, 10]);
+        assert_eq!(jobs(&mut queue, 0), []);
+        assert_eq!(jobs(&mut queue, 20), [(10, 1), (20, 2)]);
+        assert_eq!(jobs(&mut queue, 30), [(30, 1)]);
+    }
+
+    #[test]
+    fn a_cut_that_the_table_holds_is_ignored_whole() {
+        let mut queue = queue(20, 0..3, &[20]);
+        assert_eq!(jobs(&mut queue, 30), [(30, 1)]);
+    }
+
+    #[test]
+    fn a_table_inside_a_cut_is_a_bug() {
+        assert!(bug(&mut queue(5, 0..1, &[])).contains("stands inside cut 0..10"));
+    }
+
+    #[test]
+    fn rows_of_a_cut_that_is_held_or_unknown_are_a_bug() {
+        assert!(bug(&mut queue(10, 0..1, &[0])).contains("rows of a cut that it holds, 0..10"));
+        assert!(bug(&mut queue(0, 0..0, &[7])).contains("rows at 7, where no cut starts"));
+    }
+
+    #[test]
+    fn empty_cuts_are_passed_over_by_the_next_rows() {
+        let mut queue = queue(0, 0..3, &[20]);
+        assert_eq!(jobs(&mut queue, 30), [(30, 1)]);
+        queue.control(Control::Settle(Position(30)));
+        assert_eq!(jobs(&mut queue, 30), [], "there is nothing left to settle");
+    }
+
+    #[test]
+    fn the_position_moves_over_empty_cuts_when_the_planner_asks() {
+        let mut queue = queue(0, 0..2, &[]);
+        assert_eq!(jobs(&mut queue, 20), []);
+        queue.control(Control::Settle(Position(20)));
+        assert_eq!(jobs(&mut queue, 20), [(20, 0)], "once, for all of them");
+    }
+
+    #[test]
+    fn settling_waits_for_the_cuts_it_covers() {
+        let mut queue = queue(0, 0..2, &[]);
+        queue.control(Control::Settle(Position(20)));
+        assert_eq!(jobs(&mut queue, 10), [], "the second cut may still bring rows");
+        assert_eq!(jobs(&mut queue, 20), [(20, 0)]);
+    }
+
+    #[test]
+    fn settling_leaves_later_cuts_alone() {
+        let mut queue = queue(0, 0..1, &[]);
+        queue.control(Control::Settle(Position(10)));
+        queue.control(Control::Cut(cut(10, 20)));
+        assert_eq!(jobs(&mut queue, 10), [(10, 0)]);
+        assert_eq!(jobs(&mut queue, 20), []);
+    }
+}

@@ -233,3 +233,6 @@ pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
     let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
     Ok(Offsets(limits.into_iter().map(|(id, limit)| (id, at(limit))).collect()))
 }
+
+#[cfg(test)]
+mod tests;

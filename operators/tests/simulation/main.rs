@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use saboteur::Rule;
 use schedule::{Outcome, play};
@@ -95,9 +94,9 @@ fn all_rules_hold() {
         assert_eq!(outcome.violation, None, "seed {seed}");
         return;
     }
-    let (n, begun) = (setting("LAKEFRONT_SCHEDULES").unwrap_or(SCHEDULES), Instant::now());
+    let n = setting("LAKEFRONT_SCHEDULES").unwrap_or(SCHEDULES);
     let failed = search(n, without, usize::MAX);
-    println!("{n} schedules in {:?}, {} failed {:?}", begun.elapsed(), failed.len(), kinds(&failed));
+    println!("{n} schedules, {} failed {:?}", failed.len(), kinds(&failed));
     if !failed.is_empty() {
         for kind in kinds(&failed).keys() {
             let others: Vec<_> = failed.iter().filter(|(_, text)| text.starts_with(kind)).cloned().collect();

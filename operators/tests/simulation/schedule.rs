@@ -355,11 +355,11 @@ impl World {
     }
 
     fn revert_schema(&mut self) {
-        for t in 0..NAMES.len() {
+        for (t, name) in NAMES.iter().enumerate() {
             if !self.lakes[t].fits {
                 let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(true), ..Entry::foreign() });
                 entry.seen.changes_table = true;
-                ev!(self, "schema of {} is set back in v{version}", NAMES[t]);
+                ev!(self, "schema of {name} is set back in v{version}");
                 let _ = self.put(t, version, entry);
             }
         }

@@ -1,0 +1,208 @@
+//! What is planned in which order, and when cuts close and tables settle.
+
+use super::*;
+use crate::settings::{Destination, Format, ROWS_VERSION, Roles, UnknownKeys};
+
+const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
+
+/// Settings that are told apart by `max_line`.
+fn settings(max_line: u64) -> Arc<RowSettings> {
+    let roles = Roles {
+        primary: Vec::new(),
+        replica: Vec::new(),
+        default: Destination::Reject,
+        servers: BTreeMap::new(),
+        sources: BTreeMap::new(),
+    };
+    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+    Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+}
+
+fn id(name: &str) -> PartitionId {
+    PartitionId::first(name)
+}
+
+/// Where a table stands: at `offset` of one file, by the settings number `max_line`.
+fn standing(offset: u64, max_line: u64) -> Standing {
+    let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
+    Standing { offsets: Arc::new(Offsets([(id("a"), at)].into())), settings: settings(max_line), since: Position(0) }
+}
+
+fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
+    (id(name), Limit { end, identity: Identity::default(), landed_tail: false })
+}
+
+/// A planner over three tables, which sees one file up to `end`.
+fn planner(standings: [Standing; 3], bounds: Bounds, end: u64) -> Planner {
+    let mut planner = Planner::new(&standings, settings(99), bounds);
+    planner.limits([limit("a", end)]);
+    planner
+}
+
+fn level(bounds: Bounds, end: u64) -> Planner {
+    planner([standing(0, 1), standing(0, 1), standing(0, 1)], bounds, end)
+}
+
+/// A step in short: chunks by their range and settings, cuts by their bounds and settings.
+fn short(step: Step) -> String {
+    match step {
+        Step::Chunk(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
+        Step::Tell(Control::Cut(cut)) => format!("cut {}..{} by {}", cut.lower, cut.upper, cut.settings.max_line),
+        Step::Tell(Control::Settle(position)) => format!("settle {position}"),
+        Step::Wait(until) => format!("wait {until:?}"),
+        Step::Done => "done".to_owned(),
+    }
+}
+
+/// The next `count` steps at one moment, with credits for all.
+fn steps(planner: &mut Planner, now_ms: u64, count: usize) -> Vec<String> {
+    (0..count).map(|_| short(planner.next(now_ms, true))).collect()
+}
+
+#[test]
+fn bytes_become_chunks_and_chunks_become_cuts() {
+    let mut planner = level(BOUNDS, 30);
+    let planned = steps(&mut planner, 5, 6);
+    assert_eq!(
+        planned,
+        [
+            "chunk a 0..10 by 99",
+            "chunk a 10..20 by 99",
+            "chunk a 20..25 by 99",
+            "cut 0..25 by 99",
+            "chunk a 25..30 by 99",
+            "wait Some(1005)",
+        ]
+    );
+}
+
+#[test]
+fn data_is_handed_out_at_the_lower_bound_of_the_open_cut() {
+    let mut planner = level(BOUNDS, 30);
+    steps(&mut planner, 0, 2);
+    assert_eq!((planner.time(), planner.position()), (Position(0), Position(20)));
+    steps(&mut planner, 0, 2);
+    assert_eq!((planner.time(), planner.position()), (Position(25), Position(25)));
+}
+
+#[test]
+fn without_a_credit_nothing_is_handed_out_but_cuts_close_in_time() {
+    let mut planner = level(BOUNDS, 30);
+    assert_eq!(short(planner.next(0, false)), "wait None");
+    steps(&mut planner, 7, 1);
+    assert_eq!(short(planner.next(8, false)), "wait Some(1007)");
+    assert_eq!(short(planner.next(1_007, false)), "cut 0..10 by 99");
+}
+
+#[test]
+fn tables_without_rows_are_settled_after_some_cuts_or_some_time() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 100);
+    let planned = steps(&mut planner, 0, 9);
+    assert_eq!(planned[8], "settle 40", "after {SETTLE_CUTS} cuts: {planned:?}");
+
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    assert_eq!(steps(&mut planner, 0, 3), ["chunk a 0..10 by 99", "cut 0..10 by 99", "wait Some(30000)"]);
+    assert_eq!(steps(&mut planner, SETTLE_MS, 2), ["settle 10", "wait None"]);
+}
+
+#[test]
+fn at_the_ahead_bound_the_cut_closes_and_the_tables_settle() {
+    let mut planner = level(Bounds { ahead: 15, ..BOUNDS }, 100);
+    let planned = steps(&mut planner, 0, 5);
+    assert_eq!(planned, ["chunk a 0..10 by 99", "chunk a 10..15 by 99", "cut 0..15 by 99", "settle 15", "wait None"]);
+    planner.durable(Position(15));
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 15..25 by 99"]);
+}
+
+#[test]
+fn shutdown_closes_and_settles_and_hands_out_nothing_more() {
+    let mut planner = level(BOUNDS, 100);
+    steps(&mut planner, 0, 1);
+    planner.finish();
+    assert_eq!(steps(&mut planner, 0, 4), ["cut 0..10 by 99", "settle 10", "done", "done"]);
+}
+
+#[test]
+fn shutdown_in_the_middle_of_a_catch_up_leaves_the_rest_to_the_next_run() {
+    let mut planner = planner([standing(0, 1), standing(20, 2), standing(20, 2)], BOUNDS, 100);
+    steps(&mut planner, 0, 1);
+    planner.finish();
+    assert_eq!(steps(&mut planner, 0, 3), ["cut 0..10 by 2", "settle 10", "done"]);
+}
+
+#[test]
+fn lagging_tables_are_brought_from_position_to_position_by_the_settings_kept_there() {
+    let mut planner = planner([standing(30, 3), standing(0, 1), standing(8, 2)], BOUNDS, 100);
+    let planned = steps(&mut planner, 0, 8);
+    assert_eq!(
+        planned,
+        [
+            "chunk a 0..8 by 2",
+            "cut 0..8 by 2",
+            "chunk a 8..18 by 3",
+            "chunk a 18..28 by 3",
+            "chunk a 28..30 by 3",
+            "cut 8..30 by 3",
+            "settle 30",
+            "wait None",
+        ]
+    );
+}
+
+#[test]
+fn planning_goes_on_only_when_every_table_stands_level() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
+    assert_eq!(steps(&mut planner, 0, 4), ["chunk a 0..8 by 2", "cut 0..8 by 2", "settle 8", "wait None"]);
+    planner.durable(Position(7));
+    assert_eq!(steps(&mut planner, 0, 1), ["wait None"]);
+    planner.durable(Position(8));
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 8..18 by 99"], "by today's settings");
+}
+
+#[test]
+fn a_catch_up_is_closed_early_where_the_bounds_demand() {
+    let bounds = Bounds { ahead: 12, ..BOUNDS };
+    let mut planner = planner([standing(0, 1), standing(30, 2), standing(30, 2)], bounds, 100);
+    let planned = steps(&mut planner, 0, 5);
+    assert_eq!(planned, ["chunk a 0..10 by 2", "chunk a 10..12 by 2", "cut 0..12 by 2", "settle 12", "wait None"]);
+}
+
+#[test]
+fn a_catch_up_ends_where_the_table_stood_but_reads_its_last_line_to_the_end() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
+    let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    assert_eq!((chunk.end, chunk.limit, chunk.catch_up), (8, 100, true));
+}
+
+#[test]
+fn files_are_planned_whether_or_not_others_have_bytes_left() {
+    let mut planner = level(BOUNDS, 5);
+    planner.limits([limit("b", 5), limit("empty", 0)]);
+    assert_eq!(steps(&mut planner, 0, 2), ["chunk a 0..5 by 99", "chunk b 0..5 by 99"]);
+    assert!(planner.is_exhausted());
+    planner.limits([limit("a", 6)]);
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 5..6 by 99"]);
+}
+
+#[test]
+fn a_last_line_without_newline_is_not_divided() {
+    // Wherever it starts: it is at most `max_line` bytes long.
+    let tail = (id("a"), Limit { end: 30, identity: Identity::default(), landed_tail: true });
+    let mut planner = Planner::new(&[standing(0, 12)], settings(12), BOUNDS);
+    planner.limits([tail]);
+    let planned = steps(&mut planner, 0, 2);
+    assert_eq!(planned, ["chunk a 0..10 by 12", "chunk a 10..30 by 12"]);
+}
+
+#[test]
+fn behind_a_landed_tail_a_line_starts() {
+    let mut planner = Planner::new(&[standing(0, 1)], settings(99), BOUNDS);
+    planner.limits([(id("a"), Limit { end: 5, identity: Identity::default(), landed_tail: true })]);
+    let mut line_starts = Vec::new();
+    for end in [5, 9, 12] {
+        planner.limits((end > 5).then(|| limit("a", end)));
+        let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+        line_starts.push((chunk.start, chunk.line_start));
+    }
+    assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
+}

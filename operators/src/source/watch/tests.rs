@@ -1,0 +1,185 @@
+//! How far files can be planned, and what becomes of files that are no longer the ones that were read.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use super::*;
+use crate::protocol::table::Pending;
+
+/// A file: what the store says of its creation, and its bytes.
+type File = (&'static str, Vec<u8>);
+
+/// Files in memory. The revision of a file counts its changes.
+#[derive(Default)]
+struct Memory {
+    files: Mutex<BTreeMap<String, (File, u32)>>,
+    reads: Mutex<u32>,
+}
+
+impl Memory {
+    fn put(&self, name: &str, created: &'static str, bytes: &[u8]) {
+        let mut files = self.files.lock().expect("no panic");
+        let change = files.get(name).map_or(0, |(_, change)| change + 1);
+        files.insert(name.to_owned(), ((created, bytes.to_vec()), change));
+    }
+
+    fn reads(&self) -> u32 {
+        *self.reads.lock().expect("no panic")
+    }
+}
+
+impl Source for Memory {
+    fn identity(&self) -> &str {
+        "memory"
+    }
+
+    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+        let files = self.files.lock().expect("no panic");
+        let listed = files.iter().map(|(name, ((created, bytes), change))| Listed {
+            name: name.clone(),
+            created: (*created).to_owned(),
+            length: bytes.len() as u64,
+            revision: change.to_string(),
+        });
+        let listed = listed.collect();
+        Box::pin(async move { Ok(listed) })
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a str,
+        identity: &'a Identity,
+        range: Range<u64>,
+        mut into: Vec<u8>,
+    ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
+        *self.reads.lock().expect("no panic") += 1;
+        let ((is, bytes), _) = self.files.lock().expect("no panic")[name].clone();
+        assert_eq!(is, identity.created);
+        into.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
+        Box::pin(async move { Ok(into) })
+    }
+}
+
+/// Polls; what moved, as (partition, limit, whether that is a landed tail).
+fn poll(watcher: &mut Watcher) -> Result<Vec<(String, u64, bool)>, Stop> {
+    let moved = wait(watcher.poll())?;
+    Ok(moved.into_iter().map(|(id, limit)| (id.to_string(), limit.end, limit.landed_tail)).collect())
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+fn end(name: &str, end: u64) -> (String, u64, bool) {
+    (name.to_owned(), end, false)
+}
+
+/// A watcher that has read the first seven bytes of one file.
+fn given(on_rewrite: OnRewrite) -> (Arc<Memory>, Watcher) {
+    let memory = Arc::new(Memory::default());
+    memory.put("f", "once", b"one\ntwo\nth");
+    let mut watcher = Watcher::new(memory.clone(), &Offsets::default(), on_rewrite, Unterminated::Leave);
+    assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 8)]);
+    (memory, watcher)
+}
+
+#[test]
+fn the_limit_is_the_last_line_end() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    assert_eq!(watcher.unfinished().map(|(id, bytes)| (id.name.as_str(), bytes)).collect::<Vec<_>>(), [("f", 2)]);
+    memory.put("f", "once", b"one\ntwo\nthree");
+    assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 8)]);
+    memory.put("f", "once", b"one\ntwo\nthree\nf");
+    assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 14)]);
+}
+
+#[test]
+fn a_line_end_is_found_however_far_back_it_lies() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.put("f", "once", &[b"one\ntwo\n", &vec![b'x'; 3 << 20][..]].concat());
+    assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 8)]);
+    memory.put("f", "once", &[b"one\ntwo\n", &vec![b'x'; 3 << 20][..], b"\n", &vec![b'y'; 2 << 20][..]].concat());
+    assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 8 + (3 << 20) + 1)]);
+}
+
+#[test]
+fn a_file_that_did_not_change_is_not_looked_into() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    let before = memory.reads();
+    assert_eq!(poll(&mut watcher).expect("readable"), []);
+    assert_eq!(memory.reads(), before);
+}
+
+#[test]
+fn a_file_that_shrank_or_was_written_anew_stops_the_run() {
+    for (bytes, what) in [(&b"one\n"[..], "has shrunk"), (b"ONE\ntwo\nthree\n", "was written anew")] {
+        let (memory, mut watcher) = given(OnRewrite::Stop);
+        memory.put("f", "again", bytes);
+        let stop = poll(&mut watcher).expect_err(what).to_string();
+        assert!(stop.contains(what) && stop.contains("read up to byte 8") && stop.contains("on_rewrite"), "{stop}");
+    }
+}
+
+#[test]
+fn on_request_it_is_read_from_its_beginning_as_the_next_generation() {
+    for bytes in [&b"one\n"[..], b"ONE\ntwo\nthree\n"] {
+        let (memory, mut watcher) = given(OnRewrite::Restart);
+        memory.put("f", "again", bytes);
+        assert_eq!(poll(&mut watcher).expect("readable"), [end("f#2", bytes.len() as u64)]);
+        memory.put("f", "again", &[bytes, b"more\n"].concat());
+        assert_eq!(poll(&mut watcher).expect("readable"), [end("f#2", bytes.len() as u64 + 5)], "it stays that one");
+    }
+}
+
+#[test]
+fn a_copy_put_back_under_the_name_is_the_same_file() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.put("f", "restored", b"one\ntwo\nthree\n");
+    let moved = wait(watcher.poll()).expect("readable");
+    assert_eq!((moved[0].0.generation, moved[0].1.end, &moved[0].1.identity.created[..]), (1, 14, "restored"));
+}
+
+#[test]
+fn the_next_run_recognises_its_files_by_what_the_tables_hold() {
+    let (memory, mut watcher) = given(OnRewrite::Restart);
+    memory.put("f", "again", b"ONE\n");
+    let moved = wait(watcher.poll()).expect("readable");
+    let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
+    let held = Offsets(moved.into_iter().map(|(id, limit)| (id, at(limit))).collect());
+
+    let mut next = Watcher::new(memory.clone(), &held, OnRewrite::Stop, Unterminated::Leave);
+
+    assert_eq!(poll(&mut next).expect("the same file"), [end("f#2", 4)]);
+    memory.put("f", "once", b"one\ntwo\nth");
+    let mut next = Watcher::new(memory, &held, OnRewrite::Stop, Unterminated::Leave);
+    poll(&mut next).expect_err("the first generation is not the second");
+}
+
+#[test]
+fn only_a_whole_object_within_bounds_is_landed_without_its_newline() {
+    let cases: [(&[u8], _); 5] = [
+        (b"x\n{\"a\":1}", Some(9)),
+        (b"x\n{\"a\":1", None),
+        (b"x\n[1]", None),
+        (b"x\n{\"a\":123456789}", None),
+        (b"x\n  {}\r", Some(7)),
+    ];
+    for (bytes, landed) in cases {
+        let memory = Arc::new(Memory::default());
+        memory.put("f", "once", bytes);
+        let land = Unterminated::Land { max_line: 10 };
+        let mut watcher = Watcher::new(memory, &Offsets::default(), OnRewrite::Stop, land);
+        let expected = landed.map_or(end("f", 2), |end| ("f".to_owned(), end, true));
+        assert_eq!(poll(&mut watcher).expect("readable"), [expected], "{}", String::from_utf8_lossy(bytes));
+    }
+}
+
+#[test]
+fn latest_is_the_last_line_end_of_every_file() {
+    let memory = Arc::new(Memory::default());
+    memory.put("a", "once", b"one\ntwo\nth");
+    memory.put("b", "once", b"torn");
+    let offsets = wait(latest(memory)).expect("readable");
+    let at: Vec<_> = offsets.0.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
+    assert_eq!(at, [("a", 8), ("b", 0)]);
+}

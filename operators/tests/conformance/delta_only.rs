@@ -1,0 +1,261 @@
+//! What only Delta promises: plain tables that every reader opens, refusals before anything is written, and true statistics.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_schema::{DataType, Field, Schema};
+use lakefront_operators::error::Stop;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::table::{Commit, Held, RunId, Table};
+use lakefront_operators::rows::rejects_schema;
+use lakefront_operators::sink::delta::{self, DayPartition, TableSpec};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::delta::{DeltaSink, batch, open_table, read_parquet, stage, visible_files};
+use crate::harness::{Foreign, PIPELINE, Sink, World, refusal, standing};
+
+type DeltaWorld = Arc<World<DeltaSink>>;
+
+/// Every file below a folder, with its content.
+fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(found.insert(path.display().to_string(), fs::read(&path).unwrap())),
+            }
+        }
+    }
+    found
+}
+
+fn columns(metadata: &Value) -> Vec<String> {
+    let schema: Value = serde_json::from_str(metadata["schemaString"].as_str().unwrap()).unwrap();
+    schema["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn open(world: &World<DeltaSink>) -> Result<(), Stop> {
+    world.sink.open(PIPELINE).await.map(drop)
+}
+
+/// What the table of `spec` becomes with other columns.
+fn with_columns(spec: &TableSpec, fields: Vec<Field>) -> TableSpec {
+    TableSpec { schema: Arc::new(Schema::new(fields)), ..spec.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_table_has_the_plainest_protocol() {
+    let world: DeltaWorld = World::new();
+    world.start().await.unwrap();
+    for table in 0..3 {
+        let log = world.sink.log(table);
+        assert_eq!(log.actions("protocol"), [json!({"minReaderVersion": 1, "minWriterVersion": 2})]);
+        let metadata = log.actions("metaData").pop().unwrap().to_string();
+        assert!(!metadata.contains("variantType") && !metadata.contains("timestamp_ntz"), "{metadata}");
+        assert!(metadata.contains(r#"\"type\":\"timestamp\""#), "{metadata}");
+        open_table(&world.sink.specs[table].directory).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_columns_are_added_and_rows_stay() {
+    let world: DeltaWorld = World::new();
+    let mut fields: Vec<Field> = rejects_schema().fields().iter().map(|field| (**field).clone()).collect();
+    let length = fields.remove(4);
+    let narrow = with_columns(&world.sink.specs[0], fields);
+    delta::open(std::slice::from_ref(&narrow), PIPELINE, world.clock.clone()).await.unwrap();
+    assert_eq!(columns(&world.sink.log(0).last("metaData").unwrap()).len(), 5);
+    world.sink.foreign(0, Foreign::AddColumn).await;
+
+    let mut run = world.start().await.unwrap();
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+
+    let widened = columns(&world.sink.log(0).last("metaData").unwrap());
+    assert_eq!(widened, ["_source", "_offset", "reason", "raw", "rejected_at", "note", length.name()]);
+    assert_eq!(world.rows(0).await, [1]);
+    let definitions = world.sink.log(0).actions("metaData").len();
+    open(&world).await.unwrap();
+    assert_eq!(world.sink.log(0).actions("metaData").len(), definitions, "a table that fits is left alone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere() {
+    // The first table lacks a column, the second does not exist, the third has a wrong type.
+    let world: DeltaWorld = World::new();
+    let narrow = with_columns(&world.sink.specs[0], vec![Field::new("_offset", DataType::Int64, true)]);
+    let wrong = with_columns(&world.sink.specs[2], vec![Field::new("_offset", DataType::Utf8, true)]);
+    delta::open(&[narrow, wrong], PIPELINE, world.clock.clone()).await.unwrap();
+    let before = files_below(world.sink.lake.path());
+
+    let text = refusal(open(&world).await);
+
+    assert!(text.contains("table \"table-2\"") && text.contains("has column \"_offset\""), "{text}");
+    assert_eq!(files_below(world.sink.lake.path()), before);
+    assert!(!world.sink.specs[1].directory.exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_whose_transactions_expire_is_refused() {
+    let world: DeltaWorld = World::new();
+    world.start().await.unwrap();
+    let mut metadata = world.sink.log(1).last("metaData").unwrap();
+    metadata["configuration"] = json!({"delta.setTransactionRetentionDuration": "interval 1 day"});
+    world.sink.log(1).append(&[json!({"metaData": metadata})]);
+    let text = refusal(open(&world).await);
+    assert!(text.contains("delta.setTransactionRetentionDuration"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_that_create_the_tables_at_once_make_them_once() {
+    for _ in 0..10 {
+        let world: DeltaWorld = World::new();
+        let openers: Vec<_> = (0..4)
+            .map(|_| {
+                let world = world.clone();
+                tokio::spawn(async move { open(&world).await })
+            })
+            .collect();
+        for opener in openers {
+            opener.await.unwrap().unwrap();
+        }
+        for table in 0..3 {
+            let log = world.sink.log(table);
+            assert_eq!((log.head(), log.actions("metaData").len()), (0, 1));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_checkpoint_carries_the_table_without_the_commits_below_it() {
+    let world: DeltaWorld = World::new();
+    let mut run = world.start().await.unwrap();
+    let mut landed = 0;
+    while world.sink.log(0).head() < 100 {
+        landed += 1;
+        world.land(&mut run, 0, landed * 10, &[landed]).await.unwrap();
+    }
+    // It is written in the background, and complete once it is announced.
+    let announced = world.sink.specs[0].directory.join("_delta_log/_last_checkpoint");
+    tokio::time::timeout(std::time::Duration::from_secs(60), async {
+        while !announced.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("a log checkpoint");
+    let announced: Value = serde_json::from_slice(&fs::read(announced).unwrap()).unwrap();
+    assert_eq!(announced["version"], 100);
+
+    (0..100).for_each(|version| world.sink.log(0).delete(version));
+
+    let mut next = world.start().await.unwrap();
+    assert_eq!(next.positions(), [landed * 10, 0, 0]);
+    world.land(&mut next, 0, 5000, &[5000]).await.unwrap();
+    let rows: Vec<u64> = (1..=landed).chain([5000]).collect();
+    assert_eq!(world.rows(0).await, rows);
+}
+
+/// The day is in `length`, so that a test can choose it.
+fn day_of(batch: &RecordBatch) -> Date32Array {
+    let lengths = batch["length"].as_any().downcast_ref::<Int64Array>().unwrap();
+    lengths.iter().map(|day| day.map(|day| i32::try_from(day).unwrap())).collect()
+}
+
+fn on_days(days: &[Option<i64>]) -> RecordBatch {
+    let mut columns = batch(&(0..days.len() as u64).collect::<Vec<_>>()).columns().to_vec();
+    columns[4] = Arc::new(Int64Array::from(days.to_vec()));
+    RecordBatch::try_new(rejects_schema(), columns).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_by_day_lie_in_the_folders_of_their_days() {
+    let world: DeltaWorld = World::new();
+    let partition = Some(DayPartition { column: "log_date", of: day_of });
+    let spec = TableSpec { partition, ..world.sink.specs[0].clone() };
+    let specs = [spec.clone(), world.sink.specs[1].clone(), world.sink.specs[2].clone()];
+    delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap();
+    let batches = vec![on_days(&[Some(0), Some(1), None, Some(0)]), on_days(&[Some(1)])];
+
+    let files = stage(&spec, world.clock.clone(), batches).await;
+
+    let mut told: Vec<_> =
+        files.iter().map(|f| (f.partition[0].clone(), f.rows, f.path.split('/').next().unwrap())).collect();
+    told.sort();
+    let day = |value: Option<&str>| ("log_date".to_owned(), value.map(str::to_owned));
+    assert_eq!(
+        told,
+        [
+            (day(None), 1, "log_date=__HIVE_DEFAULT_PARTITION__"),
+            (day(Some("1970-01-01")), 2, "log_date=1970-01-01"),
+            (day(Some("1970-01-02")), 2, "log_date=1970-01-02"),
+        ]
+    );
+    for file in &files {
+        let rows = read_parquet(&spec.directory.join(&file.path));
+        assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder says it");
+    }
+    let table = delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap().remove(0);
+    let next = table.load().await.unwrap().head.next();
+    let held = Held { position: Position(10), run: RunId(1) };
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    let adds = world.sink.log(0).actions("add");
+    let mut values: Vec<_> = adds.iter().map(|add| add["partitionValues"].to_string()).collect();
+    values.sort();
+    assert_eq!(
+        values,
+        [r#"{"log_date":"1970-01-01"}"#, r#"{"log_date":"1970-01-02"}"#, r#"{"log_date":null}"#],
+        "null stands for no day"
+    );
+    assert_eq!(world.rows(0).await, [0, 0, 1, 2, 3], "a reader finds the files by these names");
+    assert_eq!(world.sink.log(0).last("metaData").unwrap()["partitionColumns"], json!(["log_date"]));
+    let text = refusal(open(&world).await);
+    assert!(text.contains("is partitioned by [\"log_date\"]"), "an unpartitioned pipeline is refused: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_statistics_of_a_file_are_true() {
+    let world: DeltaWorld = World::new();
+    let mut run = world.start().await.unwrap();
+    let long = "ö".repeat(40);
+    let rows = RecordBatch::try_new(
+        rejects_schema(),
+        vec![
+            Arc::new(StringArray::from(vec![Some("b"), Some(long.as_str()), None, Some("a")])),
+            Arc::new(Int64Array::from(vec![7, -3, 9, 0])),
+            Arc::new(StringArray::from(vec![None::<&str>; 4])),
+            Arc::new(BinaryArray::from_opt_vec(vec![Some(b"\xff"), None, None, None])),
+            Arc::new(Int64Array::from(vec![Some(i64::MAX), None, None, Some(i64::MIN)])),
+            Arc::new(TimestampMicrosecondArray::from(vec![Some(-1), Some(1_467_000), None, None]).with_timezone("UTC")),
+        ],
+    )
+    .unwrap();
+    let files = stage(&world.sink.specs[0], world.clock.clone(), vec![rows.slice(0, 1), rows.slice(1, 3)]).await;
+    run.0[0].committer.land(&standing(10), files).await.unwrap();
+
+    let add = world.sink.log(0).last("add").unwrap();
+    let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
+    let path = visible_files(&world.sink.specs[0].directory).await.pop().unwrap();
+
+    assert_eq!(
+        (add["size"].as_u64(), add["dataChange"].as_bool()),
+        (Some(fs::metadata(path).unwrap().len()), Some(true))
+    );
+    assert_eq!(stats["numRecords"], 4);
+    let nulls = json!({"_source": 1, "_offset": 0, "reason": 4, "raw": 3, "length": 2, "rejected_at": 2});
+    assert_eq!(stats["nullCount"], nulls);
+    let (min, max) = (&stats["minValues"], &stats["maxValues"]);
+    assert_eq!((&min["_offset"], &max["_offset"]), (&json!(-3), &json!(9)));
+    assert_eq!((&min["length"], &max["length"]), (&json!(i64::MIN), &json!(i64::MAX)));
+    assert_eq!(min["rejected_at"], "1969-12-31T23:59:59.999999Z");
+    assert_eq!(max["rejected_at"], "1970-01-01T00:00:01.467000Z");
+    assert_eq!(min["_source"], "a");
+    assert!(max["_source"].as_str().unwrap() >= long.as_str(), "a bound that is cut is cut upwards: {max}");
+    assert!(min.get("reason").is_none() && min.get("raw").is_none(), "no bounds of nulls and of bytes: {min}");
+}

@@ -1,0 +1,170 @@
+//! A table whose store loses replies, dies, answers late, or lets something else happen first, as a script says.
+
+use std::sync::{Arc, Mutex};
+
+use lakefront_operators::error::StoreError;
+use lakefront_operators::protocol::table::{Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
+
+/// A call to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Load,
+    Put,
+    Read,
+    WriteOffsets,
+    ReadOffsets,
+}
+
+/// What becomes of a call.
+pub(crate) enum Fault {
+    /// It does nothing, and nobody learns of that.
+    Lost,
+    /// It does what it should, and nobody learns of that.
+    ReplyLost,
+    /// It does nothing, and the run dies.
+    Crash,
+    /// It does what it should, and the run dies.
+    CrashAfter,
+    /// A write that nobody learns of and that happens when the story says.
+    Late,
+    /// Something else happens first.
+    First(Box<dyn FnOnce() -> Pending<'static, ()> + Send>),
+}
+
+impl Fault {
+    /// The same fault once more; what happens first happens once.
+    pub(crate) fn again(&self) -> Fault {
+        match self {
+            Fault::Lost => Fault::Lost,
+            Fault::ReplyLost => Fault::ReplyLost,
+            Fault::Crash => Fault::Crash,
+            Fault::CrashAfter => Fault::CrashAfter,
+            Fault::Late => Fault::Late,
+            Fault::First(_) => panic!("a happening cannot be had twice"),
+        }
+    }
+}
+
+/// What goes wrong with a table. Each fault befalls the next call of its kind.
+#[derive(Default)]
+pub(crate) struct Script {
+    faults: Mutex<Vec<(Call, Fault)>>,
+    late: Mutex<Vec<Pending<'static, ()>>>,
+}
+
+impl Script {
+    /// Adds a fault.
+    pub(crate) fn on(&self, call: Call, fault: Fault) {
+        self.faults.lock().unwrap().push((call, fault));
+    }
+
+    /// Before the next `call`, `happening` takes place.
+    pub(crate) fn first(&self, call: Call, happening: impl Future<Output = ()> + Send + 'static) {
+        self.on(call, Fault::First(Box::new(move || Box::pin(happening))));
+    }
+
+    /// Whether every fault has happened.
+    pub(crate) fn is_played(&self) -> bool {
+        self.faults.lock().unwrap().is_empty()
+    }
+
+    /// The writes that were late arrive.
+    pub(crate) async fn deliver(&self) {
+        let late = std::mem::take(&mut *self.late.lock().unwrap());
+        assert!(!late.is_empty(), "nothing was late");
+        for write in late {
+            write.await;
+        }
+    }
+
+    fn next(&self, call: Call) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let place = faults.iter().position(|(of, _)| *of == call)?;
+        Some(faults.remove(place).1)
+    }
+
+    /// Plays `act`, which does nothing until it is awaited. `late` is the same act, for later.
+    async fn play<T: Send>(
+        &self,
+        call: Call,
+        act: Pending<'_, Result<T, StoreError>>,
+        late: impl FnOnce() -> Pending<'static, ()> + Send,
+    ) -> Result<T, StoreError> {
+        loop {
+            let unknown = || Err(StoreError::transient(format!("{call:?}"), "the reply was lost"));
+            let dead = || Err(StoreError::definite(format!("{call:?}"), "the run died"));
+            match self.next(call) {
+                None => return act.await,
+                Some(Fault::First(happening)) => happening().await,
+                Some(Fault::Lost) => return unknown(),
+                Some(Fault::ReplyLost) => return act.await.and_then(|_| unknown()),
+                Some(Fault::Crash) => return dead(),
+                Some(Fault::CrashAfter) => return act.await.and_then(|_| dead()),
+                Some(Fault::Late) => {
+                    self.late.lock().unwrap().push(late());
+                    return unknown();
+                }
+            }
+        }
+    }
+}
+
+fn never() -> Pending<'static, ()> {
+    panic!("only writes can be late")
+}
+
+/// A table with a script.
+pub(crate) struct Faulty {
+    pub(crate) table: Arc<dyn Table>,
+    pub(crate) script: Arc<Script>,
+}
+
+impl Table for Faulty {
+    fn name(&self) -> &str {
+        self.table.name()
+    }
+
+    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+        Box::pin(self.script.play(Call::Load, self.table.load(), never))
+    }
+
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
+        let late = move || -> Pending<'static, ()> {
+            let (table, commit) = (self.table.clone(), commit.clone());
+            Box::pin(async move { drop(table.put(version, &commit).await) })
+        };
+        Box::pin(self.script.play(Call::Put, self.table.put(version, commit), late))
+    }
+
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+        Box::pin(self.script.play(Call::Read, self.table.read(version), never))
+    }
+
+    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+        self.table.recheck()
+    }
+
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
+        let late = move || -> Pending<'static, ()> {
+            let (table, content) = (self.table.clone(), content.to_vec());
+            Box::pin(async move { drop(table.write_offsets(name, &content).await) })
+        };
+        Box::pin(self.script.play(Call::WriteOffsets, self.table.write_offsets(name, content), late))
+    }
+
+    fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
+        Box::pin(self.script.play(Call::ReadOffsets, self.table.read_offsets(name), never))
+    }
+
+    fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
+        self.table.list_offsets()
+    }
+
+    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
+        self.table.others()
+    }
+
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+        self.table.delete_offsets(name)
+    }
+}

@@ -1,0 +1,231 @@
+//! What a sink brings to be tested, and the world in which the stories happen: three tables, a clock, and runs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
+use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+
+use crate::faults::{Faulty, Script};
+
+/// How many tables a pipeline has.
+pub(crate) const TABLES: usize = 3;
+/// The pipeline of most stories.
+pub(crate) const PIPELINE: &str = "pg-logs";
+
+/// What another writer does to a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Foreign {
+    /// It appends a file with these rows.
+    Append(&'static [u64]),
+    /// It rewrites all rows into one file.
+    Compact,
+    /// It deletes all rows.
+    Delete,
+    /// It adds a column that may be null.
+    AddColumn,
+    /// It makes a column of ours another type.
+    Retype,
+}
+
+/// A sink under test. A row is known by one number, which is its `_offset`.
+pub(crate) trait Sink: Send + Sync + 'static {
+    /// An empty lake.
+    fn new(clock: Arc<TestClock>) -> Self;
+    /// Opens the pipeline's tables, creating those that are missing, as a run does.
+    fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Table>>, Stop>>;
+    /// Stages a file with these rows.
+    fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<StagedFile>>;
+    /// The rows that a reader sees, in order.
+    fn rows(&self, table: usize) -> Pending<'_, Vec<u64>>;
+    /// What a reader sees of the pipeline's transactions.
+    fn held<'a>(&'a self, table: usize, pipeline: &'a str) -> Pending<'a, Option<Held>>;
+    /// Another writer makes a commit.
+    fn foreign(&self, table: usize, what: Foreign) -> Pending<'_, ()>;
+    /// Log clean-up: only the newest version's commit stays readable by itself.
+    fn clean_log(&self, table: usize) -> Pending<'_, ()>;
+    /// Deletes the table with all that is in it.
+    fn drop_table(&self, table: usize);
+    /// Puts `content` in place of an offsets file's, or removes it.
+    fn tamper(&self, table: usize, pipeline: &str, name: OffsetsName, content: Option<&[u8]>);
+}
+
+/// A clock that only moves when a story says so, or when the protocol waits.
+#[derive(Default)]
+pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> u64 {
+        1_700_000_000_000 + self.0.load(Ordering::SeqCst)
+    }
+
+    fn pause(&self, ms: u64) -> Pending<'_, ()> {
+        self.advance(ms);
+        Box::pin(tokio::task::yield_now())
+    }
+}
+
+/// How a run is started.
+#[derive(Clone)]
+pub(crate) struct Start {
+    pub(crate) pipeline: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) roles: [&'static str; TABLES],
+    pub(crate) known: Option<Position>,
+    pub(crate) settings: Arc<RowSettings>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        let roles = ["primary", "replica", "rejects"];
+        Start { pipeline: PIPELINE, source: "file:/logs/", roles, known: None, settings: settings(1000) }
+    }
+}
+
+/// A run that has claimed the tables.
+pub(crate) struct Run(pub(crate) Vec<Claimed>);
+
+impl Run {
+    pub(crate) fn number(&self) -> RunId {
+        self.0[0].committer.run()
+    }
+
+    pub(crate) fn positions(&self) -> Vec<u64> {
+        self.0.iter().map(|claimed| claimed.standing.position().0).collect()
+    }
+}
+
+/// A lake of one sink, and what happens to it.
+pub(crate) struct World<S> {
+    pub(crate) sink: S,
+    pub(crate) clock: Arc<TestClock>,
+    /// What goes wrong with each table, for whoever calls next.
+    pub(crate) scripts: [Arc<Script>; TABLES],
+    /// Where `cold_start` is now.
+    pub(crate) cold_start: AtomicU64,
+    /// How often that was asked.
+    pub(crate) resolved: AtomicUsize,
+}
+
+impl<S: Sink> World<S> {
+    pub(crate) fn new() -> Arc<Self> {
+        let clock = Arc::new(TestClock::default());
+        Arc::new(World {
+            sink: S::new(clock.clone()),
+            clock,
+            scripts: Default::default(),
+            cold_start: AtomicU64::new(0),
+            resolved: AtomicUsize::new(0),
+        })
+    }
+
+    /// Starts a run, as most runs are started.
+    pub(crate) async fn start(&self) -> Result<Run, Stop> {
+        self.start_with(Start::default()).await
+    }
+
+    pub(crate) async fn start_with(&self, start: Start) -> Result<Run, Stop> {
+        let tables = self.sink.open(start.pipeline).await?;
+        let tables: Vec<Arc<dyn Table>> = tables
+            .into_iter()
+            .zip(&self.scripts)
+            .map(|(table, script)| Arc::new(Faulty { table, script: script.clone() }) as Arc<dyn Table>)
+            .collect();
+        let cold_start = || -> Pending<'_, Result<Offsets, Stop>> {
+            self.resolved.fetch_add(1, Ordering::SeqCst);
+            let at = self.cold_start.load(Ordering::SeqCst);
+            Box::pin(async move { Ok(offsets(&[("log", at)])) })
+        };
+        let intent = Intent {
+            pipeline: start.pipeline,
+            source: start.source,
+            roles: &start.roles,
+            settings: start.settings.clone(),
+            known: start.known,
+            cold_start: &cold_start,
+        };
+        claim(&tables, self.clock.clone(), &intent).await.map(Run)
+    }
+
+    /// Stages `rows` and lands them in `table` with the position moved to `at`.
+    pub(crate) async fn land(&self, run: &mut Run, table: usize, at: u64, rows: &[u64]) -> Result<Version, Stop> {
+        let files = match rows {
+            [] => Vec::new(),
+            rows => self.sink.stage(table, rows).await,
+        };
+        run.0[table].committer.land(&standing(at), files).await
+    }
+
+    pub(crate) async fn rows(&self, table: usize) -> Vec<u64> {
+        self.sink.rows(table).await
+    }
+
+    /// The position that a reader sees in `table`.
+    pub(crate) async fn position(&self, table: usize) -> Option<u64> {
+        self.sink.held(table, PIPELINE).await.map(|held| held.position.0)
+    }
+
+    /// The offsets files of `table`, as (position, run).
+    pub(crate) async fn offsets_files(&self, table: usize) -> Vec<(u64, u64)> {
+        let tables = self.sink.open(PIPELINE).await.unwrap();
+        let mut names: Vec<_> = tables[table].list_offsets().await.unwrap();
+        names.sort();
+        names.into_iter().map(|name| (name.0.position.0, name.0.run.0)).collect()
+    }
+}
+
+/// The offsets of a source whose files were read so far.
+pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
+    let entry = |&(name, offset): &(&str, u64)| {
+        let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()) };
+        (PartitionId::first(name), PartitionOffset { offset, identity, landed_tail: false })
+    };
+    Offsets(entries.iter().map(entry).collect())
+}
+
+/// A source of one file, read up to `at`.
+pub(crate) fn standing(at: u64) -> Standing {
+    Standing { offsets: Arc::new(offsets(&[("log", at)])), settings: settings(1000), since: Position(0) }
+}
+
+pub(crate) fn settings(max_line: u64) -> Arc<RowSettings> {
+    Arc::new(RowSettings {
+        rows_version: ROWS_VERSION,
+        format: Format::Azure,
+        max_line,
+        unknown_keys: UnknownKeys::Keep,
+        roles: Roles {
+            primary: vec!["Primary".into()],
+            replica: vec!["*".into()],
+            default: Destination::Reject,
+            servers: [].into(),
+            sources: [].into(),
+        },
+        tables: vec!["primary".into(), "replica".into(), "rejects".into()],
+    })
+}
+
+/// The text of a refusal, or a panic.
+pub(crate) fn refusal<T>(result: Result<T, Stop>) -> String {
+    match result {
+        Err(Stop::Refused(text)) => text,
+        Err(other) => panic!("not refused, but stopped: {other:?}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
+
+/// Whether the run was fenced.
+pub(crate) fn is_fenced<T>(result: &Result<T, Stop>) -> bool {
+    result.as_ref().is_err_and(Stop::is_fenced)
+}

@@ -1,0 +1,91 @@
+//! The contract of every sink, as stories: what a run may rely on when it claims tables and commits cuts.
+//!
+//! A sink joins by implementing [`harness::Sink`] and a line in [`conformance`]; the stories are in [`suite`]. They drive the
+//! protocol's real code over the sink's real tables, and look at the result as a reader would.
+
+#![allow(clippy::unwrap_used, reason = "tests may")]
+
+mod delta;
+mod delta_only;
+mod faults;
+mod harness;
+mod memory;
+mod suite;
+
+/// Runs every story over a sink, each in a world of its own.
+macro_rules! conformance {
+    ($name:ident: $sink:ty) => {
+        conformance!(@modules $name, $sink,
+            claim: [
+                the_first_claim_resolves_the_start_once_and_copies_it
+                a_run_that_died_between_two_tables_leaves_one_start_for_all
+                a_later_claim_keeps_position_and_settings
+                a_table_without_position_beside_tables_with_rows_refuses
+                a_table_without_position_before_a_table_with_rows_refuses
+                another_pipeline_over_the_same_source_refuses
+                another_pipeline_over_another_source_is_welcome
+                another_source_refuses
+                another_role_refuses
+                a_state_file_ahead_of_the_tables_refuses
+                a_state_file_behind_the_tables_says_nothing
+                tables_of_two_histories_refuse
+            ],
+            commits: [
+                rows_and_position_appear_together
+                a_cut_that_is_held_already_is_refused_as_a_bug
+                an_empty_cut_moves_the_position_alone
+                a_lost_reply_lands_the_cut_once
+                a_lost_reply_claims_once
+                a_store_that_stays_silent_stops_the_run
+                what_an_unknown_outcome_left_behind_is_found_by_the_next_run
+                files_staged_too_long_ago_are_refused
+                a_table_deleted_under_the_run_takes_no_rows
+                a_table_replaced_under_the_run_takes_no_rows
+            ],
+            rivals: [
+                the_newer_run_wins_and_the_older_is_fenced
+                a_rival_is_met_at_whatever_position_it_stands
+                a_rival_that_claims_in_between_fences_the_claim
+                two_claims_of_one_number_are_told_apart
+                a_dead_claim_of_the_same_number_is_not_taken_for_ours
+                an_offsets_file_under_our_name_that_is_not_ours_fences
+                a_zombie_commit_after_a_claim_is_seen_by_nobody
+                a_zombie_commit_before_a_claim_counts
+                a_zombie_offsets_file_harms_nobody
+                an_older_run_that_tidies_does_not_stop_the_newer_claim
+            ],
+            foreign: [
+                a_foreign_append_is_stepped_over
+                a_compaction_is_stepped_over
+                a_foreign_delete_is_stepped_over
+                a_foreign_column_is_stepped_over
+                a_foreign_change_that_does_not_fit_stops_the_run
+                a_quiet_table_is_read_again_and_takes_the_cut
+                a_table_whose_log_was_cleaned_takes_the_cut_behind_its_head
+                a_quiet_table_that_another_run_claimed_fences
+                a_commit_that_had_landed_before_a_long_silence_counts
+            ],
+            offsets: [
+                a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later
+                many_partitions_survive_many_commits
+                a_commit_writes_what_changed
+                only_files_below_the_commit_are_tidied_and_never_the_base
+                a_missing_offsets_file_refuses
+                a_damaged_offsets_file_refuses
+            ],
+        );
+    };
+    (@modules $name:ident, $sink:ty, $($module:ident: [$($story:ident)*],)*) => {
+        mod $name {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $story() {
+                    crate::suite::$module::$story(crate::harness::World::<$sink>::new()).await;
+                })*
+            })*
+        }
+    };
+}
+
+conformance!(on_memory: crate::memory::MemorySink);
+conformance!(on_delta: crate::delta::DeltaSink);

@@ -1,0 +1,7 @@
+//! The stories that every sink must tell, by what they are about.
+
+pub(crate) mod claim;
+pub(crate) mod commits;
+pub(crate) mod foreign;
+pub(crate) mod offsets;
+pub(crate) mod rivals;

@@ -1,0 +1,220 @@
+//! Drives the real path over files in memory: watcher, planner, chunks in any order, blocks, lines.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use lakefront_operators::error::StoreError;
+use lakefront_operators::offsets::{Identity, Offsets};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::cut::{Chunk, Control, Cut};
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
+use lakefront_operators::protocol::table::Pending;
+use lakefront_operators::record::{Reason, Reject};
+use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::source::watch::{OnRewrite, Unterminated, Watcher};
+use lakefront_operators::source::{Listed, Source, block};
+use lakefront_operators::split;
+
+use crate::naive::Found;
+
+/// Files, and what each grows by from poll to poll.
+pub(crate) type Growth = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// How files are cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) bounds: Bounds,
+    pub(crate) max_line: u64,
+    pub(crate) unterminated: Unterminated,
+    /// In which order chunks are read.
+    pub(crate) order: u64,
+}
+
+/// What came of it.
+pub(crate) struct Driven {
+    /// Lines and rejects, in order.
+    pub(crate) found: Vec<Found>,
+    /// Where the cuts ended, and where the first began.
+    pub(crate) standings: Vec<Standing>,
+}
+
+impl Driven {
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        let lines = self.found.iter().filter(|found| found.too_long.is_none());
+        lines.map(|found| std::str::from_utf8(&found.text).unwrap()).collect()
+    }
+
+    /// Offset and length of the lines that are too long.
+    pub(crate) fn rejects(&self) -> Vec<(u64, u64)> {
+        self.found.iter().filter_map(|found| Some((found.offset, found.too_long?))).collect()
+    }
+}
+
+/// Plans and reads files from their beginning, while they grow.
+pub(crate) fn drive(growth: &Growth, plan: &Plan) -> Driven {
+    let start =
+        Standing { offsets: Arc::new(Offsets::default()), settings: settings(plan.max_line), since: Position(0) };
+    follow(&[start], growth, plan, false)
+}
+
+/// Plans and reads files that have grown already, for tables that stand at `standings`.
+pub(crate) fn from(standings: &[Standing], growth: &Growth, plan: &Plan) -> Driven {
+    follow(standings, growth, plan, true)
+}
+
+fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> Driven {
+    let source = Arc::new(Memory::default());
+    let furthest = standings.iter().max_by_key(|standing| standing.position()).unwrap();
+    let mut watcher = Watcher::new(source.clone(), &furthest.offsets, OnRewrite::Stop, plan.unterminated);
+    let mut planned = Planned::new(standings, plan);
+    let polls = growth.values().map(Vec::len).max().unwrap_or(0);
+    for poll in 0..polls {
+        source.grow(growth, poll);
+        if grown && poll + 1 < polls {
+            continue;
+        }
+        let limits = wait(watcher.poll()).unwrap();
+        planned.planner.limits(limits);
+        planned.run();
+    }
+    assert!(planned.planner.is_exhausted(), "everything up to the limits is planned");
+    planned.planner.finish();
+    planned.run();
+    let found = read_all(&source, planned.chunks, plan.order);
+    let standings = standings.iter().cloned().chain(planned.cuts.iter().map(Cut::standing)).collect();
+    Driven { found, standings }
+}
+
+/// A planner, and what it has handed out.
+struct Planned {
+    planner: Planner,
+    bounds: Bounds,
+    /// A tail that is landed is not divided, whatever the bounds.
+    tail: u64,
+    now_ms: u64,
+    chunks: Vec<Chunk>,
+    open_bytes: u64,
+    cuts: Vec<Cut>,
+}
+
+impl Planned {
+    fn new(standings: &[Standing], plan: &Plan) -> Self {
+        let planner = Planner::new(standings, settings(plan.max_line), plan.bounds);
+        let tail = match plan.unterminated {
+            Unterminated::Leave => 0,
+            Unterminated::Land { max_line } => max_line,
+        };
+        Planned { planner, bounds: plan.bounds, tail, now_ms: 0, chunks: Vec::new(), open_bytes: 0, cuts: Vec::new() }
+    }
+
+    /// Until there is nothing to do. Tables settle at once.
+    fn run(&mut self) {
+        loop {
+            self.now_ms += 1;
+            match self.planner.next(self.now_ms, true) {
+                Step::Chunk(chunk) => {
+                    assert!(
+                        !chunk.is_empty() && chunk.len() <= self.bounds.chunk + self.tail && chunk.end <= chunk.limit,
+                        "{chunk:?}"
+                    );
+                    self.open_bytes += chunk.len();
+                    self.chunks.push(chunk);
+                }
+                Step::Tell(Control::Cut(cut)) => {
+                    assert_eq!(cut.upper.since(cut.lower), std::mem::take(&mut self.open_bytes));
+                    assert!(cut.upper.since(cut.lower) <= self.bounds.cut_bytes + self.tail);
+                    assert_eq!(cut.offsets.position(), cut.upper);
+                    assert!(self.cuts.last().is_none_or(|before| before.upper == cut.lower), "cuts leave no gap");
+                    self.cuts.push(cut);
+                }
+                Step::Tell(Control::Settle(position)) => self.planner.durable(position),
+                Step::Wait(_) | Step::Done => return,
+            }
+        }
+    }
+}
+
+fn read_all(source: &Memory, mut chunks: Vec<Chunk>, order: u64) -> Vec<Found> {
+    chunks.sort_by_key(|chunk| (chunk.start ^ order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut found = Vec::new();
+    for chunk in chunks {
+        let file = chunk.partition.to_string();
+        let block = wait(block::read(source, &chunk)).unwrap();
+        let (lines, rejects) = split::lines(&block, chunk.settings.max_line);
+        found.extend(lines.iter().map(|line| {
+            let (offset, text) = (line.offset(&block), line.text(&block).to_vec());
+            assert!((chunk.start..chunk.end).contains(&offset), "a chunk owns the lines that start in it");
+            Found { file: file.clone(), offset, text, too_long: None }
+        }));
+        found.extend(rejects.into_iter().map(|Reject { offset, reason, raw, length }| {
+            assert_eq!(reason, Reason::LineTooLong);
+            Found { file: file.clone(), offset, text: raw, too_long: Some(length) }
+        }));
+    }
+    found.sort();
+    found
+}
+
+/// Nothing here ever waits for anything.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(future)
+}
+
+/// Files in memory.
+#[derive(Default)]
+struct Memory(Mutex<BTreeMap<String, Vec<u8>>>);
+
+impl Memory {
+    fn grow(&self, growth: &Growth, poll: usize) {
+        let mut files = self.0.lock().unwrap();
+        for (name, polls) in growth {
+            files.entry(name.clone()).or_default().extend(polls.get(poll).into_iter().flatten());
+        }
+    }
+}
+
+impl Source for Memory {
+    fn identity(&self) -> &str {
+        "memory"
+    }
+
+    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+        let files = self.0.lock().unwrap();
+        let listed = files.iter().map(|(name, bytes)| Listed {
+            name: name.clone(),
+            created: name.clone(),
+            length: bytes.len() as u64,
+            revision: bytes.len().to_string(),
+        });
+        let listed = listed.collect();
+        Box::pin(async move { Ok(listed) })
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a str,
+        identity: &'a Identity,
+        range: Range<u64>,
+        mut into: Vec<u8>,
+    ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
+        assert_eq!(identity.created, name);
+        let (start, end) = (range.start as usize, range.end as usize);
+        into.extend_from_slice(&self.0.lock().unwrap()[name][start..end]);
+        Box::pin(async move { Ok(into) })
+    }
+}
+
+fn settings(max_line: u64) -> Arc<RowSettings> {
+    let roles = Roles {
+        primary: Vec::new(),
+        replica: Vec::new(),
+        default: Destination::Reject,
+        servers: [].into(),
+        sources: [].into(),
+    };
+    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+    Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+}
