@@ -91,6 +91,14 @@ impl Stop {
         matches!(self, Stop::Fenced { .. })
     }
 
+    /// A table is new to a pipeline whose other tables are not.
+    pub(crate) fn no_position(table: &str, pipeline: &str, other: &str) -> Stop {
+        Stop::Refused(format!(
+            "table {table:?} holds no position of pipeline {pipeline:?}, though table {other:?} does: it is new, renamed or \
+             was deleted; restore it or set its old name in [tables], or start over with a new pipeline name and new tables"
+        ))
+    }
+
     /// A table's offsets file is missing: its position cannot be understood without it.
     pub(crate) fn offsets_missing(table: &str, position: Position, file: &str) -> Stop {
         Stop::Refused(format!(

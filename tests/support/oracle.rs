@@ -21,6 +21,8 @@ pub(crate) fn oracle<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
 /// Runs a few lines of Python; what they print.
 #[track_caller]
 pub(crate) fn run_python(program: &str, arguments: &[&Path]) -> String {
+    // The readers' threads outlive the program, and now and then the interpreter dies of that while it shuts down.
+    let program = format!("{program}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
     let output = python().arg("-c").arg(program).args(arguments).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

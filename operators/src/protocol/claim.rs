@@ -271,13 +271,7 @@ impl Claim<'_> {
     }
 
     fn no_position(&self) -> Stop {
-        Stop::Refused(format!(
-            "table {:?} holds no position of pipeline {:?}, though table {:?} does: it is new, renamed or was deleted; \
-             restore it or set its old name in [tables], or start over with a new pipeline name and new tables",
-            self.table.name(),
-            self.intent.pipeline,
-            self.furthest.map_or("primary", |(_, name)| name),
-        ))
+        Stop::no_position(self.table.name(), self.intent.pipeline, self.furthest.map_or("primary", |(_, name)| name))
     }
 
     fn fenced(&self, seen: String) -> Stop {

@@ -76,6 +76,8 @@ pub struct Planner {
     ready: BTreeSet<PartitionId>,
     open: Option<OpenCut>,
     catch_up: VecDeque<Standing>,
+    /// The partitions in which the planner is behind the next target.
+    lagging: VecDeque<PartitionId>,
     levelling: bool,
     durable: Position,
     settled: Position,
@@ -108,6 +110,7 @@ impl Planner {
             ready: BTreeSet::new(),
             open: None,
             catch_up: order.collect(),
+            lagging: VecDeque::new(),
             levelling: false,
             durable: position,
             settled: position,
@@ -287,7 +290,11 @@ impl Planner {
 
     fn catch_up_chunk(&mut self, most: u64) -> Option<Chunk> {
         let target = self.catch_up.front()?;
-        let (id, to) = target.offsets.0.iter().find(|(id, to)| to.offset > self.at.at(id))?;
+        if self.lagging.is_empty() {
+            let behind = target.offsets.0.iter().filter(|(id, to)| to.offset > self.at.at(id));
+            self.lagging = behind.map(|(id, _)| id.clone()).collect();
+        }
+        let (id, to) = target.offsets.0.get_key_value(self.lagging.front()?)?;
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
         let seen = self.limits.get(id);
         let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
@@ -296,6 +303,9 @@ impl Planner {
         let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
         let settings = target.settings.clone();
         let end = chunk_end(self.at.at(&id), most, &limit, settings.max_line);
+        if end == limit.end {
+            self.lagging.pop_front();
+        }
         Some(self.chunk(id, end, readable, &limit, settings, true))
     }
 

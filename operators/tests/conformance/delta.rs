@@ -123,7 +123,11 @@ impl Sink for DeltaSink {
 
     fn held<'a>(&'a self, table: usize, pipeline: &'a str) -> Pending<'a, Option<Held>> {
         Box::pin(async move {
-            let table = open_table(&self.specs[table].directory).await;
+            let directory = &self.specs[table].directory;
+            if !directory.exists() {
+                return None;
+            }
+            let table = open_table(directory).await;
             let version = async |app: &str| {
                 let log_store = table.log_store();
                 let version = table.snapshot().unwrap().transaction_version(&*log_store, app).await.unwrap();
@@ -224,6 +228,9 @@ pub(crate) async fn open_table(directory: &Path) -> DeltaTable {
 
 /// The files that the newest version refers to.
 pub(crate) async fn visible_files(directory: &Path) -> Vec<PathBuf> {
+    if !directory.exists() {
+        return Vec::new();
+    }
     let table = open_table(directory).await;
     let files = table.get_file_uris().unwrap();
     files.map(|uri| PathBuf::from(uri.strip_prefix("file://").unwrap_or(&uri))).collect()

@@ -10,6 +10,7 @@
 //!                                  /_lakefront/<pipeline>/<position>.<run>.json
 //! ```
 
+mod checkpoint;
 mod disk;
 mod log;
 mod schema;

@@ -1,4 +1,4 @@
-//! Reads the state of a Delta table through the `deltalake` crate, and writes its log checkpoints.
+//! Reads the state of a Delta table through the `deltalake` crate.
 
 use std::path::Path;
 use std::time::Duration;
@@ -60,33 +60,8 @@ pub async fn read(directory: &Path, pipeline: &str) -> Result<Option<Snapshot>, 
     }))
 }
 
-/// Writes the log checkpoint of `version` and syncs it. The checkpoint itself is written by the library.
-pub(super) async fn checkpoint(directory: &Path, version: Version) -> Result<(), StoreError> {
-    let failed = |error: DeltaTableError| {
-        StoreError::definite(format!("write log checkpoint {} of {}", version.0, directory.display()), error)
-    };
-    fail::fail_point!("log-checkpoint-begun");
-    let url = url(directory)?;
-    deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup(url, version.0, Some(false), None)
-        .await
-        .map_err(failed)?;
-    fail::fail_point!("log-checkpoint-written");
-    let log = directory.join("_delta_log");
-    let synced = || -> std::io::Result<()> {
-        let prefix = format!("{:020}.checkpoint", version.0);
-        for entry in std::fs::read_dir(&log)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            if name.to_string_lossy().starts_with(&prefix) || name == "_last_checkpoint" {
-                std::fs::File::open(entry.path())?.sync_all()?;
-            }
-        }
-        disk::sync_directory(&log)
-    };
-    synced().map_err(|e| StoreError::definite(format!("sync the log checkpoint of {}", directory.display()), e))
-}
-
-fn url(directory: &Path) -> Result<Url, StoreError> {
+/// The table in `directory` as the library names it.
+pub(super) fn url(directory: &Path) -> Result<Url, StoreError> {
     let absolute = std::path::absolute(directory)
         .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
     Url::from_directory_path(&absolute).map_err(|()| {

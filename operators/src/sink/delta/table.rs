@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
-use super::{disk, log};
+use super::{checkpoint, disk, log};
 use crate::error::{Stop, StoreError, chain};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
 
@@ -74,6 +74,12 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
         let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
         plans.push((spec, snapshot, fit));
     }
+    let held = plans.iter().find(|(_, snapshot, _)| snapshot.as_ref().is_some_and(|s| s.state.held.is_some()));
+    let missing = plans.iter().find(|(_, snapshot, _)| snapshot.is_none());
+    if let (Some((held, ..)), Some((missing, ..))) = (held, missing) {
+        // All tables are created before any is claimed. The claim would refuse too, but leave an empty table in the place.
+        return Err(Stop::no_position(&missing.name, pipeline, &held.name));
+    }
     let mut tables = Vec::new();
     for (spec, snapshot, fit) in plans {
         let now_ms = clock.now_ms();
@@ -88,6 +94,7 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
         };
         disk::create_directories(&spec.directory.join("_delta_log"))?;
         disk::create_directories(&offsets_directory(spec, pipeline))?;
+        checkpoint::sweep(&spec.directory)?;
         if let Some(content) = definition {
             let version = snapshot.as_ref().map_or(Version(0), |s| s.state.head.next());
             define(spec, pipeline, version, &content).await?;
@@ -162,7 +169,7 @@ impl DeltaTable {
         let runtime = tokio::runtime::Handle::current();
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = runtime.block_on(snapshot::checkpoint(&directory, version)) {
+            if let Err(error) = runtime.block_on(checkpoint::write(&directory, version)) {
                 tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
             }
             drop(busy);

@@ -140,7 +140,7 @@ pub(crate) async fn a_table_deleted_under_the_run_takes_no_rows<S: Sink>(world: 
 pub(crate) async fn a_table_replaced_under_the_run_takes_no_rows<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     world.sink.drop_table(0);
-    world.sink.open(crate::harness::PIPELINE).await.unwrap();
+    world.sink.open("another pipeline").await.unwrap();
     let landed = world.land(&mut run, 0, 10, &[1]).await;
     assert!(matches!(&landed, Err(Stop::Store(error)) if !error.is_transient()), "{landed:?}");
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![], None));

@@ -1,0 +1,87 @@
+//! Log checkpoints: written by the `deltalake` crate, published by us.
+//!
+//! The library gives a file its name before its content is on disk; a power cut in between would leave a table that nobody can
+//! open. So it works on a scratch log of hard links, and what it wrote is synced first, then linked into the real log, and only then
+//! named in `_last_checkpoint`.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup;
+use uuid::Uuid;
+
+use super::{disk, snapshot};
+use crate::error::StoreError;
+use crate::protocol::table::Version;
+
+/// Scratch logs are folders of `_lakefront` that begin like this.
+const SCRATCH: &str = "checkpoint-";
+/// Names the newest checkpoint, so that readers need not look for it.
+const HINT: &str = "_last_checkpoint";
+
+/// Writes the log checkpoint of `version` of the table in `directory`.
+pub(super) async fn write(directory: &Path, version: Version) -> Result<(), StoreError> {
+    let scratch = directory.join("_lakefront").join(format!("{SCRATCH}{}", Uuid::new_v4()));
+    let written = write_in(directory, &scratch, version).await;
+    let removed = fs::remove_dir_all(&scratch);
+    written?;
+    removed.map_err(|e| StoreError::definite(format!("remove {}", scratch.display()), e))
+}
+
+/// Removes the scratch logs that killed runs have left. A live one loses its checkpoint, and nothing else.
+pub(super) fn sweep(directory: &Path) -> Result<(), StoreError> {
+    let parent = directory.join("_lakefront");
+    for name in disk::names(&parent)?.iter().filter(|name| name.starts_with(SCRATCH)) {
+        // Another start may be sweeping too; what stays costs a little space.
+        let _ = fs::remove_dir_all(parent.join(name));
+    }
+    Ok(())
+}
+
+async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<(), StoreError> {
+    let attempt = || format!("write log checkpoint {} of {}", version.0, directory.display());
+    let (log, copy) = (directory.join("_delta_log"), scratch.join("_delta_log"));
+    fs::create_dir_all(&copy).and_then(|()| link_log(&log, &copy)).map_err(|e| StoreError::definite(attempt(), e))?;
+    fail::fail_point!("log-checkpoint-begun");
+    create_checkpoint_from_table_url_and_cleanup(snapshot::url(scratch)?, version.0, Some(false), None)
+        .await
+        .map_err(|e| StoreError::definite(attempt(), e))?;
+    fail::fail_point!("log-checkpoint-written");
+    publish(&copy, &log, version).map_err(|e| StoreError::definite(attempt(), e))
+}
+
+/// Links what the state of the table rests on: the newest checkpoint, and the commits from there on.
+fn link_log(log: &Path, copy: &Path) -> io::Result<()> {
+    let names: Vec<String> = fs::read_dir(log)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<_>>()?;
+    let number = |name: &str| name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
+    let newest = names.iter().filter(|name| name.ends_with(".parquet")).filter_map(|name| number(name)).max();
+    for name in names.iter().filter(|name| number(name) >= newest.or(Some(0))) {
+        fs::hard_link(log.join(name), copy.join(name))?;
+    }
+    Ok(())
+}
+
+fn publish(copy: &Path, log: &Path, version: Version) -> io::Result<()> {
+    let prefix = format!("{:020}.checkpoint", version.0);
+    for entry in fs::read_dir(copy)? {
+        let name = entry?.file_name();
+        if !name.to_string_lossy().starts_with(&prefix) {
+            continue;
+        }
+        let written = copy.join(&name);
+        File::open(&written)?.sync_all()?;
+        match fs::hard_link(&written, log.join(&name)) {
+            // Another writer made the same checkpoint.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            linked => linked?,
+        }
+    }
+    disk::sync_directory(log)?;
+    let hint: PathBuf = copy.join(HINT);
+    File::open(&hint)?.sync_all()?;
+    fs::rename(&hint, log.join(HINT))?;
+    disk::sync_directory(log)
+}
