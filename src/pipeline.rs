@@ -1,5 +1,6 @@
 //! A pipeline as its file describes it, opened: the source, and which tables there are.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use lakefront_operators::clock::SystemClock;
@@ -11,7 +12,7 @@ use lakefront_operators::source::Source;
 use lakefront_operators::source::file::FileSource;
 use lakefront_topologies::pg_logs;
 
-use crate::config::{Config, PartitionBy, SourceUrl, Topology};
+use crate::config::{self, Config, ConfigError, PartitionBy, SourceUrl, Topology};
 
 /// What every command needs of a pipeline.
 pub(crate) struct Pipeline {
@@ -23,6 +24,17 @@ pub(crate) struct Pipeline {
     pub(crate) tables: [TableSpec; 3],
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// Reads a pipeline file; the error says which.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
+    config::load(file).map_err(|error| match error {
+        ConfigError::Syntax { .. } | ConfigError::Fields(_) => {
+            anyhow::Error::from(error).context(format!("pipeline file {}", file.display()))
+        }
+        // These name it themselves.
+        error => error.into(),
+    })
 }
 
 impl Pipeline {

@@ -22,14 +22,14 @@ use lakefront_operators::state;
 use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
 
 use crate::cli::{ModeArg, RunArgs};
-use crate::config::{self, ColdStart, Config, Mode, OnRewrite, Unterminated};
+use crate::config::{ColdStart, Config, Mode, OnRewrite, Unterminated};
 use crate::pipeline::Pipeline;
 use crate::report::{Report, print};
-use crate::{lock, runtime, shutdown};
+use crate::{lock, pipeline, runtime, shutdown};
 
 /// Runs a pipeline.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let config = with_flags(config::load(&args.file)?, args);
+    let config = with_flags(pipeline::load(&args.file)?, args);
     let _lock = lock::take(&config.source.state_file, args.take_over)?;
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();

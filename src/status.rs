@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::cli::StatusArgs;
 use crate::pipeline::Pipeline;
 use crate::report::print;
-use crate::{config, runtime};
+use crate::{pipeline, runtime};
 
 /// One table's standing; none before its first run.
 struct TableStatus {
@@ -25,7 +25,7 @@ struct TableStatus {
 
 /// Prints the status of a pipeline.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
-    let pipeline = Pipeline::open(config::load(&args.file)?)?;
+    let pipeline = Pipeline::open(pipeline::load(&args.file)?)?;
     let tables = runtime::tokio()?.block_on(tables(&pipeline))?;
     print(match args.json {
         true => format!("{}\n", to_json(&pipeline, &tables)),

@@ -5,11 +5,11 @@ use lakefront_operators::sink::delta::{self, Fit};
 use crate::cli::ValidateArgs;
 use crate::pipeline::Pipeline;
 use crate::report::print;
-use crate::{config, runtime};
+use crate::{pipeline, runtime};
 
 /// Checks a pipeline.
 pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
-    let config = config::load(&args.file)?;
+    let config = pipeline::load(&args.file)?;
     if !args.connect {
         println!(
             "{}: the pipeline file is good; --connect looks at the source and the tables too",

@@ -95,3 +95,13 @@ fn a_file_that_is_gone_keeps_its_rows() {
     pipeline.land();
     pipeline.is_exact_with(&["--alias", &format!("a.json={}", kept.display())]);
 }
+
+#[test]
+fn a_link_to_a_file_of_the_source_is_no_second_file() {
+    let (pipeline, mut lines) = (Pipeline::new(), Lines::new(5));
+    pipeline.write("a.json", lines.take(20));
+    std::os::unix::fs::symlink("a.json", pipeline.path("logs/latest.json")).expect("a link");
+    pipeline.land();
+    fs::remove_file(pipeline.path("logs/latest.json")).expect("the link goes away");
+    pipeline.is_exact();
+}

@@ -54,28 +54,28 @@ fn before_the_first_run() {
         &pipeline,
         &["validate", "p.toml", "--connect"],
         &expect![[r#"
-        source   file:<dir>/logs/: 1 files, 69 bytes
-        table    primary: will be created at lake/lakehouse/logs/primary
-        table    replica: will be created at lake/lakehouse/logs/replica
-        table    rejects: will be created at lake/lakehouse/logs/rejects
-    "#]],
+            source   file:<dir>/logs: 1 files, 69 bytes
+            table    primary: will be created at lake/lakehouse/logs/primary
+            table    replica: will be created at lake/lakehouse/logs/replica
+            table    rejects: will be created at lake/lakehouse/logs/rejects
+        "#]],
     );
     says(
         &pipeline,
         &["status", "p.toml"],
         &expect![[r#"
-        pipeline p reads file:<dir>/logs/
-          primary  primary: no position yet, 69 bytes behind
-          replica  replica: no position yet, 69 bytes behind
-          rejects  rejects: no position yet, 69 bytes behind
-    "#]],
+            pipeline p reads file:<dir>/logs
+              primary  primary: no position yet, 69 bytes behind
+              replica  replica: no position yet, 69 bytes behind
+              rejects  rejects: no position yet, 69 bytes behind
+        "#]],
     );
     says(
         &pipeline,
         &["status", "p.toml", "--json"],
         &expect![[r#"
-        {"pipeline":"p","source":"file:<dir>/logs/","tables":{"primary":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"primary"},"rejects":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"rejects"},"replica":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"replica"}}}
-    "#]],
+            {"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"primary"},"rejects":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"rejects"},"replica":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"replica"}}}
+        "#]],
     );
 }
 
@@ -96,31 +96,31 @@ fn after_a_run() {
         &pipeline,
         &["validate", "p.toml", "--connect"],
         &expect![[r#"
-        source   file:<dir>/logs/: 1 files, 90 bytes
-        table    primary: at lake/lakehouse/logs/primary, version 2; it fits
-        table    replica: at lake/lakehouse/logs/replica, version 2; it fits
-        table    rejects: at lake/lakehouse/logs/rejects, version 2; it fits
-    "#]],
+            source   file:<dir>/logs: 1 files, 90 bytes
+            table    primary: at lake/lakehouse/logs/primary, version 2; it fits
+            table    replica: at lake/lakehouse/logs/replica, version 2; it fits
+            table    rejects: at lake/lakehouse/logs/rejects, version 2; it fits
+        "#]],
     );
     says(
         &pipeline,
         &["status", "p.toml"],
         &expect![[r#"
-        pipeline p reads file:<dir>/logs/
-          primary  primary: position 63 (run 1), 27 bytes behind
-                   a.json 63
-          replica  replica: position 63 (run 1), 27 bytes behind
-                   a.json 63
-          rejects  rejects: position 63 (run 1), 27 bytes behind
-                   a.json 63
-    "#]],
+            pipeline p reads file:<dir>/logs
+              primary  primary: position 63 (run 1), 27 bytes behind
+                       a.json 63
+              replica  replica: position 63 (run 1), 27 bytes behind
+                       a.json 63
+              rejects  rejects: position 63 (run 1), 27 bytes behind
+                       a.json 63
+        "#]],
     );
     says(
         &pipeline,
         &["status", "p.toml", "--json"],
         &expect![[r#"
-        {"pipeline":"p","source":"file:<dir>/logs/","tables":{"primary":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"primary"},"rejects":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"rejects"},"replica":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"replica"}}}
-    "#]],
+            {"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"primary"},"rejects":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"rejects"},"replica":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"replica"}}}
+        "#]],
     );
 }
 

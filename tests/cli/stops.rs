@@ -29,8 +29,8 @@ fn a_file_written_anew() {
         ended,
         3,
         &expect![[r#"
-        error: file:<dir>/logs/: "a.json" was written anew; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
-    "#]],
+            error: file:<dir>/logs: "a.json" was written anew; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
+        "#]],
     );
 
     pipeline.write("a.json", old);
@@ -48,9 +48,28 @@ fn a_file_that_shrank() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: file:<dir>/logs/: "a.json" has shrunk; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
+            error: file:<dir>/logs: "a.json" has shrunk; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
+        "#]],
+    );
+}
+
+#[test]
+fn a_renamed_file() {
+    let pipeline = landed();
+    let (old, new) = (pipeline.path("logs/a.json"), pipeline.path("logs/a.json.1"));
+    fs::rename(&old, &new).expect("a file is renamed");
+    stopped(
+        &pipeline,
+        pipeline.run(),
+        3,
+        &expect![[r#"
+        error: file:<dir>/logs: "a.json.1" is the file that was read as "a.json", up to byte 33877: its lines would land twice; give it its old name back, remove the second link, or keep it out of the source with a glob in source.url
     "#]],
     );
+
+    fs::rename(&new, &old).expect("a file gets its name back");
+    pipeline.land();
+    pipeline.is_exact();
 }
 
 #[test]
@@ -109,8 +128,8 @@ fn another_source() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: table "primary" holds what pipeline "p" read from file:<dir>/logs/, but source.url is file:<dir>/other/: set it back, or give the new source a pipeline name of its own
-    "#]],
+            error: table "primary" holds what pipeline "p" read from file:<dir>/logs, but source.url is file:<dir>/other: set it back, or give the new source a pipeline name of its own
+        "#]],
     );
 }
 
@@ -123,8 +142,8 @@ fn another_pipeline_over_the_same_source() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: table "primary" already receives file:<dir>/logs/ through pipeline "p": a second pipeline would land every row twice; use that pipeline's name, or another table
-    "#]],
+            error: table "primary" already receives file:<dir>/logs through pipeline "p": a second pipeline would land every row twice; use that pipeline's name, or another table
+        "#]],
     );
 }
 
@@ -153,8 +172,8 @@ fn a_state_file_ahead_of_the_tables() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: the state file says position 27, but table "primary" stands at 0: it was restored or deleted; restore the newer table, or delete the state file to land again what the table lacks
-    "#]],
+            error: the state file says position 27, but none of the pipeline's tables is there (lake/lakehouse/logs/primary and so on): restore them or set lake back, or delete the state file to begin anew
+        "#]],
     );
 
     pipeline.forget_state();

@@ -58,13 +58,13 @@ fn every_wrong_field_is_named_with_its_value_and_what_is_allowed() {
         ended,
         2,
         &expect![[r#"
-        error: source.mode = "sideways": allowed are "backfill" and "tail"
-        source.chunk = "8 elephants": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
-        lake.partition_by = "hour": allowed are "none" and "day"
-        commit.interval = "1ms": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
-        limits.reject_ratio = 1.5: allowed is a number from 0 to 1
-        worker: unknown key at the top of the file, did you mean "workers"?
-    "#]],
+            error: pipeline file p.toml: source.mode = "sideways": allowed are "backfill" and "tail"
+            source.chunk = "8 elephants": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+            lake.partition_by = "hour": allowed are "none" and "day"
+            commit.interval = "1ms": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            limits.reject_ratio = 1.5: allowed is a number from 0 to 1
+            worker: unknown key at the top of the file, did you mean "workers"?
+        "#]],
     );
 }
 
@@ -81,8 +81,8 @@ fn a_secret_does_not_reach_an_error() {
         ended,
         2,
         &expect![[r#"
-        error: source.chunk = "${LAKEFRONT_TEST_SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
-    "#]],
+            error: pipeline file p.toml: source.chunk = "${LAKEFRONT_TEST_SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
+        "#]],
     );
 }
 

@@ -192,3 +192,33 @@ impl Source for FileSource {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_anew_in_place_is_not_read_as_the_one_that_was_planned() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("a");
+        std::fs::write(&path, b"old head, old middle").expect("a file");
+        let created = created(&std::fs::metadata(&path).expect("its metadata"));
+        let planned = Identity { created, fingerprint: Fingerprint::of(b"old head") };
+        assert_eq!(read_range(&path, &planned, &(10..13), Vec::new()).expect("the same file"), b"old");
+
+        // The same file to the file system: truncated, and longer than before.
+        std::fs::write(&path, b"new head, new middle, and more").expect("a file");
+        assert!(read_range(&path, &planned, &(10..13), Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_directory_has_one_identity_however_it_is_written() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("logs");
+        let text = path.to_str().expect("UTF-8");
+        let before = FileSource::open(text).expect("a file that is not there yet").identity().to_owned();
+        std::fs::create_dir(&path).expect("a directory");
+        assert_eq!(FileSource::open(text).expect("a directory").identity(), before);
+        assert_eq!(FileSource::open(&format!("{text}/")).expect("a directory").identity(), before);
+    }
+}
