@@ -84,7 +84,7 @@ async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<C
         )));
     }
     if let Some(known) = known.as_ref().filter(|state| state.position > Position(0)) {
-        refuse_vanished(pipeline, known.position)?;
+        refuse_vanished(pipeline, known.position).await?;
     }
     let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
     let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
@@ -109,13 +109,16 @@ async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<C
 }
 
 /// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
-fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
-    if pipeline.tables.iter().any(|spec| spec.directory.join("_delta_log").exists()) {
-        return Ok(());
+async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
+    for spec in &pipeline.tables {
+        let snapshot = delta::read(&spec.directory, &pipeline.config.pipeline).await?;
+        if snapshot.is_some_and(|snapshot| snapshot.state.held.is_some()) {
+            return Ok(());
+        }
     }
     Err(Stop::Refused(format!(
-        "the state file says position {known}, but none of the pipeline's tables is there ({} and so on): restore them or set \
-         lake back, or delete the state file to begin anew",
+        "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them or \
+         set lake back, or delete the state file to begin anew",
         pipeline.tables[0].directory.display()
     )))
 }

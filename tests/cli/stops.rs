@@ -172,7 +172,7 @@ fn a_state_file_ahead_of_the_tables() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: the state file says position 27, but none of the pipeline's tables is there (lake/lakehouse/logs/primary and so on): restore them or set lake back, or delete the state file to begin anew
+            error: the state file says position 27, but none of the pipeline's tables holds one (lake/lakehouse/logs/primary and so on): restore them or set lake back, or delete the state file to begin anew
         "#]],
     );
 

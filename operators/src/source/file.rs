@@ -101,6 +101,8 @@ impl FileSource {
                 }
             }
         }
+        // In one order, so that what is decided file by file is decided the same way each time.
+        found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 

@@ -64,6 +64,8 @@ pub struct Watcher {
     on_rewrite: OnRewrite,
     unterminated: Unterminated,
     tracks: BTreeMap<String, Track>,
+    /// Files that were read under a name that another file has now.
+    former: Vec<Track>,
 }
 
 impl Watcher {
@@ -77,8 +79,11 @@ impl Watcher {
             )
         };
         // In order of generation, so that the newest of a name stays.
-        let tracks = offsets.0.iter().map(track).collect();
-        Watcher { source, on_rewrite, unterminated, tracks }
+        let (mut tracks, mut former) = (BTreeMap::new(), Vec::new());
+        for (name, track) in offsets.0.iter().map(track) {
+            former.extend(tracks.insert(name, track));
+        }
+        Watcher { source, on_rewrite, unterminated, tracks, former }
     }
 
     /// The limits of the files that changed since the last poll.
@@ -94,7 +99,9 @@ impl Watcher {
                 track => track?,
             };
             moved.push((track.id.clone(), track.limit.clone()));
-            self.tracks.insert(listed.name.clone(), track);
+            let created = track.limit.identity.created.clone();
+            let before = self.tracks.insert(listed.name.clone(), track);
+            self.former.extend(before.filter(|before| before.limit.identity.created != created));
         }
         Ok(moved)
     }
@@ -139,6 +146,7 @@ impl Watcher {
                  from its beginning as a file of its own"
             ))),
             OnRewrite::Restart => {
+                self.refuse_second_name(listed).await?;
                 let generation = track.id.generation + 1;
                 tracing::warn!("{text}: reading the new one from its beginning, as generation {generation}");
                 Ok(fresh(PartitionId { name: listed.name.clone(), generation }, listed))
@@ -157,19 +165,20 @@ impl Watcher {
 
     /// A file that was read under one name would land again, whole, under another.
     async fn refuse_second_name(&self, listed: &Listed) -> Result<(), Stop> {
-        let twin = self.tracks.values().find(|t| t.limit.identity.created == listed.created && t.limit.end > 0);
-        let Some(twin) = twin else { return Ok(()) };
-        if self.compare(&twin.consumed(), listed).await? != Verdict::Same {
-            return Ok(());
+        let known = self.tracks.values().chain(&self.former);
+        for twin in known.filter(|t| t.limit.identity.created == listed.created && t.limit.end > 0) {
+            if self.compare(&twin.consumed(), listed).await? == Verdict::Same {
+                return Err(Stop::Refused(format!(
+                    "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its \
+                     old name back, remove the second link, or keep it out of the source with a glob in source.url",
+                    self.source.identity(),
+                    listed.name,
+                    twin.id.to_string(),
+                    twin.limit.end
+                )));
+            }
         }
-        Err(Stop::Refused(format!(
-            "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its old name \
-             back, remove the second link, or keep it out of the source with a glob in source.url",
-            self.source.identity(),
-            listed.name,
-            twin.id.to_string(),
-            twin.limit.end
-        )))
+        Ok(())
     }
 
     /// Moves the track's limit to the last line end there is now.

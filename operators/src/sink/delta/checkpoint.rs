@@ -15,8 +15,8 @@ use super::{disk, snapshot};
 use crate::error::StoreError;
 use crate::protocol::table::Version;
 
-/// Scratch logs are folders of `_lakefront` that begin like this.
-const SCRATCH: &str = "checkpoint-";
+/// Scratch logs are folders of `_lakefront` that begin like this; no pipeline's name does.
+const SCRATCH: &str = "_checkpoint-";
 /// Names the newest checkpoint, so that readers need not look for it.
 const HINT: &str = "_last_checkpoint";
 
@@ -42,30 +42,53 @@ pub(super) fn sweep(directory: &Path) -> Result<(), StoreError> {
 async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<(), StoreError> {
     let attempt = || format!("write log checkpoint {} of {}", version.0, directory.display());
     let (log, copy) = (directory.join("_delta_log"), scratch.join("_delta_log"));
-    fs::create_dir_all(&copy).and_then(|()| link_log(&log, &copy)).map_err(|e| StoreError::definite(attempt(), e))?;
+    let linked = fs::create_dir_all(&copy).and_then(|()| link_log(&log, &copy, version));
+    let linked = linked.map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-begun");
     create_checkpoint_from_table_url_and_cleanup(snapshot::url(scratch)?, version.0, Some(false), None)
         .await
         .map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-written");
+    // A sweep only removes: what is still there now was there for the library to see.
+    if !linked.iter().all(|path| path.exists()) {
+        return Err(StoreError::definite(attempt(), "another start has swept the scratch log"));
+    }
     publish(&copy, &log, version).map_err(|e| StoreError::definite(attempt(), e))
 }
 
-/// Links what the state of the table rests on: the newest checkpoint, and the commits from there on.
-fn link_log(log: &Path, copy: &Path) -> io::Result<()> {
+/// Links what the state of the table at `version` rests on: the newest whole checkpoint, and the commits from there on.
+///
+/// The library takes a log without a checkpoint for one that begins at its first commit, so a log that has lost its root must
+/// not come to it. A checkpoint in several parts may be incomplete: it is linked, and not relied upon.
+fn link_log(log: &Path, copy: &Path, version: Version) -> io::Result<Vec<PathBuf>> {
     let names: Vec<String> = fs::read_dir(log)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<io::Result<_>>()?;
     let number = |name: &str| name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
-    let newest = names.iter().filter(|name| name.ends_with(".parquet")).filter_map(|name| number(name)).max();
-    for name in names.iter().filter(|name| number(name) >= newest.or(Some(0))) {
-        fs::hard_link(log.join(name), copy.join(name))?;
+    let whole = |name: &str| name.get(20..) == Some(".checkpoint.parquet");
+    let newest = names.iter().filter(|n| whole(n)).filter_map(|n| number(n)).filter(|n| *n <= version.0).max();
+    if newest.is_none() && !names.iter().any(|name| *name == super::log::file_name(Version(0))) {
+        return Err(io::Error::other("the log has neither a whole checkpoint nor its first commit"));
     }
-    Ok(())
+    let wanted = newest.unwrap_or(0)..=version.0;
+    let mut linked = Vec::new();
+    for name in names.iter().filter(|name| number(name).is_some_and(|n| wanted.contains(&n))) {
+        let (from, to) = (log.join(name), copy.join(name));
+        match fs::hard_link(&from, &to) {
+            // Files of another user may be read but not linked, where the system protects links.
+            Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::CrossesDevices) => {
+                fs::copy(&from, &to)?;
+            }
+            done => done?,
+        }
+        linked.push(to);
+    }
+    Ok(linked)
 }
 
 fn publish(copy: &Path, log: &Path, version: Version) -> io::Result<()> {
     let prefix = format!("{:020}.checkpoint", version.0);
+    let mut published = false;
     for entry in fs::read_dir(copy)? {
         let name = entry?.file_name();
         if !name.to_string_lossy().starts_with(&prefix) {
@@ -78,9 +101,17 @@ fn publish(copy: &Path, log: &Path, version: Version) -> io::Result<()> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             linked => linked?,
         }
+        published = true;
+    }
+    if !published {
+        return Err(io::Error::new(ErrorKind::NotFound, "the checkpoint is gone from the scratch log"));
     }
     disk::sync_directory(log)?;
-    let hint: PathBuf = copy.join(HINT);
+    let hint = copy.join(HINT);
+    if !hint.exists() {
+        // The checkpoint was there already, and whoever made it has named it.
+        return Ok(());
+    }
     File::open(&hint)?.sync_all()?;
     fs::rename(&hint, log.join(HINT))?;
     disk::sync_directory(log)
