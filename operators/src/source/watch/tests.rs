@@ -183,3 +183,21 @@ fn latest_is_the_last_line_end_of_every_file() {
     let at: Vec<_> = offsets.0.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
     assert_eq!(at, [("a", 8), ("b", 0)]);
 }
+
+#[test]
+fn a_file_that_was_read_does_not_land_again_under_a_second_name() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.put("g", "once", b"one\ntwo\nth");
+    let stop = poll(&mut watcher).expect_err("the same file");
+    assert!(stop.to_string().contains("would land twice"), "{stop}");
+}
+
+#[test]
+fn a_file_is_known_again_after_another_has_taken_its_name() {
+    let (memory, mut watcher) = given(OnRewrite::Restart);
+    memory.put("f", "later", b"another\n");
+    assert_eq!(poll(&mut watcher).expect("a new generation"), [end("f#2", 8)]);
+    memory.put("g", "once", b"one\ntwo\nth");
+    let stop = poll(&mut watcher).expect_err("the file that was f");
+    assert!(stop.to_string().contains("would land twice"), "{stop}");
+}
