@@ -34,11 +34,11 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
 }
 
 async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
-    let listed = pipeline.source.list().await?;
+    let listed = pipeline.source.list().await?.files;
     let mut tables = Vec::new();
     for spec in &pipeline.tables {
         let standing = standing(spec, &pipeline.config.pipeline).await?;
-        let lag = lag(&listed, standing.as_ref().map(|(_, s)| s));
+        let lag = lag(pipeline, &listed, standing.as_ref().map(|(_, s)| s));
         tables.push(TableStatus { name: spec.name.clone(), standing, lag });
     }
     Ok(tables)
@@ -58,11 +58,14 @@ async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Stan
     Ok(None)
 }
 
-/// Bytes that are in the source and not in the table. A file that was written anew counts whole.
-fn lag(listed: &[Listed], standing: Option<&Standing>) -> u64 {
-    let behind = |file: &Listed| {
-        let known = standing.and_then(|s| s.offsets.newest(&file.name)).map_or(0, |(_, at)| at.offset);
-        if known > file.length { file.length } else { file.length - known }
+/// Bytes that are in the source and not in the table. A file that was written anew counts whole, one that is finished not at all.
+fn lag(pipeline: &Pipeline, listed: &[Listed], standing: Option<&Standing>) -> u64 {
+    let left_before_ms = standing.map_or(0, |s| s.offsets.retired.before_ms);
+    let behind = |file: &Listed| match standing.and_then(|s| s.offsets.newest(&file.name)) {
+        Some((_, at)) if at.offset > file.length => file.length,
+        Some((_, at)) => file.length - at.offset,
+        None if pipeline.source.created_ms(&file.created).is_some_and(|created| created < left_before_ms) => 0,
+        None => file.length,
     };
     listed.iter().map(behind).sum()
 }
@@ -72,7 +75,7 @@ fn to_json(pipeline: &Pipeline, tables: &[TableStatus]) -> Value {
     for (role, table) in TABLES.iter().zip(tables) {
         let standing = table.standing.as_ref();
         let offsets = standing.map(|(_, s)| {
-            let entries = s.offsets.0.iter().map(|(id, at)| (id.to_string(), Value::from(at.offset)));
+            let entries = s.offsets.partitions.iter().map(|(id, at)| (id.to_string(), Value::from(at.offset)));
             Value::Object(entries.collect())
         });
         let status = json!({
@@ -99,7 +102,7 @@ fn text(pipeline: &Pipeline, tables: &[TableStatus]) -> String {
                     "  {role:<8} {}: position {} (run {}), {} bytes behind\n",
                     table.name, held.position, held.run, table.lag
                 ));
-                for (partition, at) in &standing.offsets.0 {
+                for (partition, at) in &standing.offsets.partitions {
                     text.push_str(&format!("           {partition} {}\n", at.offset));
                 }
             }

@@ -22,7 +22,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
 }
 
 async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
-    let listed = pipeline.source.list().await?;
+    let listed = pipeline.source.list().await?.files;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
     let mut text = format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len());
     for spec in &pipeline.tables {

@@ -7,6 +7,7 @@
 //! [`protocol`] holds the decisions that make it exactly once, without I/O; [`source`] and [`sink`] hold what differs
 //! between stores. Operators know no pipeline, flag, configuration file or environment, and print nothing.
 
+pub mod azure;
 pub mod bridge;
 pub mod checkpoint;
 pub mod clock;

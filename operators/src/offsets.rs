@@ -2,6 +2,9 @@
 //!
 //! A partition is one ordered piece of a source: a *generation* of a file or blob. A re-created file has the same name and
 //! the next generation. [`Offsets`] only ever grow, partition by partition, and their sum is their [`Position`].
+//!
+//! A partition that is finished *leaves* the offsets: its bytes go on counting in [`Retired`], so that offsets stay small
+//! however many blobs there ever were.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,7 +40,7 @@ impl fmt::Display for PartitionId {
 }
 
 /// The first bytes of a partition, by which it is recognised again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How many of the first bytes the hash covers, at most [`Fingerprint::MAX`].
     pub length: u64,
@@ -58,11 +61,22 @@ impl Fingerprint {
     }
 }
 
+/// Of no bytes, which every file begins with.
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Fingerprint::of(b"")
+    }
+}
+
 /// How a partition's bytes are told from those of another file of the same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// What the store says of the file's creation, opaque and compared for equality only.
     pub created: String,
+    /// What the store says of its content when it was looked into (an ETag): the same only while the content is. It tells
+    /// what need not be looked at again, and never that a file is another.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
     /// The partition's first bytes.
     pub fingerprint: Fingerprint,
 }
@@ -80,68 +94,137 @@ pub struct PartitionOffset {
     pub landed_tail: bool,
 }
 
-/// Per partition, where the next read starts. A partition that is absent stands at zero.
+/// The partitions that have left the offsets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// What was consumed of them, all together.
+    pub bytes: u64,
+    /// Every file that the store has created before this (its own clock, milliseconds since 1970) and that is not among the
+    /// partitions has left them, or was never to be read. Zero: none has.
+    pub before_ms: u64,
+}
+
+impl Retired {
+    fn is_none(&self) -> bool {
+        *self == Retired::default()
+    }
+}
+
+/// Per partition, where the next read starts. A partition that is absent stands at zero, or has left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offsets(pub BTreeMap<PartitionId, PartitionOffset>);
+pub struct Offsets {
+    /// The partitions that may still grow.
+    pub partitions: BTreeMap<PartitionId, PartitionOffset>,
+    /// Those that have left.
+    pub retired: Retired,
+}
+
+/// What leads from some offsets to later ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// The partitions that stand elsewhere, and what has left by then.
+    pub changed: Offsets,
+    /// The partitions that have left in between.
+    pub gone: Vec<PartitionId>,
+}
+
+impl Delta {
+    /// How many partitions it names.
+    pub fn len(&self) -> usize {
+        self.changed.len() + self.gone.len()
+    }
+
+    /// Whether it leads nowhere.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
 
 impl Offsets {
     /// The one position these offsets belong to.
     pub fn position(&self) -> Position {
-        Position(self.0.values().map(|p| p.offset).sum())
+        Position(self.retired.bytes + self.partitions.values().map(|p| p.offset).sum::<u64>())
     }
 
     /// How many partitions there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.partitions.len()
     }
 
     /// Whether nothing was ever read.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.partitions.is_empty() && self.retired.is_none()
     }
 
     /// Where the next read of `partition` starts.
     pub fn at(&self, partition: &PartitionId) -> u64 {
-        self.0.get(partition).map_or(0, |p| p.offset)
+        self.partitions.get(partition).map_or(0, |p| p.offset)
     }
 
-    /// Whether no partition stands further than in `later`.
+    /// Whether no partition stands further than in `later`, and those that are not there any more have left as they stand here.
     pub fn precede(&self, later: &Offsets) -> bool {
-        self.0.iter().all(|(id, p)| p.offset <= later.at(id))
+        let (mut gone, mut grown) = (0, true);
+        for (id, here) in &self.partitions {
+            match later.partitions.get(id) {
+                Some(there) => grown &= here.offset <= there.offset,
+                None => gone += here.offset,
+            }
+        }
+        grown && self.retired.bytes + gone == later.retired.bytes
     }
 
     /// The newest generation known of `name`.
     pub fn newest(&self, name: &str) -> Option<(&PartitionId, &PartitionOffset)> {
         let first = PartitionId::first(name);
         let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
-        self.0.range(first..=last).next_back()
+        self.partitions.range(first..=last).next_back()
     }
 
-    /// The entries that are not the same in `base`; together with `base` they give these offsets back.
-    pub fn since(&self, base: &Offsets) -> Offsets {
-        let changed = self.0.iter().filter(|(id, p)| base.0.get(*id) != Some(*p));
-        Offsets(changed.map(|(id, p)| (id.clone(), p.clone())).collect())
+    /// What leads from `base` to these offsets.
+    pub fn since(&self, base: &Offsets) -> Delta {
+        let changed = self.partitions.iter().filter(|(id, p)| base.partitions.get(*id) != Some(*p));
+        let partitions = changed.map(|(id, p)| (id.clone(), p.clone())).collect();
+        let gone = base.partitions.keys().filter(|id| !self.partitions.contains_key(*id)).cloned().collect();
+        Delta { changed: Offsets { partitions, retired: self.retired }, gone }
     }
 
-    /// These offsets with the entries of `newer` in place of their own.
-    pub fn updated(mut self, newer: Offsets) -> Offsets {
-        self.0.extend(newer.0);
+    /// Where `delta` leads from here.
+    pub fn updated(mut self, delta: Delta) -> Offsets {
+        for id in &delta.gone {
+            self.partitions.remove(id);
+        }
+        self.partitions.extend(delta.changed.partitions);
+        self.retired = delta.changed.retired;
         self
     }
 }
 
-/// As a list, because a JSON object's keys could not tell `a#2` from the second generation of `a`.
+impl FromIterator<(PartitionId, PartitionOffset)> for Offsets {
+    fn from_iter<I: IntoIterator<Item = (PartitionId, PartitionOffset)>>(entries: I) -> Self {
+        Offsets { partitions: entries.into_iter().collect(), retired: Retired::default() }
+    }
+}
+
+/// Partitions as a list, because a JSON object's keys could not tell `a#2` from the second generation of `a`.
 impl Serialize for Offsets {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(id, at)| Entry { id: id.clone(), at: at.clone() }))
+        let entry = |(id, at): (&PartitionId, &PartitionOffset)| Entry { id: id.clone(), at: at.clone() };
+        List { partitions: self.partitions.iter().map(entry).collect(), retired: self.retired }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Offsets {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = Vec::<Entry>::deserialize(deserializer)?;
-        Ok(Offsets(entries.into_iter().map(|e| (e.id, e.at)).collect()))
+        let List { partitions, retired } = List::deserialize(deserializer)?;
+        Ok(Offsets { partitions: partitions.into_iter().map(|e| (e.id, e.at)).collect(), retired })
     }
+}
+
+#[derive(Serialize, Deserialize)]
+struct List {
+    partitions: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "Retired::is_none")]
+    retired: Retired,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -161,7 +244,12 @@ mod tests {
             let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
             (PartitionId { name: name.into(), generation }, at)
         };
-        Offsets(entries.iter().map(entry).collect())
+        entries.iter().map(entry).collect()
+    }
+
+    /// The same with `bytes` that have left.
+    fn retired(entries: &[(&str, u32, u64)], bytes: u64) -> Offsets {
+        Offsets { retired: Retired { bytes, before_ms: 1 }, ..offsets(entries) }
     }
 
     #[test]
@@ -180,8 +268,26 @@ mod tests {
     fn changed_entries_and_their_base_give_the_offsets_back() {
         let base = offsets(&[("a", 1, 10), ("b", 1, 7)]);
         let now = offsets(&[("a", 1, 10), ("b", 1, 9), ("c", 1, 1)]);
-        assert_eq!(now.since(&base), offsets(&[("b", 1, 9), ("c", 1, 1)]));
+        assert_eq!(now.since(&base), Delta { changed: offsets(&[("b", 1, 9), ("c", 1, 1)]), gone: Vec::new() });
         assert_eq!(base.clone().updated(now.since(&base)), now);
+        let later = retired(&[("b", 1, 9)], 11);
+        assert_eq!(now.clone().updated(later.since(&now)), later);
+    }
+
+    #[test]
+    fn a_partition_that_leaves_goes_on_counting() {
+        let (before, after) = (offsets(&[("a", 1, 10), ("b", 1, 7)]), retired(&[("b", 1, 7)], 10));
+        assert_eq!(before.position(), after.position());
+        assert!(before.precede(&after) && !after.precede(&before));
+        let json = serde_json::to_string(&after).expect("offsets are JSON");
+        assert_eq!(serde_json::from_str::<Offsets>(&json).expect("our own JSON"), after);
+    }
+
+    #[test]
+    fn offsets_that_lack_a_part_of_what_has_left_lead_nowhere() {
+        let after = retired(&[("b", 1, 7)], 10);
+        assert!(!offsets(&[("a", 1, 9), ("b", 1, 7)]).precede(&after), "a was not read to its end");
+        assert!(!offsets(&[("b", 1, 7)]).precede(&after), "a was not read at all");
     }
 
     #[test]

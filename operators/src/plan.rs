@@ -18,18 +18,14 @@ use crate::bridge::{Bridge, Tasks};
 use crate::error::Stop;
 use crate::fatal::{Fatal, StopRequest};
 use crate::fetch::Assigned;
-use crate::offsets::PartitionId;
 use crate::position::Position;
 use crate::protocol::cut::Control;
-use crate::protocol::planner::{Limit, Planner, Step};
+use crate::protocol::planner::{Planner, Step};
 use crate::protocol::table::Clock;
-use crate::source::watch::Watcher;
+use crate::source::watch::{Polled, Watcher};
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.
 const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
-
-/// Chunks in memory at once, a worker.
-const CREDITS: usize = 2;
 
 /// Whether a run ends when everything there was at its start has landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +47,8 @@ pub struct Planning {
     pub watcher: Watcher,
     /// When to end.
     pub mode: Mode,
+    /// Chunks in memory at once, a worker.
+    pub in_flight: usize,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The wish to end.
@@ -74,7 +72,7 @@ pub fn plan<'s>(
     let (control, control_stream) = builder.new_output_connection::<Vec<Control>, _>(DISCONNECTED);
     let mut chunks = OutputBuilder::<_, CapacityContainerBuilder<Vec<Assigned>>>::from(chunks);
     let mut control = OutputBuilder::<_, CapacityContainerBuilder<Vec<Control>>>::from(control);
-    let tasks = bridge.tasks::<Polled>(scope, &info);
+    let tasks = bridge.tasks::<Looked>(scope, &info);
     let peers = scope.peers();
     builder.build(move |mut capabilities| {
         let mut time = capabilities.pop().zip(capabilities.pop()).map(|(control, chunks)| Time { chunks, control });
@@ -134,7 +132,7 @@ impl Time {
     }
 }
 
-type Polled = (Watcher, Result<Vec<(PartitionId, Limit)>, Stop>);
+type Looked = (Watcher, Result<Polled, Stop>);
 
 enum Do {
     Hand(Assigned),
@@ -149,7 +147,7 @@ struct Worker0 {
     mode: Mode,
     clock: Arc<dyn Clock>,
     stop: StopRequest,
-    tasks: Tasks<Polled>,
+    tasks: Tasks<Looked>,
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
@@ -158,10 +156,10 @@ struct Worker0 {
 }
 
 impl Worker0 {
-    fn start(planning: Planning, peers: usize, tasks: Tasks<Polled>) -> Self {
-        let Planning { planner, watcher, mode, clock, stop } = planning;
+    fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>) -> Self {
+        let Planning { planner, watcher, mode, in_flight, clock, stop } = planning;
         stop.listen(tasks.waker());
-        let credits = vec![CREDITS; peers];
+        let credits = vec![in_flight; peers];
         let worker0 =
             Worker0 { planner, mode, clock, stop, tasks, credits, next_worker: 0, polled: false, alarm_ms: 0 };
         worker0.poll(watcher, Duration::ZERO);
@@ -172,14 +170,18 @@ impl Worker0 {
         let clock = self.clock.clone();
         self.tasks.spawn(async move {
             clock.pause(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)).await;
-            let limits = watcher.poll().await;
-            (watcher, limits)
+            let polled = watcher.poll().await;
+            (watcher, polled)
         });
     }
 
     fn step(&mut self) -> Result<Do, Stop> {
-        while let Some((watcher, limits)) = self.tasks.next_done() {
-            self.planner.limits(limits?);
+        while let Some((mut watcher, polled)) = self.tasks.next_done() {
+            let Polled { limits, finished } = polled?;
+            self.planner.limits(limits);
+            finished.into_iter().for_each(|finished| self.planner.finished(finished));
+            let (left, before_ms) = self.planner.left();
+            watcher.forget(&left, before_ms);
             self.polled = true;
             match self.mode {
                 Mode::Tail { poll } => self.poll(watcher, poll),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Stop, StoreError};
-use crate::offsets::Offsets;
+use crate::offsets::{Delta, Offsets, PartitionId};
 use crate::position::Position;
 use crate::protocol::commit::ask;
 use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
@@ -63,9 +63,13 @@ struct Document {
     held: Held,
     settings: RowSettings,
     since: Position,
-    /// The full file that `partitions` is a delta to.
+    /// The full file that `offsets` is a delta to.
     base: Option<OffsetsName>,
-    partitions: Offsets,
+    #[serde(flatten)]
+    offsets: Offsets,
+    /// The base's partitions that have left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<PartitionId>,
 }
 
 /// One pipeline's offsets files in one table.
@@ -98,9 +102,9 @@ impl OffsetsFiles {
         debug_assert_eq!(held.position, standing.position(), "a position has exactly one Offsets");
         let name = OffsetsName(held);
         let delta = self.base.as_ref().map(|(base, offsets)| (*base, offsets.len(), standing.offsets.since(offsets)));
-        let (base, partitions) = match delta {
-            Some((base, len, delta)) if delta.0.len() <= DELTA_ENTRIES.max(len / 2) => (Some(base), delta),
-            _ => (None, (*standing.offsets).clone()),
+        let (base, Delta { changed: offsets, gone }) = match delta {
+            Some((base, len, delta)) if delta.len() <= DELTA_ENTRIES.max(len / 2) => (Some(base), delta),
+            _ => (None, Delta { changed: (*standing.offsets).clone(), gone: Vec::new() }),
         };
         let full = base.is_none();
         let document = Document {
@@ -110,7 +114,8 @@ impl OffsetsFiles {
             settings: (*standing.settings).clone(),
             since: standing.since,
             base,
-            partitions,
+            offsets,
+            gone,
         };
         let content = serde_json::to_vec_pretty(&document).map_err(|e| StoreError::definite("write offsets", e))?;
         if table.write_offsets(name, &content).await? == Created::No {
@@ -131,10 +136,10 @@ impl OffsetsFiles {
     pub async fn read(table: &dyn Table, held: Held) -> Result<(Origin, Standing), Stop> {
         let document = Self::document(table, held, OffsetsName(held)).await?;
         let offsets = match document.base {
-            None => document.partitions,
+            None => document.offsets,
             Some(base) => {
                 let full = Self::document(table, held, base).await?;
-                full.partitions.updated(document.partitions)
+                full.offsets.updated(Delta { changed: document.offsets, gone: document.gone })
             }
         };
         if offsets.position() != held.position {

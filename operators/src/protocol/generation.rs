@@ -39,7 +39,7 @@ mod tests {
     use crate::offsets::Identity;
 
     fn consumed(offset: u64, head: &[u8]) -> PartitionOffset {
-        let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(head) };
+        let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(head), ..Identity::default() };
         PartitionOffset { offset, identity, landed_tail: false }
     }
 

@@ -73,7 +73,7 @@ mod tests {
         let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
         let settings = RowSettings { rows_version: 1, format, max_line: 1, unknown_keys, roles, tables: Vec::new() };
         Standing {
-            offsets: Arc::new(Offsets([(PartitionId::first("a"), at)].into())),
+            offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
             settings: Arc::new(settings),
             since: Position(0),
         }

@@ -3,6 +3,7 @@
 //! - First it brings lagging tables level, by *catch-up cuts* over exactly the byte ranges between their offsets, with the
 //!   settings that were in force there. Planning goes on only when every table's transaction stands level.
 //! - It never plans beyond the last line end that was seen (or, on request, the end of a whole last line).
+//! - Partitions that the source has finished leave the offsets with a cut, once every table holds all of them.
 //! - What is planned but not durable stays within `ahead`. At the bound it closes the open cut and settles the tables:
 //!   an open cut can never become durable.
 
@@ -44,6 +45,16 @@ pub struct Limit {
     pub landed_tail: bool,
 }
 
+/// What a look at the whole source says of partitions that will not grow any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// All that was there when the source was looked at, and was created before this, is among the limits that the planner was
+    /// given. On the source's clock, in milliseconds since 1970.
+    pub before_ms: u64,
+    /// The partitions, each created before then.
+    pub partitions: BTreeSet<PartitionId>,
+}
+
 /// What to do next.
 #[derive(Debug, PartialEq)]
 pub enum Step {
@@ -74,6 +85,12 @@ pub struct Planner {
     limits: BTreeMap<PartitionId, Limit>,
     /// Partitions with bytes to plan, so that a thousand finished ones cost nothing.
     ready: BTreeSet<PartitionId>,
+    /// The position behind the last chunk of each partition that this run has planned.
+    planned: BTreeMap<PartitionId, Position>,
+    /// What the source says is finished.
+    finished: Finished,
+    /// What has left since the source was last told.
+    left: BTreeSet<PartitionId>,
     open: Option<OpenCut>,
     catch_up: VecDeque<Standing>,
     /// The partitions in which the planner is behind the next target.
@@ -108,6 +125,9 @@ impl Planner {
             at,
             limits: BTreeMap::new(),
             ready: BTreeSet::new(),
+            planned: BTreeMap::new(),
+            finished: Finished::default(),
+            left: BTreeSet::new(),
             open: None,
             catch_up: order.collect(),
             lagging: VecDeque::new(),
@@ -138,6 +158,10 @@ impl Planner {
     /// Learns how far partitions can be planned.
     pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
         for (id, limit) in seen {
+            // Seen before the source was told that it has left: what that means, the next look says.
+            if self.left.contains(&id) {
+                continue;
+            }
             // What was not read of an earlier file of that name is gone, whoever took its place.
             let earlier = |other: &PartitionId| other.name == id.name && other.generation < id.generation;
             if id.generation > 1 {
@@ -149,6 +173,16 @@ impl Planner {
             }
             self.limits.insert(id, limit);
         }
+    }
+
+    /// Learns what is finished; the newest look counts.
+    pub fn finished(&mut self, finished: Finished) {
+        self.finished = finished;
+    }
+
+    /// The partitions that have left since this was last asked, and before when the store created what has left.
+    pub fn left(&mut self) -> (BTreeSet<PartitionId>, u64) {
+        (std::mem::take(&mut self.left), self.at.retired.before_ms)
     }
 
     /// Learns the position that every table's transaction holds.
@@ -253,7 +287,11 @@ impl Planner {
         let open = self.open.take().expect("only an open cut is closed");
         let offsets = match self.catch_up.front() {
             Some(target) if target.position() == self.position => target.offsets.clone(),
-            _ => Arc::new(self.at.clone()),
+            Some(_) => Arc::new(self.at.clone()),
+            None => {
+                self.retire();
+                Arc::new(self.at.clone())
+            }
         };
         if self.unsettled_cuts == 0 {
             self.unsettled_since_ms = now_ms;
@@ -263,6 +301,30 @@ impl Planner {
         let since = self.catch_up.front().map_or(self.since, |target| target.since);
         let (lower, upper) = (open.lower, self.position);
         Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since }))
+    }
+
+    /// Takes finished partitions out of the offsets, with a cut only: a position has exactly one `Offsets`. Each was consumed to its
+    /// end below what every table holds, so that no table will ever have to be brought up over it.
+    fn retire(&mut self) {
+        if self.finished.before_ms <= self.at.retired.before_ms {
+            return;
+        }
+        // From now on, what is old and not among the partitions has left: so all that has not must be among them.
+        for (id, limit) in &self.limits {
+            let nothing = || PartitionOffset { offset: 0, identity: limit.identity.clone(), landed_tail: false };
+            self.at.partitions.entry(id.clone()).or_insert_with(nothing);
+        }
+        self.at.retired.before_ms = self.finished.before_ms;
+        for id in std::mem::take(&mut self.finished.partitions) {
+            let everywhere = self.planned.get(&id).is_none_or(|position| *position <= self.durable);
+            if self.ready.contains(&id) || !everywhere {
+                continue;
+            }
+            self.at.retired.bytes += self.at.partitions.remove(&id).map_or(0, |at| at.offset);
+            self.limits.remove(&id);
+            self.planned.remove(&id);
+            self.left.insert(id);
+        }
     }
 
     fn settle(&mut self) -> Step {
@@ -291,10 +353,10 @@ impl Planner {
     fn catch_up_chunk(&mut self, most: u64) -> Option<Chunk> {
         let target = self.catch_up.front()?;
         if self.lagging.is_empty() {
-            let behind = target.offsets.0.iter().filter(|(id, to)| to.offset > self.at.at(id));
+            let behind = target.offsets.partitions.iter().filter(|(id, to)| to.offset > self.at.at(id));
             self.lagging = behind.map(|(id, _)| id.clone()).collect();
         }
-        let (id, to) = target.offsets.0.get_key_value(self.lagging.front()?)?;
+        let (id, to) = target.offsets.partitions.get_key_value(self.lagging.front()?)?;
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
         let seen = self.limits.get(id);
         let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
@@ -330,13 +392,14 @@ impl Planner {
         settings: Arc<RowSettings>,
         catch_up: bool,
     ) -> Chunk {
-        let before = self.at.0.get(&id);
+        let before = self.at.partitions.get(&id);
         let start = before.map_or(0, |p| p.offset);
         let line_start = before.is_none_or(|p| p.offset == 0 || p.landed_tail);
         let landed_tail = limit.landed_tail && end == limit.end;
         let identity = limit.identity.clone();
         self.position = Position(self.position.0 + (end - start));
-        self.at.0.insert(id.clone(), PartitionOffset { offset: end, identity: identity.clone(), landed_tail });
+        self.planned.insert(id.clone(), self.position);
+        self.at.partitions.insert(id.clone(), PartitionOffset { offset: end, identity: identity.clone(), landed_tail });
         Chunk { partition: id, identity, start, end, limit: readable, line_start, settings, catch_up }
     }
 

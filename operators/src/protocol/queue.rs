@@ -120,7 +120,7 @@ mod tests {
             lower: Position(lower),
             upper: Position(upper),
             since: Position(0),
-            offsets: Arc::new(Offsets([(PartitionId::first("a"), at)].into())),
+            offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
             settings: Arc::new(RowSettings {
                 rows_version: 1,
                 format,

@@ -10,7 +10,8 @@ use crate::protocol::cut::Chunk;
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use crate::source::Source;
 
-/// The first read behind a chunk's end; it doubles, up to [`STEP_MAX`].
+/// Read behind a chunk's end along with it, for that is where its last line mostly ends: a request less. The next reads double, up
+/// to [`STEP_MAX`].
 const STEP_MIN: u64 = 16 << 10;
 /// The largest read behind a chunk's end.
 const STEP_MAX: u64 = 1 << 20;
@@ -31,8 +32,10 @@ pub struct Block {
 /// Reads the lines that start in `chunk`.
 pub async fn read(source: &dyn Source, chunk: &Chunk) -> Result<Block, StoreError> {
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
-    let part = |from: u64, to: u64, into: Vec<u8>| source.read(&chunk.partition.name, &chunk.identity, from..to, into);
-    let mut block = Block { bytes: part(from, chunk.end, Vec::new()).await?, begin: 0, base: from, oversized: None };
+    let reach = chunk.limit.min(chunk.end + STEP_MIN);
+    let mut bytes = source.read(&chunk.partition.name, &chunk.identity, from..reach, Vec::new()).await?;
+    let behind = bytes.split_off(usize::try_from(chunk.end - from).unwrap_or(usize::MAX));
+    let mut block = Block { bytes, begin: 0, base: from, oversized: None };
     if !chunk.line_start {
         match memchr::memchr(b'\n', &block.bytes) {
             Some(newline) => block.begin = newline + 1,
@@ -44,17 +47,27 @@ pub async fn read(source: &dyn Source, chunk: &Chunk) -> Result<Block, StoreErro
         return Ok(block);
     }
     let last = memchr::memrchr(b'\n', &block.bytes[block.begin..]).map_or(block.begin, |i| block.begin + i + 1);
-    finish_line(source, chunk, block, last).await
+    finish_line(source, chunk, block, last, behind).await
 }
 
-/// Reads the block's last line, which starts at `last`, to its end.
-async fn finish_line(source: &dyn Source, chunk: &Chunk, mut block: Block, last: usize) -> Result<Block, StoreError> {
+/// Reads the block's last line, which starts at `last`, to its end. The bytes `behind` the chunk are here already.
+async fn finish_line(
+    source: &dyn Source,
+    chunk: &Chunk,
+    mut block: Block,
+    last: usize,
+    mut behind: Vec<u8>,
+) -> Result<Block, StoreError> {
     let (mut at, mut step) = (chunk.end, STEP_MIN);
     let mut length = (block.bytes.len() - last) as u64;
     let mut finished = false;
     while at < chunk.limit && !finished {
         let (to, known) = (chunk.limit.min(at + step), block.bytes.len());
-        block.bytes = source.read(&chunk.partition.name, &chunk.identity, at..to, block.bytes).await?;
+        if behind.is_empty() {
+            block.bytes = source.read(&chunk.partition.name, &chunk.identity, at..to, block.bytes).await?;
+        } else {
+            block.bytes.append(&mut behind);
+        }
         let newline = memchr::memchr(b'\n', &block.bytes[known..]);
         length += newline.unwrap_or(block.bytes.len() - known) as u64;
         finished = newline.is_some();

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobMatcher;
 
-use super::{Listed, Source};
+use super::{Listed, Listing, Source};
 use crate::error::StoreError;
 use crate::glob;
 use crate::offsets::{Fingerprint, Identity};
@@ -130,6 +130,8 @@ fn listed(name: String, metadata: &Metadata) -> Listed {
         created: created(metadata),
         length: metadata.len(),
         revision: format!("{}.{:09}-{}", metadata.mtime(), metadata.mtime_nsec(), metadata.len()),
+        // Anybody can set it.
+        modified_ms: None,
     }
 }
 
@@ -168,11 +170,32 @@ impl Source for FileSource {
         &self.identity
     }
 
-    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+    fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
         Box::pin(async move {
-            tokio::task::block_in_place(|| self.walk())
-                .map_err(|e| StoreError::definite(format!("list {}", self.identity), e))
+            let files = tokio::task::block_in_place(|| self.walk())
+                .map_err(|e| StoreError::definite(format!("list {}", self.identity), e))?;
+            Ok(Listing { files, whole: true, at_ms: None })
         })
+    }
+
+    fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let path = self.root.join(&listed.name);
+            match std::fs::metadata(&path) {
+                Ok(metadata) => Ok(created(&metadata) == listed.created),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(StoreError::definite(format!("look for {}", path.display()), error)),
+            }
+        })
+    }
+
+    fn has_links(&self) -> bool {
+        true
+    }
+
+    /// A file that was moved here is as old as it was elsewhere.
+    fn created_ms(&self, _created: &str) -> Option<u64> {
+        None
     }
 
     fn read<'a>(
@@ -205,7 +228,7 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, b"old head, old middle").expect("a file");
         let created = created(&std::fs::metadata(&path).expect("its metadata"));
-        let planned = Identity { created, fingerprint: Fingerprint::of(b"old head") };
+        let planned = Identity { created, fingerprint: Fingerprint::of(b"old head"), ..Identity::default() };
         assert_eq!(read_range(&path, &planned, &(10..13), Vec::new()).expect("the same file"), b"old");
 
         // The same file to the file system: truncated, and longer than before.

@@ -1,5 +1,6 @@
 //! Where bytes come from. Each kind of source is a file; `plan` and `fetch` know only [`Source`].
 
+pub mod azure;
 pub mod block;
 pub mod file;
 pub mod watch;
@@ -21,6 +22,20 @@ pub struct Listed {
     pub length: u64,
     /// Changes whenever the content may have.
     pub revision: String,
+    /// When the store says that it last changed, on the store's clock, in milliseconds since 1970; none if the store's word
+    /// is not to be relied upon.
+    pub modified_ms: Option<u64>,
+}
+
+/// What there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The files or blobs, in any order.
+    pub files: Vec<Listed>,
+    /// Whether these are all; if not, those that are left out are as they were when last listed, or will be listed soon.
+    pub whole: bool,
+    /// The store's clock when the listing began, in milliseconds since 1970; none if it has no clock of its own.
+    pub at_ms: Option<u64>,
 }
 
 /// A place with growing files or blobs.
@@ -28,8 +43,18 @@ pub trait Source: Send + Sync {
     /// Which source this is, without credentials; it is recorded in the tables.
     fn identity(&self) -> &str;
 
-    /// Everything there is now, in any order.
-    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>>;
+    /// What there is now. The first listing is whole.
+    fn list(&self) -> Pending<'_, Result<Listing, StoreError>>;
+
+    /// Whether the file of that name is still the one that was listed; it may have grown.
+    fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>>;
+
+    /// Whether one file can stand under two names, or change its name.
+    fn has_links(&self) -> bool;
+
+    /// What an [`Identity`]'s `created` says, on the store's clock, in milliseconds since 1970; none if the store cannot be relied
+    /// upon to have listed all that was created before the listing.
+    fn created_ms(&self, created: &str) -> Option<u64>;
 
     /// Appends the bytes of `range` to `into` and gives it back. The error names the range if the file of that name is not the
     /// one of that `identity`, or is shorter: what is read is what was planned, or nothing.

@@ -188,10 +188,11 @@ impl<S: Sink> World<S> {
 /// The offsets of a source whose files were read so far.
 pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
     let entry = |&(name, offset): &(&str, u64)| {
-        let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()) };
+        let identity =
+            Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()), ..Identity::default() };
         (PartitionId::first(name), PartitionOffset { offset, identity, landed_tail: false })
     };
-    Offsets(entries.iter().map(entry).collect())
+    entries.iter().map(entry).collect()
 }
 
 /// A source of one file, read up to `at`.

@@ -127,7 +127,7 @@ fn cold_start(world: &Mutex<World>) -> Offsets {
             PartitionOffset { offset: f.newline(), identity: f.identity(), landed_tail: false },
         )
     };
-    Offsets(w.files.iter().map(entry).collect())
+    w.files.iter().map(entry).collect()
 }
 
 /// One round of the planner. True: it is done.

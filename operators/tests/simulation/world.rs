@@ -95,7 +95,11 @@ impl File {
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        Identity { created: self.uid.to_string(), fingerprint: self.fingerprint(self.seen.min(4)) }
+        Identity {
+            created: self.uid.to_string(),
+            fingerprint: self.fingerprint(self.seen.min(4)),
+            ..Identity::default()
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::offsets::{Identity, Offsets};
@@ -13,8 +14,8 @@ use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::table::Pending;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::watch::{OnRewrite, Unterminated, Watcher};
-use lakefront_operators::source::{Listed, Source, block};
+use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
+use lakefront_operators::source::{Listed, Listing, Source, block};
 use lakefront_operators::split;
 
 use crate::naive::Found;
@@ -67,7 +68,8 @@ pub(crate) fn from(standings: &[Standing], growth: &Growth, plan: &Plan) -> Driv
 fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> Driven {
     let source = Arc::new(Memory::default());
     let furthest = standings.iter().max_by_key(|standing| standing.position()).unwrap();
-    let mut watcher = Watcher::new(source.clone(), &furthest.offsets, OnRewrite::Stop, plan.unterminated);
+    let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: plan.unterminated, settle: Duration::MAX };
+    let mut watcher = Watcher::new(source.clone(), &furthest.offsets, rules);
     let mut planned = Planned::new(standings, plan);
     let polls = growth.values().map(Vec::len).max().unwrap_or(0);
     for poll in 0..polls {
@@ -75,7 +77,7 @@ fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> 
         if grown && poll + 1 < polls {
             continue;
         }
-        let limits = wait(watcher.poll()).unwrap();
+        let limits = wait(watcher.poll()).unwrap().limits;
         planned.planner.limits(limits);
         planned.run();
     }
@@ -181,16 +183,29 @@ impl Source for Memory {
         "memory"
     }
 
-    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+    fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
         let files = self.0.lock().unwrap();
         let listed = files.iter().map(|(name, bytes)| Listed {
             name: name.clone(),
             created: name.clone(),
             length: bytes.len() as u64,
             revision: bytes.len().to_string(),
+            modified_ms: None,
         });
-        let listed = listed.collect();
-        Box::pin(async move { Ok(listed) })
+        let listing = Listing { files: listed.collect(), whole: true, at_ms: None };
+        Box::pin(async move { Ok(listing) })
+    }
+
+    fn is_there<'a>(&'a self, _listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn has_links(&self) -> bool {
+        false
+    }
+
+    fn created_ms(&self, _created: &str) -> Option<u64> {
+        None
     }
 
     fn read<'a>(

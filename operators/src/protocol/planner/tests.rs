@@ -25,7 +25,11 @@ fn id(name: &str) -> PartitionId {
 /// Where a table stands: at `offset` of one file, by the settings number `max_line`.
 fn standing(offset: u64, max_line: u64) -> Standing {
     let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
-    Standing { offsets: Arc::new(Offsets([(id("a"), at)].into())), settings: settings(max_line), since: Position(0) }
+    Standing {
+        offsets: Arc::new([(id("a"), at)].into_iter().collect::<Offsets>()),
+        settings: settings(max_line),
+        since: Position(0),
+    }
 }
 
 fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
@@ -205,4 +209,70 @@ fn behind_a_landed_tail_a_line_starts() {
         line_starts.push((chunk.start, chunk.line_start));
     }
     assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
+}
+
+fn finished(before_ms: u64, names: &[&str]) -> Finished {
+    Finished { before_ms, partitions: names.iter().map(|name| id(name)).collect() }
+}
+
+/// Plans until a cut is closed; its offsets.
+fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
+    for _ in 0..20 {
+        if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
+            return cut.offsets;
+        }
+    }
+    panic!("no cut was closed");
+}
+
+#[test]
+fn a_finished_partition_leaves_once_every_table_holds_it() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    planner.limits([limit("b", 30)]);
+    planner.finished(finished(1_000, &["a"]));
+    let first = next_cut(&mut planner);
+    assert_eq!(first.at(&id("a")), 10, "its rows are on their way");
+    planner.durable(Position(10));
+    planner.finished(finished(1_001, &["a"]));
+    let second = next_cut(&mut planner);
+    assert_eq!(second.partitions.keys().collect::<Vec<_>>(), [&id("b")]);
+    assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
+    assert_eq!(second.position(), Position(20), "its bytes go on counting");
+    assert!(first.precede(&second));
+    assert_eq!(planner.left(), ([id("a")].into(), 1_001));
+    assert_eq!(planner.left().0, [].into(), "it is told once");
+}
+
+#[test]
+fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    planner.limits([limit("b", 30), limit("empty", 0), limit("late", 30)]);
+    planner.finished(finished(1_000, &[]));
+    let cut = next_cut(&mut planner);
+    let named: Vec<_> = cut.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
+    assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for what has left");
+}
+
+#[test]
+fn a_partition_with_bytes_to_plan_stays() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 15);
+    planner.finished(finished(1_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).at(&id("a")), 10);
+}
+
+#[test]
+fn what_was_seen_of_a_partition_before_it_left_is_not_planned_again() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 0);
+    planner.limits([limit("b", 30)]);
+    planner.finished(finished(1_000, &["a"]));
+    next_cut(&mut planner);
+    planner.limits([limit("a", 10)]);
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk b 10..20 by 99"]);
+}
+
+#[test]
+fn nothing_leaves_while_a_table_is_brought_up() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 8);
+    planner.finished(finished(1_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).retired, crate::offsets::Retired::default());
 }

@@ -7,23 +7,49 @@ use super::*;
 use crate::protocol::table::Pending;
 
 /// A file: what the store says of its creation, and its bytes.
-type File = (&'static str, Vec<u8>);
+#[derive(Clone)]
+struct File {
+    created: &'static str,
+    bytes: Vec<u8>,
+    /// Counts its changes.
+    change: u32,
+    modified_ms: u64,
+}
 
-/// Files in memory. The revision of a file counts its changes.
+/// Files in memory; with a clock, they are blobs.
 #[derive(Default)]
-struct Memory {
-    files: Mutex<BTreeMap<String, (File, u32)>>,
+pub(super) struct Memory {
+    files: Mutex<BTreeMap<String, File>>,
     reads: Mutex<u32>,
+    now_ms: Mutex<Option<u64>>,
+    in_parts: Mutex<bool>,
 }
 
 impl Memory {
-    fn put(&self, name: &str, created: &'static str, bytes: &[u8]) {
-        let mut files = self.files.lock().expect("no panic");
-        let change = files.get(name).map_or(0, |(_, change)| change + 1);
-        files.insert(name.to_owned(), ((created, bytes.to_vec()), change));
+    pub(super) fn with_clock(now_ms: u64) -> Self {
+        Memory { now_ms: Mutex::new(Some(now_ms)), ..Memory::default() }
     }
 
-    fn reads(&self) -> u32 {
+    pub(super) fn tell_time(&self, now_ms: u64) {
+        *self.now_ms.lock().expect("no panic") = Some(now_ms);
+    }
+
+    pub(super) fn list_in_parts(&self) {
+        *self.in_parts.lock().expect("no panic") = true;
+    }
+
+    pub(super) fn put(&self, name: &str, created: &'static str, bytes: &[u8]) {
+        let modified_ms = self.now_ms.lock().expect("no panic").unwrap_or_default();
+        let mut files = self.files.lock().expect("no panic");
+        let change = files.get(name).map_or(0, |file| file.change + 1);
+        files.insert(name.to_owned(), File { created, bytes: bytes.to_vec(), change, modified_ms });
+    }
+
+    pub(super) fn remove(&self, name: &str) {
+        self.files.lock().expect("no panic").remove(name);
+    }
+
+    pub(super) fn reads(&self) -> u32 {
         *self.reads.lock().expect("no panic")
     }
 }
@@ -33,16 +59,33 @@ impl Source for Memory {
         "memory"
     }
 
-    fn list(&self) -> Pending<'_, Result<Vec<Listed>, StoreError>> {
+    fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
         let files = self.files.lock().expect("no panic");
-        let listed = files.iter().map(|(name, ((created, bytes), change))| Listed {
+        let at_ms = *self.now_ms.lock().expect("no panic");
+        let listed = files.iter().map(|(name, file)| Listed {
             name: name.clone(),
-            created: (*created).to_owned(),
-            length: bytes.len() as u64,
-            revision: change.to_string(),
+            created: file.created.to_owned(),
+            length: file.bytes.len() as u64,
+            revision: file.change.to_string(),
+            modified_ms: at_ms.map(|_| file.modified_ms),
         });
-        let listed = listed.collect();
-        Box::pin(async move { Ok(listed) })
+        let whole = !*self.in_parts.lock().expect("no panic");
+        let listing = Listing { files: listed.collect(), whole, at_ms };
+        Box::pin(async move { Ok(listing) })
+    }
+
+    fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
+        let files = self.files.lock().expect("no panic");
+        let there = files.get(&listed.name).is_some_and(|file| file.created == listed.created);
+        Box::pin(async move { Ok(there) })
+    }
+
+    fn has_links(&self) -> bool {
+        self.now_ms.lock().expect("no panic").is_none()
+    }
+
+    fn created_ms(&self, created: &str) -> Option<u64> {
+        self.now_ms.lock().expect("no panic").and_then(|_| created.parse().ok())
     }
 
     fn read<'a>(
@@ -53,20 +96,24 @@ impl Source for Memory {
         mut into: Vec<u8>,
     ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
         *self.reads.lock().expect("no panic") += 1;
-        let ((is, bytes), _) = self.files.lock().expect("no panic")[name].clone();
-        assert_eq!(is, identity.created);
-        into.extend_from_slice(&bytes[range.start as usize..range.end as usize]);
+        let file = self.files.lock().expect("no panic")[name].clone();
+        assert_eq!(file.created, identity.created);
+        into.extend_from_slice(&file.bytes[range.start as usize..range.end as usize]);
         Box::pin(async move { Ok(into) })
     }
 }
 
-/// Polls; what moved, as (partition, limit, whether that is a landed tail).
-fn poll(watcher: &mut Watcher) -> Result<Vec<(String, u64, bool)>, Stop> {
-    let moved = wait(watcher.poll())?;
-    Ok(moved.into_iter().map(|(id, limit)| (id.to_string(), limit.end, limit.landed_tail)).collect())
+fn rules(on_rewrite: OnRewrite, unterminated: Unterminated) -> Rules {
+    Rules { on_rewrite, unterminated, settle: Duration::MAX }
 }
 
-fn wait<T>(future: impl Future<Output = T>) -> T {
+/// Polls; what moved, as (partition, limit, whether that is a landed tail).
+pub(super) fn poll(watcher: &mut Watcher) -> Result<Vec<(String, u64, bool)>, Stop> {
+    let moved = wait(watcher.poll())?;
+    Ok(moved.limits.into_iter().map(|(id, limit)| (id.to_string(), limit.end, limit.landed_tail)).collect())
+}
+
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
@@ -78,7 +125,7 @@ fn end(name: &str, end: u64) -> (String, u64, bool) {
 fn given(on_rewrite: OnRewrite) -> (Arc<Memory>, Watcher) {
     let memory = Arc::new(Memory::default());
     memory.put("f", "once", b"one\ntwo\nth");
-    let mut watcher = Watcher::new(memory.clone(), &Offsets::default(), on_rewrite, Unterminated::Leave);
+    let mut watcher = Watcher::new(memory.clone(), &Offsets::default(), rules(on_rewrite, Unterminated::Leave));
     assert_eq!(poll(&mut watcher).expect("readable"), [end("f", 8)]);
     (memory, watcher)
 }
@@ -136,6 +183,7 @@ fn a_copy_put_back_under_the_name_is_the_same_file() {
     let (memory, mut watcher) = given(OnRewrite::Stop);
     memory.put("f", "restored", b"one\ntwo\nthree\n");
     let moved = wait(watcher.poll()).expect("readable");
+    let moved = &moved.limits;
     assert_eq!((moved[0].0.generation, moved[0].1.end, &moved[0].1.identity.created[..]), (1, 14, "restored"));
 }
 
@@ -145,13 +193,13 @@ fn the_next_run_recognises_its_files_by_what_the_tables_hold() {
     memory.put("f", "again", b"ONE\n");
     let moved = wait(watcher.poll()).expect("readable");
     let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
-    let held = Offsets(moved.into_iter().map(|(id, limit)| (id, at(limit))).collect());
+    let held: Offsets = moved.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect();
 
-    let mut next = Watcher::new(memory.clone(), &held, OnRewrite::Stop, Unterminated::Leave);
+    let mut next = Watcher::new(memory.clone(), &held, rules(OnRewrite::Stop, Unterminated::Leave));
 
     assert_eq!(poll(&mut next).expect("the same file"), [end("f#2", 4)]);
     memory.put("f", "once", b"one\ntwo\nth");
-    let mut next = Watcher::new(memory, &held, OnRewrite::Stop, Unterminated::Leave);
+    let mut next = Watcher::new(memory, &held, rules(OnRewrite::Stop, Unterminated::Leave));
     poll(&mut next).expect_err("the first generation is not the second");
 }
 
@@ -168,7 +216,7 @@ fn only_a_whole_object_within_bounds_is_landed_without_its_newline() {
         let memory = Arc::new(Memory::default());
         memory.put("f", "once", bytes);
         let land = Unterminated::Land { max_line: 10 };
-        let mut watcher = Watcher::new(memory, &Offsets::default(), OnRewrite::Stop, land);
+        let mut watcher = Watcher::new(memory, &Offsets::default(), rules(OnRewrite::Stop, land));
         let expected = landed.map_or(end("f", 2), |end| ("f".to_owned(), end, true));
         assert_eq!(poll(&mut watcher).expect("readable"), [expected], "{}", String::from_utf8_lossy(bytes));
     }
@@ -180,7 +228,7 @@ fn latest_is_the_last_line_end_of_every_file() {
     memory.put("a", "once", b"one\ntwo\nth");
     memory.put("b", "once", b"torn");
     let offsets = wait(latest(memory)).expect("readable");
-    let at: Vec<_> = offsets.0.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
+    let at: Vec<_> = offsets.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
     assert_eq!(at, [("a", 8), ("b", 0)]);
 }
 

@@ -1,0 +1,40 @@
+//! The SDK's clients for a location. They send each request once: how often to try is decided where it is known what for.
+
+use std::sync::Arc;
+
+use azure_core::http::policies::Policy;
+use azure_core::http::{ClientOptions, RetryOptions};
+use azure_storage_blob::clients::{BlobContainerClient, BlobContainerClientOptions};
+
+use super::shared_key::SharedKey;
+use super::{Credential, Location};
+use crate::error::StoreError;
+
+/// A client for the location's container.
+pub fn container(location: &Location) -> Result<BlobContainerClient, StoreError> {
+    let account = &location.account;
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
+        StoreError::definite(format!("open container {:?} of account {}", location.container, account.name), e)
+    };
+    let mut url = account.endpoint.clone();
+    url.path_segments_mut()
+        .map_err(|()| failed("its endpoint is no base of URLs".into()))?
+        .pop_if_empty()
+        .push(&location.container);
+    let mut signers: Vec<Arc<dyn Policy>> = Vec::new();
+    let token = match &account.credential {
+        Credential::Sas(query) => {
+            url.set_query(Some(query.reveal()));
+            None
+        }
+        Credential::Key(key) => {
+            signers.push(Arc::new(SharedKey::new(&account.name, key)));
+            None
+        }
+        Credential::Entra(entra) => Some(super::entra::chain(entra).map_err(|e| failed(e.into()))?),
+    };
+    let client_options =
+        ClientOptions { per_try_policies: signers, retry: RetryOptions::none(), ..ClientOptions::default() };
+    let options = BlobContainerClientOptions { client_options, ..BlobContainerClientOptions::default() };
+    BlobContainerClient::new(url, token, Some(options)).map_err(|e| failed(e.into()))
+}

@@ -1,0 +1,216 @@
+//! What there is in a container, at the price of as few requests as can be.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use azure_core::http::headers::{HeaderName, Headers};
+use azure_core::http::{Etag, Response};
+use azure_core::time::parse_rfc7231;
+use azure_storage_blob::models::{
+    BlobClientGetPropertiesOptions, BlobClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
+    BlobItem, ListBlobsResponse,
+};
+use futures::TryStreamExt;
+
+use super::failure::Failure;
+use super::hours::Hours;
+use super::names::Named;
+use super::{AzureSource, created, millis};
+use crate::error::StoreError;
+use crate::source::{Listed, Listing};
+
+/// What earlier listings have taught.
+#[derive(Default)]
+pub(super) struct Known {
+    /// The one blob that the path names, as it was last seen.
+    pub(super) single: Option<Listed>,
+    /// The parts of names before the folders of hours.
+    heads: BTreeSet<String>,
+    /// Requests that the last listing of all blobs took.
+    pages: usize,
+    /// When that was.
+    whole_at_ms: u64,
+}
+
+/// One page of a listing.
+struct Page {
+    blobs: Vec<BlobItem>,
+    next: Option<String>,
+    at_ms: Option<u64>,
+}
+
+impl AzureSource {
+    /// Lists what the source's path names.
+    pub(super) async fn look_around(&self) -> Result<Listing, StoreError> {
+        let single = self.known().single.clone();
+        if let Some(before) = single {
+            let now = self.changed(&before).await?;
+            let files: Vec<Listed> = now.into_iter().collect();
+            if let Some(now) = files.first() {
+                self.known().single = Some(now.clone());
+            }
+            return Ok(Listing { files, whole: true, at_ms: None });
+        }
+        match self.recent_folders() {
+            Some(folders) => self.list_folders(folders).await,
+            None => self.list_all().await,
+        }
+    }
+
+    /// All blobs, page by page.
+    async fn list_all(&self) -> Result<Listing, StoreError> {
+        let began_ms = self.clock.now_ms();
+        let (mut blobs, pages, at_ms) = self.list_below(self.names.prefix()).await?;
+        let mut listing = Listing { files: Vec::new(), whole: true, at_ms };
+        let mut single = None;
+        let mut heads = BTreeSet::new();
+        let hours = self.how.hour_folders.as_deref().map(Hours::new);
+        for blob in &mut blobs {
+            let name = blob.name.take().unwrap_or_default();
+            let Some(named) = self.names.name(&name) else { continue };
+            if let Some(hours) = &hours {
+                heads.extend(hours.head(&name).map(str::to_owned));
+            }
+            let file = listed(&named, blob);
+            if let Named::Single(_) = named {
+                single = Some(file.clone());
+            }
+            listing.files.push(file);
+        }
+        if single.is_some() && listing.files.len() > 1 {
+            return Err(StoreError::definite(
+                format!("list {}", self.identity),
+                "it is a blob and a folder: end source.url with a slash to read the folder",
+            ));
+        }
+        *self.known() = Known { single, heads, pages, whole_at_ms: began_ms };
+        Ok(listing)
+    }
+
+    /// The folders of the last hours, if listing them is cheaper than listing all, and all were listed a short while ago.
+    fn recent_folders(&self) -> Option<Vec<String>> {
+        let hours = Hours::new(self.how.hour_folders.as_deref()?);
+        let (known, now_ms) = (self.known(), self.clock.now_ms());
+        let relist_ms = u64::try_from(self.how.relist.as_millis()).unwrap_or(u64::MAX);
+        let recent = hours.recent(now_ms);
+        let folders: Vec<_> =
+            known.heads.iter().flat_map(|head| recent.iter().map(move |hour| format!("{head}{hour}"))).collect();
+        let due = now_ms.saturating_sub(known.whole_at_ms) >= relist_ms;
+        (!due && !folders.is_empty() && folders.len() < known.pages).then_some(folders)
+    }
+
+    async fn list_folders(&self, folders: Vec<String>) -> Result<Listing, StoreError> {
+        let mut files = Vec::new();
+        for folder in folders {
+            let (blobs, ..) = self.list_below(&folder).await?;
+            for mut blob in blobs {
+                let name = blob.name.take().unwrap_or_default();
+                files.extend(self.names.name(&name).map(|named| listed(&named, &blob)));
+            }
+        }
+        Ok(Listing { files, whole: false, at_ms: None })
+    }
+
+    /// The blobs whose names begin with `prefix`, the requests that took, and the service's clock at the first of them.
+    async fn list_below(&self, prefix: &str) -> Result<(Vec<BlobItem>, usize, Option<u64>), StoreError> {
+        let (mut blobs, mut pages, mut at_ms, mut next) = (Vec::new(), 0, None, None);
+        loop {
+            let mut tries = self.retries.begin(format!("list {} below {prefix:?}", self.identity));
+            let page = loop {
+                match self.timely(self.page(prefix, next.clone())).await {
+                    Ok(page) => break page,
+                    Err(failure) => tries.after(failure).await?,
+                }
+            };
+            pages += 1;
+            at_ms = at_ms.or(page.at_ms);
+            blobs.extend(page.blobs);
+            next = page.next.filter(|next| !next.is_empty());
+            if next.is_none() {
+                return Ok((blobs, pages, at_ms));
+            }
+        }
+    }
+
+    async fn page(&self, prefix: &str, marker: Option<String>) -> Result<Page, Failure> {
+        let options = BlobContainerClientListBlobsOptions {
+            prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),
+            marker,
+            maxresults: i32::try_from(self.how.page).ok(),
+            ..Default::default()
+        };
+        let pager = self.container.list_blobs(Some(options)).map_err(|e| Failure::of(&e))?;
+        let answer: Option<Response<ListBlobsResponse, _>> =
+            pager.into_pages().try_next().await.map_err(|e| Failure::of(&e))?;
+        let answer = answer.ok_or_else(|| Failure::passing("the service sent no page"))?;
+        let at_ms = date(answer.headers());
+        // An answer that is cut off is no XML.
+        let page = answer.into_model().map_err(|e| Failure::passing(format!("the page cannot be read: {e}")))?;
+        Ok(Page { blobs: page.blob_items, next: page.next_marker, at_ms })
+    }
+
+    /// The single blob as it is now; none if it is gone. If it did not change, the answer is short.
+    async fn changed(&self, before: &Listed) -> Result<Option<Listed>, StoreError> {
+        let mut tries = self.retries.begin(format!("look at {}", self.identity));
+        loop {
+            let if_none_match = (!before.revision.is_empty()).then(|| Etag::from(before.revision.clone()));
+            match self.timely(self.head(&before.name, if_none_match)).await {
+                Ok(now) => return Ok(Some(now)),
+                Err(Failure::NotModified) => return Ok(Some(before.clone())),
+                Err(Failure::Missing(_)) => return Ok(None),
+                Err(failure) => tries.after(failure).await?,
+            }
+        }
+    }
+
+    /// A blob as it is now; none if there is none.
+    pub(super) async fn properties(&self, name: &str) -> Result<Option<Listed>, StoreError> {
+        let mut tries = self.retries.begin(format!("look at {name:?} in {}", self.identity));
+        loop {
+            match self.timely(self.head(name, None)).await {
+                Ok(now) => return Ok(Some(now)),
+                Err(Failure::Missing(_)) => return Ok(None),
+                Err(failure) => tries.after(failure).await?,
+            }
+        }
+    }
+
+    async fn head(&self, name: &str, if_none_match: Option<Etag>) -> Result<Listed, Failure> {
+        let options = BlobClientGetPropertiesOptions { if_none_match, ..Default::default() };
+        let answer = self.blob(name).get_properties(Some(options)).await.map_err(|e| Failure::of(&e))?;
+        let headers = || -> azure_core::Result<Listed> {
+            Ok(Listed {
+                name: name.to_owned(),
+                created: created(answer.creation_time()?),
+                length: answer.content_length()?.unwrap_or_default(),
+                revision: answer.etag()?.map(|etag| etag.to_string()).unwrap_or_default(),
+                modified_ms: answer.last_modified()?.map(millis),
+            })
+        };
+        headers().map_err(|e| Failure::of(&e))
+    }
+
+    /// A request with an end.
+    pub(super) async fn timely<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let timeout: Duration = self.retries.timeout();
+        tokio::time::timeout(timeout, request).await.unwrap_or_else(|_| Err(Failure::silence(timeout)))
+    }
+}
+
+fn listed(named: &Named, blob: &BlobItem) -> Listed {
+    let (Named::Single(name) | Named::Below(name)) = named;
+    let properties = blob.properties.as_ref();
+    Listed {
+        name: name.clone(),
+        created: created(properties.and_then(|p| p.creation_time)),
+        length: properties.and_then(|p| p.content_length).unwrap_or_default(),
+        revision: properties.and_then(|p| p.etag.as_ref()).map(ToString::to_string).unwrap_or_default(),
+        modified_ms: properties.and_then(|p| p.last_modified).map(millis),
+    }
+}
+
+/// The service's clock.
+fn date(headers: &Headers) -> Option<u64> {
+    let date = headers.get_optional_str(&HeaderName::from_static("date"))?;
+    parse_rfc7231(date).ok().map(millis)
+}

@@ -1,0 +1,119 @@
+//! Blobs of an Azure storage account: one, all below a folder, or a glob; growing append blobs first of all.
+//!
+//! Promises: what is read is what was planned, byte for byte, through every fault of the service and of the way to it, or the
+//! error says which bytes could not be had; an idle poll costs one request, or two, however many blobs there are; no signature or
+//! key is in any text. Leaves to others: which bytes to read, and what to do when a blob was written anew.
+//!
+//! ```text
+//! names     which blobs, and what they are called in the source
+//! listing   what there is: all pages, the folders of the last hours, or one blob that did not change
+//! read      the bytes of a range, continued where an answer broke off
+//! failure   what an answer means        retry   when to send the request again
+//! ```
+
+mod failure;
+mod hours;
+mod listing;
+mod names;
+mod read;
+mod retry;
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use azure_core::time::{OffsetDateTime, parse_rfc3339, to_rfc3339};
+use azure_storage_blob::clients::{BlobClient, BlobContainerClient};
+
+use self::listing::Known;
+use self::names::Names;
+use self::retry::Retries;
+use super::{Listed, Listing, Source};
+use crate::azure::{self, Location, Retry, client};
+use crate::error::StoreError;
+use crate::offsets::Identity;
+use crate::protocol::table::{Clock, Pending};
+
+/// A source of blobs.
+pub struct AzureSource {
+    identity: String,
+    container: BlobContainerClient,
+    names: Names,
+    how: azure::Listing,
+    retries: Retries,
+    clock: Arc<dyn Clock>,
+    /// What earlier listings have taught.
+    known: Mutex<Known>,
+}
+
+impl AzureSource {
+    /// Opens the source at `location`. Nothing is sent yet.
+    pub fn open(
+        location: &Location,
+        how: azure::Listing,
+        retry: Retry,
+        clock: Arc<dyn Clock>,
+    ) -> Result<AzureSource, StoreError> {
+        Ok(AzureSource {
+            identity: location.to_string(),
+            container: client::container(location)?,
+            names: Names::of(&location.path)?,
+            how,
+            retries: Retries::new(retry, clock.clone()),
+            clock,
+            known: Mutex::default(),
+        })
+    }
+
+    fn blob(&self, name: &str) -> BlobClient {
+        let single = self.known().single.is_some();
+        self.container.blob_client(&self.names.blob(name, single))
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Source for AzureSource {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
+        Box::pin(self.look_around())
+    }
+
+    fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let now = self.properties(&listed.name).await?;
+            Ok(now.is_some_and(|now| now.created == listed.created && now.length >= listed.length))
+        })
+    }
+
+    fn has_links(&self) -> bool {
+        false
+    }
+
+    fn created_ms(&self, created: &str) -> Option<u64> {
+        parse_rfc3339(created).ok().map(millis)
+    }
+
+    fn read<'a>(
+        &'a self,
+        name: &'a str,
+        identity: &'a Identity,
+        range: Range<u64>,
+        into: Vec<u8>,
+    ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
+        Box::pin(self.read_range(name, identity, range, into))
+    }
+}
+
+/// A blob's creation as an [`Identity`] has it.
+fn created(at: Option<OffsetDateTime>) -> String {
+    at.map(|at| to_rfc3339(&at)).unwrap_or_default()
+}
+
+fn millis(at: OffsetDateTime) -> u64 {
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default()
+}

@@ -1,0 +1,148 @@
+//! A look into one file: whether it is the one that was read, and where its last line ends.
+
+use super::{Fingerprint, Identity, Listed, OnRewrite, PartitionId, PartitionOffset, Stop, StoreError, Track};
+use super::{Unterminated, Watcher};
+use crate::protocol::generation::{Sighting, Verdict, judge};
+
+/// The first step of the search for a line end, backwards from the end of a file; it doubles, up to [`STEP_MAX`].
+const STEP_MIN: u64 = 16 << 10;
+/// The largest step of that search.
+const STEP_MAX: u64 = 1 << 20;
+
+/// What the search for the last line end has found.
+#[derive(Default)]
+struct LastLine {
+    /// The byte after the last newline, if there is one.
+    end: Option<u64>,
+    /// The file's first bytes, if the search came so far.
+    head: Vec<u8>,
+}
+
+impl Watcher {
+    /// The track of the file as it is now; none if it is gone: files are deleted and replaced between a listing and a look, and the
+    /// next poll sees what there is then.
+    pub(super) async fn look(&self, known: Option<Track>, listed: Listed) -> Result<Option<Track>, Stop> {
+        let looked = async {
+            let track = self.recognise(known, &listed).await?;
+            self.extend(track, &listed).await
+        };
+        match looked.await {
+            Err(Stop::Store(_)) if !self.source.is_there(&listed).await? => Ok(None),
+            track => track.map(Some),
+        }
+    }
+
+    /// Whether this is the file of that name that was seen before; if not, its next generation.
+    async fn recognise(&self, known: Option<Track>, listed: &Listed) -> Result<Track, Stop> {
+        let Some(mut track) = known else {
+            self.refuse_second_name(listed).await?;
+            return Ok(Track::fresh(PartitionId::first(&listed.name), listed));
+        };
+        let consumed = track.consumed();
+        let what = match self.compare(&consumed, listed).await? {
+            Verdict::Same => {
+                track.limit.identity.created = listed.created.clone();
+                return Ok(track);
+            }
+            Verdict::Shrunk => "has shrunk",
+            Verdict::Rewritten => "was written anew",
+        };
+        let text =
+            format!("{}: {:?} {what}; it was read up to byte {}", self.source.identity(), listed.name, consumed.offset);
+        match self.rules.on_rewrite {
+            OnRewrite::Stop => Err(Stop::Refused(format!(
+                "{text}: put the old file back under its name, or set source.on_rewrite = \"restart\" to read the new one \
+                 from its beginning as a file of its own"
+            ))),
+            OnRewrite::Restart => {
+                self.refuse_second_name(listed).await?;
+                let generation = track.id.generation + 1;
+                tracing::warn!("{text}: reading the new one from its beginning, as generation {generation}");
+                Ok(Track::fresh(PartitionId { name: listed.name.clone(), generation }, listed))
+            }
+        }
+    }
+
+    async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
+        let covered = consumed.identity.fingerprint.length;
+        let fingerprint = match listed.length >= covered {
+            true => Some(Fingerprint::of(&self.read(listed, 0, covered).await?)),
+            false => None,
+        };
+        Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
+    }
+
+    /// A file that was read under one name would land again, whole, under another.
+    async fn refuse_second_name(&self, listed: &Listed) -> Result<(), Stop> {
+        let known = self.tracks.values().chain(&self.former);
+        for twin in known.filter(|t| t.limit.identity.created == listed.created && t.limit.end > 0) {
+            if self.compare(&twin.consumed(), listed).await? == Verdict::Same {
+                return Err(Stop::Refused(format!(
+                    "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its \
+                     old name back, remove the second link, or keep it out of the source with a glob in source.url",
+                    self.source.identity(),
+                    listed.name,
+                    twin.id.to_string(),
+                    twin.limit.end
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the track's limit to the last line end there is now.
+    async fn extend(&self, mut track: Track, listed: &Listed) -> Result<Track, Stop> {
+        // A file that is shorter than at the last look has other bytes where there was no line end.
+        let searched = if listed.length < track.length { 0 } else { track.searched };
+        let floor = searched.max(track.limit.end);
+        let last = self.last_line(listed, floor).await?;
+        if let Some(end) = last.end {
+            track.limit.end = end;
+            track.limit.landed_tail = false;
+        }
+        track.searched = listed.length.max(floor);
+        if let Unterminated::Land { max_line } = self.rules.unterminated {
+            let rest = listed.length.saturating_sub(track.limit.end);
+            if rest > 0 && rest <= max_line && is_object(&self.read(listed, track.limit.end, listed.length).await?) {
+                track.limit.end = listed.length;
+                track.limit.landed_tail = true;
+            }
+        }
+        let covered = track.limit.end.min(Fingerprint::MAX);
+        if track.limit.identity.fingerprint.length < covered {
+            let head = match last.head.get(..usize::try_from(covered).unwrap_or(usize::MAX)) {
+                Some(head) => Fingerprint::of(head),
+                None => Fingerprint::of(&self.read(listed, 0, covered).await?),
+            };
+            track.limit.identity.fingerprint = head;
+        }
+        track.limit.identity.revision = listed.revision.clone();
+        track.length = listed.length;
+        Ok(track)
+    }
+
+    /// The last line end at or beyond `floor`.
+    async fn last_line(&self, listed: &Listed, floor: u64) -> Result<LastLine, StoreError> {
+        let (mut high, mut step) = (listed.length, STEP_MIN);
+        while high > floor {
+            let low = high.saturating_sub(step).max(floor);
+            let bytes = self.read(listed, low, high).await?;
+            if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
+                let head = if low == 0 { bytes } else { Vec::new() };
+                return Ok(LastLine { end: Some(low + newline as u64 + 1), head });
+            }
+            (high, step) = (low, (step * 2).min(STEP_MAX));
+        }
+        Ok(LastLine::default())
+    }
+
+    async fn read(&self, listed: &Listed, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
+        // Nothing is known of the file yet but who it is.
+        let identity = Identity { created: listed.created.clone(), ..Identity::default() };
+        self.source.read(&listed.name, &identity, start..end, Vec::new()).await
+    }
+}
+
+fn is_object(line: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+}

@@ -1,0 +1,231 @@
+//! Finds out how far each partition can be planned: up to the last line end seen, in the file that was seen before.
+//!
+//! A poll lists the source and looks into the files whose revision moved. A file that shrank, or whose first bytes
+//! changed, is another file under the same name: the run stops, or goes on with a new generation. A blob that is quiet for long
+//! enough, or gone, is finished; the planner takes it out of the offsets.
+
+mod look;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::error::{Stop, StoreError};
+use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use crate::protocol::planner::{Finished, Limit};
+use crate::source::{Listed, Listing, Source};
+
+/// Files that are looked into at once, where the source lets one be looked into without the others.
+const LOOKS: usize = 16;
+
+/// What to do when a file is no longer the one that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRewrite {
+    /// Stop the run.
+    Stop,
+    /// Read it from its beginning, as a new generation.
+    Restart,
+}
+
+/// What to do with a last line that has no newline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unterminated {
+    /// Leave it in the source.
+    Leave,
+    /// Land it if it is a whole JSON object of at most so many bytes.
+    Land {
+        /// The longest line, in bytes.
+        max_line: u64,
+    },
+}
+
+/// What a watcher does by itself, and what it leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What to do when a file is no longer the one that was read.
+    pub on_rewrite: OnRewrite,
+    /// What to do with a last line that has no newline.
+    pub unterminated: Unterminated,
+    /// A blob that did not change for so long is finished. Files of a source without a clock of its own never are.
+    pub settle: Duration,
+}
+
+/// How far one file was seen.
+#[derive(Clone)]
+struct Track {
+    id: PartitionId,
+    limit: Limit,
+    /// No line end lies between the limit and here.
+    searched: u64,
+    /// The file's length when it was last looked into, with the revision in the limit's identity.
+    length: u64,
+}
+
+impl Track {
+    /// A file that is seen for the first time.
+    fn fresh(id: PartitionId, listed: &Listed) -> Track {
+        let identity = Identity { created: listed.created.clone(), ..Identity::default() };
+        Track { id, limit: Limit { end: 0, identity, landed_tail: false }, searched: 0, length: 0 }
+    }
+
+    /// What was or will be consumed of it.
+    fn consumed(&self) -> PartitionOffset {
+        let Limit { end, identity, landed_tail } = self.limit.clone();
+        PartitionOffset { offset: end, identity, landed_tail }
+    }
+
+    /// Whether it was looked into, or consumed whole, as it is listed now.
+    fn is_unchanged(&self, listed: &Listed) -> bool {
+        let Identity { created, revision, .. } = &self.limit.identity;
+        *revision == listed.revision && *created == listed.created && self.length == listed.length
+    }
+}
+
+/// What a poll has found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Polled {
+    /// The limits of the files that changed.
+    pub limits: Vec<(PartitionId, Limit)>,
+    /// What is finished, if the whole source was looked at.
+    pub finished: Option<Finished>,
+}
+
+/// Follows the files of a source.
+pub struct Watcher {
+    source: Arc<dyn Source>,
+    rules: Rules,
+    tracks: BTreeMap<String, Track>,
+    /// Files that were read under a name that another file has now.
+    former: Vec<Track>,
+    /// What was created before this and has no track has left the offsets.
+    left_before_ms: u64,
+    /// Whether this is the first poll: the planner must hear of every file once, changed or not.
+    first: bool,
+}
+
+impl Watcher {
+    /// A watcher that takes up where `offsets` leave off.
+    pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
+        let track = |(id, at): (&PartitionId, &PartitionOffset)| {
+            let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
+            (id.name.clone(), Track { id: id.clone(), limit, searched: at.offset, length: at.offset })
+        };
+        // In order of generation, so that the newest of a name stays.
+        let (mut tracks, mut former) = (BTreeMap::new(), Vec::new());
+        for (name, track) in offsets.partitions.iter().map(track) {
+            former.extend(tracks.insert(name, track));
+        }
+        Watcher { source, rules, tracks, former, left_before_ms: offsets.retired.before_ms, first: true }
+    }
+
+    /// Lists the source and looks into what changed.
+    pub async fn poll(&mut self) -> Result<Polled, Stop> {
+        let listing = self.source.list().await?;
+        let (mut changed, mut limits) = (Vec::new(), Vec::new());
+        for listed in &listing.files {
+            match self.tracks.get(&listed.name) {
+                Some(track) if track.is_unchanged(listed) => {
+                    limits.extend(self.first.then(|| (track.id.clone(), track.limit.clone())));
+                }
+                None if self.has_left(listed) => changed.extend(self.grown_late(listed)?),
+                known => changed.push((known.cloned(), listed.clone())),
+            }
+        }
+        if self.source.has_links() {
+            // One after the other: the second of two names is recognised by the first.
+            for (known, listed) in changed {
+                let track = self.look(known, listed).await?;
+                limits.extend(track.map(|track| self.keep(track)));
+            }
+        } else {
+            let this = &*self;
+            let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
+            let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
+            limits.extend(tracks.into_iter().flatten().map(|track| self.keep(track)));
+        }
+        self.first = false;
+        Ok(Polled { limits, finished: self.finished(&listing) })
+    }
+
+    /// Learns which partitions have left the offsets, and before when all that has no partition was created.
+    pub fn forget(&mut self, left: &BTreeSet<PartitionId>, before_ms: u64) {
+        if !left.is_empty() {
+            self.tracks.retain(|_, track| !left.contains(&track.id));
+            self.former.retain(|track| !left.contains(&track.id));
+        }
+        self.left_before_ms = before_ms;
+    }
+
+    /// Bytes behind the last line ends: the lines that are not finished.
+    pub fn unfinished(&self) -> impl Iterator<Item = (&PartitionId, u64)> {
+        let rest = |track: &Track| track.length.saturating_sub(track.limit.end);
+        self.tracks.values().map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
+    }
+
+    fn keep(&mut self, track: Track) -> (PartitionId, Limit) {
+        let limit = (track.id.clone(), track.limit.clone());
+        let before = self.tracks.insert(track.id.name.clone(), track);
+        self.former.extend(before.filter(|before| before.limit.identity.created != limit.1.identity.created));
+        limit
+    }
+
+    fn has_left(&self, listed: &Listed) -> bool {
+        self.source.created_ms(&listed.created).is_some_and(|created| created < self.left_before_ms)
+    }
+
+    /// A blob that has left the offsets must not grow any more: nobody knows how far it was read.
+    fn grown_late(&self, listed: &Listed) -> Result<Option<(Option<Track>, Listed)>, Stop> {
+        if listed.modified_ms.is_none_or(|modified| modified < self.left_before_ms) {
+            return Ok(None);
+        }
+        let text = format!(
+            "{}: {:?} has grown after it had been quiet for source.settle and was taken for finished",
+            self.source.identity(),
+            listed.name
+        );
+        match self.rules.on_rewrite {
+            OnRewrite::Stop => Err(Stop::Refused(format!(
+                "{text}: move it away if its new lines may be missed, or set source.on_rewrite = \"restart\" to read it again \
+                 from its beginning as a generation of its own; a longer source.settle keeps this from happening"
+            ))),
+            OnRewrite::Restart => {
+                tracing::warn!("{text}: reading it again from its beginning, as generation 2");
+                let id = PartitionId { name: listed.name.clone(), generation: 2 };
+                Ok(Some((Some(Track::fresh(id, listed)), listed.clone())))
+            }
+        }
+    }
+
+    /// The partitions that will not grow any more: those of blobs that are gone, and those read to their end long enough ago.
+    fn finished(&self, listing: &Listing) -> Option<Finished> {
+        let settle_ms = u64::try_from(self.rules.settle.as_millis()).unwrap_or(u64::MAX);
+        let before_ms = listing.at_ms.filter(|_| listing.whole)?.checked_sub(settle_ms)?;
+        let listed: BTreeMap<&str, &Listed> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
+        let old = |track: &&Track| {
+            self.source.created_ms(&track.limit.identity.created).is_some_and(|created| created < before_ms)
+        };
+        let quiet = |track: &&Track| match listed.get(track.id.name.as_str()) {
+            Some(file) => {
+                track.limit.end == file.length && file.modified_ms.is_some_and(|modified| modified < before_ms)
+            }
+            None => true,
+        };
+        let finished = self.tracks.values().filter(quiet).chain(&self.former).filter(old);
+        Some(Finished { before_ms, partitions: finished.map(|track| track.id.clone()).collect() })
+    }
+}
+
+/// The offsets of `cold_start = "latest"`: the last line end of everything there is now.
+pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
+    let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::MAX };
+    let polled = Watcher::new(source, &Offsets::default(), rules).poll().await?;
+    let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
+    Ok(polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect())
+}
+
+#[cfg(test)]
+mod settle_tests;
+#[cfg(test)]
+mod tests;
