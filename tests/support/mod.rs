@@ -1,16 +1,22 @@
 //! What the end-to-end tests share: a pipeline in a folder of its own, the real binary as a process, lines as servers write
-//! them, and a judge that shares no code with lakefront.
+//! them, a judge that shares no code with lakefront, and a blob service with its faults.
 
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
+pub(crate) mod azurite;
+pub(crate) mod blobs;
 pub(crate) mod lines;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod wait;
 
+pub(crate) use azurite::Azurite;
+pub(crate) use blobs::Container;
 pub(crate) use lines::Lines;
 pub(crate) use pipeline::Pipeline;
 pub(crate) use process::{Ended, Running};
+pub(crate) use proxy::Proxy;
 pub(crate) use random::Random;

@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use super::failure::Failure;
 use super::hours::Hours;
 use super::names::Named;
-use super::{AzureSource, created, millis};
+use super::{AzureSource, created, millis, revision};
 use crate::error::StoreError;
 use crate::source::{Listed, Listing};
 
@@ -153,7 +153,7 @@ impl AzureSource {
     async fn changed(&self, before: &Listed) -> Result<Option<Listed>, StoreError> {
         let mut tries = self.retries.begin(format!("look at {}", self.identity));
         loop {
-            let if_none_match = (!before.revision.is_empty()).then(|| Etag::from(before.revision.clone()));
+            let if_none_match = (!before.revision.is_empty()).then(|| Etag::from(format!("\"{}\"", before.revision)));
             match self.timely(self.head(&before.name, if_none_match)).await {
                 Ok(now) => return Ok(Some(now)),
                 Err(Failure::NotModified) => return Ok(Some(before.clone())),
@@ -183,7 +183,7 @@ impl AzureSource {
                 name: name.to_owned(),
                 created: created(answer.creation_time()?),
                 length: answer.content_length()?.unwrap_or_default(),
-                revision: answer.etag()?.map(|etag| etag.to_string()).unwrap_or_default(),
+                revision: revision(answer.etag()?.as_ref()),
                 modified_ms: answer.last_modified()?.map(millis),
             })
         };
@@ -204,7 +204,7 @@ fn listed(named: &Named, blob: &BlobItem) -> Listed {
         name: name.clone(),
         created: created(properties.and_then(|p| p.creation_time)),
         length: properties.and_then(|p| p.content_length).unwrap_or_default(),
-        revision: properties.and_then(|p| p.etag.as_ref()).map(ToString::to_string).unwrap_or_default(),
+        revision: revision(properties.and_then(|p| p.etag.as_ref())),
         modified_ms: properties.and_then(|p| p.last_modified).map(millis),
     }
 }

@@ -21,6 +21,7 @@ mod retry;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use azure_core::http::Etag;
 use azure_core::time::{OffsetDateTime, parse_rfc3339, to_rfc3339};
 use azure_storage_blob::clients::{BlobClient, BlobContainerClient};
 
@@ -112,6 +113,11 @@ impl Source for AzureSource {
 /// A blob's creation as an [`Identity`] has it.
 fn created(at: Option<OffsetDateTime>) -> String {
     at.map(|at| to_rfc3339(&at)).unwrap_or_default()
+}
+
+/// An ETag as an [`Identity`] has it: listings leave out the quotes that headers have.
+fn revision(etag: Option<&Etag>) -> String {
+    etag.map(|etag| etag.to_string().trim_matches('"').to_owned()).unwrap_or_default()
 }
 
 fn millis(at: OffsetDateTime) -> u64 {

@@ -11,7 +11,7 @@ use azure_storage_blob::models::{BlobClientDownloadOptions, BlobDownloadProperti
 use futures::StreamExt;
 
 use super::failure::Failure;
-use super::{AzureSource, created};
+use super::{AzureSource, created, revision};
 use crate::error::StoreError;
 use crate::offsets::{Fingerprint, Identity};
 
@@ -116,7 +116,7 @@ impl AzureSource {
             let Some(piece) = piece.await? else { break };
             into.extend_from_slice(&piece[..piece.len().min(end - into.len())]);
         }
-        Ok(etag.map(|etag| etag.to_string()))
+        Ok(Some(revision(etag.as_ref())))
     }
 
     /// A blob that seems to be gone or shorter than planned is looked at: it stays a failure if that is so, and passes if not.

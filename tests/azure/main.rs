@@ -1,0 +1,7 @@
+//! Blobs in Azurite, and what networks and busy services make of requests for them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod faults;
+mod support_works;

@@ -1,0 +1,102 @@
+//! Azurite, Microsoft's emulator of the blob service: one for each test binary, which ends with it. Installed once, by npm.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The account that every Azurite has, and its key, which Microsoft published.
+pub(crate) const ACCOUNT: &str = "devstoreaccount1";
+pub(crate) const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// What Azurite says, followed by its port, once it answers.
+const LISTENS: &str = "Azurite Blob service successfully listens on http://";
+
+/// A running Azurite, with its blobs in memory. Dropped, it is killed.
+pub(crate) struct Azurite {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Azurite {
+    /// The one that the tests of this binary share.
+    pub(crate) fn shared() -> &'static Azurite {
+        static SHARED: OnceLock<Azurite> = OnceLock::new();
+        SHARED.get_or_init(Azurite::start)
+    }
+
+    /// Starts one of one's own, on a free port.
+    pub(crate) fn start() -> Azurite {
+        let (serve, program) =
+            (sources().join("serve.js"), installed().join("node_modules/azurite/dist/src/blob/main.js"));
+        let mut command = Command::new("node");
+        command.arg(serve).arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0"]);
+        command.args(["--inMemoryPersistence", "--extentMemoryLimit", "2048"]);
+        command.args(["--disableTelemetry", "--skipApiVersionCheck", "--silent"]);
+        // Nobody writes to standard input. It is a pipe that closes with this process.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(env!("CARGO_TARGET_TMPDIR"));
+        let mut process =
+            command.spawn().unwrap_or_else(|e| panic!("the tests need Node 20 or newer: {command:?}: {e}"));
+        let mut said = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let address =
+            said.find_map(|line| line.strip_prefix(LISTENS).map(|address| address.parse().expect("an address")));
+        // The pipe stays open and empty, or Azurite would fail when it says more.
+        std::thread::spawn(move || said.for_each(drop));
+        Azurite { process, address: address.expect("Azurite starts") }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        endpoint(self.address)
+    }
+}
+
+impl Drop for Azurite {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The account's endpoint at an address.
+pub(crate) fn endpoint(address: SocketAddr) -> String {
+    format!("http://{address}/{ACCOUNT}/")
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/azurite")
+}
+
+/// One test binary installs it, the others wait. The folder is named after npm's lock file; a copy of that, written last, marks
+/// it as whole.
+fn installed() -> PathBuf {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(tmp).expect("cargo's folder for tests");
+    let lock = File::create(tmp.join("azurite.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let wanted = fs::read(sources().join("package-lock.json")).expect("npm's lock file");
+    let mut hasher = DefaultHasher::new();
+    wanted.hash(&mut hasher);
+    let folder = tmp.join(format!("azurite-{:016x}", hasher.finish()));
+    let marker = folder.join("complete");
+    if fs::read(&marker).is_ok_and(|there| there == wanted) {
+        return folder;
+    }
+    fs::create_dir_all(&folder).expect("a folder for Azurite");
+    for name in ["package.json", "package-lock.json"] {
+        fs::copy(sources().join(name), folder.join(name)).expect("npm's files are copied");
+    }
+    let mut command = Command::new("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--omit=optional"]);
+    let output = command.current_dir(&folder).output().unwrap_or_else(|e| panic!("the tests need npm: {e}"));
+    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+    fs::write(marker, wanted).expect("the marker");
+    folder
+}

@@ -1,0 +1,108 @@
+//! What can go wrong with a request, and the answers that Azure gives then.
+
+use std::time::Duration;
+
+use azure_core::time::{OffsetDateTime, to_rfc7231};
+
+use super::message::Response;
+use crate::support::wait;
+
+/// Where nothing else is said, the request does not reach the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// 429, with so many seconds to wait in `Retry-After`, or without a word about it.
+    TooManyRequests(Option<u32>),
+    /// 500
+    InternalError(Option<u32>),
+    /// 503
+    ServerBusy(Option<u32>),
+    /// 409: an append came while the blob was read.
+    ModifiedWhileReading,
+    /// 412
+    ConditionNotMet,
+    /// 404
+    NotFound,
+    /// 416
+    InvalidRange,
+    /// 403
+    AuthenticationFailed,
+    /// 304
+    NotModified,
+    /// The service's answer without a byte of its body; only a part of a blob is emptied.
+    EmptyPart,
+    /// The connection is reset before an answer.
+    Reset,
+    /// The service executes the request, then the connection is reset.
+    LostReply,
+    /// The answer ends in the middle of its body.
+    Truncated,
+    /// Nothing comes for so long, then the connection is closed.
+    Stall(Duration),
+    /// The request is forwarded after so long.
+    Delay(Duration),
+}
+
+impl Fault {
+    /// What is answered instead of asking the service.
+    pub(super) fn response(self, without_body: bool) -> Option<Response> {
+        use Fault::*;
+        let (status, code, message, retry_after) = match self {
+            TooManyRequests(after) => (429, "TooManyRequests", "Too many requests.", after),
+            InternalError(after) => (500, "InternalError", "Server encountered an internal error.", after),
+            ServerBusy(after) => (503, "ServerBusy", "The server is busy.", after),
+            ModifiedWhileReading => {
+                (409, "BlobModifiedWhileReading", "The blob has been modified while being read.", None)
+            }
+            ConditionNotMet => {
+                let message = "The condition specified using HTTP conditional header(s) is not met.";
+                (412, "ConditionNotMet", message, None)
+            }
+            NotFound => (404, "BlobNotFound", "The specified blob does not exist.", None),
+            InvalidRange => {
+                (416, "InvalidRange", "The range specified is invalid for the current size of the resource.", None)
+            }
+            AuthenticationFailed => (403, "AuthenticationFailed", "Server failed to authenticate the request.", None),
+            NotModified => (304, "ConditionNotMet", "", None),
+            EmptyPart | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
+        };
+        let mut head =
+            format!("HTTP/1.1 {status} {}\r\nServer: lakefront-proxy\r\nDate: {}\r\n", reason(status), date());
+        head.push_str(&format!("x-ms-error-code: {code}\r\n"));
+        if let Some(seconds) = retry_after {
+            head.push_str(&format!("Retry-After: {seconds}\r\n"));
+        }
+        let mut body = String::new();
+        if !message.is_empty() {
+            body = format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>");
+            body.push_str(&format!("<Message>{message}\nRequestId:0\nTime:0</Message></Error>"));
+            head.push_str("Content-Type: application/xml\r\n");
+        }
+        if status != 304 {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        head.push_str("\r\n");
+        if without_body {
+            body.clear();
+        }
+        Some(Response { status, head: head.into_bytes(), body: body.into_bytes() })
+    }
+}
+
+/// What a status is called.
+fn reason(status: u16) -> &'static str {
+    match status {
+        304 => "Not Modified",
+        403 => "Forbidden",
+        404 => "Not Found",
+        409 => "Conflict",
+        412 => "Precondition Failed",
+        416 => "Range Not Satisfiable",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        _ => "Service Unavailable",
+    }
+}
+
+fn date() -> String {
+    to_rfc7231(&OffsetDateTime::from_unix_timestamp(wait::now() as i64).expect("a date"))
+}

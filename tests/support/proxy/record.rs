@@ -1,0 +1,96 @@
+//! What the proxy saw: every request, what became of it, and how many there were at once.
+
+use std::ops::Range;
+
+use azure_core::http::Url;
+use percent_encoding::percent_decode_str;
+
+use super::Fault;
+use super::message::Request;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Lists a container's blobs.
+    List,
+    /// Reads a blob.
+    Read,
+    /// Asks for a blob's properties.
+    Head,
+    /// Appends a block to a blob.
+    Append,
+    /// Creates a blob or writes it whole.
+    Put,
+    /// Deletes a blob.
+    Delete,
+    /// Is about a container or an account.
+    Other,
+}
+
+/// A request that reached the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) kind: Kind,
+    /// The blob, or the prefix of a list.
+    pub(crate) name: String,
+    /// The bytes it asks for; an open end is the greatest number.
+    pub(crate) range: Option<Range<u64>>,
+    /// What was answered, by the service or in its stead; none as long as nothing was. After `Fault::LostReply`, what the client
+    /// never saw.
+    pub(crate) status: Option<u16>,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// All that was seen.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) seen: Vec<Seen>,
+    at_once: usize,
+    pub(super) most_at_once: usize,
+}
+
+impl Record {
+    /// Its number is the answer.
+    pub(super) fn arrived(&mut self, request: &Request, kind: Kind, name: String, fault: Option<Fault>) -> usize {
+        let (method, range) = (request.method.clone(), request.range.as_deref().and_then(range));
+        self.seen.push(Seen { method, kind, name, range, status: None, fault });
+        self.at_once += 1;
+        self.most_at_once = self.most_at_once.max(self.at_once);
+        self.seen.len() - 1
+    }
+
+    pub(super) fn answered(&mut self, number: usize, status: u16) {
+        self.seen[number].status = Some(status);
+    }
+
+    pub(super) fn done(&mut self) {
+        self.at_once -= 1;
+    }
+}
+
+/// What a request does, and to which blob or prefix.
+pub(super) fn what(request: &Request) -> (Kind, String) {
+    let url = Url::parse("http://localhost").and_then(|base| base.join(&request.target)).expect("a request has a path");
+    let query = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned());
+    // The account, the container, the blob.
+    let path = url.path().splitn(4, '/').nth(3).unwrap_or_default();
+    let name = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let kind = match (request.method.as_str(), query("comp").as_deref(), name.is_empty()) {
+        ("GET", Some("list"), true) => return (Kind::List, query("prefix").unwrap_or_default()),
+        (_, _, true) => Kind::Other,
+        ("GET", None, _) => Kind::Read,
+        ("HEAD", _, _) => Kind::Head,
+        ("PUT", Some("appendblock"), _) => Kind::Append,
+        ("PUT", _, _) => Kind::Put,
+        ("DELETE", _, _) => Kind::Delete,
+        _ => Kind::Other,
+    };
+    (kind, name)
+}
+
+fn range(header: &str) -> Option<Range<u64>> {
+    let (start, end) = header.strip_prefix("bytes=")?.split_once('-')?;
+    let end = if end.is_empty() { u64::MAX } else { end.parse::<u64>().ok()? + 1 };
+    Some(start.parse().ok()?..end)
+}
