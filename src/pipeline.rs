@@ -9,10 +9,11 @@ use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::route::RoleMap;
 use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::source::Source;
+use lakefront_operators::source::azure::AzureSource;
 use lakefront_operators::source::file::FileSource;
 use lakefront_topologies::pg_logs;
 
-use crate::config::{self, Config, ConfigError, PartitionBy, SourceUrl, Topology};
+use crate::config::{self, Config, ConfigError, LakeRoot, PartitionBy, SourceConfig, SourceUrl, Topology};
 
 /// What every command needs of a pipeline.
 pub(crate) struct Pipeline {
@@ -41,17 +42,24 @@ impl Pipeline {
     /// Opens what `config` names. Nothing is read or written but the source's folder.
     pub(crate) fn open(config: Config) -> Result<Pipeline, Stop> {
         RoleMap::new(&config.rows.roles)?;
-        let SourceUrl::File(path) = &config.source.url;
-        let source = Arc::new(FileSource::open(path)?);
-        let tables = match config.topology {
-            Topology::PgLogs => tables(&config),
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let source: Arc<dyn Source> = match &config.source.url {
+            SourceUrl::File(path) => Arc::new(FileSource::open(path)?),
+            SourceUrl::Azure(location) => {
+                let SourceConfig { listing, retry, .. } = &config.source;
+                Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone())?)
+            }
         };
-        Ok(Pipeline { config, source, tables, clock: Arc::new(SystemClock) })
+        let tables = match (config.topology, &config.lake.root) {
+            (Topology::PgLogs, LakeRoot::File(root)) => tables(&config, root),
+            (_, LakeRoot::Azure(location)) => return Err(Stop::Refused(format!("no sink writes {location} yet"))),
+        };
+        Ok(Pipeline { config, source, tables, clock })
     }
 }
 
-fn tables(config: &Config) -> [TableSpec; 3] {
-    let folder = config.lake.root.join(&config.lake.catalog).join(&config.lake.schema);
+fn tables(config: &Config, root: &Path) -> [TableSpec; 3] {
+    let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
     let schemas = pg_logs::schemas(config.rows.format);
     std::array::from_fn(|i| {
         let name = &config.rows.tables[i];

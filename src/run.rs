@@ -176,7 +176,7 @@ fn planning(pipeline: &Pipeline, standings: &[Standing], stop: StopRequest) -> P
         // A tail waits for the newline: the line may be half written.
         (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
     };
-    let rules = watch::Rules { on_rewrite, unterminated, settle: Duration::from_secs(48 * 3600) };
+    let rules = watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle };
     let mode = match config.source.mode {
         Mode::Backfill => plan::Mode::Backfill,
         Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
@@ -185,7 +185,7 @@ fn planning(pipeline: &Pipeline, standings: &[Standing], stop: StopRequest) -> P
         planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
         watcher: Watcher::new(pipeline.source.clone(), &furthest, rules),
         mode,
-        in_flight: 2,
+        in_flight: config.source.in_flight,
         clock: pipeline.clock.clone(),
         stop,
     }

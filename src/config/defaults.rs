@@ -49,6 +49,27 @@ pub(super) const AHEAD: u64 = GIB;
 /// Share of rejects among the last lines above which a run stops: the format is wrong, not the lines.
 pub(super) const REJECT_RATIO: f64 = 0.5;
 
+/// Chunks in a worker's memory at once: one is read while the other is split.
+pub(super) const IN_FLIGHT: usize = 2;
+/// The same for Azure, where a read is mostly waiting.
+pub(super) const IN_FLIGHT_AZURE: usize = 4;
+/// Azure appends to the blob of an hour for up to two days.
+pub(super) const SETTLE: Duration = Duration::from_secs(48 * 3600);
+/// The most that Azure gives.
+pub(super) const PAGE: u32 = 5000;
+/// The folders of Azure's resource logs.
+pub(super) const HOUR_FOLDERS: &str = "y=%Y/m=%m/d=%d/h=%H/";
+/// How late a line may be seen that was appended to the blob of an hour long past.
+pub(super) const RELIST: Duration = Duration::from_secs(5 * 60);
+/// A service that is up sends the first byte within a second or two.
+pub(super) const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most throttling ends within a second.
+pub(super) const RETRY_FIRST: Duration = Duration::from_millis(200);
+/// Longer pauses would only delay the end of an outage.
+pub(super) const RETRY_CAP: Duration = Duration::from_secs(30);
+/// Beyond this it is an outage, and somebody should be told.
+pub(super) const RETRY_MAX_TIME: Duration = Duration::from_secs(5 * 60);
+
 /// The role value that stands for every non-empty role not named elsewhere.
 pub(super) const ANY_ROLE: &str = "*";
 
@@ -63,6 +84,13 @@ pub(super) const BYTES_ALLOWED: RangeInclusive<u64> = 1..=TIB;
 /// Shorter is a busy loop; longer than a week is a slip of the unit, and could not be added to every clock.
 pub(super) const WAIT_ALLOWED: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(7 * 24 * 3600);
+/// Each holds one chunk.
+pub(super) const IN_FLIGHT_ALLOWED: RangeInclusive<i64> = 1..=64;
+/// What Azure allows.
+pub(super) const PAGE_ALLOWED: RangeInclusive<i64> = 1..=5000;
+/// Short ones are for tests: they take a blob for finished between two appends. A year is longer than anybody appends to one.
+pub(super) const SETTLE_ALLOWED: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 3600);
 /// A share of lines.
 pub(super) const REJECT_RATIO_ALLOWED: RangeInclusive<f64> = 0.0..=1.0;
 /// The pipeline's name becomes part of file names, which must stay under 255 bytes.

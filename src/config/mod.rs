@@ -7,12 +7,15 @@
 //! Promises: a [`Config`] keeps every rule of the file format, so nobody checks again; a file that breaks some is refused
 //! with all of them named (error). Leaves to others: whether paths exist, flags that override.
 
+mod azure;
 mod defaults;
 mod error;
+mod places;
 mod raw;
 mod roles;
 mod secrets;
 mod sections;
+mod source;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -22,6 +25,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lakefront_operators::azure::{Listing, Location, Retry};
 use lakefront_operators::settings::RowSettings;
 
 pub(crate) use self::error::ConfigError;
@@ -74,12 +78,18 @@ pub(crate) struct SourceConfig {
     pub(crate) state_file: PathBuf,
     /// Bytes of one read.
     pub(crate) chunk: u64,
+    /// Chunks in a worker's memory at once.
+    pub(crate) in_flight: usize,
     /// How often a tail looks for growth.
     pub(crate) poll: Duration,
     /// What becomes of a last line without newline.
     pub(crate) unterminated: Unterminated,
     /// What becomes of a file that shrank or was created anew.
     pub(crate) on_rewrite: OnRewrite,
+    /// How blobs are found; for Azure only.
+    pub(crate) listing: Listing,
+    /// How often a request is tried; for Azure only.
+    pub(crate) retry: Retry,
 }
 
 /// Where lines are read.
@@ -88,6 +98,8 @@ pub(crate) struct SourceConfig {
 pub(crate) enum SourceUrl {
     /// What stood after `file:`: a file, a directory or a glob.
     File(String),
+    /// A blob, a prefix or a glob in a storage account.
+    Azure(Box<Location>),
 }
 
 /// Whether the run ends.
@@ -130,13 +142,23 @@ pub(crate) enum OnRewrite {
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct LakeConfig {
     /// The folder above all catalogs.
-    pub(crate) root: PathBuf,
+    pub(crate) root: LakeRoot,
     /// A folder in the root.
     pub(crate) catalog: String,
     /// A folder in the catalog; the tables lie in it.
     pub(crate) schema: String,
     /// How new tables are partitioned.
     pub(crate) partition_by: PartitionBy,
+}
+
+/// Where the tables lie.
+#[cfg_attr(test, derive(Debug))]
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum LakeRoot {
+    /// A folder of this machine.
+    File(PathBuf),
+    /// A folder in a storage account, without a slash at its end; empty for the container itself.
+    Azure(Box<Location>),
 }
 
 /// How new tables are partitioned.

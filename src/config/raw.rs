@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::error::Problems;
-use super::secrets::{Env, as_written, resolve};
+use super::secrets::{Env, as_written, hidden, resolve};
 
 /// One table of the file, while it is being read.
 pub(super) struct Section<'a> {
@@ -73,6 +73,30 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A field whose value is a secret, also when it stands in the file itself; nothing in it if the file does not have it.
+    pub(super) fn secret<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value) -> Reading<T>,
+    ) -> Option<Option<T>> {
+        let Some(value) = self.take(key) else {
+            return Some(None);
+        };
+        let written = hidden(&value);
+        self.asked.insert(key, Some(written.clone()));
+        self.read_as(key, value, written, read).map(Some)
+    }
+
+    /// Whether the file has `key`, which must have been asked for.
+    pub(super) fn given(&self, key: &'static str) -> bool {
+        self.asked.get(key).expect("only fields that were read are asked about").is_some()
+    }
+
+    /// The environment that the file is read in.
+    pub(super) fn env(&self) -> Env<'a> {
+        self.env
+    }
+
     /// All keys of a section whose keys the user chooses. Keys are names and taken literally.
     pub(super) fn entries<T>(mut self, read: impl Fn(&Value) -> Reading<T>) -> Option<BTreeMap<String, T>> {
         let table = std::mem::take(&mut self.table);
@@ -131,6 +155,17 @@ impl<'a> Section<'a> {
     }
 
     fn read<T>(&self, key: &str, value: Value, read: impl FnOnce(&Value) -> Reading<T>) -> Option<T> {
+        let written = as_written(&value);
+        self.read_as(key, value, written, read)
+    }
+
+    fn read_as<T>(
+        &self,
+        key: &str,
+        value: Value,
+        written: String,
+        read: impl FnOnce(&Value) -> Reading<T>,
+    ) -> Option<T> {
         let constraints = match resolve(&value, self.env) {
             Ok(resolved) => match read(&resolved) {
                 Ok(read) => return Some(read),
@@ -139,7 +174,7 @@ impl<'a> Section<'a> {
             Err(constraints) => constraints,
         };
         for constraint in constraints {
-            self.problems.push(self.field(key), Some(as_written(&value)), constraint);
+            self.problems.push(self.field(key), Some(written.clone()), constraint);
         }
         None
     }

@@ -2,7 +2,7 @@
 //!
 //! Promises: values are resolved after the file was parsed, once, so nothing in a variable is read as TOML or as another
 //! variable; and [`as_written`] shows a value as the file has it. Messages use only that form, which makes every variable
-//! a secret without anybody having to say so.
+//! a secret without anybody having to say so. Signatures and keys that stand in the file itself are left out of it.
 
 use toml::Value;
 
@@ -31,7 +31,7 @@ pub(super) fn resolve(value: &Value, env: Env<'_>) -> Result<Value, Vec<String>>
 /// `value` as the file has it, on one line, variables unresolved.
 pub(super) fn as_written(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("{text:?}"),
+        Value::String(text) => format!("{:?}", without_keys(text)),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => format!("{number:?}"),
         Value::Boolean(flag) => flag.to_string(),
@@ -43,6 +43,32 @@ pub(super) fn as_written(value: &Value) -> String {
         Value::Table(table) if table.is_empty() => "{}".to_owned(),
         Value::Table(_) => "{ … }".to_owned(),
     }
+}
+
+/// A secret as the file has it: the name of its variable, or nothing of it.
+pub(super) fn hidden(value: &Value) -> String {
+    let variable = |text: &&str| text.strip_prefix("${").and_then(|text| text.strip_suffix('}')).is_some_and(is_name);
+    value.as_str().filter(variable).map_or("\"***\"".to_owned(), |text| format!("{text:?}"))
+}
+
+/// `text` without the parts that open an account, wherever somebody may have put a signed URL or a connection string.
+fn without_keys(text: &str) -> String {
+    const BEFORE: [&str; 2] = ["sig=", "accountkey="];
+    let user = text.find("://").map(|at| at + 3).and_then(|from| {
+        let host = text[from..].find('/').map_or(text.len(), |length| from + length);
+        Some((from, from + text[from..host].rfind('@')?))
+    });
+    let text = user.map_or(text.to_owned(), |(from, to)| format!("{}***{}", &text[..from], &text[to..]));
+    let lower = text.to_ascii_lowercase();
+    let (mut shown, mut at) = (String::new(), 0);
+    let next = |at: usize| BEFORE.iter().filter_map(|name| Some(at + lower[at..].find(name)? + name.len())).min();
+    while let Some(start) = next(at) {
+        let end = text[start..].find(['&', ';']).map_or(text.len(), |length| start + length);
+        shown.push_str(&text[at..start]);
+        shown.push_str(if text[start..end].starts_with("${") { &text[start..end] } else { "***" });
+        at = end;
+    }
+    shown + &text[at..]
 }
 
 fn resolve_text(text: &str, env: Env<'_>) -> Result<String, Vec<String>> {

@@ -3,24 +3,24 @@
 //! Promises: every section is read before any is given up on, and a rule across sections is checked whenever the fields it
 //! ties are good by themselves, whatever else is wrong.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::{Format, ROWS_VERSION, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{ROWS_VERSION, RowSettings, UnknownKeys};
 
+use super::azure::{self, Keys};
+use super::places::{self, Place};
 use super::raw::Section;
 use super::values::{self, choice, duration, size};
-use super::{
-    ColdStart, Config, LakeConfig, Mode, OnRewrite, PartitionBy, SourceConfig, Topology, Unterminated, defaults, roles,
-    units,
-};
+use super::{Config, LakeConfig, LakeRoot, PartitionBy, Topology, defaults, roles, source, units};
 
 /// The whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let pipeline = top.required("pipeline", "pg-logs", values::pipeline);
     let topology = top.required("topology", "pg_logs", |v| choice(v, &[("pg_logs", Topology::PgLogs)]));
     let workers = top.optional("workers", defaults::workers(), values::workers);
-    let source = source(&mut top, pipeline.as_deref());
-    let lake = lake(&mut top);
+    let source = source::source(&mut top, pipeline.as_deref());
+    let lake = lake(&mut top, source.keys);
     let tables = tables(&mut top);
     let roles = roles::roles(&mut top, source.format);
     let unknown_keys = unknown_keys(&mut top);
@@ -51,66 +51,25 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     })
 }
 
-/// The `[source]` section; beside it what belongs to rows, and what other sections are checked against.
-struct Source {
-    config: Option<SourceConfig>,
-    format: Option<Format>,
-    max_line: Option<u64>,
-    chunk: Option<u64>,
-}
-
-fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
-    let mut section = top.section("source");
-    let url = section.required("url", "file:data/logs/", values::source_url);
-    let format =
-        section.required("format", "azure", |v| choice(v, &[("azure", Format::Azure), ("jsonlog", Format::Jsonlog)]));
-    let mode =
-        section.optional("mode", defaults::MODE, |v| choice(v, &[("backfill", Mode::Backfill), ("tail", Mode::Tail)]));
-    let cold_start = section.optional("cold_start", defaults::COLD_START, |v| {
-        choice(v, &[("earliest", ColdStart::Earliest), ("latest", ColdStart::Latest)])
-    });
-    // Without a pipeline there is no configuration either, so its state file matters to nobody.
-    let state_file = defaults::state_file(pipeline.unwrap_or_default());
-    let state_file = section.optional("state_file", state_file, values::path);
-    let chunk = section.optional("chunk", defaults::CHUNK, |v| {
-        size(v, defaults::CHUNK_ALLOWED)
-            .map_err(|allowed| format!("{allowed}; each chunk in flight holds one buffer of this size"))
-    });
-    let poll = section.optional("poll", defaults::POLL, |v| duration(v, defaults::WAIT_ALLOWED));
-    let max_line = section.optional("max_line", defaults::MAX_LINE, |v| {
-        size(v, defaults::MAX_LINE_ALLOWED).map_err(|allowed| format!("{allowed}; a line is held in memory whole"))
-    });
-    let unterminated = section.optional("unterminated", defaults::UNTERMINATED, |v| {
-        choice(v, &[("leave", Unterminated::Leave), ("land", Unterminated::Land)])
-    });
-    let on_rewrite = section.optional("on_rewrite", defaults::ON_REWRITE, |v| {
-        choice(v, &[("stop", OnRewrite::Stop), ("restart", OnRewrite::Restart)])
-    });
-    section.finish();
-
-    let config = || {
-        Some(SourceConfig {
-            url: url?,
-            mode: mode?,
-            cold_start: cold_start?,
-            state_file: state_file?,
-            chunk: chunk?,
-            poll: poll?,
-            unterminated: unterminated?,
-            on_rewrite: on_rewrite?,
-        })
-    };
-    Source { config: config(), format, max_line, chunk }
-}
-
-fn lake(top: &mut Section<'_>) -> Option<LakeConfig> {
+/// The `[lake]` section; `source` is what opens the source's account, and holds for the lake's if it has no section of its own.
+fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let mut section = top.section("lake");
-    let root = section.required("root", "file:lake", values::lake_root);
+    let place = section.required("root", "file:lake", places::lake);
     let catalog = section.required("catalog", "lakehouse", values::lake_name);
     let schema = section.required("schema", "postgresql_logs", values::lake_name);
     let partition_by = section.optional("partition_by", defaults::PARTITION_BY, |v| {
         choice(v, &[("none", PartitionBy::None), ("day", PartitionBy::Day)])
     });
+    let mut own = section.section("azure");
+    let keys = azure::keys(&mut own, "[lake.azure]");
+    own.finish();
+    let keys = if section.given("azure") { keys } else { source };
+    let root = match place {
+        Some(Place::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
+        Some(Place::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
+            .map(|location| LakeRoot::Azure(Box::new(location))),
+        None => None,
+    };
     section.finish();
     Some(LakeConfig { root: root?, catalog: catalog?, schema: schema?, partition_by: partition_by? })
 }

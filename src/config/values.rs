@@ -7,11 +7,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::glob;
 use lakefront_operators::settings::Destination;
 use toml::Value;
 
-use super::SourceUrl;
 use super::defaults::{NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, WORKERS_ALLOWED};
 use super::raw::Reading;
 use super::units;
@@ -33,13 +31,38 @@ pub(super) fn destination(value: &Value) -> Reading<Destination> {
     )
 }
 
+/// Any text but an empty one.
+pub(super) fn text(value: &Value) -> Reading<&str> {
+    value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| "allowed is a text that is not empty".to_owned())
+}
+
 /// A number of workers.
 pub(super) fn workers(value: &Value) -> Reading<usize> {
-    value
-        .as_integer()
-        .filter(|workers| WORKERS_ALLOWED.contains(workers))
-        .and_then(|workers| usize::try_from(workers).ok())
-        .ok_or_else(|| format!("allowed is a whole number {}", from_to(&WORKERS_ALLOWED)))
+    number(value, &WORKERS_ALLOWED)
+}
+
+/// A whole number.
+pub(super) fn number<T: TryFrom<i64>>(value: &Value, allowed: &RangeInclusive<i64>) -> Reading<T> {
+    let number =
+        value.as_integer().filter(|number| allowed.contains(number)).and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| format!("allowed is a whole number {}", from_to(allowed)))
+}
+
+/// The folder of one hour; nothing for an empty one.
+pub(super) fn hour_folders(value: &Value) -> Reading<Option<String>> {
+    let good = |pattern: &str| {
+        let pieces: Vec<_> = pattern.split('%').collect();
+        let folders = pattern.strip_suffix('/').unwrap_or(pattern).split('/');
+        ["Y", "m", "d", "H"].iter().all(|part| pieces[1..].iter().any(|piece| piece.starts_with(part)))
+            && pieces[1..].iter().all(|piece| piece.starts_with(['Y', 'm', 'd', 'H']))
+            && folders.into_iter().all(|folder| !matches!(folder, "" | "." | ".."))
+            && !pattern.contains(|c: char| c.is_control() || "*?[{\\".contains(c))
+    };
+    match value.as_str() {
+        Some("") => Ok(None),
+        Some(pattern) if good(pattern) => Ok(Some(format!("{}/", pattern.trim_end_matches('/')))),
+        _ => Err("allowed is a folder with %Y, %m, %d and %H in it, below the URL's own, or \"\" for none".to_owned()),
+    }
 }
 
 /// A share of lines.
@@ -126,23 +149,6 @@ pub(super) fn path(value: &Value) -> Reading<PathBuf> {
         .ok_or_else(|| "allowed is the path of a file on this machine, without \"file:\"".to_owned())
 }
 
-/// Where lines are read.
-pub(super) fn source_url(value: &Value) -> Reading<SourceUrl> {
-    match file_url(value) {
-        Some(path) if glob::compile(&path).is_err() => Err("is not a glob: close every [ and {".to_owned()),
-        Some(path) => Ok(SourceUrl::File(path)),
-        None => Err(format!("this version reads file: sources, {FILE_URL_FORMS}")),
-    }
-}
-
-/// Where the tables lie.
-pub(super) fn lake_root(value: &Value) -> Reading<PathBuf> {
-    match file_url(value) {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Err(format!("this version writes file: lakes, {FILE_URL_FORMS}")),
-    }
-}
-
 /// A list of roles.
 pub(super) fn role_list(value: &Value) -> Reading<Vec<String>> {
     let roles: Option<Vec<String>> = value.as_array().and_then(|items| {
@@ -152,22 +158,8 @@ pub(super) fn role_list(value: &Value) -> Reading<Vec<String>> {
     roles.ok_or_else(|| "allowed is a list of non-empty strings; lines without a role go by roles.default".to_owned())
 }
 
-const FILE_URL_FORMS: &str = "allowed are file:relative/path, file:/absolute/path and file:///absolute/path";
-
-/// The path of a `file:` URL. It is taken as it stands: a percent sign is a percent sign, as names of log files have them.
-fn file_url(value: &Value) -> Option<String> {
-    let path = value.as_str()?.strip_prefix("file:")?;
-    let path = match path.strip_prefix("//") {
-        // Between "//" and the next slash stands a host, and there is none but this one.
-        Some(absolute) if absolute.starts_with('/') => absolute,
-        Some(_) => return None,
-        None => path,
-    };
-    is_path(path).then(|| path.to_owned())
-}
-
 /// Whether the system could open it at all.
-fn is_path(path: &str) -> bool {
+pub(super) fn is_path(path: &str) -> bool {
     !path.is_empty() && !path.contains('\0')
 }
 

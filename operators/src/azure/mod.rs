@@ -2,7 +2,10 @@
 //!
 //! Promises: a secret is in no `Debug` form, no error and no log line. Leaves to others: where the values come from.
 
+pub mod address;
 pub mod client;
+pub mod connection;
+mod credential;
 mod entra;
 mod shared_key;
 
@@ -78,7 +81,8 @@ pub struct Location {
     pub account: Account,
     /// The container.
     pub container: String,
-    /// The blob or prefix, without a leading slash; a trailing slash says that it is a prefix. Not percent-encoded.
+    /// The blob or prefix, without a leading slash; a trailing slash says that it is a prefix. Not percent-encoded. A source's
+    /// may be a glob over the container's blobs.
     pub path: String,
 }
 

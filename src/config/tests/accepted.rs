@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use expect_test::expect;
 use lakefront_operators::settings::Destination;
 
-use super::super::{SourceUrl, load};
+use super::super::{LakeRoot, SourceUrl, load};
 use super::{LEAST, good, with};
 
 #[test]
@@ -24,12 +24,29 @@ fn the_least_file_gets_the_documented_defaults() {
                 cold_start: Earliest,
                 state_file: "state/pg-logs.offset.json",
                 chunk: 8388608,
+                in_flight: 2,
                 poll: 1s,
                 unterminated: Leave,
                 on_rewrite: Stop,
+                listing: Listing {
+                    page: 5000,
+                    hour_folders: Some(
+                        "y=%Y/m=%m/d=%d/h=%H/",
+                    ),
+                    relist: 300s,
+                    settle: 172800s,
+                },
+                retry: Retry {
+                    timeout: 30s,
+                    first: 200ms,
+                    cap: 30s,
+                    max_time: 300s,
+                },
             },
             lake: LakeConfig {
-                root: "lake",
+                root: File(
+                    "lake",
+                ),
                 catalog: "lakehouse",
                 schema: "logs",
                 partition_by: None,
@@ -85,6 +102,7 @@ fn a_full_file_says_everything() {
         cold_start   = "latest"
         state_file   = "/tmp/offset.json"
         chunk        = 65536
+        in_flight    = 64
         poll         = "250ms"
         max_line     = "1 MB"
         unterminated = "land"
@@ -128,12 +146,29 @@ fn a_full_file_says_everything() {
                 cold_start: Latest,
                 state_file: "/tmp/offset.json",
                 chunk: 65536,
+                in_flight: 64,
                 poll: 250ms,
                 unterminated: Land,
                 on_rewrite: Restart,
+                listing: Listing {
+                    page: 5000,
+                    hour_folders: Some(
+                        "y=%Y/m=%m/d=%d/h=%H/",
+                    ),
+                    relist: 300s,
+                    settle: 172800s,
+                },
+                retry: Retry {
+                    timeout: 30s,
+                    first: 200ms,
+                    cap: 30s,
+                    max_time: 300s,
+                },
             },
             lake: LakeConfig {
-                root: "/srv/lake",
+                root: File(
+                    "/srv/lake",
+                ),
                 catalog: "lakehouse",
                 schema: "logs",
                 partition_by: Day,
@@ -184,7 +219,7 @@ fn urls_give_paths() {
         let source = good(&with("source", &format!("url = {url:?}"))).source.url;
         assert_eq!(source, SourceUrl::File(path.to_owned()));
         let root = good(&with("lake", &format!("root = {url:?}"))).lake.root;
-        assert_eq!(root, PathBuf::from(path));
+        assert_eq!(root, LakeRoot::File(PathBuf::from(path)));
     }
 }
 

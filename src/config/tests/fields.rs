@@ -87,35 +87,34 @@ fn names_and_words() {
 }
 
 #[test]
-fn urls_of_other_kinds_wait_for_other_versions() {
+fn places_have_one_of_a_few_forms() {
     check(
         "source",
         &[
-            "url = \"az://account/logs\"",
-            "url = \"https://x.blob.core.windows.net/logs\"",
             "url = \"data/logs\"",
             "url = \"file:\"",
             "url = \"file://host/logs\"",
             "url = \"file:a\\u0000b\"",
+            "url = \"file:[\"",
             "state_file = \"\"",
             "state_file = \"file:state.json\"",
         ],
         expect![[r#"
-            source.url = "az://account/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
-            source.url = "https://x.blob.core.windows.net/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
-            source.url = "data/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
-            source.url = "file:": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
-            source.url = "file://host/logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
-            source.url = "file:a\0b": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "data/logs": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+            source.url = "file:": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+            source.url = "file://host/logs": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+            source.url = "file:a\0b": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+            source.url = "file:[": is not a glob: close every [ and {
             source.state_file = "": allowed is the path of a file on this machine, without "file:"
             source.state_file = "file:state.json": allowed is the path of a file on this machine, without "file:"
         "#]],
     );
     check(
         "lake",
-        &["root = \"s3://bucket\""],
+        &["root = \"s3://bucket\"", "root = 7"],
         expect![[r#"
-        lake.root = "s3://bucket": this version writes file: lakes, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+        lake.root = "s3://bucket": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+        lake.root = 7: allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
     "#]],
     );
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accepted;
+mod azure;
 mod fields;
 mod refused;
 mod secrets;
@@ -36,6 +37,10 @@ fn env(name: &str) -> Option<String> {
         "TOML" => "x\"\nworkers = 7 # hunter2",
         "PRIMARY" => "Primary",
         "CHUNK" => "8 MiB",
+        "KEY" => "hunter2A",
+        "SAS" => "sv=1&sp=rl&sig=hunter2",
+        "CONNECTION" => "AccountName=acc1;AccountKey=hunter2A",
+        "SIGNED_URL" => "https://acc1.blob.example/logs/x?sp=r&sig=hunter2",
         _ => return None,
     };
     Some(value.to_owned())

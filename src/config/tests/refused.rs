@@ -41,9 +41,9 @@ fn every_problem_is_told_at_once() {
         pipeline: must be given, such as pipeline = "pg-logs"
         topology = "kafka": allowed is "pg_logs"
         workers = 0: allowed is a whole number from 1 to 256
-        source.url = "az://logs": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
         source.format: must be given, such as format = "azure"
         source.mode = "batch": allowed are "backfill" and "tail"
+        source.url = "az://logs": does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
         lake.root: must be given, such as root = "file:lake"
         lake.catalog: must be given, such as catalog = "lakehouse"
         lake.schema: must be given, such as schema = "postgresql_logs"
@@ -71,7 +71,7 @@ fn unknown_keys_are_told_with_the_nearest_known() {
         expect![[r#"
             source.pol: unknown key in [source], did you mean "poll"?
             source.State-File: unknown key in [source], did you mean "state_file"?
-            source.workers: unknown key in [source], known are chunk, cold_start, format, max_line, mode, on_rewrite, poll, state_file, unterminated, url
+            source.workers: unknown key in [source], known are azure, chunk, cold_start, format, in_flight, max_line, mode, on_rewrite, poll, retry, settle, state_file, unterminated, url
         "#]],
     );
     check(

@@ -76,23 +76,86 @@ fn a_secret_is_never_told() {
             "chunk = \"${SECRET}\"",
             "poll = \"${SECRET}\"",
             "poll = [\"${SECRET}\"]",
+            "in_flight = \"${SECRET}\"",
+            "url = \"az://logs/?sp=r&sig=hunter2\"",
+            "url = \"https://acc1.example/logs?sig=hunter2&sp=${SECRET}\"",
+            "url = \"https://x:hunter2@acc1.blob.example/logs\"",
+            "url = \"${SIGNED_URL}#\"",
         ],
         expect![[r#"
-            source.url = "az://logs?sig=${SECRET}": this version reads file: sources, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            source.url = "az://logs?sig=${SECRET}": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
             source.format = "${SECRET}": allowed are "azure" and "jsonlog"
             source.state_file = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
             source.chunk = "${SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
             source.poll = "${SECRET}": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
             source.poll = ["${SECRET}"]: allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+            source.in_flight = "${SECRET}": allowed is a whole number from 1 to 64
+            source.url = "az://logs/?sp=r&sig=***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
+            source.url = "https://acc1.example/logs?sig=***&sp=${SECRET}": the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and localhost have the account as the first folder
+            source.url = "https://***@acc1.blob.example/logs": a user and a password do not open an account
+            source.url = "${SIGNED_URL}#": a URL has no fragment, backslash or control character: write %23 for #
         "#]],
     );
     check(
         "lake",
         &["root = \"${SECRET}\"", "catalog = \"${SECRET}/\""],
         expect![[r#"
-            lake.root = "${SECRET}": this version writes file: lakes, allowed are file:relative/path, file:/absolute/path and file:///absolute/path
+            lake.root = "${SECRET}": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
             lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
         "#]],
+    );
+    check(
+        "source.azure",
+        &[
+            "account = \"${SECRET}!\"",
+            "account = \"AccountName=acc1;AccountKey=hunter2A;\"",
+            "endpoint = \"https://acc1.blob.example/?sig=hunter2\"",
+            "connection_string = \"hunter2\"",
+            "connection_string = \"${SECRET}\"",
+            "connection_string = \"AccountName=acc2;AccountKey=${SECRET}\"",
+            "account_key = \"hunter2!\"",
+            "account_key = [\"hunter2\"]",
+            "account_key = \"${NOWHERE}\"",
+            "sas = \"${KEY}\"",
+            "client_secret = \"hunter2\"",
+            "client_secret = \"\"",
+            "tenant_id = \"${SECRET}!\"",
+            "client_id = \"${SECRET}!\"",
+            "client_certificate_path = \"file:${SECRET}\"",
+            "federated_token_file = \"file:${SECRET}\"",
+            "page = \"${SECRET}\"",
+            "hour_folders = \"${SECRET}\"",
+        ],
+        expect![[r#"
+            source.azure.account = "${SECRET}!": allowed is an account's name, 3 to 24 lower case letters and digits
+            source.azure.account = "AccountName=acc1;AccountKey=***;": allowed is an account's name, 3 to 24 lower case letters and digits
+            source.azure.endpoint = "https://acc1.blob.example/?sig=***": an endpoint has no container and no query
+            source.azure.connection_string = "***": a connection string is NAME=value;NAME=value
+            source.azure.connection_string = "${SECRET}": a connection string is NAME=value;NAME=value
+            source.azure.connection_string = "***": an account's key is Base64
+            source.azure.account_key = "***": an account's key is Base64
+            source.azure.account_key = "***": allowed is a text that is not empty
+            source.azure.account_key = "${NOWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
+            source.azure.sas = "${KEY}": a shared access signature is a URL's query, such as sv=…&sp=rl&sig=…, and has a part sig=
+            source.azure.client_secret = "***": needs tenant_id and client_id, beside it or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
+            source.azure.client_secret = "***": allowed is a text that is not empty
+            source.azure.tenant_id = "${SECRET}!": allowed are letters, digits, '-', '.' and '_'
+            source.azure.client_id = "${SECRET}!": allowed are letters, digits, '-', '.' and '_'
+            source.azure.client_certificate_path = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
+            source.azure.federated_token_file = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
+            source.azure.page = "${SECRET}": allowed is a whole number from 1 to 5000
+            source.azure.page = "${SECRET}": is for Azure sources only, and source.url names files: leave it out
+            source.azure.hour_folders = "${SECRET}": allowed is a folder with %Y, %m, %d and %H in it, below the URL's own, or "" for none
+            source.azure.hour_folders = "${SECRET}": is for Azure sources only, and source.url names files: leave it out
+        "#]],
+    );
+    check(
+        "source.retry",
+        &["timeout = \"${SECRET}\""],
+        expect![[r#"
+        source.retry.timeout = "${SECRET}": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
+        source.retry.timeout = "${SECRET}": is for Azure sources only, and source.url names files: leave it out
+    "#]],
     );
     check(
         "tables",

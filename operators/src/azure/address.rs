@@ -1,0 +1,238 @@
+//! Addresses: what a URL says of account, service, container and path, and how Azure lets these be named.
+//!
+//! Promises: an error is one of a few fixed texts, so nothing of a URL, which may hold a signature, is ever in it.
+
+use url::{Host, Url};
+
+use super::Credential;
+
+/// A blob service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// The account; nothing if the host does not say it.
+    pub account: Option<String>,
+    /// As in [`Account::endpoint`](super::Account::endpoint).
+    pub endpoint: Url,
+}
+
+/// A container and a path in it, before it is known what opens them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The account and its service; an `az://` URL says neither.
+    pub service: Option<(String, Url)>,
+    /// The container.
+    pub container: String,
+    /// As in [`Location::path`](super::Location::path).
+    pub path: String,
+    /// The signature in the URL.
+    pub sas: Option<Credential>,
+}
+
+const CONTAINER: &str = "a container's name has 3 to 63 lower case letters, digits and single hyphens between them; \
+                         $root and $logs are names too";
+const HOST: &str = "the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and \
+                    localhost have the account as the first folder";
+
+impl Service {
+    /// The service of `account` in Azure's public cloud.
+    pub fn public(account: &str) -> Option<Service> {
+        Service::parse(&format!("https://{account}.blob.core.windows.net/")).ok()
+    }
+
+    /// The service at `text`, such as `https://ACCOUNT.blob.core.windows.net` or `http://127.0.0.1:10000/ACCOUNT`.
+    pub fn parse(text: &str) -> Result<Service, &'static str> {
+        match split(text)? {
+            (service, "", None) => Ok(service),
+            _ => Err("an endpoint has no container and no query"),
+        }
+    }
+}
+
+impl Address {
+    /// The address that `text` says: `az://container[/path]`, or `https://ACCOUNT.blob.…/container[/path][?SAS]`, with
+    /// `http` for this machine only. Percent signs are encoding in the latter only.
+    pub fn parse(text: &str) -> Result<Address, &'static str> {
+        let (service, path, sas) = match text.strip_prefix("az://") {
+            Some(path) if path.contains('?') && path.contains("sig=") => {
+                return Err(
+                    "an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas",
+                );
+            }
+            Some(path) => (None, path.to_owned(), None),
+            None => {
+                let (Service { account, endpoint }, path, query) = split(text)?;
+                let sas = query.map(Credential::sas).transpose()?;
+                (Some((account.ok_or(HOST)?, endpoint)), decode(path)?, sas)
+            }
+        };
+        let (container, path) = path.split_once('/').unwrap_or((&path, ""));
+        if !is_container(container) {
+            return Err(CONTAINER);
+        }
+        if path.starts_with('/') || path.split('/').any(|folder| folder == "." || folder == "..") {
+            return Err("a path in a container has no empty first folder and no folders . and ..");
+        }
+        if path.len() > 1024 || path.contains(char::is_control) {
+            return Err("a path in a container has at most 1024 bytes and no control characters");
+        }
+        Ok(Address { service, container: container.to_owned(), path: path.to_owned(), sas })
+    }
+}
+
+/// Whether Azure lets an account be named so.
+pub fn is_account(name: &str) -> bool {
+    (3..=24).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+}
+
+fn is_container(name: &str) -> bool {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let folders = || name.split('-').all(|part| !part.is_empty() && part.bytes().all(good));
+    matches!(name, "$root" | "$logs") || ((3..=63).contains(&name.len()) && folders())
+}
+
+/// The service, what follows it without the slash between, and the query. By hand, for the URL's own parser would encode
+/// the glob in a path and take folders of dots away.
+fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
+    let (scheme, rest) = text.split_once("://").ok_or("a URL begins with https://")?;
+    if rest.contains(['#', '\\']) || rest.contains(char::is_control) {
+        return Err("a URL has no fragment, backslash or control character: write %23 for #");
+    }
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let (authority, mut path) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut endpoint = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| "this is not a URL")?;
+    if !endpoint.username().is_empty() || endpoint.password().is_some() {
+        return Err("a user and a password do not open an account");
+    }
+    let (loopback, in_path) = match endpoint.host() {
+        Some(Host::Ipv4(ip)) => (ip.is_loopback(), true),
+        Some(Host::Ipv6(ip)) => (ip.is_loopback(), true),
+        Some(Host::Domain(name)) => (name == "localhost", name == "localhost"),
+        None => return Err(HOST),
+    };
+    match endpoint.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        _ => return Err("allowed is https://, and http:// for this machine only"),
+    }
+    let account = if in_path {
+        let (account, rest) = path.split_once('/').unwrap_or((path, ""));
+        path = rest;
+        Some(account.to_owned())
+    } else {
+        let host = endpoint.host_str().unwrap_or_default();
+        host.split_once('.')
+            .filter(|(_, rest)| rest.split('.').any(|l| l == "blob"))
+            .map(|(account, _)| account.to_owned())
+    };
+    if account.as_deref().is_some_and(|account| !is_account(account)) {
+        return Err(HOST);
+    }
+    if let Some(account) = account.as_ref().filter(|_| in_path) {
+        endpoint.set_path(&format!("/{account}/"));
+    }
+    Ok((Service { account, endpoint }, path, query))
+}
+
+/// `path` without percent-encoding. What decodes to a glob's character would become one.
+fn decode(path: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "a percent sign begins an encoded byte, such as %20, and the bytes are UTF-8";
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        let byte = after.get(..2).filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())).ok_or(WRONG)?;
+        let byte = u8::from_str_radix(byte, 16).map_err(|_| WRONG)?;
+        if b"*?[{".contains(&byte) {
+            return Err("an encoded *, ?, [ or { would be taken for a glob: a glob in an az:// URL can match it");
+        }
+        decoded.extend_from_slice(before.as_bytes());
+        decoded.push(byte);
+        rest = &after[2..];
+    }
+    decoded.extend_from_slice(rest.as_bytes());
+    String::from_utf8(decoded).map_err(|_| WRONG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        match Address::parse(text) {
+            Ok(Address { service, container, path, sas }) => {
+                let service = service.map_or("-".to_owned(), |(account, endpoint)| format!("{account} {endpoint}"));
+                format!("{service} {container} {path:?}{}", if sas.is_some() { " signed" } else { "" })
+            }
+            Err(error) => error.to_owned(),
+        }
+    }
+
+    #[test]
+    fn addresses() {
+        for (text, expected) in [
+            ("az://logs", r#"- logs """#),
+            ("az://logs/a b/%20/", r#"- logs "a b/%20/""#),
+            ("az://$logs/**/?.{json,log}", r#"- $logs "**/?.{json,log}""#),
+            ("https://acc1.blob.core.windows.net/logs", r#"acc1 https://acc1.blob.core.windows.net/ logs """#),
+            ("https://ACC1.blob.example:444/logs/a%20b/", r#"acc1 https://acc1.blob.example:444/ logs "a b/""#),
+            (
+                "https://acc1.privatelink.blob.example/logs/*.json",
+                r#"acc1 https://acc1.privatelink.blob.example/ logs "*.json""#,
+            ),
+            ("https://acc1.blob.example/logs/x?sp=r&sig=a%3D", r#"acc1 https://acc1.blob.example/ logs "x" signed"#),
+            ("http://127.0.0.1:10000/dev1/logs/x?sig=a", r#"dev1 http://127.0.0.1:10000/dev1/ logs "x" signed"#),
+            ("http://[::1]:10000/dev1/logs", r#"dev1 http://[::1]:10000/dev1/ logs """#),
+            ("https://10.0.0.7/dev1/logs/x", r#"dev1 https://10.0.0.7/dev1/ logs "x""#),
+        ] {
+            assert_eq!(told(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_told_without_it() {
+        for (text, word) in [
+            ("az://", "container's name"),
+            ("az://LOGS", "container's name"),
+            ("az://a--b", "container's name"),
+            ("az://-ab", "container's name"),
+            ("az://lo", "container's name"),
+            ("az://logs?sp=r&sig=hunter2", "no query"),
+            ("az://logs//x", "empty first folder"),
+            ("az://logs/a/../b", "no folders . and .."),
+            ("https://acc1.blob.example/logs/%2e%2E/b", "no folders . and .."),
+            ("https://acc1.blob.example/logs/a\nb", "control"),
+            ("https://acc1.blob.example/logs/a%0Ab", "control"),
+            ("https://acc1.blob.example/logs/%2A", "glob"),
+            ("https://acc1.blob.example/logs/%zz", "percent sign"),
+            ("https://acc1.blob.example/logs/%ff", "percent sign"),
+            ("https://acc1.blob.example/logs/%+1", "percent sign"),
+            ("https://acc1.blob.example/logs#x", "fragment"),
+            ("https://acc1.blob.example/logs?restype=container", "sig="),
+            ("https://u:hunter2@acc1.blob.example/logs", "password"),
+            ("https://logs.example/logs", "ACCOUNT.blob"),
+            ("https://my-acc.blob.example/logs", "ACCOUNT.blob"),
+            ("https://127.0.0.1/logs", "container's name"),
+            ("http://acc1.blob.example/logs", "this machine only"),
+            ("http://10.0.0.7/dev1/logs", "this machine only"),
+            ("ftp://acc1.blob.example/logs", "this machine only"),
+            ("https://", "not a URL"),
+        ] {
+            let told = told(text);
+            assert!(told.contains(word) && !told.contains("hunter2"), "{text}: {told}");
+        }
+        let long = format!("az://logs/{}", "x".repeat(1025));
+        assert!(told(&long).contains("1024"));
+    }
+
+    #[test]
+    fn services() {
+        assert_eq!(Service::public("acc1").expect("a name").endpoint.as_str(), "https://acc1.blob.core.windows.net/");
+        let emulator = Service::parse("http://127.0.0.1:10000/dev1").expect("a service");
+        assert_eq!(
+            (emulator.account.as_deref(), emulator.endpoint.as_str()),
+            (Some("dev1"), "http://127.0.0.1:10000/dev1/")
+        );
+        assert_eq!(Service::parse("https://logs.example/").expect("a service").account, None);
+        assert!(Service::parse("https://acc1.blob.example/logs").is_err());
+        assert!(Service::parse("https://acc1.blob.example/?sig=x").is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! Where lines are read and tables lie: paths of this machine, and addresses in Azure that wait for what opens them.
+
+use lakefront_operators::azure::address::Address;
+use lakefront_operators::glob;
+use toml::Value;
+
+use super::raw::Reading;
+use super::values::is_path;
+
+/// What a URL says by itself.
+pub(super) enum Place {
+    /// What stood after `file:`.
+    File(String),
+    /// A container and a path in it.
+    Azure(Box<Address>),
+}
+
+/// Where lines are read.
+pub(super) fn source(value: &Value) -> Reading<Place> {
+    let place = place(value)?;
+    let path = match &place {
+        Place::File(path) => path,
+        Place::Azure(address) => &address.path,
+    };
+    match glob::compile(path) {
+        Ok(_) => Ok(place),
+        Err(_) => Err("is not a glob: close every [ and {".to_owned()),
+    }
+}
+
+/// Where the tables lie.
+pub(super) fn lake(value: &Value) -> Reading<Place> {
+    let mut place = place(value)?;
+    if let Place::Azure(address) = &mut place {
+        let path = &mut address.path;
+        path.truncate(path.trim_end_matches('/').len());
+        if path.contains(['*', '?', '[', '{']) || path.split('/').any(str::is_empty) && !path.is_empty() {
+            return Err("a lake lies in one folder: no glob, and no folder without a name".to_owned());
+        }
+    }
+    Ok(place)
+}
+
+const FORMS: &str = "allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and \
+                     https://ACCOUNT.blob.core.windows.net/container/path";
+
+fn place(value: &Value) -> Reading<Place> {
+    let text = value.as_str().ok_or(FORMS)?;
+    if ["az://", "https://", "http://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Ok(Place::Azure(Box::new(Address::parse(text)?)));
+    }
+    Ok(Place::File(file_url(text).ok_or(FORMS)?))
+}
+
+/// The path of a `file:` URL. It is taken as it stands: a percent sign is a percent sign, as names of log files have them.
+fn file_url(text: &str) -> Option<String> {
+    let path = text.strip_prefix("file:")?;
+    let path = match path.strip_prefix("//") {
+        // Between "//" and the next slash stands a host, and there is none but this one.
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        Some(_) => return None,
+        None => path,
+    };
+    is_path(path).then(|| path.to_owned())
+}

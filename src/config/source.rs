@@ -1,0 +1,137 @@
+//! The `[source]` section with those inside it: what is read, and how.
+//!
+//! Promises: what makes sense for blobs only is refused for files, rather than kept without effect.
+
+use std::time::Duration;
+
+use lakefront_operators::azure::{Listing, Retry};
+use lakefront_operators::settings::Format;
+
+use super::azure::{self, Keys};
+use super::places::{self, Place};
+use super::raw::Section;
+use super::values::{self, choice, duration, number, size};
+use super::{ColdStart, Mode, OnRewrite, SourceConfig, SourceUrl, Unterminated, defaults};
+
+/// What the section says; beside it what belongs to rows, and what other sections are checked against.
+pub(super) struct Source {
+    pub(super) config: Option<SourceConfig>,
+    pub(super) format: Option<Format>,
+    pub(super) max_line: Option<u64>,
+    pub(super) chunk: Option<u64>,
+    pub(super) keys: Option<Keys>,
+}
+
+/// Reads `[source]`; without a pipeline there is no configuration either, so its state file matters to nobody.
+pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
+    let mut section = top.section("source");
+    let place = section.required("url", "file:data/logs/", places::source);
+    let format =
+        section.required("format", "azure", |v| choice(v, &[("azure", Format::Azure), ("jsonlog", Format::Jsonlog)]));
+    let mode =
+        section.optional("mode", defaults::MODE, |v| choice(v, &[("backfill", Mode::Backfill), ("tail", Mode::Tail)]));
+    let cold_start = section.optional("cold_start", defaults::COLD_START, |v| {
+        choice(v, &[("earliest", ColdStart::Earliest), ("latest", ColdStart::Latest)])
+    });
+    let state_file = defaults::state_file(pipeline.unwrap_or_default());
+    let state_file = section.optional("state_file", state_file, values::path);
+    let chunk = section.optional("chunk", defaults::CHUNK, |v| {
+        size(v, defaults::CHUNK_ALLOWED)
+            .map_err(|allowed| format!("{allowed}; each chunk in flight holds one buffer of this size"))
+    });
+    let poll = section.optional("poll", defaults::POLL, |v| duration(v, defaults::WAIT_ALLOWED));
+    let max_line = section.optional("max_line", defaults::MAX_LINE, |v| {
+        size(v, defaults::MAX_LINE_ALLOWED).map_err(|allowed| format!("{allowed}; a line is held in memory whole"))
+    });
+    let unterminated = section.optional("unterminated", defaults::UNTERMINATED, |v| {
+        choice(v, &[("leave", Unterminated::Leave), ("land", Unterminated::Land)])
+    });
+    let on_rewrite = section.optional("on_rewrite", defaults::ON_REWRITE, |v| {
+        choice(v, &[("stop", OnRewrite::Stop), ("restart", OnRewrite::Restart)])
+    });
+    let in_flight = in_flight(&mut section, place.as_ref());
+    let settle = section.optional("settle", defaults::SETTLE, |v| duration(v, defaults::SETTLE_ALLOWED));
+    let files = matches!(place, Some(Place::File(_)));
+    if files {
+        refuse_given(&section, &["settle"]);
+    }
+    let (keys, listing) = azure(&mut section, settle, files);
+    let retry = retry(&mut section, files);
+    let url = match place {
+        Some(Place::File(path)) => Some(SourceUrl::File(path)),
+        Some(Place::Azure(address)) => {
+            azure::located(&section, "url", &address, keys.as_ref()).map(|at| SourceUrl::Azure(Box::new(at)))
+        }
+        None => None,
+    };
+    section.finish();
+
+    let config = || {
+        Some(SourceConfig {
+            url: url?,
+            mode: mode?,
+            cold_start: cold_start?,
+            state_file: state_file?,
+            chunk: chunk?,
+            in_flight: in_flight?,
+            poll: poll?,
+            unterminated: unterminated?,
+            on_rewrite: on_rewrite?,
+            listing: listing?,
+            retry: retry?,
+        })
+    };
+    Source { config: config(), format, max_line, chunk, keys }
+}
+
+fn in_flight(section: &mut Section<'_>, place: Option<&Place>) -> Option<usize> {
+    let default = match place {
+        Some(Place::Azure(_)) => defaults::IN_FLIGHT_AZURE,
+        _ => defaults::IN_FLIGHT,
+    };
+    section.optional("in_flight", default, |v| number(v, &defaults::IN_FLIGHT_ALLOWED))
+}
+
+/// `[source.azure]`. What opens an account may serve the lake, also when the source is files.
+fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Option<Keys>, Option<Listing>) {
+    let mut section = source.section("azure");
+    let keys = azure::keys(&mut section, "[source.azure]");
+    let page = section.optional("page", defaults::PAGE, |v| number(v, &defaults::PAGE_ALLOWED));
+    let hour_folders = Some(defaults::HOUR_FOLDERS.to_owned());
+    let hour_folders = section.optional("hour_folders", hour_folders, values::hour_folders);
+    let relist = section.optional("relist", defaults::RELIST, |v| duration(v, defaults::WAIT_ALLOWED));
+    if files {
+        refuse_given(&section, &["page", "hour_folders", "relist"]);
+    }
+    section.finish();
+    let listing = || Some(Listing { page: page?, hour_folders: hour_folders?, relist: relist?, settle: settle? });
+    (keys, listing())
+}
+
+/// `[source.retry]`.
+fn retry(source: &mut Section<'_>, files: bool) -> Option<Retry> {
+    let mut section = source.section("retry");
+    let wait = |v: &_| duration(v, defaults::WAIT_ALLOWED);
+    let timeout = section.optional("timeout", defaults::RETRY_TIMEOUT, wait);
+    let first = section.optional("first", defaults::RETRY_FIRST, wait);
+    let cap = section.optional("cap", defaults::RETRY_CAP, wait);
+    let max_time = section.optional("max_time", defaults::RETRY_MAX_TIME, wait);
+    if let (Some(first), Some(cap)) = (first, cap)
+        && cap < first
+    {
+        let constraint =
+            "must be at least source.retry.first: the pauses grow from that to this; by default 200ms and 30s";
+        section.refuse("cap", constraint.to_owned());
+    }
+    if files {
+        refuse_given(&section, &["timeout", "first", "cap", "max_time"]);
+    }
+    section.finish();
+    Some(Retry { timeout: timeout?, first: first?, cap: cap?, max_time: max_time? })
+}
+
+fn refuse_given(section: &Section<'_>, keys: &[&'static str]) {
+    for key in keys.iter().copied().filter(|key| section.given(key)) {
+        section.refuse(key, "is for Azure sources only, and source.url names files: leave it out".to_owned());
+    }
+}
