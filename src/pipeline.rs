@@ -7,7 +7,7 @@ use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::route::RoleMap;
-use lakefront_operators::sink::delta::TableSpec;
+use lakefront_operators::sink::delta::{Place, TableSpec};
 use lakefront_operators::source::Source;
 use lakefront_operators::source::azure::AzureSource;
 use lakefront_operators::source::file::FileSource;
@@ -50,15 +50,18 @@ impl Pipeline {
                 Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone())?)
             }
         };
-        let tables = match (config.topology, &config.lake.root) {
-            (Topology::PgLogs, LakeRoot::File(root)) => tables(&config, root),
-            (_, LakeRoot::Azure(location)) => return Err(Stop::Refused(format!("no sink writes {location} yet"))),
+        let root = match &config.lake.root {
+            LakeRoot::File(path) => Place::Disk(path.clone()),
+            LakeRoot::Azure(location) => Place::azure(location)?,
+        };
+        let tables = match config.topology {
+            Topology::PgLogs => tables(&config, &root),
         };
         Ok(Pipeline { config, source, tables, clock })
     }
 }
 
-fn tables(config: &Config, root: &Path) -> [TableSpec; 3] {
+fn tables(config: &Config, root: &Place) -> [TableSpec; 3] {
     let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
     let schemas = pg_logs::schemas(config.rows.format);
     std::array::from_fn(|i| {
@@ -66,7 +69,7 @@ fn tables(config: &Config, root: &Path) -> [TableSpec; 3] {
         // Rejects have no day: their time is often what is wrong with them.
         let by_day = config.lake.partition_by == PartitionBy::Day && pg_logs::TABLES[i] != "rejects";
         TableSpec {
-            directory: folder.join(name),
+            place: folder.join(name),
             name: name.clone(),
             schema: schemas[i].clone(),
             partition: by_day.then_some(pg_logs::LOG_DATE),

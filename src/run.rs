@@ -111,7 +111,7 @@ async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<C
 /// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
 async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
     for spec in &pipeline.tables {
-        let snapshot = delta::read(&spec.directory, &pipeline.config.pipeline).await?;
+        let snapshot = delta::read(&spec.place, &pipeline.config.pipeline).await?;
         if snapshot.is_some_and(|snapshot| snapshot.state.held.is_some()) {
             return Ok(());
         }
@@ -119,7 +119,7 @@ async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Sto
     Err(Stop::Refused(format!(
         "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them or \
          set lake back, or delete the state file to begin anew",
-        pipeline.tables[0].directory.display()
+        pipeline.tables[0].place
     )))
 }
 

@@ -45,7 +45,7 @@ async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
 }
 
 async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Standing)>, Stop> {
-    let held = async || Ok::<_, Stop>(delta::read(&spec.directory, pipeline).await?.and_then(|s| s.state.held));
+    let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
     let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
     while let Some(now) = held().await? {
         match OffsetsFiles::read(&table, now).await {

@@ -1,8 +1,10 @@
 //! `lakefront validate`: checks a pipeline file, and with `--connect` the source and the tables behind it. Nothing is written.
 
+use lakefront_operators::azure::access;
 use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
+use crate::config::{LakeRoot, SourceUrl};
 use crate::pipeline::Pipeline;
 use crate::report::print;
 use crate::{pipeline, runtime};
@@ -22,12 +24,19 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
 }
 
 async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
+    let mut text = String::new();
+    if let SourceUrl::Azure(location) = &pipeline.config.source.url {
+        text.push_str(&format!("access   source: {}\n", access::probe(location).await?));
+    }
+    if let LakeRoot::Azure(location) = &pipeline.config.lake.root {
+        text.push_str(&format!("access   lake: {}\n", access::probe(location).await?));
+    }
     let listed = pipeline.source.list().await?.files;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
-    let mut text = format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len());
+    text.push_str(&format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len()));
     for spec in &pipeline.tables {
-        let place = spec.directory.display();
-        match delta::read(&spec.directory, &pipeline.config.pipeline).await? {
+        let place = &spec.place;
+        match delta::read(place, &pipeline.config.pipeline).await? {
             None => text.push_str(&format!("table    {}: will be created at {place}\n", spec.name)),
             Some(snapshot) => {
                 let widen = match delta::fit(spec, &snapshot)? {

@@ -46,6 +46,7 @@ pub(super) fn keys(section: &mut Section<'_>, place: &'static str) -> Option<Key
         client_secret: client_secret?,
         client_certificate_path: certificate?,
         federated_token_file: federated?,
+        authority_host: None,
     };
     if entra != Entra::default() {
         let env = section.env();
@@ -85,6 +86,7 @@ fn from_environment(env: Env<'_>) -> Reading<Keys> {
             client_secret: variable(env, &["AZURE_CLIENT_SECRET"], |v| Ok(Secret::new(text(v)?)))?,
             client_certificate_path: variable(env, &["AZURE_CLIENT_CERTIFICATE_PATH"], file)?,
             federated_token_file: variable(env, &["AZURE_FEDERATED_TOKEN_FILE"], file)?,
+            authority_host: None,
         },
     };
     match (&keys.account, &keys.connection) {
@@ -135,9 +137,14 @@ fn location(address: &Address, keys: &Keys, env: Env<'_>) -> Reading<Location> {
     let of_outer = outer.service().filter(|_| outer.name().as_ref() == Some(&name));
     let service = service.or_else(|| keys.service()).or(of_outer).or_else(|| Service::public(&name));
     let endpoint = service.ok_or("does not say the account")?.endpoint;
-    let credential = own.or_else(|| outer.storage()).unwrap_or(Credential::Entra(outer.entra));
-    if endpoint.scheme() == "http" && matches!(credential, Credential::Entra(_)) {
-        return Err("is not encrypted, and no token of Entra ID goes that way: give an account_key or a sas".to_owned());
+    let mut credential = own.or_else(|| outer.storage()).unwrap_or(Credential::Entra(outer.entra));
+    if let Credential::Entra(entra) = &mut credential {
+        if endpoint.scheme() == "http" {
+            return Err(
+                "is not encrypted, and no token of Entra ID goes that way: give an account_key or a sas".to_owned()
+            );
+        }
+        entra.authority_host = variable(env, &["AZURE_AUTHORITY_HOST"], authority)?;
     }
     let account = Account { name, endpoint, credential };
     Ok(Location { account, container: address.container.clone(), path: address.path.clone() })
@@ -191,6 +198,13 @@ fn id(value: &Value) -> Reading<String> {
     let good = |id: &&str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     let allowed = || "allowed are letters, digits, '-', '.' and '_'".to_owned();
     value.as_str().filter(good).map(str::to_owned).ok_or_else(allowed)
+}
+
+/// Where tokens are given, for clouds that are not the public one.
+fn authority(value: &Value) -> Reading<String> {
+    let good =
+        |url: &&str| url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '@']));
+    value.as_str().filter(good).map(str::to_owned).ok_or_else(|| "allowed is https:// and a host".to_owned())
 }
 
 fn file(value: &Value) -> Reading<String> {

@@ -30,8 +30,8 @@ impl Azurite {
 
     /// Starts one of one's own, on a free port.
     pub(crate) fn start() -> Azurite {
-        let (serve, program) =
-            (sources().join("serve.js"), installed().join("node_modules/azurite/dist/src/blob/main.js"));
+        let serve = workspace().join("tests/support/azurite.js");
+        let program = installed().join("node_modules/azurite/dist/src/blob/main.js");
         let mut command = Command::new("node");
         command.arg(serve).arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0"]);
         command.args(["--inMemoryPersistence", "--extentMemoryLimit", "2048"]);
@@ -70,13 +70,20 @@ pub(crate) fn endpoint(address: SocketAddr) -> String {
     format!("http://{address}/{ACCOUNT}/")
 }
 
+/// Where npm's files are: an example uses Azurite too.
 fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/azurite")
+    workspace().join("examples/azurite")
+}
+
+/// The workspace's folder, which a member's tests look up from theirs.
+fn workspace() -> PathBuf {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("examples").is_dir()).expect("the workspace has it").to_owned()
 }
 
 /// One test binary installs it, the others wait. The folder is named after npm's lock file; a copy of that, written last, marks
 /// it as whole.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(tmp).expect("cargo's folder for tests");
     let lock = File::create(tmp.join("azurite.lock")).expect("a lock file");

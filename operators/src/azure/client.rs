@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use azure_core::credentials::TokenCredential;
 use azure_core::http::policies::Policy;
 use azure_core::http::{ClientOptions, RetryOptions};
 use azure_storage_blob::clients::{BlobContainerClient, BlobContainerClientOptions};
@@ -12,6 +13,20 @@ use crate::error::StoreError;
 
 /// A client for the location's container.
 pub fn container(location: &Location) -> Result<BlobContainerClient, StoreError> {
+    match &location.account.credential {
+        Credential::Entra(entra) => {
+            let chain: Arc<dyn TokenCredential> = super::entra::chain(entra);
+            open(location, Some(chain))
+        }
+        Credential::Sas(_) | Credential::Key(_) => open(location, None),
+    }
+}
+
+/// The same, with who gives tokens if it is Entra.
+pub(super) fn open(
+    location: &Location,
+    token: Option<Arc<dyn TokenCredential>>,
+) -> Result<BlobContainerClient, StoreError> {
     let account = &location.account;
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::definite(format!("open container {:?} of account {}", location.container, account.name), e)
@@ -22,17 +37,11 @@ pub fn container(location: &Location) -> Result<BlobContainerClient, StoreError>
         .pop_if_empty()
         .push(&location.container);
     let mut signers: Vec<Arc<dyn Policy>> = Vec::new();
-    let token = match &account.credential {
-        Credential::Sas(query) => {
-            url.set_query(Some(query.reveal()));
-            None
-        }
-        Credential::Key(key) => {
-            signers.push(Arc::new(SharedKey::new(&account.name, key)));
-            None
-        }
-        Credential::Entra(entra) => Some(super::entra::chain(entra).map_err(|e| failed(e.into()))?),
-    };
+    match &account.credential {
+        Credential::Sas(query) => url.set_query(Some(query.reveal())),
+        Credential::Key(key) => signers.push(Arc::new(SharedKey::new(&account.name, key))),
+        Credential::Entra(_) => {}
+    }
     let client_options =
         ClientOptions { per_try_policies: signers, retry: RetryOptions::none(), ..ClientOptions::default() };
     let options = BlobContainerClientOptions { client_options, ..BlobContainerClientOptions::default() };

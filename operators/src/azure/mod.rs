@@ -2,17 +2,24 @@
 //!
 //! Promises: a secret is in no `Debug` form, no error and no log line. Leaves to others: where the values come from.
 
+pub mod access;
 pub mod address;
+mod certificate;
 pub mod client;
 pub mod connection;
 mod credential;
 mod entra;
 mod shared_key;
+mod told;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use azure_core::credentials::TokenCredential;
 use url::Url;
+
+pub use self::told::{code, told};
 
 /// A text that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +79,8 @@ pub struct Entra {
     pub client_certificate_path: Option<String>,
     /// A file with the token of a Kubernetes service account.
     pub federated_token_file: Option<String>,
+    /// The URL of the service that gives tokens, without a path; nothing for the public cloud's.
+    pub authority_host: Option<String>,
 }
 
 /// A blob, or a prefix of blobs, in an account.
@@ -117,4 +126,9 @@ pub struct Listing {
     pub relist: Duration,
     /// A blob that did not change for so long is finished.
     pub settle: Duration,
+}
+
+/// Tokens for whoever speaks to an account by other means than [`client`].
+pub(crate) fn tokens(entra: &Entra) -> Arc<dyn TokenCredential> {
+    entra::chain(entra)
 }

@@ -1,13 +1,11 @@
 //! The Delta sink under test. It is read back by the `deltalake` crate and Parquet's reader; other writers' commits are written by hand.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use deltalake::DeltaTable;
+use azure_core::Bytes;
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::{Held, OffsetsName, Pending, RunId, StagedFile, Table};
@@ -18,27 +16,51 @@ use lakefront_operators::sink::delta::{self, DeltaStage, TableSpec};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
-use url::Url;
 use uuid::Uuid;
 
 use crate::harness::{Foreign, Sink, TABLES, TestClock};
+use crate::lake::Lake;
 
-/// Three Delta tables in a temporary folder.
-pub(crate) struct DeltaSink {
-    pub(crate) lake: tempfile::TempDir,
+/// Three Delta tables in a lake.
+pub(crate) struct DeltaSink<L> {
+    pub(crate) lake: L,
     pub(crate) specs: [TableSpec; TABLES],
     clock: Arc<TestClock>,
 }
 
-impl DeltaSink {
-    pub(crate) fn log(&self, table: usize) -> Log {
-        Log(self.specs[table].directory.join("_delta_log"))
+/// A table's folder in the lake.
+pub(crate) fn folder(table: usize) -> String {
+    format!("lake/table-{table}")
+}
+
+impl<L: Lake> DeltaSink<L> {
+    pub(crate) fn log(&self, table: usize) -> Log<'_, L> {
+        Log { lake: &self.lake, folder: format!("{}/_delta_log", folder(table)) }
+    }
+
+    /// The files that the newest version refers to, relative to the table.
+    pub(crate) async fn visible_files(&self, table: usize) -> Vec<String> {
+        let folder = folder(table);
+        if self.lake.files(&folder).is_empty() {
+            return Vec::new();
+        }
+        let table = self.lake.open(&folder).await;
+        let uris = table.get_file_uris().unwrap();
+        let within = |uri: String| uri.rsplit_once(&format!("/{folder}/")).unwrap().1.to_owned();
+        uris.map(within).collect()
+    }
+
+    /// What is in a file of a table.
+    pub(crate) fn read_file(&self, table: usize, path: &str) -> Vec<RecordBatch> {
+        let content = Bytes::from(self.lake.read(&format!("{}/{path}", folder(table))));
+        let reader = ParquetRecordBatchReaderBuilder::try_new(content).unwrap().build().unwrap();
+        reader.map(Result::unwrap).collect()
     }
 
     async fn read_rows(&self, table: usize) -> Vec<u64> {
         let mut rows = Vec::new();
-        for path in visible_files(&self.specs[table].directory).await {
-            for batch in read_parquet(&path) {
+        for path in self.visible_files(table).await {
+            for batch in self.read_file(table, &path) {
                 let offsets = batch["_offset"].as_primitive::<Int64Type>().values().to_vec();
                 rows.extend(offsets.into_iter().map(|offset| u64::try_from(offset).unwrap()));
             }
@@ -48,28 +70,23 @@ impl DeltaSink {
     }
 
     async fn append_by_hand(&self, table: usize, what: Foreign) {
-        let directory = &self.specs[table].directory;
         let add = |rows: &[u64], data_change: bool| {
             let path = format!("foreign-{}.parquet", Uuid::new_v4());
-            let mut writer =
-                ArrowWriter::try_new(fs::File::create(directory.join(&path)).unwrap(), rejects_schema(), None).unwrap();
+            let mut writer = ArrowWriter::try_new(Vec::new(), rejects_schema(), None).unwrap();
             writer.write(&batch(rows)).unwrap();
-            writer.close().unwrap();
-            let size = fs::metadata(directory.join(&path)).unwrap().len();
-            json!({"add": {"path": path, "partitionValues": {}, "size": size, "modificationTime": 0, "dataChange": data_change}})
+            let content = writer.into_inner().unwrap();
+            self.lake.write(&format!("{}/{path}", folder(table)), &content);
+            json!({"add": {"path": path, "partitionValues": {}, "size": content.len(), "modificationTime": 0, "dataChange": data_change}})
         };
-        let remove = |path: PathBuf, data_change: bool| {
-            let path = path.strip_prefix(directory).unwrap().to_str().unwrap().to_owned();
-            json!({"remove": {"path": path, "deletionTimestamp": 0, "dataChange": data_change}})
-        };
+        let remove = |path: String, data_change: bool| json!({"remove": {"path": path, "deletionTimestamp": 0, "dataChange": data_change}});
         let actions = match what {
             Foreign::Append(rows) => vec![add(rows, true)],
             Foreign::Compact => {
                 let rows = self.read_rows(table).await;
-                let removed = visible_files(directory).await.into_iter().map(|path| remove(path, false));
+                let removed = self.visible_files(table).await.into_iter().map(|path| remove(path, false));
                 removed.chain([add(&rows, false)]).collect()
             }
-            Foreign::Delete => visible_files(directory).await.into_iter().map(|path| remove(path, true)).collect(),
+            Foreign::Delete => self.visible_files(table).await.into_iter().map(|path| remove(path, true)).collect(),
             Foreign::AddColumn => vec![json!({"metaData": self.changed_schema(table, |columns| {
                 columns.push(json!({"name": "note", "type": "string", "nullable": true, "metadata": {}}));
             })})],
@@ -90,17 +107,13 @@ impl DeltaSink {
     }
 }
 
-impl Sink for DeltaSink {
+impl<L: Lake> Sink for DeltaSink<L> {
     fn new(clock: Arc<TestClock>) -> Self {
-        let lake = tempfile::tempdir().unwrap();
+        let lake = L::new();
         let spec = |index: usize| {
             let name = format!("table-{index}");
-            TableSpec {
-                directory: lake.path().join("lake").join(&name),
-                name,
-                schema: rejects_schema(),
-                partition: None,
-            }
+            let place = lake.place().join("lake").join(&name);
+            TableSpec { place, name, schema: rejects_schema(), partition: None }
         };
         let specs = std::array::from_fn(spec);
         DeltaSink { lake, specs, clock }
@@ -123,11 +136,10 @@ impl Sink for DeltaSink {
 
     fn held<'a>(&'a self, table: usize, pipeline: &'a str) -> Pending<'a, Option<Held>> {
         Box::pin(async move {
-            let directory = &self.specs[table].directory;
-            if !directory.exists() {
+            if self.lake.files(&folder(table)).is_empty() {
                 return None;
             }
-            let table = open_table(directory).await;
+            let table = self.lake.open(&folder(table)).await;
             let version = async |app: &str| {
                 let log_store = table.log_store();
                 let version = table.snapshot().unwrap().transaction_version(&*log_store, app).await.unwrap();
@@ -144,32 +156,40 @@ impl Sink for DeltaSink {
 
     fn clean_log(&self, table: usize) -> Pending<'_, ()> {
         Box::pin(async move {
-            let opened = open_table(&self.specs[table].directory).await;
+            let opened = self.lake.open(&folder(table)).await;
             deltalake::checkpoints::create_checkpoint(&opened, None).await.unwrap();
             let log = self.log(table);
-            (0..log.head()).for_each(|version| log.delete(version));
+            let head = log.head();
+            log.versions().into_iter().filter(|version| *version < head).for_each(|version| log.delete(version));
         })
     }
 
     fn drop_table(&self, table: usize) {
-        fs::remove_dir_all(&self.specs[table].directory).unwrap();
+        self.lake.delete_folder(&folder(table));
     }
 
     fn tamper(&self, table: usize, pipeline: &str, name: OffsetsName, content: Option<&[u8]>) {
-        let path = self.specs[table].directory.join("_lakefront").join(pipeline).join(name.to_string());
+        let path = format!("{}/_lakefront/{pipeline}/{name}", folder(table));
         match content {
-            Some(content) => fs::write(path, content).unwrap(),
-            None => fs::remove_file(path).unwrap(),
+            Some(content) => self.lake.write(&path, content),
+            None => self.lake.delete(&path),
         }
     }
 }
 
 /// A table's `_delta_log`, as another writer handles it.
-pub(crate) struct Log(pub(crate) PathBuf);
+pub(crate) struct Log<'a, L> {
+    lake: &'a L,
+    folder: String,
+}
 
-impl Log {
-    fn path(&self, version: u64) -> PathBuf {
-        self.0.join(format!("{version:020}.json"))
+impl<L: Lake> Log<'_, L> {
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+
+    fn commit(&self, version: u64) -> String {
+        self.path(&format!("{version:020}.json"))
     }
 
     pub(crate) fn head(&self) -> u64 {
@@ -177,17 +197,18 @@ impl Log {
     }
 
     fn versions(&self) -> Vec<u64> {
-        let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect()
+        let names = self.lake.files(&self.folder);
+        let version = |path: &String| path.strip_prefix(&self.path(""))?.strip_suffix(".json")?.parse().ok();
+        names.iter().filter_map(version).collect()
     }
 
     pub(crate) fn delete(&self, version: u64) {
-        let _ = fs::remove_file(self.path(version));
+        self.lake.delete(&self.commit(version));
     }
 
     pub(crate) fn append(&self, actions: &[Value]) {
         let lines: String = actions.iter().map(|action| format!("{action}\n")).collect();
-        fs::write(self.path(self.head() + 1), lines).unwrap();
+        self.lake.write(&self.commit(self.head() + 1), lines.as_bytes());
     }
 
     /// All actions of a kind, oldest first.
@@ -195,7 +216,7 @@ impl Log {
         let mut versions = self.versions();
         versions.sort();
         let lines = versions.into_iter().flat_map(|version| {
-            let text = fs::read_to_string(self.path(version)).unwrap();
+            let text = String::from_utf8(self.lake.read(&self.commit(version))).unwrap();
             text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>()
         });
         lines.filter_map(|action| action.get(kind).cloned()).collect()
@@ -220,23 +241,4 @@ pub(crate) async fn stage(spec: &TableSpec, clock: Arc<TestClock>, batches: Vec<
 pub(crate) fn batch(rows: &[u64]) -> RecordBatch {
     let rejects: Vec<_> = rows.iter().map(|row| Reject::of(b"line", *row, Reason::InvalidJson)).collect();
     rejects_batch(&rejects, "log", 1_000_001)
-}
-
-pub(crate) async fn open_table(directory: &Path) -> DeltaTable {
-    deltalake::open_table(Url::from_directory_path(directory).unwrap()).await.unwrap()
-}
-
-/// The files that the newest version refers to.
-pub(crate) async fn visible_files(directory: &Path) -> Vec<PathBuf> {
-    if !directory.exists() {
-        return Vec::new();
-    }
-    let table = open_table(directory).await;
-    let files = table.get_file_uris().unwrap();
-    files.map(|uri| PathBuf::from(uri.strip_prefix("file://").unwrap_or(&uri))).collect()
-}
-
-pub(crate) fn read_parquet(path: &Path) -> Vec<RecordBatch> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
-    reader.map(Result::unwrap).collect()
 }

@@ -1,8 +1,5 @@
 //! What only Delta promises: plain tables that every reader opens, refusals before anything is written, and true statistics.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -15,33 +12,45 @@ use lakefront_operators::sink::delta::{self, DayPartition, TableSpec};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::delta::{DeltaSink, batch, open_table, read_parquet, stage, visible_files};
+use crate::delta::{DeltaSink, batch, folder, stage};
 use crate::harness::{Foreign, PIPELINE, Sink, World, refusal, standing};
+use crate::lake::Lake;
 
-type DeltaWorld = Arc<World<DeltaSink>>;
+type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
 
-/// Every file below a folder, with its content.
-fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => drop(found.insert(path.display().to_string(), fs::read(&path).unwrap())),
-            }
-        }
-    }
-    found
+/// Runs every story on every lake, each in a world of its own.
+macro_rules! on_lakes {
+    ([$($lake:ident: $type:ty)*] $stories:tt) => {
+        $(mod $lake {
+            on_lakes!(@stories $type, $stories);
+        })*
+    };
+    (@stories $type:ty, [$($story:ident)*]) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $story() {
+            super::$story(crate::harness::World::<crate::delta::DeltaSink<$type>>::new()).await;
+        })*
+    };
 }
+
+on_lakes!([disk: crate::lake::Disk azure: crate::azure::Azure] [
+    a_new_table_has_the_plainest_protocol
+    missing_columns_are_added_and_rows_stay
+    a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere
+    a_table_whose_transactions_expire_is_refused
+    two_that_create_the_tables_at_once_make_them_once
+    a_log_checkpoint_carries_the_table_without_the_commits_below_it
+    rows_by_day_lie_in_the_folders_of_their_days
+    more_days_than_open_files_land_once
+    the_statistics_of_a_file_are_true
+]);
 
 fn columns(metadata: &Value) -> Vec<String> {
     let schema: Value = serde_json::from_str(metadata["schemaString"].as_str().unwrap()).unwrap();
     schema["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn open(world: &World<DeltaSink>) -> Result<(), Stop> {
+async fn open<L: Lake>(world: &World<DeltaSink<L>>) -> Result<(), Stop> {
     world.sink.open(PIPELINE).await.map(drop)
 }
 
@@ -50,9 +59,7 @@ fn with_columns(spec: &TableSpec, fields: Vec<Field>) -> TableSpec {
     TableSpec { schema: Arc::new(Schema::new(fields)), ..spec.clone() }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_table_has_the_plainest_protocol() {
-    let world: DeltaWorld = World::new();
+async fn a_new_table_has_the_plainest_protocol<L: Lake>(world: DeltaWorld<L>) {
     world.start().await.unwrap();
     for table in 0..3 {
         let log = world.sink.log(table);
@@ -60,13 +67,11 @@ async fn a_new_table_has_the_plainest_protocol() {
         let metadata = log.actions("metaData").pop().unwrap().to_string();
         assert!(!metadata.contains("variantType") && !metadata.contains("timestamp_ntz"), "{metadata}");
         assert!(metadata.contains(r#"\"type\":\"timestamp\""#), "{metadata}");
-        open_table(&world.sink.specs[table].directory).await;
+        world.sink.lake.open(&folder(table)).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn missing_columns_are_added_and_rows_stay() {
-    let world: DeltaWorld = World::new();
+async fn missing_columns_are_added_and_rows_stay<L: Lake>(world: DeltaWorld<L>) {
     let mut fields: Vec<Field> = rejects_schema().fields().iter().map(|field| (**field).clone()).collect();
     let length = fields.remove(4);
     let narrow = with_columns(&world.sink.specs[0], fields);
@@ -85,25 +90,21 @@ async fn missing_columns_are_added_and_rows_stay() {
     assert_eq!(world.sink.log(0).actions("metaData").len(), definitions, "a table that fits is left alone");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere() {
+async fn a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere<L: Lake>(world: DeltaWorld<L>) {
     // The first table lacks a column, the second does not exist, the third has a wrong type.
-    let world: DeltaWorld = World::new();
     let narrow = with_columns(&world.sink.specs[0], vec![Field::new("_offset", DataType::Int64, true)]);
     let wrong = with_columns(&world.sink.specs[2], vec![Field::new("_offset", DataType::Utf8, true)]);
     delta::open(&[narrow, wrong], PIPELINE, world.clock.clone()).await.unwrap();
-    let before = files_below(world.sink.lake.path());
+    let before = world.sink.lake.contents("lake");
 
     let text = refusal(open(&world).await);
 
     assert!(text.contains("table \"table-2\"") && text.contains("has column \"_offset\""), "{text}");
-    assert_eq!(files_below(world.sink.lake.path()), before);
-    assert!(!world.sink.specs[1].directory.exists());
+    assert_eq!(world.sink.lake.contents("lake"), before);
+    assert!(world.sink.lake.files(&folder(1)).is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_whose_transactions_expire_is_refused() {
-    let world: DeltaWorld = World::new();
+async fn a_table_whose_transactions_expire_is_refused<L: Lake>(world: DeltaWorld<L>) {
     world.start().await.unwrap();
     let mut metadata = world.sink.log(1).last("metaData").unwrap();
     metadata["configuration"] = json!({"delta.setTransactionRetentionDuration": "interval 1 day"});
@@ -112,10 +113,9 @@ async fn a_table_whose_transactions_expire_is_refused() {
     assert!(text.contains("delta.setTransactionRetentionDuration"), "{text}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_that_create_the_tables_at_once_make_them_once() {
-    for _ in 0..10 {
-        let world: DeltaWorld = World::new();
+async fn two_that_create_the_tables_at_once_make_them_once<L: Lake>(_: DeltaWorld<L>) {
+    for _ in 0..5 {
+        let world: DeltaWorld<L> = World::new();
         let openers: Vec<_> = (0..4)
             .map(|_| {
                 let world = world.clone();
@@ -132,9 +132,7 @@ async fn two_that_create_the_tables_at_once_make_them_once() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_checkpoint_carries_the_table_without_the_commits_below_it() {
-    let world: DeltaWorld = World::new();
+async fn a_log_checkpoint_carries_the_table_without_the_commits_below_it<L: Lake>(world: DeltaWorld<L>) {
     let mut run = world.start().await.unwrap();
     let mut landed = 0;
     while world.sink.log(0).head() < 100 {
@@ -142,15 +140,15 @@ async fn a_log_checkpoint_carries_the_table_without_the_commits_below_it() {
         world.land(&mut run, 0, landed * 10, &[landed]).await.unwrap();
     }
     // It is written in the background, and complete once it is announced.
-    let announced = world.sink.specs[0].directory.join("_delta_log/_last_checkpoint");
+    let announced = world.sink.log(0).path("_last_checkpoint");
     tokio::time::timeout(std::time::Duration::from_secs(60), async {
-        while !announced.exists() {
+        while !world.sink.lake.files(&folder(0)).contains(&announced) {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     })
     .await
     .expect("a log checkpoint");
-    let announced: Value = serde_json::from_slice(&fs::read(announced).unwrap()).unwrap();
+    let announced: Value = serde_json::from_slice(&world.sink.lake.read(&announced)).unwrap();
     assert_eq!(announced["version"], 100);
 
     (0..100).for_each(|version| world.sink.log(0).delete(version));
@@ -174,9 +172,7 @@ fn on_days(days: &[Option<i64>]) -> RecordBatch {
     RecordBatch::try_new(rejects_schema(), columns).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_by_day_lie_in_the_folders_of_their_days() {
-    let world: DeltaWorld = World::new();
+async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld<L>) {
     let partition = Some(DayPartition { column: "log_date", of: day_of });
     let spec = TableSpec { partition, ..world.sink.specs[0].clone() };
     let specs = [spec.clone(), world.sink.specs[1].clone(), world.sink.specs[2].clone()];
@@ -198,7 +194,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days() {
         ]
     );
     for file in &files {
-        let rows = read_parquet(&spec.directory.join(&file.path));
+        let rows = world.sink.read_file(0, &file.path);
         assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder says it");
     }
     let table = delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap().remove(0);
@@ -219,9 +215,23 @@ async fn rows_by_day_lie_in_the_folders_of_their_days() {
     assert!(text.contains("is partitioned by [\"log_date\"]"), "an unpartitioned pipeline is refused: {text}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_statistics_of_a_file_are_true() {
-    let world: DeltaWorld = World::new();
+async fn more_days_than_open_files_land_once<L: Lake>(world: DeltaWorld<L>) {
+    let partition = Some(DayPartition { column: "log_date", of: day_of });
+    let specs = world.sink.specs.clone().map(|spec| TableSpec { partition, ..spec });
+    let table = delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap().remove(0);
+    let days: Vec<_> = (0..40).map(Some).collect();
+
+    let files = stage(&specs[0], world.clock.clone(), vec![on_days(&days), on_days(&days[..3])]).await;
+
+    assert_eq!(files.len(), 43, "a day that was closed is begun again");
+    let held = Held { position: Position(10), run: RunId(1) };
+    let next = table.load().await.unwrap().head.next();
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    let rows: Vec<u64> = (0..3).chain(0..40).collect::<std::collections::BinaryHeap<_>>().into_sorted_vec();
+    assert_eq!(world.rows(0).await, rows);
+}
+
+async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
     let mut run = world.start().await.unwrap();
     let long = "ö".repeat(40);
     let rows = RecordBatch::try_new(
@@ -241,12 +251,10 @@ async fn the_statistics_of_a_file_are_true() {
 
     let add = world.sink.log(0).last("add").unwrap();
     let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();
-    let path = visible_files(&world.sink.specs[0].directory).await.pop().unwrap();
+    let path = world.sink.visible_files(0).await.pop().unwrap();
+    let size = world.sink.lake.read(&format!("{}/{path}", folder(0))).len() as u64;
 
-    assert_eq!(
-        (add["size"].as_u64(), add["dataChange"].as_bool()),
-        (Some(fs::metadata(path).unwrap().len()), Some(true))
-    );
+    assert_eq!((add["size"].as_u64(), add["dataChange"].as_bool()), (Some(size), Some(true)));
     assert_eq!(stats["numRecords"], 4);
     let nulls = json!({"_source": 1, "_offset": 0, "reason": 4, "raw": 3, "length": 2, "rejected_at": 2});
     assert_eq!(stats["nullCount"], nulls);

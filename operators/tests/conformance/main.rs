@@ -5,12 +5,28 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
+mod azure;
+mod azure_only;
 mod delta;
 mod delta_only;
 mod faults;
 mod harness;
+mod lake;
 mod memory;
 mod suite;
+
+#[path = "../../../tests/support"]
+mod support {
+    #![allow(dead_code, reason = "other tests use the rest")]
+
+    pub(crate) mod azurite;
+    pub(crate) mod blobs;
+    pub(crate) mod proxy;
+    pub(crate) mod random;
+    pub(crate) mod wait;
+
+    pub(crate) use random::Random;
+}
 
 /// Runs every story over a sink, each in a world of its own.
 macro_rules! conformance {
@@ -88,4 +104,5 @@ macro_rules! conformance {
 }
 
 conformance!(on_memory: crate::memory::MemorySink);
-conformance!(on_delta: crate::delta::DeltaSink);
+conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
+conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);

@@ -77,8 +77,8 @@ fn what_opens_the_account_has_an_order() {
             az://devstoreaccount1/logs/ at http://127.0.0.1:10000/devstoreaccount1/ by Key(***)
             az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Key(***)
             az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Sas(***)
-            az://acc1/logs/ at https://acc1.blob.example/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("app"), client_secret: Some(***), client_certificate_path: None, federated_token_file: None })
-            az://acc1/logs/ at https://logs.example/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None })
+            az://acc1/logs/ at https://acc1.blob.example/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("app"), client_secret: Some(***), client_certificate_path: None, federated_token_file: None, authority_host: None })
+            az://acc1/logs/ at https://logs.example/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: None })
         "#]],
     );
     check_keys(
@@ -106,7 +106,7 @@ fn the_environment_fills_in() {
         ("", vec![account, key, sas]),
         ("", vec![account, sas, secret]),
         ("", vec![account, tenant, client, secret, certificate, federated]),
-        ("", vec![account, ("AZURE_STORAGE_KEY", "")]),
+        ("", vec![account, ("AZURE_STORAGE_KEY", ""), ("AZURE_AUTHORITY_HOST", "https://login.example")]),
         // What the section says comes first, as a whole.
         ("account = \"acc1\"\naccount_key = \"${KEY}\"", vec![connection]),
         (secret_of_file, vec![connection, tenant, client, certificate, federated]),
@@ -125,14 +125,14 @@ fn the_environment_fills_in() {
         az://acc1/logs/ at https://acc1.blob.example/ by Key(***)
         az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Key(***)
         az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Sas(***)
-        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("app"), client_secret: Some(***), client_certificate_path: Some("/c.pem"), federated_token_file: Some("/token") })
-        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None })
+        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("app"), client_secret: Some(***), client_certificate_path: Some("/c.pem"), federated_token_file: Some("/token"), authority_host: None })
+        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: Some("https://login.example") })
         az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Key(***)
-        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("own"), client_secret: Some(***), client_certificate_path: None, federated_token_file: None })
+        az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("own"), client_secret: Some(***), client_certificate_path: None, federated_token_file: None, authority_host: None })
         az://acc1/logs/ at https://acc1.blob.example/ by Key(***)
         source.url = "az://logs": is not in the account that the environment names: give what opens this one in a section of its own
         source.url = "az://logs": is not in the account that the environment names: give what opens this one in a section of its own
-        az://acc2/logs/ at https://acc2.blob.core.windows.net/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None })
+        az://acc2/logs/ at https://acc2.blob.core.windows.net/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: None })
         source.url = "az://logs": the environment variable AZURE_STORAGE_KEY cannot be used: an account's key is Base64
         source.url = "az://logs": AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_CONNECTION_STRING are of two accounts
         source.url = "az://logs": does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
@@ -222,7 +222,7 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
         az://acc1/lake/ "" by Key(***)
         az://acc2/lake/a/b "a/b" by Sas(***)
         lake.root = "https://acc2.blob.example/lake": is not in the account that [source.azure] names: give what opens this one in a section of its own
-        az://acc2/lake/ "" by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None })
+        az://acc2/lake/ "" by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: None })
         lake.azure.account_key = "***": an account's key is Base64
         lake.azure.page: unknown key in [lake.azure], known are account, account_key, client_certificate_path, client_id, client_secret, connection_string, endpoint, federated_token_file, sas, tenant_id
     "#]].assert_eq(&told.concat());

@@ -2,16 +2,19 @@
 //!
 //! The library gives a file its name before its content is on disk; a power cut in between would leave a table that nobody can
 //! open. So it works on a scratch log of hard links, and what it wrote is synced first, then linked into the real log, and only then
-//! named in `_last_checkpoint`.
+//! named in `_last_checkpoint`. A blob is whole and durable once it has its name: there, the library writes into the log itself.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use deltalake::checkpoints::create_checkpoint_from_table_url_and_cleanup;
+use deltalake::DeltaTable;
+use deltalake::checkpoints::{create_checkpoint, create_checkpoint_from_table_url_and_cleanup};
 use uuid::Uuid;
 
-use super::{disk, snapshot};
+use super::blobs::{Blobs, library_failure};
+use super::place::{Place, blocking, url};
+use super::{disk, log};
 use crate::error::StoreError;
 use crate::protocol::table::Version;
 
@@ -20,23 +23,54 @@ const SCRATCH: &str = "_checkpoint-";
 /// Names the newest checkpoint, so that readers need not look for it.
 const HINT: &str = "_last_checkpoint";
 
-/// Writes the log checkpoint of `version` of the table in `directory`.
-pub(super) async fn write(directory: &Path, version: Version) -> Result<(), StoreError> {
+/// Says that a log cannot have a checkpoint made by the library.
+const UNROOTED: &str = "the log has neither a whole checkpoint nor its first commit";
+
+/// Writes the log checkpoint of `version` of the table in `place`.
+pub(super) async fn write(place: &Place, version: Version) -> Result<(), StoreError> {
+    match place {
+        Place::Disk(directory) => write_on_disk(directory, version).await,
+        Place::Azure(blobs) => write_on_blobs(blobs, version).await,
+    }
+}
+
+/// Removes the scratch logs that killed runs have left. A live one loses its checkpoint, and nothing else.
+pub(super) async fn sweep(place: &Place) -> Result<(), StoreError> {
+    let Place::Disk(directory) = place else { return Ok(()) };
+    let parent = directory.join("_lakefront");
+    blocking(move || {
+        for name in disk::names(&parent)?.iter().filter(|name| name.starts_with(SCRATCH)) {
+            // Another start may be sweeping too; what stays costs a little space.
+            let _ = fs::remove_dir_all(parent.join(name));
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn write_on_blobs(table: &Blobs, version: Version) -> Result<(), StoreError> {
+    let attempt = || format!("write log checkpoint {} of {table}", version.0);
+    let is_root = move |name: &str| is_first(name) || whole(name).is_some_and(|at| at <= version.0);
+    if !table.join("_delta_log").holds(&is_root).await? {
+        return Err(StoreError::definite(attempt(), UNROOTED));
+    }
+    fail::fail_point!("log-checkpoint-begun");
+    let mut opened = DeltaTable::new(table.log_store());
+    let written = match opened.load_version(version.0).await {
+        Ok(()) => create_checkpoint(&opened, None).await,
+        Err(error) => Err(error),
+    };
+    written.map_err(|e| library_failure(attempt(), &e))?;
+    fail::fail_point!("log-checkpoint-written");
+    Ok(())
+}
+
+async fn write_on_disk(directory: &Path, version: Version) -> Result<(), StoreError> {
     let scratch = directory.join("_lakefront").join(format!("{SCRATCH}{}", Uuid::new_v4()));
     let written = write_in(directory, &scratch, version).await;
     let removed = fs::remove_dir_all(&scratch);
     written?;
     removed.map_err(|e| StoreError::definite(format!("remove {}", scratch.display()), e))
-}
-
-/// Removes the scratch logs that killed runs have left. A live one loses its checkpoint, and nothing else.
-pub(super) fn sweep(directory: &Path) -> Result<(), StoreError> {
-    let parent = directory.join("_lakefront");
-    for name in disk::names(&parent)?.iter().filter(|name| name.starts_with(SCRATCH)) {
-        // Another start may be sweeping too; what stays costs a little space.
-        let _ = fs::remove_dir_all(parent.join(name));
-    }
-    Ok(())
 }
 
 async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<(), StoreError> {
@@ -45,7 +79,7 @@ async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<
     let linked = fs::create_dir_all(&copy).and_then(|()| link_log(&log, &copy, version));
     let linked = linked.map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-begun");
-    create_checkpoint_from_table_url_and_cleanup(snapshot::url(scratch)?, version.0, Some(false), None)
+    create_checkpoint_from_table_url_and_cleanup(url(scratch)?, version.0, Some(false), None)
         .await
         .map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-written");
@@ -56,6 +90,20 @@ async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<
     publish(&copy, &log, version).map_err(|e| StoreError::definite(attempt(), e))
 }
 
+/// The version of a file in a log.
+fn number(name: &str) -> Option<u64> {
+    name.get(..20)?.parse().ok()
+}
+
+/// The version of a checkpoint in one file: it is there whole or not at all.
+fn whole(name: &str) -> Option<u64> {
+    number(name).filter(|_| name.get(20..) == Some(".checkpoint.parquet"))
+}
+
+fn is_first(name: &str) -> bool {
+    name == log::file_name(Version(0))
+}
+
 /// Links what the state of the table at `version` rests on: the newest whole checkpoint, and the commits from there on.
 ///
 /// The library takes a log without a checkpoint for one that begins at its first commit, so a log that has lost its root must
@@ -64,11 +112,9 @@ fn link_log(log: &Path, copy: &Path, version: Version) -> io::Result<Vec<PathBuf
     let names: Vec<String> = fs::read_dir(log)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<io::Result<_>>()?;
-    let number = |name: &str| name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
-    let whole = |name: &str| name.get(20..) == Some(".checkpoint.parquet");
-    let newest = names.iter().filter(|n| whole(n)).filter_map(|n| number(n)).filter(|n| *n <= version.0).max();
-    if newest.is_none() && !names.iter().any(|name| *name == super::log::file_name(Version(0))) {
-        return Err(io::Error::other("the log has neither a whole checkpoint nor its first commit"));
+    let newest = names.iter().filter_map(|name| whole(name)).filter(|at| *at <= version.0).max();
+    if newest.is_none() && !names.iter().any(|name| is_first(name)) {
+        return Err(io::Error::other(UNROOTED));
     }
     let wanted = newest.unwrap_or(0)..=version.0;
     let mut linked = Vec::new();

@@ -1,8 +1,9 @@
 //! Delta Lake: each table is a group of its own, and one commit is one conditional write.
 //!
 //! The hot path never replays the log: the version is kept in memory, and a commit is one file created under the next
-//! version's name (`disk.rs`, `log.rs`). The `deltalake` crate reads the state of tables and writes log checkpoints, off the hot
-//! path. Everything is durable before it counts: files, offsets, commits and their directories are synced.
+//! version's name (`place.rs`, `log.rs`). The `deltalake` crate reads the state of tables and writes log checkpoints, off the hot
+//! path. Everything is durable before it counts: on a disk, files, offsets, commits and their directories are synced; on Azure,
+//! the account has said that it has them.
 //!
 //! ```text
 //! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet          staged, then referred to by a commit
@@ -10,15 +11,20 @@
 //!                                  /_lakefront/<pipeline>/<position>.<run>.json
 //! ```
 
+mod blobs;
 mod checkpoint;
 mod disk;
 mod log;
+mod place;
 mod schema;
+mod scratch;
 mod snapshot;
 mod stats;
 mod table;
 mod writer;
 
+pub use blobs::Blobs;
+pub use place::Place;
 pub use schema::Fit;
 pub use snapshot::{Snapshot, read};
 pub use table::{DayPartition, DeltaTable, TableSpec, fit, open};

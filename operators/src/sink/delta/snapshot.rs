@@ -1,15 +1,13 @@
 //! Reads the state of a Delta table through the `deltalake` crate.
 
-use std::path::Path;
 use std::time::Duration;
 
 use deltalake::DeltaTableError;
 use deltalake::table::config::TablePropertiesExt;
 use serde_json::Value;
-use url::Url;
 
-use super::disk;
 use super::log::AppIds;
+use super::place::Place;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
@@ -26,16 +24,14 @@ pub struct Snapshot {
     pub(super) checkpoint_interval: u64,
 }
 
-/// Reads the table in `directory` as `pipeline` sees it; none if there is no table.
-pub async fn read(directory: &Path, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
-    let has_log = disk::names(&directory.join("_delta_log"))?
-        .iter()
-        .any(|name| name.ends_with(".json") || name.ends_with(".parquet"));
-    if !has_log {
+/// Reads the table in `place` as `pipeline` sees it; none if there is no table.
+pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
+    let log = place.join("_delta_log");
+    if !log.holds(|name| name.ends_with(".json") || name.ends_with(".parquet")).await? {
         return Ok(None);
     }
-    let failed = |error: DeltaTableError| StoreError::definite(format!("read table {}", directory.display()), error);
-    let table = deltalake::open_table(url(directory)?).await.map_err(failed)?;
+    let failed = |error: DeltaTableError| place.library_failure(format!("read table {place}"), error);
+    let table = place.open().await?;
     let snapshot = table.snapshot().map_err(failed)?;
     let ids = AppIds::of(pipeline);
     let log_store = table.log_store();
@@ -49,24 +45,14 @@ pub async fn read(directory: &Path, pipeline: &str) -> Result<Option<Snapshot>, 
     let held = position
         .zip(run)
         .map(|(position, run)| Held { position: Position(position.unsigned_abs()), run: RunId(run.unsigned_abs()) });
-    let json = |value: serde_json::Result<Value>| {
-        value.map_err(|e| StoreError::definite(format!("read table {}", directory.display()), e))
-    };
+    let json =
+        |value: serde_json::Result<Value>| value.map_err(|e| StoreError::definite(format!("read table {place}"), e));
     Ok(Some(Snapshot {
         state: TableState { head: Version(snapshot.version()), held, retention },
         protocol: json(serde_json::to_value(snapshot.protocol()))?,
         metadata: json(serde_json::to_value(snapshot.metadata()))?,
         checkpoint_interval: config.checkpoint_interval().get(),
     }))
-}
-
-/// The table in `directory` as the library names it.
-pub(super) fn url(directory: &Path) -> Result<Url, StoreError> {
-    let absolute = std::path::absolute(directory)
-        .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
-    Url::from_directory_path(&absolute).map_err(|()| {
-        StoreError::definite(format!("find table {}", directory.display()), "the path cannot be written as a URL")
-    })
 }
 
 fn millis(duration: Duration) -> u64 {

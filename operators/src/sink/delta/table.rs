@@ -1,15 +1,15 @@
-//! One Delta table on a local disk, as the protocol's [`Table`].
+//! One Delta table, as the protocol's [`Table`].
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use uuid::Uuid;
 
+use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
-use super::{checkpoint, disk, log};
+use super::{checkpoint, log};
 use crate::error::{Stop, StoreError, chain};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
 
@@ -20,7 +20,7 @@ const CHECKPOINT_INTERVAL: u64 = 100;
 #[derive(Clone)]
 pub struct TableSpec {
     /// Where it lies.
-    pub directory: PathBuf,
+    pub place: Place,
     /// The name that messages use.
     pub name: String,
     /// The columns of its files.
@@ -70,7 +70,7 @@ pub struct DeltaTable {
 pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Vec<Arc<DeltaTable>>, Stop> {
     let mut plans = Vec::new();
     for spec in specs {
-        let snapshot = snapshot::read(&spec.directory, pipeline).await?;
+        let snapshot = snapshot::read(&spec.place, pipeline).await?;
         let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
         plans.push((spec, snapshot, fit));
     }
@@ -92,12 +92,12 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
                 Some(log::definition(Some(schema::protocol()), metadata, "CREATE TABLE", now_ms))
             }
         };
-        disk::create_directories(&spec.directory.join("_delta_log"))?;
-        disk::create_directories(&offsets_directory(spec, pipeline))?;
-        checkpoint::sweep(&spec.directory)?;
+        spec.place.join("_delta_log").prepare().await?;
+        offsets_folder(spec, pipeline).prepare().await?;
+        checkpoint::sweep(&spec.place).await?;
         if let Some(content) = definition {
             let version = snapshot.as_ref().map_or(Version(0), |s| s.state.head.next());
-            define(spec, pipeline, version, &content).await?;
+            define(spec, pipeline, version, content).await?;
         }
         let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
         table.checkpoint_interval = snapshot.map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
@@ -108,34 +108,23 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
 
 /// Whether the table can take our rows.
 pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
-    spec.check(snapshot)
-        .map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.directory.display())))
+    spec.check(snapshot).map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.place)))
 }
 
 /// Commits a definition. Where another writer made that version first, the table must fit as it is now.
-async fn define(spec: &TableSpec, pipeline: &str, version: Version, content: &[u8]) -> Result<(), Stop> {
-    let path = spec.directory.join("_delta_log").join(log::file_name(version));
-    if disk::create(&path, content)? == Created::Yes {
+async fn define(spec: &TableSpec, pipeline: &str, version: Version, content: Vec<u8>) -> Result<(), Stop> {
+    let file = spec.place.join("_delta_log").join(&log::file_name(version));
+    if file.create(content).await? == Created::Yes {
         return Ok(());
     }
-    match snapshot::read(&spec.directory, pipeline).await?.map(|s| fit(spec, &s)).transpose()? {
+    match snapshot::read(&spec.place, pipeline).await?.map(|s| fit(spec, &s)).transpose()? {
         Some(Fit::Fits) => Ok(()),
         _ => Err(Stop::Refused(format!("table {:?} is being changed by another writer: start again", spec.name))),
     }
 }
 
-fn offsets_directory(spec: &TableSpec, pipeline: &str) -> PathBuf {
-    spec.directory.join("_lakefront").join(pipeline)
-}
-
-/// Runs file operations away from the runtime's async threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(StoreError::definite("finish a file operation", error)),
-    }
+fn offsets_folder(spec: &TableSpec, pipeline: &str) -> Place {
+    spec.place.join("_lakefront").join(pipeline)
 }
 
 impl DeltaTable {
@@ -150,12 +139,12 @@ impl DeltaTable {
         }
     }
 
-    fn version_path(&self, version: Version) -> PathBuf {
-        self.spec.directory.join("_delta_log").join(log::file_name(version))
+    fn log(&self) -> Place {
+        self.spec.place.join("_delta_log")
     }
 
-    fn offsets_path(&self, name: OffsetsName) -> PathBuf {
-        offsets_directory(&self.spec, &self.ids.position).join(name.to_string())
+    fn offsets(&self) -> Place {
+        offsets_folder(&self.spec, &self.ids.position)
     }
 
     /// Starts a log checkpoint in the background when one is due; a slow one makes the next wait for its turn.
@@ -165,11 +154,11 @@ impl DeltaTable {
             return;
         }
         let Ok(busy) = self.checkpointing.clone().try_lock_owned() else { return };
-        let (directory, name) = (self.spec.directory.clone(), self.spec.name.clone());
+        let (place, name) = (self.spec.place.clone(), self.spec.name.clone());
         let runtime = tokio::runtime::Handle::current();
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = runtime.block_on(checkpoint::write(&directory, version)) {
+            if let Err(error) = runtime.block_on(checkpoint::write(&place, version)) {
                 tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
             }
             drop(busy);
@@ -189,7 +178,7 @@ impl Table for DeltaTable {
 
     fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
         Box::pin(async {
-            let snapshot = snapshot::read(&self.spec.directory, &self.ids.position).await?;
+            let snapshot = snapshot::read(&self.spec.place, &self.ids.position).await?;
             snapshot.map(|s| s.state).ok_or_else(|| {
                 StoreError::definite(
                     format!("read table {:?}", self.spec.name),
@@ -201,19 +190,14 @@ impl Table for DeltaTable {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
-            let (path, before) = (self.version_path(version), self.version_path(Version(version.0 - 1)));
+            let before = log::file_name(Version(version.0 - 1));
             let content = log::commit(commit, &self.ids, self.clock.now_ms());
-            let name = self.spec.name.clone();
-            let created = blocking(move || {
-                if !before.exists() && !path.exists() {
-                    let attempt = format!("commit version {} of table {name:?}", version.0);
-                    let cause =
-                        "the version before it is gone: the table was deleted, replaced or restored under this run";
-                    return Err(StoreError::definite(attempt, cause));
-                }
-                disk::create(&path, &content)
-            })
-            .await?;
+            let created = self.log().create_after(&before, &log::file_name(version), content).await?;
+            let created = created.ok_or_else(|| {
+                let attempt = format!("commit version {} of table {:?}", version.0, self.spec.name);
+                let cause = "the version before it is gone: the table was deleted, replaced or restored under this run";
+                StoreError::definite(attempt, cause)
+            })?;
             if created == Created::Yes {
                 self.checkpoint_if_due(version);
             }
@@ -223,8 +207,7 @@ impl Table for DeltaTable {
 
     fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
         Box::pin(async move {
-            let path = self.version_path(version);
-            let Some(content) = blocking(move || disk::read(&path)).await? else { return Ok(None) };
+            let Some(content) = self.log().join(&log::file_name(version)).read().await? else { return Ok(None) };
             log::seen(&content, &self.ids).map(Some).map_err(|error| {
                 StoreError::definite(format!("read version {} of table {:?}", version.0, self.spec.name), error)
             })
@@ -236,7 +219,7 @@ impl Table for DeltaTable {
             let failed = |cause: String| {
                 StoreError::definite(format!("go on after another writer changed table {:?}", self.spec.name), cause)
             };
-            let Some(snapshot) = snapshot::read(&self.spec.directory, &self.ids.position).await? else {
+            let Some(snapshot) = snapshot::read(&self.spec.place, &self.ids.position).await? else {
                 return Err(failed("it is gone".to_owned()));
             };
             match self.spec.check(&snapshot) {
@@ -248,42 +231,36 @@ impl Table for DeltaTable {
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
-        Box::pin(async move {
-            let (path, content) = (self.offsets_path(name), content.to_vec());
-            blocking(move || disk::create(&path, &content)).await
-        })
+        Box::pin(async move { self.offsets().join(&name.to_string()).create(content.to_vec()).await })
     }
 
     fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
-        let path = self.offsets_path(name);
-        Box::pin(blocking(move || disk::read(&path)))
+        Box::pin(async move { self.offsets().join(&name.to_string()).read().await })
     }
 
     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
-        let directory = offsets_directory(&self.spec, &self.ids.position);
-        Box::pin(blocking(move || Ok(offsets_in(&directory)?.collect())))
+        Box::pin(async { Ok(offsets_in(&self.offsets()).await?.collect()) })
     }
 
     fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
-        let (all, own) = (self.spec.directory.join("_lakefront"), self.ids.position.clone());
-        Box::pin(blocking(move || {
+        Box::pin(async {
+            let all = self.spec.place.join("_lakefront");
             let mut newest = Vec::new();
-            for pipeline in disk::names(&all)?.into_iter().filter(|name| *name != own) {
-                let directory = all.join(pipeline);
-                if let Some(name) = offsets_in(&directory)?.max() {
-                    newest.extend(disk::read(&directory.join(name.to_string()))?);
+            for pipeline in all.names().await?.into_iter().filter(|name| *name != self.ids.position) {
+                let folder = all.join(&pipeline);
+                if let Some(name) = offsets_in(&folder).await?.max() {
+                    newest.extend(folder.join(&name.to_string()).read().await?);
                 }
             }
             Ok(newest)
-        }))
+        })
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
-        let path = self.offsets_path(name);
-        Box::pin(blocking(move || disk::delete(&path)))
+        Box::pin(async move { self.offsets().join(&name.to_string()).delete().await })
     }
 }
 
-fn offsets_in(directory: &Path) -> Result<impl Iterator<Item = OffsetsName>, StoreError> {
-    Ok(disk::names(directory)?.into_iter().filter_map(|name| name.parse().ok()))
+async fn offsets_in(folder: &Place) -> Result<impl Iterator<Item = OffsetsName> + use<>, StoreError> {
+    Ok(folder.names().await?.into_iter().filter_map(|name| name.parse().ok()))
 }

@@ -1,7 +1,8 @@
 //! Stages the rows of one cut as Parquet files: one a partition, seen by no reader until a commit names them.
 //!
 //! Encoding and writing happen on the worker's thread; what is written goes to the page cache, so that memory is bounded by a
-//! row group however long the cut is. Syncing happens on the runtime.
+//! row group however long the cut is. Making files durable happens on the runtime: on a disk they are synced where they are, to
+//! blobs they are uploaded from scratch files.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -11,12 +12,16 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
+use futures::{StreamExt, TryStreamExt, stream};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use uuid::Uuid;
 
+use super::blobs::Blobs;
+use super::place::{Place, blocking};
+use super::scratch::{self, Pile, Written};
 use super::{TableSpec, disk, stats};
 use crate::error::StoreError;
 use crate::protocol::table::{Clock, Pending, StagedFile};
@@ -26,6 +31,8 @@ use crate::sink::{Stage, StageWriter};
 const ROW_GROUP_MEMORY: usize = 64 << 20;
 /// At most so many files are open a writer; one more closes the one that was begun first.
 const OPEN_FILES: usize = 16;
+/// So many files of a cut are uploaded at a time.
+const UPLOADS: usize = 4;
 /// Minimum and maximum of a text column are cut to this many bytes.
 const TEXT_BOUND: usize = 32;
 
@@ -50,6 +57,7 @@ impl Stage for DeltaStage {
             open: BTreeMap::new(),
             begun: 0,
             closed: Vec::new(),
+            pile: Pile::default(),
         }))
     }
 }
@@ -62,9 +70,14 @@ struct CutWriter {
     clock: Arc<dyn Clock>,
     open: BTreeMap<Day, PartWriter>,
     begun: u64,
-    /// Closed and not yet synced. No handle is kept: a cut may have more files than a process may have open.
-    closed: Vec<StagedFile>,
+    /// Closed and not yet durable. No handle is kept: a cut may have more files than a process may have open.
+    closed: Vec<Closed>,
+    /// Has the contents of the files for blobs that were closed before the cut was.
+    pile: Pile,
 }
+
+/// A file that is complete, and where its content is: none says in its place already.
+type Closed = (StagedFile, Option<Written>);
 
 impl StageWriter for CutWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -90,11 +103,11 @@ impl StageWriter for CutWriter {
             self.closed.push(part.close()?);
         }
         fail::fail_point!("stage-closed");
-        let (directory, closed) = (self.spec.directory.clone(), self.closed);
-        Ok(Box::pin(async move {
-            let synced = tokio::task::spawn_blocking(move || sync(&directory, closed));
-            synced.await.map_err(|e| StoreError::definite("sync staged files", e))?
-        }))
+        let closed = self.closed;
+        Ok(match self.spec.place.clone() {
+            Place::Disk(directory) => Box::pin(blocking(move || sync(&directory, closed))),
+            Place::Azure(table) => Box::pin(upload(table, closed)),
+        })
     }
 }
 
@@ -104,7 +117,9 @@ impl CutWriter {
             if self.open.len() >= OPEN_FILES {
                 let first = self.open.iter().min_by_key(|(_, part)| part.order).map(|(day, _)| *day);
                 if let Some(part) = first.and_then(|day| self.open.remove(&day)) {
-                    self.closed.push(part.close()?);
+                    let (staged, written) = part.close()?;
+                    let written = written.map(|written| self.pile.take(written)).transpose()?;
+                    self.closed.push((staged, written));
                 }
             }
             self.begun += 1;
@@ -119,8 +134,11 @@ impl CutWriter {
 struct PartWriter {
     writer: ArrowWriter<BufWriter<File>>,
     schema: SchemaRef,
-    file: StagedFile,
-    path: PathBuf,
+    staged: StagedFile,
+    /// Whether it is written into a scratch file.
+    in_scratch: bool,
+    /// What fails when writing does.
+    attempt: String,
     order: u64,
 }
 
@@ -129,46 +147,57 @@ impl PartWriter {
         let name = format!("part-{}.snappy.parquet", Uuid::new_v4());
         let partition =
             spec.partition.map(|partition| (partition.column.to_owned(), day.map(|d| stats::date(d.into()))));
-        let relative = match &partition {
+        let path = match &partition {
             None => name,
             Some((column, None)) => format!("{column}=__HIVE_DEFAULT_PARTITION__/{name}"),
             Some((column, Some(value))) => format!("{column}={value}/{name}"),
         };
-        let path = spec.directory.join(&relative);
-        let failed = |error: io::Error| StoreError::definite(format!("create {}", path.display()), error);
-        if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
-            disk::create_directories(parent)?;
-        }
-        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
+        let (file, in_scratch, attempt) = match &spec.place {
+            Place::Disk(directory) => {
+                let path = directory.join(&path);
+                (create(&path)?, false, format!("write {}", path.display()))
+            }
+            Place::Azure(_) => (scratch::file()?, true, scratch::attempt("write")),
+        };
         let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(&schema)))
-            .map_err(|e| StoreError::definite(format!("create {}", path.display()), e))?;
+            .map_err(|e| StoreError::definite(attempt.clone(), e))?;
         let partition = partition.into_iter().collect();
-        let file = StagedFile { path: relative, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
-        Ok(PartWriter { writer, schema, file, path, order })
+        let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
+        Ok(PartWriter { writer, schema, staged, in_scratch, attempt, order })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        let failed = failure(&self.path);
-        self.writer.write(batch).map_err(&failed)?;
+        let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
+        self.writer.write(batch).map_err(failed)?;
         if self.writer.memory_size() > ROW_GROUP_MEMORY {
-            self.writer.flush().map_err(&failed)?;
+            self.writer.flush().map_err(failed)?;
         }
-        self.file.rows += batch.num_rows() as u64;
+        self.staged.rows += batch.num_rows() as u64;
         Ok(())
     }
 
-    fn close(mut self) -> Result<StagedFile, StoreError> {
-        let failed = failure(&self.path);
-        let metadata = self.writer.finish().map_err(&failed)?;
-        self.file.stats = stats::of(&metadata, &self.schema);
+    fn close(mut self) -> Result<Closed, StoreError> {
+        let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
+        let metadata = self.writer.finish().map_err(failed)?;
+        self.staged.stats = stats::of(&metadata, &self.schema);
         self.writer.inner_mut().flush().map_err(|e| failed(e.into()))?;
-        Ok(self.file)
+        if !self.in_scratch {
+            return Ok((self.staged, None));
+        }
+        let file = self.writer.inner().get_ref().try_clone().map_err(|e| failed(e.into()))?;
+        let written = Written::whole(file)?;
+        self.staged.size = written.length();
+        Ok((self.staged, Some(written)))
     }
 }
 
-fn failure(path: &Path) -> impl Fn(ParquetError) -> StoreError {
-    let attempt = format!("write {}", path.display());
-    move |error| StoreError::definite(attempt.clone(), error)
+/// A new file at `path`, in a directory that is made for it.
+fn create(path: &Path) -> Result<File, StoreError> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+        disk::create_directories(parent)?;
+    }
+    let created = OpenOptions::new().write(true).create_new(true).open(path);
+    created.map_err(|e| StoreError::definite(format!("create {}", path.display()), e))
 }
 
 fn properties(schema: &Schema) -> WriterProperties {
@@ -185,11 +214,11 @@ fn properties(schema: &Schema) -> WriterProperties {
     builder.build()
 }
 
-/// Makes staged files and their names durable.
-fn sync(directory: &Path, closed: Vec<StagedFile>) -> Result<Vec<StagedFile>, StoreError> {
+/// Makes staged files and their names durable on disk.
+fn sync(directory: &Path, closed: Vec<Closed>) -> Result<Vec<StagedFile>, StoreError> {
     let mut files = Vec::new();
-    let mut parents = std::collections::BTreeSet::new();
-    for mut staged in closed {
+    let mut parents = std::collections::BTreeSet::<PathBuf>::new();
+    for (mut staged, _) in closed {
         let path = directory.join(&staged.path);
         let failed = |error: io::Error| StoreError::definite(format!("sync {}", path.display()), error);
         let file = File::open(&path).map_err(failed)?;
@@ -201,6 +230,22 @@ fn sync(directory: &Path, closed: Vec<StagedFile>) -> Result<Vec<StagedFile>, St
     for parent in parents {
         disk::sync_directory(&parent).map_err(|e| StoreError::definite(format!("sync {}", parent.display()), e))?;
     }
+    fail::fail_point!("stage-synced");
+    Ok(files)
+}
+
+/// Makes staged files blobs. Their scratch files are gone once they are.
+async fn upload(table: Blobs, closed: Vec<Closed>) -> Result<Vec<StagedFile>, StoreError> {
+    let upload = |(staged, written): Closed| {
+        let blob = table.join(&staged.path);
+        async move {
+            if let Some(written) = written {
+                blob.upload(Arc::new(written)).await?;
+            }
+            Ok(staged)
+        }
+    };
+    let files = stream::iter(closed).map(upload).buffered(UPLOADS).try_collect().await?;
     fail::fail_point!("stage-synced");
     Ok(files)
 }

@@ -1,11 +1,12 @@
 //! What a failed request means: whether to send it again, and what to say if not.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use azure_core::error::ErrorKind;
 use azure_core::http::StatusCode;
 use azure_core::http::headers::{HeaderName, Headers};
+
+use crate::azure;
 
 /// Why a request brought no answer that counts.
 #[derive(Debug)]
@@ -28,9 +29,15 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What `error` means. Nothing of the request's URL is kept: its query may be a signature.
+    /// What `error` means.
     pub(super) fn of(error: &azure_core::Error) -> Failure {
-        let cause = words(error);
+        let cause = match (error.kind(), azure::code(error)) {
+            // The service's own words go over several lines, and say no more.
+            (ErrorKind::HttpResponse { status, .. }, Some(code)) => {
+                format!("the service says {} {code}", u16::from(*status))
+            }
+            _ => azure::told(error),
+        };
         match error.kind() {
             ErrorKind::HttpResponse { status, raw_response, .. } => {
                 let headers = raw_response.as_ref().map(|response| response.headers());
@@ -66,48 +73,4 @@ impl Failure {
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let seconds = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
-}
-
-/// The error and its causes on one line, each once, without the queries of URLs.
-fn words(error: &azure_core::Error) -> String {
-    let mut words = match error.kind() {
-        ErrorKind::HttpResponse { status, error_code, .. } => {
-            let code = error_code.clone().unwrap_or_else(|| status.canonical_reason().into_owned());
-            return format!("the service says {} {code}", u16::from(*status));
-        }
-        _ => error.to_string(),
-    };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.ends_with(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    without_queries(&words)
-}
-
-/// `text` with everything from a question mark to the next space or closing bracket taken out.
-fn without_queries(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find('?') {
-        shown.push_str(&rest[..start]);
-        let query = &rest[start..];
-        let end = query.find(|c: char| c.is_whitespace() || c == ')' || c == '"' || c == '\'').unwrap_or(query.len());
-        rest = &query[end..];
-    }
-    shown + rest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_is_not_shown() {
-        let text = "error sending request for url (http://a/b?sv=1&sig=hunter2): connection reset";
-        assert_eq!(without_queries(text), "error sending request for url (http://a/b): connection reset");
-    }
 }

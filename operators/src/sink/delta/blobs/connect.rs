@@ -1,0 +1,89 @@
+//! From a location to a client of its container. Nothing comes from the environment, and nothing is sent yet.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
+use deltalake::logstore::object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
+use deltalake::logstore::object_store::{BackoffConfig, ClientOptions, CredentialProvider, Error, Result, RetryConfig};
+use url::form_urlencoded;
+
+use super::container::Container;
+use crate::azure::{Credential, Location};
+use crate::error::StoreError;
+
+/// The scope of tokens for storage, the same in all clouds.
+const SCOPE: &str = "https://storage.azure.com/.default";
+/// A request takes no longer: a part of an upload at 140 kB/s.
+const REQUEST: Duration = Duration::from_secs(60);
+/// A connection is made within this, or it is tried again.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Retries end with the first of these bounds. The protocol, which knows what is at stake, goes on from there.
+const RETRIES: usize = 4;
+const RETRYING: Duration = Duration::from_secs(60);
+/// The longest pause between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A client of the location's container.
+pub(super) fn container(location: &Location) -> Result<Container, StoreError> {
+    let (account, container) = (&location.account, &location.container);
+    let name = format!("az://{}/{container}", account.name);
+    let refused = |cause: &str| StoreError::definite(format!("connect to {name}"), cause);
+    let options = ClientOptions::new()
+        .with_timeout(REQUEST)
+        .with_connect_timeout(CONNECT)
+        .with_allow_http(account.endpoint.scheme() == "http");
+    let retry = RetryConfig {
+        backoff: BackoffConfig { max_backoff: PAUSE, ..BackoffConfig::default() },
+        max_retries: RETRIES,
+        retry_timeout: RETRYING,
+    };
+    let builder = MicrosoftAzureBuilder::new()
+        .with_account(&account.name)
+        .with_container_name(container)
+        // An emulator's endpoint has the account in its path: what is called after it must not follow an empty segment.
+        .with_endpoint(account.endpoint.as_str().trim_end_matches('/').to_owned())
+        .with_client_options(options)
+        .with_retry(retry);
+    let (builder, opener) = match &account.credential {
+        Credential::Key(key) => (builder.with_access_key(key.reveal()), "the account's key is not Base64"),
+        Credential::Sas(query) => {
+            let pairs: Vec<_> = form_urlencoded::parse(query.reveal().as_bytes()).into_owned().collect();
+            (builder.with_sas_authorization(pairs), "its shared access signature cannot be used")
+        }
+        Credential::Entra(entra) => {
+            let tokens = Arc::new(Tokens(crate::azure::tokens(entra)));
+            (builder.with_credentials(tokens), "its credential cannot be used")
+        }
+    };
+    // The builder's own words may quote what it was given.
+    let client = builder.build().map_err(|_| refused(opener))?;
+    Ok(Container { name, client })
+}
+
+/// The chain that opens accounts everywhere in lakefront, as the store asks for it. It keeps tokens until they are due.
+struct Tokens(Arc<dyn TokenCredential>);
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Tokens {
+    type Credential = AzureCredential;
+
+    async fn get_credential(&self) -> Result<Arc<AzureCredential>> {
+        let token = self.0.get_token(&[SCOPE], None).await;
+        let token = token.map_err(|e| Error::Generic { store: "Entra ID", source: Box::new(NoToken(e)) })?;
+        Ok(Arc::new(AzureCredential::BearerToken(token.token.secret().to_owned())))
+    }
+}
+
+/// Nobody in the chain gave a token.
+#[derive(Debug, thiserror::Error)]
+#[error("no token of Microsoft Entra ID: {0}")]
+pub(super) struct NoToken(#[source] azure_core::Error);

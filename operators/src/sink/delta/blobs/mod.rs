@@ -1,0 +1,118 @@
+//! Files as block blobs of an Azure container.
+//!
+//! A blob appears whole when its last request succeeds, and is durable then; `If-None-Match: *` makes creating one conditional.
+//! What a request's answer means, above all whether it is one, is decided in `failure.rs`.
+//!
+//! The client sends a request again after a server error or a connection that broke. So a conditional write may find what its own
+//! first try has created, and says "exists". That is no false answer: whoever asked reads what is there, and knows a commit
+//! by its id and an offsets file by its content.
+
+mod connect;
+mod container;
+mod failure;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+
+use deltalake::logstore::object_store::path::Path;
+use deltalake::logstore::object_store::prefix::PrefixStore;
+use deltalake::logstore::object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use futures::TryStreamExt;
+use url::Url;
+
+use self::container::Container;
+use self::failure::Answer;
+use crate::azure::Location;
+use crate::error::StoreError;
+use crate::protocol::table::Created;
+
+pub(super) use self::failure::library_failure;
+
+/// A blob or a prefix of blobs, and the connections to its container.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    container: Arc<Container>,
+    path: Path,
+}
+
+impl fmt::Display for Blobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.container, self.path)
+    }
+}
+
+impl Blobs {
+    pub(super) fn connect(location: &Location) -> Result<Blobs, StoreError> {
+        let path = Path::parse(&location.path).map_err(|e| StoreError::definite(format!("use {location}"), e))?;
+        Ok(Blobs { container: Arc::new(connect::container(location)?), path })
+    }
+
+    /// Names stay as they are given, where the store's own way to join would encode some characters.
+    pub(super) fn join(&self, name: &str) -> Blobs {
+        let path = Path::parse(format!("{}/{name}", self.path)).unwrap_or_else(|_| self.path.clone().join(name));
+        Blobs { container: self.container.clone(), path }
+    }
+
+    pub(super) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
+        let options = PutOptions::from(PutMode::Create);
+        match self.container.put_opts(&self.path, content.into(), options).await {
+            Ok(_) => Ok(Created::Yes),
+            Err(error) => match Answer::of(&error) {
+                Answer::Exists => Ok(Created::No),
+                answer => Err(answer.failure(format!("create {self}"))),
+            },
+        }
+    }
+
+    pub(super) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let content = async { self.container.get(&self.path).await?.bytes().await };
+        self.unless_missing("read", content.await.map(|content| Some(content.into())))
+    }
+
+    pub(super) async fn exists(&self) -> Result<bool, StoreError> {
+        self.unless_missing("look for", self.container.head(&self.path).await.map(|_| true))
+    }
+
+    pub(super) async fn delete(&self) -> Result<(), StoreError> {
+        self.unless_missing("delete", self.container.delete(&self.path).await)
+    }
+
+    /// The names of blobs and of prefixes right below this one.
+    pub(super) async fn names(&self) -> Result<Vec<String>, StoreError> {
+        let listed = self.container.list_with_delimiter(Some(&self.path)).await;
+        let listed = listed.map_err(|e| Answer::of(&e).failure(format!("list {self}")))?;
+        let paths = listed.objects.iter().map(|object| &object.location).chain(&listed.common_prefixes);
+        Ok(paths.filter_map(Path::filename).map(str::to_owned).collect())
+    }
+
+    /// Asks for the names page by page, and no further than it must: a log may have hundreds of thousands.
+    pub(super) async fn holds(&self, is_wanted: &(impl Fn(&str) -> bool + Sync)) -> Result<bool, StoreError> {
+        let mut listed = self.container.list(Some(&self.path));
+        let failed = |e: Error| Answer::of(&e).failure(format!("list {self}"));
+        while let Some(object) = listed.try_next().await.map_err(failed)? {
+            if object.location.filename().is_some_and(is_wanted) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The table under this prefix, as the library wants it. To the library the table is all there is: it encodes the characters
+    /// of a longer path in several ways, and reads the environment where it is left to connect by itself.
+    pub(super) fn log_store(&self) -> LogStoreRef {
+        let container: Arc<dyn ObjectStore> = self.container.clone();
+        let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(container, self.path.clone()));
+        let root = Url::parse("az://table/").expect("a constant");
+        default_logstore(store.clone(), store, &root, &StorageConfig::default())
+    }
+
+    /// What is missing is an answer: the default of `T`.
+    fn unless_missing<T: Default>(&self, verb: &str, result: Result<T, Error>) -> Result<T, StoreError> {
+        result.or_else(|error| match Answer::of(&error) {
+            Answer::Missing => Ok(T::default()),
+            answer => Err(answer.failure(format!("{verb} {self}"))),
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Staged files on their way from the scratch files to the container. What is in memory is bounded for the whole process.
+
+use std::sync::Arc;
+
+use deltalake::logstore::object_store::{Error, ObjectStoreExt};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::Blobs;
+use super::failure::Answer;
+use crate::error::StoreError;
+use crate::sink::delta::place::blocking;
+use crate::sink::delta::scratch::Written;
+
+/// A file up to this size is one request, a longer one is sent in parts of it.
+const PART: u64 = 8 << 20;
+/// At most so many parts are in memory, of all workers and tables together.
+static IN_MEMORY: Semaphore = Semaphore::const_new(8);
+
+impl Blobs {
+    /// Makes `written` the content of this blob. The name is new and nobody's but ours: sending it twice changes nothing.
+    pub(in super::super) async fn upload(&self, written: Arc<Written>) -> Result<(), StoreError> {
+        let failed = |e: Error| Answer::of(&e).failure(format!("upload {self}"));
+        if written.length() <= PART {
+            let _room = IN_MEMORY.acquire().await.expect("it is never closed");
+            let content = read(&written, 0, written.length()).await?;
+            return self.container.put(&self.path, content.into()).await.map(drop).map_err(failed);
+        }
+        let mut upload = self.container.put_multipart(&self.path).await.map_err(failed)?;
+        // Tasks of their own: a part that has room must go on while the next one waits for it.
+        let mut parts = JoinSet::new();
+        let mut start = 0;
+        while start < written.length() {
+            let room = IN_MEMORY.acquire().await.expect("it is never closed");
+            let length = PART.min(written.length() - start);
+            let part = upload.put_part(read(&written, start, length).await?.into());
+            parts.spawn(async move {
+                let sent = part.await;
+                drop(room);
+                sent
+            });
+            start += length;
+        }
+        while let Some(sent) = parts.join_next().await {
+            sent.map_err(|e| StoreError::definite(format!("upload {self}"), e))?.map_err(failed)?;
+        }
+        upload.complete().await.map(drop).map_err(failed)
+    }
+}
+
+async fn read(written: &Arc<Written>, start: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+    let written = written.clone();
+    blocking(move || written.read(start, length)).await
+}

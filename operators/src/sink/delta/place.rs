@@ -1,0 +1,165 @@
+//! Where a table lies: a folder on a local disk, or blobs under a prefix.
+//!
+//! Both promise the same: a file is created whole and durable or not at all, and never overwritten. What differs is how, which
+//! `disk.rs` and `blobs/` say, and that a disk's answers are always definite.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use deltalake::{DeltaTable, DeltaTableError};
+use url::Url;
+
+use super::blobs::{self, Blobs};
+use super::disk;
+use crate::azure::Location;
+use crate::error::StoreError;
+use crate::protocol::table::Created;
+
+/// A file or a folder of a lake.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// On a local disk.
+    Disk(PathBuf),
+    /// In a container of Azure blobs.
+    Azure(Blobs),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Disk(path) => path.display().fmt(f),
+            Place::Azure(blobs) => blobs.fmt(f),
+        }
+    }
+}
+
+impl Place {
+    /// The place of `location`. Nothing is sent yet; places that are joined to this one share its connections.
+    pub fn azure(location: &Location) -> Result<Place, StoreError> {
+        Blobs::connect(location).map(Place::Azure)
+    }
+
+    /// What is called `name` in this folder.
+    pub fn join(&self, name: &str) -> Place {
+        match self {
+            Place::Disk(path) => Place::Disk(path.join(name)),
+            Place::Azure(blobs) => Place::Azure(blobs.join(name)),
+        }
+    }
+
+    /// Makes this folder and its parents; a prefix of blobs needs no making.
+    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || disk::create_directories(&path)).await,
+            Place::Azure(_) => Ok(()),
+        }
+    }
+
+    /// Creates this file with `content`, durably, unless it exists.
+    pub(super) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || disk::create(&path, &content)).await,
+            Place::Azure(blobs) => blobs.create(content).await,
+        }
+    }
+
+    /// Creates file `name` of this folder as the one after `before`; none if neither is there.
+    pub(super) async fn create_after(
+        &self,
+        before: &str,
+        name: &str,
+        content: Vec<u8>,
+    ) -> Result<Option<Created>, StoreError> {
+        match self {
+            Place::Disk(folder) => {
+                let (before, path) = (folder.join(before), folder.join(name));
+                blocking(move || match before.exists() || path.exists() {
+                    true => disk::create(&path, &content).map(Some),
+                    false => Ok(None),
+                })
+                .await
+            }
+            Place::Azure(folder) => {
+                let blob = folder.join(name);
+                match folder.join(before).exists().await? || blob.exists().await? {
+                    true => blob.create(content).await.map(Some),
+                    false => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Reads this file; none if there is none.
+    pub(super) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || disk::read(&path)).await,
+            Place::Azure(blobs) => blobs.read().await,
+        }
+    }
+
+    /// The names in this folder; none if there is no folder.
+    pub(super) async fn names(&self) -> Result<Vec<String>, StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || disk::names(&path)).await,
+            Place::Azure(blobs) => blobs.names().await,
+        }
+    }
+
+    /// Whether this folder holds a file whose name `is_wanted`.
+    pub(super) async fn holds(
+        &self,
+        is_wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Result<bool, StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || Ok(disk::names(&path)?.iter().any(|name| is_wanted(name)))).await,
+            Place::Azure(blobs) => blobs.holds(&is_wanted).await,
+        }
+    }
+
+    /// Deletes this file; one that is gone already is no error.
+    pub(super) async fn delete(&self) -> Result<(), StoreError> {
+        match self.clone() {
+            Place::Disk(path) => blocking(move || disk::delete(&path)).await,
+            Place::Azure(blobs) => blobs.delete().await,
+        }
+    }
+
+    /// Opens the table in this folder with the library that reads whole logs.
+    pub(super) async fn open(&self) -> Result<DeltaTable, StoreError> {
+        let opened = match self {
+            Place::Disk(path) => deltalake::open_table(url(path)?).await,
+            Place::Azure(blobs) => {
+                let mut table = DeltaTable::new(blobs.log_store());
+                table.load().await.map(|()| table)
+            }
+        };
+        opened.map_err(|error| self.library_failure(format!("read table {self}"), error))
+    }
+
+    /// What the library's error means here.
+    pub(super) fn library_failure(&self, attempt: String, error: DeltaTableError) -> StoreError {
+        match self {
+            Place::Disk(_) => StoreError::definite(attempt, error),
+            Place::Azure(_) => blobs::library_failure(attempt, &error),
+        }
+    }
+}
+
+/// A local folder as the library names it.
+pub(super) fn url(directory: &Path) -> Result<Url, StoreError> {
+    let absolute = std::path::absolute(directory)
+        .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
+    Url::from_directory_path(&absolute).map_err(|()| {
+        StoreError::definite(format!("find table {}", directory.display()), "the path cannot be written as a URL")
+    })
+}
+
+/// Runs file operations away from the runtime's async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::definite("finish a file operation", error)),
+    }
+}
