@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::route::RoleMap;
 use lakefront_operators::sink::delta::{Place, TableSpec};
@@ -39,15 +40,15 @@ pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
 }
 
 impl Pipeline {
-    /// Opens what `config` names. Nothing is read or written but the source's folder.
-    pub(crate) fn open(config: Config) -> Result<Pipeline, Stop> {
+    /// Opens what `config` names. Nothing is read or written but the source's folder. The source hears of a request to `stop`.
+    pub(crate) fn open(config: Config, stop: StopRequest) -> Result<Pipeline, Stop> {
         RoleMap::new(&config.rows.roles)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let source: Arc<dyn Source> = match &config.source.url {
             SourceUrl::File(path) => Arc::new(FileSource::open(path)?),
             SourceUrl::Azure(location) => {
                 let SourceConfig { listing, retry, .. } = &config.source;
-                Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone())?)
+                Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone(), stop)?)
             }
         };
         let root = match &config.lake.root {

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
-    let pipeline = Pipeline::open(config)?;
+    let pipeline = Pipeline::open(config, stop.clone())?;
     let began_ms = pipeline.clock.now_ms();
 
     let (tables, claimed) = tokio.block_on(take_tables(&pipeline))?;

@@ -2,6 +2,7 @@
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::document::{OffsetsFiles, Standing};
 use lakefront_operators::protocol::table::Held;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
@@ -25,7 +26,7 @@ struct TableStatus {
 
 /// Prints the status of a pipeline.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
-    let pipeline = Pipeline::open(pipeline::load(&args.file)?)?;
+    let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
     let tables = runtime::tokio()?.block_on(tables(&pipeline))?;
     print(match args.json {
         true => format!("{}\n", to_json(&pipeline, &tables)),

@@ -1,6 +1,7 @@
 //! `lakefront validate`: checks a pipeline file, and with `--connect` the source and the tables behind it. Nothing is written.
 
 use lakefront_operators::azure::access;
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
@@ -19,7 +20,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
         );
         return Ok(());
     }
-    let pipeline = Pipeline::open(config)?;
+    let pipeline = Pipeline::open(config, StopRequest::default())?;
     runtime::tokio()?.block_on(connect(&pipeline))
 }
 

@@ -6,6 +6,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::Shared;
 use timely::scheduling::SyncActivator;
 
 use crate::error::Stop;
@@ -39,16 +42,30 @@ impl Fatal {
 }
 
 /// The wish that a run should close its cut, drain, and end.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct StopRequest {
     requested: Arc<AtomicBool>,
     listeners: Arc<Mutex<Vec<SyncActivator>>>,
+    /// For those who wait in a task.
+    tell: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    told: Shared<oneshot::Receiver<()>>,
+}
+
+impl Default for StopRequest {
+    fn default() -> Self {
+        let (tell, told) = oneshot::channel();
+        let (tell, told) = (Arc::new(Mutex::new(Some(tell))), told.shared());
+        StopRequest { requested: Arc::default(), listeners: Arc::default(), tell, told }
+    }
 }
 
 impl StopRequest {
     /// Asks the run to end.
     pub fn request(&self) {
         self.requested.store(true, Ordering::Release);
+        // It is told once, and nobody may be waiting.
+        let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = tell.map(|tell| tell.send(()));
         for listener in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             // A worker that is gone has ended already.
             let _ = listener.activate();
@@ -58,6 +75,12 @@ impl StopRequest {
     /// Whether the run was asked to end.
     pub fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
+    }
+
+    /// Waits until the run is asked to end.
+    pub async fn requested(&self) {
+        // The one who tells lives as long as any clone.
+        let _ = self.told.clone().await;
     }
 
     /// Wakes `listener` when the run is asked to end.

@@ -177,7 +177,12 @@ impl Worker0 {
 
     fn step(&mut self) -> Result<Do, Stop> {
         while let Some((mut watcher, polled)) = self.tasks.next_done() {
-            let Polled { limits, finished } = polled?;
+            let Polled { limits, finished } = match polled {
+                Ok(polled) => polled,
+                // What was begun is finished, whatever there may be beyond it.
+                Err(_) if self.stop.is_requested() => continue,
+                Err(stop) => return Err(stop),
+            };
             self.planner.limits(limits);
             finished.into_iter().for_each(|finished| self.planner.finished(finished));
             let (left, before_ms) = self.planner.left();

@@ -1,8 +1,21 @@
-//! Blobs in Azurite, and what networks and busy services make of requests for them.
+//! Blobs in Azurite as a source of the real binary, and what networks and busy services make of requests for them.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backfill;
+mod credentials;
 mod example;
 mod faults;
+mod finished;
+mod kills;
+mod lake;
+mod outages;
+mod outcomes;
+mod requests;
+mod rewrites;
+mod slow;
+mod storms;
 mod support_works;
+mod tail;
+mod world;

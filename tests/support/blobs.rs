@@ -40,11 +40,19 @@ impl Container {
     /// A new one, in the Azurite that the tests share.
     pub(crate) fn create() -> Container {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let name = format!("logs-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let container = Container::open(format!("logs-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        done("create a container", container.client.create(None));
+        container
+    }
+
+    /// The same container, for another thread.
+    pub(crate) fn again(&self) -> Container {
+        Container::open(self.name.clone())
+    }
+
+    fn open(name: String) -> Container {
         let location = location(&Azurite::shared().endpoint(), &name, with_key());
-        let client = client::container(&location).expect("a client");
-        done("create a container", client.create(None));
-        Container { name, client }
+        Container { name, client: client::container(&location).expect("a client") }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -112,7 +120,12 @@ impl Container {
 
     /// A shared access signature for this container: the query of a URL. `permissions` is some of "racwdl", in this order.
     pub(crate) fn sas(&self, permissions: &str) -> String {
-        let (from, to) = ("2020-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
+        self.sas_until("2099-01-01T00:00:00Z", permissions)
+    }
+
+    /// The same, for so long.
+    pub(crate) fn sas_until(&self, to: &str, permissions: &str) -> String {
+        let from = "2020-01-01T00:00:00Z";
         let resource = format!("/blob/{ACCOUNT}/{}", self.name);
         // Permissions, start, end, resource, identifier, addresses, protocol, version, kind, snapshot, encryption scope, and five
         // headers that a read would answer.

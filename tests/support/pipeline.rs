@@ -45,6 +45,11 @@ impl Pipeline {
         self
     }
 
+    /// Leaves `key` of `[section]` to its default.
+    pub(crate) fn unset(&mut self, section: &str, key: &str) {
+        self.settings.get_mut(section).map(|keys| keys.remove(key));
+    }
+
     fn setting(&self, section: &str, key: &str) -> Option<&Value> {
         self.settings.get(section)?.get(key)
     }

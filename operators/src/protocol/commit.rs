@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 12;
 
 /// How often something failed, and how long to wait before the next attempt.
 #[derive(Default)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     failures: u32,
 }
 
@@ -201,20 +201,21 @@ pub(super) fn is_stale(touched_ms: u64, retention: Retention, clock: &dyn Clock)
 
 /// Whether an error of a port is worth another attempt is the port's to say; how often, ours.
 impl Retry {
-    pub(super) async fn after(&mut self, error: StoreError, clock: &dyn Clock) -> Result<(), Stop> {
+    /// Pauses after `error`, or gives it back: it will not pass, or has not for long enough.
+    pub(crate) async fn after(&mut self, error: StoreError, clock: &dyn Clock) -> Result<(), StoreError> {
         match self.next_pause_ms() {
             Some(ms) if error.is_transient() => {
                 tracing::warn!(error = %crate::error::chain(&error), pause_ms = ms, "trying again");
                 clock.pause(ms).await;
                 Ok(())
             }
-            _ => Err(error.into()),
+            _ => Err(error),
         }
     }
 }
 
 /// Asks the store again as long as its failure may pass. For questions only: after a write, look before writing again.
-pub(super) async fn ask<'t, T>(
+pub(crate) async fn ask<'t, T>(
     clock: &dyn Clock,
     question: impl Fn() -> Pending<'t, Result<T, StoreError>>,
 ) -> Result<T, Stop> {

@@ -11,6 +11,7 @@ use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
 use super::{checkpoint, log};
 use crate::error::{Stop, StoreError, chain};
+use crate::protocol::commit::{Retry, ask};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
 
 /// A log checkpoint is written every so many versions, unless the table says otherwise.
@@ -70,7 +71,7 @@ pub struct DeltaTable {
 pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Vec<Arc<DeltaTable>>, Stop> {
     let mut plans = Vec::new();
     for spec in specs {
-        let snapshot = snapshot::read(&spec.place, pipeline).await?;
+        let snapshot = look(spec, pipeline, &*clock).await?;
         let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
         plans.push((spec, snapshot, fit));
     }
@@ -97,7 +98,7 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
         checkpoint::sweep(&spec.place).await?;
         if let Some(content) = definition {
             let version = snapshot.as_ref().map_or(Version(0), |s| s.state.head.next());
-            define(spec, pipeline, version, content).await?;
+            define(spec, pipeline, version, content, &*clock).await?;
         }
         let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
         table.checkpoint_interval = snapshot.map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
@@ -111,15 +112,38 @@ pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
     spec.check(snapshot).map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.place)))
 }
 
-/// Commits a definition. Where another writer made that version first, the table must fit as it is now.
-async fn define(spec: &TableSpec, pipeline: &str, version: Version, content: Vec<u8>) -> Result<(), Stop> {
+/// The table as it is; asked again as long as the failure may pass.
+async fn look(spec: &TableSpec, pipeline: &str, clock: &dyn Clock) -> Result<Option<Snapshot>, Stop> {
+    ask(clock, || Box::pin(snapshot::read(&spec.place, pipeline))).await
+}
+
+/// Commits a definition. Where another writer made that version first, or the reply was lost, the table must fit as it is then.
+async fn define(
+    spec: &TableSpec,
+    pipeline: &str,
+    version: Version,
+    content: Vec<u8>,
+    clock: &dyn Clock,
+) -> Result<(), Stop> {
     let file = spec.place.join("_delta_log").join(&log::file_name(version));
-    if file.create(content).await? == Created::Yes {
-        return Ok(());
-    }
-    match snapshot::read(&spec.place, pipeline).await?.map(|s| fit(spec, &s)).transpose()? {
-        Some(Fit::Fits) => Ok(()),
-        _ => Err(Stop::Refused(format!("table {:?} is being changed by another writer: start again", spec.name))),
+    let mut retry = Retry::default();
+    loop {
+        let unknown = match file.create(content.clone()).await {
+            Ok(Created::Yes) => return Ok(()),
+            Ok(Created::No) => false,
+            Err(error) => {
+                retry.after(error, clock).await?;
+                true
+            }
+        };
+        match look(spec, pipeline, clock).await?.map(|s| fit(spec, &s)).transpose()? {
+            Some(Fit::Fits) => return Ok(()),
+            _ if unknown => {}
+            _ => {
+                let text = format!("table {:?} is being changed by another writer: start again", spec.name);
+                return Err(Stop::Refused(text));
+            }
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use super::place::{Place, blocking};
 use super::scratch::{self, Pile, Written};
 use super::{TableSpec, disk, stats};
 use crate::error::StoreError;
+use crate::protocol::commit::Retry;
 use crate::protocol::table::{Clock, Pending, StagedFile};
 use crate::sink::{Stage, StageWriter};
 
@@ -106,7 +107,7 @@ impl StageWriter for CutWriter {
         let closed = self.closed;
         Ok(match self.spec.place.clone() {
             Place::Disk(directory) => Box::pin(blocking(move || sync(&directory, closed))),
-            Place::Azure(table) => Box::pin(upload(table, closed)),
+            Place::Azure(table) => Box::pin(upload(table, closed, self.clock)),
         })
     }
 }
@@ -235,12 +236,15 @@ fn sync(directory: &Path, closed: Vec<Closed>) -> Result<Vec<StagedFile>, StoreE
 }
 
 /// Makes staged files blobs. Their scratch files are gone once they are.
-async fn upload(table: Blobs, closed: Vec<Closed>) -> Result<Vec<StagedFile>, StoreError> {
+async fn upload(table: Blobs, closed: Vec<Closed>, clock: Arc<dyn Clock>) -> Result<Vec<StagedFile>, StoreError> {
     let upload = |(staged, written): Closed| {
-        let blob = table.join(&staged.path);
+        let (blob, clock) = (table.join(&staged.path), clock.clone());
         async move {
-            if let Some(written) = written {
-                blob.upload(Arc::new(written)).await?;
+            if let Some(written) = written.map(Arc::new) {
+                let mut retry = Retry::default();
+                while let Err(error) = blob.upload(written.clone()).await {
+                    retry.after(error, &*clock).await?;
+                }
             }
             Ok(staged)
         }

@@ -26,6 +26,8 @@ pub(super) enum Failure {
     NotModified,
     /// The service refuses, and will refuse again.
     Refused(String),
+    /// Nobody gave a token: a refusal at first, and once there was one, somebody who may do better soon.
+    NoToken(String),
 }
 
 impl Failure {
@@ -34,7 +36,8 @@ impl Failure {
         let cause = match (error.kind(), azure::code(error)) {
             // The service's own words go over several lines, and say no more.
             (ErrorKind::HttpResponse { status, .. }, Some(code)) => {
-                format!("the service says {} {code}", u16::from(*status))
+                let status = u16::from(*status);
+                format!("the service says {status} {code}{}", advice(status, code))
             }
             _ => azure::told(error),
         };
@@ -53,7 +56,7 @@ impl Failure {
                     _ => Failure::Refused(cause),
                 }
             }
-            ErrorKind::Credential => Failure::Refused(cause),
+            ErrorKind::Credential => Failure::NoToken(cause),
             // Cut off, or garbled on its way.
             _ => Failure::passing(cause),
         }
@@ -66,6 +69,18 @@ impl Failure {
 
     pub(super) fn passing(cause: impl Into<String>) -> Failure {
         Failure::Passing { cause: cause.into(), retry_after: None }
+    }
+}
+
+/// What can be done about a refusal. The codes for bad keys and missing permissions are not used consistently.
+fn advice(status: u16, code: &str) -> &'static str {
+    match (status, code) {
+        (401 | 403, _) => {
+            ": the key or signature is wrong or has expired, or does not allow to read and to list (sp=rl in a shared access \
+             signature, the role Storage Blob Data Reader in Entra ID), or the account's firewall keeps this machine out"
+        }
+        (404, "ContainerNotFound") => ": create the container, or mend source.url",
+        _ => "",
     }
 }
 

@@ -1,7 +1,6 @@
 //! What there is in a container, at the price of as few requests as can be.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::{Etag, Response};
@@ -117,7 +116,7 @@ impl AzureSource {
         loop {
             let mut tries = self.retries.begin(format!("list {} below {prefix:?}", self.identity));
             let page = loop {
-                match self.timely(self.page(prefix, next.clone())).await {
+                match self.retries.timely(self.page(prefix, next.clone())).await {
                     Ok(page) => break page,
                     Err(failure) => tries.after(failure).await?,
                 }
@@ -154,7 +153,7 @@ impl AzureSource {
         let mut tries = self.retries.begin(format!("look at {}", self.identity));
         loop {
             let if_none_match = (!before.revision.is_empty()).then(|| Etag::from(format!("\"{}\"", before.revision)));
-            match self.timely(self.head(&before.name, if_none_match)).await {
+            match self.retries.timely(self.head(&before.name, if_none_match)).await {
                 Ok(now) => return Ok(Some(now)),
                 Err(Failure::NotModified) => return Ok(Some(before.clone())),
                 Err(Failure::Missing(_)) => return Ok(None),
@@ -167,7 +166,7 @@ impl AzureSource {
     pub(super) async fn properties(&self, name: &str) -> Result<Option<Listed>, StoreError> {
         let mut tries = self.retries.begin(format!("look at {name:?} in {}", self.identity));
         loop {
-            match self.timely(self.head(name, None)).await {
+            match self.retries.timely(self.head(name, None)).await {
                 Ok(now) => return Ok(Some(now)),
                 Err(Failure::Missing(_)) => return Ok(None),
                 Err(failure) => tries.after(failure).await?,
@@ -188,12 +187,6 @@ impl AzureSource {
             })
         };
         headers().map_err(|e| Failure::of(&e))
-    }
-
-    /// A request with an end.
-    pub(super) async fn timely<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-        let timeout: Duration = self.retries.timeout();
-        tokio::time::timeout(timeout, request).await.unwrap_or_else(|_| Err(Failure::silence(timeout)))
     }
 }
 

@@ -31,6 +31,7 @@ use self::retry::Retries;
 use super::{Listed, Listing, Source};
 use crate::azure::{self, Location, Retry, client};
 use crate::error::StoreError;
+use crate::fatal::StopRequest;
 use crate::offsets::Identity;
 use crate::protocol::table::{Clock, Pending};
 
@@ -47,19 +48,20 @@ pub struct AzureSource {
 }
 
 impl AzureSource {
-    /// Opens the source at `location`. Nothing is sent yet.
+    /// Opens the source at `location`. Nothing is sent yet. Once a `stop` is requested, no outage is waited for.
     pub fn open(
         location: &Location,
         how: azure::Listing,
         retry: Retry,
         clock: Arc<dyn Clock>,
+        stop: StopRequest,
     ) -> Result<AzureSource, StoreError> {
         Ok(AzureSource {
             identity: location.to_string(),
             container: client::container(location)?,
             names: Names::of(&location.path)?,
             how,
-            retries: Retries::new(retry, clock.clone()),
+            retries: Retries::new(retry, clock.clone(), stop),
             clock,
             known: Mutex::default(),
         })

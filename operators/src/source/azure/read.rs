@@ -97,7 +97,7 @@ impl AzureSource {
             parallel: NonZero::new(1),
             ..Default::default()
         };
-        let answer = self.timely(async {
+        let answer = self.retries.timely(async {
             let blob = self.blob(name);
             let answer = blob.download(Some(options)).await;
             answer.map_err(|e| Failure::of(&e))
@@ -112,7 +112,8 @@ impl AzureSource {
         }
         let end = into.len() + wanted as usize;
         while into.len() < end {
-            let piece = self.timely(async { answer.body.next().await.transpose().map_err(|e| Failure::of(&e)) });
+            let piece =
+                self.retries.timely(async { answer.body.next().await.transpose().map_err(|e| Failure::of(&e)) });
             let Some(piece) = piece.await? else { break };
             into.extend_from_slice(&piece[..piece.len().min(end - into.len())]);
         }

@@ -1,6 +1,9 @@
 //! Sends a request again until it succeeds, fails for good, or has taken too long.
+//!
+//! A run that is asked to stop waits for what was begun, but not through an outage: the next run reads it again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,22 +11,46 @@ use uuid::Uuid;
 use super::failure::Failure;
 use crate::azure::Retry;
 use crate::error::StoreError;
+use crate::fatal::StopRequest;
 use crate::protocol::table::Clock;
+
+/// What a run that was asked to stop allows, instead of `timeout` and `max_time`, where those are longer.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// How requests of one source are tried again.
 pub(super) struct Retries {
     retry: Retry,
     clock: Arc<dyn Clock>,
+    stop: StopRequest,
+    /// Whether the service has answered anything yet: who opens the account is known to be right.
+    opened: AtomicBool,
 }
 
 impl Retries {
-    pub(super) fn new(retry: Retry, clock: Arc<dyn Clock>) -> Self {
-        Retries { retry, clock }
+    pub(super) fn new(retry: Retry, clock: Arc<dyn Clock>, stop: StopRequest) -> Self {
+        Retries { retry, clock, stop, opened: AtomicBool::new(false) }
     }
 
-    /// How long a request may bring nothing.
-    pub(super) fn timeout(&self) -> Duration {
-        self.retry.timeout
+    /// A request with an end: it may bring nothing for so long.
+    pub(super) async fn timely<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let stopping = async {
+            self.stop.requested().await;
+            self.pause(GRACE).await;
+        };
+        let timeout = self.retry.timeout;
+        tokio::select! {
+            biased;
+            answer = request => {
+                self.opened.fetch_or(answer.is_ok(), Ordering::Relaxed);
+                answer
+            }
+            () = self.pause(timeout) => Err(Failure::silence(timeout)),
+            () = stopping => Err(Failure::silence(GRACE)),
+        }
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.clock.pause(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).await;
     }
 
     /// Begins a request that is to `attempt` something, in words such as `list az://a/c`.
@@ -52,26 +79,36 @@ impl Tries<'_> {
     pub(super) async fn after(&mut self, failure: Failure) -> Result<(), StoreError> {
         let (cause, retry_after) = match failure {
             Failure::Passing { cause, retry_after } => (cause, retry_after),
-            Failure::Missing(cause) | Failure::Refused(cause) => return Err(self.failed(cause)),
-            Failure::BeyondTheEnd => return Err(self.failed("the blob has no such bytes any more".to_owned())),
-            Failure::NotModified => return Err(self.failed("the service says 304 to what was not asked".to_owned())),
+            Failure::NoToken(cause) if self.retries.opened.load(Ordering::Relaxed) => (cause, None),
+            Failure::Missing(cause) | Failure::Refused(cause) | Failure::NoToken(cause) => {
+                return Err(self.failed(cause));
+            }
+            // What was asked cannot be answered so: something on the way is confused.
+            Failure::BeyondTheEnd => ("the service says 416 to what was not asked".to_owned(), None),
+            Failure::NotModified => ("the service says 304 to what was not asked".to_owned(), None),
         };
         self.failed += 1;
         let pause = self.pause().max(retry_after.unwrap_or_default());
         let tried = Duration::from_millis(self.retries.clock.now_ms().saturating_sub(self.since_ms));
-        if tried + pause > self.retries.retry.max_time {
-            let seconds = tried.as_secs_f32();
+        let stopping = self.retries.stop.is_requested();
+        let max_time = self.retries.retry.max_time;
+        if tried + pause > if stopping { max_time.min(GRACE) } else { max_time } {
+            let (tries, seconds) = (self.failed, tried.as_secs_f32());
+            let stopping = if stopping { ", and the run was asked to stop" } else { "" };
             return Err(
-                self.failed(format!("{} tries in {seconds:.1} s failed, the last because {cause}", self.failed))
+                self.failed(format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}"))
             );
         }
-        let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         if self.failed == 4 {
             tracing::warn!("{} has failed {} times: {cause}; trying again", self.attempt, self.failed);
         } else {
-            tracing::debug!(pause_ms, "{}: {cause}; trying again", self.attempt);
+            tracing::debug!(?pause, "{}: {cause}; trying again", self.attempt);
         }
-        self.retries.clock.pause(pause_ms).await;
+        tokio::select! {
+            () = self.retries.pause(pause) => {}
+            // A long pause ends with one more try.
+            () = self.retries.stop.requested(), if !stopping => {}
+        }
         Ok(())
     }
 

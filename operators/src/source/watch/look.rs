@@ -66,7 +66,7 @@ impl Watcher {
     async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
         let covered = consumed.identity.fingerprint.length;
         let fingerprint = match listed.length >= covered {
-            true => Some(Fingerprint::of(&self.read(listed, 0, covered).await?)),
+            true => Some(Fingerprint::of(&self.read(listed, Fingerprint::default(), 0, covered).await?)),
             false => None,
         };
         Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
@@ -74,6 +74,10 @@ impl Watcher {
 
     /// A file that was read under one name would land again, whole, under another.
     async fn refuse_second_name(&self, listed: &Listed) -> Result<(), Stop> {
+        if !self.source.has_links() {
+            // Two that were created in one second and begin alike are two.
+            return Ok(());
+        }
         let known = self.tracks.values().chain(&self.former);
         for twin in known.filter(|t| t.limit.identity.created == listed.created && t.limit.end > 0) {
             if self.compare(&twin.consumed(), listed).await? == Verdict::Same {
@@ -95,7 +99,9 @@ impl Watcher {
         // A file that is shorter than at the last look has other bytes where there was no line end.
         let searched = if listed.length < track.length { 0 } else { track.searched };
         let floor = searched.max(track.limit.end);
-        let last = self.last_line(listed, floor).await?;
+        let head = self.head(&track, listed, floor).await?;
+        let pin = if head.is_empty() { track.limit.identity.fingerprint } else { Fingerprint::of(&head) };
+        let last = self.last_line(listed, pin, floor).await?;
         if let Some(end) = last.end {
             track.limit.end = end;
             track.limit.landed_tail = false;
@@ -103,16 +109,20 @@ impl Watcher {
         track.searched = listed.length.max(floor);
         if let Unterminated::Land { max_line } = self.rules.unterminated {
             let rest = listed.length.saturating_sub(track.limit.end);
-            if rest > 0 && rest <= max_line && is_object(&self.read(listed, track.limit.end, listed.length).await?) {
-                track.limit.end = listed.length;
-                track.limit.landed_tail = true;
+            if rest > 0 && rest <= max_line {
+                let line = self.read(listed, pin, track.limit.end, listed.length).await?;
+                if is_object(&line) {
+                    track.limit.end = listed.length;
+                    track.limit.landed_tail = true;
+                }
             }
         }
         let covered = track.limit.end.min(Fingerprint::MAX);
         if track.limit.identity.fingerprint.length < covered {
-            let head = match last.head.get(..usize::try_from(covered).unwrap_or(usize::MAX)) {
+            let head = if head.is_empty() { last.head } else { head };
+            let head = match head.get(..usize::try_from(covered).unwrap_or(usize::MAX)) {
                 Some(head) => Fingerprint::of(head),
-                None => Fingerprint::of(&self.read(listed, 0, covered).await?),
+                None => Fingerprint::of(&self.read(listed, pin, 0, covered).await?),
             };
             track.limit.identity.fingerprint = head;
         }
@@ -121,12 +131,23 @@ impl Watcher {
         Ok(track)
     }
 
+    /// The file's first bytes, where the first step of the search will not bring them and they are not known: what is then read
+    /// of another file, which has taken the name meanwhile, is refused.
+    async fn head(&self, track: &Track, listed: &Listed, floor: u64) -> Result<Vec<u8>, StoreError> {
+        let covered = listed.length.min(Fingerprint::MAX);
+        let in_first_step = listed.length.saturating_sub(STEP_MIN).max(floor) == 0;
+        if in_first_step || listed.length <= floor || track.limit.identity.fingerprint.length >= covered {
+            return Ok(Vec::new());
+        }
+        self.read(listed, track.limit.identity.fingerprint, 0, covered).await
+    }
+
     /// The last line end at or beyond `floor`.
-    async fn last_line(&self, listed: &Listed, floor: u64) -> Result<LastLine, StoreError> {
+    async fn last_line(&self, listed: &Listed, pin: Fingerprint, floor: u64) -> Result<LastLine, StoreError> {
         let (mut high, mut step) = (listed.length, STEP_MIN);
         while high > floor {
             let low = high.saturating_sub(step).max(floor);
-            let bytes = self.read(listed, low, high).await?;
+            let bytes = self.read(listed, pin, low, high).await?;
             if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
                 let head = if low == 0 { bytes } else { Vec::new() };
                 return Ok(LastLine { end: Some(low + newline as u64 + 1), head });
@@ -136,9 +157,10 @@ impl Watcher {
         Ok(LastLine::default())
     }
 
-    async fn read(&self, listed: &Listed, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
-        // Nothing is known of the file yet but who it is.
-        let identity = Identity { created: listed.created.clone(), ..Identity::default() };
+    /// Reads a range of the file that was listed, if that begins as `pin` says.
+    async fn read(&self, listed: &Listed, pin: Fingerprint, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
+        let Listed { created, revision, .. } = listed.clone();
+        let identity = Identity { created, revision, fingerprint: pin };
         self.source.read(&listed.name, &identity, start..end, Vec::new()).await
     }
 }
