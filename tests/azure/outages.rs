@@ -89,3 +89,22 @@ fn a_run_that_has_not_yet_seen_the_source_ends_cleanly() {
         assert_eq!(code, Some(0), "{said}");
     }
 }
+
+#[test]
+fn a_cold_start_that_waits_for_the_source_ends_soon() {
+    let mut world = patient();
+    world.pipeline.set("source", "cold_start", "latest");
+    world.write("a.json", ONE_FOR_EACH_TABLE);
+    world.proxy.rule(Rule::new(Kind::List, Fault::ServerBusy(Some(300))).always());
+    let mut run = world.pipeline.start(&["run", "p.toml", "--mode", "tail"]);
+    run.until("met the outage", || world.proxy.count(|seen| seen.fault.is_some()) > 0);
+    let (code, said) = stop(run);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("could not list az://") && said.contains("and the run was asked to stop"), "{said}");
+
+    // Nothing was decided: what is there when the source is first seen is passed over.
+    world.proxy.calm();
+    world.append("a.json", ONE_FOR_EACH_TABLE);
+    assert_eq!(world.pipeline.land()["position"], world.bytes());
+    assert_eq!(world.pipeline.land()["bytes"], 0);
+}

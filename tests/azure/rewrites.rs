@@ -122,6 +122,21 @@ fn a_blob_that_is_deleted_while_it_is_read_stops_the_run_and_the_next_passes_it_
     world.is_exact();
 }
 
+#[test]
+fn a_blob_that_is_deleted_between_the_list_and_the_look_was_never_there() {
+    let world = World::new();
+    world.write("a.json", Lines::new(9).take(3));
+    world.write("b.json", Lines::new(10).take(3));
+    world.proxy.rule(Rule::new(Kind::Read, Fault::Delay(Duration::from_millis(500))).named("a.json").always());
+    let mut run = world.pipeline.start(&["run", "p.toml", "--json"]);
+    run.until("began to look", || {
+        world.proxy.count(|seen| seen.kind == Kind::Read && seen.name.contains("a.json")) > 0
+    });
+    world.container.delete(&below("a.json"));
+    run.end().exits_with(0);
+    world.is_exact();
+}
+
 /// Starts a backfill over `old`, and puts `new` in its place while the second read is under way.
 fn replaced_under_a_run(world: &World, old: &[u8], new: &[u8]) -> Ended {
     world.write("a.json", old);

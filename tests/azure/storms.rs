@@ -57,20 +57,20 @@ fn a_tail_in_a_storm_is_exact() {
         let mut tail = world.pipeline.tail();
         let names = ["0.json", "1.json", "2.json", "h=07/3.json", "h=08/4.json"];
         names.iter().for_each(|name| world.write(name, ""));
-        for round in 1..=60 {
+        for round in 1..=150 {
             let some = usize::try_from(random.below(1..15)).expect("a small number");
             let name = *random.pick(&names);
             world.append(name, lines.take(some));
             if round % 15 == 0 {
-                let name = *random.pick(&names);
-                world.append(name, ONE_FOR_EACH_TABLE);
+                // The last to be planned, so that the last cut has a row for each table.
+                world.append(names[names.len() - 1], ONE_FOR_EACH_TABLE);
                 tail.until("kept up", || world.pipeline.position() == world.bytes());
             }
         }
         tail.stop();
         let failed = world.proxy.count(|seen| seen.fault.is_some());
         println!("seed {seed}: {:?}, of which {failed} failed, for {} bytes", world.requests(), world.bytes());
-        assert!(failed > 5, "seed {seed}: {failed} requests failed");
+        assert!(failed > 3, "seed {seed}: {failed} requests failed");
         world.is_exact();
     }
 }

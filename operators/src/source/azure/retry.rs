@@ -95,9 +95,8 @@ impl Tries<'_> {
         if tried + pause > if stopping { max_time.min(GRACE) } else { max_time } {
             let (tries, seconds) = (self.failed, tried.as_secs_f32());
             let stopping = if stopping { ", and the run was asked to stop" } else { "" };
-            return Err(
-                self.failed(format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}"))
-            );
+            let text = format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}");
+            return Err(self.failed(text));
         }
         if self.failed == 4 {
             tracing::warn!("{} has failed {} times: {cause}; trying again", self.attempt, self.failed);
