@@ -2,8 +2,11 @@
 //!
 //! Every error says what was attempted. A bad record is not an error: it is a [`Reject`](crate::record::Reject).
 
+use std::ops::Range;
+
 use thiserror::Error;
 
+use crate::offsets::PartitionId;
 use crate::position::Position;
 
 /// A store or source could not do as asked.
@@ -96,6 +99,15 @@ impl Stop {
         Stop::Refused(format!(
             "table {table:?} holds no position of pipeline {pipeline:?}, though table {other:?} does: it is new, renamed or \
              was deleted; restore it or set its old name in [tables], or start over with a new pipeline name and new tables"
+        ))
+    }
+
+    /// A table lacks bytes that other tables hold, and the source does not have them as they were.
+    pub(crate) fn bytes_lost(partition: &PartitionId, range: Range<u64>, why: &str) -> Stop {
+        Stop::Refused(format!(
+            "a table that lags behind needs bytes {}..{} of {partition}, and they cannot be read: {why}; put the file back as it \
+             was, or start over with a new pipeline name and new tables",
+            range.start, range.end
         ))
     }
 

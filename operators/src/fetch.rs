@@ -128,13 +128,6 @@ pub fn fetch<'s>(
 fn gone(chunk: Option<&Rc<Chunk>>, error: StoreError) -> Stop {
     match chunk.filter(|chunk| chunk.catch_up) {
         None => error.into(),
-        Some(chunk) => Stop::Refused(format!(
-            "a table that lags behind needs bytes {}..{} of {}, and they cannot be read: {}; put the file back as it was, or \
-             start over with a new pipeline name and new tables",
-            chunk.start,
-            chunk.end,
-            chunk.partition,
-            chain(&error)
-        )),
+        Some(chunk) => Stop::bytes_lost(&chunk.partition, chunk.start..chunk.end, &chain(&error)),
     }
 }

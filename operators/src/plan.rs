@@ -221,6 +221,9 @@ impl Worker0 {
                 Do::Sleep
             }
             Step::Done => Do::End,
+            Step::Lost { partition, range } => {
+                return Err(Stop::bytes_lost(&partition, range, "it is not in the source any more"));
+            }
         })
     }
 

@@ -8,6 +8,7 @@ mod credentials;
 mod example;
 mod faults;
 mod finished;
+mod gigabyte;
 mod kills;
 mod lake;
 mod outages;

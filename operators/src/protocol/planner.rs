@@ -7,7 +7,11 @@
 //! - What is planned but not durable stays within `ahead`. At the bound it closes the open cut and settles the tables:
 //!   an open cut can never become durable.
 
+mod catch_up;
+mod retire;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
@@ -15,6 +19,8 @@ use crate::position::Position;
 use crate::protocol::cut::{Chunk, Control, Cut};
 use crate::protocol::document::Standing;
 use crate::settings::RowSettings;
+
+pub use self::retire::Finished;
 
 /// Tables that got no rows are settled after so many cuts,
 const SETTLE_CUTS: u32 = 4;
@@ -45,16 +51,6 @@ pub struct Limit {
     pub landed_tail: bool,
 }
 
-/// What a look at the whole source says of partitions that will not grow any more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Finished {
-    /// All that was there when the source was looked at, and was created before this, is among the limits that the planner was
-    /// given. On the source's clock, in milliseconds since 1970.
-    pub before_ms: u64,
-    /// The partitions, each created before then.
-    pub partitions: BTreeSet<PartitionId>,
-}
-
 /// What to do next.
 #[derive(Debug, PartialEq)]
 pub enum Step {
@@ -66,6 +62,13 @@ pub enum Step {
     Wait(Option<u64>),
     /// All that was to be planned is planned, and every table was told to settle.
     Done,
+    /// A table that lags needs these bytes, and the source does not have them any more.
+    Lost {
+        /// Of which piece of the source.
+        partition: PartitionId,
+        /// Which.
+        range: Range<u64>,
+    },
 }
 
 struct OpenCut {
@@ -89,8 +92,8 @@ pub struct Planner {
     planned: BTreeMap<PartitionId, Position>,
     /// What the source says is finished.
     finished: Finished,
-    /// What has left since the source was last told.
-    left: BTreeSet<PartitionId>,
+    /// What has left since the source was last told, and with the cut up to where.
+    left: BTreeMap<PartitionId, Position>,
     open: Option<OpenCut>,
     catch_up: VecDeque<Standing>,
     /// The partitions in which the planner is behind the next target.
@@ -127,7 +130,7 @@ impl Planner {
             ready: BTreeSet::new(),
             planned: BTreeMap::new(),
             finished: Finished::default(),
-            left: BTreeSet::new(),
+            left: BTreeMap::new(),
             open: None,
             catch_up: order.collect(),
             lagging: VecDeque::new(),
@@ -159,7 +162,7 @@ impl Planner {
     pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
         for (id, limit) in seen {
             // Seen before the source was told that it has left: what that means, the next look says.
-            if self.left.contains(&id) {
+            if self.left.contains_key(&id) {
                 continue;
             }
             // What was not read of an earlier file of that name is gone, whoever took its place.
@@ -173,16 +176,6 @@ impl Planner {
             }
             self.limits.insert(id, limit);
         }
-    }
-
-    /// Learns what is finished; the newest look counts.
-    pub fn finished(&mut self, finished: Finished) {
-        self.finished = finished;
-    }
-
-    /// The partitions that have left since this was last asked, and before when the store created what has left.
-    pub fn left(&mut self) -> (BTreeSet<PartitionId>, u64) {
-        (std::mem::take(&mut self.left), self.at.retired.before_ms)
     }
 
     /// Learns the position that every table's transaction holds.
@@ -230,7 +223,10 @@ impl Planner {
         let most = self.bounds.chunk.min(self.bounds.cut_bytes - open_bytes).min(room);
         let chunk = match credit {
             false => None,
-            true if catching_up => self.catch_up_chunk(most),
+            true if catching_up => match self.catch_up_chunk(most) {
+                Ok(chunk) => chunk,
+                Err((partition, range)) => return Step::Lost { partition, range },
+            },
             true => self.fresh_chunk(most),
         };
         match chunk {
@@ -248,28 +244,6 @@ impl Planner {
             return self.settle();
         }
         Step::Done
-    }
-
-    /// The planner stands where the next table stands: that table takes part from here on.
-    fn reach_target(&mut self, now_ms: u64, credit: bool) -> Step {
-        if self.open.is_some() {
-            return self.close(now_ms);
-        }
-        // The target's offsets may hold more than the ranges did: identities that were learnt on the way.
-        if let Some(target) = self.catch_up.pop_front() {
-            self.at = (*target.offsets).clone();
-        }
-        if self.catch_up.is_empty() {
-            self.levelling = true;
-            self.refresh_ready();
-            return self.settle();
-        }
-        self.next(now_ms, credit)
-    }
-
-    fn refresh_ready(&mut self) {
-        let at = &self.at;
-        self.ready = self.limits.iter().filter(|(id, limit)| limit.end > at.at(id)).map(|(id, _)| id.clone()).collect();
     }
 
     /// At the bound: nothing becomes durable unless the open cut is closed, and every table moved.
@@ -303,30 +277,6 @@ impl Planner {
         Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since }))
     }
 
-    /// Takes finished partitions out of the offsets, with a cut only: a position has exactly one `Offsets`. Each was consumed to its
-    /// end below what every table holds, so that no table will ever have to be brought up over it.
-    fn retire(&mut self) {
-        if self.finished.before_ms <= self.at.retired.before_ms {
-            return;
-        }
-        // From now on, what is old and not among the partitions has left: so all that has not must be among them.
-        for (id, limit) in &self.limits {
-            let nothing = || PartitionOffset { offset: 0, identity: limit.identity.clone(), landed_tail: false };
-            self.at.partitions.entry(id.clone()).or_insert_with(nothing);
-        }
-        self.at.retired.before_ms = self.finished.before_ms;
-        for id in std::mem::take(&mut self.finished.partitions) {
-            let everywhere = self.planned.get(&id).is_none_or(|position| *position <= self.durable);
-            if self.ready.contains(&id) || !everywhere {
-                continue;
-            }
-            self.at.retired.bytes += self.at.partitions.remove(&id).map_or(0, |at| at.offset);
-            self.limits.remove(&id);
-            self.planned.remove(&id);
-            self.left.insert(id);
-        }
-    }
-
     fn settle(&mut self) -> Step {
         debug_assert!(self.open.is_none(), "an open cut cannot be settled");
         self.settled = self.position;
@@ -348,27 +298,6 @@ impl Planner {
         // An open cut is closed first, and what is due then is seen at once.
         let settle = (self.open.is_none() && self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
         close.into_iter().chain(settle).min()
-    }
-
-    fn catch_up_chunk(&mut self, most: u64) -> Option<Chunk> {
-        let target = self.catch_up.front()?;
-        if self.lagging.is_empty() {
-            let behind = target.offsets.partitions.iter().filter(|(id, to)| to.offset > self.at.at(id));
-            self.lagging = behind.map(|(id, _)| id.clone()).collect();
-        }
-        let (id, to) = target.offsets.partitions.get_key_value(self.lagging.front()?)?;
-        // The last line before the target may go on beyond it: it starts here, so it belongs here.
-        let seen = self.limits.get(id);
-        let readable = seen.filter(|_| !to.landed_tail).map_or(to.offset, |seen| seen.end.max(to.offset));
-        // A copy of the file was recognised by its first bytes, and has an identity of its own.
-        let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();
-        let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
-        let settings = target.settings.clone();
-        let end = chunk_end(self.at.at(&id), most, &limit, settings.max_line);
-        if end == limit.end {
-            self.lagging.pop_front();
-        }
-        Some(self.chunk(id, end, readable, &limit, settings, true))
     }
 
     fn fresh_chunk(&mut self, most: u64) -> Option<Chunk> {

@@ -85,6 +85,8 @@ macro_rules! conformance {
                 a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later
                 many_partitions_survive_many_commits
                 a_commit_writes_what_changed
+                what_has_left_the_offsets_stays_away_and_goes_on_counting
+                a_file_that_takes_the_name_of_one_that_left_begins_anew
                 only_files_below_the_commit_are_tidied_and_never_the_base
                 a_missing_offsets_file_refuses
                 a_damaged_offsets_file_refuses

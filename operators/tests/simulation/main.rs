@@ -4,14 +4,19 @@
 //! (`LAKEFRONT_WITHOUT=rule` with that rule taken away), `LAKEFRONT_ABLATION=n` counts failures of n schedules for each rule.
 //!
 //! Supposed, not tested: nobody restores a table while a run is alive or a write is under way; no pause within one PUT
-//! exceeds half the retention; an unterminated last line is left, never landed.
+//! exceeds half the retention; an unterminated last line is left, never landed; no file is written anew in its place between
+//! listing and look; what was deleted before it was read need not land, whether or not it is brought back.
 
 mod check;
+mod feed;
+mod files;
+mod foreign;
 mod plan;
 mod read;
 mod run;
 mod saboteur;
 mod schedule;
+mod source;
 mod table;
 mod world;
 

@@ -1,24 +1,26 @@
 //! The planning actor: open, claim, then feed the planner and carry out what it says.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::offsets::{Offsets, PartitionId, PartitionOffset};
+use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::cut::Control;
 use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::protocol::generation::{Sighting, Verdict, judge};
 use lakefront_operators::protocol::ledger::Ledger;
-use lakefront_operators::protocol::planner::{Bounds, Limit, Planner, Step};
+use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::queue::CommitQueue;
 use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::source::watch;
 
-use crate::read::row_settings;
+use crate::feed::{Feed, brief};
+use crate::read::{gone, row_settings};
 use crate::run::Env;
-use crate::saboteur::{Rule, Sabotaged};
+use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
+use crate::source::SimSource;
 use crate::table::{NAMES, SimClock, SimTable, give_way};
-use crate::world::{File, TICK_MS, World};
+use crate::world::TICK_MS;
 
 pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
     let known = env.world().state[env.machine];
@@ -41,7 +43,7 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
         format!("has claimed run {}, tables stand at {at:?}, {bounds:?}", claimed[0].committer.run())
     });
     let mut planner = Planner::new(&standings, Arc::new(row_settings(env.routes)), bounds);
-    let furthest = standings.iter().max_by_key(|s| s.position()).expect("three tables").offsets.clone();
+    let mut feed = Feed::new(&env, &standings);
     {
         let mut flow = env.flow();
         flow.claimed = standings.iter().map(Standing::position).collect();
@@ -51,11 +53,13 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
         flow.time = Some(planner.time());
         flow.start(&env, claimed.into_iter().map(|c| c.committer).collect(), workers);
     }
-    let mut seen = false;
-    while !advance(&env, &mut planner, &furthest, &mut seen)? {
+    loop {
+        feed.go_on(&env, &mut planner).await?;
+        if advance(&env, &mut planner, &feed)? {
+            return Ok(());
+        }
         give_way().await;
     }
-    Ok(())
 }
 
 /// As a sink does: a table that is not there is made, one that does not fit is refused.
@@ -84,12 +88,15 @@ fn port(env: &Env, t: usize) -> Arc<dyn Table> {
 }
 
 async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> {
-    let world = env.world.clone();
+    let source = Arc::new(SimSource::new(env.world.clone()));
+    let latest = env.world().latest;
     let tables: Vec<Arc<dyn Table>> = (0..NAMES.len()).map(|t| port(env, t)).collect();
     let clock = Arc::new(SimClock(env.world.clone()));
-    let cold_start = || {
-        let offsets = cold_start(&world);
-        Box::pin(async move { Ok(offsets) }) as Pending<'_, Result<Offsets, Stop>>
+    let cold_start = || -> Pending<'_, Result<Offsets, Stop>> {
+        match latest {
+            true => Box::pin(watch::latest(source.clone())),
+            false => Box::pin(async { Ok(Offsets::default()) }),
+        }
     };
     let settings = Arc::new(row_settings(env.routes));
     let intent = |roles| Intent {
@@ -102,7 +109,8 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
     };
     let apart = {
         let w = env.world();
-        w.lacks(Rule::Genesis) && w.lakes.iter().any(|l| l.held.is_none())
+        let begun = w.lakes.iter().all(|l| l.held.is_some());
+        (w.lacks(Rule::Genesis) && !begun) || (w.lacks(Rule::Sum) && begun)
     };
     if !apart {
         let intent = intent(&NAMES[..]);
@@ -113,44 +121,31 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
     for (t, intent) in intents.iter().enumerate() {
         claimed.extend(claim(&tables[t..=t], clock.clone(), intent).await?);
     }
+    if env.world().lacks(Rule::Sum) {
+        level_but_for_the_sum(&claimed)?;
+    }
     Ok(claimed)
 }
 
-fn cold_start(world: &Mutex<World>) -> Offsets {
-    let w = world.lock().expect("one thread a world");
-    if !w.latest {
-        return Offsets::default();
-    }
-    let entry = |f: &File| {
-        (
-            PartitionId::first(&f.name),
-            PartitionOffset { offset: f.newline(), identity: f.identity(), landed_tail: false },
-        )
-    };
-    w.files.iter().map(entry).collect()
-}
-
 /// One round of the planner. True: it is done.
-fn advance(env: &Env, planner: &mut Planner, furthest: &Offsets, seen: &mut bool) -> Result<bool, Stop> {
+fn advance(env: &Env, planner: &mut Planner, feed: &Feed) -> Result<bool, Stop> {
     let mut w = env.world();
     let mut flow = env.flow();
-    if !*seen || (env.tail && w.rng.chance(0.5)) {
-        // The tables' furthest offsets are what is known of the source until the planner has caught up with them.
-        let consumed = if planner.position() < furthest.position() { furthest } else { planner.offsets() };
-        let limits = w.files.iter().map(|f| limit(&w, f, consumed)).collect::<Result<Vec<_>, _>>()?;
-        planner.limits(limits);
-        *seen = true;
+    if !feed.polled && !flow.terminate {
+        return Ok(false);
     }
     if flow.terminate || (!env.tail && planner.is_exhausted()) {
         planner.finish();
     }
-    planner.durable(if w.lacks(Rule::Level) { planner.position() } else { flow.ledger.durable() });
+    let boast = w.lacks(Rule::Level) || (w.lacks(Rule::Everywhere) && flow.fresh);
+    planner.durable(if boast { planner.position() } else { flow.ledger.durable() });
     let credit = flow.chunks.len() < 3;
     let step = planner.next(w.now_ms, credit);
     match step {
         Step::Chunk(chunk) => {
             let time = planner.time();
             *flow.outstanding.entry(time).or_default() += 1;
+            flow.fresh |= !chunk.catch_up;
             if w.trace.is_some() {
                 let (id, s, e, l) = (&chunk.partition, chunk.start, chunk.end, chunk.limit);
                 let kind = if chunk.catch_up { "catch-up " } else { "" };
@@ -161,13 +156,13 @@ fn advance(env: &Env, planner: &mut Planner, furthest: &Offsets, seen: &mut bool
         Step::Tell(control) => {
             if w.trace.is_some() {
                 let text = match &control {
-                    Control::Cut(cut) => format!("cut {}..{}", cut.lower, cut.upper),
+                    Control::Cut(cut) => format!("cut {}..{}, {}", cut.lower, cut.upper, brief(&cut.offsets)),
                     Control::Settle(at) => format!("settle {at}"),
                 };
                 w.event(format!("run{} {text}", env.tag));
             }
             if !(w.lacks(Rule::Settle) && matches!(control, Control::Settle(_))) {
-                flow.tell(control);
+                flow.tell(if w.lacks(Rule::Zero) { without_zeros(control) } else { control });
             }
         }
         Step::Wait(_) => {}
@@ -176,25 +171,8 @@ fn advance(env: &Env, planner: &mut Planner, furthest: &Offsets, seen: &mut bool
             flow.planned = true;
             return Ok(true);
         }
+        Step::Lost { partition, range } => return Err(gone(&partition, &range)),
     }
     flow.time = Some(planner.time());
     Ok(false)
-}
-
-/// How far a file can be planned, after a look at whether it is still the same.
-fn limit(w: &World, file: &File, consumed: &Offsets) -> Result<(PartitionId, Limit), Stop> {
-    let end = if w.lacks(Rule::Newline) { file.seen } else { file.newline() };
-    let limit = Limit { end, identity: file.identity(), landed_tail: false };
-    let Some((id, at)) = consumed.newest(&file.name) else {
-        return Ok((PartitionId::first(&file.name), limit));
-    };
-    let length = at.identity.fingerprint.length;
-    let fingerprint = (file.seen >= length).then(|| file.fingerprint(length));
-    let sighting = Sighting { length: file.seen, fingerprint };
-    match judge(at, &sighting) {
-        _ if w.lacks(Rule::Generation) => Ok((id.clone(), limit)),
-        Verdict::Same => Ok((id.clone(), limit)),
-        _ if w.restart => Ok((PartitionId { generation: id.generation + 1, ..id.clone() }, limit)),
-        verdict => Err(Stop::Refused(format!("file {} was rewritten: {verdict:?}", file.name))),
-    }
 }

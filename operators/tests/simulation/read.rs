@@ -1,6 +1,9 @@
 //! Reading a chunk by the split rule, routing its lines, staging its rows.
 
-use lakefront_operators::error::Stop;
+use std::ops::Range;
+
+use lakefront_operators::error::{Stop, StoreError};
+use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Chunk;
 use lakefront_operators::protocol::table::StagedFile;
@@ -82,14 +85,21 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
 
 /// The lines that start in the chunk, by table. One that does not end where it must is torn.
 fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
-    let file = w.files.iter().find(|f| f.name == chunk.partition.name).expect("files stay");
+    let Some(file) = w.files.iter().find(|f| f.name == chunk.partition.name) else {
+        return match chunk.catch_up {
+            true => Err(gone(&chunk.partition, &(chunk.start..chunk.end))),
+            false => Err(StoreError::definite("read a chunk", "the file is gone").into()),
+        };
+    };
     let length = chunk.identity.fingerprint.length;
-    let same = file.seen >= chunk.end && file.fingerprint(length) == chunk.identity.fingerprint;
+    let same = file.seen >= chunk.end
+        && file.created_ms.to_string() == chunk.identity.created
+        && file.fingerprint(length) == chunk.identity.fingerprint;
     if !same && !w.lacks(Rule::Generation) {
-        let (id, s, e) = (&chunk.partition, chunk.start, chunk.end);
-        let why =
-            if chunk.catch_up { "bytes that a table lacks are gone" } else { "file was rewritten while it was read" };
-        return Err(Stop::Refused(format!("{why}: {id} [{s},{e})")));
+        return match chunk.catch_up {
+            true => Err(gone(&chunk.partition, &(chunk.start..chunk.end))),
+            false => Err(Stop::Refused(format!("{:?} was rewritten while it was read", chunk.partition.name))),
+        };
     }
     let today = w.lacks(Rule::Settings).then(|| row_settings(env.routes));
     let settings = today.as_ref().unwrap_or(&chunk.settings);
@@ -97,9 +107,13 @@ fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Sto
     for line in file.lines.iter().filter(|l| (chunk.start..chunk.end).contains(&l.start)) {
         let torn = line.end > file.seen.min(chunk.limit);
         let table = if torn { 2 } else { route(settings, line.role) };
-        rows[table].push(Row { uid: file.uid, start: line.start, torn });
+        rows[table].push(Row { uid: file.uid, generation: chunk.partition.generation, start: line.start, torn });
     }
     Ok(rows)
+}
+
+pub(crate) fn gone(partition: &PartitionId, range: &Range<u64>) -> Stop {
+    Stop::Refused(format!("{:?}: bytes that a table lacks are gone, {}..{}", partition.name, range.start, range.end))
 }
 
 /// More than half of the lines of new cuts are rejected: the run stops. Catch-up is exempt, it repeats what was judged.

@@ -48,6 +48,8 @@ pub(crate) struct Flow {
     acknowledged: Option<Position>,
     committing: usize,
     pub(crate) terminate: bool,
+    /// The first chunk that is not catch-up has been handed out.
+    pub(crate) fresh: bool,
     /// Lines and rejects of cuts that are not catch-up.
     pub(crate) lines: (u64, u64),
     spawned: Vec<(&'static str, Actor)>,
@@ -97,6 +99,7 @@ impl Flow {
             acknowledged: None,
             committing: 0,
             terminate: false,
+            fresh: false,
             lines: (0, 0),
             spawned: Vec::new(),
         }
@@ -221,7 +224,8 @@ impl Run {
     pub(crate) fn new(world: &Arc<Mutex<World>>, last: bool) -> Self {
         let env = {
             let mut w = world.lock().expect("one thread a world");
-            let (tag, machine, tail) = (w.id(), w.rng.below(2), !last && w.rng.chance(0.7));
+            let often = if w.turnover { 0.9 } else { 0.7 };
+            let (tag, machine, tail) = (w.id(), w.rng.below(2), !last && w.rng.chance(often));
             let routes = w.routes_now;
             w.routes_used.insert(routes);
             let judge_ratio = !last && !std::mem::take(&mut w.ratio_off);

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use lakefront_operators::error::StoreError;
+use lakefront_operators::error::{Stop, StoreError};
+use lakefront_operators::offsets::PartitionOffset;
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::protocol::cut::{Control, Cut};
 use lakefront_operators::protocol::table::{
     Commit, Created, Held, OffsetsName, Pending, RunId, Seen, Table, TableState, Version,
 };
@@ -42,10 +45,23 @@ pub(crate) enum Rule {
     Predecessor,
     /// A changed table is checked anew. Without: it always fits.
     Recheck,
+    /// A partition leaves once every table holds it. Without: once it is planned.
+    Everywhere,
+    /// What has no bytes planned is named when others leave. Without: it is not.
+    Zero,
+    /// What was seen of a partition before the source was told that it has left does not count. Without: the source is taken to
+    /// know at once.
+    Told,
+    /// Offsets lead to others only if what has left in between adds up. Without: if no partition stands further.
+    Sum,
+    /// Only a whole listing tells what is finished. Without: any.
+    Whole,
+    /// What is quiet for `settle` is finished. Without: what is quiet.
+    Margin,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 15] = [
+    pub(crate) const ALL: [Rule; 21] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -61,7 +77,41 @@ impl Rule {
         Rule::Generation,
         Rule::Predecessor,
         Rule::Recheck,
+        Rule::Everywhere,
+        Rule::Zero,
+        Rule::Told,
+        Rule::Sum,
+        Rule::Whole,
+        Rule::Margin,
     ];
+}
+
+/// A cut whose offsets do not name what has no bytes planned.
+pub(crate) fn without_zeros(control: Control) -> Control {
+    let Control::Cut(cut) = control else { return control };
+    let mut offsets = (*cut.offsets).clone();
+    offsets.partitions.retain(|_, at| at.offset > 0);
+    Control::Cut(Cut { offsets: Arc::new(offsets), ..cut })
+}
+
+/// What the claim checks of all tables together, but for the sum of what has left.
+pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
+    let mut order: Vec<&Claimed> = claimed.iter().collect();
+    order.sort_by_key(|c| c.standing.position());
+    for pair in order.windows(2) {
+        let (low, high) = (&pair[0].standing, &pair[1].standing);
+        let further = |(id, at): (&_, &PartitionOffset)| {
+            high.offsets.partitions.get(id).is_some_and(|there| there.offset < at.offset)
+        };
+        let lineages = [pair[0], pair[1]].map(|c| &c.committer.origin().lineage);
+        if low.offsets.partitions.iter().any(further) || lineages[0] != lineages[1] {
+            return Err(Stop::Refused("two tables were not written by one pipeline".to_owned()));
+        }
+        if low.position() < high.since {
+            return Err(Stop::Refused("the settings have changed since".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// A port that breaks one rule.

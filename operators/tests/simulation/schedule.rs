@@ -8,8 +8,8 @@ use crate::check::check;
 use crate::read::ROUTES;
 use crate::run::{End, Run};
 use crate::saboteur::Rule;
-use crate::table::{Entry, Lake, NAMES, RETENTION_MS};
-use crate::world::{TICK_MS, World, ev};
+use crate::table::{Lake, NAMES};
+use crate::world::{TICK_MS, World, ev, some_settle};
 
 /// Steps within which a run in a quiet world must be done.
 const PATIENCE: u32 = 60_000;
@@ -38,12 +38,20 @@ pub(crate) fn play(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     let history = world.rng.chance(0.1);
     let kinds = match history {
         true => [false, true, false, false],
-        false => std::array::from_fn(|_| world.rng.chance(0.4)),
+        // Where files come and go, there is more to be restored to.
+        false => std::array::from_fn(|kind| world.rng.chance(if world.turnover && kind == 1 { 0.8 } else { 0.4 })),
     };
     let (rivals, meddling) = (rivals && !history, meddling || history);
     let world = Arc::new(Mutex::new(world));
     let mut schedule = Schedule { world: world.clone(), runs: Vec::new(), rivals, maintenance, meddling, kinds };
-    schedule.storm(if history { 1_500 } else { 60 });
+    let turnover = schedule.w().turnover;
+    schedule.storm(if history {
+        1_500
+    } else if turnover {
+        400
+    } else {
+        60
+    });
     schedule.calm();
     drop(schedule);
     let mut w = world.lock().expect("one thread a world");
@@ -74,7 +82,9 @@ impl Schedule {
     fn happen(&mut self) {
         let mut w = self.w();
         w.now_ms += TICK_MS / 4;
-        let x = w.rng.unit();
+        // Where files come and go, runs live long enough to see it.
+        let spared = w.turnover && w.rng.chance(0.7);
+        let x = if spared { w.rng.unit().max(0.022) } else { w.rng.unit() };
         let live: Vec<usize> = (0..self.runs.len()).filter(|i| self.runs[*i].is_live()).collect();
         if live.is_empty() || (self.rivals && x < 0.004 && live.len() < 3) {
             drop(w);
@@ -107,10 +117,12 @@ impl Schedule {
                 w.now_ms += w.rng.pick(&[20, 40, 80]) * TICK_MS;
                 ev!(w, "time passes");
             }
-            x if x < 0.09 => w.grow(),
-            x if x < 0.11 => w.deliver(),
-            x if x < 0.14 && self.maintenance => w.maintain(),
-            x if x < 0.155 && self.meddling => {
+            x if x < 0.08 => w.grow(),
+            x if x < 0.15 && w.turnover => w.grow(),
+            x if x < 0.155 => w.delete_file(false),
+            x if x < 0.175 => w.deliver(),
+            x if x < 0.205 && self.maintenance => w.maintain(),
+            x if x < 0.22 && self.meddling && !spared => {
                 drop(w);
                 self.meddle();
             }
@@ -131,6 +143,11 @@ impl Schedule {
         let mut w = self.w();
         if !w.calm && w.rng.chance(0.4) {
             w.routes_now = w.rng.below(ROUTES);
+        }
+        if !w.calm && w.rng.chance(0.15) {
+            w.settle_ms = some_settle(&mut w.rng);
+            w.settle_least_ms = w.settle_least_ms.min(w.settle_ms);
+            w.restart = w.rng.chance(0.5);
         }
         if !w.calm && w.rng.chance(0.1) {
             let machine = w.rng.below(2);
@@ -171,12 +188,28 @@ impl Schedule {
                 true => self.restore(t),
                 false => self.start_over(),
             }
-        } else if text.contains("was rewritten") {
-            self.w().restart = true;
+        } else if ["was rewritten", "was written anew", "has shrunk"].iter().any(|what| text.contains(what)) {
+            self.read_anew(text, |w, name| w.reused.contains(name));
+        } else if text.contains("has grown after") {
+            self.read_anew(text, |w, name| w.suspects.contains(name));
         } else if text.contains("are gone") || (meddled && beyond_repair(text)) {
             self.start_over();
         } else if !text.contains("staged so long ago") {
             self.w().violate(format!("REFUSED: {text}"));
+        }
+    }
+
+    /// The file that the message names is taken for another, or put away, if there was cause.
+    fn read_anew(&mut self, text: &str, cause: impl Fn(&World, &str) -> bool) {
+        let mut w = self.w();
+        let name = text.split('"').nth(1).unwrap_or_default().to_owned();
+        if !cause(&w, &name) {
+            w.violate(format!("REFUSED: without cause, {text}"));
+        } else if w.rng.chance(0.3) {
+            w.files.retain(|f| f.name != name);
+            w.reused.insert(name);
+        } else {
+            w.restart = true;
         }
     }
 
@@ -190,9 +223,9 @@ impl Schedule {
         let mut w = self.w();
         let t = w.rng.below(NAMES.len());
         match w.rng.below(20) {
-            0..4 if self.kinds[0] => {
-                w.rewrite();
-            }
+            0 if self.kinds[0] => w.delete_file(true),
+            1..3 if self.kinds[0] => w.rewrite(),
+            3 if self.kinds[0] => w.undelete(),
             4..10 if self.kinds[1] && w.lakes[t].exists => {
                 let copy = w.lakes[t].clone();
                 ev!(w, "backup of {} at v{}", NAMES[t], copy.head);
@@ -302,66 +335,4 @@ impl Schedule {
 /// Tables of two lives, or of two times that no settings connect.
 fn beyond_repair(text: &str) -> bool {
     text.contains("were not written by one pipeline") || text.contains("the settings have changed since")
-}
-
-impl World {
-    fn maintain(&mut self) {
-        let t = self.rng.below(NAMES.len());
-        let (now, lake) = (self.now_ms, &mut self.lakes[t]);
-        if !lake.exists {
-            return;
-        }
-        match self.rng.below(3) {
-            0 if lake.active.len() > 1 => {
-                let removes: Vec<u64> = lake.active.iter().copied().collect();
-                let rows = removes.iter().flat_map(|f| lake.files[f].1.clone()).collect();
-                let version = lake.head + 1;
-                let id = self.id();
-                self.lakes[t].files.insert(id, (now, rows));
-                let _ = self.put(t, version, Entry { adds: vec![id], removes, ..Entry::foreign() });
-                ev!(self, "compacts {} in v{version}", NAMES[t]);
-            }
-            1 => {
-                let active = &lake.active;
-                lake.files.retain(|f, (at, _)| active.contains(f) || now - *at <= RETENTION_MS);
-                ev!(self, "vacuums {}", NAMES[t]);
-            }
-            2 => {
-                let head = lake.head;
-                lake.log.retain(|v, e| *v >= head || now - e.at_ms <= RETENTION_MS);
-                ev!(self, "cleans up the log of {}", NAMES[t]);
-            }
-            _ => {}
-        }
-    }
-
-    fn delete(&mut self, t: usize) {
-        if self.lakes[t].exists {
-            ev!(self, "{} deleted", NAMES[t]);
-            self.lakes[t] = Lake { incarnation: self.lakes[t].incarnation, ..Lake::default() };
-            self.meddled = true;
-        }
-    }
-
-    /// Another writer changes a table's schema, so that rows of ours fit or fit no more.
-    fn change_schema(&mut self, t: usize) {
-        let fits = self.rng.chance(0.6);
-        if self.lakes[t].exists {
-            let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(fits), ..Entry::foreign() });
-            entry.seen.changes_table = true;
-            ev!(self, "schema of {} changes in v{version}, fits: {fits}", NAMES[t]);
-            let _ = self.put(t, version, entry);
-        }
-    }
-
-    fn revert_schema(&mut self) {
-        for (t, name) in NAMES.iter().enumerate() {
-            if !self.lakes[t].fits {
-                let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(true), ..Entry::foreign() });
-                entry.seen.changes_table = true;
-                ev!(self, "schema of {name} is set back in v{version}");
-                let _ = self.put(t, version, entry);
-            }
-        }
-    }
 }

@@ -11,6 +11,7 @@ use lakefront_operators::protocol::table::{
     Clock, Commit, Created, Held, OffsetsName, Pending, Retention, Seen, Table, TableState, Version,
 };
 
+use crate::files::uid_of;
 use crate::saboteur::Rule;
 use crate::world::{Row, TICK_MS, World, ev};
 
@@ -141,7 +142,7 @@ impl World {
         let lineage = |b: &mut Lake| b.held.map(|h| b.document(h)["lineage"].clone());
         self.backups[t].take_if(|b| lineage(b).as_ref() == Some(&document["lineage"]));
         let entries = document["partitions"].as_array().cloned().unwrap_or_default();
-        let uid = |e: &serde_json::Value| e["created"].as_str().and_then(|s| s.parse::<u64>().ok()).unwrap_or_default();
+        let uid = |e: &serde_json::Value| e["revision"].as_str().map(uid_of).unwrap_or_default();
         self.lakes[t].base = entries.iter().map(|e| (uid(e), e["offset"].as_u64().unwrap_or_default())).collect();
     }
 }
@@ -151,7 +152,9 @@ pub(crate) fn give_way() -> impl Future<Output = ()> + Send {
     struct GiveWay(bool);
     impl Future for GiveWay {
         type Output = ();
-        fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            // What polls many at once asks only those that woke it.
+            context.waker().wake_by_ref();
             if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
         }
     }

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::offsets::{Fingerprint, Identity};
 use lakefront_operators::position::Position;
 
+use crate::files::File;
 use crate::saboteur::Rule;
 use crate::table::Lake;
 
 /// One tick of the schedule, in milliseconds of the protocol's clock.
 pub(crate) const TICK_MS: u64 = 1_000;
+/// When a schedule begins, on every clock.
+const START_MS: u64 = 1_000_000;
 /// The life of a write that was delayed: shorter than half the retention, as the protocol supposes.
 const LATE_MS: u64 = 25 * TICK_MS;
 
@@ -58,55 +60,23 @@ impl Rng {
     }
 }
 
-fn mix(mut z: u64) -> u64 {
+/// How long files are to be quiet: mostly so short that many are finished within a schedule.
+pub(crate) fn some_settle(rng: &mut Rng) -> u64 {
+    let (low, high) = rng.pick(&[(1, 4), (2, 12), (5, 40)]);
+    rng.between(low, high) * TICK_MS
+}
+
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// A line: `[start, end)` and the role it names.
-#[derive(Clone, Copy)]
-pub(crate) struct Line {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) role: char,
-}
-
-/// What a name holds now. A re-created file has another `uid`.
-pub(crate) struct File {
-    pub(crate) name: String,
-    pub(crate) uid: u64,
-    pub(crate) lines: Vec<Line>,
-    /// Bytes that a reader sees; the last line may be torn.
-    pub(crate) seen: u64,
-}
-
-impl File {
-    /// The byte after the last newline seen.
-    pub(crate) fn newline(&self) -> u64 {
-        self.lines.iter().map(|l| l.end).take_while(|end| *end <= self.seen).last().unwrap_or(0)
-    }
-
-    pub(crate) fn fingerprint(&self, length: u64) -> Fingerprint {
-        match length {
-            0 => Fingerprint::of(&[]),
-            _ => Fingerprint { length, hash: mix(self.uid << 8 | length) },
-        }
-    }
-
-    pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            created: self.uid.to_string(),
-            fingerprint: self.fingerprint(self.seen.min(4)),
-            ..Identity::default()
-        }
-    }
 }
 
 /// A row in a table: the line it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Row {
     pub(crate) uid: u64,
+    pub(crate) generation: u32,
     pub(crate) start: u64,
     pub(crate) torn: bool,
 }
@@ -129,6 +99,19 @@ pub(crate) struct World {
     /// No faults any more.
     pub(crate) calm: bool,
     pub(crate) files: Vec<File>,
+    /// Files that can be brought back.
+    pub(crate) deleted: Vec<File>,
+    /// Names under which there was more than one file.
+    pub(crate) reused: BTreeSet<String>,
+    /// Names under which a file changed that may have been taken for finished.
+    pub(crate) suspects: BTreeSet<String>,
+    /// How long a file is quiet until it is taken for finished, and the shortest time that this ever was.
+    pub(crate) settle_ms: u64,
+    pub(crate) settle_least_ms: u64,
+    /// Writers leave a file alone once it may be taken for finished.
+    pub(crate) punctual: bool,
+    /// A long life of many files.
+    pub(crate) turnover: bool,
     pub(crate) lakes: Vec<Lake>,
     pub(crate) backups: Vec<Option<Lake>>,
     pub(crate) state: [Option<Position>; 2],
@@ -150,16 +133,23 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, without: Option<Rule>, traced: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let files = (0..rng.pick(&[1, 2, 2, 3]))
-            .map(|i| File { name: format!("f{i}"), uid: i as u64 + 1, lines: Vec::new(), seen: 0 })
-            .collect();
-        let latest = rng.chance(0.3);
+        let files = (1..=rng.pick(&[1, 2, 2, 3])).map(|i| File::new(format!("f{i}"), i, START_MS)).collect();
+        let (latest, punctual) = (rng.chance(0.3), rng.chance(0.6));
+        let settle_ms = some_settle(&mut rng);
+        let turnover = rng.chance(0.4);
         World {
             rng,
-            now_ms: 1_000_000,
+            now_ms: START_MS,
             ids: 100,
             calm: false,
             files,
+            deleted: Vec::new(),
+            reused: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            settle_ms,
+            settle_least_ms: settle_ms,
+            punctual,
+            turnover,
             lakes: vec![Lake::default(), Lake::default(), Lake::default()],
             backups: vec![None, None, None],
             state: [None, None],
@@ -177,7 +167,7 @@ impl World {
     }
 
     pub(crate) fn event(&mut self, text: String) {
-        let tick = (self.now_ms - 1_000_000) as f64 / TICK_MS as f64;
+        let tick = (self.now_ms - START_MS) as f64 / TICK_MS as f64;
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{tick:7.2} {text}"));
         }
@@ -195,32 +185,6 @@ impl World {
 
     pub(crate) fn lacks(&self, rule: Rule) -> bool {
         self.without == Some(rule)
-    }
-
-    /// A writer appends; now and then its last line is torn.
-    pub(crate) fn grow(&mut self) {
-        let (rng, f) = (&mut self.rng, self.files.len());
-        let file = &mut self.files[rng.below(f)];
-        let mut end = file.lines.last().map_or(0, |l| l.end);
-        if file.seen >= end || rng.chance(0.7) {
-            let line =
-                Line { start: end, end: end + rng.between(1, 3), role: rng.pick(&['P', 'P', 'P', 'R', 'R', '?']) };
-            end = line.end;
-            file.lines.push(line);
-        }
-        file.seen = if rng.chance(0.7) { end } else { rng.between(file.seen, end) };
-    }
-
-    /// A file is re-created under its old name.
-    pub(crate) fn rewrite(&mut self) {
-        let (at, uid) = (self.rng.below(self.files.len()), self.id());
-        let file = &mut self.files[at];
-        (file.uid, file.seen) = (uid, 0);
-        file.lines.clear();
-        ev!(self, "file f{at} re-created, uid {uid}");
-        for _ in 0..self.rng.below(6) {
-            self.grow();
-        }
     }
 
     /// One call over the network. A fault may lose it, its reply, or hold it back.

@@ -133,6 +133,7 @@ impl Planned {
                 }
                 Step::Tell(Control::Settle(position)) => self.planner.durable(position),
                 Step::Wait(_) | Step::Done => return,
+                Step::Lost { partition, range } => panic!("{partition} {range:?} is there"),
             }
         }
     }

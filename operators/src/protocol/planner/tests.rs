@@ -1,6 +1,7 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
+use crate::offsets::Retired;
 use crate::settings::{Destination, Format, ROWS_VERSION, Roles, UnknownKeys};
 
 const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
@@ -32,6 +33,11 @@ fn standing(offset: u64, max_line: u64) -> Standing {
     }
 }
 
+/// Offsets that stand at `offset` of one file.
+fn at(name: &str, offset: u64) -> Offsets {
+    [(id(name), PartitionOffset { offset, identity: Identity::default(), landed_tail: false })].into_iter().collect()
+}
+
 fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
     (id(name), Limit { end, identity: Identity::default(), landed_tail: false })
 }
@@ -55,6 +61,7 @@ fn short(step: Step) -> String {
         Step::Tell(Control::Settle(position)) => format!("settle {position}"),
         Step::Wait(until) => format!("wait {until:?}"),
         Step::Done => "done".to_owned(),
+        Step::Lost { partition, range } => format!("lost {partition} {}..{}", range.start, range.end),
     }
 }
 
@@ -239,6 +246,8 @@ fn a_finished_partition_leaves_once_every_table_holds_it() {
     assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
     assert_eq!(second.position(), Position(20), "its bytes go on counting");
     assert!(first.precede(&second));
+    assert_eq!(planner.left().0, [].into(), "a table may still hold it");
+    planner.durable(Position(20));
     assert_eq!(planner.left(), ([id("a")].into(), 1_001));
     assert_eq!(planner.left().0, [].into(), "it is told once");
 }
@@ -274,5 +283,49 @@ fn what_was_seen_of_a_partition_before_it_left_is_not_planned_again() {
 fn nothing_leaves_while_a_table_is_brought_up() {
     let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 8);
     planner.finished(finished(1_000, &["a"]));
-    assert_eq!(next_cut(&mut planner).retired, crate::offsets::Retired::default());
+    assert_eq!(next_cut(&mut planner).retired, Retired::default());
+}
+
+#[test]
+fn a_look_from_before_the_source_was_told_finishes_nothing() {
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 0);
+    planner.limits([limit("b", 40)]);
+    planner.finished(finished(1_000, &["a"]));
+    next_cut(&mut planner);
+    // Its limit was passed over, so nobody has read what the look saw.
+    planner.limits([limit("a", 10)]);
+    planner.finished(finished(2_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
+    planner.durable(Position(20));
+    assert_eq!(planner.left(), ([id("a")].into(), 1_000));
+}
+
+#[test]
+fn a_later_generation_does_not_leave_before_an_earlier_one() {
+    let second = PartitionId { name: "a".into(), generation: 2 };
+    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    next_cut(&mut planner);
+    planner.durable(Position(10));
+    planner.limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
+    planner.finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
+    assert!(next_cut(&mut planner).partitions.contains_key(&second), "the first would be taken for the file");
+    planner.finished(Finished { before_ms: 1_001, partitions: [id("a"), second].into() });
+    assert_eq!(next_cut(&mut planner).partitions.keys().collect::<Vec<_>>(), [&id("b")]);
+}
+
+#[test]
+fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
+    let left = Offsets { retired: Retired { bytes: 20, before_ms: 1 }, ..at("b", 5) };
+    let last = Standing { offsets: Arc::new(left), ..standing(0, 2) };
+    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2), standing(20, 2), last], settings(99), BOUNDS);
+    let other = Identity { created: "later".into(), ..Identity::default() };
+    planner.limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
+    let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    assert_eq!((chunk.identity, chunk.end, chunk.limit), (Identity::default(), 8, 20));
+}
+
+#[test]
+fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
+    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2)], settings(99), BOUNDS);
+    assert_eq!(steps(&mut planner, 0, 1), ["lost a 0..8"], "where its last line ends is not known");
 }

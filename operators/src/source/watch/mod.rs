@@ -123,7 +123,7 @@ impl Watcher {
     /// Lists the source and looks into what changed.
     pub async fn poll(&mut self) -> Result<Polled, Stop> {
         let listing = self.source.list().await?;
-        let (mut changed, mut limits) = (Vec::new(), Vec::new());
+        let (mut changed, mut limits, mut all_there) = (Vec::new(), Vec::new(), true);
         for listed in &listing.files {
             match self.tracks.get(&listed.name) {
                 Some(track) if track.is_unchanged(listed) => {
@@ -137,16 +137,20 @@ impl Watcher {
             // One after the other: the second of two names is recognised by the first.
             for (known, listed) in changed {
                 let track = self.look(known, listed).await?;
+                all_there &= track.is_some();
                 limits.extend(track.map(|track| self.keep(track)));
             }
         } else {
             let this = &*self;
             let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
             let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
+            all_there = tracks.iter().all(Option::is_some);
             limits.extend(tracks.into_iter().flatten().map(|track| self.keep(track)));
         }
         self.first = false;
-        Ok(Polled { limits, finished: self.finished(&listing) })
+        // A file that was listed and could not be looked into may be brought back.
+        let finished = self.finished(&listing).filter(|_| all_there);
+        Ok(Polled { limits, finished })
     }
 
     /// Learns which partitions have left the offsets, and before when all that has no partition was created.
@@ -155,7 +159,8 @@ impl Watcher {
             self.tracks.retain(|_, track| !left.contains(&track.id));
             self.former.retain(|track| !left.contains(&track.id));
         }
-        self.left_before_ms = before_ms;
+        // A planner that brings up a lagging table stands where less had left.
+        self.left_before_ms = self.left_before_ms.max(before_ms);
     }
 
     /// Bytes behind the last line ends: the lines that are not finished.
@@ -212,7 +217,10 @@ impl Watcher {
             }
             None => true,
         };
-        let finished = self.tracks.values().filter(quiet).chain(&self.former).filter(old);
+        // A copy that was put in a file's place is the same partition, and lives.
+        let replaced = |track: &&Track| self.tracks.get(&track.id.name).is_none_or(|newest| newest.id != track.id);
+        let former = self.former.iter().filter(replaced);
+        let finished = self.tracks.values().filter(quiet).chain(former).filter(old);
         Some(Finished { before_ms, partitions: finished.map(|track| track.id.clone()).collect() })
     }
 }

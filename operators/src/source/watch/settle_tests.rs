@@ -115,3 +115,28 @@ fn the_next_run_does_not_look_into_what_it_holds_whole() {
     assert_eq!(poll(&mut next).expect("readable"), both, "the planner hears of them all the same");
     assert_eq!(memory.reads(), before);
 }
+
+#[test]
+fn a_copy_in_a_files_place_is_not_finished_with_the_file() {
+    let (memory, mut watcher) = given();
+    poll(&mut watcher).expect("readable");
+    memory.put("old", "5000", b"one\ntwo\n");
+    assert_eq!(finished(&mut watcher), Some((4_000, vec![])));
+}
+
+#[test]
+fn what_has_left_does_not_come_back_while_a_table_is_brought_up() {
+    let (memory, mut watcher) = given();
+    poll(&mut watcher).expect("readable");
+    leave(&mut watcher, &["old"], 4_000);
+    leave(&mut watcher, &[], 50);
+    assert_eq!(poll(&mut watcher).expect("readable"), [], "the planner stands where it had not left");
+    drop(memory);
+}
+
+#[test]
+fn a_file_that_went_between_listing_and_look_may_come_back() {
+    let (memory, mut watcher) = given();
+    memory.lose("old");
+    assert_eq!(finished(&mut watcher), None);
+}

@@ -23,6 +23,7 @@ pub(super) struct Memory {
     reads: Mutex<u32>,
     now_ms: Mutex<Option<u64>>,
     in_parts: Mutex<bool>,
+    lost: Mutex<BTreeSet<String>>,
 }
 
 impl Memory {
@@ -47,6 +48,11 @@ impl Memory {
 
     pub(super) fn remove(&self, name: &str) {
         self.files.lock().expect("no panic").remove(name);
+    }
+
+    /// It goes on being listed, and cannot be read.
+    pub(super) fn lose(&self, name: &str) {
+        self.lost.lock().expect("no panic").insert(name.to_owned());
     }
 
     pub(super) fn reads(&self) -> u32 {
@@ -76,7 +82,8 @@ impl Source for Memory {
 
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
         let files = self.files.lock().expect("no panic");
-        let there = files.get(&listed.name).is_some_and(|file| file.created == listed.created);
+        let lost = self.lost.lock().expect("no panic").contains(&listed.name);
+        let there = !lost && files.get(&listed.name).is_some_and(|file| file.created == listed.created);
         Box::pin(async move { Ok(there) })
     }
 
@@ -96,6 +103,9 @@ impl Source for Memory {
         mut into: Vec<u8>,
     ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
         *self.reads.lock().expect("no panic") += 1;
+        if self.lost.lock().expect("no panic").contains(name) {
+            return Box::pin(async { Err(StoreError::definite("read", "it is gone")) });
+        }
         let file = self.files.lock().expect("no panic")[name].clone();
         assert_eq!(file.created, identity.created);
         into.extend_from_slice(&file.bytes[range.start as usize..range.end as usize]);

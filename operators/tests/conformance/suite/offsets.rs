@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use lakefront_operators::offsets::{Identity, PartitionOffset};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::table::{Held, OffsetsName, RunId};
 
 use crate::faults::{Call, Fault};
-use crate::harness::{PIPELINE, Sink, World, offsets, refusal, settings};
+use crate::harness::{PIPELINE, Run, Sink, World, offsets, refusal, settings};
 
 pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later<S: Sink>(world: Arc<World<S>>) {
     let mut first = world.start().await.unwrap();
@@ -59,6 +60,62 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
 
     let delta = length(moving(1).position()).await;
     assert!(delta * 10 < full, "{delta} bytes for 7 of 300 entries, which take {full}");
+}
+
+/// The same files, of which those below `first` have left.
+fn leaving(commit: u64, first: usize) -> Standing {
+    let mut offsets = (*moving(commit).offsets).clone();
+    for _ in 0..first {
+        let (_, at) = offsets.partitions.pop_first().unwrap();
+        offsets.retired.bytes += at.offset;
+    }
+    offsets.retired.before_ms = 1_000 + commit;
+    Standing { offsets: Arc::new(offsets), ..moving(commit) }
+}
+
+/// What has left is held by every table: or the next run would refuse them.
+async fn land_in_all(run: &mut Run, standing: &Standing) {
+    for claimed in &mut run.0 {
+        claimed.committer.land(standing, Vec::new()).await.unwrap();
+    }
+}
+
+pub(crate) async fn what_has_left_the_offsets_stays_away_and_goes_on_counting<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    let tables = world.sink.open(PIPELINE).await.unwrap();
+    // A full file, then deltas to it under which more and more of its partitions are gone.
+    for (commit, first) in [(0, 0), (1, 3), (2, 20), (3, 20)] {
+        let standing = leaving(commit, first);
+        assert_eq!(standing.position(), moving(commit).position());
+        land_in_all(&mut run, &standing).await;
+    }
+    let name = OffsetsName(Held { position: moving(3).position(), run: RunId(1) });
+    let content = String::from_utf8(tables[0].read_offsets(name).await.unwrap().unwrap()).unwrap();
+    assert!(content.contains("\"gone\"") && !content.contains("\"base\": null"), "it is no delta: {content}");
+
+    let mut next = world.start().await.unwrap();
+
+    assert_eq!(next.0[0].standing, leaving(3, 20), "base, delta and what is gone");
+    // So many have left that the claim's file is no base any more.
+    land_in_all(&mut next, &leaving(4, 250)).await;
+    assert_eq!(world.start().await.unwrap().0[0].standing, leaving(4, 250));
+}
+
+pub(crate) async fn a_file_that_takes_the_name_of_one_that_left_begins_anew<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    land_in_all(&mut run, &leaving(0, 0)).await;
+    land_in_all(&mut run, &leaving(1, 3)).await;
+    let mut again = (*leaving(2, 3).offsets).clone();
+    let (id, old) = moving(2).offsets.partitions.first_key_value().map(|(id, at)| (id.clone(), at.clone())).unwrap();
+    let identity = Identity { created: "later".into(), ..old.identity };
+    again.partitions.insert(id.clone(), PartitionOffset { offset: 4, identity, landed_tail: false });
+    let again = Standing { offsets: Arc::new(again), ..moving(2) };
+    land_in_all(&mut run, &again).await;
+
+    let next = world.start().await.unwrap();
+
+    assert_eq!(next.0[0].standing, again, "its entry in the base is not the old one's");
+    assert_eq!(next.0[0].standing.offsets.at(&id), 4);
 }
 
 pub(crate) async fn only_files_below_the_commit_are_tidied_and_never_the_base<S: Sink>(world: Arc<World<S>>) {

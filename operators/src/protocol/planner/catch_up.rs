@@ -1,0 +1,61 @@
+//! Lagging tables are brought level over exactly the byte ranges between their offsets, with the settings that were in force there.
+
+use std::ops::Range;
+
+use super::{Limit, Planner, Step, chunk_end};
+use crate::offsets::PartitionId;
+use crate::protocol::cut::Chunk;
+
+impl Planner {
+    /// The planner stands where the next table stands: that table takes part from here on.
+    pub(super) fn reach_target(&mut self, now_ms: u64, credit: bool) -> Step {
+        if self.open.is_some() {
+            return self.close(now_ms);
+        }
+        // The target's offsets may hold more than the ranges did: identities that were learnt on the way.
+        if let Some(target) = self.catch_up.pop_front() {
+            self.at = (*target.offsets).clone();
+        }
+        if self.catch_up.is_empty() {
+            self.levelling = true;
+            self.refresh_ready();
+            return self.settle();
+        }
+        self.next(now_ms, credit)
+    }
+
+    fn refresh_ready(&mut self) {
+        let at = &self.at;
+        self.ready = self.limits.iter().filter(|(id, limit)| limit.end > at.at(id)).map(|(id, _)| id.clone()).collect();
+    }
+
+    /// The next chunk towards the next target; the error says what is missing for it.
+    pub(super) fn catch_up_chunk(&mut self, most: u64) -> Result<Option<Chunk>, (PartitionId, Range<u64>)> {
+        let Some(target) = self.catch_up.front() else { return Ok(None) };
+        if self.lagging.is_empty() {
+            let behind = target.offsets.partitions.iter().filter(|(id, to)| to.offset > self.at.at(id));
+            self.lagging = behind.map(|(id, _)| id.clone()).collect();
+        }
+        let next = self.lagging.front().and_then(|id| target.offsets.partitions.get_key_value(id));
+        let Some((id, to)) = next else { return Ok(None) };
+        // What is seen under the id of a partition that has left by the last target may be another file.
+        let stays = self.catch_up.back().is_some_and(|last| last.offsets.partitions.contains_key(id));
+        let seen = self.limits.get(id).filter(|_| stays);
+        if stays && seen.is_none() {
+            // It may be back by the time of the read. But where its last line ends is not known then.
+            return Err((id.clone(), self.at.at(id)..to.offset));
+        }
+        // The last line before the target may go on beyond it: it starts here, so it belongs here.
+        let further = self.catch_up.iter().map(|target| target.offsets.at(id)).chain(seen.map(|seen| seen.end));
+        let readable = if to.landed_tail { to.offset } else { further.fold(to.offset, u64::max) };
+        // A copy of the file was recognised by its first bytes, and has an identity of its own.
+        let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();
+        let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
+        let settings = target.settings.clone();
+        let end = chunk_end(self.at.at(&id), most, &limit, settings.max_line);
+        if end == limit.end {
+            self.lagging.pop_front();
+        }
+        Ok(Some(self.chunk(id, end, readable, &limit, settings, true)))
+    }
+}

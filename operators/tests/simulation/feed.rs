@@ -1,0 +1,88 @@
+//! What feeds the planner: the product's own watcher, over the simulated source, as the operator `plan` has it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::offsets::{Fingerprint, Offsets};
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::planner::Planner;
+use lakefront_operators::source::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
+
+use crate::run::Env;
+use crate::saboteur::Rule;
+use crate::source::SimSource;
+
+type Looking = Pin<Box<dyn Future<Output = (Watcher, Result<Polled, Stop>)> + Send>>;
+
+/// The watcher, between two looks or at one.
+pub(crate) struct Feed {
+    watcher: Option<Watcher>,
+    looking: Option<Looking>,
+    /// Whether it has looked once.
+    pub(crate) polled: bool,
+}
+
+impl Feed {
+    pub(crate) fn new(env: &Env, standings: &[Standing]) -> Feed {
+        let w = env.world();
+        let furthest = standings.iter().max_by_key(|s| s.position()).expect("three tables");
+        let mut offsets = (*furthest.offsets).clone();
+        if w.lacks(Rule::Generation) {
+            offsets.partitions.values_mut().for_each(|at| at.identity.fingerprint = Fingerprint::default());
+        }
+        let rules = Rules {
+            on_rewrite: if w.restart { OnRewrite::Restart } else { OnRewrite::Stop },
+            unterminated: Unterminated::Leave,
+            settle: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.settle_ms }),
+        };
+        let watcher = Watcher::new(Arc::new(SimSource::new(env.world.clone())), &offsets, rules);
+        Feed { watcher: Some(watcher), looking: None, polled: false }
+    }
+
+    /// Begins a look now and then, and passes on what it has found.
+    pub(crate) async fn go_on(&mut self, env: &Env, planner: &mut Planner) -> Result<(), Stop> {
+        let due = !self.polled || (env.tail && env.world().rng.chance(0.5));
+        if due && let Some(mut watcher) = self.watcher.take() {
+            self.looking = Some(Box::pin(async move {
+                let polled = watcher.poll().await;
+                (watcher, polled)
+            }));
+        }
+        let Some(looking) = &mut self.looking else { return Ok(()) };
+        let Poll::Ready((mut watcher, polled)) = poll_fn(|cx| Poll::Ready(looking.as_mut().poll(cx))).await else {
+            return Ok(());
+        };
+        self.looking = None;
+        let Polled { mut limits, finished } = polled?;
+        if env.world().lacks(Rule::Newline) {
+            let w = env.world();
+            let seen = |name: &str| w.files.iter().find(|f| f.name == name).map_or(0, |f| f.seen);
+            limits.iter_mut().for_each(|(id, limit)| limit.end = limit.end.max(seen(&id.name)));
+        }
+        if let Some(finished) = finished.as_ref().filter(|f| !f.partitions.is_empty()) {
+            let ids: Vec<_> = finished.partitions.iter().map(ToString::to_string).collect();
+            env.say(|| format!("finds finished before {}: {ids:?}", finished.before_ms));
+        }
+        let mut known = env.world().lacks(Rule::Told).then(|| planner.left());
+        planner.limits(limits);
+        finished.into_iter().for_each(|finished| planner.finished(finished));
+        let (left, before_ms) = known.take().unwrap_or_else(|| planner.left());
+        if !left.is_empty() {
+            env.say(|| format!("is told that have left before {before_ms}: {left:?}"));
+        }
+        watcher.forget(&left, before_ms);
+        self.watcher = Some(watcher);
+        self.polled = true;
+        Ok(())
+    }
+}
+
+/// Offsets in short.
+pub(crate) fn brief(offsets: &Offsets) -> String {
+    let at: Vec<_> = offsets.partitions.iter().map(|(id, at)| format!("{id}:{}", at.offset)).collect();
+    format!("{} +{} before {}", at.join(" "), offsets.retired.bytes, offsets.retired.before_ms)
+}

@@ -1,0 +1,175 @@
+//! The files of the source and their life: they appear, grow, fall quiet, grow late, are re-created, deleted and brought back.
+
+use lakefront_operators::offsets::Fingerprint;
+
+use crate::world::{TICK_MS, World, ev};
+
+/// So many files at once, at most.
+const FILES: usize = 8;
+
+/// A line: `[start, end)` and the role it names.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) role: char,
+}
+
+/// What a name holds now. A re-created file has another `uid`.
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) uid: u64,
+    pub(crate) lines: Vec<Line>,
+    /// Bytes that a reader sees; the last line may be torn.
+    pub(crate) seen: u64,
+    pub(crate) created_ms: u64,
+    pub(crate) modified_ms: u64,
+    /// How often it changed when it may have been taken for finished: so often may it be refused, or read again.
+    pub(crate) late: usize,
+    /// It was deleted when it was so long: what had not been read by then need not be.
+    pub(crate) forgiven: u64,
+}
+
+/// The file that a revision is of.
+pub(crate) fn uid_of(revision: &str) -> u64 {
+    revision.split('.').next().and_then(|uid| uid.parse().ok()).unwrap_or_default()
+}
+
+impl File {
+    pub(crate) fn new(name: String, uid: u64, now_ms: u64) -> File {
+        let (created_ms, modified_ms) = (now_ms, now_ms);
+        File { name, uid, lines: Vec::new(), seen: 0, created_ms, modified_ms, late: 0, forgiven: 0 }
+    }
+
+    /// The byte after the last newline seen.
+    pub(crate) fn newline(&self) -> u64 {
+        self.lines.iter().map(|l| l.end).take_while(|end| *end <= self.seen).last().unwrap_or(0)
+    }
+
+    pub(crate) fn revision(&self) -> String {
+        format!("{}.{}", self.uid, self.seen)
+    }
+
+    /// Its first two bytes tell it from every other file; a first line is longer than that.
+    pub(crate) fn bytes(&self, range: std::ops::Range<u64>) -> Vec<u8> {
+        let is_newline = |at: u64| self.lines.binary_search_by_key(&(at + 1), |l| l.end).is_ok();
+        let byte = |at: u64| match at {
+            at if is_newline(at) => b'\n',
+            0 => 0x80 + (self.uid % 100) as u8,
+            1 => 0x80 + (self.uid / 100 % 100) as u8,
+            _ => b'x',
+        };
+        range.map(byte).collect()
+    }
+
+    /// The fingerprint of so many first bytes.
+    pub(crate) fn fingerprint(&self, length: u64) -> Fingerprint {
+        Fingerprint::of(&self.bytes(0..length))
+    }
+}
+
+impl World {
+    /// Whether a run may have taken the file for finished.
+    fn may_have_left(&self, file: &File) -> bool {
+        self.now_ms - file.modified_ms >= self.settle_least_ms.saturating_sub(TICK_MS)
+    }
+
+    /// A writer appends; now and then its last line is torn. One that is punctual begins a new file in time.
+    pub(crate) fn grow(&mut self) {
+        // The newest is the one that is written; the others linger.
+        let newest = self.files.len().saturating_sub(1);
+        let at = if self.rng.chance(0.5) { newest } else { self.rng.below(self.files.len().max(1)) };
+        let late = self.files.get(at).is_none_or(|file| self.may_have_left(file));
+        if self.files.is_empty() || (late && self.punctual) || self.rng.chance(0.05) {
+            return self.appear();
+        }
+        self.append(at, late);
+    }
+
+    fn append(&mut self, at: usize, late: bool) {
+        let (rng, file, now_ms) = (&mut self.rng, &mut self.files[at], self.now_ms);
+        let mut end = file.lines.last().map_or(0, |l| l.end);
+        if file.seen >= end || rng.chance(0.7) {
+            let least = if end == 0 { 3 } else { 1 };
+            let (end_of_it, role) = (end + rng.between(least, 3), rng.pick(&['P', 'P', 'P', 'R', 'R', '?']));
+            file.lines.push(Line { start: end, end: end_of_it, role });
+            end = end_of_it;
+        }
+        file.seen = if rng.chance(0.7) { end } else { rng.between(file.seen, end) };
+        file.modified_ms = now_ms;
+        file.late += usize::from(late || file.late > 0);
+        if late {
+            self.suspects.insert(self.files[at].name.clone());
+            ev!(self, "file {} uid {} grows late, to {}", self.files[at].name, self.files[at].uid, self.files[at].seen);
+        }
+    }
+
+    /// A new file; its name may be one that was there before.
+    fn appear(&mut self) {
+        if self.files.len() >= FILES {
+            return;
+        }
+        let free: Vec<String> =
+            (1..).map(|i| format!("f{i}")).filter(|n| self.files.iter().all(|f| f.name != *n)).take(3).collect();
+        let (name, uid) = (free[self.rng.below(free.len())].clone(), self.id());
+        if self.reused.contains(&name) || self.deleted.iter().any(|f| f.name == name) {
+            self.reused.insert(name.clone());
+        }
+        ev!(self, "file {name} appears, uid {uid}");
+        self.files.push(File::new(name, uid, self.now_ms));
+        for _ in 0..self.rng.below(3) {
+            self.append(self.files.len() - 1, false);
+        }
+    }
+
+    /// A file is re-created under its old name, or written anew in its place.
+    pub(crate) fn rewrite(&mut self) {
+        if self.files.is_empty() {
+            return;
+        }
+        let (at, uid, in_place) = (self.rng.below(self.files.len()), self.id(), self.rng.chance(0.3));
+        let old = &self.files[at];
+        let mut file = File::new(old.name.clone(), uid, self.now_ms);
+        if in_place {
+            // To a run that has forgotten the old one it looks like late growth.
+            (file.created_ms, file.late) = (old.created_ms, 1);
+            self.suspects.insert(file.name.clone());
+        }
+        ev!(self, "file {} re-created, uid {uid}{}", file.name, if in_place { ", in its place" } else { "" });
+        self.reused.insert(file.name.clone());
+        self.files[at] = file;
+        for _ in 0..self.rng.below(6) {
+            self.grow();
+        }
+    }
+
+    /// A file goes: one that is old, or any.
+    pub(crate) fn delete_file(&mut self, any: bool) {
+        let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.settle_least_ms;
+        let which: Vec<usize> = (0..self.files.len()).filter(|i| any || old(&self.files[*i])).collect();
+        if which.is_empty() {
+            return;
+        }
+        let mut file = self.files.remove(which[self.rng.below(which.len())]);
+        ev!(self, "file {} uid {} deleted", file.name, file.uid);
+        file.forgiven = file.seen;
+        self.deleted.push(file);
+    }
+
+    /// A deleted file is brought back as it was, if nothing has taken its name.
+    pub(crate) fn undelete(&mut self) {
+        let free = |f: &File| self.files.iter().all(|other| other.name != f.name);
+        let which: Vec<usize> = (0..self.deleted.len()).filter(|i| free(&self.deleted[*i])).collect();
+        if which.is_empty() {
+            return;
+        }
+        let mut file = self.deleted.remove(which[self.rng.below(which.len())]);
+        ev!(self, "file {} uid {} brought back", file.name, file.uid);
+        file.late += 1;
+        self.suspects.insert(file.name.clone());
+        if self.deleted.iter().any(|f| f.name == file.name) {
+            self.reused.insert(file.name.clone());
+        }
+        self.files.push(file);
+    }
+}

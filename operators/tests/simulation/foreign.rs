@@ -1,0 +1,66 @@
+//! What others do to the tables: they compact, vacuum, clean up, delete, and change the schema.
+
+use crate::table::{Entry, Lake, NAMES, RETENTION_MS};
+use crate::world::{World, ev};
+
+impl World {
+    pub(crate) fn maintain(&mut self) {
+        let t = self.rng.below(NAMES.len());
+        let (now, lake) = (self.now_ms, &mut self.lakes[t]);
+        if !lake.exists {
+            return;
+        }
+        match self.rng.below(3) {
+            0 if lake.active.len() > 1 => {
+                let removes: Vec<u64> = lake.active.iter().copied().collect();
+                let rows = removes.iter().flat_map(|f| lake.files[f].1.clone()).collect();
+                let version = lake.head + 1;
+                let id = self.id();
+                self.lakes[t].files.insert(id, (now, rows));
+                let _ = self.put(t, version, Entry { adds: vec![id], removes, ..Entry::foreign() });
+                ev!(self, "compacts {} in v{version}", NAMES[t]);
+            }
+            1 => {
+                let active = &lake.active;
+                lake.files.retain(|f, (at, _)| active.contains(f) || now - *at <= RETENTION_MS);
+                ev!(self, "vacuums {}", NAMES[t]);
+            }
+            2 => {
+                let head = lake.head;
+                lake.log.retain(|v, e| *v >= head || now - e.at_ms <= RETENTION_MS);
+                ev!(self, "cleans up the log of {}", NAMES[t]);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn delete(&mut self, t: usize) {
+        if self.lakes[t].exists {
+            ev!(self, "{} deleted", NAMES[t]);
+            self.lakes[t] = Lake { incarnation: self.lakes[t].incarnation, ..Lake::default() };
+            self.meddled = true;
+        }
+    }
+
+    /// Another writer changes a table's schema, so that rows of ours fit or fit no more.
+    pub(crate) fn change_schema(&mut self, t: usize) {
+        let fits = self.rng.chance(0.6);
+        if self.lakes[t].exists {
+            let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(fits), ..Entry::foreign() });
+            entry.seen.changes_table = true;
+            ev!(self, "schema of {} changes in v{version}, fits: {fits}", NAMES[t]);
+            let _ = self.put(t, version, entry);
+        }
+    }
+
+    pub(crate) fn revert_schema(&mut self) {
+        for (t, name) in NAMES.iter().enumerate() {
+            if !self.lakes[t].fits {
+                let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(true), ..Entry::foreign() });
+                entry.seen.changes_table = true;
+                ev!(self, "schema of {name} is set back in v{version}");
+                let _ = self.put(t, version, entry);
+            }
+        }
+    }
+}
