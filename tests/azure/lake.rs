@@ -1,8 +1,10 @@
 //! The lake on Azure, through a network that fails, judged as files: its blobs are copied to where the oracle reads tables.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::blobs::connection_string;
+use crate::support::crashes::{fails_at, for_every_point};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::proxy::{Fault, Kind, Rule};
 use crate::support::{Lines, Random};
@@ -80,6 +82,27 @@ fn a_lost_reply_of_each_write_lands_nothing_twice() {
     world.pipeline.land();
     assert!(world.proxy.count(|seen| seen.fault == Some(Fault::LostReply)) > 5);
     is_exact(&world);
+}
+
+#[test]
+fn a_crash_at_any_step_loses_and_doubles_nothing() {
+    let met = AtomicUsize::new(0);
+    for_every_point(|point| {
+        for time in [1, 2, 4] {
+            let world = given(0);
+            let mut lines = Lines::new(7);
+            ["a.json", "b.json"].iter().for_each(|name| world.write(name, lines.take(15)));
+            // A disk has steps of its own.
+            if !fails_at(&world.pipeline, point, time) {
+                break;
+            }
+            met.fetch_add(1, Ordering::Relaxed);
+            world.pipeline.land();
+            is_exact(&world);
+        }
+    });
+    let met = met.into_inner();
+    assert!(met >= 20, "only {met} crashes");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::points::{RARE, fails_at, points};
+use crate::support::crashes::{RARE, fails_at, points};
 use crate::support::{Lines, Pipeline};
 
 /// A source of more than a hundred cuts.

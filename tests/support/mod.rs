@@ -5,6 +5,7 @@
 
 pub(crate) mod azurite;
 pub(crate) mod blobs;
+pub(crate) mod crashes;
 pub(crate) mod lines;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
