@@ -84,6 +84,18 @@ fn lines_of_every_kind_are_landed_as_from_files() {
 }
 
 #[test]
+fn a_folder_that_is_listed_as_an_empty_blob_is_a_folder() {
+    let mut world = World::new();
+    world.read_from("a");
+    world.container.begin("a");
+    assert_eq!(world.pipeline.land()["bytes"], 0);
+    world.container.write("a/b.json", Lines::new(2).take(3));
+    world.pipeline.land();
+    world.mirror("a/", |name| name.strip_prefix("a/").map(str::to_owned));
+    world.pipeline.is_exact();
+}
+
+#[test]
 fn a_blob_and_a_folder_of_one_name_are_refused() {
     let mut world = World::new();
     world.read_from("a");

@@ -71,17 +71,20 @@ impl AzureSource {
                 heads.extend(hours.head(&name).map(str::to_owned));
             }
             let file = listed(&named, blob);
-            if let Named::Single(_) = named {
-                single = Some(file.clone());
+            match named {
+                // A folder of an account with real folders is listed as an empty blob: what is below it counts.
+                Named::Single(_) if file.length == 0 => {}
+                Named::Single(_) => single = Some(file),
+                Named::Below(_) => listing.files.push(file),
             }
-            listing.files.push(file);
         }
-        if single.is_some() && listing.files.len() > 1 {
+        if single.is_some() && !listing.files.is_empty() {
             return Err(StoreError::definite(
                 format!("list {}", self.identity),
                 "it is a blob and a folder: end source.url with a slash to read the folder",
             ));
         }
+        listing.files.extend(single.clone());
         *self.known() = Known { single, heads, pages, whole_at_ms: began_ms };
         Ok(listing)
     }
