@@ -8,6 +8,9 @@ use azure_core::http::headers::{HeaderName, Headers};
 
 use crate::azure;
 
+/// Conflicts that do not pass by themselves.
+const LASTING: [&str; 4] = ["BlobArchived", "BlobBeingRehydrated", "ContainerBeingDeleted", "ContainerDisabled"];
+
 /// Why a request brought no answer that counts.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -49,6 +52,9 @@ impl Failure {
                     StatusCode::NotModified => Failure::NotModified,
                     StatusCode::NotFound => Failure::Missing(cause),
                     StatusCode::RequestedRangeNotSatisfiable => Failure::BeyondTheEnd,
+                    StatusCode::Conflict if azure::code(error).is_some_and(|code| LASTING.contains(&code)) => {
+                        Failure::Refused(cause)
+                    }
                     // An append came between the request and its answer.
                     StatusCode::Conflict | StatusCode::PreconditionFailed => Failure::Passing { cause, retry_after },
                     StatusCode::RequestTimeout | StatusCode::TooManyRequests => Failure::Passing { cause, retry_after },
@@ -80,6 +86,9 @@ fn advice(status: u16, code: &str) -> &'static str {
              signature, the role Storage Blob Data Reader in Entra ID), or the account's firewall keeps this machine out"
         }
         (404, "ContainerNotFound") => ": create the container, or mend source.url",
+        (409, "BlobArchived" | "BlobBeingRehydrated") => {
+            ": bring the blob back from the archive tier, or keep it out of the source with a glob in source.url"
+        }
         _ => "",
     }
 }
@@ -88,4 +97,58 @@ fn advice(status: u16, code: &str) -> &'static str {
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let seconds = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
     seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::RawResponse;
+
+    use super::*;
+
+    /// What an answer of the service means.
+    fn answer(status: u16, code: &str, headers: &[(&'static str, &'static str)]) -> Failure {
+        let status = StatusCode::from(status);
+        let mut all = Headers::new();
+        headers.iter().for_each(|(name, value)| all.insert(HeaderName::from_static(name), *value));
+        let raw_response = Some(Box::new(RawResponse::from_bytes(status, all, Vec::new())));
+        let kind = ErrorKind::HttpResponse { status, error_code: Some(code.to_owned()), raw_response };
+        Failure::of(&kind.into_error())
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        for (status, code) in [(409, "BlobModifiedWhileReading"), (412, "ConditionNotMet"), (408, "x"), (500, "x")] {
+            assert!(matches!(answer(status, code, &[]), Failure::Passing { retry_after: None, .. }), "{status} {code}");
+        }
+        for (status, code) in
+            [(400, "x"), (401, "x"), (403, "x"), (409, "BlobArchived"), (409, "ContainerBeingDeleted")]
+        {
+            assert!(matches!(answer(status, code, &[]), Failure::Refused(_)), "{status} {code}");
+        }
+        assert!(matches!(answer(404, "BlobNotFound", &[]), Failure::Missing(_)));
+        assert!(matches!(answer(416, "InvalidRange", &[]), Failure::BeyondTheEnd));
+        assert!(matches!(answer(304, "ConditionNotMet", &[]), Failure::NotModified));
+    }
+
+    #[test]
+    fn the_service_says_how_long_to_wait() {
+        for status in [429, 503] {
+            let Failure::Passing { cause, retry_after } = answer(status, "ServerBusy", &[("retry-after", "7")]) else {
+                panic!("{status} passes")
+            };
+            assert_eq!(retry_after, Some(Duration::from_secs(7)));
+            assert_eq!(cause, format!("the service says {status} ServerBusy"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let told = |status, code| match answer(status, code, &[]) {
+            Failure::Refused(cause) | Failure::Missing(cause) => cause,
+            other => panic!("{other:?}"),
+        };
+        assert!(told(403, "AuthorizationFailure").contains("sp=rl"));
+        assert!(told(404, "ContainerNotFound").contains("create the container"));
+        assert!(told(409, "BlobArchived").contains("archive tier"));
+    }
 }
