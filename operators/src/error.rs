@@ -47,6 +47,15 @@ impl StoreError {
         StoreError::Transient { attempt: attempt.into(), source: source.into() }
     }
 
+    /// The same failure, with no use in trying again.
+    pub fn for_good(self) -> StoreError {
+        match self {
+            StoreError::Transient { attempt, source } | StoreError::Definite { attempt, source } => {
+                StoreError::Definite { attempt, source }
+            }
+        }
+    }
+
     /// Whether trying again may help.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Transient { .. })

@@ -88,15 +88,18 @@ impl Tries<'_> {
             Failure::NotModified => ("the service says 304 to what was not asked".to_owned(), None),
         };
         self.failed += 1;
-        let pause = self.pause().max(retry_after.unwrap_or_default());
+        let mut pause = self.pause().max(retry_after.unwrap_or_default());
         let tried = Duration::from_millis(self.retries.clock.now_ms().saturating_sub(self.since_ms));
         let stopping = self.retries.stop.is_requested();
-        let max_time = self.retries.retry.max_time;
-        if tried + pause > if stopping { max_time.min(GRACE) } else { max_time } {
+        let mut max_time = self.retries.retry.max_time;
+        if stopping {
+            (pause, max_time) = (pause.min(GRACE / 3), max_time.min(GRACE));
+        }
+        if tried + pause > max_time {
             let (tries, seconds) = (self.failed, tried.as_secs_f32());
             let stopping = if stopping { ", and the run was asked to stop" } else { "" };
             let text = format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}");
-            return Err(self.failed(text));
+            return Err(StoreError::transient(self.attempt.clone(), text));
         }
         if self.failed == 4 {
             tracing::warn!("{} has failed {} times: {cause}; trying again", self.attempt, self.failed);

@@ -27,7 +27,8 @@ impl Watcher {
             self.extend(track, &listed).await
         };
         match looked.await {
-            Err(Stop::Store(_)) if !self.source.is_there(&listed).await? => Ok(None),
+            // A service that is out of reach would not say whether it is there either.
+            Err(Stop::Store(error)) if !error.is_transient() && !self.source.is_there(&listed).await? => Ok(None),
             track => track.map(Some),
         }
     }

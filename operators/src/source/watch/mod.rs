@@ -228,7 +228,11 @@ impl Watcher {
 /// The offsets of `cold_start = "latest"`: the last line end of everything there is now.
 pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
     let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::MAX };
-    let polled = Watcher::new(source, &Offsets::default(), rules).poll().await?;
+    let polled = Watcher::new(source, &Offsets::default(), rules).poll().await.map_err(|stop| match stop {
+        // The source has tried for as long as it is told to: who asks for the offsets is not to try all that again.
+        Stop::Store(error) => Stop::Store(error.for_good()),
+        stop => stop,
+    })?;
     let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
     Ok(polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect())
 }
