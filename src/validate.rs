@@ -25,13 +25,14 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
 }
 
 async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
-    let mut text = String::new();
+    // Told at once: where a permission is missing, the next look fails, and this is what says why.
     if let SourceUrl::Azure(location) = &pipeline.config.source.url {
-        text.push_str(&format!("access   source: {}\n", access::probe(location).await?));
+        print(format!("access   source: {}\n", access::probe(location).await?))?;
     }
     if let LakeRoot::Azure(location) = &pipeline.config.lake.root {
-        text.push_str(&format!("access   lake: {}\n", access::probe(location).await?));
+        print(format!("access   lake: {}\n", access::probe(location).await?))?;
     }
+    let mut text = String::new();
     let listed = pipeline.source.list().await?.files;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
     text.push_str(&format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len()));

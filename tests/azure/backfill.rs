@@ -84,15 +84,18 @@ fn lines_of_every_kind_are_landed_as_from_files() {
 }
 
 #[test]
-fn a_folder_that_is_listed_as_an_empty_blob_is_a_folder() {
+fn a_folder_may_have_an_entry_of_its_own() {
+    // As accounts with a hierarchical namespace list folders.
     let mut world = World::new();
-    world.read_from("a");
-    world.container.begin("a");
-    assert_eq!(world.pipeline.land()["bytes"], 0);
-    world.container.write("a/b.json", Lines::new(2).take(3));
-    world.pipeline.land();
-    world.mirror("a/", |name| name.strip_prefix("a/").map(str::to_owned));
-    world.pipeline.is_exact();
+    world.read_from("logs");
+    world.container.write("logs", "");
+    let mut tail = world.pipeline.tail();
+    tail.until("looked", || world.requests().lists > 2);
+    world.container.write("logs/h=08", "");
+    world.write("h=07/a.json", Lines::new(1).take(3));
+    tail.until("landed it", || world.pipeline.position() == world.bytes());
+    tail.stop();
+    world.is_exact();
 }
 
 #[test]

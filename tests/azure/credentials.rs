@@ -192,6 +192,34 @@ fn a_signature_that_allows_too_little_is_told_at_once() {
 }
 
 #[test]
+fn what_a_signature_may_do_is_told_where_it_may_not_list() {
+    let mut locked = Locked::new();
+    let sas = locked.signed(locked.container.sas("r"));
+    locked.named().set("source.azure", "sas", sas);
+    let said = locked.call(&["validate", "p.toml", "--connect"]).exits_with(3).stdout;
+    assert!(
+        said.starts_with("access   source: account devstoreaccount1 by a shared access signature (sp=r, "),
+        "{said}"
+    );
+    assert!(said.contains("list denied (AuthorizationPermissionMismatch: "), "{said}");
+}
+
+#[test]
+fn a_lake_shows_no_secret() {
+    for signed in [false, true] {
+        let mut locked = Locked::new();
+        let sas = locked.signed(locked.container.sas("rcwdl"));
+        let (key, secret) = if signed { ("sas", sas) } else { ("account_key", KEY.to_owned()) };
+        locked.named().set("source.azure", key, secret);
+        let root = format!("az://{}/lake", locked.container.name());
+        locked.pipeline.set("lake", "root", root);
+        locked.call(&["run", "p.toml", "--json"]).exits_with(0);
+        locked.call(&["status", "p.toml", "--json"]).exits_with(0);
+        locked.call(&["validate", "p.toml", "--connect"]).exits_with(0);
+    }
+}
+
+#[test]
 fn a_service_that_nobody_is_at_is_told() {
     let mut locked = Locked::new();
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");

@@ -91,6 +91,20 @@ fn an_answer_that_breaks_off_is_continued_where_it_broke_off() {
     world.is_exact();
 }
 
+#[test]
+fn a_whole_blob_in_place_of_a_range_is_not_taken_for_it() {
+    let mut world = World::new();
+    // A key would sign the range, and the service miss it.
+    world.pipeline.unset("source.azure", "connection_string");
+    world.pipeline.set("source.azure", "endpoint", world.proxy.endpoint().trim_end_matches('/'));
+    world.pipeline.set("source.azure", "sas", world.container.sas("rl")).set("source", "chunk", "16 KiB");
+    world.write("a.json", Lines::new(1).take(300));
+    world.proxy.rule(Rule::new(Kind::Read, WholeBlob).every(2).times(6));
+    world.pipeline.land();
+    assert_eq!(world.proxy.count(|seen| seen.fault == Some(WholeBlob)), 6);
+    world.is_exact();
+}
+
 /// A backfill in which every request of a kind fails; what it says, and how many such requests there were.
 fn lasts(kind: Kind, fault: Fault) -> (String, usize) {
     let mut world = impatient();

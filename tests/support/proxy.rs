@@ -168,7 +168,8 @@ impl Shared {
         }
         let mut response = match fault.and_then(|fault| fault.response(request.method == "HEAD")) {
             Some(made_up) => made_up,
-            None => self.forward(request)?,
+            None if fault == Some(Fault::WholeBlob) => self.forward(request, &request.without_range())?,
+            None => self.forward(request, &request.head)?,
         };
         // A reply that is lost may yet be asked for: whether the request was executed.
         self.state().record.answered(under_way.number, response.status);
@@ -185,10 +186,10 @@ impl Shared {
     }
 
     /// A connection for each request: one that the service closes while it idles cannot be met.
-    fn forward(&self, request: &Request) -> io::Result<Response> {
+    fn forward(&self, request: &Request, head: &[u8]) -> io::Result<Response> {
         let upstream = TcpStream::connect(self.upstream)?;
         upstream.set_nodelay(true)?;
-        (&upstream).write_all(&request.head)?;
+        (&upstream).write_all(head)?;
         (&upstream).write_all(&request.body)?;
         Reader::new(&upstream).response(&request.method)
     }

@@ -30,6 +30,8 @@ pub(crate) enum Fault {
     NotModified,
     /// The service's answer without a byte of its body; only a part of a blob is emptied.
     EmptyPart,
+    /// The service's answer to the same request without its `Range`, as a cache on the way may send it.
+    WholeBlob,
     /// The connection is reset before an answer.
     Reset,
     /// The service executes the request, then the connection is reset.
@@ -63,7 +65,7 @@ impl Fault {
             }
             AuthenticationFailed => (403, "AuthenticationFailed", "Server failed to authenticate the request.", None),
             NotModified => (304, "ConditionNotMet", "", None),
-            EmptyPart | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
+            EmptyPart | WholeBlob | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
         };
         let mut head =
             format!("HTTP/1.1 {status} {}\r\nServer: lakefront-proxy\r\nDate: {}\r\n", reason(status), date());

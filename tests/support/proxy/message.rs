@@ -28,20 +28,30 @@ pub(super) struct Response {
     pub(super) body: Vec<u8>,
 }
 
+impl Request {
+    /// The head, with nothing in it of a range.
+    pub(super) fn without_range(&self) -> Vec<u8> {
+        (without(&self.head, &["range", "x-ms-range"]) + "\r\n").into_bytes()
+    }
+}
+
 impl Response {
     /// Takes the body away, and what the head says of its length and range.
     pub(super) fn empty(&mut self) {
-        let of_body = ["content-length", "content-range", "transfer-encoding"];
-        let head = String::from_utf8_lossy(&self.head).into_owned();
-        let lines = head.split_terminator("\r\n").filter(|line| !line.is_empty());
-        let kept = lines.filter(|line| {
-            let name = line.split(':').next().unwrap_or_default();
-            !of_body.iter().any(|other| name.eq_ignore_ascii_case(other))
-        });
-        let mut head: String = kept.flat_map(|line| [line, "\r\n"]).collect();
-        head.push_str("Content-Length: 0\r\n\r\n");
-        (self.head, self.body) = (head.into_bytes(), Vec::new());
+        let head = without(&self.head, &["content-length", "content-range", "transfer-encoding"]);
+        (self.head, self.body) = ((head + "Content-Length: 0\r\n\r\n").into_bytes(), Vec::new());
     }
+}
+
+/// The lines of `head` but for those of the headers `names`.
+fn without(head: &[u8], names: &[&str]) -> String {
+    let head = String::from_utf8_lossy(head).into_owned();
+    let lines = head.split_terminator("\r\n").filter(|line| !line.is_empty());
+    let kept = lines.filter(|line| {
+        let name = line.split(':').next().unwrap_or_default();
+        !names.iter().any(|other| name.eq_ignore_ascii_case(other))
+    });
+    kept.flat_map(|line| [line, "\r\n"]).collect()
 }
 
 /// Where a body ends.

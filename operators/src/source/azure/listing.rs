@@ -38,6 +38,14 @@ struct Page {
     at_ms: Option<u64>,
 }
 
+/// What listing took.
+struct Took {
+    /// Requests.
+    pages: usize,
+    /// The service's clock at the first of them.
+    at_ms: Option<u64>,
+}
+
 impl AzureSource {
     /// Lists what the source's path names.
     pub(super) async fn look_around(&self) -> Result<Listing, StoreError> {
@@ -59,34 +67,33 @@ impl AzureSource {
     /// All blobs, page by page.
     async fn list_all(&self) -> Result<Listing, StoreError> {
         let began_ms = self.clock.now_ms();
-        let (mut blobs, pages, at_ms) = self.list_below(self.names.prefix()).await?;
-        let mut listing = Listing { files: Vec::new(), whole: true, at_ms };
-        let mut single = None;
-        let mut heads = BTreeSet::new();
+        let (mut files, mut single, mut heads) = (Vec::new(), None, BTreeSet::new());
         let hours = self.how.hour_folders.as_deref().map(Hours::new);
-        for blob in &mut blobs {
-            let name = blob.name.take().unwrap_or_default();
-            let Some(named) = self.names.name(&name) else { continue };
-            if let Some(hours) = &hours {
-                heads.extend(hours.head(&name).map(str::to_owned));
+        let each = |blob: &BlobItem| {
+            let name = blob.name.as_deref().unwrap_or_default();
+            let Some(named) = self.names.name(name) else { return };
+            if let Some(head) = hours.as_ref().and_then(|hours| hours.head(name)).filter(|head| !heads.contains(*head))
+            {
+                heads.insert(head.to_owned());
             }
             let file = listed(&named, blob);
             match named {
                 // A folder of an account with real folders is listed as an empty blob: what is below it counts.
                 Named::Single(_) if file.length == 0 => {}
                 Named::Single(_) => single = Some(file),
-                Named::Below(_) => listing.files.push(file),
+                Named::Below(_) => files.push(file),
             }
-        }
-        if single.is_some() && !listing.files.is_empty() {
+        };
+        let Took { pages, at_ms } = self.list_below(self.names.prefix(), each).await?;
+        if single.is_some() && !files.is_empty() {
             return Err(StoreError::definite(
                 format!("list {}", self.identity),
                 "it is a blob and a folder: end source.url with a slash to read the folder",
             ));
         }
-        listing.files.extend(single.clone());
+        files.extend(single.clone());
         *self.known() = Known { single, heads, pages, whole_at_ms: began_ms };
-        Ok(listing)
+        Ok(Listing { files, whole: true, at_ms })
     }
 
     /// The folders of the last hours, if listing them is cheaper than listing all, and all were listed a short while ago.
@@ -104,18 +111,19 @@ impl AzureSource {
     async fn list_folders(&self, folders: Vec<String>) -> Result<Listing, StoreError> {
         let mut files = Vec::new();
         for folder in folders {
-            let (blobs, ..) = self.list_below(&folder).await?;
-            for mut blob in blobs {
-                let name = blob.name.take().unwrap_or_default();
-                files.extend(self.names.name(&name).map(|named| listed(&named, &blob)));
-            }
+            let each = |blob: &BlobItem| {
+                let named = self.names.name(blob.name.as_deref().unwrap_or_default());
+                files.extend(named.map(|named| listed(&named, blob)));
+            };
+            self.list_below(&folder, each).await?;
         }
         Ok(Listing { files, whole: false, at_ms: None })
     }
 
-    /// The blobs whose names begin with `prefix`, the requests that took, and the service's clock at the first of them.
-    async fn list_below(&self, prefix: &str) -> Result<(Vec<BlobItem>, usize, Option<u64>), StoreError> {
-        let (mut blobs, mut pages, mut at_ms, mut next) = (Vec::new(), 0, None, None);
+    /// Shows the blobs whose names begin with `prefix` to `each`. Only a page of them is in memory as the service tells them, for
+    /// that takes several times what is kept of it.
+    async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem)) -> Result<Took, StoreError> {
+        let (mut pages, mut at_ms, mut next) = (0, None, None);
         loop {
             let mut tries = self.retries.begin(format!("list {} below {prefix:?}", self.identity));
             let page = loop {
@@ -126,10 +134,10 @@ impl AzureSource {
             };
             pages += 1;
             at_ms = at_ms.or(page.at_ms);
-            blobs.extend(page.blobs);
+            page.blobs.iter().for_each(&mut each);
             next = page.next.filter(|next| !next.is_empty());
             if next.is_none() {
-                return Ok((blobs, pages, at_ms));
+                return Ok(Took { pages, at_ms });
             }
         }
     }

@@ -103,12 +103,18 @@ impl AzureSource {
             answer.map_err(|e| Failure::of(&e))
         });
         let mut answer = answer.await?;
-        let BlobDownloadProperties { etag, created_on, .. } = answer.properties;
+        let BlobDownloadProperties { etag, created_on, content_length, .. } = answer.properties;
         if created_on.is_none() {
             return Err(Failure::passing("the answer does not say when the blob was created"));
         }
         if created(created_on) != identity.created {
             return Err(Failure::Refused("another blob has taken its name since it was planned".to_owned()));
+        }
+        // A whole blob in place of a range would be taken for bytes from the middle of it.
+        if content_length.is_some_and(|length| length > wanted) {
+            return Err(Failure::passing(
+                "the answer is longer than what was asked for: something on the way ignores Range",
+            ));
         }
         let end = into.len() + wanted as usize;
         while into.len() < end {

@@ -182,7 +182,8 @@ impl Watcher {
 
     /// A blob that has left the offsets must not grow any more: nobody knows how far it was read.
     fn grown_late(&self, listed: &Listed) -> Result<Option<(Option<Track>, Listed)>, Stop> {
-        if listed.modified_ms.is_none_or(|modified| modified < self.left_before_ms) {
+        // An empty one has no line to miss: it may be the entry of a folder, of which only the rights were changed.
+        if listed.length == 0 || listed.modified_ms.is_none_or(|modified| modified < self.left_before_ms) {
             return Ok(None);
         }
         let text = format!(

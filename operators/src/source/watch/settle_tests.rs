@@ -103,6 +103,15 @@ fn growth_after_a_blob_has_left_stops_the_run_or_reads_it_again_on_request() {
 }
 
 #[test]
+fn the_entry_of_a_folder_that_has_left_may_change() {
+    let (memory, _) = given();
+    memory.put("old", "100", b"");
+    let mut offsets = Offsets::default();
+    offsets.retired.before_ms = 4_000;
+    poll(&mut watcher(&memory, &offsets, OnRewrite::Stop)).expect("there is no line to miss");
+}
+
+#[test]
 fn the_next_run_does_not_look_into_what_it_holds_whole() {
     let (memory, mut first) = given();
     let polled = wait(first.poll()).expect("readable");
