@@ -25,7 +25,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lakefront_operators::azure::{Listing, Location, Retry};
+use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
 use lakefront_operators::settings::RowSettings;
 
 pub(crate) use self::error::ConfigError;
@@ -87,9 +87,9 @@ pub(crate) struct SourceConfig {
     /// What becomes of a file that shrank or was created anew.
     pub(crate) on_rewrite: OnRewrite,
     /// How blobs are found; for Azure only.
-    pub(crate) listing: Listing,
+    pub(crate) listing: ListingSettings,
     /// How often a request is tried; for Azure only.
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetrySettings,
 }
 
 /// Where lines are read.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use lakefront_operators::azure::{Listing, Retry};
+use lakefront_operators::azure::{ListingSettings, RetrySettings};
 use lakefront_operators::settings::Format;
 
 use super::azure::{self, Keys};
@@ -93,7 +93,7 @@ fn in_flight(section: &mut Section<'_>, place: Option<&Place>) -> Option<usize> 
 }
 
 /// `[source.azure]`. What opens an account may serve the lake, also when the source is files.
-fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Option<Keys>, Option<Listing>) {
+fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Option<Keys>, Option<ListingSettings>) {
     let mut section = source.section("azure");
     let keys = azure::keys(&mut section, "[source.azure]");
     let page = section.optional("page", defaults::PAGE, |v| number(v, &defaults::PAGE_ALLOWED));
@@ -104,12 +104,13 @@ fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Op
         refuse_given(&section, &["page", "hour_folders", "relist"]);
     }
     section.finish();
-    let listing = || Some(Listing { page: page?, hour_folders: hour_folders?, relist: relist?, settle: settle? });
+    let listing =
+        || Some(ListingSettings { page: page?, hour_folders: hour_folders?, relist: relist?, settle: settle? });
     (keys, listing())
 }
 
 /// `[source.retry]`.
-fn retry(source: &mut Section<'_>, files: bool) -> Option<Retry> {
+fn retry(source: &mut Section<'_>, files: bool) -> Option<RetrySettings> {
     let mut section = source.section("retry");
     let wait = |v: &_| duration(v, defaults::WAIT_ALLOWED);
     let timeout = section.optional("timeout", defaults::RETRY_TIMEOUT, wait);
@@ -127,7 +128,7 @@ fn retry(source: &mut Section<'_>, files: bool) -> Option<Retry> {
         refuse_given(&section, &["timeout", "first", "cap", "max_time"]);
     }
     section.finish();
-    Some(Retry { timeout: timeout?, first: first?, cap: cap?, max_time: max_time? })
+    Some(RetrySettings { timeout: timeout?, first: first?, cap: cap?, max_time: max_time? })
 }
 
 fn refuse_given(section: &Section<'_>, keys: &[&'static str]) {

@@ -120,7 +120,7 @@ fn a_container_that_does_not_exist_stops_a_run_at_once() {
     world.pipeline.set("source", "url", "az://there-is-none/logs/");
     let error = world.pipeline.run().exits_with(3).error();
     assert!(error.contains("could not list az://devstoreaccount1/there-is-none/logs"), "{error}");
-    assert!(error.contains("404 ContainerNotFound: create the container, or mend source.url"), "{error}");
+    assert!(error.contains("404 ContainerNotFound: create the container, or mend the URL"), "{error}");
     assert_eq!(world.requests(), Requests { lists: 1, reads: 0, heads: 0 });
     let error = world.pipeline.call(&["status", "p.toml"]).exits_with(3).error();
     assert!(error.contains("ContainerNotFound"), "{error}");

@@ -105,6 +105,21 @@ fn a_whole_blob_in_place_of_a_range_is_not_taken_for_it() {
     world.is_exact();
 }
 
+#[test]
+fn a_container_that_is_deleted_under_a_tail_stops_it() {
+    for path in [below("a.json"), below("")] {
+        let mut world = World::new();
+        world.read_from(&path);
+        world.write("a.json", ONE_FOR_EACH_TABLE);
+        let mut tail = world.pipeline.tail();
+        tail.until("landed it", || world.pipeline.position() == world.bytes());
+        world.container.remove();
+        tail.until("stopped", || world.proxy.count(|seen| seen.status == Some(404)) > 0);
+        let error = tail.end().exits_with(3).error();
+        assert!(error.contains("ContainerNotFound: create the container"), "{path:?}: {error}");
+    }
+}
+
 /// A backfill in which every request of a kind fails; what it says, and how many such requests there were.
 fn lasts(kind: Kind, fault: Fault) -> (String, usize) {
     let mut world = impatient();

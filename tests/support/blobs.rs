@@ -55,6 +55,11 @@ impl Container {
         Container { name, client: client::container(&location).expect("a client") }
     }
 
+    /// Deletes the container with all that is in it.
+    pub(crate) fn remove(&self) {
+        done("delete a container", self.client.delete(None));
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

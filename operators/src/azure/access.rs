@@ -13,7 +13,7 @@ use azure_storage_blob::clients::BlobContainerClient;
 use azure_storage_blob::models::{BlobClientDownloadOptions, BlobContainerClientListBlobsOptions};
 use futures::TryStreamExt;
 
-use super::{Credential, Location, client, code, entra, told};
+use super::{Credential, Location, advice, client, code, entra, told};
 use crate::error::StoreError;
 
 /// What was found out.
@@ -132,7 +132,7 @@ fn permission(error: &Error) -> Option<Permission> {
         code @ ("AuthorizationPermissionMismatch"
         | "AuthorizationServiceMismatch"
         | "AuthorizationResourceTypeMismatch") => {
-            let text = format!("{code}: {}", hint(code).unwrap_or_default());
+            let text = format!("{code}: {}", advice(code).unwrap_or_default());
             Some(Permission::Denied(text))
         }
         _ => None,
@@ -140,7 +140,7 @@ fn permission(error: &Error) -> Option<Permission> {
 }
 
 fn failed(attempt: String, error: &Error) -> StoreError {
-    let hint = code(error).and_then(hint);
+    let hint = code(error).and_then(advice);
     let source = match hint {
         Some(hint) => format!("{}: {hint}", code(error).unwrap_or_default()),
         None => told(error),
@@ -151,32 +151,6 @@ fn failed(attempt: String, error: &Error) -> StoreError {
         _ => false,
     };
     if later { StoreError::transient(attempt, source) } else { StoreError::definite(attempt, source) }
-}
-
-/// What to do about an error of that name.
-fn hint(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "AuthorizationPermissionMismatch" | "AuthorizationServiceMismatch" | "AuthorizationResourceTypeMismatch" => {
-            "give the identity the role Storage Blob Data Reader on the account or container, or make the signature for \
-             container and blobs with the permissions read and list (rl)"
-        }
-        "AuthorizationFailure" => {
-            "the account's network rules do not let this machine in, or the credential is for something else"
-        }
-        "AuthorizationSourceIPMismatch" => "the signature is for another network address",
-        "AuthorizationProtocolMismatch" => "the signature is for https only",
-        "AuthenticationFailed" | "InvalidAuthenticationInfo" => {
-            "the key is not one of the account's, the signature has expired or is for something else, or this machine's clock \
-             is off by more than 15 minutes"
-        }
-        "KeyBasedAuthenticationNotPermitted" => {
-            "the account takes tokens of Entra ID only: leave keys and signatures out of [source.azure] and the environment"
-        }
-        "NoAuthenticationInformation" | "PublicAccessNotPermitted" => "nothing that opens the account was sent",
-        "ContainerNotFound" => "there is no such container: mend the URL, names are in lower case",
-        "ContainerBeingDeleted" | "ContainerDisabled" | "AccountIsDisabled" => "look at it in the portal",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

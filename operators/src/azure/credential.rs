@@ -60,7 +60,10 @@ impl Entra {
     /// The links of its chain, for people.
     pub fn describe(&self) -> String {
         let links: Vec<_> = super::entra::links(self).iter().map(|link| link.describe(self)).collect();
-        format!("the first that gives a token of {}", links.join(", "))
+        match &links[..] {
+            [only] => only.clone(),
+            _ => format!("the first that gives a token of {}", links.join(", ")),
+        }
     }
 }
 
@@ -81,9 +84,6 @@ mod tests {
             client_secret: Some(Secret::new("hunter2")),
             ..Entra::default()
         };
-        assert_eq!(
-            Credential::Entra(entra).describe(),
-            "Entra ID: the first that gives a token of client secret of application app, managed identity app, Azure CLI"
-        );
+        assert_eq!(Credential::Entra(entra).describe(), "Entra ID: client secret of application app");
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum Link {
     AzureCli,
 }
 
-/// The ways for which `entra` has what they need, in the order in which they are tried.
+/// The ways for which `entra` has what they need, in the order in which they are tried; without any, those that need nothing.
 pub(super) fn links(entra: &Entra) -> Vec<Link> {
     let application = entra.tenant_id.is_some() && entra.client_id.is_some();
     let mut links = Vec::new();
@@ -46,7 +46,10 @@ pub(super) fn links(entra: &Entra) -> Vec<Link> {
     if application && entra.client_certificate_path.is_some() {
         links.push(Link::ClientCertificate);
     }
-    links.extend([Link::ManagedIdentity, Link::AzureCli]);
+    if links.is_empty() {
+        // What the machine or its user is. Not where an application is named: a passing failure would make the run another identity.
+        links.extend([Link::ManagedIdentity, Link::AzureCli]);
+    }
     links
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use azure_core::credentials::TokenCredential;
 use url::Url;
 
-pub use self::told::{code, told};
+pub use self::told::{advice, code, told};
 
 /// A text that must not be shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl fmt::Display for Location {
 
 /// How a request is tried again: pauses double from `first` to `cap`, each shortened by chance, so that many do not come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetrySettings {
     /// A request that brings no byte for so long is given up.
     pub timeout: Duration,
     /// The first pause.
@@ -117,7 +117,7 @@ pub struct Retry {
 
 /// How blobs are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
+pub struct ListingSettings {
     /// Blobs that one request asks for, at most 5000.
     pub page: u32,
     /// The folder of an hour below a server's own, with `%Y`, `%m`, `%d` and `%H`, ending in a slash; none if there are no such.

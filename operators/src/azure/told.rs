@@ -26,6 +26,37 @@ pub fn code(error: &Error) -> Option<&str> {
     }
 }
 
+/// What to do about what the service calls `code`; nothing where there is no more to say.
+pub fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "AuthorizationPermissionMismatch" | "AuthorizationServiceMismatch" | "AuthorizationResourceTypeMismatch" => {
+            "give the identity the role Storage Blob Data Reader on the account or container, or make the signature for \
+             container and blobs with the permissions read and list (rl)"
+        }
+        // Some services say this of a wrong key too.
+        "AuthorizationFailure" => {
+            "the key or signature is wrong or has expired, or does not allow to read and to list (sp=rl in a shared access \
+             signature, the role Storage Blob Data Reader in Entra ID), or the account's network rules keep this machine out"
+        }
+        "AuthorizationSourceIPMismatch" => "the signature is for another network address",
+        "AuthorizationProtocolMismatch" => "the signature is for https only",
+        "AuthenticationFailed" | "InvalidAuthenticationInfo" => {
+            "the key is not one of the account's, the signature has expired or is for something else, or this machine's clock \
+             is off by more than 15 minutes"
+        }
+        "KeyBasedAuthenticationNotPermitted" => {
+            "the account takes tokens of Entra ID only: leave keys and signatures out of [source.azure] and the environment"
+        }
+        "NoAuthenticationInformation" | "PublicAccessNotPermitted" => "nothing that opens the account was sent",
+        "ContainerNotFound" => "create the container, or mend the URL: names are in lower case",
+        "ContainerBeingDeleted" | "ContainerDisabled" | "AccountIsDisabled" => "look at it in the portal",
+        "BlobArchived" | "BlobBeingRehydrated" => {
+            "bring the blob back from the archive tier, which takes hours, or keep it out of the source with a glob in source.url"
+        }
+        _ => return None,
+    })
+}
+
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

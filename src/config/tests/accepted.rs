@@ -28,7 +28,7 @@ fn the_least_file_gets_the_documented_defaults() {
                 poll: 1s,
                 unterminated: Leave,
                 on_rewrite: Stop,
-                listing: Listing {
+                listing: ListingSettings {
                     page: 5000,
                     hour_folders: Some(
                         "y=%Y/m=%m/d=%d/h=%H/",
@@ -36,7 +36,7 @@ fn the_least_file_gets_the_documented_defaults() {
                     relist: 300s,
                     settle: 172800s,
                 },
-                retry: Retry {
+                retry: RetrySettings {
                     timeout: 30s,
                     first: 200ms,
                     cap: 30s,
@@ -150,7 +150,7 @@ fn a_full_file_says_everything() {
                 poll: 250ms,
                 unterminated: Land,
                 on_rewrite: Restart,
-                listing: Listing {
+                listing: ListingSettings {
                     page: 5000,
                     hour_folders: Some(
                         "y=%Y/m=%m/d=%d/h=%H/",
@@ -158,7 +158,7 @@ fn a_full_file_says_everything() {
                     relist: 300s,
                     settle: 172800s,
                 },
-                retry: Retry {
+                retry: RetrySettings {
                     timeout: 30s,
                     first: 200ms,
                     cap: 30s,

@@ -20,7 +20,7 @@ fn errors_are_told_with_what_to_do() {
     for (status, code, word, transient) in [
         (StatusCode::Forbidden, "AuthenticationFailed", "clock", false),
         (StatusCode::Forbidden, "AuthorizationFailure", "network rules", false),
-        (StatusCode::NotFound, "ContainerNotFound", "no such container", false),
+        (StatusCode::NotFound, "ContainerNotFound", "create the container", false),
         (StatusCode::ServiceUnavailable, "ServerBusy", "sig=***", true),
     ] {
         let error = error(status, code);
@@ -119,7 +119,10 @@ fn a_probe_tells_what_is_denied_and_what_is_wrong() {
     let (told, _) = probed("", vec![("200 OK", "", LISTED), DENIED]);
     assert!(told.starts_with("IT: list granted, read denied (AuthorizationPermissionMismatch: "), "{told}");
     let (told, _) = probed("", vec![("404 Not Found", "ContainerNotFound", "")]);
-    assert!(told.starts_with("could not list container \"logs\" of IT: ContainerNotFound: there is no such"), "{told}");
+    assert!(
+        told.starts_with("could not list container \"logs\" of IT: ContainerNotFound: create the container"),
+        "{told}"
+    );
     let (told, _) = probed("", vec![("403 Forbidden", "AuthenticationFailed", "<Error><Code>x</Code></Error>")]);
     assert!(
         told.starts_with("could not list container \"logs\" of IT: AuthenticationFailed: the key is not"),

@@ -21,7 +21,7 @@ pub(super) enum Failure {
         /// What the service asks for.
         retry_after: Option<Duration>,
     },
-    /// There is no such blob, or no such container.
+    /// There is no such blob.
     Missing(String),
     /// The blob has no such bytes.
     BeyondTheEnd,
@@ -39,8 +39,8 @@ impl Failure {
         let cause = match (error.kind(), azure::code(error)) {
             // The service's own words go over several lines, and say no more.
             (ErrorKind::HttpResponse { status, .. }, Some(code)) => {
-                let status = u16::from(*status);
-                format!("the service says {status} {code}{}", advice(status, code))
+                let advice = azure::advice(code).map(|advice| format!(": {advice}")).unwrap_or_default();
+                format!("the service says {} {code}{advice}", u16::from(*status))
             }
             _ => azure::told(error),
         };
@@ -50,6 +50,8 @@ impl Failure {
                 let retry_after = headers.and_then(retry_after);
                 match *status {
                     StatusCode::NotModified => Failure::NotModified,
+                    // Nothing says of its blobs that they were read to their end.
+                    StatusCode::NotFound if azure::code(error) == Some("ContainerNotFound") => Failure::Refused(cause),
                     StatusCode::NotFound => Failure::Missing(cause),
                     StatusCode::RequestedRangeNotSatisfiable => Failure::BeyondTheEnd,
                     StatusCode::Conflict if azure::code(error).is_some_and(|code| LASTING.contains(&code)) => {
@@ -78,21 +80,6 @@ impl Failure {
     }
 }
 
-/// What can be done about a refusal. The codes for bad keys and missing permissions are not used consistently.
-fn advice(status: u16, code: &str) -> &'static str {
-    match (status, code) {
-        (401 | 403, _) => {
-            ": the key or signature is wrong or has expired, or does not allow to read and to list (sp=rl in a shared access \
-             signature, the role Storage Blob Data Reader in Entra ID), or the account's firewall keeps this machine out"
-        }
-        (404, "ContainerNotFound") => ": create the container, or mend source.url",
-        (409, "BlobArchived" | "BlobBeingRehydrated") => {
-            ": bring the blob back from the archive tier, or keep it out of the source with a glob in source.url"
-        }
-        _ => "",
-    }
-}
-
 /// The service's `Retry-After`, in seconds; other forms of it are not in use there.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let seconds = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
@@ -113,6 +100,13 @@ mod tests {
         let raw_response = Some(Box::new(RawResponse::from_bytes(status, all, Vec::new())));
         let kind = ErrorKind::HttpResponse { status, error_code: Some(code.to_owned()), raw_response };
         Failure::of(&kind.into_error())
+    }
+
+    #[test]
+    fn a_blob_may_be_gone_and_its_container_may_not() {
+        assert!(matches!(answer(404, "BlobNotFound", &[]), Failure::Missing(_)));
+        let Failure::Refused(told) = answer(404, "ContainerNotFound", &[]) else { panic!("it lasts") };
+        assert!(told.contains("create the container"), "{told}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use self::listing::Known;
 use self::names::Names;
 use self::retry::Retries;
 use super::{Listed, Listing, Source};
-use crate::azure::{self, Location, Retry, client};
+use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
 use crate::offsets::Identity;
@@ -40,7 +40,7 @@ pub struct AzureSource {
     identity: String,
     container: BlobContainerClient,
     names: Names,
-    how: azure::Listing,
+    how: ListingSettings,
     retries: Retries,
     clock: Arc<dyn Clock>,
     /// What earlier listings have taught.
@@ -51,8 +51,8 @@ impl AzureSource {
     /// Opens the source at `location`. Nothing is sent yet. Once a `stop` is requested, no outage is waited for.
     pub fn open(
         location: &Location,
-        how: azure::Listing,
-        retry: Retry,
+        how: ListingSettings,
+        retry: RetrySettings,
         clock: Arc<dyn Clock>,
         stop: StopRequest,
     ) -> Result<AzureSource, StoreError> {

@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::ops::Range;
 
 use azure_core::http::StatusCode;
+use azure_core::http::headers::HeaderName;
 use azure_storage_blob::models::{BlobClientDownloadOptions, BlobDownloadProperties, HttpRange};
 use futures::StreamExt;
 
@@ -103,7 +104,7 @@ impl AzureSource {
             answer.map_err(|e| Failure::of(&e))
         });
         let mut answer = answer.await?;
-        let BlobDownloadProperties { etag, created_on, content_length, .. } = answer.properties;
+        let BlobDownloadProperties { etag, created_on, .. } = answer.properties;
         if created_on.is_none() {
             return Err(Failure::passing("the answer does not say when the blob was created"));
         }
@@ -111,9 +112,10 @@ impl AzureSource {
             return Err(Failure::Refused("another blob has taken its name since it was planned".to_owned()));
         }
         // A whole blob in place of a range would be taken for bytes from the middle of it.
-        if content_length.is_some_and(|length| length > wanted) {
+        let part = answer.headers.get_optional_str(&HeaderName::from_static("content-range"));
+        if range.start > 0 && !part.is_some_and(|part| part.starts_with(&format!("bytes {}-", range.start))) {
             return Err(Failure::passing(
-                "the answer is longer than what was asked for: something on the way ignores Range",
+                "the answer is not of the range that was asked for: something on the way ignores Range",
             ));
         }
         let end = into.len() + wanted as usize;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::failure::Failure;
-use crate::azure::Retry;
+use crate::azure::RetrySettings;
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
 use crate::protocol::table::Clock;
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// How requests of one source are tried again.
 pub(super) struct Retries {
-    retry: Retry,
+    retry: RetrySettings,
     clock: Arc<dyn Clock>,
     stop: StopRequest,
     /// Whether the service has answered anything yet: who opens the account is known to be right.
@@ -27,7 +27,7 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    pub(super) fn new(retry: Retry, clock: Arc<dyn Clock>, stop: StopRequest) -> Self {
+    pub(super) fn new(retry: RetrySettings, clock: Arc<dyn Clock>, stop: StopRequest) -> Self {
         Retries { retry, clock, stop, opened: AtomicBool::new(false) }
     }
 
@@ -120,7 +120,7 @@ impl Tries<'_> {
 
     /// Between half of the step and all of it.
     fn pause(&self) -> Duration {
-        let Retry { first, cap, .. } = self.retries.retry;
+        let RetrySettings { first, cap, .. } = self.retries.retry;
         let step = first.saturating_mul(1 << (self.failed - 1).min(20)).min(cap);
         // The bits of a random UUID, for no more chance than that is needed.
         let chance = (Uuid::new_v4().as_u128() & 0xffff) as f64 / f64::from(0xffff);

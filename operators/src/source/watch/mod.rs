@@ -7,6 +7,7 @@
 mod look;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +102,8 @@ pub struct Watcher {
     former: Vec<Track>,
     /// What was created before this and has no track has left the offsets.
     left_before_ms: u64,
+    /// The names that the last whole listing had of what has left, and of what has left since, hashed: there may be many.
+    left: BTreeSet<u64>,
     /// Whether this is the first poll: the planner must hear of every file once, changed or not.
     first: bool,
 }
@@ -117,19 +120,25 @@ impl Watcher {
         for (name, track) in offsets.partitions.iter().map(track) {
             former.extend(tracks.insert(name, track));
         }
-        Watcher { source, rules, tracks, former, left_before_ms: offsets.retired.before_ms, first: true }
+        let left_before_ms = offsets.retired.before_ms;
+        Watcher { source, rules, tracks, former, left_before_ms, left: BTreeSet::new(), first: true }
     }
 
     /// Lists the source and looks into what changed.
     pub async fn poll(&mut self) -> Result<Polled, Stop> {
         let listing = self.source.list().await?;
         let (mut changed, mut limits, mut all_there) = (Vec::new(), Vec::new(), true);
+        let mut left = BTreeSet::new();
         for listed in &listing.files {
             match self.tracks.get(&listed.name) {
                 Some(track) if track.is_unchanged(listed) => {
                     limits.extend(self.first.then(|| (track.id.clone(), track.limit.clone())));
                 }
-                None if self.has_left(listed) => changed.extend(self.grown_late(listed)?),
+                None if self.has_left(listed) => {
+                    self.warn_of_old(listed);
+                    left.insert(hash(&listed.name));
+                    changed.extend(self.grown_late(listed)?);
+                }
                 known => changed.push((known.cloned(), listed.clone())),
             }
         }
@@ -147,6 +156,10 @@ impl Watcher {
             all_there = tracks.iter().all(Option::is_some);
             limits.extend(tracks.into_iter().flatten().map(|track| self.keep(track)));
         }
+        match listing.whole {
+            true => self.left = left,
+            false => self.left.extend(left),
+        }
         self.first = false;
         // A file that was listed and could not be looked into may be brought back.
         let finished = self.finished(&listing).filter(|_| all_there);
@@ -156,6 +169,7 @@ impl Watcher {
     /// Learns which partitions have left the offsets, and before when all that has no partition was created.
     pub fn forget(&mut self, left: &BTreeSet<PartitionId>, before_ms: u64) {
         if !left.is_empty() {
+            self.left.extend(left.iter().map(|id| hash(&id.name)));
             self.tracks.retain(|_, track| !left.contains(&track.id));
             self.former.retain(|track| !left.contains(&track.id));
         }
@@ -178,6 +192,19 @@ impl Watcher {
 
     fn has_left(&self, listed: &Listed) -> bool {
         self.source.created_ms(&listed.created).is_some_and(|created| created < self.left_before_ms)
+    }
+
+    /// What is old and was not there before counts as read all the same: it may have been, before it was deleted. Whoever renamed
+    /// it into the source must hear of it.
+    fn warn_of_old(&self, listed: &Listed) {
+        if !self.first && !self.left.contains(&hash(&listed.name)) {
+            tracing::warn!(
+                "{}: {:?} has appeared, and is older than what was last looked at: it counts as read; copy it to have it read, \
+                 for a copy is new",
+                self.source.identity(),
+                listed.name
+            );
+        }
     }
 
     /// A blob that has left the offsets must not grow any more: nobody knows how far it was read.
@@ -224,6 +251,12 @@ impl Watcher {
         let finished = self.tracks.values().filter(quiet).chain(former).filter(old);
         Some(Finished { before_ms, partitions: finished.map(|track| track.id.clone()).collect() })
     }
+}
+
+fn hash(name: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The offsets of `cold_start = "latest"`: the last line end of everything there is now.
