@@ -61,7 +61,7 @@ fn as_the_readme_says() {
     let example = include_str!("../../examples/pg_logs_azurite.toml");
     for typed in [
         "npm ci --prefix examples/azurite",
-        "examples/azurite/node_modules/.bin/azurite-blob --inMemoryPersistence --skipApiVersionCheck --silent &",
+        "examples/azurite/node_modules/.bin/azurite-blob --inMemoryPersistence --skipApiVersionCheck --disableTelemetry --silent &",
         "export AZURE_STORAGE_CONNECTION_STRING=",
         "node examples/azurite/upload.js examples/data/azure insights-logs-postgresqllogs ",
         "cargo run --release -- run examples/pg_logs_azurite.toml",
