@@ -122,14 +122,17 @@ fn a_blob_that_grows_after_it_left_is_read_again_on_request() {
     world.pipeline.set("source", "on_rewrite", "restart");
     world.append("a.json", ONE_FOR_EACH_TABLE);
     let ended = world.pipeline.run().exits_with(0);
-    assert!(ended.stderr.contains("reading it again from its beginning, as generation 2"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("reading it again from its beginning, as generation "), "{}", ended.stderr);
     world.append("a.json", ONE_FOR_EACH_TABLE);
     world.pipeline.land();
     assert_eq!(world.pipeline.land()["bytes"], 0);
 
     let kept = world.pipeline.path("a.old");
     std::fs::write(&kept, content).expect("a copy of the old blob");
-    let aliases =
-        [format!("a.json={}", kept.display()), format!("a.json#2={}", world.pipeline.path("logs/a.json").display())];
+    // Its earlier generations are forgotten, so it has one that they cannot have had.
+    let again =
+        world.partitions().iter().find_map(|at| at["generation"].as_u64().filter(|n| *n > 2)).expect("it is read");
+    let grown = world.pipeline.path("logs/a.json");
+    let aliases = [format!("a.json={}", kept.display()), format!("a.json#{again}={}", grown.display())];
     world.is_exact_with(&["--alias", &aliases[0], "--alias", &aliases[1]]);
 }

@@ -210,9 +210,9 @@ impl Watcher {
     /// A blob that has left the offsets must not grow any more: nobody knows how far it was read.
     fn grown_late(&self, listed: &Listed) -> Result<Option<(Option<Track>, Listed)>, Stop> {
         // An empty one has no line to miss: it may be the entry of a folder, of which only the rights were changed.
-        if listed.length == 0 || listed.modified_ms.is_none_or(|modified| modified < self.left_before_ms) {
+        let Some(modified_ms) = listed.modified_ms.filter(|at| listed.length > 0 && *at >= self.left_before_ms) else {
             return Ok(None);
-        }
+        };
         let text = format!(
             "{}: {:?} has grown after it had been quiet for source.settle and was taken for finished",
             self.source.identity(),
@@ -224,8 +224,9 @@ impl Watcher {
                  from its beginning as a generation of its own; a longer source.settle keeps this from happening"
             ))),
             OnRewrite::Restart => {
-                tracing::warn!("{text}: reading it again from its beginning, as generation 2");
-                let id = PartitionId { name: listed.name.clone(), generation: 2 };
+                let generation = generation_at(modified_ms);
+                tracing::warn!("{text}: reading it again from its beginning, as generation {generation}");
+                let id = PartitionId { name: listed.name.clone(), generation };
                 Ok(Some((Some(Track::fresh(id, listed)), listed.clone())))
             }
         }
@@ -251,6 +252,13 @@ impl Watcher {
         let finished = self.tracks.values().filter(quiet).chain(former).filter(old);
         Some(Finished { before_ms, partitions: finished.map(|track| track.id.clone()).collect() })
     }
+}
+
+/// A generation that no file of the name has had, for those are forgotten: the second of its change, counted from 2020 on.
+fn generation_at(modified_ms: u64) -> u32 {
+    const YEAR_2020: u64 = 1_577_836_800;
+    let since = (modified_ms / 1000).saturating_sub(YEAR_2020);
+    u32::try_from(since).unwrap_or(u32::MAX).max(2)
 }
 
 fn hash(name: &str) -> u64 {
