@@ -50,7 +50,7 @@ async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Stan
     let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
     while let Some(now) = held().await? {
         match OffsetsFiles::read(&table, now).await {
-            Ok((_, standing)) => return Ok(Some((now, standing))),
+            Ok(recorded) => return Ok(Some((now, recorded.standing))),
             // A run is alive: it has committed since, and deleted the file of the position before.
             Err(_) if held().await? != Some(now) => {}
             Err(stop) => return Err(stop),

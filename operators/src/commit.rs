@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -22,6 +22,7 @@ use crate::protocol::cut::Control;
 use crate::protocol::queue::{CommitQueue, Job};
 use crate::record::TableId;
 use crate::stage::Staged;
+use crate::totals::Update;
 
 /// A table's transaction has moved.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,7 @@ pub fn home(table: TableId, peers: usize) -> usize {
 /// Commits the cuts of `table`. Its home worker brings the `committer`, all others none.
 pub fn commit<'s>(
     staged: StreamVec<'s, Position, Staged>,
+    sums: StreamVec<'s, Position, Update>,
     control: StreamVec<'s, Position, Control>,
     table: TableId,
     name: &str,
@@ -54,6 +56,8 @@ pub fn commit<'s>(
     let mut builder = OperatorBuilder::new(format!("commit[{name}]"), scope);
     let info = builder.operator_info();
     let mut staged = builder.new_input(staged, Exchange::new(move |_: &Staged| at));
+    // They were added up on the home worker.
+    let mut sums = builder.new_input(sums, Pipeline);
     let mut control = builder.new_input(control, Exchange::new(move |_: &Control| at));
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);
@@ -71,6 +75,11 @@ pub fn commit<'s>(
                 held.entry(lower).or_insert_with(|| capability.retain(0));
                 for Staged(file) in files.drain(..) {
                     queue.iter_mut().for_each(|queue| queue.staged(lower, file.clone()));
+                }
+            });
+            sums.for_each(|_, updates| {
+                for (bucket, lower, sum) in updates.drain(..) {
+                    queue.iter_mut().for_each(|queue| queue.counted(lower, bucket.clone(), sum));
                 }
             });
             control.for_each(|capability, records| {
@@ -118,6 +127,6 @@ type Landed = (Committer, Result<u64, Stop>);
 /// Lands one job; the answer is the number of rows.
 async fn land(committer: &mut Committer, job: Job) -> Result<u64, Stop> {
     let rows = job.files.iter().map(|file| file.rows).sum();
-    committer.land(&job.cut.standing(), job.files).await?;
+    committer.land(&job.cut.standing(), job.files, &job.sums).await?;
     Ok(rows)
 }

@@ -1,7 +1,7 @@
 //! The operators that lakefront's pipelines are composed of, one a file, named after the step it takes:
 //!
 //! ```text
-//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ stage[table] ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
+//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table] ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
 //! ```
 //!
 //! [`protocol`] holds the decisions that make it exactly once, without I/O; [`source`] and [`sink`] hold what differs
@@ -31,3 +31,4 @@ pub mod source;
 pub mod split;
 pub mod stage;
 pub mod state;
+pub mod totals;

@@ -27,6 +27,7 @@ use crate::fatal::Fatal;
 use crate::fetch::Credit;
 use crate::parse::Parsed;
 use crate::position::Position;
+use crate::protocol::cut::Chunk;
 use crate::protocol::table::Clock;
 use crate::record::{Reason, Reject};
 use crate::rows;
@@ -37,6 +38,8 @@ use crate::settings::{Destination, RowSettings};
 pub struct Routed {
     /// The rows.
     pub rows: RecordBatch,
+    /// Which piece of the source they come from.
+    pub chunk: Rc<Chunk>,
     /// Held while they are in memory.
     pub credit: Rc<Credit>,
 }
@@ -128,16 +131,15 @@ impl Router {
                 rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
             }
         }
-        let credit = &fetched.credit;
-        let part =
-            |to: Destination| select(&rows, &destinations, to).map(|rows| Routed { rows, credit: credit.clone() });
+        let routed = |rows| Routed { rows, chunk: fetched.chunk.clone(), credit: fetched.credit.clone() };
+        let part = |to: Destination| select(&rows, &destinations, to).map(routed);
         let source = fetched.chunk.partition.to_string();
         let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);
         let rejected = (!rejects.is_empty()).then(|| rows::rejects_batch(&rejects, &source, now_micros));
         Ok(Parts {
             primary: part(Destination::Primary),
             replica: part(Destination::Replica),
-            rejects: rejected.map(|rows| Routed { rows, credit: credit.clone() }),
+            rejects: rejected.map(routed),
             rejected: rejects.len(),
         })
     }

@@ -46,7 +46,7 @@ pub fn stage<'s>(
             move |(input, frontier), output| {
                 input.for_each(|capability, routed| {
                     let cut = *capability.time();
-                    for Routed { rows, credit } in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
+                    for Routed { rows, credit, .. } in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
                         let written = write(&stage, &mut open, cut, || capability.retain(0), &rows);
                         drop(credit);
                         if let Err(error) = written {

@@ -4,10 +4,10 @@
 //!          credits and acknowledged positions (feedback: they gate, they do not hold time)
 //!        ┌─────────────────────────────────────────────────────────────────────────────┐
 //!        ▼                                                                             │
-//!  plan (worker 0) ─chunks─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ stage[table] (every worker)
-//!        │                                                            │ files          │
-//!        │                                                            ▼                │
-//!        └──────── cuts ────────▶ commit[table] (one worker each) ─▶ checkpoint (worker 0)
+//!  plan (worker 0) ─chunks─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table] (every worker)
+//!        │                                                        sums │           files │     │
+//!        │                                                             ▼                 ▼     │
+//!        └───────────────── cuts ────────────────▶ commit[table] (one worker each) ─▶ checkpoint (worker 0)
 //! ```
 //!
 //! Bytes never cross workers: only chunk descriptors, files' names and positions do.
@@ -33,6 +33,7 @@ use lakefront_operators::sink::delta::{DayPartition, DeltaStage, TableSpec};
 use lakefront_operators::source::Source;
 use lakefront_operators::split::split;
 use lakefront_operators::stage::stage;
+use lakefront_operators::totals::{tally, totals};
 use timely::dataflow::operators::{ConnectLoop, Feedback};
 use timely::worker::Worker;
 
@@ -103,9 +104,11 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
         let moved = routes.into_iter().enumerate().map(|(i, rows)| {
             let (table, spec) = (TableId(i), &run.tables[i]);
             let files = DeltaStage::new(spec.clone(), clock.clone());
+            let (rows, counted) = tally(rows, TABLES[i], run.held[i]);
             let staged = stage(rows, TABLES[i], files, run.held[i], bridge, fatal.clone());
+            let sums = totals(counted, TABLES[i], home(table, peers));
             let committer = if home(table, peers) == index { once.committers[i].take() } else { None };
-            commit(staged, control.clone(), table, &spec.name, committer, bridge, fatal.clone())
+            commit(staged, sums, control.clone(), table, &spec.name, committer, bridge, fatal.clone())
         });
         let moved = moved.collect();
         checkpoint(moved, control, settings, bridge, run.metrics.clone(), fatal.clone()).connect_loop(acknowledge);

@@ -13,7 +13,7 @@ use crate::error::Stop;
 use crate::offsets::Offsets;
 use crate::position::Position;
 use crate::protocol::commit::{Committer, Retry, ask, is_stale};
-use crate::protocol::document::{OffsetsFiles, Origin, Standing};
+use crate::protocol::document::{Account, OffsetsFiles, Origin, Recorded, Standing};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Table, TableState, Version};
 use crate::settings::RowSettings;
 
@@ -144,7 +144,7 @@ impl Claim<'_> {
                 }
                 *run = RunId(held.run.0 + 1);
             }
-            let (origin, standing) = match self.standing(&state, before).await {
+            let recorded = match self.recorded(&state, before).await {
                 Ok(found) => found,
                 Err(Stop::Store(error)) => {
                     retry.after(error, &*self.clock).await?;
@@ -154,9 +154,10 @@ impl Claim<'_> {
                 Err(_) if self.load().await?.held != state.held => continue,
                 Err(stop) => return Err(stop),
             };
+            let standing = recorded.standing.clone();
             let held = Held { position: standing.position(), run: *run };
-            let mut files = OffsetsFiles::new(origin);
-            match files.write(&*self.table, held, &standing).await {
+            let mut files = OffsetsFiles::new(recorded);
+            match files.write(&*self.table, held).await {
                 Ok(true) => fail::fail_point!("claim-offsets-written"),
                 // A rival computed the same number, or died after writing this file: the next number is free.
                 Ok(false) if self.index == 0 => {
@@ -213,11 +214,11 @@ impl Claim<'_> {
     }
 
     /// Where the table stands; at genesis, where it begins.
-    async fn standing(&self, state: &TableState, before: &[Claimed]) -> Result<(Origin, Standing), Stop> {
+    async fn recorded(&self, state: &TableState, before: &[Claimed]) -> Result<Recorded, Stop> {
         if let Some(held) = state.held {
-            let (origin, standing) = OffsetsFiles::read(&*self.table, held).await?;
-            self.check(&origin)?;
-            return Ok((origin, standing));
+            let recorded = OffsetsFiles::read(&*self.table, held).await?;
+            self.check(&recorded.origin)?;
+            return Ok(recorded);
         }
         let standing = match before.first() {
             None if self.furthest.is_none() => {
@@ -237,7 +238,8 @@ impl Claim<'_> {
                 .first()
                 .map_or_else(|| Uuid::new_v4().to_string(), |c| c.committer.origin().lineage.clone()),
         };
-        Ok((origin, standing))
+        let account = Account::genesis(standing.offsets.clone());
+        Ok(Recorded { origin, standing, account })
     }
 
     /// Nothing has landed yet: neither in the tables before this one nor in those behind it.

@@ -12,6 +12,7 @@ use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Table, Version};
+use crate::totals::{Bucket, Sum};
 
 /// The first pause after a failure that may pass, in milliseconds; it doubles up to [`PAUSE_MAX_MS`].
 const PAUSE_MIN_MS: u64 = 50;
@@ -74,15 +75,22 @@ impl Committer {
         self.files.origin()
     }
 
-    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without files it only moves it.
-    pub async fn land(&mut self, standing: &Standing, files: Vec<StagedFile>) -> Result<Version, Stop> {
+    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without files it only moves it. `sums`
+    /// are the rows of the files.
+    pub async fn land(
+        &mut self,
+        standing: &Standing,
+        files: Vec<StagedFile>,
+        sums: &[(Bucket, Sum)],
+    ) -> Result<Version, Stop> {
         let held = Held { position: standing.position(), run: self.held.run };
         if held.position <= self.held.position {
             return Err(Stop::Bug(format!("table {:?} was to go back from {:?} to {held:?}", self.name(), self.held)));
         }
+        self.files.advance(standing, sums);
         let mut retry = Retry::default();
         loop {
-            match self.files.write(&*self.table, held, standing).await {
+            match self.files.write(&*self.table, held).await {
                 Ok(true) => break,
                 Ok(false) => return Err(self.fenced(format!("by its offsets file at position {}", held.position))),
                 Err(error) => retry.after(error, &*self.clock).await?,

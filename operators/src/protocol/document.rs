@@ -1,4 +1,4 @@
-//! The offsets file: what a table knows about its source at one position.
+//! The offsets file: what a table knows about its source at one position, and how many rows it holds of it.
 //!
 //! `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder. It is written before the commit that refers to it and
 //! never changed. Most are deltas to a *base*, an earlier full file of the same run, so that a commit's cost follows what
@@ -15,6 +15,7 @@ use crate::position::Position;
 use crate::protocol::commit::ask;
 use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
 use crate::settings::{ROWS_VERSION, RowSettings};
+use crate::totals::{Bucket, Sum, Totals};
 
 /// The version of the offsets file's form.
 const FORMAT: u32 = 1;
@@ -55,6 +56,43 @@ impl Standing {
     }
 }
 
+/// What a table holds at its position, for `prove`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The rows.
+    pub totals: Totals,
+    /// Where the present settings began: rows before that are counted in [`Totals::earlier`], or were never to be landed.
+    pub from: Arc<Offsets>,
+}
+
+impl Account {
+    /// The account of a table that begins at `offsets`.
+    pub fn genesis(offsets: Arc<Offsets>) -> Self {
+        Account { totals: Totals::default(), from: offsets }
+    }
+
+    /// Moves from `before` to `after`, with the rows that land there.
+    pub fn land(&mut self, before: &Standing, after: &Standing, sums: &[(Bucket, Sum)]) {
+        if after.since != before.since {
+            self.totals.begin_anew();
+            self.from = before.offsets.clone();
+        }
+        sums.iter().for_each(|(bucket, sum)| self.totals.add(bucket, *sum));
+        self.totals.retire(&after.offsets);
+    }
+}
+
+/// What an offsets file says.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What stays the same.
+    pub origin: Origin,
+    /// Where the table stands.
+    pub standing: Standing,
+    /// What it holds there.
+    pub account: Account,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Document {
     format: u32,
@@ -70,25 +108,43 @@ struct Document {
     /// The base's partitions that have left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone: Vec<PartitionId>,
+    /// The partitions whose totals are others than in the base, and the sums of the rest.
+    totals: Totals,
+    /// Where the present settings began; in full files only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Offsets>,
+}
+
+/// A full file that this run has written.
+struct Base {
+    name: OffsetsName,
+    offsets: Arc<Offsets>,
+    account: Account,
 }
 
 /// One pipeline's offsets files in one table.
 pub struct OffsetsFiles {
-    origin: Origin,
-    base: Option<(OffsetsName, Arc<Offsets>)>,
+    now: Recorded,
+    base: Option<Base>,
     /// Files that exist, as far as this run knows.
     known: BTreeSet<OffsetsName>,
 }
 
 impl OffsetsFiles {
-    /// No file is known yet.
-    pub fn new(origin: Origin) -> Self {
-        OffsetsFiles { origin, base: None, known: BTreeSet::new() }
+    /// The files of a table for which `now` is to be written first. No file is known yet.
+    pub fn new(now: Recorded) -> Self {
+        OffsetsFiles { now, base: None, known: BTreeSet::new() }
     }
 
     /// What stays the same for this table.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.now.origin
+    }
+
+    /// What is to be written next: the table stands at `standing`, with the rows of `sums` more.
+    pub fn advance(&mut self, standing: &Standing, sums: &[(Bucket, Sum)]) {
+        self.now.account.land(&self.now.standing, standing, sums);
+        self.now.standing = standing.clone();
     }
 
     /// Learns which files exist, so that [`OffsetsFiles::tidy`] can delete those of earlier runs too.
@@ -98,25 +154,11 @@ impl OffsetsFiles {
     }
 
     /// Writes the file of `held`. `Ok(false)`: another run has written other content under that name.
-    pub async fn write(&mut self, table: &dyn Table, held: Held, standing: &Standing) -> Result<bool, StoreError> {
-        debug_assert_eq!(held.position, standing.position(), "a position has exactly one Offsets");
+    pub async fn write(&mut self, table: &dyn Table, held: Held) -> Result<bool, StoreError> {
+        debug_assert_eq!(held.position, self.now.standing.position(), "a position has exactly one Offsets");
         let name = OffsetsName(held);
-        let delta = self.base.as_ref().map(|(base, offsets)| (*base, offsets.len(), standing.offsets.since(offsets)));
-        let (base, Delta { changed: offsets, gone }) = match delta {
-            Some((base, len, delta)) if delta.len() <= DELTA_ENTRIES.max(len / 2) => (Some(base), delta),
-            _ => (None, Delta { changed: (*standing.offsets).clone(), gone: Vec::new() }),
-        };
-        let full = base.is_none();
-        let document = Document {
-            format: FORMAT,
-            origin: self.origin.clone(),
-            held,
-            settings: (*standing.settings).clone(),
-            since: standing.since,
-            base,
-            offsets,
-            gone,
-        };
+        let document = self.compose(held);
+        let full = document.base.is_none();
         let content = serde_json::to_vec_pretty(&document).map_err(|e| StoreError::definite("write offsets", e))?;
         if table.write_offsets(name, &content).await? == Created::No {
             // Ours, if an earlier reply was lost; or a rival's that computed the same number.
@@ -127,19 +169,52 @@ impl OffsetsFiles {
         }
         self.known.insert(name);
         if full {
-            self.base = Some((name, standing.offsets.clone()));
+            let Recorded { standing, account, .. } = &self.now;
+            self.base = Some(Base { name, offsets: standing.offsets.clone(), account: account.clone() });
         }
         Ok(true)
     }
 
+    /// A delta to the base, or a full file where there is none, or little is as it was there.
+    fn compose(&self, held: Held) -> Document {
+        let Recorded { origin, standing, account } = &self.now;
+        let delta = self.base.as_ref().filter(|base| base.account.from == account.from).and_then(|base| {
+            let delta = standing.offsets.since(&base.offsets);
+            (delta.len() <= DELTA_ENTRIES.max(base.offsets.len() / 2)).then_some((base, delta))
+        });
+        let (base, offsets, gone, totals, from) = match delta {
+            Some((base, Delta { changed, gone })) => {
+                (Some(base.name), changed, gone, account.totals.since(&base.account.totals), None)
+            }
+            None => {
+                let from = (*account.from).clone();
+                (None, (*standing.offsets).clone(), Vec::new(), account.totals.clone(), Some(from))
+            }
+        };
+        Document {
+            format: FORMAT,
+            origin: origin.clone(),
+            held,
+            settings: (*standing.settings).clone(),
+            since: standing.since,
+            base,
+            offsets,
+            gone,
+            totals,
+            from,
+        }
+    }
+
     /// Reads the file of `held`, and its base if it is a delta.
-    pub async fn read(table: &dyn Table, held: Held) -> Result<(Origin, Standing), Stop> {
+    pub async fn read(table: &dyn Table, held: Held) -> Result<Recorded, Stop> {
         let document = Self::document(table, held, OffsetsName(held)).await?;
-        let offsets = match document.base {
-            None => document.offsets,
+        let (offsets, totals, from) = match document.base {
+            None => (document.offsets, document.totals, document.from),
             Some(base) => {
                 let full = Self::document(table, held, base).await?;
-                full.offsets.updated(Delta { changed: document.offsets, gone: document.gone })
+                let offsets = full.offsets.updated(Delta { changed: document.offsets, gone: document.gone });
+                let totals = full.totals.updated(document.totals, &offsets);
+                (offsets, totals, full.from)
             }
         };
         if offsets.position() != held.position {
@@ -152,7 +227,8 @@ impl OffsetsFiles {
         }
         let settings = Arc::new(document.settings);
         let standing = Standing { offsets: Arc::new(offsets), settings, since: document.since };
-        Ok((document.origin, standing))
+        let account = Account { totals, from: Arc::new(from.unwrap_or_default()) };
+        Ok(Recorded { origin: document.origin, standing, account })
     }
 
     async fn document(table: &dyn Table, held: Held, name: OffsetsName) -> Result<Document, Stop> {
@@ -187,7 +263,7 @@ impl OffsetsFiles {
     /// Deletes the files below `committed`, but for the base that newer files rest on. Only below: a file at or above it may
     /// belong to a commit that is still under way, ours or a rival's, however many newer ones there are.
     pub async fn tidy(&mut self, table: &dyn Table, committed: Position) -> Result<(), StoreError> {
-        let base = self.base.as_ref().map(|(name, _)| *name);
+        let base = self.base.as_ref().map(|base| base.name);
         let old = |name: &&OffsetsName| name.0.position < committed && Some(**name) != base;
         for name in self.known.iter().filter(old).copied().collect::<Vec<_>>() {
             table.delete_offsets(name).await?;

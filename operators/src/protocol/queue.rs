@@ -9,6 +9,7 @@ use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::cut::{Control, Cut};
 use crate::protocol::table::StagedFile;
+use crate::totals::{Bucket, Sum};
 
 /// One table's cuts, from the planner's records and the staged files, in order.
 pub struct CommitQueue {
@@ -17,6 +18,7 @@ pub struct CommitQueue {
     position: Position,
     cuts: BTreeMap<Position, Cut>,
     files: BTreeMap<Position, Vec<StagedFile>>,
+    sums: BTreeMap<Position, Vec<(Bucket, Sum)>>,
     /// The last cut that was empty for this table, not yet in its transaction.
     empty: Option<Cut>,
     settle: Position,
@@ -29,6 +31,8 @@ pub struct Job {
     pub cut: Cut,
     /// Its files for this table.
     pub files: Vec<StagedFile>,
+    /// The rows in them, as they were counted on their way.
+    pub sums: Vec<(Bucket, Sum)>,
 }
 
 impl CommitQueue {
@@ -39,6 +43,7 @@ impl CommitQueue {
             position,
             cuts: BTreeMap::new(),
             files: BTreeMap::new(),
+            sums: BTreeMap::new(),
             empty: None,
             settle: Position(0),
         }
@@ -57,11 +62,17 @@ impl CommitQueue {
         self.files.entry(lower).or_default().push(file);
     }
 
+    /// Takes rows that were counted for the cut that starts at `lower`.
+    pub fn counted(&mut self, lower: Position, bucket: Bucket, sum: Sum) {
+        self.sums.entry(lower).or_default().push((bucket, sum));
+    }
+
     /// The next commit. `complete(lower)` says whether the frontier has passed the cut: no file of it can come any more.
     pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job>, Stop> {
         while let Some(first) = self.cuts.first_entry().filter(|first| complete(*first.key())) {
             let cut = first.remove();
             let files = self.files.remove(&cut.lower).unwrap_or_default();
+            let sums = self.sums.remove(&cut.lower).unwrap_or_default();
             if cut.upper <= self.position {
                 if !files.is_empty() {
                     return Err(
@@ -73,13 +84,21 @@ impl CommitQueue {
             if cut.lower < self.position {
                 return Err(self.bug(format!("stands inside cut {}..{}", cut.lower, cut.upper)));
             }
+            let staged: u64 = files.iter().map(|file| file.rows).sum();
+            let counted: u64 = sums.iter().map(|(_, sum)| sum.rows).sum();
+            if staged != counted {
+                let Cut { lower, upper, .. } = cut;
+                return Err(
+                    self.bug(format!("was staged {staged} rows of cut {lower}..{upper}, and {counted} were counted"))
+                );
+            }
             if files.is_empty() {
                 self.empty = Some(cut);
                 continue;
             }
             self.empty = None;
             self.position = cut.upper;
-            return Ok(Some(Job { cut, files }));
+            return Ok(Some(Job { cut, files, sums }));
         }
         if let Some((lower, _)) = self.files.first_key_value().filter(|(lower, _)| complete(**lower)) {
             let lower = *lower;
@@ -90,7 +109,7 @@ impl CommitQueue {
         if let Some(cut) = &due {
             self.position = cut.upper;
         }
-        Ok(due.map(|cut| Job { cut, files: Vec::new() }))
+        Ok(due.map(|cut| Job { cut, files: Vec::new(), sums: Vec::new() }))
     }
 
     fn bug(&self, text: String) -> Stop {
@@ -141,7 +160,11 @@ mod tests {
     fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue {
         let mut queue = CommitQueue::new("t", Position(position));
         cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
-        staged.iter().for_each(|lower| queue.staged(Position(*lower), file()));
+        for lower in staged {
+            queue.staged(Position(*lower), file());
+            let bucket = Bucket { partition: PartitionId::first("a"), mebibyte: 0 };
+            queue.counted(Position(*lower), bucket, Sum::row(1));
+        }
         queue
     }
 
@@ -178,6 +201,13 @@ mod tests {
     fn rows_of_a_cut_that_is_held_or_unknown_are_a_bug() {
         assert!(bug(&mut queue(10, 0..1, &[0])).contains("rows of a cut that it holds, 0..10"));
         assert!(bug(&mut queue(0, 0..0, &[7])).contains("rows at 7, where no cut starts"));
+    }
+
+    #[test]
+    fn rows_that_were_staged_and_not_counted_are_a_bug() {
+        let mut queue = queue(0, 0..1, &[0]);
+        queue.staged(Position(0), file());
+        assert!(bug(&mut queue).contains("staged 2 rows of cut 0..10, and 1 were counted"));
     }
 
     #[test]

@@ -1,0 +1,72 @@
+//! `totals`: adds up what all workers have counted of a cut, once the frontier has passed it.
+//!
+//! A differential collection whose records are buckets and whose differences are [`Sum`]s. It hands out each bucket of a cut
+//! once; the trace of all cuts is the tables' offsets files, and none is kept here.
+
+use differential_dataflow::difference::{IsZero, Semigroup};
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::operators::arrange::arrangement::arrange_core;
+use differential_dataflow::trace::implementations::chunker::ContainerChunker;
+use differential_dataflow::trace::implementations::{KeyBatcher, KeyBuilder, KeySpine};
+use serde::{Deserialize, Serialize};
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+
+use super::Sum;
+use crate::offsets::PartitionId;
+use crate::position::Position;
+
+/// A mebibyte of a partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Bucket {
+    /// The partition.
+    pub partition: PartitionId,
+    /// Which of its mebibytes.
+    pub mebibyte: u64,
+}
+
+/// Rows of a bucket, at the lower bound of their cut; with the value that an arrangement wants of each record, and has no use for.
+pub type Counted = ((Bucket, ()), Position, Sum);
+/// All rows of a bucket in a cut, at the cut's lower bound.
+pub type Update = (Bucket, Position, Sum);
+
+/// The sums of each cut on worker `home`, each bucket once.
+pub fn totals<'s>(
+    counted: StreamVec<'s, Position, Counted>,
+    table: &str,
+    home: usize,
+) -> StreamVec<'s, Position, Update> {
+    let home = Exchange::new(move |_: &Counted| home as u64);
+    let arranged = arrange_core::<
+        _,
+        _,
+        ContainerChunker<_>,
+        KeyBatcher<Bucket, Position, Sum>,
+        KeyBuilder<Bucket, Position, Sum>,
+        KeySpine<Bucket, Position, Sum>,
+    >(counted, home, &format!("totals[{table}]"));
+    arranged.as_collection(|bucket, ()| bucket.clone()).inner
+}
+
+impl IsZero for Sum {
+    fn is_zero(&self) -> bool {
+        *self == Sum::default()
+    }
+}
+
+impl Semigroup for Sum {
+    fn plus_equals(&mut self, other: &Sum) {
+        *self += *other;
+    }
+}
+
+/// Positions are totally ordered: the bounds of two are the two.
+impl Lattice for Position {
+    fn join(&self, other: &Position) -> Position {
+        *self.max(other)
+    }
+
+    fn meet(&self, other: &Position) -> Position {
+        *self.min(other)
+    }
+}

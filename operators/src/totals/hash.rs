@@ -1,0 +1,152 @@
+//! The checksum of a row, as it is written down: anybody can compute it again from the table.
+//!
+//! ```text
+//! column = XXH3-64(name, 0x00, type)                      type: string, binary, long or timestamp, as Delta names them
+//! value  = XXH3-128(bytes, seeded with the column)        text and binary as they are; numbers as 8 bytes, little-endian
+//! row    = XXH3-128(sum of the values, _offset, XXH3-128(_source))      16, 8 and 16 bytes, little-endian
+//! ```
+//!
+//! Sums wrap at 2^128. `_source` and `_offset` are no values; neither is a null, so that an added column changes nothing,
+//! nor is [`UNTOLD`], of which the source knows nothing. The hash finds accidents. It does not withstand somebody who can
+//! write into the table and wants to deceive: he could write the totals too.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType, types::ByteArrayType,
+};
+use arrow_schema::{DataType, TimeUnit};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
+
+/// The column that holds a row's partition.
+pub const SOURCE: &str = "_source";
+/// The column that holds the byte where a row's line starts.
+pub const OFFSET: &str = "_offset";
+/// The column that is not told by the source: when a line was rejected.
+pub const UNTOLD: &str = "rejected_at";
+
+/// A column that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column(u64);
+
+impl Column {
+    /// The column `name` of a type that Delta calls `kind`.
+    pub fn new(name: &str, kind: &str) -> Self {
+        Column(xxh3_64(&[name.as_bytes(), b"\0", kind.as_bytes()].concat()))
+    }
+
+    /// What text or binary adds to a row.
+    pub fn bytes(self, value: &[u8]) -> u128 {
+        xxh3_128_with_seed(value, self.0)
+    }
+
+    /// What an integer, or a moment in microseconds, adds to a row.
+    pub fn number(self, value: i64) -> u128 {
+        self.bytes(&value.to_le_bytes())
+    }
+}
+
+/// The rows of one partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Source(u128);
+
+impl Source {
+    /// Rows that carry `name` in [`SOURCE`].
+    pub fn new(name: &str) -> Self {
+        Source(xxh3_128(name.as_bytes()))
+    }
+
+    /// The checksum of the row at `offset` whose values add up to `values`.
+    pub fn row(self, offset: u64, values: u128) -> u128 {
+        let mut bytes = [0_u8; 40];
+        bytes[..16].copy_from_slice(&values.to_le_bytes());
+        bytes[16..24].copy_from_slice(&offset.to_le_bytes());
+        bytes[24..].copy_from_slice(&self.0.to_le_bytes());
+        xxh3_128(&bytes)
+    }
+}
+
+/// Tells the sums of the values of each row of `batch`, in order, with its offset. All rows are of one partition.
+///
+/// # Panics
+/// On a batch without offsets, and on a column of a type that no table of ours has.
+pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64, u128)) {
+    sums.clear();
+    sums.resize(batch.num_rows(), 0);
+    // What is the same in every row is added once.
+    let mut common = 0_u128;
+    let schema = batch.schema_ref();
+    for (field, array) in schema.fields().iter().zip(batch.columns()) {
+        let name = field.name().as_str();
+        if matches!(name, SOURCE | OFFSET | UNTOLD) {
+            continue;
+        }
+        let kind = kind(field.data_type()).unwrap_or_else(|| panic!("{name} is of a type that no table of ours has"));
+        let column = Column::new(name, kind);
+        match field.data_type() {
+            DataType::Utf8 => add_bytes(column, array.as_string::<i32>(), sums, &mut common),
+            DataType::Binary => add_bytes(column, array.as_binary::<i32>(), sums, &mut common),
+            DataType::Int64 => add_numbers(column, array.as_primitive::<Int64Type>(), sums),
+            _ => add_numbers(column, array.as_primitive::<TimestampMicrosecondType>(), sums),
+        }
+    }
+    let offsets = batch.column_by_name(OFFSET).expect("every row has its offset").as_primitive::<Int64Type>();
+    for (offset, sum) in offsets.values().iter().zip(sums) {
+        tell(offset.cast_unsigned(), sum.wrapping_add(common));
+    }
+}
+
+/// What Delta calls a type; none for those that no table of ours has.
+pub fn kind(of: &DataType) -> Option<&'static str> {
+    match of {
+        DataType::Utf8 => Some("string"),
+        DataType::Binary => Some("binary"),
+        DataType::Int64 => Some("long"),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Some("timestamp"),
+        _ => None,
+    }
+}
+
+fn add_bytes<T>(column: Column, values: &GenericByteArray<T>, sums: &mut [u128], common: &mut u128)
+where
+    T: ByteArrayType<Offset = i32>,
+    T::Native: AsRef<[u8]>,
+{
+    match (repeated(values), values.nulls()) {
+        (Some(value), _) => *common = common.wrapping_add(column.bytes(value)),
+        (None, None) => {
+            for (sum, value) in sums.iter_mut().zip(windows(values)) {
+                *sum = sum.wrapping_add(column.bytes(value));
+            }
+        }
+        (None, Some(nulls)) => {
+            for row in nulls.valid_indices() {
+                sums[row] = sums[row].wrapping_add(column.bytes(values.value(row).as_ref()));
+            }
+        }
+    }
+}
+
+/// The values of an array without nulls.
+fn windows<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> impl Iterator<Item = &[u8]> {
+    let data = values.value_data();
+    values.value_offsets().windows(2).map(|ends| &data[ends[0] as usize..ends[1] as usize])
+}
+
+/// The value that every row has, if the array is that simple. Names of servers and their like mostly are, and a comparison of
+/// the whole with itself, one value on, costs much less than a hash a row.
+fn repeated<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> Option<&[u8]> {
+    let ends = values.value_offsets();
+    let (first, last) = (*ends.first()? as usize, *ends.last()? as usize);
+    let length = (last - first) / values.len().max(1);
+    let same_length = || ends.windows(2).all(|ends| (ends[1] - ends[0]) as usize == length);
+    let data = &values.value_data()[first..last];
+    let same = values.null_count() == 0 && same_length() && data[length..] == data[..data.len() - length];
+    same.then(|| &data[..length])
+}
+
+fn add_numbers<T: ArrowPrimitiveType<Native = i64>>(column: Column, values: &PrimitiveArray<T>, sums: &mut [u128]) {
+    for (row, sum) in sums.iter_mut().enumerate().filter(|(row, _)| values.is_valid(*row)) {
+        *sum = sum.wrapping_add(column.number(values.value(row)));
+    }
+}

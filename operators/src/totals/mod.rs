@@ -1,0 +1,193 @@
+//! Running totals: how many rows a table holds of each partition, and a checksum of them, kept at the frontier.
+//!
+//! [`Sum`]s add up in any order and in any grouping, so that workers, chunks and cuts leave no trace in them. Each commit's
+//! offsets file carries the [`Totals`] up to its position; `prove` compares them with the source and with the table.
+//!
+//! ```text
+//! route ─rows─▶ tally[table] ─rows─▶ stage[table] ───────────────────────────────files─▶ commit[table]
+//!                    └─sums by bucket─▶ totals[table]: a differential collection ─sums─────▲
+//! ```
+
+mod collect;
+pub mod hash;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::offsets::{Offsets, PartitionId};
+
+pub use collect::{Bucket, Counted, Update, totals};
+pub use tally::tally;
+
+/// A number of rows and the sum of their checksums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sum {
+    /// How many rows.
+    pub rows: u64,
+    /// The sum of their checksums, modulo 2^128.
+    #[serde(with = "hexadecimal")]
+    pub checksum: u128,
+}
+
+impl Sum {
+    /// The sum of one row.
+    pub fn row(checksum: u128) -> Self {
+        Sum { rows: 1, checksum }
+    }
+}
+
+impl std::ops::AddAssign for Sum {
+    fn add_assign(&mut self, other: Sum) {
+        self.rows = self.rows.wrapping_add(other.rows);
+        self.checksum = self.checksum.wrapping_add(other.checksum);
+    }
+}
+
+impl std::iter::Sum for Sum {
+    fn sum<I: Iterator<Item = Sum>>(sums: I) -> Sum {
+        sums.fold(Sum::default(), |mut all, sum| {
+            all += sum;
+            all
+        })
+    }
+}
+
+/// JSON has no integers of this size that every reader keeps.
+mod hexadecimal {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{value:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
+}
+
+/// A mebibyte: the width of a partition's buckets while it is short, and of those that rows are counted by.
+pub const FINEST_LOG2: u32 = 20;
+/// A partition has at most so many buckets: they grow wider as it grows longer.
+const BUCKETS: usize = 64;
+
+/// The rows of one partition, by ranges of their offsets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Buckets {
+    /// A bucket is this power of two bytes wide.
+    width_log2: u32,
+    /// By range, from the partition's first byte.
+    sums: Vec<Sum>,
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Buckets { width_log2: FINEST_LOG2, sums: Vec::new() }
+    }
+}
+
+impl Buckets {
+    /// Adds rows whose offsets lie in the mebibyte of `offset`.
+    pub fn add(&mut self, offset: u64, sum: Sum) {
+        while offset >> self.width_log2 >= BUCKETS as u64 {
+            self.sums = self.sums.chunks(2).map(|pair| pair.iter().copied().sum()).collect();
+            self.width_log2 += 1;
+        }
+        let bucket = (offset >> self.width_log2) as usize;
+        if self.sums.len() <= bucket {
+            self.sums.resize(bucket + 1, Sum::default());
+        }
+        self.sums[bucket] += sum;
+    }
+
+    /// All rows.
+    pub fn sum(&self) -> Sum {
+        self.sums.iter().copied().sum()
+    }
+
+    /// Each bucket: the range of its offsets, and its rows. What lies beyond the last has none.
+    pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, Sum)> {
+        let width = 1_u64 << self.width_log2;
+        (0..).map(move |bucket| bucket * width..(bucket + 1) * width).zip(self.sums.iter().copied())
+    }
+}
+
+/// The rows of a table at one position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Rows that landed under the present settings, of the partitions that are still among the offsets.
+    #[serde(with = "listed", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<PartitionId, Buckets>,
+    /// Rows that landed under the present settings, of partitions that have left the offsets.
+    pub left: Sum,
+    /// Rows that landed under earlier settings.
+    pub earlier: Sum,
+}
+
+impl Totals {
+    /// Adds rows of `bucket`.
+    pub fn add(&mut self, bucket: &Bucket, sum: Sum) {
+        let Bucket { partition, mebibyte } = bucket;
+        if !self.partitions.contains_key(partition) {
+            self.partitions.insert(partition.clone(), Buckets::default());
+        }
+        self.partitions.get_mut(partition).expect("it was just inserted").add(mebibyte << FINEST_LOG2, sum);
+    }
+
+    /// All rows.
+    pub fn sum(&self) -> Sum {
+        self.partitions.values().map(Buckets::sum).chain([self.left, self.earlier]).sum()
+    }
+
+    /// Partitions that are not among `offsets` any more have left.
+    pub fn retire(&mut self, offsets: &Offsets) {
+        let left = self.partitions.extract_if(.., |id, _| !offsets.partitions.contains_key(id));
+        self.left += left.map(|(_, buckets)| buckets.sum()).sum();
+    }
+
+    /// Other settings are in force from here on.
+    pub fn begin_anew(&mut self) {
+        *self = Totals { earlier: self.sum(), ..Totals::default() };
+    }
+
+    /// The partitions that have other totals than in `base`; with [`Totals::updated`] they lead from there to here.
+    pub fn since(&self, base: &Totals) -> Totals {
+        let changed = self.partitions.iter().filter(|(id, buckets)| base.partitions.get(*id) != Some(*buckets));
+        Totals { partitions: changed.map(|(id, buckets)| (id.clone(), buckets.clone())).collect(), ..*self }
+    }
+
+    /// Where `changed` leads from here, the partitions that are not among `offsets` being gone.
+    pub fn updated(mut self, changed: Totals, offsets: &Offsets) -> Totals {
+        self.partitions.retain(|id, _| offsets.partitions.contains_key(id));
+        self.partitions.extend(changed.partitions);
+        Totals { partitions: self.partitions, ..changed }
+    }
+}
+
+/// Partitions as a list, as in [`Offsets`].
+mod listed {
+    use super::{BTreeMap, Buckets, Deserialize, PartitionId, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Entry {
+        #[serde(flatten)]
+        id: PartitionId,
+        #[serde(flatten)]
+        buckets: Buckets,
+    }
+
+    pub(super) fn serialize<S: Serializer>(all: &BTreeMap<PartitionId, Buckets>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(all.iter().map(|(id, buckets)| Entry { id: id.clone(), buckets: buckets.clone() }))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<PartitionId, Buckets>, D::Error> {
+        let entries = Vec::<Entry>::deserialize(from)?;
+        Ok(entries.into_iter().map(|entry| (entry.id, entry.buckets)).collect())
+    }
+}
