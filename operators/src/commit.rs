@@ -40,10 +40,17 @@ pub fn home(table: TableId, peers: usize) -> usize {
     table.0 % peers
 }
 
+/// What a table's rows have become.
+pub struct Rows<'s> {
+    /// The files that hold them.
+    pub staged: StreamVec<'s, Position, Staged>,
+    /// What they add up to, on the table's home worker.
+    pub sums: StreamVec<'s, Position, Update>,
+}
+
 /// Commits the cuts of `table`. Its home worker brings the `committer`, all others none.
 pub fn commit<'s>(
-    staged: StreamVec<'s, Position, Staged>,
-    sums: StreamVec<'s, Position, Update>,
+    rows: Rows<'s>,
     control: StreamVec<'s, Position, Control>,
     table: TableId,
     name: &str,
@@ -51,13 +58,12 @@ pub fn commit<'s>(
     bridge: &Bridge,
     fatal: Fatal,
 ) -> StreamVec<'s, Position, Moved> {
-    let scope = staged.scope();
+    let scope = control.scope();
     let at = home(table, scope.peers()) as u64;
     let mut builder = OperatorBuilder::new(format!("commit[{name}]"), scope);
     let info = builder.operator_info();
-    let mut staged = builder.new_input(staged, Exchange::new(move |_: &Staged| at));
-    // They were added up on the home worker.
-    let mut sums = builder.new_input(sums, Pipeline);
+    let mut staged = builder.new_input(rows.staged, Exchange::new(move |_: &Staged| at));
+    let mut sums = builder.new_input(rows.sums, Pipeline);
     let mut control = builder.new_input(control, Exchange::new(move |_: &Control| at));
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);

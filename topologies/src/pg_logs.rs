@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint::{self, checkpoint};
-use lakefront_operators::commit::{commit, home};
+use lakefront_operators::commit::{Rows, commit, home};
 use lakefront_operators::fatal::Fatal;
 use lakefront_operators::fetch::fetch;
 use lakefront_operators::metrics::Metrics;
@@ -108,7 +108,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
             let staged = stage(rows, TABLES[i], files, run.held[i], bridge, fatal.clone());
             let sums = totals(counted, TABLES[i], home(table, peers));
             let committer = if home(table, peers) == index { once.committers[i].take() } else { None };
-            commit(staged, sums, control.clone(), table, &spec.name, committer, bridge, fatal.clone())
+            commit(Rows { staged, sums }, control.clone(), table, &spec.name, committer, bridge, fatal.clone())
         });
         let moved = moved.collect();
         checkpoint(moved, control, settings, bridge, run.metrics.clone(), fatal.clone()).connect_loop(acknowledge);

@@ -184,7 +184,7 @@ impl OffsetsFiles {
         });
         let (base, offsets, gone, totals, from) = match delta {
             Some((base, Delta { changed, gone })) => {
-                (Some(base.name), changed, gone, account.totals.since(&base.account.totals), None)
+                (Some(base.name), changed, gone, account.totals.since(&base.account.totals, &standing.offsets), None)
             }
             None => {
                 let from = (*account.from).clone();

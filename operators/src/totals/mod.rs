@@ -155,16 +155,20 @@ impl Totals {
         *self = Totals { earlier: self.sum(), ..Totals::default() };
     }
 
-    /// The partitions that have other totals than in `base`; with [`Totals::updated`] they lead from there to here.
-    pub fn since(&self, base: &Totals) -> Totals {
+    /// The partitions of `offsets` that have other totals than in `base`; with [`Totals::updated`] they lead from there to here.
+    pub fn since(&self, base: &Totals, offsets: &Offsets) -> Totals {
         let changed = self.partitions.iter().filter(|(id, buckets)| base.partitions.get(*id) != Some(*buckets));
-        Totals { partitions: changed.map(|(id, buckets)| (id.clone(), buckets.clone())).collect(), ..*self }
+        // One that has left, and whose name another has taken, is said to have no rows.
+        let anew = |id: &&PartitionId| !self.partitions.contains_key(*id) && offsets.partitions.contains_key(*id);
+        let anew = base.partitions.keys().filter(anew).map(|id| (id.clone(), Buckets::default()));
+        Totals { partitions: changed.map(|(id, buckets)| (id.clone(), buckets.clone())).chain(anew).collect(), ..*self }
     }
 
     /// Where `changed` leads from here, the partitions that are not among `offsets` being gone.
     pub fn updated(mut self, changed: Totals, offsets: &Offsets) -> Totals {
         self.partitions.retain(|id, _| offsets.partitions.contains_key(id));
         self.partitions.extend(changed.partitions);
+        self.partitions.retain(|_, buckets| !buckets.sums.is_empty());
         Totals { partitions: self.partitions, ..changed }
     }
 }

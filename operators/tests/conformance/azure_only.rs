@@ -207,7 +207,7 @@ async fn a_large_file_is_sent_in_parts_and_survives_faults() {
     let puts = proxy.seen().into_iter().filter(|seen| seen.kind == Kind::Put && seen.name.contains("part-"));
     let executed = puts.filter(|seen| seen.status == Some(201) && seen.fault.is_none()).count();
     let (rows, size) = (files[0].rows, files[0].size);
-    run.0[0].committer.land(&standing(10), files).await.unwrap();
+    run.0[0].committer.land(&standing(10), files, &[]).await.unwrap();
 
     assert!(size > 16 << 20 && executed == 4, "{size} bytes in three parts and a list: {executed}");
     assert_eq!(world.rows(0).await, (0..rows).collect::<Vec<_>>());

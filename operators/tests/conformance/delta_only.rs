@@ -247,7 +247,7 @@ async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
     )
     .unwrap();
     let files = stage(&world.sink.specs[0], world.clock.clone(), vec![rows.slice(0, 1), rows.slice(1, 3)]).await;
-    run.0[0].committer.land(&standing(10), files).await.unwrap();
+    run.0[0].committer.land(&standing(10), files, &[]).await.unwrap();
 
     let add = world.sink.log(0).last("add").unwrap();
     let stats: Value = serde_json::from_str(add["stats"].as_str().unwrap()).unwrap();

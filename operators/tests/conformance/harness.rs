@@ -10,6 +10,7 @@ use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
 use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Faulty, Script};
 
@@ -164,7 +165,8 @@ impl<S: Sink> World<S> {
             [] => Vec::new(),
             rows => self.sink.stage(table, rows).await,
         };
-        run.0[table].committer.land(&standing(at), files).await
+        let counted = [(Bucket { partition: PartitionId::first("log"), mebibyte: 0 }, sum_of(rows))];
+        run.0[table].committer.land(&standing(at), files, &counted).await
     }
 
     pub(crate) async fn rows(&self, table: usize) -> Vec<u64> {
@@ -224,6 +226,11 @@ pub(crate) fn refusal<T>(result: Result<T, Stop>) -> String {
         Err(other) => panic!("not refused, but stopped: {other:?}"),
         Ok(_) => panic!("not refused"),
     }
+}
+
+/// What `rows` add to the totals.
+pub(crate) fn sum_of(rows: &[u64]) -> Sum {
+    rows.iter().map(|row| Sum::row(u128::from(*row))).sum()
 }
 
 /// Whether the run was fenced.

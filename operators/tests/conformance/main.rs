@@ -84,6 +84,8 @@ macro_rules! conformance {
             offsets: [
                 a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later
                 many_partitions_survive_many_commits
+                the_totals_are_those_of_the_rows
+                the_totals_tell_what_has_left_and_what_was_before
                 a_commit_writes_what_changed
                 what_has_left_the_offsets_stays_away_and_goes_on_counting
                 a_file_that_takes_the_name_of_one_that_left_begins_anew

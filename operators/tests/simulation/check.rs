@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::read::{route, row_settings};
-use crate::table::NAMES;
+use lakefront_operators::protocol::table::Held;
+use lakefront_operators::totals::Sum;
+use serde_json::Value;
+
+use crate::read::{route, row_settings, sum_of};
+use crate::table::{Lake, NAMES};
 use crate::world::World;
 
 /// The first rule of the outcome that does not hold.
@@ -50,10 +54,39 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
             }
         }
     }
+    for (lake, name) in w.lakes.iter().zip(NAMES) {
+        let rows: Sum = lake.active.iter().flat_map(|f| &lake.files[f].1).map(sum_of).sum();
+        let totals = lake.held.map(|held| totals(lake, held)).unwrap_or_default();
+        if rows != totals {
+            return Err(format!("TOTALS: {name} holds {rows:?}, and its offsets file says {totals:?}"));
+        }
+    }
     let mut positions = w.lakes.iter().map(|l| l.held.map(|h| h.position));
     let first = positions.next().flatten();
     match first.is_some() && positions.all(|p| p == first) {
         true => Ok(()),
         false => Err("APART: the tables do not stand level after a clean end".into()),
     }
+}
+
+/// What the offsets file of `held` says of the rows, put together by hand from its base and what has changed since.
+fn totals(lake: &Lake, held: Held) -> Sum {
+    let document = lake.document(held);
+    let base = match serde_json::from_value(document["base"].clone()) {
+        Ok(base) => lake.document(base),
+        Err(_) => Value::Null,
+    };
+    let id = |entry: &Value| (entry["name"].clone().to_string(), entry["generation"].clone().to_string());
+    let list = |entries: &Value| entries.as_array().cloned().unwrap_or_default();
+    let gone: Vec<_> = list(&document["gone"]).iter().map(id).collect();
+    let mut partitions = BTreeMap::new();
+    for entry in list(&base["totals"]["partitions"]).iter().filter(|entry| !gone.contains(&id(entry))) {
+        partitions.insert(id(entry), entry["sums"].clone());
+    }
+    for entry in list(&document["totals"]["partitions"]) {
+        partitions.insert(id(&entry), entry["sums"].clone());
+    }
+    let sum = |value: &Value| serde_json::from_value::<Sum>(value.clone()).expect("a sum");
+    let rest = ["left", "earlier"].map(|rest| sum(&document["totals"][rest]));
+    partitions.values().flat_map(list).map(|value| sum(&value)).chain(rest).sum()
 }

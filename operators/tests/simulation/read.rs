@@ -8,6 +8,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Chunk;
 use lakefront_operators::protocol::table::StagedFile;
 use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::totals::{Bucket, Sum, hash};
 
 use crate::run::Env;
 use crate::saboteur::Rule;
@@ -47,6 +48,12 @@ pub(crate) fn route(settings: &RowSettings, role: char) -> usize {
     }
 }
 
+/// What a row adds to the totals.
+pub(crate) fn sum_of(row: &Row) -> Sum {
+    let Row { uid, generation, start, .. } = row;
+    Sum::row(hash::Source::new(&format!("{uid}#{generation}")).row(*start, 0))
+}
+
 /// Reads `chunk` and stages its rows for the tables that lack them.
 pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(), Stop> {
     let (staged_at_ms, rows) = {
@@ -61,24 +68,22 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
         if rows.is_empty() || env.flow().claimed[t] > time {
             continue;
         }
-        let file = {
+        let (file, sum) = {
             let mut w = env.world();
             let id = w.id();
             let count = rows.len() as u64;
+            let sum = rows.iter().map(sum_of).sum();
             let now = w.now_ms;
             w.lakes[t].files.insert(id, (now, rows));
             ev!(w, "run{} stages {} file {id} at {time}, rows={count}", env.tag, NAMES[t]);
-            StagedFile {
-                path: id.to_string(),
-                size: 1,
-                rows: count,
-                partition: Vec::new(),
-                stats: String::new(),
-                staged_at_ms,
-            }
+            let (partition, stats) = (Vec::new(), String::new());
+            (StagedFile { path: id.to_string(), size: 1, rows: count, partition, stats, staged_at_ms }, sum)
         };
         give_way().await;
-        env.flow().queues[t].staged(time, file);
+        let bucket = Bucket { partition: chunk.partition.clone(), mebibyte: 0 };
+        let mut flow = env.flow();
+        flow.queues[t].staged(time, file);
+        flow.queues[t].counted(time, bucket, sum);
     }
     Ok(())
 }

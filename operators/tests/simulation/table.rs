@@ -74,7 +74,7 @@ impl Default for Lake {
 }
 
 impl Lake {
-    fn document(&self, held: Held) -> serde_json::Value {
+    pub(crate) fn document(&self, held: Held) -> serde_json::Value {
         let content = self.offsets.get(&OffsetsName(held)).map(Vec::as_slice).unwrap_or_default();
         serde_json::from_slice(content).unwrap_or_default()
     }

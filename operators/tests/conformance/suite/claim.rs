@@ -132,7 +132,7 @@ pub(crate) async fn tables_of_two_histories_refuse<S: Sink>(world: Arc<World<S>>
     let mut run = world.start().await.unwrap();
     for (table, entries) in [(0, [("a", 5), ("b", 0)]), (1, [("a", 0), ("b", 9)])] {
         let standing = Standing { offsets: Arc::new(offsets(&entries)), settings: settings(1000), since: Position(0) };
-        run.0[table].committer.land(&standing, Vec::new()).await.unwrap();
+        run.0[table].committer.land(&standing, Vec::new(), &[]).await.unwrap();
     }
     let text = refusal(world.start().await);
     assert!(text.contains("were not written by one pipeline"), "{text}");

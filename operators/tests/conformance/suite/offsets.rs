@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use lakefront_operators::offsets::{Identity, PartitionOffset};
+use lakefront_operators::offsets::{Identity, Offsets, PartitionId, PartitionOffset, Retired};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::document::{Account, OffsetsFiles, Recorded, Standing};
 use lakefront_operators::protocol::table::{Held, OffsetsName, RunId};
+use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Call, Fault};
-use crate::harness::{PIPELINE, Run, Sink, World, offsets, refusal, settings};
+use crate::harness::{PIPELINE, Run, Sink, World, offsets, refusal, settings, sum_of};
 
 pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later<S: Sink>(world: Arc<World<S>>) {
     let mut first = world.start().await.unwrap();
@@ -26,6 +27,54 @@ pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_la
     assert_eq!(world.rows(0).await, [1, 2]);
 }
 
+/// What the offsets file that `table` refers to says.
+async fn recorded<S: Sink>(world: &World<S>, table: usize) -> Recorded {
+    let held = world.sink.held(table, PIPELINE).await.unwrap();
+    let tables = world.sink.open(PIPELINE).await.unwrap();
+    OffsetsFiles::read(&*tables[table], held).await.unwrap()
+}
+
+pub(crate) async fn the_totals_are_those_of_the_rows<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    for (at, rows) in [(10, &[1, 2][..]), (20, &[]), (30, &[3])] {
+        world.land(&mut run, 0, at, rows).await.unwrap();
+        assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&world.rows(0).await), "at {at}");
+    }
+    let mut next = world.start().await.unwrap();
+    assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&[1, 2, 3]), "a claim keeps them");
+    world.land(&mut next, 0, 40, &[4]).await.unwrap();
+    assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&world.rows(0).await));
+    assert_eq!(recorded(&world, 1).await.account.totals.sum(), Sum::default());
+}
+
+pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    let counted = |name: &str, row| [(Bucket { partition: PartitionId::first(name), mebibyte: 0 }, sum_of(&[row]))];
+    let at = |entries: &[(&str, u64)], left, since| {
+        let retired = Retired { bytes: left, before_ms: left };
+        let offsets = Offsets { retired, ..offsets(entries) };
+        Standing { offsets: Arc::new(offsets), settings: settings(1000), since: Position(since) }
+    };
+    run.0[0].committer.land(&at(&[("a", 10)], 0, 0), Vec::new(), &counted("a", 1)).await.unwrap();
+    run.0[0].committer.land(&at(&[("a", 10), ("b", 10)], 0, 0), Vec::new(), &counted("b", 2)).await.unwrap();
+    run.0[0].committer.land(&at(&[("b", 20)], 10, 0), Vec::new(), &counted("b", 3)).await.unwrap();
+    let Account { totals, from } = recorded(&world, 0).await.account;
+    assert_eq!((totals.left, totals.earlier), (sum_of(&[1]), Sum::default()));
+    assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[2, 3]));
+    assert_eq!(*from, offsets(&[("log", 0)]), "the settings are those of the beginning");
+
+    // Another blob takes the name of the one that has left; nothing of it has landed yet.
+    run.0[0].committer.land(&at(&[("a", 0), ("b", 25)], 10, 0), Vec::new(), &[]).await.unwrap();
+    assert_eq!(recorded(&world, 0).await.account.totals, totals);
+
+    let before = at(&[("a", 0), ("b", 25)], 10, 0).offsets;
+    run.0[0].committer.land(&at(&[("b", 30)], 10, 30), Vec::new(), &counted("b", 4)).await.unwrap();
+    let Account { totals, from } = recorded(&world, 0).await.account;
+    assert_eq!((totals.left, totals.earlier), (Sum::default(), sum_of(&[1, 2, 3])));
+    assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[4]));
+    assert_eq!(from, before, "other settings are in force from there on");
+}
+
 /// Many files, of which every commit moves a few.
 fn moving(commit: u64) -> Standing {
     let names: Vec<String> = (0..300).map(|n| format!("server/h={n:03}/PT1H.json")).collect();
@@ -37,7 +86,7 @@ fn moving(commit: u64) -> Standing {
 pub(crate) async fn many_partitions_survive_many_commits<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     for commit in 0..60 {
-        run.0[0].committer.land(&moving(commit), Vec::new()).await.unwrap();
+        run.0[0].committer.land(&moving(commit), Vec::new(), &[]).await.unwrap();
         if commit % 20 == 19 {
             run = world.start().await.unwrap();
             assert_eq!(run.0[0].standing, moving(commit), "after commit {commit}");
@@ -53,10 +102,10 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
         tables[0].read_offsets(name).await.unwrap().unwrap().len()
     };
     // The first file after a claim of nothing holds all 300 entries, and is the base of those that follow.
-    run.0[0].committer.land(&moving(0), Vec::new()).await.unwrap();
+    run.0[0].committer.land(&moving(0), Vec::new(), &[]).await.unwrap();
     let full = length(moving(0).position()).await;
 
-    run.0[0].committer.land(&moving(1), Vec::new()).await.unwrap();
+    run.0[0].committer.land(&moving(1), Vec::new(), &[]).await.unwrap();
 
     let delta = length(moving(1).position()).await;
     assert!(delta * 10 < full, "{delta} bytes for 7 of 300 entries, which take {full}");
@@ -76,7 +125,7 @@ fn leaving(commit: u64, first: usize) -> Standing {
 /// What has left is held by every table: or the next run would refuse them.
 async fn land_in_all(run: &mut Run, standing: &Standing) {
     for claimed in &mut run.0 {
-        claimed.committer.land(standing, Vec::new()).await.unwrap();
+        claimed.committer.land(standing, Vec::new(), &[]).await.unwrap();
     }
 }
 
