@@ -1,15 +1,17 @@
 //! The command line.
 
+mod help;
+mod tools;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
+
 /// Lands PostgreSQL data in a lakehouse, exactly once.
-///
-/// Exit codes: 0 done or stopped cleanly, 2 wrong usage or configuration, 3 stopped on a fatal error (nothing that was committed is
-/// touched; start again once the cause is mended), 4 another run has the pipeline.
 #[derive(Parser)]
-#[command(name = "lakefront", version, about, long_about)]
+#[command(name = "lakefront", version, about, long_about = help::LAKEFRONT, after_long_help = help::LAKEFRONT_AFTER)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -17,12 +19,27 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Write a pipeline file after a few questions.
+    #[command(long_about = help::INIT, after_long_help = help::INIT_AFTER)]
+    Init(InitArgs),
+    /// Check machine, pipeline file, disks, source and lake, and say what to do.
+    #[command(long_about = help::DOCTOR, after_long_help = help::DOCTOR_AFTER)]
+    Doctor(DoctorArgs),
     /// Run a pipeline: to the end of what is there (backfill), or until stopped (tail).
+    #[command(long_about = help::RUN, after_long_help = help::RUN_AFTER)]
     Run(RunArgs),
     /// Check a pipeline file.
+    #[command(long_about = help::VALIDATE, after_long_help = help::VALIDATE_AFTER)]
     Validate(ValidateArgs),
     /// Show where a pipeline's tables stand, and how far behind the source.
+    #[command(long_about = help::STATUS, after_long_help = help::STATUS_AFTER)]
     Status(StatusArgs),
+    /// Write log lines to try a pipeline with, or to measure it.
+    #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
+    Generate(GenerateArgs),
+    /// Print a completion script for a shell.
+    #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_AFTER)]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Args)]
@@ -43,9 +60,11 @@ pub(crate) struct RunArgs {
     pub(crate) take_over: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModeArg {
+    /// To the end of what is there.
     Backfill,
+    /// Until it is stopped.
     Tail,
 }
 

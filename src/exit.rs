@@ -1,11 +1,24 @@
 //! Exit codes: what a supervisor can tell without reading.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use lakefront_operators::error::Stop;
 
 use crate::config::ConfigError;
 use crate::lock::Held;
+
+/// Arguments that the parser takes one by one and that do not go together, or not with what is there.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +39,7 @@ impl Exit {
         let fenced = error.downcast_ref::<Stop>().is_some_and(Stop::is_fenced) || error.is::<Held>();
         match () {
             () if fenced => Exit::Fenced,
-            () if error.is::<ConfigError>() => Exit::Usage,
+            () if error.is::<ConfigError>() || error.is::<Usage>() => Exit::Usage,
             () => Exit::Fatal,
         }
     }

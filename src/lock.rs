@@ -33,9 +33,7 @@ impl std::error::Error for Held {}
 
 /// Takes the lock of `state_file`. With `take_over`, a holder is left to be fenced by the claim, and its lock is taken when it ends.
 pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<Lock>> {
-    let mut path = state_file.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
+    let path = path(state_file);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("could not create the state file's directory {}", directory.display()))?;
@@ -55,6 +53,13 @@ pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<
         Err(TryLockError::WouldBlock) => Err(Held { path }.into()),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
     }
+}
+
+/// Where the lock of `state_file` is.
+pub(crate) fn path(state_file: &Path) -> PathBuf {
+    let mut path = state_file.as_os_str().to_owned();
+    path.push(".lock");
+    PathBuf::from(path)
 }
 
 /// Waits for the lock in the background and keeps it to the end of the process, so that a third start is refused.

@@ -1,8 +1,12 @@
 //! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands, files and exit codes.
 
 mod cli;
+mod completions;
 mod config;
+mod doctor;
 mod exit;
+mod generate;
+mod init;
 mod lock;
 mod pipeline;
 mod report;
@@ -35,9 +39,13 @@ fn main() -> ExitCode {
     #[cfg(debug_assertions)]
     let _failpoints = fail::FailScenario::setup();
     let result = match cli.command {
+        Command::Init(args) => init::init(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Status(args) => status::status(&args),
+        Command::Generate(args) => generate::generate(&args),
+        Command::Completions(args) => completions::completions(&args),
     };
     match result {
         Ok(()) => Exit::Done.into(),

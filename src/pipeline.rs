@@ -30,13 +30,18 @@ pub(crate) struct Pipeline {
 
 /// Reads a pipeline file; the error says which.
 pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
-    config::load(file).map_err(|error| match error {
+    config::load(file).map_err(|error| naming(file, error))
+}
+
+/// `error`, with the file that it is about.
+pub(crate) fn naming(file: &Path, error: ConfigError) -> anyhow::Error {
+    match error {
         ConfigError::Syntax { .. } | ConfigError::Fields(_) => {
             anyhow::Error::from(error).context(format!("pipeline file {}", file.display()))
         }
         // These name it themselves.
         error => error.into(),
-    })
+    }
 }
 
 impl Pipeline {
@@ -51,18 +56,23 @@ impl Pipeline {
                 Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone(), stop)?)
             }
         };
-        let root = match &config.lake.root {
-            LakeRoot::File(path) => Place::Disk(path.clone()),
-            LakeRoot::Azure(location) => Place::azure(location)?,
-        };
-        let tables = match config.topology {
-            Topology::PgLogs => tables(&config, &root),
-        };
+        let tables = tables(&config)?;
         Ok(Pipeline { config, source, tables, clock })
     }
 }
 
-fn tables(config: &Config, root: &Place) -> [TableSpec; 3] {
+/// The tables that `config` names, in claim order. Nothing is read or written.
+pub(crate) fn tables(config: &Config) -> Result<[TableSpec; 3], Stop> {
+    let root = match &config.lake.root {
+        LakeRoot::File(path) => Place::Disk(path.clone()),
+        LakeRoot::Azure(location) => Place::azure(location)?,
+    };
+    Ok(match config.topology {
+        Topology::PgLogs => pg_logs_tables(config, &root),
+    })
+}
+
+fn pg_logs_tables(config: &Config, root: &Place) -> [TableSpec; 3] {
     let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
     let schemas = pg_logs::schemas(config.rows.format);
     std::array::from_fn(|i| {

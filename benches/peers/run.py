@@ -3,7 +3,8 @@
 
     cargo build --release && python3 benches/peers/run.py
 
-It sets up what it needs under cargo's target directory: a virtual environment with DuckDB and a file of log lines. Then both
+It sets up what it needs under cargo's target directory: a virtual environment with DuckDB, and a file of log lines that
+`lakefront generate` writes. Then both
 tools take turns, each time into an empty place, and one table says what each took: wall time, CPU seconds (user and system),
 peak memory, all of the whole process. The machine's speed drifts, so only figures of one run compare, and the ratios hold
 longer than the times. The file is read once before, so that nobody waits for the disk.
@@ -121,14 +122,18 @@ def set_up_venv(venv: Path) -> None:
     stamp.write_text(lock)
 
 
-def set_up_logs(work: Path, size: str, seed: int) -> Path:
-    """The log file; its name says what made it, so that another generator makes another file."""
-    generator = HERE / "generate.py"
-    version = hashlib.sha256(generator.read_bytes()).hexdigest()[:8]
+def set_up_logs(binary: Path, work: Path, size: str, seed: int) -> Path:
+    """The log file; its name says what made it, so that another generator, or another seed, makes another file."""
+    sample = subprocess.run([binary, "generate", "--size", "1MiB", "--seed", str(seed), "-"], check=True, capture_output=True)
+    version = hashlib.sha256(sample.stdout).hexdigest()[:8]
     logs = work / f"azure-{size.replace(' ', '')}-{seed}-{version}.json"
     if not logs.is_file():
         say(f"generating {logs.name}")
-        subprocess.run([sys.executable, generator, size, logs, "--seed", str(seed)], check=True)
+        # A file that is only half written must not look like a finished one.
+        unfinished = logs.with_name(logs.name + ".tmp")
+        unfinished.unlink(missing_ok=True)
+        subprocess.run([binary, "generate", "--size", size, "--seed", str(seed), unfinished], check=True)
+        unfinished.rename(logs)
     with logs.open("rb") as file:  # warms the page cache
         while file.read(1 << 24):
             pass
@@ -174,7 +179,7 @@ def arguments() -> argparse.Namespace:
     args.venv = (args.venv or args.work / "venv").resolve()
     if args.rounds < 1:
         parser.error("--rounds: at least 1")
-    if args.only != "duckdb" and not args.binary.is_file():
+    if not args.binary.is_file():
         parser.error(f"there is no {args.binary}: cargo build --release makes it")
     args.binary = args.binary.resolve()
     return args
@@ -186,7 +191,7 @@ def main() -> None:
     tools = [tool for tool in TOOLS if args.only in (None, tool)]
     if "duckdb" in tools:
         set_up_venv(args.venv)
-    logs = set_up_logs(args.work, args.size, args.seed)
+    logs = set_up_logs(args.binary, args.work, args.size, args.seed)
     scratch = args.work / "rounds"
     samples: dict[str, list[Sample]] = {tool: [] for tool in tools}
     for number in range(args.rounds):

@@ -46,6 +46,16 @@ pub(crate) struct Problem {
 pub(super) struct Problems(RefCell<Vec<Problem>>);
 
 impl ConfigError {
+    /// What is wrong with `field`, its values left out; nothing if it is not among the problems.
+    pub(crate) fn about(&self, field: &str) -> Option<&str> {
+        match self {
+            ConfigError::Fields(problems) => {
+                problems.iter().find(|problem| problem.field == field).map(|problem| problem.constraint.as_str())
+            }
+            _ => None,
+        }
+    }
+
     /// The parser's own error prints the line it stumbled over and keeps the whole text in its `Debug` form, and either
     /// may hold a secret. So only place and message are taken from it, and it is not kept as the source.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {

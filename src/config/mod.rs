@@ -32,6 +32,7 @@ pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 use self::raw::Section;
 use self::secrets::Env;
+pub(crate) use self::units::{show_size, size as read_size};
 
 /// A pipeline, as its file says it. `Debug` exists in tests only: values may be secrets, and a log line is soon written.
 #[cfg_attr(test, derive(Debug))]
@@ -172,12 +173,17 @@ pub(crate) enum PartitionBy {
 
 /// Reads the pipeline file at `path`, with this process's environment.
 pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
+    load_in(path, &|name| std::env::var(name).ok())
+}
+
+/// Reads the pipeline file at `path`; `env` looks variables up.
+pub(crate) fn load_in(path: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => ConfigError::NotFound(path.to_owned()),
         _ => ConfigError::Unreadable(path.to_owned(), error),
     })?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText(path.to_owned()))?;
-    parse(&text, &|name| std::env::var(name).ok())
+    parse(&text, env)
 }
 
 /// Reads a pipeline file's text; `env` looks variables up.

@@ -31,7 +31,7 @@ const SIZE_UNITS: [(&str, u64); 10] = [
 const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
 
 /// The bytes that `text` says.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     quantity(text, &SIZE_UNITS)
 }
 
@@ -41,7 +41,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `bytes` in the largest binary unit that says it exactly.
-pub(super) fn show_size(bytes: u64) -> String {
+pub(crate) fn show_size(bytes: u64) -> String {
     for (unit, factor) in [("TiB", TIB), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB)] {
         if bytes >= factor && bytes.is_multiple_of(factor) {
             return format!("{} {unit}", bytes / factor);

@@ -69,6 +69,7 @@ impl Locked {
         assert_eq!(self.pipeline.position(), self.container.list("logs/")[0].length);
         self.call(&["status", "p.toml", "--json"]).exits_with(0);
         self.call(&["validate", "p.toml", "--connect"]).exits_with(0);
+        self.call(&["doctor", "p.toml"]).exits_with(0);
         for folder in ["lake", "state"] {
             self.holds_no_secret(&self.pipeline.path(folder));
         }
@@ -100,6 +101,30 @@ fn a_connection_string_opens_the_container() {
     let connection = connection_string(&locked.proxy.endpoint());
     locked.pipeline.set("source.azure", "connection_string", connection);
     locked.opens();
+}
+
+#[test]
+fn the_doctor_looks_at_access_and_clock() {
+    let mut locked = Locked::new();
+    locked.named().set("source.azure", "account_key", KEY);
+    let found = locked.call(&["doctor", "p.toml", "--json"]).exits_with(0).json();
+    let found = found["checks"].as_array().expect("a list").clone();
+    let says = |check: &str, words: &str| {
+        found.iter().any(|f| f["check"] == check && f["level"] == "ok" && f["found"].to_string().contains(words))
+    };
+    assert!(
+        says("source", "list granted, read granted") && says("clock", "service and this machine agree"),
+        "{found:#?}"
+    );
+
+    locked.named().set("source.azure", "account_key", WRONG);
+    let found = locked.call(&["doctor", "p.toml", "--json"]).exits_with(3).json();
+    assert_eq!(found["problems"], 1, "{found:#}");
+    let found = found["checks"].as_array().expect("a list").clone();
+    let problem = found.iter().find(|f| f["level"] == "problem").expect("a problem");
+    assert!(problem["found"].to_string().contains("the key or signature is wrong"), "{problem}");
+    // What does not depend on the account is looked at all the same.
+    assert!(found.iter().any(|f| f["check"] == "table"), "{found:#?}");
 }
 
 #[test]

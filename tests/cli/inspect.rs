@@ -12,7 +12,7 @@ use crate::support::Pipeline;
 const LINES: &str = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n{\"Repl";
 
 /// Every file and folder of a pipeline but for what the tests write: what a command may not change.
-fn everything(pipeline: &Pipeline) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+pub(crate) fn everything(pipeline: &Pipeline) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     fn look(path: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
         if !path.is_dir() {
             found.insert(path.to_owned(), fs::read(path).ok());

@@ -4,7 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod completions;
+mod doctor;
 mod examples;
+mod generate;
+mod init;
 mod inspect;
 mod report;
 mod rivals;

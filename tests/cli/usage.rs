@@ -8,11 +8,29 @@ use crate::support::Pipeline;
 #[test]
 fn help_and_version_are_no_errors() {
     let pipeline = Pipeline::new();
-    for arguments in
-        [&["--help"][..], &["--version"], &["run", "--help"], &["status", "--help"], &["validate", "--help"]]
-    {
+    for arguments in [&["--help"][..], &["--version"], &["-h"], &["help", "run"], &["run", "-h"]] {
         let ended = pipeline.call(arguments).exits_with(0);
         assert!(ended.stderr.is_empty() && !ended.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_teaches() {
+    let pipeline = Pipeline::new();
+    let all = pipeline.call(&["--help"]).exits_with(0).stdout;
+    for words in ["First steps:", "Exit codes:", "LAKEFRONT_LOG"] {
+        assert!(all.contains(words), "{words} in\n{all}");
+    }
+    let commands = all.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands: Vec<&str> =
+        commands.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help").collect();
+    assert!(commands.contains(&"run") && commands.contains(&"doctor"), "{all}");
+    for command in commands {
+        let help = pipeline.call(&[command, "--help"]).exits_with(0).stdout;
+        assert!(help.contains(&format!("Examples:\n  lakefront {command}")), "{help}");
+        assert!(help.contains("Exit codes:") || command == "completions", "{help}");
+        let wide: Vec<&str> = help.lines().filter(|line| line.chars().count() > 120).collect();
+        assert_eq!(wide, Vec::<&str>::new(), "{command}");
     }
 }
 
@@ -90,7 +108,7 @@ fn a_secret_does_not_reach_an_error() {
 fn all_commands_refuse_a_wrong_file() {
     let mut pipeline = Pipeline::new();
     pipeline.set("source", "format", "xml");
-    for command in ["run", "status", "validate"] {
+    for command in ["run", "status", "validate", "doctor"] {
         pipeline.call(&[command, "p.toml"]).exits_with(2);
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod pipeline;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod venv;
 pub(crate) mod wait;
 
 pub(crate) use azurite::Azurite;

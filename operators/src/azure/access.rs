@@ -25,6 +25,8 @@ pub struct Access {
     pub list: Permission,
     /// Whether a blob may be read.
     pub read: Permission,
+    /// The service's clock when it listed, in milliseconds since 1970; none if it did not.
+    pub at_ms: Option<u64>,
 }
 
 /// Whether something is allowed.
@@ -67,9 +69,9 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
     };
     let attempt = |what: &str| format!("{what} container {:?} of {}", location.container, account.describe());
     let listed = list(&client, location).await;
-    let (list, first) = match listed {
-        Ok(first) => (Permission::Granted, first),
-        Err(error) => (permission(&error).ok_or_else(|| failed(attempt("list"), &error))?, None),
+    let (list, Seen { first, at_ms }) = match listed {
+        Ok(seen) => (Permission::Granted, seen),
+        Err(error) => (permission(&error).ok_or_else(|| failed(attempt("list"), &error))?, Seen::default()),
     };
     // A signature may be for one blob alone.
     let blob = match (&list, first) {
@@ -89,11 +91,18 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
         Some(link) => format!("account {} by Entra ID, {link}", account.name),
         None => account.describe(),
     };
-    Ok(Access { opened, list, read })
+    Ok(Access { opened, list, read, at_ms })
 }
 
-/// The first blob there is.
-async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::Result<Option<String>> {
+/// What the shortest listing shows.
+#[derive(Default)]
+struct Seen {
+    /// The first blob there is.
+    first: Option<String>,
+    at_ms: Option<u64>,
+}
+
+async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::Result<Seen> {
     let fixed = location.path.find(['*', '?', '[', '{']).unwrap_or(location.path.len());
     let options = BlobContainerClientListBlobsOptions {
         maxresults: Some(1),
@@ -102,10 +111,11 @@ async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::
     };
     let page = client.list_blobs(Some(options))?.into_pages().try_next().await?;
     let Some(page) = page else {
-        return Ok(None);
+        return Ok(Seen::default());
     };
+    let at_ms = client::clock_ms(page.headers());
     let first = page.into_model()?.blob_items.into_iter().next();
-    Ok(first.and_then(|blob| blob.name))
+    Ok(Seen { first: first.and_then(|blob| blob.name), at_ms })
 }
 
 /// One byte of `blob`.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
+use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::policies::Policy;
 use azure_core::http::{ClientOptions, RetryOptions};
+use azure_core::time::parse_rfc7231;
 use azure_storage_blob::clients::{BlobContainerClient, BlobContainerClientOptions};
 
 use super::shared_key::SharedKey;
@@ -46,4 +48,11 @@ pub(super) fn open(
         ClientOptions { per_try_policies: signers, retry: RetryOptions::none(), ..ClientOptions::default() };
     let options = BlobContainerClientOptions { client_options, ..BlobContainerClientOptions::default() };
     BlobContainerClient::new(url, token, Some(options)).map_err(|e| failed(e.into()))
+}
+
+/// The service's clock by an answer's headers, in milliseconds since 1970.
+pub(crate) fn clock_ms(headers: &Headers) -> Option<u64> {
+    let date = headers.get_optional_str(&HeaderName::from_static("date"))?;
+    let at = parse_rfc7231(date).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
 }

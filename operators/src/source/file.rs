@@ -59,6 +59,11 @@ impl FileSource {
         Ok(FileSource { identity, root, select })
     }
 
+    /// Where the file of that name lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
     fn walk(&self) -> io::Result<Vec<Listed>> {
         let mut found = Vec::new();
         if let Select::One(name) = &self.select {

@@ -35,7 +35,8 @@ fn errors_are_told_with_what_to_do() {
 #[test]
 fn access_is_one_line() {
     let opened = "account acc1 by the account key".to_owned();
-    let access = Access { opened, list: Permission::Granted, read: Permission::Untried("there is no blob") };
+    let access =
+        Access { opened, list: Permission::Granted, read: Permission::Untried("there is no blob"), at_ms: None };
     let expected = "account acc1 by the account key: list granted, read not tried (there is no blob), write not tried";
     assert_eq!(access.to_string(), expected);
 }

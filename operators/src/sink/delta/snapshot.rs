@@ -24,6 +24,15 @@ pub struct Snapshot {
     pub(super) checkpoint_interval: u64,
 }
 
+impl Snapshot {
+    /// The table's properties, as its metadata has them.
+    pub fn properties(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let configuration = self.metadata["configuration"].as_object();
+        configuration.into_iter().flatten().map(|(key, value)| (key.clone(), text(value))).collect()
+    }
+}
+
 /// Reads the table in `place` as `pipeline` sees it; none if there is no table.
 pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
     let log = place.join("_delta_log");

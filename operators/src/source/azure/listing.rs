@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::{Etag, Response};
-use azure_core::time::parse_rfc7231;
 use azure_storage_blob::models::{
     BlobClientGetPropertiesOptions, BlobClientGetPropertiesResultHeaders, BlobContainerClientListBlobsOptions,
     BlobItem, ListBlobsResponse,
@@ -15,6 +13,7 @@ use super::failure::Failure;
 use super::hours::Hours;
 use super::names::Named;
 use super::{AzureSource, created, millis, revision};
+use crate::azure::client;
 use crate::error::StoreError;
 use crate::source::{Listed, Listing};
 
@@ -153,7 +152,7 @@ impl AzureSource {
         let answer: Option<Response<ListBlobsResponse, _>> =
             pager.into_pages().try_next().await.map_err(|e| Failure::of(&e))?;
         let answer = answer.ok_or_else(|| Failure::passing("the service sent no page"))?;
-        let at_ms = date(answer.headers());
+        let at_ms = client::clock_ms(answer.headers());
         // An answer that is cut off is no XML.
         let page = answer.into_model().map_err(|e| Failure::passing(format!("the page cannot be read: {e}")))?;
         Ok(Page { blobs: page.blob_items, next: page.next_marker, at_ms })
@@ -211,10 +210,4 @@ fn listed(named: &Named, blob: &BlobItem) -> Listed {
         revision: revision(properties.and_then(|p| p.etag.as_ref())),
         modified_ms: properties.and_then(|p| p.last_modified).map(millis),
     }
-}
-
-/// The service's clock.
-fn date(headers: &Headers) -> Option<u64> {
-    let date = headers.get_optional_str(&HeaderName::from_static("date"))?;
-    parse_rfc7231(date).ok().map(millis)
 }

@@ -1,0 +1,113 @@
+//! The arguments of the commands that run no pipeline.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use clap_complete::Shell;
+
+use super::ModeArg;
+use crate::config;
+
+#[derive(Args)]
+pub(crate) struct InitArgs {
+    /// The directory of the pipeline; it is made if it is not there.
+    #[arg(default_value = ".", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Where the logs are, such as file:logs/ or az://container/folder/.
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: Option<String>,
+    /// The shape of the lines.
+    #[arg(long)]
+    pub(crate) format: Option<FormatArg>,
+    /// Whether a run ends (backfill), or follows the logs until it is stopped (tail).
+    #[arg(long)]
+    pub(crate) mode: Option<ModeArg>,
+    /// Where the tables will lie, such as file:lake or az://container/folder.
+    #[arg(long, value_name = "URL")]
+    pub(crate) lake: Option<String>,
+    /// The pipeline's name: letters, digits, '.', '_' and '-'.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// The storage account, where an az:// URL does not say it.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// Ask nothing: what no flag says gets its default.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Replace a lakefront.toml that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// The shape of lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// Resource logs of Azure Database for PostgreSQL.
+    Azure,
+    /// PostgreSQL's own jsonlog.
+    Jsonlog,
+}
+
+impl FormatArg {
+    /// The word of the pipeline file.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            FormatArg::Azure => "azure",
+            FormatArg::Jsonlog => "jsonlog",
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct GenerateArgs {
+    /// A new file; - for standard output; with --files a folder.
+    pub(crate) out: PathBuf,
+    /// Bytes in all, reached with whole lines: 64MiB, "1.5 GiB", 1000000.
+    #[arg(long, default_value = "64MiB", value_parser = size)]
+    pub(crate) size: u64,
+    /// Share of lines that cannot be rows, from 0 to 1.
+    #[arg(long, default_value = "0", value_name = "SHARE", value_parser = share)]
+    pub(crate) rejects: f64,
+    /// Another number makes other lines.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// The shape of the lines.
+    #[arg(long, default_value = "azure")]
+    pub(crate) format: FormatArg,
+    /// Spread the lines over files, one an hour: azure in folders of hours, jsonlog by server in turn.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) files: Option<u32>,
+    /// In azure, the four keys that newer images add to a line.
+    #[arg(long)]
+    pub(crate) app_keys: bool,
+    /// Tell what was written as a JSON object on standard output; on standard error where the lines go there.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// The pipeline file.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    config::read_size(text)
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "allowed is a size above zero, such as 64MiB, 1GiB or 4096 for bytes".to_owned())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "allowed is a number from 0 to 1".to_owned())
+}

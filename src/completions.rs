@@ -1,0 +1,13 @@
+//! `lakefront completions`: a script for a shell, made from the command line as it is parsed, so that it knows every flag.
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, CompletionsArgs};
+use crate::report::print;
+
+/// Prints the script.
+pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "lakefront", &mut script);
+    print(String::from_utf8(script)?)
+}

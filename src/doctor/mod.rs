@@ -1,0 +1,113 @@
+//! `lakefront doctor`: looks for what keeps a pipeline from running, or will at the worst moment, and says what to do.
+//!
+//! Promises: nothing lasting is written, nothing is claimed and no lock is taken, so that it may be asked beside a run; one thing
+//! that is out of reach does not keep the rest from being looked at; no secret is told.
+
+mod clock;
+mod disk;
+mod filesystem;
+mod findings;
+mod lake;
+mod machine;
+mod source;
+mod state;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use lakefront_operators::clock::SystemClock;
+use lakefront_operators::error::chain;
+use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::position::Position;
+
+use self::findings::{Findings, Level};
+use crate::cli::DoctorArgs;
+use crate::config::{self, Config, LakeRoot};
+use crate::pipeline::Pipeline;
+use crate::report::print;
+use crate::{pipeline, runtime};
+
+/// Looks at everything and tells what it found. An error if there are problems.
+pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
+    let mut findings = Findings::default();
+    let looked = match &args.file {
+        None => {
+            machine::look(&mut findings, None);
+            Ok(())
+        }
+        Some(file) => look(&mut findings, file),
+    };
+    print(match args.json {
+        true => format!("{}\n", findings.json()),
+        false => findings.text(),
+    })?;
+    looked?;
+    match findings.count(Level::Problem) {
+        0 => Ok(()),
+        problems => Err(anyhow::anyhow!("problems found: {problems}; the list says what to do about each")),
+    }
+}
+
+/// Looks at the pipeline and all that it needs. An error if its file is wrong.
+fn look(findings: &mut Findings, file: &Path) -> anyhow::Result<()> {
+    let config = match load(findings, file) {
+        Ok(config) => config,
+        Err(error) => {
+            machine::look(findings, None);
+            return Err(error);
+        }
+    };
+    machine::look(findings, Some(&config));
+    disk::look(findings, &config, &SystemClock);
+    let known = state::look(findings, &config, &SystemClock);
+    runtime::tokio()?.block_on(connect(findings, config, known));
+    Ok(())
+}
+
+/// Reads the pipeline file, and tells which variables of the environment it uses.
+fn load(findings: &mut Findings, file: &Path) -> anyhow::Result<Config> {
+    let used = RefCell::new(BTreeSet::new());
+    let env = |name: &str| {
+        let value = std::env::var(name).ok();
+        if value.is_some() {
+            used.borrow_mut().insert(name.to_owned());
+        }
+        value
+    };
+    match config::load_in(file, &env) {
+        Ok(config) => {
+            findings.ok("file", format!("{} is good", file.display()));
+            let used: Vec<String> = used.into_inner().into_iter().collect();
+            if !used.is_empty() {
+                findings.ok("file", format!("from the environment: {}", used.join(", ")));
+            }
+            Ok(config)
+        }
+        Err(error) => {
+            let error = pipeline::naming(file, error);
+            findings.problem("file", format!("{error:#}"), "mend each line of it");
+            Err(error)
+        }
+    }
+}
+
+/// Looks at what may be far away.
+async fn connect(findings: &mut Findings, config: Config, known: Option<Position>) {
+    let (lake, name, tables) = (config.lake.root.clone(), config.pipeline.clone(), pipeline::tables(&config));
+    let opened = Pipeline::open(config, StopRequest::default());
+    match &opened {
+        Ok(pipeline) => source::look(findings, &pipeline.config, &pipeline.source, &SystemClock).await,
+        Err(stop) => findings.problem("source", chain(stop), "see that it is there, and that source.url is right"),
+    }
+    if let LakeRoot::Azure(location) = &lake
+        && !source::account(findings, "lake", location, &SystemClock).await
+    {
+        return;
+    }
+    let source = opened.as_ref().ok().map(|pipeline| pipeline.source.identity());
+    match tables {
+        Ok(tables) => lake::Lake { pipeline: &name, source, tables: &tables }.look(findings, known).await,
+        Err(stop) => findings.problem("lake", chain(&stop), "mend what it names in lake.root or [lake.azure]"),
+    }
+}

@@ -1,0 +1,86 @@
+//! The state file, and whether a run on this host holds its lock. The lock is looked up, not taken: a start must not meet it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use lakefront_operators::error::chain;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::state;
+
+use super::clock;
+use super::findings::Findings;
+use crate::config::Config;
+use crate::lock;
+
+/// Looks at the state file; the position that it says.
+pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) -> Option<Position> {
+    let path = &config.source.state_file;
+    match holder(&lock::path(path)) {
+        Some(process) => findings.warn(
+            "run",
+            format!("a run of this pipeline is alive on this host, process {process}"),
+            "let it run; another start would end with exit code 4, unless --take-over",
+        ),
+        None => findings.ok("run", "no run of this pipeline holds its lock on this host"),
+    }
+    let shown = path.display();
+    let state = match state::read(path) {
+        Ok(Some(state)) => state,
+        Ok(None) => {
+            findings.ok("state", format!("{shown} is not there: before the first run, or deleted, which does no harm"));
+            return None;
+        }
+        Err(error) => {
+            findings.problem("state", chain(&error), "delete it: the tables are the checkpoint");
+            return None;
+        }
+    };
+    if let Ok(metadata) = fs::metadata(path) {
+        let written_ms = metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000;
+        clock::stepped_back(findings, u64::try_from(written_ms).unwrap_or_default(), clock.now_ms());
+    }
+    if state.run.pipeline != config.pipeline {
+        findings.problem(
+            "state",
+            format!("{shown} belongs to pipeline {:?}", state.run.pipeline),
+            "give this pipeline one of its own in source.state_file",
+        );
+        return None;
+    }
+    findings.ok("state", format!("{shown} says position {} of run {}", state.position, state.run.run));
+    Some(state.position)
+}
+
+/// The process that holds the lock in `path`, as the kernel lists it; none if nobody does, or it is in another container.
+fn holder(path: &Path) -> Option<u64> {
+    let inode = fs::metadata(path).ok()?.ino();
+    holder_of(inode, &fs::read_to_string("/proc/locks").ok()?)
+}
+
+/// `1: FLOCK  ADVISORY  WRITE 4711 08:01:393259 0 EOF`; an arrow stands before those who wait.
+fn holder_of(inode: u64, locks: &str) -> Option<u64> {
+    locks.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let (kind, _advisory, access) = (fields.next()?, fields.next()?, fields.next()?);
+        let (process, file) = (fields.next()?, fields.next()?);
+        let same = file.rsplit(':').next()?.parse() == Ok(inode);
+        (kind == "FLOCK" && access == "WRITE" && same).then(|| process.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_holder_of_the_file_is_found() {
+        let locks = "1: POSIX  ADVISORY  WRITE 11 08:01:7 0 EOF\n2: -> FLOCK  ADVISORY  WRITE 12 08:01:7 0 EOF\n\
+                     3: FLOCK  ADVISORY  READ 13 08:01:7 0 EOF\n4: FLOCK  ADVISORY  WRITE 14 08:01:77 0 EOF\n\
+                     5: FLOCK  ADVISORY  WRITE 15 08:01:7 0 EOF\n";
+        assert_eq!(holder_of(7, locks), Some(15));
+        assert_eq!(holder_of(8, locks), None);
+        assert_eq!(holder_of(7, ""), None);
+    }
+}

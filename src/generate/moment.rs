@@ -1,0 +1,80 @@
+//! The times of lines, as text: rendered once a second, for a calendar costs more than a line.
+
+/// 2026-11-21 07:00:00 UTC, in seconds since 1970: when the first line is written. A fixed time makes equal files.
+const START: u64 = 1_795_244_400;
+const DAY: u64 = 86_400;
+
+/// One second.
+pub(super) struct Second {
+    /// Since 1970.
+    pub(super) unix: u64,
+    /// As in `2026-11-21`.
+    pub(super) date: String,
+    /// As in `07:00:01`.
+    pub(super) time: String,
+}
+
+impl Second {
+    /// The first second of the `n`th hour.
+    pub(super) fn of_hour(n: u64) -> Second {
+        Second::at(START + n * 3600)
+    }
+
+    pub(super) fn at(unix: u64) -> Second {
+        let (year, month, day) = civil(unix / DAY);
+        let second = unix % DAY;
+        Second {
+            unix,
+            date: format!("{year:04}-{month:02}-{day:02}"),
+            time: format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60),
+        }
+    }
+
+    pub(super) fn next(&self) -> Second {
+        Second::at(self.unix + 1)
+    }
+
+    /// The folder that Azure keeps this hour's blob in, as in `y=2026/m=11/d=21/h=07/m=00`.
+    pub(super) fn hour_folder(&self) -> String {
+        let (year, month, day) = (&self.date[..4], &self.date[5..7], &self.date[8..]);
+        format!("y={year}/m={month}/d={day}/h={}/m=00", &self.time[..2])
+    }
+}
+
+/// The Gregorian day that is `days` after 1970-01-01: eras of 400 years that begin on the first of March, as Howard Hinnant
+/// describes it.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_folders() {
+        let shown = |second: Second| format!("{} {} {}", second.date, second.time, second.hour_folder());
+        assert_eq!(shown(Second::of_hour(0)), "2026-11-21 07:00:00 y=2026/m=11/d=21/h=07/m=00");
+        assert_eq!(shown(Second::at(START - 1).next()), shown(Second::of_hour(0)));
+        assert_eq!(shown(Second::of_hour(17)), "2026-11-22 00:00:00 y=2026/m=11/d=22/h=00/m=00");
+    }
+
+    #[test]
+    fn leap_days() {
+        for (unix, date) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_709_251_199, "2024-02-29"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(Second::at(unix).date, date);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Bad lines: each kind is one that real servers, disks or pipelines have produced, and has exactly one reason for its reject.
+
+use lakefront_operators::record::Reason;
+
+use super::random::Random;
+use crate::cli::FormatArg;
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Its end is missing: the writer died.
+    Torn,
+    /// PostgreSQL, or what carries its lines, gave up on a value: `[227B blob data]`.
+    BlobData,
+    /// It came from standard error, not from the logger.
+    PlainText,
+    /// Somebody wrapped it.
+    Array,
+    /// A number that is a text.
+    WrongType,
+    /// A number beyond int64.
+    TooLarge,
+    /// A time without a certain zone.
+    Time,
+    /// A text of another encoding.
+    Latin1,
+    /// It does not say which server wrote it.
+    NoRole,
+}
+
+/// The faults of a format. In a `jsonlog` line nothing says the role, so that nothing can be missing.
+const FAULTS: [Fault; 9] = [
+    Fault::Torn,
+    Fault::BlobData,
+    Fault::PlainText,
+    Fault::Array,
+    Fault::WrongType,
+    Fault::TooLarge,
+    Fault::Time,
+    Fault::Latin1,
+    Fault::NoRole,
+];
+
+impl Fault {
+    pub(super) fn any(format: FormatArg, random: &mut Random) -> Fault {
+        match format {
+            FormatArg::Azure => *random.pick(&FAULTS),
+            FormatArg::Jsonlog => *random.pick(&FAULTS[..FAULTS.len() - 1]),
+        }
+    }
+
+    /// Why such a line is rejected, by the defaults of a pipeline file.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Fault::Torn | Fault::BlobData | Fault::PlainText => Reason::InvalidJson,
+            Fault::Array => Reason::NotAnObject,
+            Fault::WrongType => Reason::WrongType,
+            Fault::TooLarge => Reason::IntegerOutOfRange,
+            Fault::Time => Reason::MalformedTime,
+            Fault::Latin1 => Reason::InvalidUtf8,
+            Fault::NoRole => Reason::NoRole,
+        }
+    }
+}
+
+/// `line`, which is a good one of `format` without its newline, with `fault` in it.
+pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut Random) -> Vec<u8> {
+    let (pid, message, time) = match format {
+        FormatArg::Azure => ("\"processId\": ", "\"message\": \"", "\"time\": \""),
+        FormatArg::Jsonlog => ("\"pid\":", "\"message\":\"", "\"timestamp\":\""),
+    };
+    let number = || line[behind(line, pid)..].split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    let text = match fault {
+        Fault::Torn => {
+            // Between two characters: half of one would be another fault.
+            let at = random.between(line.len() as u64 / 3, line.len() as u64 * 9 / 10);
+            line[..line.floor_char_boundary(usize::try_from(at).expect("it is below a length"))].to_owned()
+        }
+        Fault::BlobData => {
+            let from = match format {
+                FormatArg::Azure => behind(line, "\"properties\": "),
+                FormatArg::Jsonlog => behind(line, message) - 1,
+            };
+            let length = match format {
+                FormatArg::Azure => line[from..].find(", \"resourceId\""),
+                // Within a text, a quote has a backslash before it: this one ends the text.
+                FormatArg::Jsonlog => line[from..].find("\",\"").map(|quote| quote + 1),
+            };
+            let length = length.expect("another key follows");
+            format!("{}[{length}B blob data]{}", &line[..from], &line[from + length..])
+        }
+        Fault::PlainText => format!("[{}] LOG:  could not write to log file: No space left on device", number()),
+        Fault::Array => format!("[{line}]"),
+        Fault::WrongType => replaced(line, pid, number(), &format!("\"{}\"", number())),
+        Fault::TooLarge => replaced(line, pid, number(), &format!("92233720368547{}", 75_808 + random.between(0, 9))),
+        Fault::Time => {
+            let wrong = ["yesterday", "2026-11-21 07:00:01 IST", "2026-11-21T07:00:01.467", "2026-13-01T07:00:01Z"];
+            let old = line[behind(line, time)..].split('"').next().unwrap_or_default();
+            replaced(line, time, old, random.word(&wrong))
+        }
+        Fault::Latin1 => {
+            let at = behind(line, message);
+            return [&line.as_bytes()[..at], b"ung\xfcltige Gr\xf6\xdfe ", &line.as_bytes()[at..]].concat();
+        }
+        Fault::NoRole => {
+            let from = line.find(", \"ReplicaRole\": ").expect("an envelope names the role");
+            let end = from + 1 + line[from + 1..].find(", ").expect("it is not the last key");
+            format!("{}{}", &line[..from], &line[end..])
+        }
+    };
+    text.into_bytes()
+}
+
+/// Where the value of `key` begins.
+fn behind(line: &str, key: &str) -> usize {
+    line.find(key).expect("every line has this key") + key.len()
+}
+
+/// `line` with `new` for `old` as what follows `key`.
+fn replaced(line: &str, key: &str, old: &str, new: &str) -> String {
+    let at = behind(line, key);
+    format!("{}{new}{}", &line[..at], &line[at + old.len()..])
+}
+
+#[cfg(test)]
+mod tests {
+    use lakefront_operators::record::Reason;
+    use lakefront_operators::rows::RowBuilder;
+    use lakefront_operators::settings::{Format, UnknownKeys};
+
+    use super::super::moment::Second;
+    use super::super::{azure::Azure, jsonlog::Jsonlog};
+    use super::*;
+
+    fn judged(format: FormatArg, line: &[u8]) -> Result<(), Reason> {
+        let format = match format {
+            FormatArg::Azure => Format::Azure,
+            FormatArg::Jsonlog => Format::Jsonlog,
+        };
+        RowBuilder::new(format, UnknownKeys::Reject).push(line, 0)
+    }
+
+    #[test]
+    fn every_fault_is_rejected_for_its_reason() {
+        let mut random = Random::new(3);
+        let (azure, jsonlog) = (Azure::new(true, &mut random), Jsonlog::new(&mut random));
+        for n in 0..20_000 {
+            let format = if n % 2 == 0 { FormatArg::Azure } else { FormatArg::Jsonlog };
+            let (mut line, second) = (Vec::new(), Second::of_hour(n));
+            match format {
+                FormatArg::Azure => drop(azure.line(&mut line, &second, 997, &mut random)),
+                FormatArg::Jsonlog => jsonlog.line(&mut line, n % 3 == 0, &second, 997, &mut random),
+            }
+            assert_eq!(judged(format, &line), Ok(()), "{}", String::from_utf8_lossy(&line));
+            let fault = Fault::any(format, &mut random);
+            let bad = spoiled(std::str::from_utf8(&line).expect("text"), format, fault, &mut random);
+            let judged = judged(format, &bad);
+            let shown = String::from_utf8_lossy(&bad);
+            match fault {
+                // Roles are looked at by the next operator.
+                Fault::NoRole => assert!(judged.is_ok() && !shown.contains("Role"), "{shown}"),
+                fault => assert_eq!(judged, Err(fault.reason()), "{fault:?} {shown}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What `init` needs to know, and the check of it: a file made of the answers is read by the parser that `run` uses.
+
+use crate::cli::{FormatArg, InitArgs, ModeArg};
+use crate::config;
+
+use super::template;
+
+/// What the file will say. Texts are as they stand in it, and not secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answers {
+    pub(super) source: String,
+    pub(super) format: FormatArg,
+    pub(super) mode: ModeArg,
+    pub(super) lake: String,
+    pub(super) account: Option<String>,
+    pub(super) pipeline: String,
+}
+
+/// The part of the answers that a complaint is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    Source,
+    Lake,
+    Account,
+    Pipeline,
+}
+
+impl Answers {
+    /// What the flags say, and defaults for the rest.
+    pub(super) fn of(args: &InitArgs) -> Answers {
+        let text = |flag: &Option<String>, default: &str| flag.clone().unwrap_or_else(|| default.to_owned());
+        Answers {
+            source: text(&args.source, "file:logs/"),
+            format: args.format.unwrap_or(FormatArg::Azure),
+            mode: args.mode.unwrap_or(ModeArg::Backfill),
+            lake: text(&args.lake, "file:lake"),
+            account: args.account.clone(),
+            pipeline: text(&args.pipeline, "pg-logs"),
+        }
+    }
+
+    /// What is wrong with one answer, whatever else is. A secret in it is not repeated.
+    pub(super) fn complaint(&self, field: Field) -> Option<String> {
+        let key = match field {
+            Field::Source => "source.url",
+            Field::Lake => "lake.root",
+            Field::Account if is_azure(&self.source) => "source.azure.account",
+            Field::Account => "lake.azure.account",
+            Field::Pipeline => "pipeline",
+        };
+        let url = match field {
+            Field::Source => self.source.as_str(),
+            Field::Lake => self.lake.as_str(),
+            Field::Account | Field::Pipeline => "",
+        };
+        if url.to_ascii_lowercase().contains("sig=") {
+            let advice = "it carries a signature, which must not stand in a file: leave out what follows the question mark, and \
+                          give it as AZURE_STORAGE_SAS_TOKEN in the environment";
+            return Some(advice.to_owned());
+        }
+        let error = config::parse(&template::render(self), &|name| self.variable(name)).err()?;
+        error.about(key).map(str::to_owned)
+    }
+
+    /// The environment that the file is checked in. What opens an account is known when a command runs, and perhaps not here.
+    fn variable(&self, name: &str) -> Option<String> {
+        let any = |scheme: &str| self.source.starts_with(scheme) || self.lake.starts_with(scheme);
+        match name {
+            "AZURE_STORAGE_ACCOUNT" if self.account.is_none() && any("az:") => Some("account".to_owned()),
+            "AZURE_STORAGE_KEY" if any("http:") => Some("a2V5".to_owned()),
+            name if name.starts_with("AZURE_") => None,
+            name => std::env::var(name).ok(),
+        }
+    }
+
+    /// Whether an account is missing that only the user, or the environment, can name.
+    pub(super) fn needs_account(&self) -> bool {
+        self.source.starts_with("az:") || self.lake.starts_with("az:")
+    }
+}
+
+pub(super) fn is_azure(url: &str) -> bool {
+    ["az:", "https:", "http:"].iter().any(|scheme| url.starts_with(scheme))
+}

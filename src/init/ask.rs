@@ -1,0 +1,163 @@
+//! The questions, each with an example and a default, asked again until the answer can be used.
+
+use std::io::{self, BufRead, Write};
+
+use clap::ValueEnum;
+
+use super::answers::{Answers, Field};
+use crate::cli::{FormatArg, InitArgs, ModeArg};
+use crate::exit::Usage;
+
+const SOURCE: &str = "\
+Where are the logs? A file, a directory or a glob of this machine, such as file:/var/log/postgresql/
+or file:logs/**/*.json; or blobs in Azure, such as az://insights-logs-postgresqllogs/ or
+https://ACCOUNT.blob.core.windows.net/insights-logs-postgresqllogs/";
+const FORMAT: &str = "\
+Which shape do the lines have? azure: resource logs of Azure Database for PostgreSQL;
+jsonlog: PostgreSQL's own, with log_destination = 'jsonlog'";
+const MODE: &str = "\
+When does a run end? backfill: at the end of what is there; tail: when it is stopped";
+const LAKE: &str = "\
+Where will the tables lie? A folder of this machine, such as file:/data/lake, or one in Azure,
+such as az://lake/logs";
+const ACCOUNT: &str = "\
+Which storage account? Its name; nothing if AZURE_STORAGE_ACCOUNT or a connection string in the
+environment will say it";
+const PIPELINE: &str = "\
+How is the pipeline called? The name marks its commits in the tables, so it cannot be changed
+later, such as orders-uat";
+
+/// Asks for what no flag has said.
+pub(super) fn ask(args: &InitArgs, input: &mut impl BufRead, out: &mut impl Write) -> anyhow::Result<Answers> {
+    let mut answers = Answers::of(args);
+    let mut console = Console { input, out };
+    if args.source.is_none() {
+        let default = answers.source.clone();
+        console.text(SOURCE, "source", &default, &mut |text| {
+            answers.source = text;
+            answers.complaint(Field::Source)
+        })?;
+    }
+    if args.format.is_none() {
+        answers.format = console.choice::<FormatArg>(FORMAT, "format", answers.format)?;
+    }
+    if args.mode.is_none() {
+        answers.mode = console.choice::<ModeArg>(MODE, "mode", answers.mode)?;
+    }
+    if args.lake.is_none() {
+        let default = answers.lake.clone();
+        console.text(LAKE, "lake", &default, &mut |text| {
+            answers.lake = text;
+            answers.complaint(Field::Lake)
+        })?;
+    }
+    if args.account.is_none() && answers.needs_account() {
+        console.text(ACCOUNT, "account", "", &mut |text| {
+            answers.account = Some(text).filter(|text| !text.is_empty());
+            answers.complaint(Field::Account)
+        })?;
+    }
+    if args.pipeline.is_none() {
+        let default = answers.pipeline.clone();
+        console.text(PIPELINE, "pipeline", &default, &mut |text| {
+            answers.pipeline = text;
+            answers.complaint(Field::Pipeline)
+        })?;
+    }
+    Ok(answers)
+}
+
+struct Console<'a, I, O> {
+    input: &'a mut I,
+    out: &'a mut O,
+}
+
+impl<I: BufRead, O: Write> Console<'_, I, O> {
+    /// Asks until `take` has nothing to complain about.
+    fn text(
+        &mut self,
+        question: &str,
+        name: &str,
+        default: &str,
+        take: &mut dyn FnMut(String) -> Option<String>,
+    ) -> anyhow::Result<()> {
+        writeln!(self.out, "\n{question}")?;
+        while let Some(complaint) = take(self.answer(name, default)?) {
+            writeln!(self.out, "That cannot be used: {complaint}")?;
+        }
+        Ok(())
+    }
+
+    fn choice<T: ValueEnum>(&mut self, question: &str, name: &str, default: T) -> anyhow::Result<T> {
+        let word = |choice: &T| choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let words: Vec<String> = T::value_variants().iter().map(word).collect();
+        writeln!(self.out, "\n{question}")?;
+        loop {
+            let answer = self.answer(name, &word(&default))?;
+            if let Ok(choice) = T::from_str(&answer, true) {
+                return Ok(choice);
+            }
+            writeln!(self.out, "That cannot be used: allowed are {}", words.join(" and "))?;
+        }
+    }
+
+    /// One line, or the default for an empty one.
+    fn answer(&mut self, name: &str, default: &str) -> anyhow::Result<String> {
+        let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        write!(self.out, "{name}{shown}: ")?;
+        self.out.flush()?;
+        let mut line = String::new();
+        match self.input.read_line(&mut line) {
+            Ok(0) => Err(Usage("the answers ended before the questions: nothing was written".to_owned()).into()),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(Usage("an answer is not UTF-8: nothing was written".to_owned()).into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) if line.trim().is_empty() => Ok(default.to_owned()),
+            Ok(_) => Ok(line.trim().to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    fn asked(flags: &[&str], typed: &str) -> (anyhow::Result<Answers>, String) {
+        let parsed = Cli::try_parse_from([&["lakefront", "init"], flags].concat()).expect("good flags");
+        let Command::Init(args) = parsed.command else { panic!("it is init") };
+        let mut out = Vec::new();
+        let answers = ask(&args, &mut typed.as_bytes(), &mut out);
+        (answers, String::from_utf8(out).expect("text"))
+    }
+
+    #[test]
+    fn enter_takes_the_defaults() {
+        let (answers, said) = asked(&[], "\n\n\n\n\n");
+        let answers = answers.expect("answers");
+        assert_eq!((answers.source.as_str(), answers.lake.as_str()), ("file:logs/", "file:lake"));
+        assert_eq!((answers.format, answers.mode), (FormatArg::Azure, ModeArg::Backfill));
+        assert_eq!(said.matches("]: ").count(), 5, "five questions:\n{said}");
+    }
+
+    #[test]
+    fn wrong_answers_are_asked_again_and_secrets_not_repeated() {
+        let typed = "logs\nhttps://shop.blob.core.windows.net/c/?sv=1&sig=hunter2\naz://logs/\nxml\njsonlog\ntail\n\nSHOP!\nshop1\n../x\nx\n";
+        let (answers, said) = asked(&[], typed);
+        let answers = answers.expect("answers");
+        assert_eq!((answers.source.as_str(), answers.account.as_deref()), ("az://logs/", Some("shop1")));
+        assert_eq!((answers.pipeline.as_str(), answers.mode), ("x", ModeArg::Tail));
+        assert_eq!(said.matches("That cannot be used").count(), 5, "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn what_a_flag_says_is_not_asked_and_missing_answers_end_it() {
+        let (answers, said) = asked(&["--source", "file:x/", "--format", "jsonlog", "--mode", "tail"], "\n");
+        assert!(answers.expect_err("no more lines").is::<Usage>());
+        assert!(said.contains("lake [file:lake]") && !said.contains("source ["), "{said}");
+    }
+}

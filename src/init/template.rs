@@ -1,0 +1,250 @@
+//! The text of a new pipeline file. Lines such as `# key = value` show the default of a key, and may be uncommented as they are.
+
+use super::answers::{Answers, is_azure};
+use crate::cli::{FormatArg, ModeArg};
+
+/// The column that comments begin in.
+const COMMENTS: usize = 40;
+
+/// The whole file.
+pub(super) fn render(answers: &Answers) -> String {
+    [head(), top(answers), source(answers), lake(answers), tables(), roles(answers), rest()].join("\n")
+}
+
+fn head() -> String {
+    "\
+# Lands PostgreSQL logs in three Delta tables, exactly once. From this file's directory:
+#
+#     lakefront doctor lakefront.toml     # is everything in place?
+#     lakefront run lakefront.toml        # lands what is there; run it again, and it finds nothing new
+#     lakefront status lakefront.toml     # where the tables stand
+#
+# Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from the environment, and no log or
+# error shows what came from there. A line such as `# key = value` shows the default.
+"
+    .to_owned()
+}
+
+fn top(answers: &Answers) -> String {
+    [
+        line(
+            &format!("pipeline = {}", quoted(&answers.pipeline)),
+            "names the transactions in the tables: do not change it later",
+        ),
+        line("topology = \"pg_logs\"", ""),
+        line("# workers = 2", "default: the cores"),
+    ]
+    .concat()
+}
+
+fn source(answers: &Answers) -> String {
+    let azure = is_azure(&answers.source);
+    let mode = match answers.mode {
+        ModeArg::Backfill => ("backfill", "to the end of what is there; or \"tail\""),
+        ModeArg::Tail => ("tail", "until it is stopped; or \"backfill\""),
+    };
+    let other = match answers.format {
+        FormatArg::Azure => "resource logs of Azure Database for PostgreSQL; or \"jsonlog\"",
+        FormatArg::Jsonlog => "PostgreSQL's own; or \"azure\"",
+    };
+    let what = if azure {
+        "a blob, a folder with all below it, or a glob"
+    } else {
+        "a file, a directory with all below it, or a glob"
+    };
+    let state_file = format!("# state_file = {}", quoted(&format!("state/{}.offset.json", answers.pipeline)));
+    let mut text = [
+        "[source]\n".to_owned(),
+        line(&format!("url    = {}", quoted(&answers.source)), what),
+        line(&format!("format = \"{}\"", answers.format.word()), other),
+        line(&format!("mode   = \"{}\"", mode.0), mode.1),
+        line("# cold_start = \"earliest\"", "the first run; or \"latest\": the last line end as it is then"),
+        line(&state_file, "informs; the tables are the checkpoint"),
+        line("# chunk = \"8 MiB\"", "one read"),
+        line("# poll = \"1s\"", "how often a tail looks for growth"),
+        line("# max_line = \"16 MiB\"", "a longer line is a reject"),
+        line("# unterminated = \"leave\"", "a backfill's last line without newline; or \"land\""),
+        line("# on_rewrite = \"stop\"", "a file that shrank or was created anew; or \"restart\": it lands as another"),
+    ]
+    .concat();
+    if azure {
+        text.push_str(&line("# settle = \"48h\"", "a blob that was quiet for so long is finished"));
+        text.push_str(&line("# in_flight = 4", "chunks in a worker's memory at once"));
+        text.push('\n');
+        text.push_str(&opener("source", answers));
+        text.push_str(&line("# page = 5000", "blobs that one listing request asks for"));
+        text.push_str(&line("# hour_folders = \"y=%Y/m=%m/d=%d/h=%H/\"", "where new blobs appear"));
+        text.push_str(&line("# relist = \"5m\"", "how often all blobs are listed, and not those folders alone"));
+        text.push_str("\n[source.retry]\n");
+        text.push_str(&line("# timeout = \"30s\"", "without a byte"));
+        text.push_str(&line("# first = \"200ms\"", "pauses grow from here"));
+        text.push_str(&line("# cap = \"30s\"", "to here"));
+        text.push_str(&line("# max_time = \"5m\"", "then the run stops"));
+    }
+    text
+}
+
+/// The section that says what opens an account; no secret stands in it.
+fn opener(section: &str, answers: &Answers) -> String {
+    let account =
+        answers.account.as_ref().map_or(String::new(), |account| line(&format!("account = {}", quoted(account)), ""));
+    format!(
+        "\
+# What opens the storage account stands in the environment: AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY with
+# AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN; or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET. Without any, it is the
+# machine's managed identity, or who is logged in with the Azure CLI. For variables of other names, say which here, such as:
+#     sas = \"${{SHOP_LOGS_SAS}}\"
+[{section}.azure]
+{account}"
+    )
+}
+
+fn lake(answers: &Answers) -> String {
+    let mut text = [
+        "[lake]\n".to_owned(),
+        line(&format!("root    = {}", quoted(&answers.lake)), "a table lies at <root>/<catalog>/<schema>/<name>"),
+        line("catalog = \"lakehouse\"", ""),
+        line("schema  = \"postgresql_logs\"", ""),
+        line("# partition_by = \"none\"", "or \"day\" (column log_date)"),
+    ]
+    .concat();
+    if is_azure(&answers.lake) && !is_azure(&answers.source) {
+        text.push('\n');
+        text.push_str(&opener("lake", answers));
+    }
+    text
+}
+
+fn tables() -> String {
+    [
+        "[tables]\n".to_owned(),
+        line("# primary = \"primary_postgresql_logs\"", ""),
+        line("# replica = \"replica_postgresql_logs\"", ""),
+        line("# rejects = \"rejected_postgresql_logs\"", "lines that cannot be rows, with their bytes and the reason"),
+    ]
+    .concat()
+}
+
+fn roles(answers: &Answers) -> String {
+    match answers.format {
+        FormatArg::Azure => [
+            "[roles]\n".to_owned(),
+            line("# primary = [\"Primary\"]", "values of ReplicaRole"),
+            line("# replica = [\"*\"]", "all others"),
+            line("# default = \"reject\"", "lines without a role: \"primary\", \"replica\" or \"reject\""),
+            "# By LogicalServerName, before the default:\n# [roles.servers]\n# \"orders-uat-pg\" = \"primary\"\n"
+                .to_owned(),
+        ]
+        .concat(),
+        FormatArg::Jsonlog => [
+            "[roles]\n".to_owned(),
+            line("default = \"primary\"", "files that no name below fits; or \"replica\", \"reject\""),
+            "\n[roles.sources]\n".to_owned(),
+            line("\"**/*replica*\" = \"replica\"", "a line does not say which server wrote it: the file's name does"),
+            line("\"**/*primary*\" = \"primary\"", ""),
+        ]
+        .concat(),
+    }
+}
+
+fn rest() -> String {
+    [
+        "[rows]\n".to_owned(),
+        line("# unknown_keys = \"keep\"", "in the column _rest; or \"drop\", \"reject\""),
+        "\n[commit]\n".to_owned(),
+        line("# bytes = \"256 MiB\"", "a commit is made after so much,"),
+        line("# interval = \"10s\"", "or after so long"),
+        "\n[limits]\n".to_owned(),
+        line("# ahead = \"1 GiB\"", "read but not yet committed, at most"),
+        line("# reject_ratio = 0.5", "of the last 10,000 lines: above it the run stops, for the format is wrong"),
+    ]
+    .concat()
+}
+
+/// A line with its comment.
+fn line(text: &str, comment: &str) -> String {
+    match comment {
+        "" => format!("{text}\n"),
+        // A long value pushes its comment to the right.
+        comment => format!("{:<COMMENTS$}# {comment}\n", format!("{text} ")),
+    }
+}
+
+/// A TOML string. JSON's escapes are TOML's too, but for one character that TOML wants escaped.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn all() -> Vec<Answers> {
+        let mut all = Vec::new();
+        let urls = [
+            "file:logs/",
+            "file:/a b/\"c\\d\"/\u{7f}é/*.json",
+            "https://shop.blob.core.windows.net/logs/",
+            "az://logs/x/",
+        ];
+        for source in urls {
+            for lake in ["file:lake", "az://lake/logs"] {
+                for (format, mode) in [(FormatArg::Azure, ModeArg::Tail), (FormatArg::Jsonlog, ModeArg::Backfill)] {
+                    let account =
+                        Some("shop".to_owned()).filter(|_| source.starts_with("az") || lake.starts_with("az"));
+                    let (source, lake) = (source.to_owned(), lake.to_owned());
+                    all.push(Answers { source, format, mode, lake, account, pipeline: "shop.logs".to_owned() });
+                }
+            }
+        }
+        all
+    }
+
+    fn parsed(text: &str) -> config::Config {
+        config::parse(text, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    /// `# key = value` without its sign.
+    fn uncommented(line: &str) -> &str {
+        let key = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")).map(|(key, _)| key.trim_end());
+        match key {
+            Some(key) if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') => &line[2..],
+            _ => line,
+        }
+    }
+
+    #[test]
+    fn every_file_is_good_and_says_what_was_answered() {
+        for answers in all() {
+            let config = parsed(&render(&answers));
+            let said = format!("{config:?}");
+            assert_eq!(config.pipeline, "shop.logs");
+            assert!(said.contains("shop") && !said.contains("${"), "{said}");
+            if let config::SourceUrl::File(path) = &config.source.url {
+                assert_eq!(Some(path.as_str()), answers.source.strip_prefix("file:"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_comments_show_the_defaults() {
+        for answers in all() {
+            let text = render(&answers);
+            let shown: String = text.lines().map(|line| format!("{}\n", uncommented(line))).collect();
+            assert!(shown.len() + 20 < text.len(), "there are comments to try");
+            let (mut one, mut other) = (parsed(&text), parsed(&shown));
+            (one.workers, other.workers) = (1, 1);
+            assert_eq!(format!("{one:#?}"), format!("{other:#?}"), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_too_wide_to_read() {
+        let too_wide: Vec<String> = all()
+            .iter()
+            .flat_map(|a| render(a).lines().filter(|l| l.chars().count() > 140).map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(too_wide, Vec::<String>::new());
+    }
+}
