@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
+use crate::logging::LogFormat;
 
 /// Lands PostgreSQL data in a lakehouse, exactly once.
 #[derive(Parser)]
@@ -15,6 +16,9 @@ pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArg
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// How standard error is written: for people, or a JSON object a line.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
 }
 
 #[derive(Subcommand)]

@@ -6,9 +6,12 @@ mod config;
 mod doctor;
 mod exit;
 mod generate;
+mod http;
 mod init;
 mod lock;
+mod logging;
 mod pipeline;
+mod progress;
 mod report;
 mod run;
 mod runtime;
@@ -34,7 +37,7 @@ fn main() -> ExitCode {
             return if asked { Exit::Done } else { Exit::Usage }.into();
         }
     };
-    runtime::start_logging();
+    logging::start(cli.log_format);
     runtime::end_process_on_panic();
     #[cfg(debug_assertions)]
     let _failpoints = fail::FailScenario::setup();
@@ -50,7 +53,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => Exit::Done.into(),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            logging::error(&format!("{error:#}"));
             Exit::of(&error).into()
         }
     }

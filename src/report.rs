@@ -1,14 +1,14 @@
 //! What a run did, for people or as one JSON object.
 
+use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use anyhow::Context;
 
-use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried};
 use lakefront_operators::position::Position;
-use lakefront_operators::record::TableId;
-use lakefront_topologies::pg_logs::TABLES;
+use lakefront_operators::record::Reason;
 use serde_json::{Map, Value, json};
 
 /// Writes `text` to standard output. A reader that has closed the pipe has read enough.
@@ -26,37 +26,70 @@ pub(crate) struct Report {
     bytes: u64,
     seconds: f64,
     cuts: u64,
-    tables: Vec<(&'static str, u64, u64, Position)>,
+    tables: Vec<Landed>,
+    /// What occurred, and how often.
+    rejects: Vec<(Reason, u64)>,
+    /// What was tried again, and how often.
+    retries: [(Retried, u64); Retried::ALL.len()],
+    /// How long a chunk took to read, a commit to land, an append to be seen.
+    latencies: [(&'static str, Option<Percentiles>); 3],
+}
+
+/// What landed in one table.
+struct Landed {
+    role: &'static str,
+    rows: u64,
+    commits: u64,
+    position: Position,
 }
 
 impl Report {
-    /// What `metrics` count, for a run that began at `start` and took `elapsed`.
-    pub(crate) fn new(metrics: &Metrics, start: Position, elapsed: Duration) -> Report {
-        let table = |(i, name): (usize, &&'static str)| {
-            let table = metrics.table(TableId(i));
-            (*name, table.rows(), table.commits(), table.position())
-        };
+    /// What `metrics` count, for a run that took `elapsed`.
+    pub(crate) fn new(metrics: &Metrics, elapsed: Duration) -> Report {
+        let tables = metrics.tables().iter().map(|table| Landed {
+            role: table.role(),
+            rows: table.rows(),
+            commits: table.commits(),
+            position: table.position(),
+        });
+        let rejects = Reason::ALL.map(|reason| (reason, metrics.rejects(reason)));
+        let latencies = [("fetch", metrics.fetch()), ("commit", metrics.commit()), ("visible", metrics.visible())];
         Report {
             position: metrics.position(),
-            bytes: metrics.position().since(start),
+            bytes: metrics.position().since(metrics.start()),
             seconds: elapsed.as_secs_f64(),
             cuts: metrics.cuts(),
-            tables: TABLES.iter().enumerate().map(table).collect(),
+            tables: tables.collect(),
+            rejects: rejects.into_iter().filter(|(_, lines)| *lines > 0).collect(),
+            retries: Retried::ALL.map(|what| (what, metrics.retries().of(what))),
+            latencies: latencies.map(|(name, latency): (_, &Latency)| (name, latency.percentiles())),
         }
     }
 
-    /// The object that `run --json` ends with.
+    fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// The object that `run --json` ends with. Latencies are in seconds.
     pub(crate) fn json(&self) -> Value {
         let mut tables = Map::new();
-        for (name, rows, commits, position) in &self.tables {
-            tables.insert((*name).to_owned(), json!({"rows": rows, "commits": commits, "position": position}));
+        for Landed { role, rows, commits, position } in &self.tables {
+            tables.insert((*role).to_owned(), json!({"rows": rows, "commits": commits, "position": position}));
         }
+        let rejects = self.rejects.iter().map(|(reason, lines)| (reason.as_str().to_owned(), json!(lines)));
+        let retries = self.retries.iter().map(|(what, times)| (what.as_str().to_owned(), json!(times)));
+        let latencies = self.latencies.iter().map(|(name, at)| ((*name).to_owned(), at.map_or(Value::Null, latency)));
         json!({
             "position": self.position,
             "bytes": self.bytes,
             "seconds": self.seconds,
+            "bytes_per_second": self.bytes as f64 / self.seconds,
+            "rows_per_second": self.rows() as f64 / self.seconds,
             "cuts": self.cuts,
             "tables": tables,
+            "rejects": Value::Object(rejects.collect()),
+            "retries": Value::Object(retries.collect()),
+            "latency_seconds": Value::Object(latencies.collect()),
         })
     }
 
@@ -70,9 +103,41 @@ impl Report {
             if self.cuts == 1 { "" } else { "s" },
             self.position
         );
-        for (name, rows, commits, position) in &self.tables {
-            text.push_str(&format!("  {name:<8} {rows:>12} rows  {commits:>6} commits  position {position}\n"));
+        for Landed { role, rows, commits, position } in &self.tables {
+            // A string takes all that is written into it, here and below.
+            let _ = writeln!(text, "  {role:<8} {rows:>12} rows  {commits:>6} commits  position {position}");
+        }
+        if !self.rejects.is_empty() {
+            let reasons = self.rejects.iter().map(|(reason, lines)| format!("{} {lines}", reason.as_str()));
+            let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
+        }
+        if self.retries.iter().any(|(_, times)| *times > 0) {
+            let retries = self.retries.iter().map(|(what, times)| format!("{} {times}", what.as_str()));
+            let _ = writeln!(text, "  tried again: {}", retries.collect::<Vec<_>>().join(", "));
+        }
+        if self.bytes > 0 {
+            let (megabytes, rows) = (self.bytes as f64 / 1e6 / self.seconds, self.rows() as f64 / self.seconds);
+            let _ = writeln!(text, "  {megabytes:.1} MB/s, {rows:.0} rows/s");
+        }
+        for (name, at) in &self.latencies {
+            let Some(Percentiles { p50, p90, p99, max, .. }) = at else { continue };
+            let [p50, p90, p99, max] = [p50, p90, p99, max].map(short);
+            let _ = writeln!(text, "  {name:<8} p50 {p50:>8}  p90 {p90:>8}  p99 {p99:>8}  max {max:>8}");
         }
         text
+    }
+}
+
+fn latency(Percentiles { count, p50, p90, p99, max }: Percentiles) -> Value {
+    let [p50, p90, p99, max] = [p50, p90, p99, max].map(|at| at.as_secs_f64());
+    json!({"count": count, "p50": p50, "p90": p90, "p99": p99, "max": max})
+}
+
+/// Three digits or so, in the unit that suits them.
+fn short(time: &Duration) -> String {
+    match time.as_secs_f64() {
+        s if s < 0.001 => format!("{:.0} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        s => format!("{s:.2} s"),
     }
 }

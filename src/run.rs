@@ -1,14 +1,14 @@
 //! `lakefront run`: opens the pipeline, claims its tables, and runs the dataflow to its end.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use anyhow::Context;
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint;
+use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::offsets::Offsets;
 use lakefront_operators::plan::{self, Planning};
 use lakefront_operators::position::Position;
@@ -16,6 +16,7 @@ use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::planner::{Bounds, Planner};
 use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::record::TableId;
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::state;
@@ -23,43 +24,52 @@ use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
 
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{ColdStart, Config, Mode, OnRewrite, Unterminated};
+use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
+use crate::progress::Progress;
 use crate::report::{Report, print};
 use crate::{lock, pipeline, runtime, shutdown};
 
-/// Runs a pipeline.
+/// Runs a pipeline, and says what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
+    let watch = Stopwatch::start();
+    let metrics = land(args)?;
+    let report = Report::new(&metrics, watch.elapsed());
+    print(match args.json {
+        true => format!("{}\n", report.json()),
+        false => report.text(),
+    })
+}
+
+/// Runs a pipeline to its end; the answer is what it counted.
+pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     let config = with_flags(pipeline::load(&args.file)?, args);
     let _lock = lock::take(&config.source.state_file, args.take_over)?;
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
     let pipeline = Pipeline::open(config, stop.clone())?;
-    let began_ms = pipeline.clock.now_ms();
 
-    let (tables, claimed) = tokio.block_on(take_tables(&pipeline))?;
+    let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
+    let metrics = Arc::new(Metrics::new(clock, &TABLES, workers, pipeline.source.retries()));
+    let (tables, claimed) = tokio.block_on(take_tables(&pipeline, &metrics))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();
     let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
+    metrics.claimed(run, &positions);
     tracing::info!(%run, position = %start, workers = pipeline.config.workers, "claimed the tables");
 
     let (fatal, supervisor) = Fatal::new();
-    let metrics = Arc::new(Metrics::new(&positions));
     let bridge = Bridge::new(tokio.handle().clone());
-    let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop);
+    let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
+    let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop, progress.is_none());
     runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
     tokio.block_on(async {
         for table in &tables {
             table.at_rest().await;
         }
     });
-
-    let elapsed = Duration::from_millis(pipeline.clock.now_ms().saturating_sub(began_ms));
-    let report = Report::new(&metrics, start, elapsed);
-    print(match args.json {
-        true => format!("{}\n", report.json()),
-        false => report.text(),
-    })
+    Ok(metrics)
 }
 
 fn with_flags(mut config: Config, args: &RunArgs) -> Config {
@@ -72,8 +82,13 @@ fn with_flags(mut config: Config, args: &RunArgs) -> Config {
     config
 }
 
+/// A bar moves for somebody who watches a run that will end; anybody else reads a line a cut.
+fn shows_progress(config: &Config, args: &RunArgs) -> bool {
+    config.source.mode == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
+}
+
 /// Opens the tables and claims them. The state file is read first, for positions only ever grow.
-async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
+async fn take_tables(pipeline: &Pipeline, metrics: &Metrics) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
     let config = &pipeline.config;
     let known = state::read(&config.source.state_file)?;
     if let Some(other) = known.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
@@ -104,7 +119,8 @@ async fn take_tables(pipeline: &Pipeline) -> Result<(Vec<Arc<DeltaTable>>, Vec<C
         known: known.map(|state| state.position),
         cold_start: &cold_start,
     };
-    let claimed = claim(&tables, pipeline.clock.clone(), &intent).await?;
+    let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
+    let claimed = claim(&tables, clock, &intent).await?;
     Ok((opened, claimed))
 }
 
@@ -131,6 +147,7 @@ fn dataflow(
     metrics: Arc<Metrics>,
     fatal: Fatal,
     stop: StopRequest,
+    announce: bool,
 ) -> PgLogs {
     let config = &pipeline.config;
     let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
@@ -141,10 +158,11 @@ fn dataflow(
         tables: config.rows.tables.clone(),
     };
     let held = std::array::from_fn(|i| standings[i].position());
-    let mut committers = claimed.into_iter().map(|c| c.committer);
+    let on_clock = |(i, claimed): (usize, Claimed)| claimed.committer.pausing_on(metrics.commit_clock(TableId(i)));
+    let mut committers = claimed.into_iter().enumerate().map(on_clock);
     let committers = std::array::from_fn(|_| committers.next());
     let planning = planning(pipeline, &standings, stop);
-    let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings };
+    let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
     PgLogs {
         tables: pipeline.tables.clone(),
         held,

@@ -1,33 +1,23 @@
-//! The process around a dataflow: logging, the runtime, workers, and the supervisor that ends it all on a fatal error.
+//! The process around a dataflow: the runtime, workers, and the supervisor that ends it all on a fatal error.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Context;
 use lakefront_operators::error::Stop;
 use lakefront_topologies::pg_logs::{self, PgLogs};
-use tracing_subscriber::EnvFilter;
 
 use crate::exit::Exit;
-
-/// Logs go to standard error, so that standard output is the report's. `LAKEFRONT_LOG` sets the level, as in `debug`.
-pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-}
+use crate::logging::{self, LogFormat};
 
 /// A panic anywhere ends the process: its peers would wait for it for ever, and no destructor may finish a file.
 pub(crate) fn end_process_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        print(panic);
-        eprintln!("error: this is a bug in lakefront; nothing uncommitted was acknowledged, start again");
+        match logging::format() {
+            LogFormat::Text => print(panic),
+            LogFormat::Json => logging::error(&panic.to_string()),
+        }
+        logging::error("this is a bug in lakefront; nothing uncommitted was acknowledged, start again");
         std::process::exit(Exit::Fatal as i32);
     }));
 }

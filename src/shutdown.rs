@@ -4,6 +4,7 @@ use lakefront_operators::fatal::StopRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
+use crate::logging;
 
 /// Watches for signals from now on. Ending at once is safe: what is not committed is staged again by the next run.
 pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std::io::Result<()> {
@@ -14,7 +15,7 @@ pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std
         tracing::info!("stopping: closing the open cut and committing it; a second signal ends the process at once");
         stop.request();
         either(&mut terminate, &mut interrupt).await;
-        eprintln!("stopped at once: what was not committed will be staged again");
+        logging::say("stopped at once: what was not committed will be staged again");
         std::process::exit(Exit::Fatal as i32);
     });
     Ok(())

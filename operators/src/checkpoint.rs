@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -17,7 +18,7 @@ use crate::bridge::Bridge;
 use crate::commit::Moved;
 use crate::error::StoreError;
 use crate::fatal::Fatal;
-use crate::metrics::Metrics;
+use crate::metrics::{Acknowledged, Metrics};
 use crate::position::Position;
 use crate::protocol::cut::Control;
 use crate::protocol::document::Standing;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub run: state::Run,
     /// Where the tables stood when they were claimed.
     pub standings: Vec<Standing>,
+    /// Whether each acknowledged position is logged.
+    pub announce: bool,
 }
 
 /// Writes the state file as the tables move; the stream carries each acknowledged position. Worker 0 brings the `settings`,
@@ -58,21 +61,21 @@ pub fn checkpoint<'s>(
         // The newest standing that waits for the state file, and the capability of the one that is being written.
         let mut waiting: Option<(Capability<Position>, Standing)> = None;
         let mut writing: Option<Capability<Position>> = None;
+        // The rows of each table when the log was last told.
+        let mut announced = vec![0; metrics.tables().len()];
         move |_frontiers| {
             // Records come to worker 0 alone.
             let Some((ledger, settings)) = &mut settings else { return };
             control.for_each(|_, records| {
                 for record in records.drain(..) {
                     if let Control::Cut(cut) = record {
-                        metrics.cut();
                         ledger.cut(&cut);
                     }
                 }
             });
             for input in &mut moved {
                 input.for_each(|capability, records| {
-                    for Moved { table, position, rows } in records.drain(..) {
-                        metrics.committed(table, rows, position);
+                    for Moved { table, position, .. } in records.drain(..) {
                         if let Some(standing) = ledger.moved(table, position) {
                             waiting = Some((capability.retain(0), standing));
                         }
@@ -87,7 +90,10 @@ pub fn checkpoint<'s>(
                     Ok(position) => {
                         fail::fail_point!("checkpoint-written");
                         let capability = writing.take().expect("a state file was being written");
-                        metrics.acknowledged(position);
+                        let Acknowledged { bytes, took } = metrics.acknowledged(position);
+                        if settings.announce {
+                            announce(&metrics, position, bytes, took, &mut announced);
+                        }
                         output.activate().session(&capability).give(position);
                     }
                     Err(error) => return fatal.raise(error.into()),
@@ -102,4 +108,17 @@ pub fn checkpoint<'s>(
         }
     });
     stream
+}
+
+/// Logs what has landed since it was last said. A table may be a cut ahead of the others: its rows are told when they were committed.
+fn announce(metrics: &Metrics, position: Position, bytes: u64, took: Duration, announced: &mut [u64]) {
+    let (mut rows, mut tables) = (0, Vec::new());
+    for (table, announced) in metrics.tables().iter().zip(announced) {
+        let now = table.rows();
+        let new = now - std::mem::replace(announced, now);
+        rows += new;
+        tables.push(format!("{} {new}", table.role()));
+    }
+    let (tables, seconds, lag_bytes) = (tables.join(", "), took.as_secs_f64(), metrics.source_lag());
+    tracing::info!(position = position.0, bytes, rows, tables, seconds, lag_bytes, "landed");
 }

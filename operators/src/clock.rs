@@ -1,6 +1,6 @@
 //! The one place that reads the clock.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::protocol::table::{Clock, Pending};
 
@@ -17,5 +17,22 @@ impl Clock for SystemClock {
 
     fn pause(&self, ms: u64) -> Pending<'_, ()> {
         Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+    }
+}
+
+/// Measures how long something takes, whatever becomes of the machine's clock meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins to measure.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    /// How long ago that was.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }

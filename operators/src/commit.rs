@@ -4,6 +4,7 @@
 //! order. Each reports the position that the table's transaction holds from then on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -14,8 +15,10 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::bridge::Bridge;
+use crate::clock::Stopwatch;
 use crate::error::Stop;
 use crate::fatal::Fatal;
+use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::commit::Committer;
 use crate::protocol::cut::Control;
@@ -53,14 +56,14 @@ pub fn commit<'s>(
     rows: Rows<'s>,
     control: StreamVec<'s, Position, Control>,
     table: TableId,
-    name: &str,
     committer: Option<Committer>,
+    metrics: Arc<Metrics>,
     bridge: &Bridge,
     fatal: Fatal,
 ) -> StreamVec<'s, Position, Moved> {
     let scope = control.scope();
     let at = home(table, scope.peers()) as u64;
-    let mut builder = OperatorBuilder::new(format!("commit[{name}]"), scope);
+    let mut builder = OperatorBuilder::new(format!("commit[{}]", metrics.table(table).role()), scope);
     let info = builder.operator_info();
     let mut staged = builder.new_input(rows.staged, Exchange::new(move |_: &Staged| at));
     let mut sums = builder.new_input(rows.sums, Pipeline);
@@ -68,11 +71,10 @@ pub fn commit<'s>(
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);
     let tasks = bridge.tasks::<Landed>(scope, &info);
-    let name = name.to_owned();
     builder.build(move |capabilities| {
         drop(capabilities);
         let mut idle = committer;
-        let mut queue = idle.as_ref().map(|committer| CommitQueue::new(name, committer.position()));
+        let mut queue = idle.as_ref().map(|committer| CommitQueue::new(committer.name(), committer.position()));
         // The capabilities of the cuts that this table has yet to pass: its position is theirs to announce.
         let mut held: BTreeMap<Position, Capability<Position>> = BTreeMap::new();
         move |frontiers| {
@@ -108,10 +110,13 @@ pub fn commit<'s>(
             let complete = |lower| frontiers.iter().all(|frontier| !frontier.less_equal(&lower));
             let Some(mut committer) = idle.take() else { return };
             match queue.next(complete) {
-                Ok(Some(job)) => tasks.spawn(async move {
-                    let landed = land(&mut committer, job).await;
-                    (committer, landed)
-                }),
+                Ok(Some(job)) => {
+                    let metrics = metrics.clone();
+                    tasks.spawn(async move {
+                        let landed = land(&mut committer, job, table, &metrics).await;
+                        (committer, landed)
+                    });
+                }
                 Ok(None) => {
                     // Nothing to announce below the first cut that is not complete; what is empty is settled by a later record.
                     let open = held.keys().find(|lower| !complete(**lower)).copied();
@@ -131,8 +136,11 @@ pub fn commit<'s>(
 type Landed = (Committer, Result<u64, Stop>);
 
 /// Lands one job; the answer is the number of rows.
-async fn land(committer: &mut Committer, job: Job) -> Result<u64, Stop> {
+async fn land(committer: &mut Committer, job: Job, table: TableId, metrics: &Metrics) -> Result<u64, Stop> {
     let rows = job.files.iter().map(|file| file.rows).sum();
+    metrics.commit_begins(table);
+    let watch = Stopwatch::start();
     committer.land(&job.cut.standing(), job.files, &job.sums).await?;
+    metrics.committed(table, rows, committer.position(), watch.elapsed());
     Ok(rows)
 }

@@ -19,8 +19,10 @@ use timely::progress::operate::FrontierInterest;
 use timely::scheduling::Activator;
 
 use crate::bridge::Bridge;
+use crate::clock::Stopwatch;
 use crate::error::{Stop, StoreError, chain};
 use crate::fatal::Fatal;
+use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::cut::Chunk;
 use crate::source::Source;
@@ -63,6 +65,7 @@ pub struct Fetched {
 pub fn fetch<'s>(
     chunks: StreamVec<'s, Position, Assigned>,
     source: Arc<dyn Source>,
+    metrics: Arc<Metrics>,
     bridge: &Bridge,
     fatal: Fatal,
 ) -> (StreamVec<'s, Position, Fetched>, StreamVec<'s, Position, usize>) {
@@ -90,8 +93,15 @@ pub fn fetch<'s>(
                 for Assigned { chunk, .. } in assigned.drain(..) {
                     out.push(capability.retain(1));
                     in_flight.insert(next, (capability.retain(0), Rc::new(chunk.clone())));
-                    let (source, id) = (source.clone(), next);
-                    tasks.spawn(async move { (id, block::read(&*source, &chunk).await) });
+                    let (source, metrics, id) = (source.clone(), metrics.clone(), next);
+                    tasks.spawn(async move {
+                        let watch = Stopwatch::start();
+                        let block = block::read(&*source, &chunk).await;
+                        if block.is_ok() {
+                            metrics.chunk_read(chunk.len(), watch.elapsed());
+                        }
+                        (id, block)
+                    });
                     next += 1;
                 }
             });

@@ -18,6 +18,8 @@ use crate::bridge::{Bridge, Tasks};
 use crate::error::Stop;
 use crate::fatal::{Fatal, StopRequest};
 use crate::fetch::Assigned;
+use crate::metrics::Metrics;
+use crate::metrics::appends::Appends;
 use crate::position::Position;
 use crate::protocol::cut::Control;
 use crate::protocol::planner::{Planner, Step};
@@ -61,6 +63,7 @@ pub fn plan<'s>(
     acknowledged: StreamVec<'s, Position, Position>,
     credits: StreamVec<'s, Position, usize>,
     planning: Option<Planning>,
+    metrics: Arc<Metrics>,
     bridge: &Bridge,
     fatal: Fatal,
 ) -> (StreamVec<'s, Position, Assigned>, StreamVec<'s, Position, Control>) {
@@ -76,7 +79,7 @@ pub fn plan<'s>(
     let peers = scope.peers();
     builder.build(move |mut capabilities| {
         let mut time = capabilities.pop().zip(capabilities.pop()).map(|(control, chunks)| Time { chunks, control });
-        let mut worker0 = planning.map(|planning| Worker0::start(planning, peers, tasks));
+        let mut worker0 = planning.map(|planning| Worker0::start(planning, peers, tasks, metrics));
         if let (Some(worker0), Some(time)) = (&worker0, &mut time) {
             time.advance(worker0.planner.time());
         }
@@ -148,6 +151,8 @@ struct Worker0 {
     clock: Arc<dyn Clock>,
     stop: StopRequest,
     tasks: Tasks<Looked>,
+    metrics: Arc<Metrics>,
+    appends: Appends,
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
@@ -156,12 +161,23 @@ struct Worker0 {
 }
 
 impl Worker0 {
-    fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>) -> Self {
+    fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>, metrics: Arc<Metrics>) -> Self {
         let Planning { planner, watcher, mode, in_flight, clock, stop } = planning;
         stop.listen(tasks.waker());
         let credits = vec![in_flight; peers];
-        let worker0 =
-            Worker0 { planner, mode, clock, stop, tasks, credits, next_worker: 0, polled: false, alarm_ms: 0 };
+        let worker0 = Worker0 {
+            planner,
+            mode,
+            clock,
+            stop,
+            tasks,
+            metrics,
+            appends: Appends::default(),
+            credits,
+            next_worker: 0,
+            polled: false,
+            alarm_ms: 0,
+        };
         worker0.poll(watcher, Duration::ZERO);
         worker0
     }
@@ -177,13 +193,16 @@ impl Worker0 {
 
     fn step(&mut self) -> Result<Do, Stop> {
         while let Some((mut watcher, polled)) = self.tasks.next_done() {
-            let Polled { limits, finished } = match polled {
+            let Polled { limits, appended, finished } = match polled {
                 Ok(polled) => polled,
                 // What was begun is finished, whatever there may be beyond it.
                 Err(_) if self.stop.is_requested() => continue,
                 Err(stop) => return Err(stop),
             };
             self.planner.limits(limits);
+            self.metrics.source_seen(self.planner.source_end());
+            let now_ms = self.clock.now_ms();
+            appended.into_iter().for_each(|append| self.appends.found(append, now_ms));
             finished.into_iter().for_each(|finished| self.planner.finished(finished));
             let (left, before_ms) = self.planner.left();
             watcher.forget(&left, before_ms);
@@ -209,9 +228,16 @@ impl Worker0 {
                 let worker = worker.ok_or_else(|| Stop::Bug("a chunk was planned without a credit".to_owned()))?;
                 self.credits[worker] -= 1;
                 self.next_worker = (worker + 1) % self.credits.len();
+                self.metrics.chunk_planned(self.planner.position());
+                self.appends.handed_out(&chunk, now_ms);
                 Do::Hand(Assigned { worker, chunk })
             }
-            Step::Tell(record) => Do::Tell(record),
+            Step::Tell(record) => {
+                if let Control::Cut(cut) = &record {
+                    self.metrics.cut_closed(cut, self.appends.cut_closed(now_ms));
+                }
+                Do::Tell(record)
+            }
             Step::Wait(until) => {
                 // One alarm at a time is enough, unless the new one is earlier.
                 if let Some(until) = until.filter(|until| self.alarm_ms <= now_ms || *until < self.alarm_ms) {

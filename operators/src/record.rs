@@ -35,6 +35,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The list, in the order of the variants.
+    pub const ALL: [Reason; 10] = [
+        Reason::LineTooLong,
+        Reason::InvalidUtf8,
+        Reason::InvalidJson,
+        Reason::NotAnObject,
+        Reason::WrongType,
+        Reason::IntegerOutOfRange,
+        Reason::MalformedTime,
+        Reason::UnknownKey,
+        Reason::NoRole,
+        Reason::UnknownRole,
+    ];
+
     /// The text that the rejects table holds.
     pub fn as_str(self) -> &'static str {
         match self {

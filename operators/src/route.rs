@@ -25,6 +25,7 @@ pub use roles::RoleMap;
 use crate::error::Stop;
 use crate::fatal::Fatal;
 use crate::fetch::Credit;
+use crate::metrics::Metrics;
 use crate::parse::Parsed;
 use crate::position::Position;
 use crate::protocol::cut::Chunk;
@@ -59,6 +60,7 @@ pub fn route<'s>(
     parsed: StreamVec<'s, Position, Parsed>,
     mut judge: RatioJudge,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
     fatal: Fatal,
 ) -> Routes<'s> {
     let mut builder = OperatorBuilder::new("route".to_owned(), parsed.scope());
@@ -80,7 +82,7 @@ pub fn route<'s>(
             input.for_each(|capability, parsed| {
                 for parsed in parsed.drain(..) {
                     let (lines, catch_up) = (parsed.lines.len() + parsed.rejects.len(), parsed.fetched.chunk.catch_up);
-                    let routed = router.route(parsed, clock.now_ms()).and_then(|routed| match catch_up {
+                    let routed = router.route(parsed, clock.now_ms(), &metrics).and_then(|routed| match catch_up {
                         true => Ok(routed),
                         false => judge.judge(lines, routed.rejected).map(|()| routed),
                     });
@@ -117,7 +119,7 @@ struct Router {
 }
 
 impl Router {
-    fn route(&mut self, parsed: Parsed, now_ms: u64) -> Result<Parts, Stop> {
+    fn route(&mut self, parsed: Parsed, now_ms: u64, metrics: &Metrics) -> Result<Parts, Stop> {
         let Parsed { fetched, rows, lines, mut rejects } = parsed;
         let settings = &fetched.chunk.settings;
         if self.map.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, settings) && of != settings) {
@@ -131,6 +133,7 @@ impl Router {
                 rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
             }
         }
+        rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
         let routed = |rows| Routed { rows, chunk: fetched.chunk.clone(), credit: fetched.credit.clone() };
         let part = |to: Destination| select(&rows, &destinations, to).map(routed);
         let source = fetched.chunk.partition.to_string();

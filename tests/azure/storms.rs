@@ -30,6 +30,8 @@ fn backfill(seed: u64, stormy: bool) -> World {
     }
     let report = world.pipeline.land();
     assert_eq!(report["bytes"], world.bytes());
+    let retries = report["retries"]["source"].as_u64().expect("a number");
+    assert_eq!(retries > 0, stormy, "seed {seed}: {retries} retries");
     world
 }
 

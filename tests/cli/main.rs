@@ -10,6 +10,8 @@ mod examples;
 mod generate;
 mod init;
 mod inspect;
+mod logs;
+mod progress;
 mod report;
 mod rivals;
 mod signals;

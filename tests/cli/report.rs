@@ -4,13 +4,27 @@ use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
-use crate::support::{Lines, Pipeline};
+use crate::support::{Lines, Pipeline, wait};
 
-/// A report without the one thing that differs from run to run.
+/// A report without what differs from run to run.
 fn timeless(mut report: Value) -> Value {
-    let seconds = report["seconds"].take();
-    assert!(seconds.as_f64().is_some_and(|seconds| seconds >= 0.0), "{seconds}");
+    let seconds = report["seconds"].take().as_f64().expect("a time");
+    assert!(seconds > 0.0, "{seconds}");
+    for (rate, of) in [("bytes_per_second", report["bytes"].clone()), ("rows_per_second", json!(rows(&report)))] {
+        let (rate, of) = (report[rate].take().as_f64().expect("a rate"), of.as_f64().expect("a number"));
+        assert!((rate * seconds - of).abs() <= of * 1e-6, "{rate}/s for {seconds} s are {of}");
+    }
+    for name in ["fetch", "commit", "visible"] {
+        let Value::Object(at) = &mut report["latency_seconds"][name] else { continue };
+        let times =
+            ["p50", "p90", "p99", "max"].map(|name| at.remove(name).and_then(|at| at.as_f64()).expect("a time"));
+        assert!(times[0] >= 0.0 && times.is_sorted() && times[3] < seconds, "{times:?} in {seconds} s");
+    }
     report
+}
+
+fn rows(report: &Value) -> u64 {
+    ["primary", "replica", "rejects"].map(|table| report["tables"][table]["rows"].as_u64().expect("rows")).iter().sum()
 }
 
 #[test]
@@ -22,8 +36,13 @@ fn the_report_has_exactly_the_promised_form() {
         "position": ONE_FOR_EACH_TABLE.len(),
         "bytes": ONE_FOR_EACH_TABLE.len(),
         "seconds": null,
+        "bytes_per_second": null,
+        "rows_per_second": null,
         "cuts": 1,
         "tables": {"primary": table, "replica": table, "rejects": table},
+        "rejects": {"invalid_json": 1},
+        "retries": {"source": 0, "stage": 0, "commit": 0},
+        "latency_seconds": {"fetch": {"count": 1}, "commit": {"count": 3}, "visible": null},
     });
     assert_eq!(timeless(pipeline.land()), expected);
     assert_eq!(pipeline.is_exact(), "exact: primary 1, replica 1, rejects 1");
@@ -48,8 +67,13 @@ fn a_second_run_lands_nothing() {
         "position": first["position"],
         "bytes": 0,
         "seconds": null,
+        "bytes_per_second": null,
+        "rows_per_second": null,
         "cuts": 0,
         "tables": {"primary": nothing, "replica": nothing, "rejects": nothing},
+        "rejects": {},
+        "retries": {"source": 0, "stage": 0, "commit": 0},
+        "latency_seconds": {"fetch": null, "commit": null, "visible": null},
     });
     assert_eq!(second, expected);
     pipeline.is_exact();
@@ -94,6 +118,39 @@ fn people_get_a_few_lines() {
           rejects             0 rows       0 commits  position 63
     "#]]
     .assert_eq(&format!("{before} in <n> s, {after}"));
+}
+
+#[test]
+fn people_get_rates_percentiles_and_reasons_of_what_landed() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let ended = pipeline.call(&["run", "p.toml"]).exits_with(0);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 8, "{}", ended.stdout);
+    assert_eq!(lines[4], "  rejected: invalid_json 1");
+    assert!(lines[5].contains(" MB/s, ") && lines[5].ends_with(" rows/s"), "{}", lines[5]);
+    for (line, name) in lines[6..].iter().zip(["fetch", "commit"]) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!([words[0], words[1], words[4], words[7], words[10]], [name, "p50", "p90", "p99", "max"], "{line}");
+    }
+}
+
+#[test]
+fn a_tail_reports_how_soon_appended_lines_were_visible_and_a_backfill_does_not() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut tail = pipeline.tail();
+    let there = ONE_FOR_EACH_TABLE.len() as u64;
+    tail.until("landed what was there", || pipeline.position() == there);
+    let written = wait::now();
+    pipeline.append("a.json", ONE_FOR_EACH_TABLE);
+    tail.until("landed what was appended", || pipeline.position() == 2 * there);
+    let seen = wait::now() - written;
+    let visible = tail.stop().json()["latency_seconds"]["visible"].clone();
+    assert_eq!(visible["count"], 3, "once for each table, and not for what was there before: {visible}");
+    let longest = visible["max"].as_f64().expect("a time");
+    // File systems' clocks may be some ticks behind, and percentiles of three digits say a little more.
+    assert!(longest > 0.0 && longest <= seen * 1.01 + 0.02, "{longest} s of {seen} s");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(crate) mod lines;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
 pub(crate) mod process;
+pub(crate) mod promtext;
 pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod venv;

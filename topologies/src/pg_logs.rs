@@ -19,7 +19,8 @@ use lakefront_operators::checkpoint::{self, checkpoint};
 use lakefront_operators::commit::{Rows, commit, home};
 use lakefront_operators::fatal::Fatal;
 use lakefront_operators::fetch::fetch;
-use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::steps::{StepId, watch};
+use lakefront_operators::metrics::{Metrics, Retried, busy};
 use lakefront_operators::parse::parse;
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
@@ -62,7 +63,7 @@ pub struct PgLogs {
     pub clock: Arc<dyn Clock>,
     /// The shared runtime.
     pub bridge: Bridge,
-    /// Counts what becomes durable.
+    /// Counts what is done.
     pub metrics: Arc<Metrics>,
     /// The first fatal error.
     pub fatal: Fatal,
@@ -83,34 +84,50 @@ pub struct Once {
 /// Builds the dataflow on one worker. All workers build the same one.
 pub fn build(worker: &mut Worker, run: &PgLogs) {
     let (index, peers) = (worker.index(), worker.peers());
-    let PgLogs { source, bridge, fatal, clock, .. } = run;
+    let PgLogs { source, bridge, fatal, clock, metrics, .. } = run;
     let mut once = run.once.lock().unwrap_or_else(PoisonError::into_inner);
     let (planning, settings) = match index {
         0 => (once.planning.take(), once.checkpoint.take()),
         _ => (None, None),
     };
+    busy::measure(worker, metrics);
+    let staging = metrics.retries().counted(Retried::Stage, clock.clone());
     worker.dataflow_named::<Position, _, _>("pg_logs", |scope| {
         let (returned, credits) = scope.feedback::<Vec<usize>>(());
         let (acknowledge, acknowledged) = scope.feedback::<Vec<Position>>(());
 
-        let (chunks, control) = plan(scope, acknowledged, credits, planning, bridge, fatal.clone());
-        let (blocks, returns) = fetch(chunks, source.clone(), bridge, fatal.clone());
+        let (chunks, control) = plan(scope, acknowledged, credits, planning, metrics.clone(), bridge, fatal.clone());
+        let chunks = watch(chunks, metrics, StepId::Plan, |assigned| assigned.chunk.len());
+        let (blocks, returns) = fetch(chunks, source.clone(), metrics.clone(), bridge, fatal.clone());
         returns.connect_loop(returned);
-        let rows = parse(split(blocks));
+        let blocks = watch(blocks, metrics, StepId::Fetch, |fetched| fetched.chunk.len());
+        let lines = watch(split(blocks), metrics, StepId::Split, |lines| count(lines.lines.len(), lines.rejects.len()));
+        let rows = watch(parse(lines), metrics, StepId::Parse, |rows| count(rows.lines.len(), rows.rejects.len()));
         let judge = RatioJudge::new(run.reject_ratio);
-        let routes = route(rows, judge, clock.clone(), fatal.clone());
+        let routes = route(rows, judge, clock.clone(), metrics.clone(), fatal.clone());
 
         let routes = [routes.primary, routes.replica, routes.rejects];
         let moved = routes.into_iter().enumerate().map(|(i, rows)| {
             let (table, spec) = (TableId(i), &run.tables[i]);
-            let files = DeltaStage::new(spec.clone(), clock.clone());
+            let rows = watch(rows, metrics, StepId::Route, |routed| count(routed.rows.num_rows(), 0));
             let (rows, counted) = tally(rows, TABLES[i], run.held[i]);
+            let rows = watch(rows, metrics, StepId::Tally(table), |routed| count(routed.rows.num_rows(), 0));
+            let files = DeltaStage::new(spec.clone(), staging.clone());
             let staged = stage(rows, TABLES[i], files, run.held[i], bridge, fatal.clone());
+            let staged = watch(staged, metrics, StepId::Stage(table), |staged| staged.0.rows);
             let sums = totals(counted, TABLES[i], home(table, peers));
+            let sums = watch(sums, metrics, StepId::Totals(table), |(_, _, sum)| sum.rows);
             let committer = if home(table, peers) == index { once.committers[i].take() } else { None };
-            commit(Rows { staged, sums }, control.clone(), table, &spec.name, committer, bridge, fatal.clone())
+            let rows = Rows { staged, sums };
+            let moved = commit(rows, control.clone(), table, committer, metrics.clone(), bridge, fatal.clone());
+            watch(moved, metrics, StepId::Commit(table), |moved| moved.rows)
         });
         let moved = moved.collect();
-        checkpoint(moved, control, settings, bridge, run.metrics.clone(), fatal.clone()).connect_loop(acknowledge);
+        let acknowledged = checkpoint(moved, control, settings, bridge, metrics.clone(), fatal.clone());
+        watch(acknowledged, metrics, StepId::Checkpoint, |_| 1).connect_loop(acknowledge);
     });
+}
+
+fn count(rows: usize, rejects: usize) -> u64 {
+    (rows + rejects) as u64
 }

@@ -60,6 +60,16 @@ impl Committer {
         Committer { table, clock, files, held, head, retention, touched_ms }
     }
 
+    /// The same, pausing on `clock`: it pauses only to try something again.
+    pub fn pausing_on(self, clock: Arc<dyn Clock>) -> Self {
+        Committer { clock, ..self }
+    }
+
+    /// The table's name.
+    pub fn name(&self) -> &str {
+        self.table.name()
+    }
+
     /// The position that the table's transaction holds.
     pub fn position(&self) -> Position {
         self.held.position
@@ -190,10 +200,6 @@ impl Committer {
                 file.path
             ))),
         }
-    }
-
-    fn name(&self) -> &str {
-        self.table.name()
     }
 
     fn fenced(&self, seen: String) -> Stop {

@@ -148,6 +148,12 @@ impl Planner {
         self.position
     }
 
+    /// How far the source could be planned by what was seen of it.
+    pub fn source_end(&self) -> Position {
+        let waiting = self.ready.iter().map(|id| self.limits[id].end.saturating_sub(self.at.at(id)));
+        Position(self.position.0 + waiting.sum::<u64>())
+    }
+
     /// The time of data that is handed out now: the open cut's lower bound.
     pub fn time(&self) -> Position {
         self.open.as_ref().map_or(self.position, |open| open.lower)

@@ -194,6 +194,14 @@ impl Source for FileSource {
         })
     }
 
+    /// A modification time can be set to anything, but an age that is measured wrong does no harm.
+    fn appended_ms(&self, listed: &Listed) -> Option<u64> {
+        let (seconds, rest) = listed.revision.split_once('.')?;
+        let (nanoseconds, _) = rest.split_once('-')?;
+        let (seconds, nanoseconds): (u64, u64) = (seconds.parse().ok()?, nanoseconds.parse().ok()?);
+        Some(seconds * 1_000 + nanoseconds / 1_000_000)
+    }
+
     fn has_links(&self) -> bool {
         true
     }

@@ -8,6 +8,7 @@ pub mod watch;
 use std::ops::Range;
 
 use crate::error::StoreError;
+use crate::metrics::retry::Count;
 use crate::offsets::Identity;
 use crate::protocol::table::Pending;
 
@@ -48,6 +49,16 @@ pub trait Source: Send + Sync {
 
     /// Whether the file of that name is still the one that was listed; it may have grown.
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>>;
+
+    /// When `listed` was last appended to, as well as the store can say, in milliseconds since 1970. For measuring only.
+    fn appended_ms(&self, listed: &Listed) -> Option<u64> {
+        listed.modified_ms
+    }
+
+    /// How often requests were sent again.
+    fn retries(&self) -> Count {
+        Count::default()
+    }
 
     /// Whether one file can stand under two names, or change its name.
     fn has_links(&self) -> bool;

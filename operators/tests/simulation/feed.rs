@@ -57,7 +57,7 @@ impl Feed {
             return Ok(());
         };
         self.looking = None;
-        let Polled { mut limits, finished } = polled?;
+        let Polled { mut limits, finished, .. } = polled?;
         if env.world().lacks(Rule::Newline) {
             let w = env.world();
             let seen = |name: &str| w.files.iter().find(|f| f.name == name).map_or(0, |f| f.seen);

@@ -88,6 +88,17 @@ fn bytes_become_chunks_and_chunks_become_cuts() {
 }
 
 #[test]
+fn the_end_of_the_source_is_where_planning_would_end() {
+    let mut planner = level(BOUNDS, 30);
+    planner.limits([limit("b", 12)]);
+    assert_eq!(planner.source_end(), Position(42));
+    steps(&mut planner, 0, 7);
+    assert_eq!((planner.position(), planner.source_end()), (Position(42), Position(42)));
+    planner.limits([limit("a", 33)]);
+    assert_eq!(planner.source_end(), Position(45));
+}
+
+#[test]
 fn data_is_handed_out_at_the_lower_bound_of_the_open_cut() {
     let mut planner = level(BOUNDS, 30);
     steps(&mut planner, 0, 2);

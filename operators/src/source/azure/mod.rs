@@ -32,6 +32,7 @@ use super::{Listed, Listing, Source};
 use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
+use crate::metrics::retry::Count;
 use crate::offsets::Identity;
 use crate::protocol::table::{Clock, Pending};
 
@@ -91,6 +92,10 @@ impl Source for AzureSource {
             let now = self.properties(&listed.name).await?;
             Ok(now.is_some_and(|now| now.created == listed.created && now.length >= listed.length))
         })
+    }
+
+    fn retries(&self) -> Count {
+        self.retries.count()
     }
 
     fn has_links(&self) -> bool {

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use crate::azure::RetrySettings;
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
+use crate::metrics::retry::Count;
 use crate::protocol::table::Clock;
 
 /// What a run that was asked to stop allows, instead of `timeout` and `max_time`, where those are longer.
@@ -22,13 +23,19 @@ pub(super) struct Retries {
     retry: RetrySettings,
     clock: Arc<dyn Clock>,
     stop: StopRequest,
+    count: Count,
     /// Whether the service has answered anything yet: who opens the account is known to be right.
     opened: AtomicBool,
 }
 
 impl Retries {
     pub(super) fn new(retry: RetrySettings, clock: Arc<dyn Clock>, stop: StopRequest) -> Self {
-        Retries { retry, clock, stop, opened: AtomicBool::new(false) }
+        Retries { retry, clock, stop, count: Count::default(), opened: AtomicBool::new(false) }
+    }
+
+    /// How often requests are sent again.
+    pub(super) fn count(&self) -> Count {
+        self.count.clone()
     }
 
     /// A request with an end: it may bring nothing for so long.
@@ -101,6 +108,7 @@ impl Tries<'_> {
             let text = format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}");
             return Err(StoreError::transient(self.attempt.clone(), text));
         }
+        self.retries.count.increment();
         if self.failed == 4 {
             tracing::warn!("{} has failed {} times: {cause}; trying again", self.attempt, self.failed);
         } else {

@@ -129,6 +129,7 @@ impl Watcher {
         }
         track.limit.identity.revision = listed.revision.clone();
         track.length = listed.length;
+        track.appended_ms = self.source.appended_ms(listed);
         Ok(track)
     }
 

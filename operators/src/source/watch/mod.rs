@@ -14,6 +14,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::{Stop, StoreError};
+use crate::metrics::appends::Append;
 use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use crate::protocol::planner::{Finished, Limit};
 use crate::source::{Listed, Listing, Source};
@@ -62,13 +63,15 @@ struct Track {
     searched: u64,
     /// The file's length when it was last looked into, with the revision in the limit's identity.
     length: u64,
+    /// When it was last appended to, if the store says.
+    appended_ms: Option<u64>,
 }
 
 impl Track {
     /// A file that is seen for the first time.
     fn fresh(id: PartitionId, listed: &Listed) -> Track {
         let identity = Identity { created: listed.created.clone(), ..Identity::default() };
-        Track { id, limit: Limit { end: 0, identity, landed_tail: false }, searched: 0, length: 0 }
+        Track { id, limit: Limit { end: 0, identity, landed_tail: false }, searched: 0, length: 0, appended_ms: None }
     }
 
     /// What was or will be consumed of it.
@@ -89,6 +92,8 @@ impl Track {
 pub struct Polled {
     /// The limits of the files that changed.
     pub limits: Vec<(PartitionId, Limit)>,
+    /// What was not there at the look before; nothing at the first.
+    pub appended: Vec<Append>,
     /// What is finished, if the whole source was looked at.
     pub finished: Option<Finished>,
 }
@@ -113,7 +118,8 @@ impl Watcher {
     pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
         let track = |(id, at): (&PartitionId, &PartitionOffset)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
-            (id.name.clone(), Track { id: id.clone(), limit, searched: at.offset, length: at.offset })
+            let (searched, length) = (at.offset, at.offset);
+            (id.name.clone(), Track { id: id.clone(), limit, searched, length, appended_ms: None })
         };
         // In order of generation, so that the newest of a name stays.
         let (mut tracks, mut former) = (BTreeMap::new(), Vec::new());
@@ -127,12 +133,12 @@ impl Watcher {
     /// Lists the source and looks into what changed.
     pub async fn poll(&mut self) -> Result<Polled, Stop> {
         let listing = self.source.list().await?;
-        let (mut changed, mut limits, mut all_there) = (Vec::new(), Vec::new(), true);
+        let (mut changed, mut polled, mut all_there) = (Vec::new(), Polled::default(), true);
         let mut left = BTreeSet::new();
         for listed in &listing.files {
             match self.tracks.get(&listed.name) {
                 Some(track) if track.is_unchanged(listed) => {
-                    limits.extend(self.first.then(|| (track.id.clone(), track.limit.clone())));
+                    polled.limits.extend(self.first.then(|| (track.id.clone(), track.limit.clone())));
                 }
                 None if self.has_left(listed) => {
                     self.warn_of_old(listed);
@@ -147,14 +153,14 @@ impl Watcher {
             for (known, listed) in changed {
                 let track = self.look(known, listed).await?;
                 all_there &= track.is_some();
-                limits.extend(track.map(|track| self.keep(track)));
+                track.into_iter().for_each(|track| self.keep(track, &mut polled));
             }
         } else {
             let this = &*self;
             let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
             let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
             all_there = tracks.iter().all(Option::is_some);
-            limits.extend(tracks.into_iter().flatten().map(|track| self.keep(track)));
+            tracks.into_iter().flatten().for_each(|track| self.keep(track, &mut polled));
         }
         match listing.whole {
             true => self.left = left,
@@ -162,8 +168,8 @@ impl Watcher {
         }
         self.first = false;
         // A file that was listed and could not be looked into may be brought back.
-        let finished = self.finished(&listing).filter(|_| all_there);
-        Ok(Polled { limits, finished })
+        polled.finished = self.finished(&listing).filter(|_| all_there);
+        Ok(polled)
     }
 
     /// Learns which partitions have left the offsets, and before when all that has no partition was created.
@@ -183,11 +189,15 @@ impl Watcher {
         self.tracks.values().map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
     }
 
-    fn keep(&mut self, track: Track) -> (PartitionId, Limit) {
-        let limit = (track.id.clone(), track.limit.clone());
-        let before = self.tracks.insert(track.id.name.clone(), track);
-        self.former.extend(before.filter(|before| before.limit.identity.created != limit.1.identity.created));
-        limit
+    fn keep(&mut self, track: Track, polled: &mut Polled) {
+        let (id, limit, at_ms) = (track.id.clone(), track.limit.clone(), track.appended_ms);
+        let before = self.tracks.insert(id.name.clone(), track);
+        let start = before.as_ref().filter(|before| before.id == id).map_or(0, |before| before.limit.end);
+        if !self.first && start < limit.end {
+            polled.appended.push(Append { partition: id.clone(), range: start..limit.end, at_ms });
+        }
+        self.former.extend(before.filter(|before| before.limit.identity.created != limit.identity.created));
+        polled.limits.push((id, limit));
     }
 
     fn has_left(&self, listed: &Listed) -> bool {

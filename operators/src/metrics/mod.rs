@@ -1,0 +1,226 @@
+//! What a run has done so far, and where it stands: counted where it happens, read by whoever reports.
+//!
+//! Counting costs a relaxed addition a batch, a chunk or a commit, never one a line. Each number is true by itself; two that are read one
+//! after the other may be an instant apart. What became durable is counted when it did: rows, commits and positions of tables are the
+//! lake's. The rest (bytes read, rejects, retries) counts work, and a row that is staged again by a later run was worked on twice.
+//!
+//! ```text
+//! table     rows, commits and position of one table     latency   how long something took, as percentiles
+//! steps     the frontier of each operator, and its work  busy      each operator's time, from timely's log
+//! cuts      when a cut was begun, and its bytes appended appends   when the bytes of a chunk were seen first
+//! retry     what was tried again
+//! ```
+
+pub mod appends;
+pub mod busy;
+mod cuts;
+pub mod latency;
+mod read;
+pub mod retry;
+pub mod steps;
+pub mod table;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use self::cuts::{Acknowledged, CutTimes};
+pub use self::latency::{Latency, Percentiles};
+use self::retry::HeardPauses;
+pub use self::retry::{Retried, Retries};
+pub use self::steps::{Holder, StepId, Steps};
+pub use self::table::TableMetrics;
+use crate::position::Position;
+use crate::protocol::cut::Cut;
+use crate::protocol::table::{Clock, RunId};
+use crate::record::{Reason, TableId};
+
+/// A file system that a run needs room on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileSystem {
+    /// The tables', if they are on a disk.
+    Lake,
+    /// The state file's.
+    State,
+    /// That of unnamed files on their way to blobs.
+    Scratch,
+}
+
+impl FileSystem {
+    /// All of them.
+    pub const ALL: [FileSystem; 3] = [FileSystem::Lake, FileSystem::State, FileSystem::Scratch];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FileSystem::Lake => "lake",
+            FileSystem::State => "state",
+            FileSystem::Scratch => "scratch",
+        }
+    }
+}
+
+/// A gauge that nobody has set yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// The numbers of one run.
+pub struct Metrics {
+    clock: Arc<dyn Clock>,
+    started_ms: u64,
+    workers: usize,
+    claimed: OnceLock<Claim>,
+    cuts_closed: AtomicU64,
+    acknowledged: AtomicU64,
+    planned: AtomicU64,
+    source_end: AtomicU64,
+    chunks_planned: AtomicU64,
+    chunks_read: AtomicU64,
+    bytes_read: AtomicU64,
+    tables: Vec<TableMetrics>,
+    rejects: [AtomicU64; Reason::ALL.len()],
+    retries: Retries,
+    fetch: Latency,
+    commit: Latency,
+    visible: Latency,
+    cuts: cuts::Cuts,
+    steps: Steps,
+    disk_free: [AtomicU64; FileSystem::ALL.len()],
+    disk_low: AtomicU64,
+    memory_held: AtomicU64,
+    memory_limit: AtomicU64,
+}
+
+/// With what a run began.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    run: RunId,
+    start: Position,
+}
+
+impl Metrics {
+    /// The numbers of a run that begins now, over `tables` (their roles, in claim order) with so many `workers`. `source` counts
+    /// what the source tries again.
+    pub fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize, source: retry::Count) -> Self {
+        let unknown = || AtomicU64::new(UNKNOWN);
+        Metrics {
+            started_ms: clock.now_ms(),
+            workers,
+            steps: Steps::new(clock.clone(), tables, workers),
+            clock,
+            claimed: OnceLock::new(),
+            cuts_closed: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+            planned: AtomicU64::new(0),
+            source_end: AtomicU64::new(0),
+            chunks_planned: AtomicU64::new(0),
+            chunks_read: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            tables: tables.iter().map(|role| TableMetrics::new(role)).collect(),
+            rejects: Default::default(),
+            retries: Retries::new(source),
+            fetch: Latency::default(),
+            commit: Latency::default(),
+            visible: Latency::default(),
+            cuts: cuts::Cuts::default(),
+            disk_free: std::array::from_fn(|_| unknown()),
+            disk_low: unknown(),
+            memory_held: unknown(),
+            memory_limit: unknown(),
+        }
+    }
+
+    /// The tables were claimed by `run`, and stand at `positions`.
+    pub fn claimed(&self, run: RunId, positions: &[Position]) {
+        let start = positions.iter().min().copied().unwrap_or_default();
+        for (table, position) in self.tables.iter().zip(positions) {
+            table.stands_at(*position);
+        }
+        for at in [&self.acknowledged, &self.planned, &self.source_end] {
+            at.store(start.0, Relaxed);
+        }
+        self.steps.start_at(start);
+        // A run claims its tables once.
+        let _ = self.claimed.set(Claim { run, start });
+    }
+
+    /// The source was looked at, and has whole lines up to `end`.
+    pub(crate) fn source_seen(&self, end: Position) {
+        let had = self.source_end.swap(end.0, Relaxed);
+        if had <= self.planned.load(Relaxed) && end.0 > had {
+            self.steps.plan_has_work();
+        }
+    }
+
+    /// A chunk was handed out; all up to `planned` is now.
+    pub(crate) fn chunk_planned(&self, planned: Position) {
+        self.chunks_planned.fetch_add(1, Relaxed);
+        self.planned.store(planned.0, Relaxed);
+        self.steps.plan_has_work();
+    }
+
+    /// A chunk of `bytes` was read, and it took so long.
+    pub(crate) fn chunk_read(&self, bytes: u64, took: Duration) {
+        self.chunks_read.fetch_add(1, Relaxed);
+        self.bytes_read.fetch_add(bytes, Relaxed);
+        self.fetch.record(took);
+    }
+
+    /// A line was rejected.
+    pub(crate) fn rejected(&self, reason: Reason) {
+        self.rejects[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    /// A cut was closed.
+    pub(crate) fn cut_closed(&self, cut: &Cut, times: CutTimes) {
+        self.cuts_closed.fetch_add(1, Relaxed);
+        self.cuts.closed(cut.upper, times);
+    }
+
+    /// A commit of `table` begins.
+    pub(crate) fn commit_begins(&self, table: TableId) {
+        self.tables[table.0].commit_begins(self.now_ms());
+    }
+
+    /// A clock for the committer of `table`, which pauses only to try a step of a commit again.
+    pub fn commit_clock(self: &Arc<Self>, table: TableId) -> Arc<dyn Clock> {
+        let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));
+        Arc::new(HeardPauses { clock, hear: move || metrics.tables[table.0].commit_failed(metrics.now_ms()) })
+    }
+
+    /// A commit of `table` has made `rows` visible and moved it to `position`; it took so long.
+    pub(crate) fn committed(&self, table: TableId, rows: u64, position: Position, took: Duration) {
+        let before = self.tables[table.0].committed(rows, position);
+        self.commit.record(took);
+        // A commit without rows makes nothing visible.
+        if rows > 0 {
+            let now_ms = self.now_ms();
+            for appended_ms in self.cuts.appended_within(before, position) {
+                self.visible.record(Duration::from_millis(now_ms.saturating_sub(appended_ms)));
+            }
+        }
+    }
+
+    /// The checkpoint moved; the answer is what it covers since it moved last.
+    pub(crate) fn acknowledged(&self, position: Position) -> Acknowledged {
+        let before = Position(self.acknowledged.swap(position.0, Relaxed));
+        let begun_ms = self.cuts.acknowledged(position);
+        let took = begun_ms.map_or(Duration::ZERO, |begun| Duration::from_millis(self.now_ms().saturating_sub(begun)));
+        Acknowledged { bytes: position.since(before), took }
+    }
+
+    /// So many bytes are free on a file system, for who is not its administrator.
+    pub fn set_disk_free(&self, on: FileSystem, bytes: u64) {
+        self.disk_free[on as usize].store(bytes, Relaxed);
+    }
+
+    /// Too little is free on a file system; none if there is enough on all of them.
+    pub fn set_disk_low(&self, on: Option<FileSystem>) {
+        self.disk_low.store(on.map_or(UNKNOWN, |on| on as u64), Relaxed);
+    }
+
+    /// Buffers hold so many bytes of the `limit`.
+    pub fn set_memory(&self, held: u64, limit: u64) {
+        self.memory_held.store(held, Relaxed);
+        self.memory_limit.store(limit, Relaxed);
+    }
+}

@@ -1,0 +1,160 @@
+//! What reporters read of a run's numbers: the report at its end, its progress, and whoever watches it.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::{FileSystem, Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics, UNKNOWN};
+use crate::position::Position;
+use crate::protocol::table::RunId;
+use crate::record::{Reason, TableId};
+
+impl Metrics {
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// When the run began, in milliseconds since 1970.
+    pub fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
+    /// The run's number; none until its tables are claimed.
+    pub fn run(&self) -> Option<RunId> {
+        self.claimed.get().map(|claim| claim.run)
+    }
+
+    /// The lowest position of a table when the tables were claimed.
+    pub fn start(&self) -> Position {
+        self.claimed.get().map(|claim| claim.start).unwrap_or_default()
+    }
+
+    /// How many cuts were closed.
+    pub fn cuts(&self) -> u64 {
+        self.cuts_closed.load(Relaxed)
+    }
+
+    /// What every table's transaction holds, and the state file says.
+    pub fn position(&self) -> Position {
+        Position(self.acknowledged.load(Relaxed))
+    }
+
+    /// Up to where chunks were handed out.
+    pub fn planned(&self) -> Position {
+        Position(self.planned.load(Relaxed))
+    }
+
+    /// Up to where the source had whole lines when it was last looked at.
+    pub fn source_end(&self) -> Position {
+        Position(self.source_end.load(Relaxed).max(self.planned.load(Relaxed)))
+    }
+
+    /// Bytes of whole lines that the source had when it was last looked at, and not every table holds.
+    pub fn source_lag(&self) -> u64 {
+        self.source_end().since(self.position())
+    }
+
+    /// Chunks that were handed out and are not read yet.
+    pub fn chunks_under_way(&self) -> u64 {
+        self.chunks_planned.load(Relaxed).saturating_sub(self.chunks_read.load(Relaxed))
+    }
+
+    /// Chunks that were read.
+    pub fn chunks_read(&self) -> u64 {
+        self.chunks_read.load(Relaxed)
+    }
+
+    /// Bytes of the source that were read, what lies behind a chunk's end left out.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Relaxed)
+    }
+
+    /// All tables, in claim order.
+    pub fn tables(&self) -> &[TableMetrics] {
+        &self.tables
+    }
+
+    /// A table's numbers.
+    pub fn table(&self, table: TableId) -> &TableMetrics {
+        &self.tables[table.0]
+    }
+
+    /// Lines that were rejected for `reason`, whether the rejects table holds them yet or not.
+    pub fn rejects(&self, reason: Reason) -> u64 {
+        self.rejects[reason as usize].load(Relaxed)
+    }
+
+    /// What was tried again.
+    pub fn retries(&self) -> &Retries {
+        &self.retries
+    }
+
+    /// From a chunk's first request to its last byte.
+    pub fn fetch(&self) -> &Latency {
+        &self.fetch
+    }
+
+    /// From a commit's offsets file to the commit's success; retries included, staging not.
+    pub fn commit(&self) -> &Latency {
+        &self.commit
+    }
+
+    /// From an append to the success of the commit that makes it visible: of each cut and table, the oldest bytes; [`appends`]
+    /// says when bytes count as appended. Bytes that were there before the run are left out.
+    pub fn visible(&self) -> &Latency {
+        &self.visible
+    }
+
+    /// The operators, and how far each has come.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// Which step holds the acknowledged position back, and since when; none if nothing waits.
+    pub fn holder(&self) -> Option<Holder<'_>> {
+        let tables = self.tables.iter().enumerate();
+        let committing = tables.filter_map(|(i, table)| Some((TableId(i), table.committing_since_ms()?)));
+        let longest = committing.min_by_key(|(_, since_ms)| *since_ms);
+        self.steps.holder(self.bytes_wait(), self.chunks_under_way() > 0, longest)
+    }
+
+    /// For how long a step has not moved though there was work for it, in milliseconds: 0 as soon as it has come as far as the last cut
+    /// that was closed. `plan` waits only while the source has more than was handed out: an open cut is no delay.
+    pub fn frontier_lag_ms(&self, step: StepId) -> u64 {
+        self.steps.lag_ms(step, self.bytes_wait())
+    }
+
+    /// The source has whole lines that were not handed out.
+    fn bytes_wait(&self) -> bool {
+        self.source_end.load(Relaxed) > self.planned.load(Relaxed)
+    }
+
+    /// Free bytes on a file system; none if nobody has looked.
+    pub fn disk_free(&self, on: FileSystem) -> Option<u64> {
+        known(&self.disk_free[on as usize])
+    }
+
+    /// Where too little is free; none if there is enough, or nobody has looked.
+    pub fn disk_low(&self) -> Option<FileSystem> {
+        let low = self.disk_low.load(Relaxed);
+        FileSystem::ALL.into_iter().find(|on| *on as u64 == low)
+    }
+
+    /// Bytes that buffers hold; none if they are not counted.
+    pub fn memory_held(&self) -> Option<u64> {
+        known(&self.memory_held)
+    }
+
+    /// Bytes that buffers may hold; none if they are not counted.
+    pub fn memory_limit(&self) -> Option<u64> {
+        known(&self.memory_limit)
+    }
+}
+
+fn known(gauge: &AtomicU64) -> Option<u64> {
+    Some(gauge.load(Relaxed)).filter(|value| *value != UNKNOWN)
+}

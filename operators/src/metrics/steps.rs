@@ -1,0 +1,168 @@
+//! The operators of a dataflow: how far the frontier of each has come, and what it has handed on.
+//!
+//! A step's frontier is that of its output: every cut below it has left the step, on every worker, for timely's frontiers are those of
+//! the whole dataflow. Worker 0 hears of each move and publishes it here. The step that *holds* the frontier is the first
+//! one that has come no further than the last: all before it are beyond.
+
+mod step;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::InspectCore;
+
+use self::step::COMPLETE;
+pub use self::step::{Step, StepId, Unit};
+use crate::metrics::Metrics;
+use crate::position::Position;
+use crate::protocol::table::Clock;
+use crate::record::TableId;
+
+/// Who keeps the acknowledged position from moving, and for how long already.
+#[derive(Clone, Copy)]
+pub struct Holder<'a> {
+    /// The step.
+    pub step: &'a Step,
+    /// Milliseconds since it last moved, or since there has been work for it.
+    pub for_ms: u64,
+}
+
+/// All steps, in the order of the way of a chunk.
+pub struct Steps {
+    clock: Arc<dyn Clock>,
+    steps: Vec<Step>,
+}
+
+impl Steps {
+    pub(super) fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize) -> Self {
+        let now_ms = clock.now_ms();
+        let step = |id: StepId, name: String| Step {
+            id,
+            name,
+            frontier: AtomicU64::new(0),
+            since_ms: AtomicU64::new(now_ms),
+            handed_on: AtomicU64::new(0),
+            busy_ns: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+        };
+        let mut steps = vec![
+            step(StepId::Plan, "plan".to_owned()),
+            step(StepId::Fetch, "fetch".to_owned()),
+            step(StepId::Split, "split".to_owned()),
+            step(StepId::Parse, "parse".to_owned()),
+            step(StepId::Route, "route".to_owned()),
+        ];
+        let tables = || tables.iter().enumerate();
+        type OfTable = fn(TableId) -> StepId;
+        let of_tables: [(OfTable, &str); 4] = [
+            (StepId::Tally, "tally"),
+            (StepId::Stage, "stage"),
+            (StepId::Totals, "totals"),
+            (StepId::Commit, "commit"),
+        ];
+        for (id, name) in of_tables {
+            steps.extend(tables().map(|(i, role)| step(id(TableId(i)), format!("{name}[{role}]"))));
+        }
+        steps.push(step(StepId::Checkpoint, "checkpoint".to_owned()));
+        Steps { clock, steps }
+    }
+
+    /// In the order of the way of a chunk.
+    pub fn iter(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: StepId) -> &Step {
+        &self.steps[self.index(id)]
+    }
+
+    pub(super) fn at(&self, index: usize) -> &Step {
+        &self.steps[index]
+    }
+
+    fn index(&self, id: StepId) -> usize {
+        self.steps.iter().position(|step| step.id == id).expect("every table has its steps")
+    }
+
+    /// Nothing below `start` is to come.
+    pub(super) fn start_at(&self, start: Position) {
+        self.steps.iter().for_each(|step| step.frontier.store(start.0, Relaxed));
+    }
+
+    /// There is something new to plan, or some of it was handed out.
+    pub(super) fn plan_has_work(&self) {
+        self.steps[0].since_ms.store(self.clock.now_ms(), Relaxed);
+    }
+
+    /// A step's frontier has moved. Worker 0 alone calls this.
+    fn moved(&self, index: usize, to: u64) {
+        let (step, now_ms) = (&self.steps[index], self.clock.now_ms());
+        let before = step.frontier.fetch_max(to, Relaxed);
+        if to <= before {
+            // A step with several outputs says each move once an output.
+            return;
+        }
+        step.since_ms.store(now_ms, Relaxed);
+        if index == 0 {
+            // Whoever stood level had nothing to do until now.
+            let level = self.steps[1..].iter().filter(|step| step.stands_at() == before);
+            level.for_each(|step| step.since_ms.store(now_ms, Relaxed));
+        }
+    }
+
+    pub(super) fn lag_ms(&self, id: StepId, bytes_wait: bool) -> u64 {
+        let step = self.get(id);
+        let waits = match id {
+            StepId::Plan => bytes_wait,
+            _ => step.stands_at() < self.steps[0].stands_at(),
+        };
+        if waits { self.clock.now_ms().saturating_sub(step.since_ms()) } else { 0 }
+    }
+
+    /// Who holds the frontier. Where all stand level, what happens within the open cut tells: whether bytes wait to be handed out, whether
+    /// chunks are being read, and which table's commit has been under way for longest, since when.
+    pub(super) fn holder(
+        &self,
+        bytes_wait: bool,
+        reads_under_way: bool,
+        committing: Option<(TableId, u64)>,
+    ) -> Option<Holder<'_>> {
+        let last = self.steps.last()?.stands_at();
+        let first = self.steps.iter().find(|step| step.stands_at() <= last)?;
+        if first.id != StepId::Plan {
+            return Some(Holder { step: first, for_ms: self.lag_ms(first.id, bytes_wait) });
+        }
+        // Who hands out no more waits for credits, if any are out with chunks that are not read yet.
+        let waits = if reads_under_way { StepId::Fetch } else { StepId::Plan };
+        let waits = bytes_wait.then(|| Holder { step: self.get(waits), for_ms: self.lag_ms(StepId::Plan, bytes_wait) });
+        // A table that is settled moves without a frontier: its commit has the time of the cuts to come.
+        let commits = committing.map(|(table, since_ms)| Holder {
+            step: self.get(StepId::Commit(table)),
+            for_ms: self.clock.now_ms().saturating_sub(since_ms),
+        });
+        waits.into_iter().chain(commits).max_by_key(|holder| holder.for_ms)
+    }
+}
+
+/// Watches what a step hands on: its frontier, and as much as `amount` says of each record. The stream goes on unchanged.
+pub fn watch<'s, D: Clone + 'static>(
+    stream: StreamVec<'s, Position, D>,
+    metrics: &Arc<Metrics>,
+    step: StepId,
+    amount: impl Fn(&D) -> u64 + 'static,
+) -> StreamVec<'s, Position, D> {
+    let (metrics, publishes) = (metrics.clone(), stream.scope().index() == 0);
+    let index = metrics.steps.index(step);
+    stream.inspect_container(move |event| match event {
+        Ok((_, records)) => {
+            let amounts = records.iter().map(&amount).sum();
+            metrics.steps.steps[index].handed_on.fetch_add(amounts, Relaxed);
+        }
+        Err(frontier) if publishes => metrics.steps.moved(index, frontier.first().map_or(COMPLETE, |at| at.0)),
+        Err(_) => {}
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! One operator: what it is called, how far it has come, what it has done.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::position::Position;
+use crate::record::TableId;
+
+/// An operator of a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepId {
+    /// Hands out chunks and closes cuts.
+    Plan,
+    /// Reads chunks.
+    Fetch,
+    /// Finds lines.
+    Split,
+    /// Makes rows.
+    Parse,
+    /// Picks tables.
+    Route,
+    /// Counts a table's rows.
+    Tally(TableId),
+    /// Writes a table's files.
+    Stage(TableId),
+    /// Adds up what was counted.
+    Totals(TableId),
+    /// Commits a table's cuts.
+    Commit(TableId),
+    /// Acknowledges.
+    Checkpoint,
+}
+
+/// What a step hands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes of the source.
+    Bytes,
+    /// Lines, rejects among them.
+    Lines,
+    /// Rows, rejects among them.
+    Rows,
+    /// Acknowledged positions.
+    Positions,
+}
+
+impl Unit {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unit::Bytes => "bytes",
+            Unit::Lines => "lines",
+            Unit::Rows => "rows",
+            Unit::Positions => "positions",
+        }
+    }
+}
+
+/// One step's numbers.
+pub struct Step {
+    pub(super) id: StepId,
+    pub(super) name: String,
+    pub(super) frontier: AtomicU64,
+    /// When the frontier last moved, or was left behind by that of `plan`, in milliseconds since 1970.
+    pub(super) since_ms: AtomicU64,
+    pub(super) handed_on: AtomicU64,
+    /// A worker each.
+    pub(super) busy_ns: Vec<AtomicU64>,
+}
+
+/// The frontier of a step that has nothing more to come.
+pub(super) const COMPLETE: u64 = u64::MAX;
+
+impl Step {
+    /// Which step.
+    pub fn id(&self) -> StepId {
+        self.id
+    }
+
+    /// `plan`, `stage[primary]`: the name of its operator in timely's log, too.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Every cut below has left the step; none if it has nothing more to come.
+    pub fn frontier(&self) -> Option<Position> {
+        Some(self.frontier.load(Relaxed)).filter(|at| *at != COMPLETE).map(Position)
+    }
+
+    /// When its frontier last moved, or was left behind by that of `plan`, in milliseconds since 1970. For `plan` itself: when it last
+    /// handed out a chunk or closed a cut, or was given something to hand out.
+    pub fn since_ms(&self) -> u64 {
+        self.since_ms.load(Relaxed)
+    }
+
+    /// What it hands on.
+    pub fn unit(&self) -> Unit {
+        match self.id {
+            StepId::Plan | StepId::Fetch => Unit::Bytes,
+            StepId::Split => Unit::Lines,
+            StepId::Parse | StepId::Route => Unit::Rows,
+            StepId::Tally(_) | StepId::Stage(_) | StepId::Totals(_) | StepId::Commit(_) => Unit::Rows,
+            StepId::Checkpoint => Unit::Positions,
+        }
+    }
+
+    /// How much it has handed on, in its unit.
+    pub fn handed_on(&self) -> u64 {
+        self.handed_on.load(Relaxed)
+    }
+
+    /// How long it has worked on each worker. A call counts when it has ended.
+    pub fn busy(&self) -> impl Iterator<Item = Duration> {
+        self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Relaxed)))
+    }
+
+    pub(in crate::metrics) fn was_busy(&self, worker: usize, time: Duration) {
+        self.busy_ns[worker].fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    pub(super) fn stands_at(&self) -> u64 {
+        self.frontier.load(Relaxed)
+    }
+}

@@ -1,0 +1,129 @@
+//! A run's numbers in Prometheus' text format, version 0.0.4.
+//!
+//! Names are Prometheus' conventions: base units, `_total` for what only grows. Every family is there from the start, with each of its labels'
+//! values where these are a closed list, so that a query never lacks its series: except what nobody has measured (`disk`, `memory`).
+//! Labels name roles, steps, reasons and workers, never files.
+
+mod page;
+
+use std::time::Duration;
+
+use lakefront_operators::metrics::{FileSystem, Metrics, Retried};
+use lakefront_operators::record::Reason;
+
+use self::page::{Page, one};
+use super::process::{self, Usage};
+
+/// What the text is, for a `Content-Type`.
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The text for a scrape.
+pub(crate) fn render(metrics: &Metrics) -> String {
+    let mut page = Page::default();
+    source(&mut page, metrics);
+    tables(&mut page, metrics);
+    steps(&mut page, metrics);
+    machine(&mut page, metrics);
+    page.text()
+}
+
+fn source(page: &mut Page, metrics: &Metrics) {
+    page.gauge("lakefront_build_info", "Which lakefront this is.", [([("version", env!("CARGO_PKG_VERSION"))], 1)]);
+    let workers = metrics.workers() as u64;
+    page.gauge("lakefront_workers", "Worker threads of the run.", one(workers));
+    let run = metrics.run().unwrap_or_default().0;
+    page.gauge("lakefront_run_number", "The number under which the run has claimed its tables; 0 before.", one(run));
+    page.counter("lakefront_bytes_read_total", "Bytes of the source that were read.", one(metrics.bytes_read()));
+    page.counter("lakefront_chunks_read_total", "Chunks of the source that were read.", one(metrics.chunks_read()));
+    page.gauge(
+        "lakefront_source_lag_bytes",
+        "Bytes of whole lines in the source that not every table holds, as of the last look at it.",
+        one(metrics.source_lag()),
+    );
+    page.gauge(
+        "lakefront_source_position_bytes",
+        "Up to where the source has whole lines, as of the last look at it.",
+        one(metrics.source_end().0),
+    );
+    page.gauge("lakefront_planned_position_bytes", "Up to where chunks were handed out.", one(metrics.planned().0));
+    page.gauge(
+        "lakefront_acknowledged_position_bytes",
+        "Up to where every table holds the source.",
+        one(metrics.position().0),
+    );
+    page.counter(
+        "lakefront_rejects_total",
+        "Lines that could not be rows, by reason, counted before they are committed.",
+        Reason::ALL.map(|reason| ([("reason", reason.as_str())], metrics.rejects(reason))),
+    );
+    page.counter(
+        "lakefront_retries_total",
+        "What failed in a way that may pass and was tried again: requests to the source, uploads of staged files, steps of commits.",
+        Retried::ALL.map(|kind| ([("kind", kind.as_str())], metrics.retries().of(kind))),
+    );
+    let help = "How long chunks took to read, from the first request to the last byte.";
+    page.histogram("lakefront_fetch_duration_seconds", help, metrics.fetch());
+}
+
+fn tables(page: &mut Page, metrics: &Metrics) {
+    let tables = || metrics.tables().iter();
+    let by_table = |value: fn(&_) -> u64| tables().map(move |table| ([("table", table.role())], value(table)));
+    page.counter("lakefront_cuts_total", "Cuts that were closed.", one(metrics.cuts()));
+    page.counter("lakefront_rows_total", "Rows that were committed.", by_table(|table| table.rows()));
+    page.counter("lakefront_commits_total", "Commits that were made.", by_table(|table| table.commits()));
+    page.gauge(
+        "lakefront_table_position_bytes",
+        "Up to where the table's transaction holds the source.",
+        by_table(|table| table.position().0),
+    );
+    let help = "How long commits took, from the offsets file to the commit's success, retries included.";
+    page.histogram("lakefront_commit_duration_seconds", help, metrics.commit());
+    let help = "From an append to the success of the commit that made it visible: the oldest bytes of each cut, in each table \
+                that got rows. What was there before the run is left out.";
+    page.histogram("lakefront_visible_latency_seconds", help, metrics.visible());
+}
+
+fn steps(page: &mut Page, metrics: &Metrics) {
+    let steps = || metrics.steps().iter();
+    page.gauge_seconds(
+        "lakefront_frontier_lag_seconds",
+        "For how long a step has not moved though there was work for it.",
+        steps().map(|step| ([("step", step.name())], Duration::from_millis(metrics.frontier_lag_ms(step.id())))),
+    );
+    page.gauge(
+        "lakefront_frontier_position_bytes",
+        "Up to where a step has handed everything on.",
+        steps().map(|step| ([("step", step.name())], step.frontier().unwrap_or(metrics.planned()).0)),
+    );
+    page.counter(
+        "lakefront_step_handed_on_total",
+        "How much a step has handed on, in the unit that it counts.",
+        steps().map(|step| ([("step", step.name()), ("unit", step.unit().as_str())], step.handed_on())),
+    );
+    let workers: Vec<String> = (0..metrics.workers()).map(|worker| worker.to_string()).collect();
+    let busy = steps().flat_map(|step| {
+        let labelled = step.busy().zip(&workers);
+        labelled.map(|(time, worker)| ([("operator", step.name()), ("worker", worker.as_str())], time))
+    });
+    page.counter_seconds("lakefront_operator_busy_seconds_total", "How long a worker has run an operator.", busy);
+}
+
+fn machine(page: &mut Page, metrics: &Metrics) {
+    let free =
+        FileSystem::ALL.into_iter().filter_map(|on| Some(([("filesystem", on.as_str())], metrics.disk_free(on)?)));
+    page.gauge("lakefront_disk_free_bytes", "Bytes that are free for lakefront on a file system it needs.", free);
+    page.gauge("lakefront_memory_bytes", "Bytes that buffers hold.", metrics.memory_held().and_then(one));
+    page.gauge("lakefront_memory_limit_bytes", "Bytes that buffers may hold.", metrics.memory_limit().and_then(one));
+    let started = Duration::from_millis(metrics.started_ms());
+    page.gauge_seconds("process_start_time_seconds", "When the run began, in seconds since 1970.", one(started));
+    // Numbers about ourselves are no reason to fail.
+    let Some(Usage { cpu, resident_bytes }) = process::usage() else { return };
+    page.counter_seconds("process_cpu_seconds_total", "User and system time spent.", one(cpu));
+    page.gauge("process_resident_memory_bytes", "Bytes of memory that are resident.", one(resident_bytes));
+}
+
+#[cfg(test)]
+#[path = "../../tests/support/promtext.rs"]
+mod promtext;
+#[cfg(test)]
+mod tests;

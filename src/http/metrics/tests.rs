@@ -1,0 +1,196 @@
+//! What a run shows to Prometheus, read as `promtool` reads it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use lakefront_operators::clock::SystemClock;
+use lakefront_operators::metrics::retry::Count;
+
+use super::promtext::{Family, parse};
+use super::*;
+use crate::cli::RunArgs;
+use crate::run;
+
+/// Everything that is exported, as names.
+const ALL: [&str; 28] = [
+    "lakefront_acknowledged_position_bytes",
+    "lakefront_build_info",
+    "lakefront_bytes_read_total",
+    "lakefront_chunks_read_total",
+    "lakefront_commit_duration_seconds",
+    "lakefront_commits_total",
+    "lakefront_cuts_total",
+    "lakefront_disk_free_bytes",
+    "lakefront_fetch_duration_seconds",
+    "lakefront_frontier_lag_seconds",
+    "lakefront_frontier_position_bytes",
+    "lakefront_memory_bytes",
+    "lakefront_memory_limit_bytes",
+    "lakefront_operator_busy_seconds_total",
+    "lakefront_planned_position_bytes",
+    "lakefront_rejects_total",
+    "lakefront_retries_total",
+    "lakefront_rows_total",
+    "lakefront_source_lag_bytes",
+    "lakefront_source_position_bytes",
+    "lakefront_step_handed_on_total",
+    "lakefront_table_position_bytes",
+    "lakefront_visible_latency_seconds",
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "lakefront_run_number",
+    "lakefront_workers",
+];
+
+/// A log with one line for each table, landed in a temporary folder; and what the run counted.
+fn landed(lines: &str) -> Arc<Metrics> {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::create_dir(path("logs")).expect("a folder");
+    fs::write(path("logs/a.json"), lines).expect("a log");
+    let file = format!(
+        "pipeline = \"p\"\ntopology = \"pg_logs\"\nworkers = 2\n[source]\nurl = \"file:{}\"\nformat = \"azure\"\nstate_file = {:?}\n\
+         [lake]\nroot = \"file:{}\"\ncatalog = \"c\"\nschema = \"s\"\n[limits]\nreject_ratio = 1.0\n",
+        path("logs"),
+        path("state.json"),
+        path("lake"),
+    );
+    fs::write(path("p.toml"), file).expect("a pipeline file");
+    let args = RunArgs { file: path("p.toml").into(), workers: None, mode: None, json: true, take_over: false };
+    run::land(&args).expect("a run that ends well")
+}
+
+fn value(families: &BTreeMap<String, Family>, sample: &str, labels: &[(&str, &str)]) -> f64 {
+    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut all = families.values().flat_map(|family| &family.samples);
+    let found = all.find(|is| is.name == sample && is.labels == labels);
+    found.unwrap_or_else(|| panic!("no {sample} of {labels:?}")).value
+}
+
+#[test]
+fn a_real_run_is_shown_as_it_went() {
+    let lines = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n[1]\n";
+    let metrics = landed(lines);
+    let families = parse(&render(&metrics)).expect("text as promtool wants it");
+    let value = |sample: &str, labels: &[(&str, &str)]| value(&families, sample, labels);
+    let length = lines.len() as f64;
+    for name in ["bytes_read_total", "planned_position_bytes", "acknowledged_position_bytes", "source_position_bytes"] {
+        assert_eq!(value(&format!("lakefront_{name}"), &[]), length, "{name}");
+    }
+    assert_eq!(value("lakefront_source_lag_bytes", &[]), 0.0);
+    for (table, rows) in [("primary", 1.0), ("replica", 1.0), ("rejects", 2.0)] {
+        assert_eq!(value("lakefront_rows_total", &[("table", table)]), rows);
+        assert_eq!(value("lakefront_commits_total", &[("table", table)]), 1.0);
+        assert_eq!(value("lakefront_table_position_bytes", &[("table", table)]), length);
+    }
+    for (reason, lines) in [("invalid_json", 1.0), ("not_an_object", 1.0), ("no_role", 0.0)] {
+        assert_eq!(value("lakefront_rejects_total", &[("reason", reason)]), lines);
+    }
+    assert_eq!(value("lakefront_fetch_duration_seconds_count", &[]), value("lakefront_chunks_read_total", &[]));
+    assert_eq!(value("lakefront_commit_duration_seconds_count", &[]), 3.0);
+    assert_eq!(value("lakefront_visible_latency_seconds_count", &[]), 0.0, "a backfill's bytes are old");
+}
+
+#[test]
+fn every_step_is_shown_with_its_frontier_work_and_time() {
+    let lines = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n";
+    let families = parse(&render(&landed(lines))).expect("text as promtool wants it");
+    let value = |sample: &str, labels: &[(&str, &str)]| value(&families, sample, labels);
+    let length = lines.len() as f64;
+    let handed_on = [
+        ("plan", "bytes", length),
+        ("fetch", "bytes", length),
+        ("split", "lines", 3.0),
+        ("parse", "rows", 3.0),
+        ("route", "rows", 3.0),
+        ("tally[primary]", "rows", 1.0),
+        ("tally[replica]", "rows", 1.0),
+        ("tally[rejects]", "rows", 1.0),
+        ("stage[primary]", "rows", 1.0),
+        ("stage[replica]", "rows", 1.0),
+        ("stage[rejects]", "rows", 1.0),
+        ("totals[primary]", "rows", 1.0),
+        ("totals[replica]", "rows", 1.0),
+        ("totals[rejects]", "rows", 1.0),
+        ("commit[primary]", "rows", 1.0),
+        ("commit[replica]", "rows", 1.0),
+        ("commit[rejects]", "rows", 1.0),
+        ("checkpoint", "positions", 1.0),
+    ];
+    for (step, unit, amount) in handed_on {
+        assert_eq!(value("lakefront_step_handed_on_total", &[("step", step), ("unit", unit)]), amount, "{step}");
+        assert_eq!(value("lakefront_frontier_position_bytes", &[("step", step)]), length, "{step}");
+        assert_eq!(value("lakefront_frontier_lag_seconds", &[("step", step)]), 0.0, "{step}");
+        let busy =
+            ["0", "1"].map(|w| value("lakefront_operator_busy_seconds_total", &[("operator", step), ("worker", w)]));
+        assert!(busy.iter().sum::<f64>() > 0.0, "{step} has worked");
+    }
+    assert_eq!(families["lakefront_frontier_lag_seconds"].samples.len(), handed_on.len());
+}
+
+#[test]
+fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
+    let metrics = Metrics::new(Arc::new(SystemClock), &["primary"], 1, Count::default());
+    let names =
+        |metrics: &Metrics| parse(&render(metrics)).expect("text as promtool wants it").into_keys().collect::<Vec<_>>();
+    let measured = ["lakefront_disk_free_bytes", "lakefront_memory_bytes", "lakefront_memory_limit_bytes"];
+    let mut all: Vec<String> = ALL.map(str::to_owned).into();
+    all.sort();
+    let (at_first, later): (Vec<String>, Vec<String>) =
+        all.iter().cloned().partition(|name| !measured.contains(&name.as_str()));
+    assert_eq!(names(&metrics), at_first);
+    metrics.set_disk_free(FileSystem::State, 5);
+    metrics.set_memory(6, 7);
+    assert_eq!(later, measured);
+    assert_eq!(names(&metrics), all);
+    let families = parse(&render(&metrics)).expect("text as promtool wants it");
+    assert_eq!(value(&families, "lakefront_disk_free_bytes", &[("filesystem", "state")]), 5.0);
+    assert_eq!(families["lakefront_disk_free_bytes"].samples.len(), 1, "nobody has looked at the others");
+    let memory = ["lakefront_memory_bytes", "lakefront_memory_limit_bytes"].map(|name| value(&families, name, &[]));
+    assert_eq!(memory, [6.0, 7.0]);
+}
+
+#[test]
+fn a_histogram_has_its_durations_in_seconds() {
+    let metrics = Metrics::new(Arc::new(SystemClock), &["primary"], 1, Count::default());
+    [1, 80, 700_000, 4_000_000].iter().for_each(|ms| metrics.commit().record(Duration::from_millis(*ms)));
+    let families = parse(&render(&metrics)).expect("text as promtool wants it");
+    let bucket = |le: &str| value(&families, "lakefront_commit_duration_seconds_bucket", &[("le", le)]);
+    assert_eq!(["0.001", "0.05", "0.1", "300", "1800", "+Inf"].map(bucket), [1.0, 1.0, 2.0, 2.0, 3.0, 4.0]);
+    assert_eq!(value(&families, "lakefront_commit_duration_seconds_sum", &[]), 4_700.081);
+}
+
+#[test]
+fn the_reader_of_these_tests_refuses_what_promtool_does() {
+    let good = "# HELP a_total x\n# TYPE a_total counter\na_total{b=\"\\\\\\\"\\n\"} 1\n";
+    let family = &parse(good).expect("a good text")["a_total"];
+    assert_eq!(family.samples[0].labels["b"], "\\\"\n");
+    let wrong = [
+        good.trim_end().to_owned(),
+        good.replace("# HELP a_total x\n", ""),
+        good.replace("# TYPE a_total counter\n", ""),
+        good.replace("counter", "gauge"),
+        good.replace("a_total", "a"),
+        good.replace("a_total", "a_ms_total"),
+        good.replace(" 1\n", " NaN\n"),
+        good.replace(" 1\n", " -1\n"),
+        good.replace("b=", "B="),
+        good.replace("\\\\", "\\x"),
+        format!("{good}a_total{{b=\"\\\\\\\"\\n\"}} 2\n"),
+        format!("{good}a_total{{c=\"1\"}} 2\n"),
+        format!("{good}{good}"),
+    ];
+    for text in wrong {
+        assert!(parse(&text).is_err(), "{text}");
+    }
+    let histogram =
+        "# HELP h x\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n";
+    parse(histogram).expect("a good histogram");
+    for (part, instead) in
+        [("le=\"+Inf\"} 2", "le=\"+Inf\"} 0"), ("_count 2", "_count 3"), ("h_sum 3\n", ""), ("+Inf", "2")]
+    {
+        assert!(parse(&histogram.replace(part, instead)).is_err(), "{instead:?} for {part:?}");
+    }
+}

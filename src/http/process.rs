@@ -1,0 +1,53 @@
+//! What this process uses, as the kernel says.
+
+use std::fs;
+use std::time::Duration;
+
+/// The kernel's clock ticks a second, in what it shows to programs: the same on every machine that lakefront runs on.
+const TICKS: u64 = 100;
+
+/// What the process uses.
+pub(crate) struct Usage {
+    /// User and system time so far.
+    pub(crate) cpu: Duration,
+    /// Memory that is resident.
+    pub(crate) resident_bytes: u64,
+}
+
+/// What this process uses; none where the kernel does not say.
+pub(crate) fn usage() -> Option<Usage> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    Some(Usage { cpu: cpu(&stat)?, resident_bytes: resident(&status)? })
+}
+
+/// Fields 14 and 15, counted behind the program's name, which may have spaces and parentheses in it.
+fn cpu(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    let ticks = times.next()?.ok()? + times.next()?.ok()?;
+    Some(Duration::from_millis(ticks * 1_000 / TICKS))
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_moves_no_field() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 99 1000 200";
+        assert_eq!(cpu(stat), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn the_kernel_says_what_we_use() {
+        let usage = usage().expect("a kernel with /proc");
+        assert!(usage.resident_bytes > 100_000, "{} bytes", usage.resident_bytes);
+    }
+}

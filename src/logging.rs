@@ -1,0 +1,69 @@
+//! What goes to standard error, as text for people or as one JSON object a line. Standard output is the report's.
+//!
+//! Every line goes through here, so that none tears the progress bar and all are JSON where JSON was asked for. Only what is said before
+//! the format is known, about wrong usage, is text always.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+
+use clap::ValueEnum;
+use tracing_subscriber::EnvFilter;
+
+use crate::progress;
+
+/// How standard error is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+
+/// Logs go to standard error from now on. `LAKEFRONT_LOG` sets the level, as in `debug`.
+pub(crate) fn start(format: LogFormat) {
+    // The process starts its logs once.
+    let _ = FORMAT.set(format);
+    let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
+}
+
+/// The format of this process.
+pub(crate) fn format() -> LogFormat {
+    FORMAT.get().copied().unwrap_or(LogFormat::Text)
+}
+
+/// Says why the process ends with another exit code than 0, whatever the level is.
+pub(crate) fn error(text: &str) {
+    match format() {
+        LogFormat::Text => say(&format!("error: {text}")),
+        LogFormat::Json => tracing::error!("{text}"),
+    }
+}
+
+/// Says something on a line of its own.
+pub(crate) fn say(text: &str) {
+    match format() {
+        // There is nobody to tell if standard error is closed.
+        LogFormat::Text => drop(Stderr.write_all(format!("{text}\n").as_bytes())),
+        LogFormat::Json => tracing::warn!("{text}"),
+    }
+}
+
+/// Standard error, beside the progress bar.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        progress::beside(|| io::stderr().write(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
