@@ -8,6 +8,7 @@ use lakefront_operators::checkpoint;
 use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::offsets::Offsets;
 use lakefront_operators::plan::{self, Planning};
@@ -19,11 +20,12 @@ use lakefront_operators::protocol::table::{Pending, Table};
 use lakefront_operators::record::TableId;
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::watch::{self, Watcher};
+use lakefront_operators::space::{self, Guard, OnLow, Seen, Watched};
 use lakefront_operators::state;
 use lakefront_topologies::pg_logs::{Once, PgLogs, TABLES};
 
 use crate::cli::{ModeArg, RunArgs};
-use crate::config::{ColdStart, Config, Mode, OnRewrite, Unterminated};
+use crate::config::{ColdStart, Config, ConfigError, LakeRoot, Mode, OnRewrite, Unterminated};
 use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
@@ -43,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
 
 /// Runs a pipeline to its end; the answer is what it counted.
 pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
-    let config = with_flags(pipeline::load(&args.file)?, args);
+    let config = with_flags(pipeline::load(&args.file)?, args)?;
     let _lock = lock::take(&config.source.state_file, args.take_over)?;
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
@@ -61,8 +63,10 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
 
     let (fatal, supervisor) = Fatal::new();
     let bridge = Bridge::new(tokio.handle().clone());
+    let (guard, space) = Guard::new(guarded(&pipeline.config));
+    tokio.spawn(guard.watch(pipeline.clock.clone(), fatal.clone()));
     let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
-    let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), fatal, stop, progress.is_none());
+    let dataflow = dataflow(&pipeline, claimed, bridge, metrics.clone(), space, fatal, stop, progress.is_none());
     runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
     tokio.block_on(async {
         for table in &tables {
@@ -72,14 +76,31 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     Ok(metrics)
 }
 
-fn with_flags(mut config: Config, args: &RunArgs) -> Config {
-    config.workers = args.workers.map_or(config.workers, usize::from);
+fn with_flags(mut config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
     config.source.mode = match args.mode {
         Some(ModeArg::Backfill) => Mode::Backfill,
         Some(ModeArg::Tail) => Mode::Tail,
         None => config.source.mode,
     };
-    config
+    match args.workers {
+        Some(workers) => config.with_workers(usize::from(workers)),
+        None => Ok(config),
+    }
+}
+
+/// Where the run writes, and what becomes of it when space is low. Only a tail pauses: who waits for a backfill's end is to be told.
+fn guarded(config: &Config) -> space::Settings {
+    let mut watched = vec![Watched { name: "state", path: config.state_folder() }];
+    watched.push(match &config.lake.root {
+        LakeRoot::File(root) => Watched { name: "lake", path: root.clone() },
+        LakeRoot::Azure(_) => Watched { name: "scratch", path: std::env::temp_dir() },
+    });
+    let on_low = match config.source.mode {
+        Mode::Tail => config.disk.on_low,
+        Mode::Backfill => OnLow::Stop,
+    };
+    let (min_free, clean) = (config.disk.min_free, config.disk.clean.clone());
+    space::Settings { watched, min_free, on_low, clean, kept: config.kept() }
 }
 
 /// A bar moves for somebody who watches a run that will end; anybody else reads a line a cut.
@@ -145,6 +166,7 @@ fn dataflow(
     claimed: Vec<Claimed>,
     bridge: Bridge,
     metrics: Arc<Metrics>,
+    space: Arc<Seen>,
     fatal: Fatal,
     stop: StopRequest,
     announce: bool,
@@ -161,7 +183,9 @@ fn dataflow(
     let on_clock = |(i, claimed): (usize, Claimed)| claimed.committer.pausing_on(metrics.commit_clock(TableId(i)));
     let mut committers = claimed.into_iter().enumerate().map(on_clock);
     let committers = std::array::from_fn(|_| committers.next());
-    let planning = planning(pipeline, &standings, stop);
+    let needs = config.needs();
+    let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
+    let planning = planning(pipeline, &standings, budget.clone(), space, stop);
     let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
     PgLogs {
         tables: pipeline.tables.clone(),
@@ -169,6 +193,7 @@ fn dataflow(
         source: pipeline.source.clone(),
         reject_ratio: config.reject_ratio,
         clock: pipeline.clock.clone(),
+        budget,
         bridge,
         metrics,
         fatal,
@@ -176,7 +201,13 @@ fn dataflow(
     }
 }
 
-fn planning(pipeline: &Pipeline, standings: &[Standing], stop: StopRequest) -> Planning {
+fn planning(
+    pipeline: &Pipeline,
+    standings: &[Standing],
+    budget: Arc<Budget>,
+    space: Arc<Seen>,
+    stop: StopRequest,
+) -> Planning {
     let config = &pipeline.config;
     let bounds = Bounds {
         chunk: config.source.chunk,
@@ -205,6 +236,8 @@ fn planning(pipeline: &Pipeline, standings: &[Standing], stop: StopRequest) -> P
         mode,
         in_flight: config.source.in_flight,
         clock: pipeline.clock.clone(),
+        budget,
+        space,
         stop,
     }
 }

@@ -1,7 +1,8 @@
 //! `fetch`: reads the lines of a chunk, on the worker that `plan` chose for it.
 //!
 //! A chunk's *credit* travels with its rows and comes back when the last of them has been staged; only then may `plan` hand this
-//! worker another chunk. So bytes in memory are bounded, however fast the source is.
+//! worker another chunk, and only then is its room in the [`Budget`] free. So bytes in memory are bounded, however fast the
+//! source is.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use crate::bridge::Bridge;
 use crate::clock::Stopwatch;
 use crate::error::{Stop, StoreError, chain};
 use crate::fatal::Fatal;
+use crate::memory::{Budget, Hold, LongLine};
 use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::cut::Chunk;
@@ -41,10 +43,13 @@ pub struct Assigned {
 pub struct Credit {
     returned: Rc<Cell<usize>>,
     fetch: Rc<Activator>,
+    /// Given back before `plan` is told.
+    room: Option<(Hold, Option<LongLine>)>,
 }
 
 impl Drop for Credit {
     fn drop(&mut self) {
+        self.room = None;
         self.returned.set(self.returned.get() + 1);
         self.fetch.activate();
     }
@@ -65,6 +70,7 @@ pub struct Fetched {
 pub fn fetch<'s>(
     chunks: StreamVec<'s, Position, Assigned>,
     source: Arc<dyn Source>,
+    budget: Arc<Budget>,
     metrics: Arc<Metrics>,
     bridge: &Bridge,
     fatal: Fatal,
@@ -78,25 +84,26 @@ pub fn fetch<'s>(
     let (credits, credits_stream) = builder.new_output::<Vec<usize>>();
     let mut fetched = OutputBuilder::<_, CapacityContainerBuilder<Vec<Fetched>>>::from(fetched);
     let mut credits = OutputBuilder::<_, CapacityContainerBuilder<Vec<usize>>>::from(credits);
-    let tasks = bridge.tasks::<(u64, Result<Block, StoreError>)>(scope, &info);
+    let tasks = bridge.tasks::<(u64, Result<(Block, Option<LongLine>), StoreError>)>(scope, &info);
     let activator = Rc::new(scope.activator_for(info.address));
     let index = scope.index();
     builder.build(move |capabilities| {
         drop(capabilities);
         let returned = Rc::new(Cell::new(0));
         let mut next = 0_u64;
-        let mut in_flight: HashMap<u64, (Capability<Position>, Rc<Chunk>)> = HashMap::new();
+        let mut in_flight: HashMap<u64, (Capability<Position>, Rc<Chunk>, Hold)> = HashMap::new();
         // One capability for each credit that is out, so that there is always one to return the next with.
         let mut out: Vec<Capability<Position>> = Vec::new();
         move |_frontiers| {
             input.for_each(|capability, assigned| {
                 for Assigned { chunk, .. } in assigned.drain(..) {
                     out.push(capability.retain(1));
-                    in_flight.insert(next, (capability.retain(0), Rc::new(chunk.clone())));
-                    let (source, metrics, id) = (source.clone(), metrics.clone(), next);
+                    let room = budget.hold(chunk.len());
+                    in_flight.insert(next, (capability.retain(0), Rc::new(chunk.clone()), room));
+                    let (source, budget, metrics, id) = (source.clone(), budget.clone(), metrics.clone(), next);
                     tasks.spawn(async move {
                         let watch = Stopwatch::start();
-                        let block = block::read(&*source, &chunk).await;
+                        let block = block::read(&*source, &chunk, &budget).await;
                         if block.is_ok() {
                             metrics.chunk_read(chunk.len(), watch.elapsed());
                         }
@@ -111,17 +118,18 @@ pub fn fetch<'s>(
             let mut fetched = fetched.activate();
             while let Some((id, result)) = tasks.next_done() {
                 fail::fail_point!("fetch-done");
-                let block = match result {
-                    Ok(block) => Rc::new(block),
+                let (block, turn) = match result {
+                    Ok((block, turn)) => (Rc::new(block), turn),
                     Err(error) => {
                         // Its entry stays, and with it the capability: nobody may think that the chunk was read.
-                        let chunk = in_flight.get(&id).map(|(_, chunk)| chunk);
+                        let chunk = in_flight.get(&id).map(|(_, chunk, _)| chunk);
                         fatal.raise(gone(chunk, error));
                         return;
                     }
                 };
-                let (capability, chunk) = in_flight.remove(&id).expect("every task has an entry");
-                let credit = Rc::new(Credit { returned: returned.clone(), fetch: activator.clone() });
+                let (capability, chunk, room) = in_flight.remove(&id).expect("every task has an entry");
+                let credit =
+                    Rc::new(Credit { returned: returned.clone(), fetch: activator.clone(), room: Some((room, turn)) });
                 fetched.session(&capability).give(Fetched { chunk, block, credit });
             }
             let mut credits = credits.activate();

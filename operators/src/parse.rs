@@ -1,16 +1,10 @@
 //! `parse`: turns lines into typed columns, some thousand lines at a time.
 //!
-//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows). A chunk of
-//! very short lines has many rows, and a row takes memory however short its line: so what follows takes each batch before the
-//! next is made.
-
-use std::collections::VecDeque;
-
+//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows).
 use arrow_array::RecordBatch;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::fetch::Fetched;
@@ -20,7 +14,7 @@ use crate::rows::RowBuilder;
 use crate::settings::{Format, UnknownKeys};
 use crate::split::{Line, Lines};
 
-/// The rows of one chunk.
+/// The rows of one batch of lines.
 #[derive(Clone)]
 pub struct Parsed {
     /// Where they come from.
@@ -33,34 +27,15 @@ pub struct Parsed {
     pub rejects: Vec<Reject>,
 }
 
-/// Lines a batch, at most.
-const BATCH_LINES: usize = 16 * 1024;
-
 /// Parses lines into rows.
 pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Position, Parsed> {
-    let scope = lines.scope();
-    lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, info| {
-        let activator = scope.activator_for(info.address);
+    lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, _| {
         let mut parser = Parser::default();
-        let mut waiting: VecDeque<(Capability<Position>, Lines)> = VecDeque::new();
         move |input, output| {
             input.for_each(|capability, lines| {
-                waiting.extend(lines.drain(..).map(|lines| (capability.retain(0), lines)));
+                let mut session = output.session(&capability);
+                lines.drain(..).for_each(|lines| session.give(parser.parse(lines)));
             });
-            let Some((capability, lines)) = waiting.front_mut() else { return };
-            let rest = lines.lines.split_off(lines.lines.len().min(BATCH_LINES));
-            let batch = Lines {
-                fetched: lines.fetched.clone(),
-                lines: std::mem::replace(&mut lines.lines, rest),
-                rejects: std::mem::take(&mut lines.rejects),
-            };
-            output.session(capability).give(parser.parse(batch));
-            if lines.lines.is_empty() {
-                waiting.pop_front();
-            }
-            if !waiting.is_empty() {
-                activator.activate();
-            }
         }
     })
 }

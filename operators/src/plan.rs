@@ -18,6 +18,7 @@ use crate::bridge::{Bridge, Tasks};
 use crate::error::Stop;
 use crate::fatal::{Fatal, StopRequest};
 use crate::fetch::Assigned;
+use crate::memory::Budget;
 use crate::metrics::Metrics;
 use crate::metrics::appends::Appends;
 use crate::position::Position;
@@ -25,6 +26,7 @@ use crate::protocol::cut::Control;
 use crate::protocol::planner::{Planner, Step};
 use crate::protocol::table::Clock;
 use crate::source::watch::{Polled, Watcher};
+use crate::space::Seen;
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.
 const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
@@ -53,6 +55,10 @@ pub struct Planning {
     pub in_flight: usize,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Whether there is memory for another chunk.
+    pub budget: Arc<Budget>,
+    /// Whether there is disk for another chunk.
+    pub space: Arc<Seen>,
     /// The wish to end.
     pub stop: StopRequest,
 }
@@ -149,6 +155,8 @@ struct Worker0 {
     planner: Planner,
     mode: Mode,
     clock: Arc<dyn Clock>,
+    budget: Arc<Budget>,
+    space: Arc<Seen>,
     stop: StopRequest,
     tasks: Tasks<Looked>,
     metrics: Arc<Metrics>,
@@ -162,13 +170,16 @@ struct Worker0 {
 
 impl Worker0 {
     fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>, metrics: Arc<Metrics>) -> Self {
-        let Planning { planner, watcher, mode, in_flight, clock, stop } = planning;
+        let Planning { planner, watcher, mode, in_flight, clock, budget, space, stop } = planning;
         stop.listen(tasks.waker());
+        space.listen(tasks.waker());
         let credits = vec![in_flight; peers];
         let worker0 = Worker0 {
             planner,
             mode,
             clock,
+            budget,
+            space,
             stop,
             tasks,
             metrics,
@@ -221,12 +232,14 @@ impl Worker0 {
         if !self.polled && !self.stop.is_requested() {
             return Ok(Do::Sleep);
         }
-        let worker = self.pick();
+        // Who waits for memory is woken by a credit, who waits for disk by the guard.
+        let worker = self.pick().filter(|_| self.budget.has_room() && self.space.is_enough());
         let now_ms = self.clock.now_ms();
         Ok(match self.planner.next(now_ms, worker.is_some()) {
             Step::Chunk(chunk) => {
                 let worker = worker.ok_or_else(|| Stop::Bug("a chunk was planned without a credit".to_owned()))?;
                 self.credits[worker] -= 1;
+                self.budget.take(chunk.len());
                 self.next_worker = (worker + 1) % self.credits.len();
                 self.metrics.chunk_planned(self.planner.position());
                 self.appends.handed_out(&chunk, now_ms);

@@ -1,11 +1,15 @@
 //! `split`: finds the lines of a block.
 //!
 //! CRLF is tolerated, and a byte order mark at the beginning of a partition. Blank lines are skipped. A line over `max_line` is
-//! rejected with its first bytes. A line's offset and length are those of the file, with mark and carriage return.
+//! rejected with its first bytes. A line's offset and length are those of the file, with mark and carriage return. Lines go on in batches
+//! that bound the memory of all that follows.
+
+use std::collections::VecDeque;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::fetch::Fetched;
@@ -47,7 +51,14 @@ impl Line {
     }
 }
 
-/// The lines of one chunk.
+/// Lines a batch, at most.
+pub const BATCH_LINES: usize = 16 * 1024;
+/// A batch ends with the line that brings it to this many bytes of text: a chunk of the usual size makes one batch.
+pub const BATCH_BYTES: usize = 8 << 20;
+/// The names of its partition, one a row, take so many bytes at most.
+pub const BATCH_NAMES: usize = 2 << 20;
+
+/// Some lines of one chunk.
 #[derive(Clone)]
 pub struct Lines {
     /// Where they lie.
@@ -58,43 +69,76 @@ pub struct Lines {
     pub rejects: Vec<Reject>,
 }
 
-/// Splits blocks into lines.
+/// Splits blocks into lines, one batch at a time, so that what comes after it never has more than a few batches in memory.
 pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Position, Lines> {
-    blocks.unary::<CapacityContainerBuilder<Vec<Lines>>, _, _, _>(Pipeline, "split", |_, _| {
-        |input, output| {
+    let scope = blocks.scope();
+    blocks.unary::<CapacityContainerBuilder<Vec<Lines>>, _, _, _>(Pipeline, "split", |_, info| {
+        let activator = scope.activator_for(info.address);
+        let mut waiting: VecDeque<(Capability<Position>, Fetched, usize)> = VecDeque::new();
+        move |input, output| {
             input.for_each(|capability, blocks| {
-                let mut session = output.session(&capability);
-                for fetched in blocks.drain(..) {
-                    let (lines, rejects) = lines(&fetched.block, fetched.chunk.settings.max_line);
-                    session.give(Lines { fetched, lines, rejects });
-                }
+                waiting.extend(blocks.drain(..).map(|fetched| {
+                    let begin = fetched.block.begin;
+                    (capability.retain(0), fetched, begin)
+                }));
             });
+            let Some((capability, fetched, from)) = waiting.pop_front() else { return };
+            let Fetched { chunk, block, .. } = &fetched;
+            let Batch { lines, rejects, next } =
+                lines(block, from, &chunk.partition.to_string(), chunk.settings.max_line);
+            let rest = next.map(|next| (capability.clone(), fetched.clone(), next));
+            output.session(&capability).give(Lines { fetched, lines, rejects });
+            if let Some(rest) = rest {
+                waiting.push_front(rest);
+            }
+            if !waiting.is_empty() {
+                activator.activate();
+            }
         }
     })
 }
 
-/// The lines of a block that are to be parsed, and the rejects among them.
-pub fn lines(block: &Block, max_line: u64) -> (Vec<Line>, Vec<Reject>) {
-    let (mut lines, mut rejects) = (Vec::new(), Vec::new());
-    let mut take = |line: Line| {
-        let raw = line.raw(block);
-        if raw.len() as u64 > max_line {
-            rejects.push(Reject::of(raw, line.offset(block), Reason::LineTooLong));
-        } else if !line.text(block).iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
-            lines.push(line);
-        }
-    };
-    let mut start = block.begin;
-    for newline in memchr::memchr_iter(b'\n', &block.bytes[block.begin..]) {
-        let end = block.begin + newline;
-        take(Line { start, end });
+/// Lines of a block, as many as are parsed at once.
+pub struct Batch {
+    /// Those that are to be parsed.
+    pub lines: Vec<Line>,
+    /// Those that are too long.
+    pub rejects: Vec<Reject>,
+    /// Where in the block's bytes the next batch begins; none if this is the last.
+    pub next: Option<usize>,
+}
+
+/// The batch of lines that begins at `from` in `block`, whose partition is called `name`.
+pub fn lines(block: &Block, from: usize, name: &str, max_line: u64) -> Batch {
+    let most = BATCH_LINES.min(BATCH_NAMES / name.len().max(1)).max(1);
+    let mut batch = Batch { lines: Vec::new(), rejects: Vec::new(), next: None };
+    let mut start = from;
+    for newline in memchr::memchr_iter(b'\n', &block.bytes[from..]) {
+        let end = from + newline;
+        batch.take(block, Line { start, end }, max_line);
         start = end + 1;
+        let full = batch.lines.len() + batch.rejects.len() >= most || start - from >= BATCH_BYTES;
+        if full && start < block.bytes.len() {
+            batch.next = Some(start);
+            return batch;
+        }
     }
     if start < block.bytes.len() {
-        take(Line { start, end: block.bytes.len() });
+        batch.take(block, Line { start, end: block.bytes.len() }, max_line);
     }
-    rejects.extend(block.oversized.clone());
-    (lines, rejects)
+    batch.rejects.extend(block.oversized.clone());
+    batch
+}
+
+impl Batch {
+    fn take(&mut self, block: &Block, line: Line, max_line: u64) {
+        let raw = line.raw(block);
+        if raw.len() as u64 > max_line {
+            self.rejects.push(Reject::of(raw, line.offset(block), Reason::LineTooLong));
+        } else if !line.text(block).iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+            self.lines.push(line);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -106,9 +150,9 @@ mod tests {
     }
 
     fn texts(block: &Block) -> Vec<&[u8]> {
-        let (lines, rejects) = lines(block, 100);
-        assert!(rejects.is_empty());
-        lines.iter().map(|line| line.text(block)).collect()
+        let batch = lines(block, 0, "a", 100);
+        assert!(batch.rejects.is_empty() && batch.next.is_none());
+        batch.lines.iter().map(|line| line.text(block)).collect()
     }
 
     #[test]
@@ -127,8 +171,26 @@ mod tests {
     #[test]
     fn a_long_line_is_rejected_where_it_starts() {
         let block = block(b"abc\nabcd\n", 10);
-        let (lines, rejects) = lines(&block, 3);
+        let Batch { lines, rejects, .. } = lines(&block, 0, "a", 3);
         assert_eq!(lines, [Line { start: 0, end: 3 }]);
         assert_eq!(rejects, [Reject { offset: 14, reason: Reason::LineTooLong, raw: b"abcd".to_vec(), length: 4 }]);
+    }
+
+    #[test]
+    fn batches_have_a_most_of_lines_of_bytes_and_of_names() {
+        let sizes = |bytes: &[u8], name: &str| {
+            let (block, mut from, mut sizes) = (block(bytes, 0), Some(0), Vec::new());
+            while let Some(begin) = from {
+                let batch = lines(&block, begin, name, u64::MAX);
+                sizes.push(batch.lines.len());
+                from = batch.next;
+            }
+            sizes
+        };
+        assert_eq!(sizes(&b"{}\n".repeat(BATCH_LINES + 1), "a"), [BATCH_LINES, 1]);
+        assert_eq!(sizes(&b"{}\n".repeat(BATCH_LINES), "a"), [BATCH_LINES], "no batch is empty");
+        assert_eq!(sizes(&b"{}\n".repeat(5), &"x".repeat(BATCH_NAMES / 2)), [2, 2, 1]);
+        let long = [&vec![b'1'; BATCH_BYTES - 2][..], b"\n2\n3\n"].concat();
+        assert_eq!(sizes(&long, "a"), [2, 1]);
     }
 }

@@ -1,9 +1,11 @@
 //! `stage`: writes a table's rows into files that no reader can see yet, a set for each cut and worker.
 //!
 //! A table that already stands beyond a cut holds its rows: they are dropped here. When the frontier passes a cut, its files are
-//! closed, made durable, and reported to the table's committer.
+//! closed, made durable, and reported to the table's committer. Rows that are still in memory are written early when they take more
+//! than the table's share of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -15,6 +17,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 use crate::bridge::Bridge;
 use crate::error::StoreError;
 use crate::fatal::Fatal;
+use crate::memory::{Budget, Share};
 use crate::position::Position;
 use crate::protocol::table::StagedFile;
 use crate::route::Routed;
@@ -30,16 +33,17 @@ pub fn stage<'s>(
     table: &str,
     stage: impl Stage + 'static,
     held: Position,
+    budget: &Arc<Budget>,
     bridge: &Bridge,
     fatal: Fatal,
 ) -> StreamVec<'s, Position, Staged> {
-    let (scope, bridge) = (rows.scope(), bridge.clone());
+    let (scope, bridge, mut share) = (rows.scope(), bridge.clone(), budget.share());
     rows.unary_frontier::<CapacityContainerBuilder<Vec<Staged>>, _, _, _>(
         Pipeline,
         &format!("stage[{table}]"),
         move |_capability, info| {
             let tasks = bridge.tasks::<(Position, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
-            let mut open: BTreeMap<Position, (Capability<Position>, Box<dyn StageWriter>)> = BTreeMap::new();
+            let mut open = Open::new();
             // What is being synced, and what failed: a capability that stays says that its cut is not complete.
             let mut closing: HashMap<Position, Capability<Position>> = HashMap::new();
             let mut failed: Vec<Capability<Position>> = Vec::new();
@@ -48,6 +52,8 @@ pub fn stage<'s>(
                     let cut = *capability.time();
                     for Routed { rows, credit, .. } in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
                         let written = write(&stage, &mut open, cut, || capability.retain(0), &rows);
+                        drop(rows);
+                        let written = written.and_then(|()| relieve(&mut open, &mut share));
                         drop(credit);
                         if let Err(error) = written {
                             failed.push(capability.retain(0));
@@ -74,15 +80,34 @@ pub fn stage<'s>(
                         Ok(durable) => tasks.spawn(async move { (cut, durable.await) }),
                         Err(error) => fatal.raise(error.into()),
                     }
+                    share.set(memory(&open));
                 }
             }
         },
     )
 }
 
+/// By their cuts' lower bounds.
+type Open = BTreeMap<Position, (Capability<Position>, Box<dyn StageWriter>)>;
+
+fn memory(open: &Open) -> u64 {
+    open.values().map(|(_, writer)| writer.memory()).sum()
+}
+
+/// Holds the writers to their share.
+fn relieve(open: &mut Open, share: &mut Share) -> Result<(), StoreError> {
+    while memory(open) > share.most() {
+        let largest = open.values_mut().max_by_key(|(_, writer)| writer.memory());
+        let (_, writer) = largest.expect("no writer holds no memory");
+        writer.relieve()?;
+    }
+    share.set(memory(open));
+    Ok(())
+}
+
 fn write(
     stage: &impl Stage,
-    open: &mut BTreeMap<Position, (Capability<Position>, Box<dyn StageWriter>)>,
+    open: &mut Open,
     cut: Position,
     capability: impl FnOnce() -> Capability<Position>,
     rows: &arrow_array::RecordBatch,

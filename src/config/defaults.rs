@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::settings::{Destination, UnknownKeys};
+use lakefront_operators::space::OnLow;
 
 use super::units::{GIB, KIB, MIB, TIB};
 use super::{ColdStart, Mode, OnRewrite, PartitionBy, Unterminated};
@@ -70,6 +71,13 @@ pub(super) const RETRY_CAP: Duration = Duration::from_secs(30);
 /// Beyond this it is an outage, and somebody should be told.
 pub(super) const RETRY_MAX_TIME: Duration = Duration::from_secs(5 * 60);
 
+/// What a busy run writes in some minutes: time to see it before the disk is full.
+pub(super) const MIN_FREE: u64 = 2 * GIB;
+/// Room seldom comes by itself.
+pub(super) const ON_LOW: OnLow = OnLow::Stop;
+/// Whatever is being written is changed more often.
+pub(super) const CLEAN_AGE: Duration = Duration::from_secs(3600);
+
 /// The role value that stands for every non-empty role not named elsewhere.
 pub(super) const ANY_ROLE: &str = "*";
 
@@ -81,6 +89,11 @@ pub(super) const CHUNK_ALLOWED: RangeInclusive<u64> = KIB..=64 * MIB;
 pub(super) const MAX_LINE_ALLOWED: RangeInclusive<u64> = KIB..=256 * MIB;
 /// Small ones are for tests; anything above a TiB is a slip of the unit.
 pub(super) const BYTES_ALLOWED: RangeInclusive<u64> = 1..=TIB;
+/// Nothing for who looks after the disk otherwise; anything above a TiB is a slip of the unit.
+pub(super) const MIN_FREE_ALLOWED: RangeInclusive<u64> = 0..=TIB;
+/// Short ones are for tests: files that are being written could be among them. A year is long enough.
+pub(super) const CLEAN_AGE_ALLOWED: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 3600);
 /// Shorter is a busy loop; longer than a week is a slip of the unit, and could not be added to every clock.
 pub(super) const WAIT_ALLOWED: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(7 * 24 * 3600);

@@ -56,6 +56,11 @@ impl ConfigError {
         }
     }
 
+    /// One field that does not go with what the command line says.
+    pub(super) fn field(field: &str, constraint: String) -> Self {
+        ConfigError::Fields(vec![Problem { field: field.to_owned(), written: None, constraint }])
+    }
+
     /// The parser's own error prints the line it stumbled over and keeps the whole text in its `Debug` form, and either
     /// may hold a secret. So only place and message are taken from it, and it is not kept as the source.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {

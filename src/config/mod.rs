@@ -9,6 +9,7 @@
 
 mod azure;
 mod defaults;
+mod disk;
 mod error;
 mod places;
 mod raw;
@@ -26,7 +27,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
+use lakefront_operators::memory::Needs;
 use lakefront_operators::settings::RowSettings;
+use lakefront_operators::space::{Clean, OnLow};
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
@@ -55,8 +58,49 @@ pub(crate) struct Config {
     pub(crate) commit_interval: Duration,
     /// Bytes read but not yet committed, at most; at least one chunk.
     pub(crate) ahead: u64,
+    /// What buffers may take together; nothing for what fits the other settings.
+    pub(crate) memory: Option<u64>,
     /// Share of rejects among the last lines above which the run stops.
     pub(crate) reject_ratio: f64,
+    /// The space that is left free.
+    pub(crate) disk: DiskConfig,
+}
+
+impl Config {
+    /// The same with another number of workers, which may need more memory than the file gives.
+    pub(crate) fn with_workers(mut self, workers: usize) -> Result<Config, ConfigError> {
+        self.workers = workers;
+        match self.memory.and_then(|memory| sections::too_little(memory, &self.needs())) {
+            Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),
+            None => Ok(self),
+        }
+    }
+
+    /// What decides how much memory a run needs.
+    pub(crate) fn needs(&self) -> Needs {
+        sections::needs(self.workers, &self.source, self.rows.max_line, &self.lake)
+    }
+
+    /// What a run reads and writes on this machine, and so must not delete.
+    pub(crate) fn kept(&self) -> Vec<PathBuf> {
+        disk::kept(&self.source, &self.lake)
+    }
+
+    /// The folder of the state file.
+    pub(crate) fn state_folder(&self) -> PathBuf {
+        disk::state_folder(&self.source)
+    }
+}
+
+/// The `[disk]` section.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct DiskConfig {
+    /// Free bytes below which a run reads no more.
+    pub(crate) min_free: u64,
+    /// What becomes of a tail then.
+    pub(crate) on_low: OnLow,
+    /// What may be deleted before.
+    pub(crate) clean: Vec<Clean>,
 }
 
 /// The dataflows there are.

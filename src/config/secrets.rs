@@ -4,7 +4,7 @@
 //! variable; and [`as_written`] shows a value as the file has it. Messages use only that form, which makes every variable
 //! a secret without anybody having to say so. Signatures and keys that stand in the file itself are left out of it.
 
-use toml::Value;
+use toml::{Table, Value};
 
 /// Looks a variable up; nothing if it is not set.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -23,7 +23,17 @@ pub(super) fn resolve(value: &Value, env: Env<'_>) -> Result<Value, Vec<String>>
             }
             if wrong.is_empty() { Ok(Value::Array(resolved)) } else { Err(wrong) }
         }
-        // A table is never a value here: sections hand their entries over one by one.
+        // One of a list: sections hand their entries over one by one.
+        Value::Table(entries) => {
+            let (mut resolved, mut wrong) = (Table::new(), Vec::new());
+            for (key, entry) in entries {
+                match resolve(entry, env) {
+                    Ok(entry) => drop(resolved.insert(key.clone(), entry)),
+                    Err(more) => wrong.extend(more),
+                }
+            }
+            if wrong.is_empty() { Ok(Value::Table(resolved)) } else { Err(wrong) }
+        }
         other => Ok(other.clone()),
     }
 }

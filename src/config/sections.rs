@@ -6,13 +6,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lakefront_operators::memory::Needs;
 use lakefront_operators::settings::{ROWS_VERSION, RowSettings, UnknownKeys};
+use lakefront_operators::sink::delta::UPLOADS;
+use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};
 use super::places::{self, Place};
 use super::raw::Section;
 use super::values::{self, choice, duration, size};
-use super::{Config, LakeConfig, LakeRoot, PartitionBy, Topology, defaults, roles, source, units};
+use super::{Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, roles, source, units};
 
 /// The whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
@@ -25,11 +28,17 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let roles = roles::roles(&mut top, source.format);
     let unknown_keys = unknown_keys(&mut top);
     let commit = commit(&mut top);
-    let limits = limits(&mut top, source.chunk);
+    let needs = || {
+        let (source, max_line) = (source.config.as_ref()?, source.max_line?);
+        Some(needs(workers?, source, max_line, lake.as_ref()?))
+    };
+    let limits = limits(&mut top, source.chunk, needs());
+    let kept = source.config.as_ref().zip(lake.as_ref()).map(|(source, lake)| disk::kept(source, lake));
+    let disk = disk::disk(&mut top, kept.as_deref());
     top.finish();
 
     let (commit_bytes, commit_interval) = commit?;
-    let (ahead, reject_ratio) = limits?;
+    let (ahead, memory, reject_ratio) = limits?;
     Some(Config {
         pipeline: pipeline?,
         topology: topology?,
@@ -47,7 +56,9 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
         commit_bytes,
         commit_interval,
         ahead,
+        memory,
         reject_ratio,
+        disk: disk?,
     })
 }
 
@@ -120,8 +131,33 @@ fn commit(top: &mut Section<'_>) -> Option<(u64, Duration)> {
     Some((bytes?, interval?))
 }
 
-/// What may be ahead of the tables, and the ratio of rejects, of `[limits]`.
-fn limits(top: &mut Section<'_>, chunk: Option<u64>) -> Option<(u64, f64)> {
+/// What decides how much memory a run needs.
+pub(super) fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: &LakeConfig) -> Needs {
+    let uploads = match lake.root {
+        LakeRoot::File(_) => 0,
+        LakeRoot::Azure(_) => UPLOADS,
+    };
+    let SourceConfig { chunk, in_flight, .. } = *source;
+    Needs { workers, tables: TABLES.len(), chunk, in_flight, max_line, uploads }
+}
+
+/// What is wrong with a limit of `memory` for a run of these `needs`.
+pub(super) fn too_little(memory: u64, needs: &Needs) -> Option<String> {
+    let mib = |bytes: u64| bytes.div_ceil(units::MIB);
+    let (least, worker) = (needs.least(), needs.worker());
+    (memory < least).then(|| {
+        format!(
+            "must be at least {} MiB: {} MiB for each worker, {} MiB for a line of source.max_line, the rest for a chunk and open \
+             files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them",
+            mib(least),
+            mib(worker),
+            mib(needs.long_line())
+        )
+    })
+}
+
+/// What may be ahead of the tables, the limit of memory if there is one, and the ratio of rejects, of `[limits]`.
+fn limits(top: &mut Section<'_>, chunk: Option<u64>, needs: Option<Needs>) -> Option<(u64, Option<u64>, f64)> {
     let mut section = top.section("limits");
     let ahead = section.optional("ahead", defaults::AHEAD, |v| size(v, defaults::BYTES_ALLOWED));
     let reject_ratio = section.optional("reject_ratio", defaults::REJECT_RATIO, values::ratio);
@@ -133,6 +169,12 @@ fn limits(top: &mut Section<'_>, chunk: Option<u64>) -> Option<(u64, f64)> {
             format!("must be at least source.chunk, by default {default}, or not a single chunk may be read");
         section.refuse("ahead", constraint);
     }
+    let memory = section.optional("memory", None, |v| size(v, defaults::BYTES_ALLOWED).map(Some));
+    if let (Some(Some(memory)), Some(needs)) = (memory, needs)
+        && let Some(constraint) = too_little(memory, &needs)
+    {
+        section.refuse("memory", constraint);
+    }
     section.finish();
-    Some((ahead?, reject_ratio?))
+    Some((ahead?, memory?, reject_ratio?))
 }

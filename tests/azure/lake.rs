@@ -7,7 +7,7 @@ use crate::support::blobs::connection_string;
 use crate::support::crashes::{fails_at, for_every_point};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::proxy::{Fault, Kind, Rule};
-use crate::support::{Lines, Random};
+use crate::support::{Lines, Mounted, Random};
 use crate::world::World;
 
 /// A world whose tables lie in its container too.
@@ -45,6 +45,26 @@ fn source_and_lake_in_one_container() {
         assert!(said.contains(words), "{words} in {said}");
     }
     assert!(!world.pipeline.path("lake").exists(), "nothing of it is here");
+    is_exact(&world);
+}
+
+#[test]
+fn space_for_files_that_wait_for_their_upload_is_guarded() {
+    let mut world = given(0);
+    let scratch = world.pipeline.path("scratch");
+    fs::create_dir(&scratch).expect("a folder");
+    let Some(_disk) = Mounted::tmpfs(scratch.clone(), "size=1m") else {
+        println!("skipped: only root may mount a small disk");
+        return;
+    };
+    world.write("a.json", ONE_FOR_EACH_TABLE);
+    world.pipeline.set("disk", "min_free", "2 MiB");
+    let mut command = world.pipeline.command(&["run", "p.toml", "--json"]);
+    command.env("TMPDIR", &scratch);
+    let error = world.pipeline.spawn(command).end().exits_with(3).error();
+    let told = format!("the file system of scratch ({}) has ", scratch.display());
+    assert!(error.contains(&told), "{error}");
+    world.pipeline.land();
     is_exact(&world);
 }
 

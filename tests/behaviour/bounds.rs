@@ -5,22 +5,29 @@ use std::io::{BufWriter, Write};
 use std::time::Duration;
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
-use crate::support::{Pipeline, wait};
+use crate::support::{Lines, Pipeline, wait};
 
 /// Far below what the inputs would take if they were held whole, far above what chunks take in a debug build.
 const MOST_MEMORY: u64 = 400 << 20;
 
-/// Lands the source; the peak of the memory that was resident, as it was seen until shortly before the end.
 fn peak_memory_of(pipeline: &Pipeline, bytes: u64) -> u64 {
+    let (peak, report) = run_watched(pipeline);
+    assert_eq!(report["bytes"], bytes);
+    peak
+}
+
+/// Lands the source; the peak of the memory that was resident, as it was seen until shortly before the end, and the report.
+fn run_watched(pipeline: &Pipeline) -> (u64, serde_json::Value) {
     let mut run = pipeline.start(&["run", "p.toml", "--json"]);
     let mut peak = 0;
     assert!(wait::until(|| {
         peak = peak.max(run.peak_memory());
         run.has_ended()
     }));
-    assert_eq!(run.end().exits_with(0).json()["bytes"], bytes);
+    let report = run.end().exits_with(0).json();
+    let bytes = report["bytes"].as_u64().expect("a number");
     println!("peak memory {} MiB for {} MiB", peak >> 20, bytes >> 20);
-    peak
+    (peak, report)
 }
 
 #[test]
@@ -50,6 +57,61 @@ fn millions_of_tiny_lines_land_in_bounded_memory() {
     let count = "import sys, deltalake\nprint(deltalake.DeltaTable(sys.argv[1]).to_pyarrow_dataset().count_rows())";
     let rows = crate::support::oracle::run_python(count, &[&pipeline.table("primary")]);
     assert_eq!(rows, LINES.to_string());
+}
+
+/// What is resident of the program itself, beside its buffers, in a debug build: 31 MiB of code and runtime in a run of one line,
+/// and what the allocator keeps.
+const PROGRAM: u64 = 64 << 20;
+/// A GiB of lines is this many times the same ones.
+const ROUNDS: u64 = 800;
+
+/// Lands a GiB of lines with one of 200 MiB among them in at most `limit` bytes and what the program takes. The rows of each table
+/// are those of one round, so many times; what is more than that is the long line's.
+fn land_a_gigabyte_within(limit: u64, mut pipeline: Pipeline) -> [u64; 3] {
+    pipeline.unset("source", "chunk");
+    pipeline.unset("commit", "bytes");
+    let round = Lines::new(7).take(1_000);
+    let once = Pipeline::new();
+    once.write("a.json", &round);
+    let once = once.land();
+
+    let mut file = BufWriter::new(File::create(pipeline.path("logs/a.json")).expect("a log file"));
+    let mut bytes = 0;
+    let mut write = |content: &[u8]| {
+        bytes += content.len() as u64;
+        file.write_all(content).expect("a log file grows");
+    };
+    (0..ROUNDS / 2).for_each(|_| write(&round));
+    write(b"{\"ReplicaRole\": \"Primary\", \"properties\": {\"message\": \"");
+    (0..200).for_each(|_| write(&[b'x'; 1 << 20]));
+    write(b"\"}}\n");
+    (0..ROUNDS / 2).for_each(|_| write(&round));
+    file.flush().expect("a log file");
+    assert!(bytes > 1 << 30, "{bytes} bytes are no GiB");
+
+    pipeline.set("limits", "memory", limit);
+    let (peak, report) = run_watched(&pipeline);
+    assert_eq!(report["bytes"], bytes);
+    assert!(peak < limit + PROGRAM, "{} MiB", peak >> 20);
+    ["primary", "replica", "rejects"].map(|table| {
+        let rows = |report: &serde_json::Value| report["tables"][table]["rows"].as_u64().expect("a number");
+        rows(&report) - ROUNDS * rows(&once)
+    })
+}
+
+#[test]
+fn a_gigabyte_with_a_line_of_200_mib_that_is_rejected_stays_within_its_memory() {
+    let mut pipeline = Pipeline::new();
+    // Without a limit, these many chunks alone would take more.
+    pipeline.set("source", "in_flight", 64);
+    assert_eq!(land_a_gigabyte_within(800 << 20, pipeline), [0, 0, 1]);
+}
+
+#[test]
+fn a_gigabyte_with_a_line_of_200_mib_that_is_a_row_stays_within_its_memory() {
+    let mut pipeline = Pipeline::new();
+    pipeline.set("source", "max_line", "208 MiB");
+    assert_eq!(land_a_gigabyte_within(4 << 30, pipeline), [1, 0, 0]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a pipeline does with its settings and with a rough world: rewritten files, huge lines, other writers, full disks.
+//! What a pipeline does with its settings and with a rough world: rewritten files, huge lines, other writers, disks that fill up.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,4 +6,5 @@ mod support;
 mod bounds;
 mod settings;
 mod source;
+mod space;
 mod world;

@@ -2,12 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::oracle::run_python;
-use crate::support::{Lines, Pipeline};
+use crate::support::{Lines, Mounted, Pipeline};
 
 /// Adds a row of its own.
 const APPEND: &str = "import sys, pyarrow as pa, deltalake\n\
@@ -50,33 +48,11 @@ fn commits_of_another_writer_under_a_tail_are_stepped_over() {
     pipeline.is_exact();
 }
 
-/// A small file system; unmounted when dropped.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    /// None where this user may not mount.
-    fn tmpfs(at: PathBuf, options: &str) -> Option<Mounted> {
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output().ok()?.status;
-        status.success().then_some(Mounted(at))
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let status = Command::new("mount").args(["-o", &options]).arg(&self.0).status().expect("mount runs");
-        assert!(status.success(), "could not remount with {options}");
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        // What stays mounted is seen by whoever removes the folder.
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_full_disk_stops_a_run_and_once_there_is_room_the_next_lands_all() {
-    let pipeline = Pipeline::new();
+    let mut pipeline = Pipeline::new();
+    // A disk is full all at once where others fill it faster than anybody looks.
+    pipeline.set("disk", "min_free", "0 B");
     fs::create_dir(pipeline.path("lake")).expect("a folder");
     let Some(disk) = Mounted::tmpfs(pipeline.path("lake"), "size=256k") else {
         println!("skipped: only root may mount a small disk");
@@ -96,8 +72,8 @@ fn a_full_disk_stops_a_run_and_once_there_is_room_the_next_lands_all() {
 
 #[test]
 fn a_read_only_lake_stops_a_run_and_once_it_may_be_written_the_next_lands_all() {
-    let pipeline = Pipeline::new();
-    pipeline.write("a.json", Lines::new(4).take(30));
+    let mut pipeline = Pipeline::new();
+    pipeline.set("disk", "min_free", "0 B").write("a.json", Lines::new(4).take(30));
     let lake = pipeline.path("lake");
     fs::create_dir(&lake).expect("a folder");
     let disk = Mounted::tmpfs(lake.clone(), "ro,size=64m");

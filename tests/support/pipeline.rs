@@ -78,7 +78,7 @@ impl Pipeline {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let section = |(name, keys): (&String, &BTreeMap<String, Value>)| {
             let header = if name.is_empty() { String::new() } else { format!("[{name}]\n") };
-            let keys = keys.iter().map(|(key, value)| format!("{} = {value}\n", Value::from(key.as_str())));
+            let keys = keys.iter().map(|(key, value)| format!("{} = {}\n", Value::from(key.as_str()), toml(value)));
             header + &keys.collect::<String>()
         };
         let file: String = self.settings.iter().map(section).collect();
@@ -182,6 +182,19 @@ impl Pipeline {
         let folder = self.folder.path().display();
         assert!(output.status.success(), "{folder}: {said}\n{}", String::from_utf8_lossy(&output.stderr));
         said
+    }
+}
+
+/// TOML writes what JSON does, but for the tables.
+fn toml(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(", ");
+    match value {
+        Value::Array(items) => format!("[{}]", list(items.iter().map(toml).collect())),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| format!("{} = {}", Value::from(key.as_str()), toml(value));
+            format!("{{ {} }}", list(entries.iter().map(entry).collect()))
+        }
+        other => other.to_string(),
     }
 }
 

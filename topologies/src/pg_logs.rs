@@ -19,6 +19,7 @@ use lakefront_operators::checkpoint::{self, checkpoint};
 use lakefront_operators::commit::{Rows, commit, home};
 use lakefront_operators::fatal::Fatal;
 use lakefront_operators::fetch::fetch;
+use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::steps::{StepId, watch};
 use lakefront_operators::metrics::{Metrics, Retried, busy};
 use lakefront_operators::parse::parse;
@@ -61,6 +62,8 @@ pub struct PgLogs {
     pub reject_ratio: f64,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// What buffers may take.
+    pub budget: Arc<Budget>,
     /// The shared runtime.
     pub bridge: Bridge,
     /// Counts what is done.
@@ -84,7 +87,7 @@ pub struct Once {
 /// Builds the dataflow on one worker. All workers build the same one.
 pub fn build(worker: &mut Worker, run: &PgLogs) {
     let (index, peers) = (worker.index(), worker.peers());
-    let PgLogs { source, bridge, fatal, clock, metrics, .. } = run;
+    let PgLogs { source, budget, bridge, fatal, clock, metrics, .. } = run;
     let mut once = run.once.lock().unwrap_or_else(PoisonError::into_inner);
     let (planning, settings) = match index {
         0 => (once.planning.take(), once.checkpoint.take()),
@@ -98,7 +101,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
 
         let (chunks, control) = plan(scope, acknowledged, credits, planning, metrics.clone(), bridge, fatal.clone());
         let chunks = watch(chunks, metrics, StepId::Plan, |assigned| assigned.chunk.len());
-        let (blocks, returns) = fetch(chunks, source.clone(), metrics.clone(), bridge, fatal.clone());
+        let (blocks, returns) = fetch(chunks, source.clone(), budget.clone(), metrics.clone(), bridge, fatal.clone());
         returns.connect_loop(returned);
         let blocks = watch(blocks, metrics, StepId::Fetch, |fetched| fetched.chunk.len());
         let lines = watch(split(blocks), metrics, StepId::Split, |lines| count(lines.lines.len(), lines.rejects.len()));
@@ -113,7 +116,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
             let (rows, counted) = tally(rows, TABLES[i], run.held[i]);
             let rows = watch(rows, metrics, StepId::Tally(table), |routed| count(routed.rows.num_rows(), 0));
             let files = DeltaStage::new(spec.clone(), staging.clone());
-            let staged = stage(rows, TABLES[i], files, run.held[i], bridge, fatal.clone());
+            let staged = stage(rows, TABLES[i], files, run.held[i], budget, bridge, fatal.clone());
             let staged = watch(staged, metrics, StepId::Stage(table), |staged| staged.0.rows);
             let sums = totals(counted, TABLES[i], home(table, peers));
             let sums = watch(sums, metrics, StepId::Totals(table), |(_, _, sum)| sum.rows);

@@ -50,6 +50,9 @@ use rest::Rest;
 use scan::scan;
 use value::{Value, judge};
 
+/// What a batch leaves behind in a buffer that serves all lines, in bytes: a long line must not keep its memory for ever.
+const KEPT: usize = 1 << 20;
+
 /// Accumulates the rows of one partition, column by column.
 ///
 /// A batch holds less than 2 GiB of text in each column, `_source` included; [`push`](RowBuilder::push) and
@@ -121,6 +124,9 @@ impl RowBuilder {
     /// The rows so far as one batch, `source` being their partition's name. The builder is empty afterwards, and reusable.
     pub fn finish(&mut self, source: &str) -> RecordBatch {
         let rows = self.len();
+        self.rest.shrink(KEPT);
+        self.decoded.clear();
+        self.decoded.shrink_to(KEPT);
         let mut columns: Vec<ArrayRef> = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
         columns.push(Arc::new(self.rests.finish()));
         columns.push(Arc::new(StringArray::from_iter_values(repeat_n(source, rows))));

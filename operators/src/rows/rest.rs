@@ -18,22 +18,22 @@ pub(super) struct Rest {
     /// Which entries belong to the `properties` seen last.
     properties: Range<usize>,
     /// Room to sort in.
-    order: Vec<usize>,
+    order: Vec<u32>,
     object: String,
 }
 
-/// Where an entry stands in [`Rest::text`].
+/// Where an entry stands in [`Rest::text`], of which a line makes less than 4 GiB. A hostile line has an entry every few bytes.
 struct Entry {
-    start: usize,
-    name_end: usize,
-    end: usize,
+    start: u32,
+    name_end: u32,
+    end: u32,
     /// A later entry has the same name.
     lost: bool,
 }
 
 impl Entry {
     fn name<'a>(&self, text: &'a str) -> &'a str {
-        &text[self.start..self.name_end]
+        &text[self.start as usize..self.name_end as usize]
     }
 }
 
@@ -43,6 +43,17 @@ impl Rest {
         self.text.clear();
         self.entries.clear();
         self.properties = 0..0;
+    }
+
+    /// Gives back what a long line took.
+    pub(super) fn shrink(&mut self, most: usize) {
+        self.clear();
+        self.order.clear();
+        self.text.shrink_to(most);
+        self.entries.shrink_to(most / size_of::<Entry>());
+        self.order.shrink_to(most / size_of::<u32>());
+        self.object.clear();
+        self.object.shrink_to(most);
     }
 
     /// A `properties` begins: it replaces the one before, if there was any.
@@ -56,17 +67,17 @@ impl Rest {
 
     /// Adds the unknown key `name` with the JSON text of its value.
     pub(super) fn add(&mut self, scope: Scope, name: &str, value: &str) {
-        let start = self.text.len();
+        let start = self.end();
         self.text.push('"');
         if scope == Scope::Properties {
             self.text.push_str("properties.");
         }
         push_escaped(name, &mut self.text);
         self.text.push('"');
-        let name_end = self.text.len();
+        let name_end = self.end();
         self.text.push(':');
         self.text.push_str(value);
-        self.entries.push(Entry { start, name_end, end: self.text.len(), lost: false });
+        self.entries.push(Entry { start, name_end, end: self.end(), lost: false });
         if scope == Scope::Properties {
             self.properties.end = self.entries.len();
         }
@@ -86,7 +97,7 @@ impl Rest {
         self.object.clear();
         for entry in self.entries.iter().filter(|entry| !entry.lost) {
             self.object.push(if self.object.is_empty() { '{' } else { ',' });
-            self.object.push_str(&self.text[entry.start..entry.end]);
+            self.object.push_str(&self.text[entry.start as usize..entry.end as usize]);
         }
         self.object.push('}');
         Some(&self.object)
@@ -98,12 +109,20 @@ impl Rest {
     fn mark_losers(&mut self) {
         let Rest { text, entries, order, .. } = self;
         order.clear();
-        order.extend(0..entries.len());
-        order.sort_unstable_by(|a, b| entries[*a].name(text).cmp(entries[*b].name(text)).then(a.cmp(b)));
+        order.extend(0..u32::try_from(entries.len()).expect("there are fewer entries than bytes"));
+        order.sort_unstable_by(|a, b| name(entries, text, *a).cmp(name(entries, text, *b)).then(a.cmp(b)));
         for pair in order.windows(2) {
-            entries[pair[0]].lost = entries[pair[0]].name(text) == entries[pair[1]].name(text);
+            entries[pair[0] as usize].lost = name(entries, text, pair[0]) == name(entries, text, pair[1]);
         }
     }
+
+    fn end(&self) -> u32 {
+        u32::try_from(self.text.len()).expect("max_line is far below 1 GiB")
+    }
+}
+
+fn name<'a>(entries: &[Entry], text: &'a str, index: u32) -> &'a str {
+    entries[index as usize].name(text)
 }
 
 /// Appends `name` as it is written inside a JSON string: one way for each name, so that equal names are equal texts.

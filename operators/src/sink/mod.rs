@@ -18,6 +18,12 @@ pub trait StageWriter {
     /// Encodes `batch`, on the calling thread.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError>;
 
+    /// The memory that is held for rows that are not written to their files yet, and for open files, in bytes.
+    fn memory(&self) -> u64;
+
+    /// Gives back the largest part of [`StageWriter::memory`]. Called again and again, all of it.
+    fn relieve(&mut self) -> Result<(), StoreError>;
+
     /// Completes the files. The future makes them durable; it runs on the runtime.
     fn finish(self: Box<Self>) -> Result<Pending<'static, Result<Vec<StagedFile>, StoreError>>, StoreError>;
 }

@@ -3,9 +3,10 @@
 //! A chunk `[start, end)` owns the lines that *start* in it: skip to behind the first newline unless `start` is at a line start,
 //! and read on behind `end` to the end of the last line. Nothing is carried from one chunk to the next, so chunks are read in any
 //! order on any worker. A line longer than `max_line` is measured to its end and kept as a reject with its first bytes: memory is bounded
-//! by a chunk and a line.
+//! by a chunk and a line. A line that goes on far behind its chunk is read when it is its turn ([`Budget`]).
 
 use crate::error::StoreError;
+use crate::memory::{Budget, LongLine};
 use crate::protocol::cut::Chunk;
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use crate::source::Source;
@@ -29,8 +30,13 @@ pub struct Block {
     pub oversized: Option<Reject>,
 }
 
-/// Reads the lines that start in `chunk`.
-pub async fn read(source: &dyn Source, chunk: &Chunk) -> Result<Block, StoreError> {
+/// Reads the lines that start in `chunk`. A block with a long line comes with its turn, to be kept as long as the line.
+pub async fn read(
+    source: &dyn Source,
+    chunk: &Chunk,
+    budget: &Budget,
+) -> Result<(Block, Option<LongLine>), StoreError> {
+    let turn = if chunk.len() > budget.cost(chunk.len()) { Some(budget.long_line().await) } else { None };
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
     let reach = chunk.limit.min(chunk.end + STEP_MIN);
     let mut bytes = source.read(&chunk.partition.name, &chunk.identity, from..reach, Vec::new()).await?;
@@ -44,25 +50,40 @@ pub async fn read(source: &dyn Source, chunk: &Chunk) -> Result<Block, StoreErro
         }
     }
     if block.begin == block.bytes.len() || block.bytes.ends_with(b"\n") {
-        return Ok(block);
+        return Ok((block, turn));
     }
     let last = memchr::memrchr(b'\n', &block.bytes[block.begin..]).map_or(block.begin, |i| block.begin + i + 1);
-    finish_line(source, chunk, block, last, behind).await
+    finish_line(source, chunk, budget, block, Tail { last, behind, turn }).await
 }
 
-/// Reads the block's last line, which starts at `last`, to its end. The bytes `behind` the chunk are here already.
+/// What is known of a block's last line.
+struct Tail {
+    /// Where it starts in the block's bytes.
+    last: usize,
+    /// The bytes behind the chunk that are here already.
+    behind: Vec<u8>,
+    /// Its turn, if it is known to be long.
+    turn: Option<LongLine>,
+}
+
+/// Reads the block's last line to its end.
 async fn finish_line(
     source: &dyn Source,
     chunk: &Chunk,
+    budget: &Budget,
     mut block: Block,
-    last: usize,
-    mut behind: Vec<u8>,
-) -> Result<Block, StoreError> {
+    tail: Tail,
+) -> Result<(Block, Option<LongLine>), StoreError> {
+    let Tail { last, mut behind, mut turn } = tail;
     let (mut at, mut step) = (chunk.end, STEP_MIN);
     let mut length = (block.bytes.len() - last) as u64;
     let mut finished = false;
     while at < chunk.limit && !finished {
         let (to, known) = (chunk.limit.min(at + step), block.bytes.len());
+        // A line that is too long already stays as short as it was cut.
+        if turn.is_none() && length <= chunk.settings.max_line && to - chunk.start > budget.cost(chunk.len()) {
+            turn = Some(budget.long_line().await);
+        }
         if behind.is_empty() {
             block.bytes = source.read(&chunk.partition.name, &chunk.identity, at..to, block.bytes).await?;
         } else {
@@ -73,6 +94,8 @@ async fn finish_line(
         finished = newline.is_some();
         if length > chunk.settings.max_line {
             block.bytes.truncate(last + REJECT_RAW_LIMIT);
+            block.bytes.shrink_to_fit();
+            turn = None;
         } else if let Some(newline) = newline {
             block.bytes.truncate(known + newline + 1);
         }
@@ -84,5 +107,72 @@ async fn finish_line(
         let offset = block.base + last as u64;
         block.oversized = Some(Reject { offset, reason: Reason::LineTooLong, raw, length });
     }
-    Ok(block)
+    Ok((block, turn))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::memory::{Needs, READ_BEHIND};
+    use crate::offsets::{Fingerprint, Identity, PartitionId};
+    use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+    use crate::source::file::FileSource;
+
+    const CHUNK: u64 = 1024;
+
+    fn settings(max_line: u64) -> Arc<RowSettings> {
+        let (primary, replica, servers, sources) = Default::default();
+        let roles = Roles { primary, replica, default: Destination::Primary, servers, sources };
+        let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+        Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+    }
+
+    /// Reads the first chunk of a file that is one line of `length` bytes.
+    fn read_line(length: u64, max_line: u64, chunk_end: u64) -> (Block, bool) {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("a");
+        let length = usize::try_from(length).expect("a short file");
+        std::fs::write(&path, [&b"x".repeat(length)[..], b"\n"].concat()).expect("a file");
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+        runtime.block_on(async {
+            let reading = tokio::spawn(async move {
+                let source = FileSource::open(path.to_str().expect("UTF-8")).expect("a source");
+                let listed = source.list().await.expect("a listing").files.remove(0);
+                let fingerprint = Fingerprint::of(b"x");
+                let identity = Identity { created: listed.created, fingerprint, ..Identity::default() };
+                let partition = PartitionId { name: listed.name, generation: 1 };
+                let (limit, settings) = (listed.length, settings(max_line));
+                let (start, end, line_start, catch_up) = (0, chunk_end, true, false);
+                let chunk = Chunk { partition, identity, start, end, limit, line_start, settings, catch_up };
+                let needs = Needs { workers: 1, tables: 1, chunk: CHUNK, in_flight: 1, max_line, uploads: 0 };
+                let (block, turn) = read(&source, &chunk, &Budget::new(needs.least(), needs)).await.expect("read");
+                (block, turn.is_some())
+            });
+            reading.await.expect("it does not panic")
+        })
+    }
+
+    #[test]
+    fn a_line_that_goes_on_far_behind_its_chunk_has_a_turn_and_keeps_it() {
+        let (block, turn) = read_line(READ_BEHIND / 2, 4 * READ_BEHIND, CHUNK);
+        assert_eq!((block.bytes.len() as u64, turn), (READ_BEHIND / 2 + 1, false));
+        let (block, turn) = read_line(3 * READ_BEHIND, 4 * READ_BEHIND, CHUNK);
+        assert_eq!((block.bytes.len() as u64, turn), (3 * READ_BEHIND + 1, true));
+    }
+
+    #[test]
+    fn a_chunk_that_was_not_divided_has_a_turn() {
+        let (block, turn) = read_line(3 * READ_BEHIND, 4 * READ_BEHIND, 3 * READ_BEHIND + 1);
+        assert_eq!((block.bytes.len() as u64, turn), (3 * READ_BEHIND + 1, true));
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_gives_back_its_turn_and_its_memory() {
+        let (block, turn) = read_line(5 * READ_BEHIND, 2 * READ_BEHIND, CHUNK);
+        assert!(!turn && block.bytes.is_empty());
+        assert!(block.bytes.capacity() as u64 <= 2 * READ_BEHIND, "{}", block.bytes.capacity());
+        assert_eq!(block.oversized.map(|reject| reject.length), Some(5 * READ_BEHIND));
+    }
 }

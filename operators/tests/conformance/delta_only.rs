@@ -7,8 +7,10 @@ use arrow_schema::{DataType, Field, Schema};
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::{Commit, Held, RunId, Table};
-use lakefront_operators::rows::rejects_schema;
-use lakefront_operators::sink::delta::{self, DayPartition, TableSpec};
+use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
+use lakefront_operators::rows::{rejects_batch, rejects_schema};
+use lakefront_operators::sink::Stage;
+use lakefront_operators::sink::delta::{self, DayPartition, DeltaStage, TableSpec};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -42,6 +44,7 @@ on_lakes!([disk: crate::lake::Disk azure: crate::azure::Azure] [
     a_log_checkpoint_carries_the_table_without_the_commits_below_it
     rows_by_day_lie_in_the_folders_of_their_days
     more_days_than_open_files_land_once
+    a_writer_gives_all_its_memory_back_and_loses_no_row
     the_statistics_of_a_file_are_true
 ]);
 
@@ -229,6 +232,42 @@ async fn more_days_than_open_files_land_once<L: Lake>(world: DeltaWorld<L>) {
     table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
     let rows: Vec<u64> = (0..3).chain(0..40).collect::<std::collections::BinaryHeap<_>>().into_sorted_vec();
     assert_eq!(world.rows(0).await, rows);
+}
+
+async fn a_writer_gives_all_its_memory_back_and_loses_no_row<L: Lake>(world: DeltaWorld<L>) {
+    world.start().await.unwrap();
+    let specs = &world.sink.specs;
+    // Noise, which no encoding makes shorter.
+    let mut seed = 1_u64;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    let rejects: Vec<_> = (0..60)
+        .map(|row| Reject::of(&(0..REJECT_RAW_LIMIT).map(|_| noise()).collect::<Vec<_>>(), row, Reason::InvalidJson))
+        .collect();
+    let durable = {
+        let mut writer = DeltaStage::new(specs[0].clone(), world.clock.clone()).begin().unwrap();
+        assert_eq!(writer.memory(), 0);
+        writer.write(&rejects_batch(&rejects, "log", 1_000_001)).unwrap();
+        let full = writer.memory();
+        writer.relieve().unwrap();
+        let open = writer.memory();
+        assert!(full > open && open > 0, "first the row group, of {full} bytes, while the file stays open with {open}");
+        writer.write(&batch(&[60])).unwrap();
+        writer.relieve().unwrap();
+        assert_eq!(writer.memory(), 0, "a short row group goes with its file");
+        writer.relieve().unwrap();
+        writer.write(&batch(&[61])).unwrap();
+        writer.finish().unwrap()
+    };
+    let files = durable.await.unwrap();
+    assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [61, 1]);
+    let table = world.sink.open(PIPELINE).await.unwrap().remove(0);
+    let held = Held { position: Position(10), run: RunId(1) };
+    let next = table.load().await.unwrap().head.next();
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    assert_eq!(world.rows(0).await, (0..62).collect::<Vec<_>>());
 }
 
 async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
+use lakefront_operators::memory::{Budget, Needs};
 use lakefront_operators::offsets::{Identity, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::{Chunk, Control, Cut};
@@ -84,7 +85,7 @@ fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> 
     assert!(planned.planner.is_exhausted(), "everything up to the limits is planned");
     planned.planner.finish();
     planned.run();
-    let found = read_all(&source, planned.chunks, plan.order);
+    let found = read_all(&source, planned.chunks, plan);
     let standings = standings.iter().cloned().chain(planned.cuts.iter().map(Cut::standing)).collect();
     Driven { found, standings }
 }
@@ -139,13 +140,22 @@ impl Planned {
     }
 }
 
-fn read_all(source: &Memory, mut chunks: Vec<Chunk>, order: u64) -> Vec<Found> {
-    chunks.sort_by_key(|chunk| (chunk.start ^ order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> {
+    let Plan { bounds, max_line, .. } = *plan;
+    let needs = Needs { workers: 1, tables: 1, chunk: bounds.chunk, in_flight: 1, max_line, uploads: 0 };
+    let budget = Budget::new(needs.least(), needs);
+    chunks.sort_by_key(|chunk| (chunk.start ^ plan.order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut found = Vec::new();
     for chunk in chunks {
         let file = chunk.partition.to_string();
-        let block = wait(block::read(source, &chunk)).unwrap();
-        let (lines, rejects) = split::lines(&block, chunk.settings.max_line);
+        let (block, _) = wait(block::read(source, &chunk, &budget)).unwrap();
+        let (mut lines, mut rejects, mut from) = (Vec::new(), Vec::new(), Some(block.begin));
+        while let Some(begin) = from {
+            let batch = split::lines(&block, begin, &file, chunk.settings.max_line);
+            lines.extend(batch.lines);
+            rejects.extend(batch.rejects);
+            from = batch.next;
+        }
         found.extend(lines.iter().map(|line| {
             let (offset, text) = (line.offset(&block), line.text(&block).to_vec());
             assert!((chunk.start..chunk.end).contains(&offset), "a chunk owns the lines that start in it");

@@ -76,7 +76,13 @@ fn the_least_file_gets_the_documented_defaults() {
             commit_bytes: 268435456,
             commit_interval: 10s,
             ahead: 1073741824,
+            memory: None,
             reject_ratio: 0.5,
+            disk: DiskConfig {
+                min_free: 2147483648,
+                on_low: Stop,
+                clean: [],
+            },
         }
     "#]]
     .assert_debug_eq(&good(LEAST));
@@ -131,7 +137,12 @@ fn a_full_file_says_everything() {
         interval = "10ms"
         [limits]
         ahead        = "64 KiB"
+        memory       = "2 GiB"
         reject_ratio = 1
+        [disk]
+        min_free = "0 B"
+        on_low   = "pause"
+        clean    = [{ dir = "/var/tmp/${SCHEMA}" }, { dir = "/srv/old", older_than = "90s" }]
     "#;
     expect![[r#"
         Config {
@@ -201,7 +212,24 @@ fn a_full_file_says_everything() {
             commit_bytes: 1,
             commit_interval: 10ms,
             ahead: 65536,
+            memory: Some(
+                2147483648,
+            ),
             reject_ratio: 1.0,
+            disk: DiskConfig {
+                min_free: 0,
+                on_low: Pause,
+                clean: [
+                    Clean {
+                        dir: "/var/tmp/logs",
+                        older_than: 3600s,
+                    },
+                    Clean {
+                        dir: "/srv/old",
+                        older_than: 90s,
+                    },
+                ],
+            },
         }
     "#]]
     .assert_debug_eq(&good(text));

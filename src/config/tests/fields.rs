@@ -188,6 +188,79 @@ fn sizes_durations_and_ratios_have_bounds() {
 }
 
 #[test]
+fn disks_are_cleaned_where_nothing_of_the_run_lies() {
+    check(
+        "disk",
+        &[
+            "min_free = -1",
+            "min_free = \"2 TiB\"",
+            "on_low = \"wait\"",
+            "clean = \"/var/tmp\"",
+            "clean = [\"/var/tmp\"]",
+            "clean = [{ older_than = \"1h\" }]",
+            "clean = [{ dir = \"\" }]",
+            "clean = [{ dir = \"/var/../tmp\" }]",
+            "clean = [{ dir = \"/var/tmp\", older = \"1h\" }]",
+            "clean = [{ dir = \"/var/tmp\", older_than = \"10ms\" }]",
+            "clean = [{ dir = \"${MISSING}\" }]",
+        ],
+        expect![[r#"
+            disk.min_free = -1: allowed is a size from 0 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            disk.min_free = "2 TiB": allowed is a size from 0 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            disk.on_low = "wait": allowed are "stop" and "pause"
+            disk.clean = "/var/tmp": allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = ["/var/tmp"]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
+            disk.clean = [{ … }]: the environment variable MISSING is not set, or not to UTF-8 text
+        "#]],
+    );
+    check(
+        "disk",
+        &[
+            "clean = [{ dir = \"/\" }]",
+            "clean = [{ dir = \".\" }]",
+            "clean = [{ dir = \"/var/tmp\" }, { dir = \"lake\" }]",
+            "clean = [{ dir = \"lake/lakehouse\" }]",
+            "clean = [{ dir = \"state\" }]",
+            "clean = [{ dir = \"data/logs/2026\" }]",
+        ],
+        expect![[r#"
+            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }, { … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+        "#]],
+    );
+    let glob = with("source", "url = \"file:data/**/*.json\"");
+    good(&(glob.clone() + "\n[disk]\nclean = [{ dir = \"others\" }]"));
+    told(&(glob + "\n[disk]\nclean = [{ dir = \"data/old\" }]"));
+}
+
+#[test]
+fn memory_holds_the_least_of_everything() {
+    check(
+        "limits",
+        &["memory = 0", "memory = \"64 MiB\""],
+        expect![[r#"
+        limits.memory = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+        limits.memory = "64 MiB": must be at least 773 MiB: 242 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
+    "#]],
+    );
+    let large = with("source", "max_line = \"256 MiB\"");
+    assert_eq!(good(&large).memory, None, "what fits is found");
+    expect![[r#"limits.memory = "1 GiB": must be at least 4613 MiB: 242 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
+    let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"800 MiB\""));
+    let told = config.with_workers(3).map(drop).expect_err("three need more than two").to_string();
+    expect!["limits.memory: must be at least 1027 MiB: 242 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"].assert_eq(&told);
+}
+
+#[test]
 fn one_chunk_fits_ahead_of_the_tables() {
     let text = with("source", "chunk = \"2 KiB\"");
     assert_eq!(good(&(text.clone() + "\n[limits]\nahead = 2048")).ahead, 2048);

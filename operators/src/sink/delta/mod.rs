@@ -23,7 +23,7 @@ mod stats;
 mod table;
 mod writer;
 
-pub use blobs::Blobs;
+pub use blobs::{Blobs, UPLOADS};
 pub use place::Place;
 pub use schema::Fit;
 pub use snapshot::{Snapshot, read};

@@ -1,8 +1,8 @@
 //! Stages the rows of one cut as Parquet files: one a partition, seen by no reader until a commit names them.
 //!
 //! Encoding and writing happen on the worker's thread; what is written goes to the page cache, so that memory is bounded by a
-//! row group however long the cut is. Making files durable happens on the runtime: on a disk they are synced where they are, to
-//! blobs they are uploaded from scratch files.
+//! row group however long the cut is; on request row groups, and then files, are closed early. Making files durable happens on the
+//! runtime: on a disk they are synced where they are, to blobs they are uploaded from scratch files.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -30,6 +30,8 @@ use crate::sink::{Stage, StageWriter};
 
 /// A row group is closed once its encoded pages take this many bytes of memory.
 const ROW_GROUP_MEMORY: usize = 64 << 20;
+/// An open file without rows takes less than this many bytes of memory: its columns' encoders, measured at a quarter of it.
+const OPEN_FILE: u64 = 1 << 20;
 /// At most so many files are open a writer; one more closes the one that was begun first.
 const OPEN_FILES: usize = 16;
 /// So many files of a cut are uploaded at a time.
@@ -99,6 +101,20 @@ impl StageWriter for CutWriter {
         Ok(())
     }
 
+    fn memory(&self) -> u64 {
+        self.open.values().map(PartWriter::memory).sum()
+    }
+
+    fn relieve(&mut self) -> Result<(), StoreError> {
+        let Some((day, part)) = self.open.iter_mut().max_by_key(|(_, part)| part.memory()) else { return Ok(()) };
+        // Short row groups cost the readers, and short files everybody, so those come last.
+        if part.memory() > 2 * OPEN_FILE {
+            return part.close_row_group();
+        }
+        let day = *day;
+        self.close_part(day)
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Pending<'static, Result<Vec<StagedFile>, StoreError>>, StoreError> {
         while let Some((_, part)) = self.open.pop_first() {
             self.closed.push(part.close()?);
@@ -117,11 +133,7 @@ impl CutWriter {
         if !self.open.contains_key(&day) {
             if self.open.len() >= OPEN_FILES {
                 let first = self.open.iter().min_by_key(|(_, part)| part.order).map(|(day, _)| *day);
-                if let Some(part) = first.and_then(|day| self.open.remove(&day)) {
-                    let (staged, written) = part.close()?;
-                    let written = written.map(|written| self.pile.take(written)).transpose()?;
-                    self.closed.push((staged, written));
-                }
+                first.map_or(Ok(()), |day| self.close_part(day))?;
             }
             self.begun += 1;
             let part = PartWriter::begin(&self.spec, day, self.begun, self.clock.now_ms(), batch.schema())?;
@@ -129,6 +141,16 @@ impl CutWriter {
         }
         let part = self.open.get_mut(&day).expect("it was just opened");
         part.write(batch)
+    }
+
+    /// Completes a file before the cut is closed.
+    fn close_part(&mut self, day: Day) -> Result<(), StoreError> {
+        if let Some(part) = self.open.remove(&day) {
+            let (staged, written) = part.close()?;
+            let written = written.map(|written| self.pile.take(written)).transpose()?;
+            self.closed.push((staged, written));
+        }
+        Ok(())
     }
 }
 
@@ -170,11 +192,17 @@ impl PartWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
         self.writer.write(batch).map_err(failed)?;
-        if self.writer.memory_size() > ROW_GROUP_MEMORY {
-            self.writer.flush().map_err(failed)?;
-        }
         self.staged.rows += batch.num_rows() as u64;
-        Ok(())
+        if self.writer.memory_size() > ROW_GROUP_MEMORY { self.close_row_group() } else { Ok(()) }
+    }
+
+    /// In bytes.
+    fn memory(&self) -> u64 {
+        OPEN_FILE + self.writer.memory_size() as u64
+    }
+
+    fn close_row_group(&mut self) -> Result<(), StoreError> {
+        self.writer.flush().map_err(|e| StoreError::definite(self.attempt.clone(), e))
     }
 
     fn close(mut self) -> Result<Closed, StoreError> {

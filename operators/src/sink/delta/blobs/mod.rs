@@ -29,6 +29,7 @@ use crate::error::StoreError;
 use crate::protocol::table::Created;
 
 pub(super) use self::failure::library_failure;
+pub use self::upload::UPLOADS;
 
 /// A blob or a prefix of blobs, and the connections to its container.
 #[derive(Clone, Debug)]

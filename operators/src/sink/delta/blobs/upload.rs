@@ -15,7 +15,10 @@ use crate::sink::delta::scratch::Written;
 /// A file up to this size is one request, a longer one is sent in parts of it.
 const PART: u64 = 8 << 20;
 /// At most so many parts are in memory, of all workers and tables together.
-static IN_MEMORY: Semaphore = Semaphore::const_new(8);
+const PARTS: usize = 8;
+static IN_MEMORY: Semaphore = Semaphore::const_new(PARTS);
+/// The memory that uploads take, at most, in bytes.
+pub const UPLOADS: u64 = PART * PARTS as u64;
 
 impl Blobs {
     /// Makes `written` the content of this blob. The name is new and nobody's but ours: sending it twice changes nothing.

@@ -1,0 +1,277 @@
+//! Deletes old files in a folder, and nothing else.
+//!
+//! Nothing is reached through a link: each component of the folder's path and each folder below it is opened from the one above and
+//! refused if it is a link, and names are deleted relative to the open folder. So whoever swaps a folder for a link meanwhile sends
+//! nobody outside. Only regular files go, only on the folder's own file system and in no folder that is mounted below it, only when
+//! both content and inode have not changed for long enough (`touch` can set the one, and nobody the other), and never the run's own.
+//! Folders stay, also empty ones: whoever made them may count on them.
+
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx, unlinkat};
+
+use crate::error::StoreError;
+
+/// Folders below this depth are left alone: each level holds a file descriptor.
+const DEPTH: usize = 64;
+
+/// A folder whose old files may go when space is low.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clean {
+    /// The folder, with all below it.
+    pub dir: PathBuf,
+    /// Files that changed since are left.
+    pub older_than: Duration,
+}
+
+/// What is gone.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Deleted {
+    pub(super) files: u64,
+    /// As they took on disk; a file with another name still takes them.
+    pub(super) bytes: u64,
+}
+
+/// Deletes what `clean` names at `now_ms`, and nothing of `kept`; what is gone, and the first failure.
+pub(super) fn clean(clean: &Clean, kept: &[PathBuf], now_ms: u64) -> (Deleted, Option<StoreError>) {
+    let failed = |e: io::Error| StoreError::definite(format!("clean {}", clean.dir.display()), e);
+    let begun = open(&clean.dir).and_then(|dir| Ok((own(clean, kept)?, mount(&dir)?, dir)));
+    let (kept, mount, dir) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return (Deleted::default(), Some(failed(error))),
+    };
+    let before_ms = now_ms.saturating_sub(clean.older_than_ms());
+    let mut sweep = Sweep { before_ms, mount, kept, deleted: Deleted::default(), failed: None };
+    sweep.folder(&dir, 0);
+    (sweep.deleted, sweep.failed.map(failed))
+}
+
+/// What the run's own files and folders are to the file system. They may neither hold the folder nor lie in it.
+fn own(clean: &Clean, kept: &[PathBuf]) -> io::Result<HashSet<Inode>> {
+    let mut inodes = HashSet::new();
+    for path in kept {
+        // What is not there yet has its name at least.
+        let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
+        if clean.touches(&real)? {
+            return Err(io::Error::other(format!("it holds or lies in {}, which the run needs", path.display())));
+        }
+        inodes.extend(rustix::fs::stat(&real).ok().map(|stat| inode(&stat)));
+    }
+    Ok(inodes)
+}
+
+/// Opens a folder without following any link.
+fn open(path: &Path) -> io::Result<OwnedFd> {
+    let path = std::path::absolute(path)?;
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut folder = rustix::fs::open("/", step, Mode::empty())?;
+    for component in path.components() {
+        match component {
+            Component::RootDir => {}
+            Component::Normal(name) => folder = openat(&folder, name, step, Mode::empty())?,
+            _ => return Err(io::Error::other("its path has \"..\" in it")),
+        }
+    }
+    below(&folder, c".")
+}
+
+/// Opens the folder called `name` in `folder` for reading, unless it is a link.
+fn below(folder: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(folder, name, flags, Mode::empty())?)
+}
+
+type Inode = (u64, u64);
+
+fn inode(stat: &Stat) -> Inode {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// The file system, and the mount: the same file system can be mounted in several places, the lake's folder among them. Kernels
+/// before 5.8 tell mounts apart by file system only.
+type Mount = (u64, u64);
+
+fn mount(folder: &OwnedFd) -> io::Result<Mount> {
+    let mount = statx(folder, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).map_or(0, |known| known.stx_mnt_id);
+    Ok((fstat(folder)?.st_dev, mount))
+}
+
+/// The later of content's and inode's change, in milliseconds since 1970.
+fn changed_ms(stat: &Stat) -> i128 {
+    let ms = |seconds: i128, nanos: i128| seconds * 1_000 + nanos / 1_000_000;
+    let content = ms(stat.st_mtime.into(), stat.st_mtime_nsec.into());
+    content.max(ms(stat.st_ctime.into(), stat.st_ctime_nsec.into()))
+}
+
+struct Sweep {
+    before_ms: u64,
+    mount: Mount,
+    kept: HashSet<Inode>,
+    deleted: Deleted,
+    failed: Option<io::Error>,
+}
+
+impl Sweep {
+    fn folder(&mut self, folder: &OwnedFd, depth: usize) {
+        let entries = match Dir::read_from(folder) {
+            Ok(entries) => entries,
+            Err(error) => return self.fail(error.into()),
+        };
+        for entry in entries {
+            let swept = entry.map_err(io::Error::from).and_then(|entry| match entry.file_name().to_bytes() {
+                b"." | b".." => Ok(()),
+                _ => self.entry(folder, entry.file_name(), depth),
+            });
+            match swept {
+                // Others may clean too.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.fail(error),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    fn entry(&mut self, folder: &OwnedFd, name: &CStr, depth: usize) -> io::Result<()> {
+        let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory if depth < DEPTH => {
+                let inner = below(folder, name)?;
+                // The open folder is asked, for the name may be another's by now.
+                if mount(&inner)? == self.mount && !self.kept.contains(&inode(&fstat(&inner)?)) {
+                    self.folder(&inner, depth + 1);
+                }
+            }
+            FileType::RegularFile
+                if !self.kept.contains(&inode(&stat)) && changed_ms(&stat) <= self.before_ms.into() =>
+            {
+                unlinkat(folder, name, AtFlags::empty())?;
+                self.deleted.files += 1;
+                self.deleted.bytes += u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A folder with a file in it, and one beside it.
+    struct World {
+        _folder: tempfile::TempDir,
+        root: PathBuf,
+    }
+
+    impl World {
+        fn new() -> World {
+            let folder = tempfile::tempdir().expect("a temporary directory");
+            let root = fs::canonicalize(folder.path()).expect("its path");
+            for file in ["dir/old", "dir/below/old", "beside/old"] {
+                let path = root.join(file);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                fs::write(path, [1; 5000]).expect("a file");
+            }
+            World { _folder: folder, root }
+        }
+
+        /// Cleans `dir` long after the files were made.
+        fn clean(&self, dir: &str, kept: &[&str]) -> (Deleted, Option<StoreError>) {
+            let kept: Vec<_> = kept.iter().map(|path| self.root.join(path)).collect();
+            let stat = rustix::fs::stat(&self.root).expect("its times");
+            let now_ms = changed_ms(&stat) + 2 * 3_600_000;
+            clean(&Clean { dir: self.root.join(dir), older_than: HOUR }, &kept, u64::try_from(now_ms).expect("a time"))
+        }
+
+        fn has(&self, path: &str) -> bool {
+            self.root.join(path).exists()
+        }
+    }
+
+    #[test]
+    fn old_files_go_and_folders_stay() {
+        let world = World::new();
+        let (deleted, failed) = world.clean("dir", &["beside"]);
+        assert!(failed.is_none(), "{failed:?}");
+        assert_eq!(deleted.files, 2);
+        assert!(deleted.bytes >= 10_000, "{deleted:?}");
+        assert!(!world.has("dir/old") && !world.has("dir/below/old"));
+        assert!(world.has("dir/below") && world.has("beside/old"));
+    }
+
+    #[test]
+    fn a_file_that_changed_since_is_left_also_if_its_time_was_set_back() {
+        let world = World::new();
+        let path = world.root.join("dir/old");
+        let file = fs::File::options().write(true).open(&path).expect("a file");
+        file.set_modified(std::time::UNIX_EPOCH).expect("its time is set");
+        let stat = rustix::fs::stat(&path).expect("its times");
+        let now_ms = u64::try_from(changed_ms(&stat)).expect("a time") + 3_600_000;
+        let rule = Clean { dir: world.root.join("dir"), older_than: HOUR };
+        clean(&rule, &[], now_ms - 1);
+        assert!(path.exists(), "the inode changed less than an hour ago");
+        clean(&rule, &[], now_ms);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn no_link_leads_anywhere() {
+        let world = World::new();
+        for (to, link) in [("../beside", "dir/folder"), ("../beside/old", "dir/file"), ("dir", "link")] {
+            symlink(to, world.root.join(link)).expect("a link");
+        }
+        let (deleted, failed) = world.clean("link", &[]);
+        assert_eq!((deleted, failed.is_some()), (Deleted::default(), true), "the folder itself is a link");
+        let (deleted, failed) = world.clean("link/below", &[]);
+        assert_eq!((deleted, failed.is_some()), (Deleted::default(), true), "a folder above it is a link");
+        let (deleted, failed) = world.clean("dir", &[]);
+        assert_eq!((deleted.files, failed.is_none()), (2, true), "links are left as they are");
+        assert!(world.has("beside/old") && world.has("dir/file"));
+    }
+
+    #[test]
+    fn nothing_of_the_run_is_touched() {
+        for (dir, kept) in [("dir", "dir"), ("dir/below", "dir"), ("dir", "dir/below"), ("dir", "dir/not/there")] {
+            let world = World::new();
+            let (deleted, failed) = world.clean(dir, &[kept]);
+            let told = crate::error::chain(&failed.expect("refused"));
+            assert!(told.contains("it holds or lies in"), "{told}");
+            assert_eq!(deleted, Deleted::default());
+        }
+        // The same through a link to it, which no comparison of names would tell.
+        let world = World::new();
+        symlink("dir/below", world.root.join("lake")).expect("a link");
+        assert!(world.clean("dir", &["lake"]).1.is_some());
+        assert!(world.has("dir/below/old") && world.has("dir/old"));
+    }
+
+    #[test]
+    fn a_file_of_the_run_is_known_under_any_name() {
+        let world = World::new();
+        fs::hard_link(world.root.join("beside/old"), world.root.join("dir/name")).expect("a second name");
+        assert_eq!(world.clean("dir", &["beside/old"]).0.files, 2);
+        assert!(world.has("dir/name"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_a_failure() {
+        let (deleted, failed) = World::new().clean("gone", &[]);
+        assert_eq!(deleted, Deleted::default());
+        assert!(crate::error::chain(&failed.expect("no such folder")).contains("No such file"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Disk: the free space that a run leaves on the file systems it writes to.
+//!
+//! ```text
+//! look ─enough─▶ chunks may go
+//!   └─low─▶ clean, give memory back ─▶ look again ─enough─▶ chunks may go
+//!                                          └─low─▶ stop the run; or pause it, and look again and again
+//! ```
+//!
+//! The guard looks before the first chunk is handed out and every second from then on, beside the workers. A pause holds back new
+//! chunks and nothing else: what is open is closed and committed as usual, for its rows are on disk already, and a commit takes little.
+//! A clean-up that fails is a warning, for the second look decides. An account of space cannot be exact: others write to the same
+//! file systems, and between two looks this run does, which is what `min_free` is for.
+
+mod clean;
+mod seen;
+mod trim;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::clean::Clean;
+use self::clean::Deleted;
+pub use self::seen::Seen;
+
+use crate::error::{Stop, StoreError};
+use crate::fatal::Fatal;
+use crate::protocol::table::Clock;
+
+/// Between two looks, in milliseconds.
+const LOOK_MS: u64 = 1_000;
+/// Between two clean-ups while a run is paused, in milliseconds: files grow old slowly, and a folder may be large.
+const CLEAN_MS: u64 = 10_000;
+
+/// What becomes of a run when space stays low.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLow {
+    /// It stops, with all that was committed intact.
+    Stop,
+    /// It waits until there is room.
+    Pause,
+}
+
+/// A place that a run writes to.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// What it is for, such as `lake`.
+    pub name: &'static str,
+    /// A folder, which need not be there yet.
+    pub path: PathBuf,
+}
+
+/// What is guarded, and how.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the run writes.
+    pub watched: Vec<Watched>,
+    /// Free bytes that each of these must have.
+    pub min_free: u64,
+    /// What becomes of the run when one has less.
+    pub on_low: OnLow,
+    /// What is deleted first.
+    pub clean: Vec<Clean>,
+    /// Files and folders of the run, which are never deleted, nor anything in them.
+    pub kept: Vec<PathBuf>,
+}
+
+/// Watches over free space.
+pub struct Guard {
+    settings: Settings,
+    seen: Arc<Seen>,
+    cleaned_ms: Option<u64>,
+}
+
+/// The free space of one watched place, as an unprivileged user may use it.
+#[derive(Clone, Debug)]
+struct Look {
+    watched: Watched,
+    /// Which file system.
+    device: u64,
+    free: u64,
+}
+
+impl Guard {
+    /// A guard, and where others see what it saw.
+    pub fn new(settings: Settings) -> (Guard, Arc<Seen>) {
+        let seen = Arc::new(Seen::default());
+        (Guard { settings, seen: seen.clone(), cleaned_ms: None }, seen)
+    }
+
+    /// Looks until the run is lost or the process ends.
+    pub async fn watch(mut self, clock: Arc<dyn Clock>, fatal: Fatal) {
+        while !fatal.is_raised() {
+            let now_ms = clock.now_ms();
+            let checked = tokio::task::spawn_blocking(move || {
+                let checked = self.check(now_ms);
+                (self, checked)
+            });
+            match checked.await {
+                Ok((guard, Ok(()))) => self = guard,
+                Ok((_, Err(stop))) => return fatal.raise(stop),
+                // It panicked, and the process is ending.
+                Err(_) => return,
+            }
+            clock.pause(LOOK_MS).await;
+        }
+    }
+
+    /// One look, and what follows from it.
+    fn check(&mut self, now_ms: u64) -> Result<(), Stop> {
+        let (mut looks, mut deleted) = (self.look()?, Deleted::default());
+        if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now_ms >= then + CLEAN_MS) {
+            self.cleaned_ms = Some(now_ms);
+            deleted = self.make_room(now_ms);
+            looks = self.look()?;
+        }
+        let low = self.low(&looks);
+        let free = looks.iter().map(|look| (look.watched.name, look.free)).collect();
+        let (told, min_free) = (told(&low, &deleted), self.settings.min_free);
+        match (low.is_empty(), self.settings.on_low) {
+            (true, _) => {
+                self.cleaned_ms = None;
+                if self.seen.set(free, true) {
+                    tracing::info!("there is room again: the run goes on");
+                }
+            }
+            (false, OnLow::Pause) => {
+                let was_low = self.seen.is_low();
+                self.seen.set(free, false);
+                if !was_low {
+                    tracing::warn!(min_free, "no new chunks are read until there is room: {told}");
+                }
+            }
+            (false, OnLow::Stop) => {
+                self.seen.set(free, false);
+                return Err(Stop::Refused(format!(
+                    "{told}, less than disk.min_free = {min_free} bytes: make room, name what may be deleted in disk.clean, or set \
+                     disk.min_free lower, and start again; all that was committed is intact"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self) -> Result<Vec<Look>, StoreError> {
+        self.settings.watched.iter().map(look).collect()
+    }
+
+    fn low<'l>(&self, looks: &'l [Look]) -> Vec<&'l Look> {
+        looks.iter().filter(|look| look.free < self.settings.min_free).collect()
+    }
+
+    fn make_room(&self, now_ms: u64) -> Deleted {
+        let mut all = Deleted::default();
+        for clean in &self.settings.clean {
+            let (deleted, failed) = clean::clean(clean, &self.settings.kept, now_ms);
+            let dir = clean.dir.display();
+            if deleted.files > 0 {
+                tracing::info!(%dir, files = deleted.files, bytes = deleted.bytes, "deleted what is old, for space is low");
+            }
+            if let Some(error) = failed {
+                tracing::warn!(%dir, error = crate::error::chain(&error), "the clean-up did not delete all that it was to");
+            }
+            all.files += deleted.files;
+            all.bytes += deleted.bytes;
+        }
+        trim::give_memory_back();
+        all
+    }
+}
+
+/// `the file system of state (state) and lake (lake) has 12 bytes free`, file system by file system, and what was done about it.
+fn told(low: &[&Look], deleted: &Deleted) -> String {
+    let mut systems: BTreeMap<u64, (Vec<String>, u64)> = BTreeMap::new();
+    for look in low {
+        let (names, free) = systems.entry(look.device).or_default();
+        names.push(format!("{} ({})", look.watched.name, look.watched.path.display()));
+        *free = look.free;
+    }
+    let told = systems.into_values().map(|(names, free)| {
+        let names = names.join(" and ");
+        format!("the file system of {names} has {free} bytes free")
+    });
+    let told = told.collect::<Vec<_>>().join(", and ");
+    match deleted.files {
+        0 => told,
+        files => format!("{told} after {files} old files of {} bytes were deleted", deleted.bytes),
+    }
+}
+
+fn look(watched: &Watched) -> Result<Look, StoreError> {
+    let failed =
+        |e: io::Error| StoreError::definite(format!("look at the free space of {}", watched.path.display()), e);
+    let there = there(&watched.path).map_err(failed)?;
+    let stat = rustix::fs::stat(&there).map_err(|e| failed(e.into()))?;
+    let space = rustix::fs::statvfs(&there).map_err(|e| failed(e.into()))?;
+    // Some file systems of the network say nothing of blocks: they have no end that could be seen.
+    let free = if space.f_blocks == 0 { u64::MAX } else { space.f_bavail.saturating_mul(space.f_frsize) };
+    Ok(Look { watched: watched.clone(), device: stat.st_dev, free })
+}
+
+/// `path`, or the nearest folder above it that is there: it will be made on the same file system.
+fn there(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let mut above = path.ancestors().filter(|above| above.exists());
+    above.next().map(Path::to_owned).ok_or(io::ErrorKind::NotFound.into())
+}
+
+impl Clean {
+    /// Whether files in this folder could be among those of `kept`, or the other way round; as the paths are written.
+    pub fn touches(&self, kept: &Path) -> io::Result<bool> {
+        let (dir, kept) = (std::path::absolute(&self.dir)?, std::path::absolute(kept)?);
+        Ok(dir.starts_with(&kept) || kept.starts_with(&dir))
+    }
+
+    /// In milliseconds.
+    fn older_than_ms(&self) -> u64 {
+        u64::try_from(self.older_than.min(Duration::from_secs(u64::MAX / 1_000)).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: u64 = 4_000_000_000_000;
+
+    fn guard(on_low: OnLow, min_free: u64, clean: Vec<Clean>) -> (Guard, Arc<Seen>) {
+        let path = PathBuf::from("not/there/yet");
+        let watched = ["lake", "state"].map(|name| Watched { name, path: path.clone() }).to_vec();
+        Guard::new(Settings { watched, min_free, on_low, clean, kept: Vec::new() })
+    }
+
+    #[test]
+    fn nothing_is_enough_before_the_first_look() {
+        let (mut guard, seen) = guard(OnLow::Stop, 1, Vec::new());
+        assert!(!seen.is_enough() && !seen.is_low());
+        guard.check(NOW_MS).expect("there is a byte");
+        assert!(seen.is_enough() && !seen.is_low());
+        assert_eq!(seen.free().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["lake", "state"]);
+        assert!(seen.free().iter().all(|(_, free)| *free > 0));
+    }
+
+    #[test]
+    fn low_space_stops_a_run_with_what_to_do() {
+        let (mut guard, seen) = guard(OnLow::Stop, u64::MAX, Vec::new());
+        let told = guard.check(NOW_MS).expect_err("no disk is that large").to_string();
+        assert!(told.starts_with("the file system of lake (not/there/yet) and state (not/there/yet) has "), "{told}");
+        assert!(told.contains("less than disk.min_free = 18446744073709551615 bytes: make room"), "{told}");
+        assert!(seen.is_low());
+    }
+
+    #[test]
+    fn low_space_pauses_a_run_that_goes_on_by_itself() {
+        let (mut guard, seen) = guard(OnLow::Pause, u64::MAX, Vec::new());
+        guard.check(NOW_MS).expect("it waits");
+        assert!(seen.is_low() && !seen.is_enough());
+        guard.settings.min_free = 0;
+        guard.check(NOW_MS).expect("there is room");
+        assert!(seen.is_enough() && !seen.is_low());
+    }
+
+    #[test]
+    fn a_pause_cleans_at_once_and_then_now_and_then() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let dir = std::fs::canonicalize(folder.path()).expect("its path");
+        let file = dir.join("old");
+        let clean = Clean { dir, older_than: Duration::from_secs(3600) };
+        let (mut guard, _) = guard(OnLow::Pause, u64::MAX, vec![clean]);
+        let mut deletes = |now_ms| {
+            std::fs::write(&file, b"content").expect("a file");
+            guard.check(now_ms).expect("it waits");
+            !file.exists()
+        };
+        assert!(deletes(NOW_MS));
+        assert!(!deletes(NOW_MS + CLEAN_MS - 1));
+        assert!(deletes(NOW_MS + CLEAN_MS));
+    }
+}
