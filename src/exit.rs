@@ -1,6 +1,8 @@
 //! Exit codes: what a supervisor can tell without reading.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use lakefront_operators::error::Stop;
@@ -39,7 +41,7 @@ impl Exit {
         let fenced = error.downcast_ref::<Stop>().is_some_and(Stop::is_fenced) || error.is::<Held>();
         match () {
             () if fenced => Exit::Fenced,
-            () if error.is::<ConfigError>() || error.is::<Usage>() => Exit::Usage,
+            () if error.is::<ConfigError>() || error.is::<Usage>() || error.is::<Unavailable>() => Exit::Usage,
             () => Exit::Fatal,
         }
     }
@@ -48,5 +50,27 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)
+    }
+}
+
+/// The pipeline file names an address that this process cannot have.
+#[derive(Debug)]
+pub(crate) struct Unavailable {
+    /// Which.
+    pub(crate) address: SocketAddr,
+    /// What the system said.
+    pub(crate) error: io::Error,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unavailable { address, .. } = self;
+        write!(f, "could not listen on http.listen = \"{address}\": set another address or port, or leave [http] out")
+    }
+}
+
+impl std::error::Error for Unavailable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }

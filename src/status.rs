@@ -1,4 +1,8 @@
 //! `lakefront status`: where the tables stand, and how far behind the source. It reads and claims nothing.
+//!
+//! A run that is alive is asked too, if its file says where it listens (running); the tables' own word is what counts.
+
+mod running;
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
@@ -12,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use std::sync::Arc;
 
+use self::running::Running;
 use crate::cli::StatusArgs;
 use crate::pipeline::Pipeline;
 use crate::report::print;
@@ -27,10 +32,12 @@ struct TableStatus {
 /// Prints the status of a pipeline.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
-    let tables = runtime::tokio()?.block_on(tables(&pipeline))?;
+    let look = async { tokio::join!(tables(&pipeline), running::ask(&pipeline.config)) };
+    let (tables, running) = runtime::tokio()?.block_on(look);
+    let tables = tables?;
     print(match args.json {
-        true => format!("{}\n", to_json(&pipeline, &tables)),
-        false => text(&pipeline, &tables),
+        true => format!("{}\n", to_json(&pipeline, &tables, running)),
+        false => text(&pipeline, &tables, running),
     })
 }
 
@@ -71,7 +78,7 @@ fn lag(pipeline: &Pipeline, listed: &[Listed], standing: Option<&Standing>) -> u
     listed.iter().map(behind).sum()
 }
 
-fn to_json(pipeline: &Pipeline, tables: &[TableStatus]) -> Value {
+fn to_json(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>) -> Value {
     let mut by_role = Map::new();
     for (role, table) in TABLES.iter().zip(tables) {
         let standing = table.standing.as_ref();
@@ -88,11 +95,17 @@ fn to_json(pipeline: &Pipeline, tables: &[TableStatus]) -> Value {
         });
         by_role.insert((*role).to_owned(), status);
     }
-    json!({"pipeline": pipeline.config.pipeline, "source": pipeline.source.identity(), "tables": by_role})
+    let mut status =
+        json!({"pipeline": pipeline.config.pipeline, "source": pipeline.source.identity(), "tables": by_role});
+    if pipeline.config.http.is_some() {
+        status["running"] = running.map_or(Value::Null, |running| running.json());
+    }
+    status
 }
 
-fn text(pipeline: &Pipeline, tables: &[TableStatus]) -> String {
+fn text(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>) -> String {
     let mut text = format!("pipeline {} reads {}\n", pipeline.config.pipeline, pipeline.source.identity());
+    text.extend(running.map(|running| running.text()));
     for (role, table) in TABLES.iter().zip(tables) {
         match &table.standing {
             None => {

@@ -108,15 +108,9 @@ pub fn commit<'s>(
                 idle = Some(committer);
             }
             let complete = |lower| frontiers.iter().all(|frontier| !frontier.less_equal(&lower));
-            let Some(mut committer) = idle.take() else { return };
+            let Some(committer) = idle.take() else { return };
             match queue.next(complete) {
-                Ok(Some(job)) => {
-                    let metrics = metrics.clone();
-                    tasks.spawn(async move {
-                        let landed = land(&mut committer, job, table, &metrics).await;
-                        (committer, landed)
-                    });
-                }
+                Ok(Some(job)) => tasks.spawn(land(committer, job, table, metrics.clone())),
                 Ok(None) => {
                     // Nothing to announce below the first cut that is not complete; what is empty is settled by a later record.
                     let open = held.keys().find(|lower| !complete(**lower)).copied();
@@ -136,11 +130,13 @@ pub fn commit<'s>(
 type Landed = (Committer, Result<u64, Stop>);
 
 /// Lands one job; the answer is the number of rows.
-async fn land(committer: &mut Committer, job: Job, table: TableId, metrics: &Metrics) -> Result<u64, Stop> {
+async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<Metrics>) -> Landed {
     let rows = job.files.iter().map(|file| file.rows).sum();
     metrics.commit_begins(table);
     let watch = Stopwatch::start();
-    committer.land(&job.cut.standing(), job.files, &job.sums).await?;
-    metrics.committed(table, rows, committer.position(), watch.elapsed());
-    Ok(rows)
+    let landed = committer.land(&job.cut.standing(), job.files, &job.sums).await;
+    if landed.is_ok() {
+        metrics.committed(table, rows, committer.position(), watch.elapsed());
+    }
+    (committer, landed.map(|_| rows))
 }

@@ -101,14 +101,7 @@ pub fn fetch<'s>(
                     let room = budget.hold(chunk.len());
                     in_flight.insert(next, (capability.retain(0), Rc::new(chunk.clone()), room));
                     let (source, budget, metrics, id) = (source.clone(), budget.clone(), metrics.clone(), next);
-                    tasks.spawn(async move {
-                        let watch = Stopwatch::start();
-                        let block = block::read(&*source, &chunk, &budget).await;
-                        if block.is_ok() {
-                            metrics.chunk_read(chunk.len(), watch.elapsed());
-                        }
-                        (id, block)
-                    });
+                    tasks.spawn(async move { (id, read(&*source, &chunk, &budget, &metrics).await) });
                     next += 1;
                 }
             });
@@ -140,6 +133,19 @@ pub fn fetch<'s>(
         }
     });
     (fetched_stream, credits_stream)
+}
+
+/// Reads a chunk, and counts it if that went well.
+async fn read(
+    source: &dyn Source,
+    chunk: &Chunk,
+    budget: &Arc<Budget>,
+    metrics: &Metrics,
+) -> Result<(Block, Option<LongLine>), StoreError> {
+    let watch = Stopwatch::start();
+    let read = block::read(source, chunk, budget).await?;
+    metrics.chunk_read(chunk.len(), watch.elapsed());
+    Ok(read)
 }
 
 /// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.

@@ -50,6 +50,9 @@ pub(super) const AHEAD: u64 = GIB;
 /// Share of rejects among the last lines above which a run stops: the format is wrong, not the lines.
 pub(super) const REJECT_RATIO: f64 = 0.5;
 
+/// A cut takes seconds; a minute without headway is worth a look.
+pub(super) const STALL: Duration = Duration::from_secs(60);
+
 /// Chunks in a worker's memory at once: one is read while the other is split.
 pub(super) const IN_FLIGHT: usize = 2;
 /// The same for Azure, where a read is mostly waiting.

@@ -11,6 +11,7 @@ mod azure;
 mod defaults;
 mod disk;
 mod error;
+mod http;
 mod places;
 mod raw;
 mod roles;
@@ -23,6 +24,7 @@ mod units;
 mod values;
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) reject_ratio: f64,
     /// The space that is left free.
     pub(crate) disk: DiskConfig,
+    /// Where a run can be watched; nowhere if none.
+    pub(crate) http: Option<HttpConfig>,
 }
 
 impl Config {
@@ -204,6 +208,16 @@ pub(crate) enum LakeRoot {
     File(PathBuf),
     /// A folder in a storage account, without a slash at its end; empty for the container itself.
     Azure(Box<Location>),
+}
+
+/// The `[http]` section, when it has an address.
+#[cfg_attr(test, derive(Debug))]
+#[derive(Clone, Copy)]
+pub(crate) struct HttpConfig {
+    /// Where requests are answered.
+    pub(crate) listen: SocketAddr,
+    /// How long a frontier may stand still while input waits before the run counts as not ready.
+    pub(crate) stall: Duration,
 }
 
 /// How new tables are partitioned.

@@ -15,7 +15,9 @@ use super::azure::{self, Keys};
 use super::places::{self, Place};
 use super::raw::Section;
 use super::values::{self, choice, duration, size};
-use super::{Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, roles, source, units};
+use super::{
+    Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, source, units,
+};
 
 /// The whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
@@ -35,6 +37,7 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let limits = limits(&mut top, source.chunk, needs());
     let kept = source.config.as_ref().zip(lake.as_ref()).map(|(source, lake)| disk::kept(source, lake));
     let disk = disk::disk(&mut top, kept.as_deref());
+    let http = http::http(&mut top);
     top.finish();
 
     let (commit_bytes, commit_interval) = commit?;
@@ -59,6 +62,7 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
         memory,
         reject_ratio,
         disk: disk?,
+        http: http?,
     })
 }
 

@@ -8,7 +8,7 @@ mod page;
 
 use std::time::Duration;
 
-use lakefront_operators::metrics::{FileSystem, Metrics, Retried};
+use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::record::Reason;
 
 use self::page::{Page, one};
@@ -109,8 +109,7 @@ fn steps(page: &mut Page, metrics: &Metrics) {
 }
 
 fn machine(page: &mut Page, metrics: &Metrics) {
-    let free =
-        FileSystem::ALL.into_iter().filter_map(|on| Some(([("filesystem", on.as_str())], metrics.disk_free(on)?)));
+    let free = metrics.free().into_iter().map(|free| ([("filesystem", free.name)], free.bytes));
     page.gauge("lakefront_disk_free_bytes", "Bytes that are free for lakefront on a file system it needs.", free);
     page.gauge("lakefront_memory_bytes", "Bytes that buffers hold.", metrics.memory_held().and_then(one));
     page.gauge("lakefront_memory_limit_bytes", "Bytes that buffers may hold.", metrics.memory_limit().and_then(one));

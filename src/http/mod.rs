@@ -1,5 +1,175 @@
-//! What a running pipeline shows of itself.
+//! A run, watched over HTTP: a live page, health for supervisors, numbers for Prometheus.
+//!
+//! ```text
+//! /               the live page (page/), which asks for /status.json each second
+//! /status.json    all that is known of the run
+//! /metrics        the numbers, in Prometheus text
+//! /health         whether the run is well, with the step that holds the frontier; 503 if it is not ready
+//! /health/live    200 as long as the process answers
+//! /health/ready   200 or 503
+//! ```
+//!
+//! It only reads, asks for no name and keeps no secret: whoever reaches the address may see the numbers and the tables' names. It cannot
+//! harm the run: connections are few and short (connection), answers are made of counters, and nothing is written.
 
-#[allow(dead_code, reason = "the server shows it")]
+mod client;
+mod connection;
+mod health;
+mod history;
+mod live;
 pub(crate) mod metrics;
+mod page;
 mod process;
+mod status;
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+pub(crate) use self::client::ask;
+pub(crate) use self::live::{Live, Watched};
+use crate::config::HttpConfig;
+use crate::exit::Unavailable;
+
+/// Between two attempts to get the address of a run that is about to end.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Sent with every answer: scripts, styles and requests of our own, and nothing else, in no frame; nothing is guessed or kept.
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    // So that a connection is never held for a request that may come.
+    (header::CONNECTION, HeaderValue::from_static("close")),
+];
+
+/// Takes the address, before the tables are claimed: a run that cannot be watched as its file says does not begin. With `take_over`
+/// the run that is taken over may still have it; then it is none, and [`serve`] waits for it.
+pub(crate) async fn listen(http: HttpConfig, take_over: bool) -> Result<Option<TcpListener>, Unavailable> {
+    match TcpListener::bind(http.listen).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if take_over && error.kind() == ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(Unavailable { address: http.listen, error }),
+    }
+}
+
+/// Answers requests to the end of the process.
+pub(crate) async fn serve(http: HttpConfig, listener: Option<TcpListener>, live: Arc<Live>) {
+    tokio::spawn(history::keep(live.clone()));
+    let listener = match listener {
+        Some(listener) => listener,
+        None => inherit(http.listen).await,
+    };
+    let address = http.listen;
+    if address.ip().is_loopback() {
+        tracing::info!(%address, "answers over HTTP");
+    } else {
+        tracing::warn!(%address, "answers over HTTP, without asking who it is: whoever reaches the address may read");
+    }
+    let listener = connection::Bounded::new(listener);
+    // It never ends by itself.
+    let _ = axum::serve(listener, router(address, live)).await;
+}
+
+/// The address, once the run that has it is gone.
+async fn inherit(address: SocketAddr) -> TcpListener {
+    tracing::info!(%address, "waits for the address of the run that is taken over");
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        if let Ok(listener) = TcpListener::bind(address).await {
+            return listener;
+        }
+    }
+}
+
+fn router(address: SocketAddr, live: Arc<Live>) -> Router {
+    let mut router = Router::new()
+        .route("/status.json", get(|State(live): State<Arc<Live>>| async move { status::status(&live) }))
+        .route("/metrics", get(|State(live): State<Arc<Live>>| async move { status::metrics(&live) }))
+        .route("/health", get(|State(live): State<Arc<Live>>| async move { status::health(&live) }))
+        .route("/health/live", get(|| async { status::alive() }))
+        .route("/health/ready", get(|State(live): State<Arc<Live>>| async move { status::ready(&live) }));
+    for (path, content_type, content) in page::FILES {
+        router = router.route(path, get(([(header::CONTENT_TYPE, content_type)], content)));
+    }
+    router
+        .fallback((StatusCode::NOT_FOUND, "not found: / is the live page\n"))
+        .layer(middleware::from_fn_with_state(address, guard))
+        .with_state(live)
+}
+
+/// Refuses what a foreign page sends through its reader's browser, and gives every answer its headers.
+async fn guard(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
+    let mut response = match is_for_us(address, &request) {
+        true => next.run(request).await,
+        false => (StatusCode::FORBIDDEN, "forbidden: ask for this machine by localhost, 127.0.0.1 or [::1]\n")
+            .into_response(),
+    };
+    response.headers_mut().extend(HEADERS);
+    response
+}
+
+/// A page whose name was made to point to this machine is of one origin with us, but its requests carry that name. Ports are not
+/// compared: a tunnel has one of its own. What does not listen on loopback has names that only its network knows.
+fn is_for_us(address: SocketAddr, request: &Request) -> bool {
+    if !address.ip().is_loopback() {
+        return true;
+    }
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.filter(|host| !host.contains('@')).and_then(|host| host.parse::<Uri>().ok());
+    host.as_ref().and_then(Uri::host).is_some_and(|host| {
+        let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_answered(address: &str, host: Option<&str>) -> bool {
+        let mut request = Request::builder();
+        if let Some(host) = host {
+            request = request.header(header::HOST, host);
+        }
+        let request = request.body(axum::body::Body::empty()).expect("a request");
+        is_for_us(address.parse().expect("an address"), &request)
+    }
+
+    #[test]
+    fn on_loopback_only_names_of_this_machine_are_answered() {
+        for host in ["localhost", "LocalHost:8089", "127.0.0.1:8089", "127.0.0.1:9000", "127.1.2.3", "[::1]:8089"] {
+            assert!(is_answered("127.0.0.1:8089", Some(host)), "{host}");
+        }
+        for host in
+            ["evil.example:8089", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.7", "", "@localhost"]
+        {
+            assert!(!is_answered("127.0.0.1:8089", Some(host)), "{host}");
+            assert!(!is_answered("[::1]:8089", Some(host)), "{host}");
+        }
+        assert!(!is_answered("127.0.0.1:8089", None));
+    }
+
+    #[test]
+    fn elsewhere_the_name_is_the_networks() {
+        assert!(is_answered("0.0.0.0:8089", Some("lakefront.internal:8089")));
+    }
+}

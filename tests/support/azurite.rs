@@ -1,12 +1,12 @@
 //! Azurite, Microsoft's emulator of the blob service: one for each test binary, which ends with it. Installed once, by npm.
 
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+
+use super::npm;
 
 /// The account that every Azurite has, and its key, which Microsoft published.
 pub(crate) const ACCOUNT: &str = "devstoreaccount1";
@@ -81,29 +81,7 @@ fn workspace() -> PathBuf {
     folders.find(|folder| folder.join("examples").is_dir()).expect("the workspace has it").to_owned()
 }
 
-/// One test binary installs it, the others wait. The folder is named after npm's lock file; a copy of that, written last, marks
-/// it as whole.
+/// The folder in which npm has installed it.
 pub(crate) fn installed() -> PathBuf {
-    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    fs::create_dir_all(tmp).expect("cargo's folder for tests");
-    let lock = File::create(tmp.join("azurite.lock")).expect("a lock file");
-    lock.lock().expect("the lock");
-    let wanted = fs::read(sources().join("package-lock.json")).expect("npm's lock file");
-    let mut hasher = DefaultHasher::new();
-    wanted.hash(&mut hasher);
-    let folder = tmp.join(format!("azurite-{:016x}", hasher.finish()));
-    let marker = folder.join("complete");
-    if fs::read(&marker).is_ok_and(|there| there == wanted) {
-        return folder;
-    }
-    fs::create_dir_all(&folder).expect("a folder for Azurite");
-    for name in ["package.json", "package-lock.json"] {
-        fs::copy(sources().join(name), folder.join(name)).expect("npm's files are copied");
-    }
-    let mut command = Command::new("npm");
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--omit=optional"]);
-    let output = command.current_dir(&folder).output().unwrap_or_else(|e| panic!("the tests need npm: {e}"));
-    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&output.stderr));
-    fs::write(marker, wanted).expect("the marker");
-    folder
+    npm::installed("azurite", &sources(), |_| {})
 }

@@ -6,8 +6,10 @@
 pub(crate) mod azurite;
 pub(crate) mod blobs;
 pub(crate) mod crashes;
+pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod mounted;
+pub(crate) mod npm;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
 pub(crate) mod process;

@@ -30,38 +30,12 @@ use self::retry::HeardPauses;
 pub use self::retry::{Retried, Retries};
 pub use self::steps::{Holder, StepId, Steps};
 pub use self::table::TableMetrics;
+use crate::memory::Budget;
 use crate::position::Position;
 use crate::protocol::cut::Cut;
 use crate::protocol::table::{Clock, RunId};
 use crate::record::{Reason, TableId};
-
-/// A file system that a run needs room on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileSystem {
-    /// The tables', if they are on a disk.
-    Lake,
-    /// The state file's.
-    State,
-    /// That of unnamed files on their way to blobs.
-    Scratch,
-}
-
-impl FileSystem {
-    /// All of them.
-    pub const ALL: [FileSystem; 3] = [FileSystem::Lake, FileSystem::State, FileSystem::Scratch];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FileSystem::Lake => "lake",
-            FileSystem::State => "state",
-            FileSystem::Scratch => "scratch",
-        }
-    }
-}
-
-/// A gauge that nobody has set yet.
-const UNKNOWN: u64 = u64::MAX;
+use crate::space::Seen;
 
 /// The numbers of one run.
 pub struct Metrics {
@@ -84,10 +58,13 @@ pub struct Metrics {
     visible: Latency,
     cuts: cuts::Cuts,
     steps: Steps,
-    disk_free: [AtomicU64; FileSystem::ALL.len()],
-    disk_low: AtomicU64,
-    memory_held: AtomicU64,
-    memory_limit: AtomicU64,
+    guards: OnceLock<Guards>,
+}
+
+/// What keeps a run within its bounds.
+struct Guards {
+    space: Arc<Seen>,
+    memory: Arc<Budget>,
 }
 
 /// With what a run began.
@@ -101,7 +78,6 @@ impl Metrics {
     /// The numbers of a run that begins now, over `tables` (their roles, in claim order) with so many `workers`. `source` counts
     /// what the source tries again.
     pub fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize, source: retry::Count) -> Self {
-        let unknown = || AtomicU64::new(UNKNOWN);
         Metrics {
             started_ms: clock.now_ms(),
             workers,
@@ -122,10 +98,7 @@ impl Metrics {
             commit: Latency::default(),
             visible: Latency::default(),
             cuts: cuts::Cuts::default(),
-            disk_free: std::array::from_fn(|_| unknown()),
-            disk_low: unknown(),
-            memory_held: unknown(),
-            memory_limit: unknown(),
+            guards: OnceLock::new(),
         }
     }
 
@@ -208,19 +181,9 @@ impl Metrics {
         Acknowledged { bytes: position.since(before), took }
     }
 
-    /// So many bytes are free on a file system, for who is not its administrator.
-    pub fn set_disk_free(&self, on: FileSystem, bytes: u64) {
-        self.disk_free[on as usize].store(bytes, Relaxed);
-    }
-
-    /// Too little is free on a file system; none if there is enough on all of them.
-    pub fn set_disk_low(&self, on: Option<FileSystem>) {
-        self.disk_low.store(on.map_or(UNKNOWN, |on| on as u64), Relaxed);
-    }
-
-    /// Buffers hold so many bytes of the `limit`.
-    pub fn set_memory(&self, held: u64, limit: u64) {
-        self.memory_held.store(held, Relaxed);
-        self.memory_limit.store(limit, Relaxed);
+    /// Free space and the memory of buffers are watched over.
+    pub fn guarded_by(&self, space: Arc<Seen>, memory: Arc<Budget>) {
+        // A run has one guard of each.
+        let _ = self.guards.set(Guards { space, memory });
     }
 }

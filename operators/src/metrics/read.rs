@@ -1,11 +1,12 @@
 //! What reporters read of a run's numbers: the report at its end, its progress, and whoever watches it.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::{FileSystem, Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics, UNKNOWN};
+use super::{Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics};
 use crate::position::Position;
 use crate::protocol::table::RunId;
 use crate::record::{Reason, TableId};
+use crate::space::Free;
 
 impl Metrics {
     /// Milliseconds since 1970.
@@ -103,8 +104,8 @@ impl Metrics {
         &self.commit
     }
 
-    /// From an append to the success of the commit that makes it visible: of each cut and table, the oldest bytes; [`appends`]
-    /// says when bytes count as appended. Bytes that were there before the run are left out.
+    /// From an append to the success of the commit that makes it visible: of each cut and table, the oldest bytes.
+    /// [`appends`](super::appends) says when bytes count as appended. Bytes that were there before the run are left out.
     pub fn visible(&self) -> &Latency {
         &self.visible
     }
@@ -133,28 +134,18 @@ impl Metrics {
         self.source_end.load(Relaxed) > self.planned.load(Relaxed)
     }
 
-    /// Free bytes on a file system; none if nobody has looked.
-    pub fn disk_free(&self, on: FileSystem) -> Option<u64> {
-        known(&self.disk_free[on as usize])
+    /// Free space where the run writes; nothing if nobody has looked.
+    pub fn free(&self) -> Vec<Free> {
+        self.guards.get().map(|guards| guards.space.free()).unwrap_or_default()
     }
 
-    /// Where too little is free; none if there is enough, or nobody has looked.
-    pub fn disk_low(&self) -> Option<FileSystem> {
-        let low = self.disk_low.load(Relaxed);
-        FileSystem::ALL.into_iter().find(|on| *on as u64 == low)
-    }
-
-    /// Bytes that buffers hold; none if they are not counted.
+    /// Bytes that buffers hold; none before the dataflow is built.
     pub fn memory_held(&self) -> Option<u64> {
-        known(&self.memory_held)
+        self.guards.get().map(|guards| guards.memory.held())
     }
 
-    /// Bytes that buffers may hold; none if they are not counted.
+    /// Bytes that buffers may hold; none before the dataflow is built.
     pub fn memory_limit(&self) -> Option<u64> {
-        known(&self.memory_limit)
+        self.guards.get().map(|guards| guards.memory.limit())
     }
-}
-
-fn known(gauge: &AtomicU64) -> Option<u64> {
-    Some(gauge.load(Relaxed)).filter(|value| *value != UNKNOWN)
 }

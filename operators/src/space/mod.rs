@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub use self::clean::Clean;
 use self::clean::Deleted;
-pub use self::seen::Seen;
+pub use self::seen::{Free, Seen};
 
 use crate::error::{Stop, StoreError};
 use crate::fatal::Fatal;
@@ -117,8 +117,10 @@ impl Guard {
             looks = self.look()?;
         }
         let low = self.low(&looks);
-        let free = looks.iter().map(|look| (look.watched.name, look.free)).collect();
-        let (told, min_free) = (told(&low, &deleted), self.settings.min_free);
+        let min_free = self.settings.min_free;
+        let seen = |look: &Look| Free { name: look.watched.name, bytes: look.free, low: look.free < min_free };
+        let free = looks.iter().map(seen).collect();
+        let told = told(&low, &deleted);
         match (low.is_empty(), self.settings.on_low) {
             (true, _) => {
                 self.cleaned_ms = None;
@@ -239,8 +241,8 @@ mod tests {
         assert!(!seen.is_enough() && !seen.is_low());
         guard.check(NOW_MS).expect("there is a byte");
         assert!(seen.is_enough() && !seen.is_low());
-        assert_eq!(seen.free().iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["lake", "state"]);
-        assert!(seen.free().iter().all(|(_, free)| *free > 0));
+        assert_eq!(seen.free().iter().map(|free| free.name).collect::<Vec<_>>(), ["lake", "state"]);
+        assert!(seen.free().iter().all(|free| free.bytes > 0 && !free.low));
     }
 
     #[test]

@@ -4,21 +4,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use timely::scheduling::SyncActivator;
 
+/// A watched place, as it was seen last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Free {
+    /// What it is for: `lake`, `state` or `scratch`.
+    pub name: &'static str,
+    /// Bytes that are free there.
+    pub bytes: u64,
+    /// Whether that is too little.
+    pub low: bool,
+}
+
 /// Free space as it was seen last.
 #[derive(Default)]
 pub struct Seen(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    free: Vec<(&'static str, u64)>,
+    free: Vec<Free>,
     /// None before the first look.
     enough: Option<bool>,
     listeners: Vec<SyncActivator>,
 }
 
 impl Seen {
-    /// Free bytes of each watched place, by its name; nothing before the first look.
-    pub fn free(&self) -> Vec<(&'static str, u64)> {
+    /// Each watched place; nothing before the first look.
+    pub fn free(&self) -> Vec<Free> {
         self.state().free.clone()
     }
 
@@ -38,7 +49,7 @@ impl Seen {
     }
 
     /// Keeps what was seen. Whether low space has come to its end.
-    pub(super) fn set(&self, free: Vec<(&'static str, u64)>, enough: bool) -> bool {
+    pub(super) fn set(&self, free: Vec<Free>, enough: bool) -> bool {
         let mut state = self.state();
         let before = state.enough.replace(enough);
         state.free = free;

@@ -21,6 +21,7 @@ mod support {
 
     pub(crate) mod azurite;
     pub(crate) mod blobs;
+    pub(crate) mod npm;
     pub(crate) mod proxy;
     pub(crate) mod random;
     pub(crate) mod wait;

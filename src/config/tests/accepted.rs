@@ -83,6 +83,7 @@ fn the_least_file_gets_the_documented_defaults() {
                 on_low: Stop,
                 clean: [],
             },
+            http: None,
         }
     "#]]
     .assert_debug_eq(&good(LEAST));
@@ -143,6 +144,9 @@ fn a_full_file_says_everything() {
         min_free = "0 B"
         on_low   = "pause"
         clean    = [{ dir = "/var/tmp/${SCHEMA}" }, { dir = "/srv/old", older_than = "90s" }]
+        [http]
+        listen = "127.0.0.1:8089"
+        stall  = "5m"
     "#;
     expect![[r#"
         Config {
@@ -230,9 +234,23 @@ fn a_full_file_says_everything() {
                     },
                 ],
             },
+            http: Some(
+                HttpConfig {
+                    listen: 127.0.0.1:8089,
+                    stall: 300s,
+                },
+            ),
         }
     "#]]
     .assert_debug_eq(&good(text));
+}
+
+#[test]
+fn an_address_is_enough_to_be_watched() {
+    for address in ["127.0.0.1:8089", "[::1]:1", "0.0.0.0:65535"] {
+        let http = good(&with("http", &format!("listen = {address:?}"))).http.unwrap();
+        assert_eq!((http.listen.to_string(), http.stall.as_secs()), (address.to_owned(), 60));
+    }
 }
 
 #[test]

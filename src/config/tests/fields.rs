@@ -339,3 +339,18 @@ fn jsonlog_needs_to_be_told_where_lines_go() {
     good(&(jsonlog.clone() + "[roles]\ndefault = \"primary\""));
     good(&(jsonlog + "[roles.sources]\n\"**\" = \"replica\""));
 }
+
+#[test]
+fn http() {
+    check(
+        "http",
+        &["listen = 8089", "listen = \"localhost:8089\"", "listen = \"127.0.0.1:0\"", "stall = \"1m\"", "port = 1"],
+        expect![[r#"
+            http.listen = 8089: allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
+            http.listen = "localhost:8089": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
+            http.listen = "127.0.0.1:0": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
+            http.stall = "1m": is for http.listen, which is not given: give both, or leave it out
+            http.port: unknown key in [http], known are listen, stall
+        "#]],
+    );
+}

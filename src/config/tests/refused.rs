@@ -61,8 +61,8 @@ fn unknown_keys_are_told_with_the_nearest_known() {
         expect![[r#"
             work: unknown key at the top of the file, did you mean "workers"?
             pipe-line: unknown key at the top of the file, did you mean "pipeline"?
-            zzz: unknown key at the top of the file, known are commit, disk, lake, limits, pipeline, roles, rows, source, tables, topology, workers
-            "a\nb": unknown key at the top of the file, known are commit, disk, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            "a\nb": unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
         "#]],
     );
     check(

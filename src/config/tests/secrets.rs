@@ -63,8 +63,8 @@ fn a_secret_is_never_told() {
             topology = "${SECRET}": allowed is "pg_logs"
             workers = "${SECRET}": allowed is a whole number from 1 to 256
             rows = "${SECRET}": allowed is a table, written [rows]
-            zzz: unknown key at the top of the file, known are commit, disk, lake, limits, pipeline, roles, rows, source, tables, topology, workers
-            zzz: unknown key at the top of the file, known are commit, disk, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
         "#]],
     );
     check(

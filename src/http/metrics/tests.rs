@@ -138,18 +138,18 @@ fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
     let measured = ["lakefront_disk_free_bytes", "lakefront_memory_bytes", "lakefront_memory_limit_bytes"];
     let mut all: Vec<String> = ALL.map(str::to_owned).into();
     all.sort();
-    let (at_first, later): (Vec<String>, Vec<String>) =
-        all.iter().cloned().partition(|name| !measured.contains(&name.as_str()));
+    let at_first: Vec<String> = all.iter().filter(|name| !measured.contains(&name.as_str())).cloned().collect();
     assert_eq!(names(&metrics), at_first);
-    metrics.set_disk_free(FileSystem::State, 5);
-    metrics.set_memory(6, 7);
-    assert_eq!(later, measured);
-    assert_eq!(names(&metrics), all);
-    let families = parse(&render(&metrics)).expect("text as promtool wants it");
-    assert_eq!(value(&families, "lakefront_disk_free_bytes", &[("filesystem", "state")]), 5.0);
-    assert_eq!(families["lakefront_disk_free_bytes"].samples.len(), 1, "nobody has looked at the others");
-    let memory = ["lakefront_memory_bytes", "lakefront_memory_limit_bytes"].map(|name| value(&families, name, &[]));
-    assert_eq!(memory, [6.0, 7.0]);
+    let landed = landed("{\"ReplicaRole\": \"Primary\"}\n");
+    assert_eq!(names(&landed), all);
+    let families = parse(&render(&landed)).expect("text as promtool wants it");
+    for place in ["lake", "state"] {
+        assert!(value(&families, "lakefront_disk_free_bytes", &[("filesystem", place)]) > 0.0);
+    }
+    assert_eq!(families["lakefront_disk_free_bytes"].samples.len(), 2, "a lake on a disk needs no scratch files");
+    let [held, limit] =
+        ["lakefront_memory_bytes", "lakefront_memory_limit_bytes"].map(|name| value(&families, name, &[]));
+    assert!(held < limit, "{held} of {limit} bytes");
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! Asks a running pipeline how it is, for those who want to know more than the tables say.
+//!
+//! Nobody has to answer, and who answers is not trusted: the question goes where the pipeline's file says and nowhere else, it waits
+//! a moment, and it takes no more than a bounded answer of the pipeline's own name.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use serde_json::Value;
+
+/// From the connection to the last byte.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of an answer: far more than the longest.
+const LONGEST: usize = 1 << 20;
+
+/// What the run of `pipeline` at `address` says at `/status.json`; none if it does not answer, or another does.
+pub(crate) async fn ask(address: SocketAddr, pipeline: &str) -> Option<Value> {
+    let answer =
+        status(reachable(address)).await.inspect_err(|error| tracing::debug!(%error, "no run answers")).ok()?;
+    let is_ours = answer.get("pipeline").and_then(Value::as_str) == Some(pipeline);
+    if !is_ours {
+        tracing::debug!(%address, "what answers is not a run of this pipeline");
+    }
+    is_ours.then_some(answer)
+}
+
+async fn status(address: SocketAddr) -> anyhow::Result<Value> {
+    // The address is what counts: no proxy of the environment's, and no other place that an answer may name.
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build()?;
+    let mut response = client.get(format!("http://{address}/status.json")).send().await?.error_for_status()?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        anyhow::ensure!(body.len() + chunk.len() <= LONGEST, "the answer is longer than {LONGEST} bytes");
+        body.extend_from_slice(&chunk);
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
+/// Who listens everywhere is asked on loopback.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everywhere_is_asked_here() {
+        for (listen, asked) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.1.2.3:1", "10.1.2.3:1")] {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap());
+        }
+    }
+}

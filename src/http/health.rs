@@ -1,0 +1,213 @@
+//! Whether a run is well, judged from what was seen of it: pure, so that every rule has a test.
+//!
+//! A run is not ready while it starts or ends, while a disk is low, while commits fail, and while input waits and the frontier
+//! stands still. Which step holds the frontier is the metrics' to say. An open cut is not waited for, as it closes by its own bounds;
+//! if it does not, the worker that would close it hangs. Nor is a table without rows: it is moved some time after the others.
+
+use std::time::Duration;
+
+use lakefront_operators::space::Free;
+
+/// A commit that failed once may have met a hiccup; one that fails for so long has not.
+const FAILING_MS: u64 = 5_000;
+/// Up to so long after a cut was closed, a table that got no rows is moved, and the checkpoint with it.
+const SETTLES: Duration = Duration::from_secs(30);
+
+/// What a run says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Ready.
+    Ok,
+    /// The tables are not claimed yet.
+    Starting,
+    /// It was asked to stop, or met a fatal error.
+    Stopping,
+    /// Input waits and the frontier stands still.
+    Stalled,
+    /// A table's commits fail.
+    Failing,
+    /// A file system has less free than it must.
+    LowDisk,
+}
+
+impl Status {
+    /// As the answers have it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Starting => "starting",
+            Status::Stopping => "stopping",
+            Status::Stalled => "stalled",
+            Status::Failing => "failing",
+            Status::LowDisk => "low_disk",
+        }
+    }
+}
+
+/// A judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Health {
+    /// In a word.
+    pub(super) status: Status,
+    /// The step that holds the frontier, if one does for too long.
+    pub(super) step: Option<String>,
+    /// For people, unless all is well.
+    pub(super) reason: Option<String>,
+}
+
+impl Health {
+    /// Nothing is wrong.
+    const OK: Health = Health { status: Status::Ok, step: None, reason: None };
+
+    /// Something is, for a `reason`.
+    pub(super) fn not_ready(status: Status, reason: impl Into<String>) -> Health {
+        Health { status, step: None, reason: Some(reason.into()) }
+    }
+
+    /// Whether the run does what it should.
+    pub(super) fn is_ready(&self) -> bool {
+        self.status == Status::Ok
+    }
+
+    fn at(self, step: impl Into<String>) -> Health {
+        Health { step: Some(step.into()), ..self }
+    }
+}
+
+/// What was seen of a run that has its tables.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Since the last chunk of the open cut was handed out, in milliseconds; none if no cut is open.
+    pub(super) open_ms: Option<u64>,
+    /// Since the acknowledged position moved, in milliseconds; none if it is where the last closed cut ends.
+    pub(super) behind_ms: Option<u64>,
+    /// Which step keeps the acknowledged position from moving; none if nothing waits.
+    pub(super) held: Option<Held>,
+    /// Bytes of whole lines in the source that not every table holds.
+    pub(super) lag: u64,
+    /// Tables with a commit under way that fails and is tried again.
+    pub(super) failing: Vec<Failing>,
+    /// A place that has less free than it must.
+    pub(super) low_disk: Option<Free>,
+}
+
+/// A step that holds the frontier.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Its name.
+    pub(super) step: String,
+    /// For so long, in milliseconds.
+    pub(super) for_ms: u64,
+}
+
+/// A table with a commit that fails.
+#[derive(Debug)]
+pub(super) struct Failing {
+    /// What the table is for.
+    pub(super) role: &'static str,
+    /// Its name.
+    pub(super) name: String,
+    /// Since the first failure, in milliseconds.
+    pub(super) for_ms: u64,
+}
+
+/// Judges a run that has its tables. A cut is closed after `cut`; a frontier may stand still for `stall`.
+pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
+    if let Some(Free { name, bytes, .. }) = seen.low_disk {
+        let reason = format!("the file system of {name} has {bytes} bytes free, less than disk.min_free");
+        return Health::not_ready(Status::LowDisk, reason);
+    }
+    let failing = seen.failing.iter().filter(|table| table.for_ms >= FAILING_MS);
+    if let Some(Failing { role, name, for_ms }) = failing.max_by_key(|table| table.for_ms) {
+        let reason = format!("a commit to table {name:?} has failed for {} s, and is tried again", for_ms / 1000);
+        return Health::not_ready(Status::Failing, reason).at(format!("commit[{role}]"));
+    }
+    let held = seen.held.as_ref().filter(|held| u128::from(held.for_ms) >= stall.as_millis());
+    if let Some(Held { step, for_ms }) = held {
+        let (seconds, lag) = (for_ms / 1000, seen.lag);
+        let reason = format!("{step} holds the frontier, which has stood still for {seconds} s; {lag} bytes wait");
+        return Health::not_ready(Status::Stalled, reason).at(step);
+    }
+    if let Some(ms) = seen.behind_ms.filter(|ms| u128::from(*ms) >= stall.saturating_add(SETTLES).as_millis()) {
+        let reason =
+            format!("what is acknowledged has stood still for {} s, though every step has passed more", ms / 1000);
+        return Health::not_ready(Status::Stalled, reason).at("checkpoint");
+    }
+    if let Some(ms) = seen.open_ms.filter(|ms| u128::from(*ms) >= stall.saturating_add(cut).as_millis()) {
+        let reason = format!(
+            "plan has handed out nothing and closed no cut for {} s, and one is due: its worker hangs",
+            ms / 1000
+        );
+        return Health::not_ready(Status::Stalled, reason).at("plan");
+    }
+    Health::OK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const CUT: Duration = Duration::from_secs(10);
+
+    fn held_for(for_ms: u64) -> Seen {
+        Seen { held: Some(Held { step: "fetch".to_owned(), for_ms }), lag: 7, ..Seen::default() }
+    }
+
+    fn failing_for(for_ms: u64) -> Seen {
+        let table = |role, for_ms| Failing { role, name: format!("{role}_logs"), for_ms };
+        Seen { failing: vec![table("primary", for_ms / 2), table("replica", for_ms)], ..Seen::default() }
+    }
+
+    #[test]
+    fn a_run_for_which_nothing_waits_is_well() {
+        assert_eq!(judge(&Seen::default(), MINUTE, CUT), Health::OK);
+        assert!(Health::OK.is_ready());
+    }
+
+    #[test]
+    fn a_frontier_that_stands_still_for_too_long_is_told_with_its_step() {
+        assert_eq!(judge(&held_for(59_999), MINUTE, CUT), Health::OK);
+        let health = judge(&held_for(61_000), MINUTE, CUT);
+        assert_eq!((health.status, health.step.as_deref(), health.is_ready()), (Status::Stalled, Some("fetch"), false));
+        let reason = "fetch holds the frontier, which has stood still for 61 s; 7 bytes wait";
+        assert_eq!(health.reason.as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn an_open_cut_has_its_own_time() {
+        let open_for = |ms| Seen { open_ms: Some(ms), ..Seen::default() };
+        assert_eq!(judge(&open_for(69_999), MINUTE, CUT), Health::OK);
+        assert_eq!(judge(&open_for(69_999), MINUTE, Duration::MAX), Health::OK);
+        let health = judge(&open_for(70_000), MINUTE, CUT);
+        assert_eq!((health.status, health.step.as_deref()), (Status::Stalled, Some("plan")));
+    }
+
+    #[test]
+    fn a_checkpoint_may_wait_for_a_table_without_rows() {
+        let behind_for = |ms| Seen { behind_ms: Some(ms), ..Seen::default() };
+        assert_eq!(judge(&behind_for(89_999), MINUTE, CUT), Health::OK);
+        let health = judge(&behind_for(90_000), MINUTE, CUT);
+        assert_eq!((health.status, health.step.as_deref()), (Status::Stalled, Some("checkpoint")));
+    }
+
+    #[test]
+    fn commits_that_go_on_failing_are_told_with_their_table() {
+        assert_eq!(judge(&failing_for(FAILING_MS - 1), MINUTE, CUT), Health::OK, "a hiccup");
+        let health = judge(&failing_for(8_000), MINUTE, CUT);
+        assert_eq!((health.status, health.step.as_deref()), (Status::Failing, Some("commit[replica]")));
+        let reason = "a commit to table \"replica_logs\" has failed for 8 s, and is tried again";
+        assert_eq!(health.reason.as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn what_explains_the_rest_is_told_first() {
+        let failing = Seen { failing: failing_for(90_000).failing, ..held_for(90_000) };
+        assert_eq!(judge(&failing, MINUTE, CUT).status, Status::Failing);
+        let low = Seen { low_disk: Some(Free { name: "lake", bytes: 2048, low: true }), ..failing };
+        let health = judge(&low, MINUTE, CUT);
+        assert_eq!((health.status, health.step), (Status::LowDisk, None));
+        let reason = "the file system of lake has 2048 bytes free, less than disk.min_free";
+        assert_eq!(health.reason.as_deref(), Some(reason));
+    }
+}

@@ -1,0 +1,90 @@
+//! What the server answers from: a run's numbers, what does not change about it, and how it is judged.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::metrics::{Metrics, StepId};
+
+use super::health::{Failing, Health, Held, Seen, Status, judge};
+use super::history::History;
+
+/// What does not change about a run.
+pub(crate) struct Watched {
+    /// The pipeline's name.
+    pub(crate) pipeline: String,
+    /// The source, without credentials.
+    pub(crate) source: String,
+    /// `tail` or `backfill`.
+    pub(crate) mode: &'static str,
+    /// The tables' names, in claim order.
+    pub(crate) tables: Vec<String>,
+    /// Threads of the dataflow.
+    pub(crate) workers: usize,
+    /// How long a frontier may stand still while input waits.
+    pub(crate) stall: Duration,
+    /// After so long a cut is closed, whatever its size.
+    pub(crate) cut: Duration,
+}
+
+/// A run that is watched.
+pub(crate) struct Live {
+    pub(super) run: Watched,
+    pub(super) metrics: Arc<Metrics>,
+    stop: StopRequest,
+    fatal: Fatal,
+    history: Mutex<History>,
+}
+
+impl Live {
+    /// Watches the run that counts in `metrics`.
+    pub(crate) fn new(run: Watched, metrics: Arc<Metrics>, stop: StopRequest, fatal: Fatal) -> Live {
+        Live { run, metrics, stop, fatal, history: Mutex::default() }
+    }
+
+    /// Its last minutes.
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is well.
+    pub(super) fn health(&self) -> Health {
+        if self.fatal.is_raised() {
+            return Health::not_ready(Status::Stopping, "the run met a fatal error and ends");
+        }
+        if self.stop.is_requested() {
+            return Health::not_ready(
+                Status::Stopping,
+                "the run was asked to stop: it commits what it has read, and ends",
+            );
+        }
+        if self.metrics.run().is_none() {
+            return Health::not_ready(Status::Starting, "the tables are not claimed yet");
+        }
+        judge(&self.seen(), self.run.stall, self.run.cut)
+    }
+
+    /// Tables with a commit under way that fails and is tried again.
+    pub(super) fn failing(&self) -> Vec<Failing> {
+        let now_ms = self.metrics.now_ms();
+        let failing = self.metrics.tables().iter().zip(&self.run.tables).filter_map(|(table, name)| {
+            let since_ms = table.failing_since_ms()?;
+            Some(Failing { role: table.role(), name: name.clone(), for_ms: now_ms.saturating_sub(since_ms) })
+        });
+        failing.collect()
+    }
+
+    fn seen(&self) -> Seen {
+        let metrics = &self.metrics;
+        let plan = metrics.steps().get(StepId::Plan);
+        let is_open = plan.frontier().is_some_and(|closed| metrics.planned() > closed);
+        Seen {
+            open_ms: is_open.then(|| metrics.now_ms().saturating_sub(plan.since_ms())),
+            behind_ms: self.history().behind_since_ms().map(|since| metrics.now_ms().saturating_sub(since)),
+            held: metrics.holder().map(|holder| Held { step: holder.step.name().to_owned(), for_ms: holder.for_ms }),
+            lag: metrics.source_lag(),
+            failing: self.failing(),
+            low_disk: metrics.free().into_iter().find(|free| free.low),
+        }
+    }
+}

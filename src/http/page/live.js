@@ -1,0 +1,310 @@
+// The live page: asks for /status.json each second and shows what it says. Whatever comes from there is put in as text, never as
+// markup, for the names of files and tables are anybody's.
+'use strict';
+
+const EVERY_MS = 1000;
+const PATIENCE_MS = 5000;
+const NARROW = matchMedia('(max-width: 40rem)');
+
+const byId = (id) => document.getElementById(id);
+const whole = new Intl.NumberFormat('en-US');
+const STATUS = {
+  ok: 'ready',
+  starting: 'starting',
+  stopping: 'stopping',
+  stalled: 'stalled',
+  failing: 'commits fail',
+  low_disk: 'disk is low',
+  gone: 'no answer',
+};
+
+/* Numbers as people read them. */
+
+function scaled(value, units) {
+  let at = 0;
+  while (value >= 999.5 && at < units.length - 1) {
+    value /= 1000;
+    at += 1;
+  }
+  const digits = at === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return [value.toFixed(digits), units[at]];
+}
+
+const bytes = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+const count = (value) => (value < 9.95 ? [value.toFixed(1).replace('.0', ''), ''] : scaled(value, ['', 'k', 'M', 'G']));
+
+function seconds(value) {
+  if (value < 0.9995) return `${Math.round(value * 1000)} ms`;
+  if (value < 99.5) return `${value.toFixed(value < 9.95 ? 1 : 0)} s`;
+  const minutes = Math.floor(value / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.floor(value / 3600);
+  return hours < 72 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+const busy = (share) => (share < 0.0005 ? 'idle' : `${percent(share)} busy`);
+const percent = (share) => `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
+
+/* Elements. */
+
+function element(name, text, attributes = {}) {
+  return fill(document.createElement(name), text, attributes);
+}
+
+function drawn(name, attributes = {}, text = '') {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', name), text, attributes);
+}
+
+function fill(node, text, attributes) {
+  if (text !== '') node.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+}
+
+/** Only what differs is written, so that a selection or a screen reader is left in peace. */
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function value(id, [number, unit]) {
+  const node = byId(id);
+  if (node.dataset.shown === number + unit) return;
+  node.dataset.shown = number + unit;
+  node.replaceChildren(number, element('small', unit));
+}
+
+/* The graph of operators. Its shape is the topology's; only numbers and colours change. */
+
+const ROLES = ['primary', 'replica', 'rejects'];
+const CHAIN = ['plan', 'fetch', 'split', 'parse', 'route'];
+let graph = null;
+
+/** Where each step stands: left, top and height of its box. */
+function layout(narrow) {
+  const at = {};
+  if (narrow) {
+    // Where there is little room, a table's role has a line of its own.
+    const [w, low, high, gap] = [106, 74, 92, 24];
+    CHAIN.forEach((name, i) => { at[name] = [132, 4 + i * (low + gap), low]; });
+    const fork = 4 + 5 * (low + gap) + 10;
+    ROLES.forEach((role, i) => {
+      at[`stage[${role}]`] = [18 + i * (w + 8), fork, high];
+      at[`commit[${role}]`] = [18 + i * (w + 8), fork + high + gap, high];
+    });
+    at.checkpoint = [132, fork + 2 * (high + gap) + 10, low];
+    return { at, w, width: 360, height: at.checkpoint[1] + low + 4, narrow };
+  }
+  const [w, h, gap] = [132, 76, 28];
+  const column = (i) => 6 + i * (w + gap);
+  CHAIN.forEach((name, i) => { at[name] = [column(i), 150, h]; });
+  ROLES.forEach((role, i) => {
+    at[`stage[${role}]`] = [column(5), 50 + i * 100, h];
+    at[`commit[${role}]`] = [column(6), 50 + i * 100, h];
+  });
+  at.checkpoint = [column(7), 150, h];
+  return { at, w, width: column(7) + w + 6, height: 336, narrow };
+}
+
+function path({ at, w, narrow }, from, to) {
+  const [a, b] = [at[from], at[to]];
+  if (narrow) {
+    const [x1, y1, x2, y2] = [a[0] + w / 2, a[1] + a[2], b[0] + w / 2, b[1] - 6];
+    const bend = (y2 - y1) / 2;
+    return `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`;
+  }
+  const [x1, y1, x2, y2] = [a[0] + w, a[1] + a[2] / 2, b[0] - 6, b[1] + b[2] / 2];
+  const bend = (x2 - x1) / 2;
+  return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
+}
+
+/** The way back: what every table holds is told to plan. */
+function feedback({ at, w, narrow }) {
+  const [last, first] = [at.checkpoint, at.plan];
+  if (narrow) {
+    const [x, y1, y2] = [4, last[1] + last[2] / 2, first[1] + first[2] / 2];
+    return `M${last[0]} ${y1}H${x + 12}Q${x} ${y1} ${x} ${y1 - 12}V${y2 + 12}Q${x} ${y2} ${x + 12} ${y2}H${first[0] - 6}`;
+  }
+  const [x1, x2, y] = [last[0] + w / 2, first[0] + w / 2, 20];
+  return `M${x1} ${last[1]}V${y + 12}Q${x1} ${y} ${x1 - 12} ${y}H${x2 + 12}Q${x2} ${y} ${x2} ${y + 12}V${first[1] - 6}`;
+}
+
+function draw(narrow) {
+  const shape = layout(narrow);
+  const svg = drawn('svg', { viewBox: `0 0 ${shape.width} ${shape.height}`, role: 'img', 'aria-labelledby': 'graph-title' });
+  const marker = drawn('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 3, refY: 4, markerWidth: 8, markerHeight: 8, orient: 'auto', markerUnits: 'userSpaceOnUse' });
+  marker.append(drawn('path', { d: 'M0 0L8 4L0 8Z', class: 'tip' }));
+  const defs = drawn('defs');
+  defs.append(marker);
+  svg.append(defs);
+  const edges = {};
+  const link = (from, to) => {
+    const edge = drawn('path', { d: path(shape, from, to), class: 'edge', 'marker-end': 'url(#tip)' });
+    (edges[from] ??= []).push(edge);
+    svg.append(edge);
+  };
+  CHAIN.slice(1).forEach((name, i) => link(CHAIN[i], name));
+  for (const role of ROLES) {
+    link('route', `stage[${role}]`);
+    link(`stage[${role}]`, `commit[${role}]`);
+    link(`commit[${role}]`, 'checkpoint');
+  }
+  svg.append(drawn('path', { d: feedback(shape), class: 'edge back', 'marker-end': 'url(#tip)' }));
+  const label = narrow ? { x: 18, y: shape.at.plan[1] + shape.at.plan[2] / 2 - 8 } : { x: shape.width / 2, y: 14, 'text-anchor': 'middle' };
+  svg.append(drawn('text', { ...label, class: 'label' }, narrow ? 'acknowledged' : 'acknowledged: held by every table'));
+  const nodes = Object.fromEntries(Object.keys(shape.at).map((name) => [name, box(svg, shape, name)]));
+  byId('graph').replaceChildren(svg);
+  return { nodes, edges };
+}
+
+function box(svg, { at, w, narrow }, name) {
+  const [x, y, h] = at[name];
+  const group = drawn('g', { class: 'step', 'data-step': name, transform: `translate(${x} ${y})` });
+  group.append(drawn('rect', { class: 'box', width: w, height: h, rx: 10 }));
+  const [, verb, role] = name.match(/^(\w+)(?:\[(\w+)\])?$/);
+  group.append(drawn('text', { class: 'title', x: 11, y: 22 }, verb));
+  if (role) group.append(drawn('text', narrow ? { x: 11, y: 39 } : { x: w - 11, y: 22, 'text-anchor': 'end' }, role));
+  const rate = drawn('text', { class: 'rate', x: 11, y: h - 35 });
+  const frontier = drawn('text', { class: 'frontier', x: 11, y: h - 18 });
+  const busy = drawn('rect', { class: 'busy', x: 11, y: h - 10, width: 0, height: 3, rx: 1.5 });
+  const tip = drawn('title');
+  group.append(rate, frontier, drawn('rect', { class: 'track', x: 11, y: h - 10, width: w - 22, height: 3, rx: 1.5 }), busy, tip);
+  svg.append(group);
+  return { group, rate, frontier, busy, tip, room: w - 22 };
+}
+
+function showGraph(now) {
+  graph ??= draw(NARROW.matches);
+  for (const step of now.steps) {
+    const node = graph.nodes[step.name];
+    if (!node) continue;
+    say(node.rate, step.rate === null ? busy(step.busy) : rateOf(step));
+    say(node.frontier, whole.format(step.position));
+    node.busy.setAttribute('width', (node.room * Math.min(step.busy, 1)).toFixed(1));
+    const behind = step.behind_bytes > 0 ? `${bytes(step.behind_bytes).join(' ')} behind` : 'level';
+    say(node.tip, `${step.name}: frontier ${whole.format(step.position)}, ${behind}, ${busy(step.busy)}`);
+    node.group.classList.toggle('behind', step.behind_bytes > 0);
+    node.group.classList.toggle('holds', now.health.step === step.name);
+    for (const edge of graph.edges[step.name] ?? []) edge.classList.toggle('flows', step.rate > 0);
+  }
+}
+
+function rateOf(step) {
+  return (step.unit === 'bytes' ? bytes(step.rate).join(' ') : `${count(step.rate).join('')} ${step.unit}`) + '/s';
+}
+
+/* Charts: up to five minutes, a point a second, newest at the right. A young run begins with one minute. */
+
+function chart(id, points) {
+  const [width, height] = [300, 48];
+  say(byId(`${id}-span`), `last ${seconds(points.length)}`);
+  const step = width / Math.max(points.length - 1, 60);
+  const top = Math.max(...points, 1e-9);
+  const across = (i) => (width - (points.length - 1 - i) * step).toFixed(1);
+  const line = points.map((point, i) => `${across(i)} ${(height - 1 - (point / top) * (height - 5)).toFixed(1)}`);
+  if (line.length === 0) return;
+  const first = across(0);
+  byId(id).replaceChildren(
+    drawn('path', { class: 'base', d: `M0 ${height - 1}H${width}` }),
+    drawn('path', { class: 'area', d: `M${first} ${height}L${line.join('L')}L${width} ${height}Z` }),
+    drawn('path', { class: 'edge', d: `M${line.join('L')}` }),
+  );
+}
+
+/* Tables. */
+
+function rows(id, entries) {
+  const body = byId(id);
+  while (body.rows.length > entries.length) body.deleteRow(-1);
+  entries.forEach((cells, i) => {
+    const row = body.rows[i] ?? body.insertRow();
+    cells.forEach((cell, j) => {
+      const at = row.cells[j] ?? row.insertCell();
+      const [text, small = '', bad = false] = [cell].flat();
+      const shown = JSON.stringify([text, small, bad]);
+      if (at.dataset.shown === shown) return;
+      at.dataset.shown = shown;
+      at.className = bad ? 'bad' : '';
+      at.replaceChildren(text, ...(small ? [element('small', small)] : []));
+    });
+  });
+}
+
+function showTables(now) {
+  rows('tables', now.tables.map((table) => [
+    [table.role, table.name],
+    [whole.format(table.position), table.behind_bytes > 0 ? `${bytes(table.behind_bytes).join(' ')} behind` : ''],
+    whole.format(table.rows),
+    count(table.rows_per_second).join(''),
+    [whole.format(table.commits), table.failing_seconds === null ? '' : `failing for ${seconds(table.failing_seconds)}`, table.failing_seconds !== null],
+  ]));
+  rows('steps', now.steps.map((step) => [
+    step.name,
+    whole.format(step.position),
+    step.behind_bytes > 0 ? bytes(step.behind_bytes).join(' ') : 'level',
+    step.still_seconds === null ? '–' : seconds(step.still_seconds),
+    percent(step.busy),
+  ]));
+  const rejects = Object.entries(now.rejects).filter(([, lines]) => lines > 0);
+  const listed = rejects.map(([reason, lines]) => `${whole.format(lines)} ${reason}`).join(', ');
+  say(byId('rejects'), rejects.length ? `Lines that could not be rows: ${listed}.` : '');
+}
+
+/* Everything. */
+
+function show(now) {
+  document.title = `${now.pipeline} · lakefront`;
+  say(byId('version'), now.version);
+  say(byId('pipeline'), now.pipeline);
+  say(byId('mode'), now.mode === 'tail' ? 'follows' : 'backfills');
+  say(byId('source'), now.source);
+  showHealth(now.health.status, now.health.reason ?? calm(now));
+  value('read', withRate(bytes(now.rates.bytes_per_second)));
+  value('landed', [count(now.rates.rows_per_second).join(' ').trim(), 'rows/s']);
+  value('lag', bytes(now.lag_bytes));
+  chart('chart-read', now.history.bytes_per_second);
+  chart('chart-landed', now.history.rows_per_second);
+  chart('chart-lag', now.history.lag_bytes);
+  say(byId('position'), whole.format(now.position));
+  const visible = now.latency.visible;
+  say(byId('visible'), visible ? `${seconds(visible.p50)}, p99 ${seconds(visible.p99)}` : '–');
+  say(byId('run'), now.run === null ? '–' : String(now.run));
+  say(byId('up'), seconds(now.uptime_seconds));
+  const free = Object.entries(now.disk_free_bytes).map(([on, left]) => `${on} ${bytes(left).join(' ')}`);
+  byId('free').parentElement.hidden = free.length === 0;
+  say(byId('free'), free.join(', '));
+  showGraph(now);
+  showTables(now);
+}
+
+const withRate = ([number, unit]) => [number, `${unit}/s`];
+
+function calm(now) {
+  return now.lag_bytes === 0 ? 'every table holds all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
+}
+
+function showHealth(status, reason) {
+  byId('health').dataset.status = status;
+  document.body.classList.toggle('is-gone', status === 'gone');
+  say(byId('status'), STATUS[status] ?? status);
+  say(byId('reason'), reason);
+}
+
+let last = null;
+
+async function look() {
+  try {
+    const answer = await fetch('/status.json', { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    last = await answer.json();
+    show(last);
+  } catch {
+    showHealth('gone', 'The run does not answer: it has ended, or this machine cannot reach it. What is below is old.');
+  }
+  setTimeout(look, EVERY_MS);
+}
+
+NARROW.addEventListener('change', () => {
+  graph = null;
+  if (last) showGraph(last);
+});
+look();

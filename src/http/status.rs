@@ -1,0 +1,162 @@
+//! The answers: JSON for the page, `lakefront status` and supervisors, and Prometheus text.
+
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::latency::Latency;
+use lakefront_operators::metrics::steps::{Step, Unit};
+use lakefront_operators::position::Position;
+use lakefront_operators::record::Reason;
+use serde_json::{Map, Value, json};
+
+use super::history::Rates;
+use super::live::Live;
+use super::{health, metrics};
+
+/// `/health/live`: who answers lives.
+pub(super) fn alive() -> Response {
+    answer(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+/// `/health/ready`.
+pub(super) fn ready(live: &Live) -> Response {
+    let health = live.health();
+    answer(code(&health), &judgement(&health))
+}
+
+/// `/health`: the same, with what a supervisor would ask next.
+pub(super) fn health(live: &Live) -> Response {
+    let health = live.health();
+    let mut body = judgement(&health);
+    let more = json!({
+        "pipeline": live.run.pipeline,
+        "run": live.metrics.run(),
+        "uptime_seconds": uptime(&live.metrics),
+        "position": live.metrics.position(),
+        "lag_bytes": live.metrics.source_lag(),
+    });
+    if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
+        body.extend(more);
+    }
+    answer(code(&health), &body)
+}
+
+/// `/metrics`.
+pub(super) fn metrics(live: &Live) -> Response {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::render(&live.metrics)).into_response()
+}
+
+/// `/status.json`.
+pub(super) fn status(live: &Live) -> Response {
+    let (metrics, run) = (&live.metrics, &live.run);
+    let (rates, [bytes, rows, lag]) = {
+        let history = live.history();
+        (history.rates(), history.charts())
+    };
+    let body = json!({
+        "pipeline": run.pipeline,
+        "source": run.source,
+        "mode": run.mode,
+        "version": env!("CARGO_PKG_VERSION"),
+        "workers": run.workers,
+        "run": metrics.run(),
+        "uptime_seconds": uptime(metrics),
+        "health": judgement(&live.health()),
+        "position": metrics.position(),
+        "planned": metrics.planned(),
+        "lag_bytes": metrics.source_lag(),
+        "rates": {"bytes_per_second": rates.bytes, "rows_per_second": rates.rows.iter().sum::<f64>()},
+        "steps": steps(live, &rates),
+        "tables": tables(live, &rates),
+        "rejects": rejects(metrics),
+        "latency": {
+            "fetch": latency(metrics.fetch()),
+            "commit": latency(metrics.commit()),
+            "visible": latency(metrics.visible()),
+        },
+        "disk_free_bytes": disks(metrics),
+        "memory_bytes": metrics.memory_held(),
+        "history": {"every_seconds": 1, "bytes_per_second": bytes, "rows_per_second": rows, "lag_bytes": lag},
+    });
+    answer(StatusCode::OK, &body)
+}
+
+fn answer(code: StatusCode, body: &Value) -> Response {
+    (code, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+fn code(health: &health::Health) -> StatusCode {
+    if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+fn judgement(health: &health::Health) -> Value {
+    json!({"status": health.status.as_str(), "ready": health.is_ready(), "step": health.step, "reason": health.reason})
+}
+
+fn uptime(metrics: &Metrics) -> f64 {
+    Duration::from_millis(metrics.now_ms().saturating_sub(metrics.started_ms())).as_secs_f64()
+}
+
+/// The steps in order; `busy` is the share of all workers' time.
+fn steps(live: &Live, rates: &Rates) -> Vec<Value> {
+    let metrics = &live.metrics;
+    // A step that has nothing more to come stands at the end of all that was handed out.
+    let frontier = |step: &Step| step.frontier().unwrap_or(metrics.planned());
+    let closed = metrics.steps().iter().next().map(frontier).unwrap_or_default();
+    let step = |(i, step): (usize, &Step)| {
+        let (rate, busy) = rates.steps.get(i).copied().unwrap_or_default();
+        let lag_ms = metrics.frontier_lag_ms(step.id());
+        json!({
+            "name": step.name(),
+            "position": frontier(step),
+            "behind_bytes": closed.since(frontier(step)),
+            "still_seconds": (lag_ms > 0).then(|| Duration::from_millis(lag_ms).as_secs_f64()),
+            "rate": (step.unit() != Unit::Positions).then_some(rate),
+            "unit": step.unit().as_str(),
+            "busy": busy / live.run.workers as f64,
+        })
+    };
+    metrics.steps().iter().enumerate().map(step).collect()
+}
+
+fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
+    let (metrics, failing) = (&live.metrics, live.failing());
+    let end: Position = metrics.source_end();
+    let tables = metrics.tables().iter().zip(&live.run.tables).enumerate();
+    let table = tables.map(|(i, (table, name))| {
+        let failing = failing.iter().find(|failing| failing.role == table.role());
+        json!({
+            "role": table.role(),
+            "name": name,
+            "position": table.position(),
+            "behind_bytes": end.since(table.position()),
+            "rows": table.rows(),
+            "rows_per_second": rates.rows.get(i).copied().unwrap_or_default(),
+            "commits": table.commits(),
+            "failing_seconds": failing.map(|failing| Duration::from_millis(failing.for_ms).as_secs_f64()),
+        })
+    });
+    table.collect()
+}
+
+fn rejects(metrics: &Metrics) -> Map<String, Value> {
+    Reason::ALL.into_iter().map(|reason| (reason.as_str().to_owned(), metrics.rejects(reason).into())).collect()
+}
+
+fn latency(latency: &Latency) -> Value {
+    latency.percentiles().map_or(Value::Null, |seconds| {
+        json!({
+            "count": seconds.count,
+            "p50": seconds.p50.as_secs_f64(),
+            "p90": seconds.p90.as_secs_f64(),
+            "p99": seconds.p99.as_secs_f64(),
+            "max": seconds.max.as_secs_f64(),
+        })
+    })
+}
+
+fn disks(metrics: &Metrics) -> Map<String, Value> {
+    metrics.free().into_iter().map(|free| (free.name.to_owned(), free.bytes.into())).collect()
+}

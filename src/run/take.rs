@@ -1,0 +1,72 @@
+//! How a run takes its tables: it reads the state file, opens the tables and claims them.
+
+use std::sync::Arc;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::metrics::{Metrics, Retried};
+use lakefront_operators::offsets::Offsets;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::sink::delta::{self, DeltaTable};
+use lakefront_operators::source::watch;
+use lakefront_operators::state;
+use lakefront_topologies::pg_logs::TABLES;
+
+use crate::config::ColdStart;
+use crate::pipeline::Pipeline;
+
+/// Opens the tables and claims them. The state file is read first, for positions only ever grow.
+pub(super) async fn tables(
+    pipeline: &Pipeline,
+    metrics: &Metrics,
+) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
+    let config = &pipeline.config;
+    let known = state::read(&config.source.state_file)?;
+    if let Some(other) = known.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
+        return Err(Stop::Refused(format!(
+            "state file {} belongs to pipeline {:?}: give this pipeline one of its own in source.state_file",
+            config.source.state_file.display(),
+            other.run.pipeline
+        )));
+    }
+    if let Some(known) = known.as_ref().filter(|state| state.position > Position(0)) {
+        refuse_vanished(pipeline, known.position).await?;
+    }
+    let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
+    let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
+    let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
+        let source = source.clone();
+        match cold_start {
+            ColdStart::Earliest => Box::pin(async { Ok(Offsets::default()) }),
+            ColdStart::Latest => Box::pin(watch::latest(source)),
+        }
+    };
+    let intent = Intent {
+        pipeline: &config.pipeline,
+        source: pipeline.source.identity(),
+        roles: &TABLES,
+        settings: Arc::new(config.rows.clone()),
+        known: known.map(|state| state.position),
+        cold_start: &cold_start,
+    };
+    let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
+    let claimed = claim(&tables, clock, &intent).await?;
+    Ok((opened, claimed))
+}
+
+/// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
+async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
+    for spec in &pipeline.tables {
+        let snapshot = delta::read(&spec.place, &pipeline.config.pipeline).await?;
+        if snapshot.is_some_and(|snapshot| snapshot.state.held.is_some()) {
+            return Ok(());
+        }
+    }
+    Err(Stop::Refused(format!(
+        "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them or \
+         set lake back, or delete the state file to begin anew",
+        pipeline.tables[0].place
+    )))
+}

@@ -1,0 +1,128 @@
+//! What the workers of a run share: the pipeline's settings become a planner, guards, committers and a checkpoint.
+
+use std::sync::{Arc, Mutex};
+
+use lakefront_operators::bridge::Bridge;
+use lakefront_operators::checkpoint;
+use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::memory::Budget;
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::plan::{self, Planning};
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::planner::{Bounds, Planner};
+use lakefront_operators::record::TableId;
+use lakefront_operators::source::watch::{self, Watcher};
+use lakefront_operators::space::{self, Guard, OnLow, Seen};
+use lakefront_operators::state;
+use lakefront_topologies::pg_logs::{Once, PgLogs};
+use tokio::runtime::Runtime;
+
+use crate::config::{Config, LakeRoot, Mode, OnRewrite, Unterminated};
+use crate::pipeline::Pipeline;
+
+/// The process that a dataflow runs in.
+pub(super) struct Process {
+    /// Reads, uploads and commits.
+    pub(super) tokio: &'static Runtime,
+    /// Counts what is done.
+    pub(super) metrics: Arc<Metrics>,
+    /// The first fatal error.
+    pub(super) fatal: Fatal,
+    /// The wish to end.
+    pub(super) stop: StopRequest,
+    /// Whether each cut is told in the log.
+    pub(super) announce: bool,
+}
+
+/// Everything the workers share.
+pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Process) -> PgLogs {
+    let Process { tokio, metrics, fatal, stop, announce } = process;
+    let config = &pipeline.config;
+    let (guard, space) = Guard::new(guarded(config));
+    tokio.spawn(guard.watch(pipeline.clock.clone(), fatal.clone()));
+    let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
+    let run = state::Run {
+        pipeline: config.pipeline.clone(),
+        source: pipeline.source.identity().to_owned(),
+        run: claimed.first().map(|c| c.committer.run()).unwrap_or_default(),
+        tables: config.rows.tables.clone(),
+    };
+    let held = std::array::from_fn(|i| standings[i].position());
+    let on_clock = |(i, claimed): (usize, Claimed)| claimed.committer.pausing_on(metrics.commit_clock(TableId(i)));
+    let mut committers = claimed.into_iter().enumerate().map(on_clock);
+    let committers = std::array::from_fn(|_| committers.next());
+    let needs = config.needs();
+    let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
+    metrics.guarded_by(space.clone(), budget.clone());
+    let planning = planning(pipeline, &standings, budget.clone(), space, stop);
+    let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
+    PgLogs {
+        tables: pipeline.tables.clone(),
+        held,
+        source: pipeline.source.clone(),
+        reject_ratio: config.reject_ratio,
+        clock: pipeline.clock.clone(),
+        budget,
+        bridge: Bridge::new(tokio.handle().clone()),
+        metrics,
+        fatal,
+        once: Mutex::new(Once { planning: Some(planning), checkpoint: Some(checkpoint), committers }),
+    }
+}
+
+fn planning(
+    pipeline: &Pipeline,
+    standings: &[Standing],
+    budget: Arc<Budget>,
+    space: Arc<Seen>,
+    stop: StopRequest,
+) -> Planning {
+    let config = &pipeline.config;
+    let bounds = Bounds {
+        chunk: config.source.chunk,
+        cut_bytes: config.commit_bytes,
+        cut_ms: u64::try_from(config.commit_interval.as_millis()).unwrap_or(u64::MAX),
+        ahead: config.ahead,
+    };
+    let furthest = standings.iter().max_by_key(|s| s.position()).map(|s| s.offsets.clone()).unwrap_or_default();
+    let on_rewrite = match config.source.on_rewrite {
+        OnRewrite::Stop => watch::OnRewrite::Stop,
+        OnRewrite::Restart => watch::OnRewrite::Restart,
+    };
+    let unterminated = match (config.source.mode, config.source.unterminated) {
+        (Mode::Backfill, Unterminated::Land) => watch::Unterminated::Land { max_line: config.rows.max_line },
+        // A tail waits for the newline: the line may be half written.
+        (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
+    };
+    let rules = watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle };
+    let mode = match config.source.mode {
+        Mode::Backfill => plan::Mode::Backfill,
+        Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
+    };
+    Planning {
+        planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
+        watcher: Watcher::new(pipeline.source.clone(), &furthest, rules),
+        mode,
+        in_flight: config.source.in_flight,
+        clock: pipeline.clock.clone(),
+        budget,
+        space,
+        stop,
+    }
+}
+
+/// Where the run writes, and what becomes of it when space is low. Only a tail pauses: who waits for a backfill's end is to be told.
+fn guarded(config: &Config) -> space::Settings {
+    let mut watched = vec![space::Watched { name: "state", path: config.state_folder() }];
+    watched.push(match &config.lake.root {
+        LakeRoot::File(root) => space::Watched { name: "lake", path: root.clone() },
+        LakeRoot::Azure(_) => space::Watched { name: "scratch", path: std::env::temp_dir() },
+    });
+    let on_low = match config.source.mode {
+        Mode::Tail => config.disk.on_low,
+        Mode::Backfill => OnLow::Stop,
+    };
+    let (min_free, clean) = (config.disk.min_free, config.disk.clean.clone());
+    space::Settings { watched, min_free, on_low, clean, kept: config.kept() }
+}

@@ -1,0 +1,113 @@
+//! What a run that is alive adds to what the tables say.
+
+use serde_json::{Value, json};
+
+use crate::config::Config;
+use crate::http;
+
+/// A run as it describes itself.
+#[derive(Debug, PartialEq)]
+pub(super) struct Running {
+    run: Option<u64>,
+    ready: bool,
+    status: String,
+    step: Option<String>,
+    reason: Option<String>,
+    uptime_seconds: f64,
+    bytes_per_second: f64,
+    rows_per_second: f64,
+}
+
+/// Asks the run of this pipeline where the file says that it listens; none if it says nothing of that, or nobody answers.
+pub(super) async fn ask(config: &Config) -> Option<Running> {
+    let answer = http::ask(config.http?.listen, &config.pipeline).await?;
+    Running::read(&answer)
+}
+
+impl Running {
+    /// Takes what is needed out of an answer, which may be anybody's; none if it is not of the form.
+    fn read(answer: &Value) -> Option<Running> {
+        let (health, rates) = (&answer["health"], &answer["rates"]);
+        Some(Running {
+            run: answer["run"].as_u64(),
+            ready: health["ready"].as_bool()?,
+            status: printable(&health["status"])?,
+            step: printable(&health["step"]),
+            reason: printable(&health["reason"]),
+            uptime_seconds: answer["uptime_seconds"].as_f64()?,
+            bytes_per_second: rates["bytes_per_second"].as_f64()?,
+            rows_per_second: rates["rows_per_second"].as_f64()?,
+        })
+    }
+
+    /// For `status --json`.
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "run": self.run,
+            "ready": self.ready,
+            "status": self.status,
+            "step": self.step,
+            "reason": self.reason,
+            "uptime_seconds": self.uptime_seconds,
+            "bytes_per_second": self.bytes_per_second,
+            "rows_per_second": self.rows_per_second,
+        })
+    }
+
+    /// A line for people.
+    pub(super) fn text(&self) -> String {
+        let run = self.run.map_or("a run".to_owned(), |run| format!("run {run}"));
+        let rates = format!("{:.1} MB/s, {:.0} rows/s", self.bytes_per_second / 1e6, self.rows_per_second);
+        let health = match (&self.reason, self.ready) {
+            (_, true) => "ready".to_owned(),
+            (Some(reason), false) => format!("{}: {reason}", self.status),
+            (None, false) => self.status.clone(),
+        };
+        format!("  running: {run}, {rates}, {health}\n")
+    }
+}
+
+/// Text that can do nothing to a terminal.
+fn printable(value: &Value) -> Option<String> {
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    Some(value.as_str()?.chars().map(visible).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer() -> Value {
+        json!({
+            "run": 7,
+            "uptime_seconds": 3.5,
+            "health": {"status": "ok", "ready": true, "step": null, "reason": null},
+            "rates": {"bytes_per_second": 12_340_000.0, "rows_per_second": 15_300.4},
+        })
+    }
+
+    #[test]
+    fn a_run_is_one_line() {
+        let running = Running::read(&answer()).expect("an answer");
+        assert_eq!(running.text(), "  running: run 7, 12.3 MB/s, 15300 rows/s, ready\n");
+    }
+
+    #[test]
+    fn a_run_that_is_not_ready_says_why() {
+        let mut answer = answer();
+        answer["health"] =
+            json!({"status": "stalled", "ready": false, "step": "fetch", "reason": "fetch holds\u{1b}[2J it"});
+        answer["run"] = Value::Null;
+        let running = Running::read(&answer).expect("an answer");
+        let text = "  running: a run, 12.3 MB/s, 15300 rows/s, stalled: fetch holds\u{fffd}[2J it\n";
+        assert_eq!(running.text(), text, "and what it says does nothing to a terminal");
+        assert_eq!(running.json()["step"], "fetch");
+    }
+
+    #[test]
+    fn what_is_not_of_the_form_is_no_run() {
+        for answer in [json!({}), json!([]), json!({"health": {"ready": "yes"}}), json!({"health": {"ready": true}})] {
+            assert_eq!(Running::read(&answer), None, "{answer}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// A headless Chromium that does as it is told on standard input and answers on standard output, a JSON object a line each. It ends
+// with whoever holds its standard input. Every page it opens is watched: what it asked for, and what it complained about.
+import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
+
+// No sandbox: the only page it sees is ours, and in containers everybody is root. Nothing goes out: neither the page's requests
+// nor the browser's own.
+const ARGUMENTS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--no-proxy-server', '--font-render-hinting=none',
+];
+
+// Decompressed once, into the folder for temporary files; an own one goes by the environment.
+async function executable() {
+  if (process.env.LAKEFRONT_CHROMIUM) return process.env.LAKEFRONT_CHROMIUM;
+  const { default: packed } = await import('@sparticuz/chromium');
+  return packed.executablePath();
+}
+
+const browser = await chromium.launch({ executablePath: await executable(), args: ARGUMENTS });
+let page = null;
+let seen = null;
+
+async function open({ url, width, height, scheme }) {
+  await page?.context().close();
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, deviceScaleFactor: 1 });
+  page = await context.newPage();
+  seen = { requests: [], complaints: [] };
+  const { requests, complaints } = seen;
+  page.on('request', (request) => requests.push(request.url()));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => complaints.push(`thrown: ${error}`));
+  page.on('dialog', async (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    await dialog.dismiss();
+  });
+  const answer = await page.goto(url);
+  // Without fonts, text has no height, and a person would see none.
+  const text = await page.locator('h1').boundingBox();
+  return { status: answer.status(), text_height: text.height };
+}
+
+const deeds = {
+  open,
+  // The text of each element that fits a selector.
+  texts: async ({ selector }) => page.locator(selector).allTextContents(),
+  // An attribute of the first one.
+  attribute: async ({ selector, name }) => page.locator(selector).first().getAttribute(name),
+  count: async ({ selector }) => page.locator(selector).count(),
+  // Whether something is wider than the window.
+  overflows: async () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth),
+  screenshot: async ({ path }) => (await page.screenshot({ path, fullPage: true }), null),
+  seen: async () => seen,
+};
+
+console.log(JSON.stringify({ version: browser.version() }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { do: deed, ...what } = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ answer: await deeds[deed](what) }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error) }));
+  }
+}
+await browser.close();

@@ -1,0 +1,107 @@
+//! The dashboard and the metrics are one: it asks for nothing that is not exported, leaves nothing out, and explains all of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::promql::{Named, named};
+use crate::support::http::get;
+use crate::support::lines::ONE_FOR_EACH_TABLE;
+use crate::support::promtext::{self, Family};
+use crate::{given, until};
+
+/// What Prometheus adds to every series.
+const ADDED: &str = "instance";
+
+/// Of a metric: the names of its series, and their labels.
+#[derive(Debug, Default)]
+struct Names {
+    series: BTreeSet<String>,
+    labels: BTreeSet<String>,
+}
+
+/// The names in a text as Prometheus reads it.
+fn names(text: &str) -> BTreeMap<String, Names> {
+    let families = promtext::parse(text).expect("Prometheus takes it");
+    let of = |family: Family| {
+        let mut names = Names::default();
+        for sample in family.samples {
+            names.series.insert(sample.name);
+            names.labels.extend(sample.labels.into_keys());
+        }
+        names
+    };
+    families.into_iter().map(|(name, family)| (name, of(family))).collect()
+}
+
+fn dashboard() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards/lakefront.json");
+    serde_json::from_slice(&std::fs::read(path).expect("the dashboard")).expect("JSON")
+}
+
+fn exported() -> BTreeMap<String, Names> {
+    let (pipeline, address) = given();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut tail = pipeline.tail();
+    until(&mut tail, address, "/health", |answer| answer.json()["position"] == ONE_FOR_EACH_TABLE.len());
+    let text = get(address, "/metrics").expect("an answer").body;
+    tail.stop();
+    names(&text)
+}
+
+fn panels(dashboard: &Value) -> impl Iterator<Item = &Value> {
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    panels.filter(|panel| panel["type"] != "row")
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}"))
+}
+
+#[test]
+fn every_query_names_what_is_exported_and_every_panel_explains_it() {
+    let (dashboard, families) = (dashboard(), exported());
+    let mut used = BTreeSet::new();
+    for panel in panels(&dashboard) {
+        let (title, description) = (text(panel, "title"), text(panel, "description"));
+        for target in panel["targets"].as_array().expect("targets") {
+            let (query, legend) = (text(target, "expr"), text(target, "legendFormat"));
+            let Named { metrics, mut labels } = named(query);
+            assert!(!metrics.is_empty(), "{title}: {query}");
+            labels
+                .extend(legend.split("{{").skip(1).map(|label| label.split("}}").next().expect("a label").to_owned()));
+            let mut known = BTreeSet::from([ADDED]);
+            for metric in metrics {
+                let family = families.iter().find(|(_, family)| family.series.contains(&metric));
+                let (name, family) = family.unwrap_or_else(|| panic!("{title}: {metric} is not exported"));
+                assert!(description.contains(name.as_str()), "{title} does not explain {name}");
+                known.extend(family.labels.iter().map(String::as_str));
+                used.insert(name.clone());
+            }
+            let unknown: Vec<_> = labels.iter().filter(|label| !known.contains(label.as_str())).collect();
+            assert!(unknown.is_empty(), "{title}: {query}, {legend}: no label {unknown:?}");
+        }
+    }
+    let all: BTreeSet<_> = families.into_keys().collect();
+    assert_eq!(used, all, "every metric is on the dashboard");
+}
+
+#[test]
+fn panels_lie_side_by_side() {
+    let dashboard = dashboard();
+    assert!(dashboard["schemaVersion"].as_u64() >= Some(39), "as Grafana 11 writes it");
+    let mut cells = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().expect("panels") {
+        assert!(ids.insert(panel["id"].as_u64().expect("an id")), "{panel}");
+        let at = |key: &str| panel["gridPos"][key].as_u64().expect("a place");
+        assert!(at("x") + at("w") <= 24, "{panel}");
+        for x in at("x")..at("x") + at("w") {
+            assert!((at("y")..at("y") + at("h")).all(|y| cells.insert((x, y))), "{panel} lies on another");
+        }
+        if panel["type"] != "row" {
+            assert_eq!(panel["datasource"]["uid"], "${datasource}", "{panel}");
+        }
+    }
+}

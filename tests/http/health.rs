@@ -1,0 +1,129 @@
+//! Health, when something is wrong: not ready, with the step that holds the frontier.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::Running;
+use crate::support::azurite::KEY;
+use crate::support::blobs::connection_string;
+use crate::support::http::{Answer, get};
+use crate::support::lines::ONE_FOR_EACH_TABLE;
+use crate::support::proxy::{Fault, Kind, Rule};
+use crate::world::World;
+use crate::{PRIMARY, given, tail_failing, until, watch};
+
+/// Whether an answer says that the run is not ready, in this word, and because of this step.
+fn is(answer: &Answer, status: &str, step: Option<&str>) -> bool {
+    let body = answer.json();
+    answer.status == 503 && body["status"] == status && body["step"] == json!(step) && body["ready"] == false
+}
+
+#[test]
+fn a_run_that_is_well_is_ready_and_says_so() {
+    let (pipeline, address) = given();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut tail = pipeline.tail();
+    until(&mut tail, address, "/health", |answer| answer.json()["position"] == ONE_FOR_EACH_TABLE.len());
+    let ready = get(address, "/health/ready").expect("an answer");
+    assert_eq!(ready.status, 200);
+    assert_eq!(ready.json(), json!({"status": "ok", "ready": true, "step": null, "reason": null}));
+    let health = get(address, "/health").expect("an answer").json();
+    assert_eq!((&health["pipeline"], &health["run"], &health["lag_bytes"]), (&json!("p"), &json!(1), &json!(0)));
+    tail.stop();
+}
+
+#[test]
+fn a_run_that_claims_its_tables_is_alive_and_not_ready() {
+    let (pipeline, address) = given();
+    let mut tail = tail_failing(&pipeline, "claim-offsets-written=pause");
+    until(&mut tail, address, "/health/ready", |answer| is(answer, "starting", None));
+    assert_eq!(get(address, "/health/live").expect("an answer").status, 200);
+    tail.kill();
+}
+
+#[test]
+fn the_step_that_holds_the_frontier_is_named() {
+    for (point, lines, step) in [
+        ("commit-offsets-written=1*pause", PRIMARY, "commit[primary]"),
+        ("state-write=1*pause", ONE_FOR_EACH_TABLE, "checkpoint"),
+    ] {
+        let (pipeline, address) = given();
+        pipeline.write("a.json", lines);
+        let mut tail = tail_failing(&pipeline, point);
+        let answer = until(&mut tail, address, "/health/ready", |answer| is(answer, "stalled", Some(step)));
+        let reason = answer.json()["reason"].as_str().expect("a reason").to_owned();
+        assert!(reason.starts_with(&format!("{step} holds the frontier, which has stood still for ")), "{reason}");
+        assert_eq!(get(address, "/health").expect("an answer").status, 503);
+        assert_eq!(get(address, "/health/live").expect("an answer").status, 200);
+        tail.kill();
+    }
+}
+
+#[test]
+fn a_worker_that_hangs_is_noticed_though_no_cut_is_closed() {
+    let (mut pipeline, address) = given();
+    pipeline.set("", "workers", 1).write("a.json", PRIMARY);
+    let mut tail = tail_failing(&pipeline, "fetch-done=1*pause");
+    until(&mut tail, address, "/health/ready", |answer| is(answer, "stalled", Some("plan")));
+    tail.kill();
+}
+
+#[test]
+fn a_source_that_is_silent_is_told_by_its_reads_and_recovers() {
+    let mut world = World::new();
+    let address = watch(&mut world.pipeline);
+    world.pipeline.set("source.retry", "timeout", "1s");
+    world.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut tail = world.pipeline.tail();
+    let has_landed = |tail: &mut Running| tail.until("landed", || world.pipeline.position() == world.bytes());
+    has_landed(&mut tail);
+    // Of the reads that an append takes, the last is of its chunk: those before look at what there is.
+    let before = world.requests().reads;
+    world.append("a.json", ONE_FOR_EACH_TABLE);
+    has_landed(&mut tail);
+    let last = (world.requests().reads - before) as u64;
+    world.proxy.rule(Rule::new(Kind::Read, Fault::Stall(Duration::from_secs(30))).nth(last).always());
+    world.append("a.json", ONE_FOR_EACH_TABLE);
+    until(&mut tail, address, "/health/ready", |answer| is(answer, "stalled", Some("fetch")));
+    world.proxy.calm();
+    until(&mut tail, address, "/health/ready", |answer| answer.status == 200);
+    tail.stop();
+    world.is_exact();
+}
+
+#[test]
+fn commits_that_fail_are_told_with_their_table_and_no_secret() {
+    let mut world = World::new();
+    let address = watch(&mut world.pipeline);
+    let connection = connection_string(&world.proxy.endpoint());
+    world.pipeline.set("lake", "root", format!("az://{}/a lake", world.container.name()));
+    world.pipeline.set("lake.azure", "connection_string", connection).set("http", "stall", "1h");
+    let mut tail = world.pipeline.tail();
+    world.proxy.rule(Rule::new(Kind::Put, Fault::ServerBusy(None)).named("_delta_log").always());
+    world.write("a.json", PRIMARY);
+    let answer = until(&mut tail, address, "/health/ready", |answer| is(answer, "failing", Some("commit[primary]")));
+    let reason = answer.json()["reason"].as_str().expect("a reason").to_owned();
+    assert!(
+        reason.starts_with("a commit to table \"primary\" has failed for ")
+            && reason.ends_with(" s, and is tried again")
+    );
+    for path in ["/status.json", "/metrics", "/health"] {
+        let answer = get(address, path).expect("an answer");
+        assert!(!format!("{answer:?}").contains(KEY), "{path} tells a secret");
+    }
+    world.proxy.calm();
+    until(&mut tail, address, "/health/ready", |answer| answer.status == 200);
+    tail.stop();
+}
+
+#[test]
+fn a_run_that_was_asked_to_stop_is_not_ready() {
+    let (pipeline, address) = given();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut tail = tail_failing(&pipeline, "state-write=1*pause");
+    until(&mut tail, address, "/health/ready", |answer| is(answer, "stalled", Some("checkpoint")));
+    tail.signal("TERM");
+    until(&mut tail, address, "/health/ready", |answer| is(answer, "stopping", None));
+    tail.kill();
+}
