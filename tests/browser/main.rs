@@ -69,7 +69,7 @@ fn the_page_shows_a_run_as_it_goes() {
         12,
         "plan, fetch, split, parse, route, three times stage and commit, checkpoint"
     );
-    for step in ["plan", "stage[primary]", "commit[rejects]", "checkpoint"] {
+    for step in ["plan", "tally[replica]", "stage[primary]", "commit[rejects]", "checkpoint"] {
         browser.until(&format!("[data-step=\"{step}\"] .frontier"), &grouped(first));
     }
     let rows = |browser: &mut Browser| browser.texts("#tables td:nth-child(3)");

@@ -116,9 +116,11 @@ fn status_says_where_everything_stands() {
     }
     let steps: Vec<_> =
         answer["steps"].as_array().expect("steps").iter().map(|step| step["name"].as_str().expect("a name")).collect();
-    let stages =
-        ["stage[primary]", "stage[replica]", "stage[rejects]", "commit[primary]", "commit[replica]", "commit[rejects]"];
-    let all = [&["plan", "fetch", "split", "parse", "route"], &stages[..], &["checkpoint"]].concat();
+    let of_tables = ["tally", "stage", "totals", "commit"]
+        .iter()
+        .flat_map(|verb| ["primary", "replica", "rejects"].map(|role| format!("{verb}[{role}]")));
+    let chain = ["plan", "fetch", "split", "parse", "route"].map(str::to_owned);
+    let all: Vec<_> = chain.into_iter().chain(of_tables).chain(["checkpoint".to_owned()]).collect();
     assert_eq!(steps, all, "in the order of the way of a chunk");
     assert_eq!((&answer["pipeline"], &answer["mode"], &answer["run"]), (&"p".into(), &"tail".into(), &1.into()));
     assert_eq!((&answer["lag_bytes"], &answer["rejects"]["invalid_json"]), (&0.into(), &1.into()));

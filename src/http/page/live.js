@@ -77,6 +77,8 @@ function value(id, [number, unit]) {
 
 const ROLES = ['primary', 'replica', 'rejects'];
 const CHAIN = ['plan', 'fetch', 'split', 'parse', 'route'];
+/* Of each table. What `tally` counts goes past `stage`, by `totals`, to `commit`: that has no box of its own. */
+const LANE = ['tally', 'stage', 'commit'];
 let graph = null;
 
 /** Where each step stands: left, top and height of its box. */
@@ -88,21 +90,20 @@ function layout(narrow) {
     CHAIN.forEach((name, i) => { at[name] = [132, 4 + i * (low + gap), low]; });
     const fork = 4 + 5 * (low + gap) + 10;
     ROLES.forEach((role, i) => {
-      at[`stage[${role}]`] = [18 + i * (w + 8), fork, high];
-      at[`commit[${role}]`] = [18 + i * (w + 8), fork + high + gap, high];
+      LANE.forEach((verb, j) => { at[`${verb}[${role}]`] = [18 + i * (w + 8), fork + j * (high + gap), high]; });
     });
-    at.checkpoint = [132, fork + 2 * (high + gap) + 10, low];
+    at.checkpoint = [132, fork + LANE.length * (high + gap) + 10, low];
     return { at, w, width: 360, height: at.checkpoint[1] + low + 4, narrow };
   }
-  const [w, h, gap] = [132, 76, 28];
+  const [w, h, gap] = [128, 76, 20];
   const column = (i) => 6 + i * (w + gap);
   CHAIN.forEach((name, i) => { at[name] = [column(i), 150, h]; });
   ROLES.forEach((role, i) => {
-    at[`stage[${role}]`] = [column(5), 50 + i * 100, h];
-    at[`commit[${role}]`] = [column(6), 50 + i * 100, h];
+    LANE.forEach((verb, j) => { at[`${verb}[${role}]`] = [column(CHAIN.length + j), 50 + i * 100, h]; });
   });
-  at.checkpoint = [column(7), 150, h];
-  return { at, w, width: column(7) + w + 6, height: 336, narrow };
+  const last = CHAIN.length + LANE.length;
+  at.checkpoint = [column(last), 150, h];
+  return { at, w, width: column(last) + w + 6, height: 336, narrow };
 }
 
 function path({ at, w, narrow }, from, to) {
@@ -144,9 +145,8 @@ function draw(narrow) {
   };
   CHAIN.slice(1).forEach((name, i) => link(CHAIN[i], name));
   for (const role of ROLES) {
-    link('route', `stage[${role}]`);
-    link(`stage[${role}]`, `commit[${role}]`);
-    link(`commit[${role}]`, 'checkpoint');
+    const lane = ['route', ...LANE.map((verb) => `${verb}[${role}]`), 'checkpoint'];
+    lane.slice(1).forEach((name, i) => link(lane[i], name));
   }
   svg.append(drawn('path', { d: feedback(shape), class: 'edge back', 'marker-end': 'url(#tip)' }));
   const label = narrow ? { x: 18, y: shape.at.plan[1] + shape.at.plan[2] / 2 - 8 } : { x: shape.width / 2, y: 14, 'text-anchor': 'middle' };
@@ -183,7 +183,7 @@ function showGraph(now) {
     const behind = step.behind_bytes > 0 ? `${bytes(step.behind_bytes).join(' ')} behind` : 'level';
     say(node.tip, `${step.name}: frontier ${whole.format(step.position)}, ${behind}, ${busy(step.busy)}`);
     node.group.classList.toggle('behind', step.behind_bytes > 0);
-    node.group.classList.toggle('holds', now.health.step === step.name);
+    node.group.classList.toggle('holds', (now.health.step ?? '').replace('totals', 'tally') === step.name);
     for (const edge of graph.edges[step.name] ?? []) edge.classList.toggle('flows', step.rate > 0);
   }
 }
