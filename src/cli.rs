@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Show where a pipeline's tables stand, and how far behind the source.
     #[command(long_about = help::STATUS, after_long_help = help::STATUS_AFTER)]
     Status(StatusArgs),
+    /// Prove that the tables hold every row of the source, once.
+    #[command(long_about = help::PROVE, after_long_help = help::PROVE_AFTER)]
+    Prove(ProveArgs),
     /// Write log lines to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),
@@ -83,6 +86,15 @@ pub(crate) struct ValidateArgs {
 
 #[derive(Args)]
 pub(crate) struct StatusArgs {
+    /// The pipeline file.
+    pub(crate) file: PathBuf,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ProveArgs {
     /// The pipeline file.
     pub(crate) file: PathBuf,
     /// Print a JSON object.

@@ -12,6 +12,7 @@ mod lock;
 mod logging;
 mod pipeline;
 mod progress;
+mod prove;
 mod report;
 mod run;
 mod runtime;
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Validate(args) => validate::validate(&args),
         Command::Status(args) => status::status(&args),
+        Command::Prove(args) => match prove::prove(&args) {
+            Ok(exit) => return exit.into(),
+            Err(error) => Err(error),
+        },
         Command::Generate(args) => generate::generate(&args),
         Command::Completions(args) => completions::completions(&args),
     };

@@ -23,6 +23,7 @@ pub mod parse;
 pub mod plan;
 pub mod position;
 pub mod protocol;
+pub mod prove;
 pub mod record;
 pub mod route;
 pub mod rows;

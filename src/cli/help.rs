@@ -13,9 +13,11 @@ First steps:
   cd shop && lakefront doctor lakefront.toml
                                             check this machine, the file, the source and the lake
   lakefront run lakefront.toml              land what there is
+  lakefront prove lakefront.toml            and know that every line is there, once
 
 Exit codes:
   0  done, or stopped cleanly
+  1  prove has found a difference
   2  wrong usage or configuration
   3  stopped on a fatal error: nothing that was committed is touched; start again once the cause
      is mended
@@ -66,6 +68,24 @@ Examples:
   lakefront status lakefront.toml --json | jq '.tables[].lag_bytes'
 
 Exit codes: 0 told, 2 the file is wrong, 3 the source or a table is out of reach.";
+
+pub(super) const PROVE: &str = "\
+Proves that the tables hold every row of the source, once.
+
+It pins each table's version, reads the source again up to where the table stands, by a second and
+plain path that shares no parser with the first, and the table as any reader would, and compares
+both with the totals that every commit carries. The first row that differs is named by its _source
+and _offset: missing, doubled, altered or unexpected. Rows whose source is gone, or that landed
+under other settings, are told as unverifiable, and still compared with the totals. Nothing is
+written or locked, and a run may be alive.";
+
+pub(super) const PROVE_AFTER: &str = "\
+Examples:
+  lakefront prove lakefront.toml                      after a backfill, or every night
+  lakefront prove lakefront.toml --json | jq .ok      for a script
+
+Exit codes: 0 nothing differs, 1 something does, 2 the file is wrong, 3 it could not be proved: the
+source or a table is out of reach, or nothing has landed yet.";
 
 pub(super) const INIT: &str = "\
 Writes DIR/lakefront.toml: a pipeline file with comments, after five questions or from flags.

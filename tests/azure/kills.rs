@@ -56,6 +56,7 @@ fn story(seed: u64, modes: &[&str]) -> World {
     writer.finish();
     world.pipeline.land();
     let held = world.is_exact();
+    world.pipeline.is_proved();
     let failed = world.proxy.count(|seen| seen.fault.is_some());
     println!("seed {seed}: {kills} kills, {claims} after the claim, {failed} failed requests; {held}");
     world

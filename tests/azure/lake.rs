@@ -152,4 +152,5 @@ fn killed_again_and_again_while_requests_fail() {
     world.proxy.calm();
     world.pipeline.land();
     is_exact(&world);
+    world.pipeline.is_proved();
 }

@@ -13,6 +13,7 @@ mod kills;
 mod lake;
 mod outages;
 mod outcomes;
+mod prove;
 mod requests;
 mod rewrites;
 mod slow;

@@ -66,8 +66,8 @@ fn the_page_shows_a_run_as_it_goes() {
     assert_eq!(browser.text("#lag"), "0B");
     assert_eq!(
         browser.count("#graph .step"),
-        12,
-        "plan, fetch, split, parse, route, three times stage and commit, checkpoint"
+        15,
+        "plan, fetch, split, parse, route, three times tally, stage and commit, checkpoint"
     );
     for step in ["plan", "tally[replica]", "stage[primary]", "commit[rejects]", "checkpoint"] {
         browser.until(&format!("[data-step=\"{step}\"] .frontier"), &grouped(first));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::Pipeline;
 
-const COMMANDS: [&str; 7] = ["init", "doctor", "run", "validate", "status", "generate", "completions"];
+const COMMANDS: [&str; 8] = ["init", "doctor", "run", "validate", "status", "prove", "generate", "completions"];
 
 /// The long flags that a command's help lists.
 fn flags(pipeline: &Pipeline, command: &str) -> Vec<String> {

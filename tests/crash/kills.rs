@@ -69,6 +69,7 @@ fn story(seed: u64, modes: &[&str]) -> Pipeline {
     writer.finish();
     pipeline.land();
     let held = pipeline.is_exact();
+    pipeline.is_proved();
     println!("seed {seed}: {kills} kills, {claims} after the claim; {held}");
     pipeline
 }

@@ -15,6 +15,13 @@ pub(crate) fn oracle<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Output {
     python().arg(tests().join("python/oracle.py")).args(arguments).output().expect("the oracle runs")
 }
 
+/// Does to a table what others do; the actions are listed in the program.
+#[track_caller]
+pub(crate) fn tamper<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) {
+    let output = python().arg(tests().join("python/tamper.py")).args(arguments).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Runs a few lines of Python; what they print.
 #[track_caller]
 pub(crate) fn run_python(program: &str, arguments: &[&Path]) -> String {

@@ -150,6 +150,20 @@ impl Pipeline {
         self.call(&["status", "p.toml", "--json"]).exits_with(0).json()
     }
 
+    /// What `prove` says; it ends with `code`.
+    #[track_caller]
+    pub(crate) fn prove(&self, code: i32) -> Value {
+        self.call(&["prove", "p.toml", "--json"]).exits_with(code).json()
+    }
+
+    /// `prove` finds that every row is there, once, and leaves nothing out.
+    #[track_caller]
+    pub(crate) fn is_proved(&self) {
+        let said = self.prove(0);
+        let whole = |table: &Value| table["unverifiable"] == Value::Array(Vec::new());
+        assert!(said["tables"].as_array().is_some_and(|tables| tables.iter().all(whole)), "{said:#}");
+    }
+
     /// `text` without what differs from machine to machine.
     pub(crate) fn normalised(&self, text: &str) -> String {
         let real = fs::canonicalize(self.folder.path()).expect("the folder");
@@ -202,4 +216,17 @@ fn toml(value: &Value) -> String {
 pub(crate) fn append(path: &Path, content: &[u8]) {
     let mut file = OpenOptions::new().append(true).create(true).open(path).expect("a log file");
     file.write_all(content).expect("a log file grows");
+}
+
+/// Copies a folder with all below it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to),
+            false => drop(fs::copy(entry.path(), to).expect("a file is copied")),
+        }
+    }
 }

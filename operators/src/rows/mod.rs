@@ -27,9 +27,6 @@ mod value;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod reference;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;
 
 use std::iter::repeat_n;
@@ -44,6 +41,8 @@ use crate::settings::{Format, UnknownKeys};
 pub use columns::schema;
 pub use days::log_dates;
 pub use rejects::{rejects_batch, rejects_schema};
+#[cfg(test)]
+pub(crate) use time::parse_micros;
 
 use columns::{Kind, Layout, MAX_COLUMNS, layout};
 use rest::Rest;

@@ -20,7 +20,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 pub(super) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
 
 /// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or its zone is not certain.
-pub(super) fn parse_micros(text: &str) -> Option<i64> {
+pub(crate) fn parse_micros(text: &str) -> Option<i64> {
     // The date and the time of day are 19 bytes whatever follows.
     let (clock, rest) = text.as_bytes().split_at_checked(19)?;
     let separators = [clock[4], clock[7], clock[13], clock[16]];

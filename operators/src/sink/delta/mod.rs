@@ -15,6 +15,7 @@ mod blobs;
 mod checkpoint;
 mod disk;
 mod log;
+mod pinned;
 mod place;
 mod schema;
 mod scratch;
@@ -24,6 +25,7 @@ mod table;
 mod writer;
 
 pub use blobs::{Blobs, UPLOADS};
+pub use pinned::Pinned;
 pub use place::Place;
 pub use schema::Fit;
 pub use snapshot::{Snapshot, read};

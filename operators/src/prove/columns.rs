@@ -1,0 +1,94 @@
+//! The columns of each format, listed once more: what is compared must not come from one list.
+
+use std::collections::HashMap;
+
+use crate::settings::Format;
+use crate::totals::hash;
+
+/// Column, key (`p.` for those of `properties`), type: string, integer or time.
+const AZURE: &str = "time time t,resource_id resourceId s,location location s,category category s,\
+    operation_name operationName s,log_timestamp p.timestamp t,process_id p.processId i,error_level p.errorLevel s,\
+    sqlerrcode p.sqlerrcode s,backend_type p.backend_type s,message p.message s,detail p.detail s,server_type ServerType s,\
+    logical_server_name LogicalServerName s,server_version ServerVersion s,server_location ServerLocation s,\
+    replica_role ReplicaRole s,original_primary_server_name OriginalPrimaryServerName s,app_image AppImage s,\
+    app_type AppType s,app_version AppVersion s,region Region s";
+const JSONLOG: &str = "timestamp timestamp t,user user s,dbname dbname s,pid pid i,remote_host remote_host s,\
+    remote_port remote_port i,session_id session_id s,line_num line_num i,ps ps s,session_start session_start t,vxid vxid s,\
+    txid txid i,error_severity error_severity s,state_code state_code s,message message s,detail detail s,hint hint s,\
+    internal_query internal_query s,internal_position internal_position i,context context s,statement statement s,\
+    cursor_position cursor_position i,func_name func_name s,file_name file_name s,file_line_num file_line_num i,\
+    application_name application_name s,backend_type backend_type s,leader_pid leader_pid i,query_id query_id i";
+
+/// The column of keys that have none.
+pub(super) const REST: &str = "_rest";
+/// The columns of a reject that count.
+pub(super) const REJECT: [&str; 3] = ["reason", "raw", "length"];
+/// The role of a row's server, and the server's name.
+pub(super) const ROLE: &str = "replica_role";
+pub(super) const SERVER: &str = "logical_server_name";
+/// When a row's server has logged it, by format, and when Azure has received it.
+pub(super) const LOGGED: [&str; 2] = ["log_timestamp", "timestamp"];
+pub(super) const RECEIVED: &str = "time";
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Integer,
+    Time,
+}
+
+/// A column.
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Its key stands in `properties`.
+    pub(super) inner: bool,
+    pub(super) hash: hash::Column,
+}
+
+/// The columns of a format, and where each key of it goes.
+pub(super) struct Columns {
+    pub(super) all: Vec<Column>,
+    keys: HashMap<(bool, &'static str), usize>,
+    /// Whether the format has columns in `properties`.
+    pub(super) nested: bool,
+}
+
+impl Columns {
+    /// Those of `format`.
+    pub(super) fn of(format: Format) -> Self {
+        let list = match format {
+            Format::Azure => AZURE,
+            Format::Jsonlog => JSONLOG,
+        };
+        let (mut all, mut keys) = (Vec::new(), HashMap::new());
+        for entry in list.split(',') {
+            let mut words = entry.split_whitespace();
+            let (Some(name), Some(key), Some(kind)) = (words.next(), words.next(), words.next()) else { continue };
+            let (kind, type_name) = match kind {
+                "s" => (Kind::Text, "string"),
+                "i" => (Kind::Integer, "long"),
+                _ => (Kind::Time, "timestamp"),
+            };
+            let (inner, key) = key.strip_prefix("p.").map_or((false, key), |key| (true, key));
+            keys.insert((inner, key), all.len());
+            all.push(Column { name, kind, inner, hash: hash::Column::new(name, type_name) });
+        }
+        let nested = all.iter().any(|column: &Column| column.inner);
+        Columns { all, keys, nested }
+    }
+
+    /// The column of a key, in `properties` or not.
+    pub(super) fn find(&self, inner: bool, key: &str) -> Option<usize> {
+        self.keys.get(&(inner, key)).copied()
+    }
+
+    /// Each key, whether it stands in `properties`, and what its column holds.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> impl Iterator<Item = (bool, &'static str, Kind)> {
+        let mut keys: Vec<_> = self.keys.iter().map(|((inner, key), at)| (*inner, *key, self.all[*at].kind)).collect();
+        keys.sort_unstable_by_key(|(inner, key, _)| (*inner, *key));
+        keys.into_iter()
+    }
+}

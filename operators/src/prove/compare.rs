@@ -1,0 +1,206 @@
+//! Compares what the source, the totals and the table tell of one table, and finds where they first differ.
+//!
+//! The table holds what its totals say if all its rows together do; the source tells what they say if it does partition by partition. Only
+//! when one of the two fails are ranges compared, to find the first that differs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::extent::Extent;
+use super::lake::Lake;
+use super::sums::{Mebibytes, Sums, bytes, first_difference, within};
+use super::told::PieceId;
+use crate::protocol::document::Recorded;
+use crate::totals::{Buckets, FINEST_LOG2, Sum};
+
+/// All that is known of one table.
+pub(super) struct Evidence<'e> {
+    pub(super) recorded: &'e Recorded,
+    pub(super) extent: &'e Extent,
+    /// What the source tells, by piece.
+    pub(super) source: &'e BTreeMap<PieceId, Mebibytes>,
+    pub(super) lake: &'e Lake,
+    /// Rows of other pipelines in the same table, and their `_source`s.
+    pub(super) foreign: Sum,
+    pub(super) foreign_sources: &'e BTreeSet<String>,
+}
+
+/// Where the source and the totals, or the table and the totals, first differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a mebibyte of a `_source` that can be read again.
+    Mebibyte(String, u64),
+    /// In a range of a `_source` that cannot be read again; rows of totals and table there.
+    Range(String, Range<u64>, [u64; 2]),
+    /// In the totals of a range of a `_source`: the source and the table agree there.
+    Totals(String, Range<u64>),
+    /// In rows that name no place.
+    Nameless,
+    /// In rows that landed under earlier settings, or that have left the offsets; rows of totals and table there.
+    Elsewhere([u64; 2]),
+}
+
+/// What was compared: number of rows, and checksum too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Agreement {
+    pub(super) rows: bool,
+    pub(super) checksums: bool,
+}
+
+impl Agreement {
+    fn of(pairs: impl Iterator<Item = (Sum, Sum)>) -> Self {
+        pairs.fold(Agreement { rows: true, checksums: true }, |all, (a, b)| Agreement {
+            rows: all.rows && a.rows == b.rows,
+            checksums: all.checksums && a.checksum == b.checksum,
+        })
+    }
+
+    pub(super) fn is_whole(self) -> bool {
+        self.rows && self.checksums
+    }
+}
+
+impl Evidence<'_> {
+    /// What the source tells, all together.
+    pub(super) fn source_sum(&self) -> Sum {
+        self.source.values().flat_map(BTreeMap::values).copied().sum()
+    }
+
+    /// Whether the table holds what the totals say.
+    pub(super) fn lake_agrees(&self) -> Agreement {
+        let totals = [self.recorded.account.totals.sum(), self.foreign].into_iter().sum();
+        Agreement::of([(self.lake.sum(), totals)].into_iter())
+    }
+
+    /// Whether the source, as far as it is there, tells what the totals say.
+    pub(super) fn source_agrees(&self) -> Agreement {
+        let totals = &self.recorded.account.totals;
+        let partitions = self.recorded.standing.offsets.partitions.keys().filter(|id| !self.extent.gone.contains(*id));
+        let of_partition = |id| {
+            let told = self.source.get(&(Clone::clone(id), false)).map(total).unwrap_or_default();
+            (told, totals.partitions.get(id).map(Buckets::sum).unwrap_or_default())
+        };
+        let left = self.extent.left_is_there.then(|| {
+            let pieces = self.source.iter().filter(|((_, left), _)| *left);
+            (pieces.map(|(_, rows)| total(rows)).sum(), totals.left)
+        });
+        Agreement::of(partitions.map(of_partition).chain(left))
+    }
+
+    /// The first place where they differ, in the order of `_source` and `_offset`; none if it cannot be told.
+    pub(super) fn first_difference(&self) -> Option<Place> {
+        let mut told = Sums::default();
+        self.source.iter().for_each(|((id, _), rows)| told.add_all(&id.to_string(), rows));
+        let gone: BTreeMap<String, _> = self.extent.gone.iter().map(|id| (id.to_string(), id)).collect();
+        let known = self.recorded.standing.offsets.partitions.keys().map(ToString::to_string);
+        let sources: BTreeSet<String> =
+            known.chain(told.0.keys().cloned()).chain(self.lake.present.0.keys().cloned()).collect();
+        let sources = sources.iter().filter(|source| !self.foreign_sources.contains(*source));
+        let all_is_there = self.extent.left_is_there && self.recorded.account.totals.earlier.rows == 0;
+        for source in sources {
+            let in_lake = self.lake.present.of(source);
+            let is_known = told.0.contains_key(source) || self.is_among(source);
+            let place = match gone.get(source) {
+                Some(id) => self.in_range(source, self.recorded.account.totals.partitions.get(*id), &in_lake),
+                None if is_known || all_is_there => {
+                    let mebibyte = first_difference(&told.of(source), &in_lake);
+                    mebibyte.map(|mebibyte| Place::Mebibyte(source.clone(), mebibyte))
+                }
+                // Perhaps a finished blob that is not there any more.
+                None => None,
+            };
+            if place.is_some() {
+                return place;
+            }
+        }
+        if self.lake.nameless.rows > 0 {
+            return Some(Place::Nameless);
+        }
+        if let Some(place) = self.in_totals() {
+            return Some(place);
+        }
+        let totals = &self.recorded.account.totals;
+        let elsewhere: Sum = [totals.earlier, totals.left].into_iter().sum();
+        let in_partitions: Sum = totals.partitions.values().map(Buckets::sum).sum();
+        let rest = self.lake.sum().rows.saturating_sub(in_partitions.rows + self.foreign.rows);
+        (!self.lake_agrees().is_whole()).then_some(Place::Elsewhere([elsewhere.rows, rest]))
+    }
+
+    /// Where the totals differ from a source that can be read again, though the table does not.
+    fn in_totals(&self) -> Option<Place> {
+        let partitions = self.recorded.account.totals.partitions.iter();
+        partitions.filter(|(id, _)| !self.extent.gone.contains(*id)).find_map(|(id, buckets)| {
+            let told = self.source.get(&(id.clone(), false));
+            let told = |range: &Range<u64>| told.map(|rows| within(rows, range)).unwrap_or_default();
+            let (range, _) = buckets.iter().find(|(range, sum)| told(range) != *sum)?;
+            Some(Place::Totals(id.to_string(), range))
+        })
+    }
+
+    /// Which of the three stands alone around a mebibyte of that `_source`.
+    pub(super) fn odd_one(&self, source: &str, mebibyte: u64) -> Option<Odd> {
+        let mut ids = self.recorded.standing.offsets.partitions.keys();
+        let Some(id) = ids.find(|id| id.to_string() == source) else {
+            // It has left the offsets, or was never among them: there the totals know only of all together.
+            let left = self.source.iter().filter(|((_, left), _)| *left).map(|(_, rows)| total(rows));
+            let is_told = self.extent.left_is_there && left.sum::<Sum>() == self.recorded.account.totals.left;
+            return match (is_told, self.lake_agrees().is_whole()) {
+                (true, _) => Some(Odd::Table),
+                (false, true) => Some(Odd::Source),
+                (false, false) => None,
+            };
+        };
+        let buckets = self.recorded.account.totals.partitions.get(id);
+        let at = mebibyte << FINEST_LOG2;
+        let bucket = buckets.and_then(|buckets| buckets.iter().find(|(range, _)| range.contains(&at)));
+        let (range, in_totals) = bucket.unwrap_or((bytes(mebibyte), Sum::default()));
+        let told = self.source.get(&(id.clone(), false)).map(|rows| within(rows, &range)).unwrap_or_default();
+        let in_lake = within(&self.lake.present.of(source), &range);
+        match (told == in_totals, in_lake == in_totals) {
+            (true, false) => Some(Odd::Table),
+            (false, true) => Some(Odd::Source),
+            (false, false) if told == in_lake => Some(Odd::Totals),
+            _ => None,
+        }
+    }
+
+    /// Whether a partition among the offsets has that `_source`.
+    fn is_among(&self, source: &str) -> bool {
+        self.recorded.standing.offsets.partitions.keys().any(|id| id.to_string() == source)
+    }
+
+    fn in_range(&self, source: &str, buckets: Option<&Buckets>, in_lake: &Mebibytes) -> Option<Place> {
+        let place = |range: Range<u64>, rows: [u64; 2]| Place::Range(source.to_owned(), range, rows);
+        let Some(buckets) = buckets else {
+            let first = in_lake.first_key_value()?;
+            return Some(place(bytes(*first.0), [0, first.1.rows]));
+        };
+        let mut end = 0;
+        for (range, sum) in buckets.iter() {
+            let here = within(in_lake, &range);
+            if here != sum {
+                return Some(place(range, [sum.rows, here.rows]));
+            }
+            end = range.end;
+        }
+        // What lies behind the last bucket was never counted.
+        let behind = in_lake.range(end >> FINEST_LOG2..).next()?;
+        Some(place(bytes(*behind.0), [0, behind.1.rows]))
+    }
+}
+
+/// One of the three that differs where the two others agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Odd {
+    /// The table is not what was landed.
+    Table,
+    /// The source is not what was read.
+    Source,
+    /// The table's totals are not what was counted.
+    Totals,
+}
+
+fn total(rows: &Mebibytes) -> Sum {
+    rows.values().copied().sum()
+}

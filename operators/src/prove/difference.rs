@@ -1,0 +1,171 @@
+//! The first row that differs, named by its `_source` and `_offset`.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::compare::{Evidence, Odd, Place};
+use super::lake::Reader;
+use super::plain::Plain;
+use super::sums::{Rows, bytes};
+use super::told;
+use crate::error::StoreError;
+use crate::source::Source;
+
+/// What is wrong with a row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// The source tells it, and the table lacks it.
+    Missing,
+    /// The table has it more than once.
+    Doubled,
+    /// The table has another one in its place.
+    Altered,
+    /// The table has it, and the source does not tell it.
+    Unexpected,
+}
+
+/// The first row that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Its `_source`; none if it has none.
+    pub source: Option<String>,
+    /// Its `_offset`; none if only a range is known.
+    pub offset: Option<u64>,
+    /// What is wrong with it; none if that cannot be told.
+    pub what: Option<What>,
+    /// The offsets between which it lies, where its source is not there to be read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<[u64; 2]>,
+    /// Which of source, totals and table stands alone, where the two others agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odd: Option<Odd>,
+}
+
+/// As much as `place` alone says of the first row that differs.
+pub(super) fn around(place: &Place) -> Difference {
+    let nowhere = Difference { source: None, offset: None, what: None, range: None, odd: None };
+    let within = |of: &str, range: &Range<u64>| Difference {
+        source: Some(of.to_owned()),
+        range: Some([range.start, range.end]),
+        ..nowhere.clone()
+    };
+    match place {
+        Place::Mebibyte(of, mebibyte) => within(of, &bytes(*mebibyte)),
+        Place::Range(of, range, rows) => Difference { what: by_number(*rows), ..within(of, range) },
+        Place::Totals(of, range) => Difference { odd: Some(Odd::Totals), ..within(of, range) },
+        Place::Nameless => Difference { what: Some(What::Unexpected), odd: Some(Odd::Table), ..nowhere },
+        Place::Elsewhere(rows) => Difference { what: by_number(*rows), ..nowhere },
+    }
+}
+
+/// Reads on where `place` says that rows differ, and names the first.
+pub(super) async fn name(
+    place: &Place,
+    evidence: &Evidence<'_>,
+    table: usize,
+    reader: &Reader<'_>,
+    plain: &Plain<'_>,
+    source: &dyn Source,
+) -> Result<Difference, StoreError> {
+    let around = around(place);
+    Ok(match place {
+        Place::Totals(..) | Place::Nameless | Place::Elsewhere(_) => around,
+        Place::Range(of, range, _) => match reader.rows(of, range.clone()).await?.into_iter().find(is_twice) {
+            Some((offset, _)) => Difference { offset: Some(offset), what: Some(What::Doubled), ..around },
+            None => around,
+        },
+        Place::Mebibyte(of, mebibyte) => {
+            let mut told = Rows::new();
+            for piece in evidence.extent.pieces.iter().filter(|piece| piece.id.to_string() == *of) {
+                for (offset, rows) in told::rows(piece, *mebibyte, table, plain, source).await? {
+                    told.entry(offset).or_default().extend(rows);
+                }
+            }
+            let held = reader.rows(of, bytes(*mebibyte)).await?;
+            let odd = evidence.odd_one(of, *mebibyte);
+            match first(&told, &held) {
+                Some((offset, what)) => {
+                    Difference { offset: Some(offset), what: Some(what), odd, range: None, ..around }
+                }
+                None => Difference { odd, ..around },
+            }
+        }
+    })
+}
+
+/// What it means that the totals say so many rows, and that the table has so many.
+fn by_number([in_totals, in_lake]: [u64; 2]) -> Option<What> {
+    Some(match in_lake.cmp(&in_totals) {
+        std::cmp::Ordering::Less => What::Missing,
+        std::cmp::Ordering::Equal => What::Altered,
+        std::cmp::Ordering::Greater => What::Unexpected,
+    })
+}
+
+/// The first offset at which the source tells other rows than the table holds.
+fn first(told: &Rows, held: &Rows) -> Option<(u64, What)> {
+    let mut offsets: Vec<u64> = told.keys().chain(held.keys()).copied().collect();
+    offsets.sort_unstable();
+    offsets.into_iter().find_map(|offset| {
+        let sorted = |rows: &Rows| {
+            let mut rows = rows.get(&offset).cloned().unwrap_or_default();
+            rows.sort_unstable();
+            rows
+        };
+        let (told, held) = (sorted(told), sorted(held));
+        let what = match (told.len(), held.len()) {
+            _ if told == held => return None,
+            (_, 0) => What::Missing,
+            (0, _) => What::Unexpected,
+            (told_rows, held_rows) if held_rows > told_rows && told.iter().all(|row| held.contains(row)) => {
+                What::Doubled
+            }
+            (told_rows, held_rows) if held_rows < told_rows => What::Missing,
+            _ => What::Altered,
+        };
+        Some((offset, what))
+    })
+}
+
+/// Whether two of the rows at an offset are one.
+fn is_twice((_, rows): &(u64, Vec<u128>)) -> bool {
+    let mut sorted = rows.clone();
+    sorted.sort_unstable();
+    sorted.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(all: &[(u64, u128)]) -> Rows {
+        let mut rows = Rows::new();
+        all.iter().for_each(|(offset, row)| rows.entry(*offset).or_default().push(*row));
+        rows
+    }
+
+    #[test]
+    fn the_first_row_that_differs_is_named() {
+        let told = rows(&[(1, 10), (5, 50), (9, 90)]);
+        let cases = [
+            (&[(1, 10), (5, 50), (9, 90)][..], None),
+            (&[(1, 10), (9, 91)], Some((5, What::Missing))),
+            (&[(1, 10), (5, 51), (9, 91)], Some((5, What::Altered))),
+            (&[(9, 90), (5, 50), (5, 50), (1, 10)], Some((5, What::Doubled))),
+            (&[(1, 10), (3, 10), (5, 50), (9, 90)], Some((3, What::Unexpected))),
+            (&[(1, 10), (5, 51), (5, 52), (9, 90)], Some((5, What::Altered))),
+            (&[], Some((1, What::Missing))),
+        ];
+        for (held, expected) in cases {
+            assert_eq!(first(&told, &rows(held)), expected, "{held:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_rows_at_one_offset_one_may_be_missing() {
+        assert_eq!(first(&rows(&[(1, 10), (1, 11)]), &rows(&[(1, 11)])), Some((1, What::Missing)));
+        assert_eq!(first(&rows(&[(1, 10), (1, 11)]), &rows(&[(1, 11), (1, 10)])), None);
+    }
+}

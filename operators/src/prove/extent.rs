@@ -1,0 +1,223 @@
+//! What there is to read again: which bytes of which files a table's rows came from, and which of them are not there any more.
+//!
+//! Rows of a partition count from where the table's present settings began ([`Account::from`](crate::protocol::document::Account)) up to
+//! where the table stands. A file is known by its name, its length and its first bytes, as it was when it was read first. What cannot be
+//! read again is [`Unverifiable`], with the reason and the extent: it is no difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::error::{Stop, StoreError};
+use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use crate::protocol::document::Recorded;
+use crate::protocol::generation::{Sighting, Verdict, judge};
+use crate::source::{Listed, Source};
+
+/// Rows that the source does not tell any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unverifiable {
+    /// Why.
+    pub reason: String,
+    /// The partition, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// How much of the source that is.
+    pub bytes: u64,
+    /// How many rows the totals count there.
+    pub rows: u64,
+}
+
+/// Bytes of one file that are to be read again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) id: PartitionId,
+    /// How the file is asked for.
+    pub(super) identity: Identity,
+    /// The lines that start here.
+    pub(super) range: Range<u64>,
+    /// Whether one starts where the range does.
+    pub(super) is_line_start: bool,
+    /// The last of them ends here, at the latest.
+    pub(super) limit: u64,
+    /// The partition has left the offsets.
+    pub(super) left: bool,
+}
+
+impl Piece {
+    /// Covers also what `other`, of the same file, does.
+    pub(super) fn widen(&mut self, other: &Piece) {
+        if other.range.start < self.range.start {
+            (self.range.start, self.is_line_start) = (other.range.start, other.is_line_start);
+        }
+        if other.range.end > self.range.end {
+            (self.range.end, self.limit) = (other.range.end, other.limit);
+        }
+    }
+}
+
+/// Where the rows of a table come from.
+#[derive(Debug, Default)]
+pub(super) struct Extent {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) unverifiable: Vec<Unverifiable>,
+    /// The partitions among the offsets that cannot be read again.
+    pub(super) gone: BTreeSet<PartitionId>,
+    /// Whether what has left the offsets can be read again, all of it.
+    pub(super) left_is_there: bool,
+}
+
+/// What became of a file.
+enum Seen {
+    There(Identity),
+    Not(&'static str),
+}
+
+/// Looks for the files of what `recorded` says. `listed` is the source as it is now.
+pub(super) async fn extent(
+    recorded: &Recorded,
+    listed: &BTreeMap<&str, &Listed>,
+    source: &dyn Source,
+) -> Result<Extent, Stop> {
+    let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
+    let totals = &recorded.account.totals;
+    let mut extent = Extent::default();
+    // The newest generation first: a file that is there is one only.
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    for (id, at) in now.partitions.iter().rev() {
+        let range = from.at(id)..at.offset;
+        let file = listed.get(id.name.as_str()).filter(|_| !taken.contains(id.name.as_str()));
+        let seen = match file {
+            Some(file) => see(id, at, file, source).await?,
+            None => Seen::Not("it is not in the source any more"),
+        };
+        match seen {
+            Seen::There(identity) => {
+                taken.insert(&id.name);
+                if !range.is_empty() {
+                    let limit = if at.landed_tail { at.offset } else { file.map_or(at.offset, |file| file.length) };
+                    let is_line_start = from.partitions.get(id).is_some_and(|from| from.landed_tail);
+                    extent.pieces.push(Piece { id: id.clone(), identity, range, is_line_start, limit, left: false });
+                }
+            }
+            Seen::Not(_) if range.is_empty() => {}
+            Seen::Not(reason) => {
+                let rows = totals.partitions.get(id).map_or(0, |buckets| buckets.sum().rows);
+                let (source, bytes) = (Some(id.to_string()), range.end - range.start);
+                extent.unverifiable.push(Unverifiable { reason: reason.to_owned(), source, bytes, rows });
+                extent.gone.insert(id.clone());
+            }
+        }
+    }
+    extent.add_left(recorded, listed, source);
+    extent.add_earlier(recorded);
+    extent.unverifiable.sort_by(|a, b| a.source.cmp(&b.source));
+    Ok(extent)
+}
+
+impl Extent {
+    /// What has left the offsets was read whole, and is what was created before a certain time and is not among them. If that is not as
+    /// many bytes as have left, nobody knows which are which.
+    fn add_left(&mut self, recorded: &Recorded, listed: &BTreeMap<&str, &Listed>, source: &dyn Source) {
+        let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
+        let gone_since = from.partitions.iter().filter(|(id, _)| !now.partitions.contains_key(*id));
+        let known: u64 = from.retired.bytes + gone_since.map(|(_, at)| at.offset).sum::<u64>();
+        let wanted = now.retired.bytes.saturating_sub(known);
+        let mut pieces = Vec::new();
+        for file in listed.values() {
+            let among = now.newest(&file.name).is_some();
+            let created = source.created_ms(&file.created);
+            if among || created.is_none_or(|created| created >= now.retired.before_ms) {
+                continue;
+            }
+            let before = from.newest(&file.name).filter(|(_, at)| at.identity.created == file.created);
+            if before.is_none() && created.is_some_and(|created| created < from.retired.before_ms) {
+                continue;
+            }
+            let (id, start, is_line_start) = match before {
+                Some((id, at)) => (id.clone(), at.offset, at.landed_tail),
+                None => (PartitionId::first(&file.name), 0, true),
+            };
+            if start < file.length {
+                let (identity, range) = (identity(file, Fingerprint::default()), start..file.length);
+                pieces.push(Piece { id, identity, range, is_line_start, limit: file.length, left: true });
+            }
+        }
+        let there: u64 = pieces.iter().map(|piece| piece.range.end - piece.range.start).sum();
+        self.left_is_there = there == wanted;
+        if self.left_is_there {
+            self.pieces.extend(pieces);
+            return;
+        }
+        let reason = match there < wanted {
+            true => format!("of finished blobs, {} bytes are not in the source any more", wanted - there),
+            false => format!("finished blobs have {} bytes more than were read of them", there - wanted),
+        };
+        let rows = recorded.account.totals.left.rows;
+        self.unverifiable.push(Unverifiable { reason, source: None, bytes: wanted, rows });
+    }
+
+    /// A piece went away while it was read.
+    pub(super) fn lose(&mut self, piece: &Piece, recorded: &Recorded) {
+        let totals = &recorded.account.totals;
+        let rows = match piece.left {
+            true => totals.left.rows,
+            false => totals.partitions.get(&piece.id).map_or(0, |buckets| buckets.sum().rows),
+        };
+        let (reason, source) = ("it went away while it was read".to_owned(), Some(piece.id.to_string()));
+        self.unverifiable.push(Unverifiable { reason, source, bytes: piece.range.end - piece.range.start, rows });
+        match piece.left {
+            true => self.left_is_there = false,
+            false => _ = self.gone.insert(piece.id.clone()),
+        }
+        self.pieces.retain(|other| (&other.id, other.left) != (&piece.id, piece.left));
+    }
+
+    /// Rows that landed under settings that are not known any more.
+    fn add_earlier(&mut self, recorded: &Recorded) {
+        let bytes = recorded.account.from.position().since(recorded.origin.genesis);
+        if bytes > 0 {
+            let reason = "they landed under other settings ([rows], [roles], [tables]), which are not known any more";
+            let rows = recorded.account.totals.earlier.rows;
+            self.unverifiable.push(Unverifiable { reason: reason.to_owned(), source: None, bytes, rows });
+        }
+    }
+}
+
+/// Whether `file` is the one that was read as `id`, up to `at`.
+async fn see(id: &PartitionId, at: &PartitionOffset, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
+    let covered = at.identity.fingerprint.length;
+    // A store without a clock of its own has revisions that anybody can set.
+    let is_told = file.modified_ms.is_some();
+    let unchanged = is_told && file.created == at.identity.created && file.revision == at.identity.revision;
+    let fingerprint = match file.length >= covered {
+        true if unchanged => Some(at.identity.fingerprint),
+        true => {
+            let asked = identity(file, Fingerprint::default());
+            let head = source.read(&id.name, &asked, 0..covered, Vec::new()).await;
+            match head {
+                Ok(head) => Some(Fingerprint::of(&head)),
+                Err(_) if !source.is_there(file).await? => {
+                    return Ok(Seen::Not("it went away while it was looked for"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        false => None,
+    };
+    Ok(match judge(at, &Sighting { length: file.length, fingerprint }) {
+        Verdict::Same => Seen::There(identity(file, at.identity.fingerprint)),
+        Verdict::Shrunk => Seen::Not("it is shorter now than what was read of it"),
+        Verdict::Rewritten => Seen::Not("another file has its name now: its first bytes are others"),
+    })
+}
+
+fn identity(file: &Listed, fingerprint: Fingerprint) -> Identity {
+    Identity { created: file.created.clone(), revision: file.revision.clone(), fingerprint }
+}
+
+/// From where on rows of each `_source` landed under the present settings, where that is not their beginning.
+pub(super) fn floors(from: &Offsets) -> BTreeMap<String, u64> {
+    from.partitions.iter().map(|(id, at)| (id.to_string(), at.offset)).collect()
+}

@@ -1,0 +1,162 @@
+//! What a table tells: its rows, read as any reader reads them, and counted.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, RecordBatch};
+
+use super::columns::{Columns, LOGGED, RECEIVED, REJECT, REST};
+use super::moment::DAY;
+use super::sums::{Rows, Sums};
+use super::{Progress, extent};
+use crate::error::StoreError;
+use crate::protocol::document::Recorded;
+use crate::settings::Format;
+use crate::sink::delta::{Pinned, TableSpec};
+use crate::totals::{Sum, hash};
+
+/// The rows of a table.
+#[derive(Default)]
+pub(super) struct Lake {
+    /// Those that landed under the present settings, as far as their offsets tell.
+    pub(super) present: Sums,
+    /// Those that landed under earlier ones.
+    pub(super) earlier: Sum,
+    /// Those without `_source` or `_offset`, or with an offset that there is not.
+    pub(super) nameless: Sum,
+}
+
+impl Lake {
+    /// All rows.
+    pub(super) fn sum(&self) -> Sum {
+        [self.present.sum(), self.earlier, self.nameless].into_iter().sum()
+    }
+}
+
+/// How the rows of one table are read.
+pub(super) struct Reader<'t> {
+    pinned: &'t Pinned,
+    /// The columns that count.
+    columns: Vec<String>,
+    /// The column that holds the day, if there is one.
+    day: Option<&'static str>,
+    floors: BTreeMap<String, u64>,
+}
+
+/// A row of a table: where it comes from, if it says so, and what its values add up to.
+type Told<'b> = (Option<(&'b str, u64)>, u128);
+
+impl<'t> Reader<'t> {
+    /// A reader of `pinned`, for which `recorded` holds. `is_rejects`: it is the rejects table.
+    pub(super) fn new(pinned: &'t Pinned, spec: &TableSpec, recorded: &Recorded, is_rejects: bool) -> Self {
+        let format = recorded.standing.settings.format;
+        // Rows that landed before may have had the columns of another format.
+        let formats = match recorded.account.totals.earlier.rows {
+            0 => vec![format],
+            _ => vec![Format::Azure, Format::Jsonlog],
+        };
+        let of_rows = || formats.iter().flat_map(|format| Columns::of(*format).all).map(|column| column.name);
+        let mut columns: Vec<&str> = if is_rejects { REJECT.to_vec() } else { of_rows().chain([REST]).collect() };
+        columns.extend([hash::SOURCE, hash::OFFSET]);
+        let columns = columns.into_iter().map(str::to_owned).collect();
+        let day = spec.partition.map(|partition| partition.column);
+        Reader { pinned, columns, day, floors: extent::floors(&recorded.account.from) }
+    }
+
+    /// Counts all rows.
+    pub(super) async fn count(&self, progress: &Progress) -> Result<Lake, StoreError> {
+        let mut lake = Lake::default();
+        self.each_row(
+            |(at, values)| match at {
+                None => lake.nameless += Sum::row(values),
+                Some((source, offset)) => {
+                    let row = hash::Source::new(source).row(offset, values);
+                    match self.floors.get(source) {
+                        Some(floor) if offset < *floor => lake.earlier += Sum::row(row),
+                        _ => lake.present.add(source, offset, row),
+                    }
+                }
+            },
+            progress,
+        )
+        .await?;
+        Ok(lake)
+    }
+
+    /// The rows of a `_source` in a range of its offsets that landed under the present settings.
+    pub(super) async fn rows(&self, of: &str, range: Range<u64>) -> Result<Rows, StoreError> {
+        let floor = self.floors.get(of).copied().unwrap_or_default();
+        let mut rows = Rows::new();
+        self.each_row(
+            |(at, values)| {
+                let wanted = at.filter(|(source, offset)| *source == of && *offset >= floor && range.contains(offset));
+                if let Some((source, offset)) = wanted {
+                    rows.entry(offset).or_default().push(hash::Source::new(source).row(offset, values));
+                }
+            },
+            &Progress::default(),
+        )
+        .await?;
+        Ok(rows)
+    }
+
+    async fn each_row(&self, mut tell: impl FnMut(Told<'_>), progress: &Progress) -> Result<(), StoreError> {
+        let day = self.day;
+        let (columns, is_day) = (self.columns.clone(), move |name: &str| day == Some(name));
+        let mut batches = self.pinned.rows(|name| columns.iter().any(|column| column == name) || is_day(name)).await?;
+        let mut sums = Vec::new();
+        while let Some(batch) = batches.recv().await {
+            let batch = batch?;
+            progress.count(batch.num_rows() as u64);
+            rows(&batch, day, &mut sums, &mut tell)?;
+        }
+        Ok(())
+    }
+}
+
+fn rows(
+    batch: &RecordBatch,
+    day: Option<&str>,
+    sums: &mut Vec<u128>,
+    tell: &mut impl FnMut(Told<'_>),
+) -> Result<(), StoreError> {
+    let failed = |cause: String| StoreError::definite("understand the rows of a table", cause);
+    let mut counted = Vec::new();
+    for (at, field) in batch.schema_ref().fields().iter().enumerate().filter(|(_, field)| day != Some(field.name())) {
+        hash::kind(field.data_type())
+            .ok_or_else(|| failed(format!("column {:?} is of type {}", field.name(), field.data_type())))?;
+        counted.push(at);
+    }
+    let plain = batch.project(&counted).map_err(|e| failed(e.to_string()))?;
+    let column =
+        |name: &str| plain.column_by_name(name).ok_or_else(|| failed(format!("it has no column {name:?} any more")));
+    let sources = column(hash::SOURCE)?.as_string_opt::<i32>();
+    let offsets = column(hash::OFFSET)?.as_primitive_opt::<Int64Type>();
+    let (Some(sources), Some(offsets)) = (sources, offsets) else {
+        return Err(failed("_source is no text, or _offset no integer".to_owned()));
+    };
+    let mut row = 0;
+    hash::rows(&plain, sums, |offset, values| {
+        let is_placed = sources.is_valid(row) && offsets.is_valid(row) && offsets.value(row) >= 0;
+        let at = is_placed.then(|| (sources.value(row), offset));
+        let wrong_day = day.and_then(|day| wrong_day(batch, day, row));
+        tell((at, values.wrapping_add(wrong_day.unwrap_or_default())));
+        row += 1;
+    });
+    Ok(())
+}
+
+/// What a row adds to its checksum that is in another day than its times say: so it differs from what the source tells.
+fn wrong_day(batch: &RecordBatch, column: &str, row: usize) -> Option<u128> {
+    let moment = |name: &str| {
+        let column = batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        column.is_valid(row).then(|| column.value(row))
+    };
+    let logged = LOGGED.into_iter().find_map(moment).or_else(|| moment(RECEIVED));
+    let expected = logged.map(|moment| moment.div_euclid(DAY));
+    let days = batch.column_by_name(column)?.as_primitive_opt::<Date32Type>()?;
+    let found = days.is_valid(row).then(|| i64::from(days.value(row)));
+    (found != expected).then(|| hash::Column::new(column, "date").number(found.unwrap_or(i64::MIN)))
+}

@@ -1,0 +1,168 @@
+//! Proves that a pipeline's tables hold every row of the source once, or names the first that they do not.
+//!
+//! ```text
+//!   source ─bytes─▶ lines ─▶ row ─▶ roles ─▶ sums by mebibyte ──┐
+//!   offsets file ─────────────────────────▶ totals by bucket ───┼─▶ compare ─▶ the first row that differs
+//!   table, pinned at a version ─▶ rows ───▶ sums by mebibyte ───┘
+//! ```
+//!
+//! The path from bytes to rows is a second one: plain, on one thread, and without a line of the parser that it checks. What the two
+//! share is the transport of bytes, what a glob means, and the [checksum's](crate::totals::hash) format.
+//!
+//! Nothing is claimed, locked or written, so that it runs beside a live run: each table is pinned at a version, and compared with the source
+//! up to the offsets of that version. Memory grows with the mebibytes of the source, a sum for each.
+
+mod columns;
+mod compare;
+mod difference;
+mod extent;
+mod json;
+mod lake;
+mod lines;
+mod moment;
+mod plain;
+mod proof;
+mod roles;
+mod row;
+mod subject;
+mod sums;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::error::{Stop, chain};
+use crate::protocol::table::Clock;
+use crate::settings::RowSettings;
+use crate::sink::delta::TableSpec;
+use crate::source::{Listed, Source};
+
+use compare::Evidence;
+use extent::Extent;
+use plain::{Plain, REJECTS};
+use subject::{Subject, pin};
+use sums::Mebibytes;
+use told::PieceId;
+
+pub use compare::Odd;
+pub use difference::{Difference, What};
+pub use extent::Unverifiable;
+pub use proof::{Progress, Proof};
+
+/// A pipeline has so many tables.
+pub const TABLES: usize = 3;
+
+/// Proves the tables of `pipeline`, in the order in which a run claims them.
+pub async fn prove(
+    pipeline: &str,
+    tables: &[TableSpec; TABLES],
+    source: &dyn Source,
+    clock: Arc<dyn Clock>,
+    progress: &Progress,
+) -> Result<Vec<Proof>, Stop> {
+    let mut subjects = Vec::new();
+    for spec in tables {
+        subjects.push(pin(spec, pipeline, source, clock.clone()).await?);
+    }
+    // Listed after the tables are pinned: what they hold was there before.
+    let listing = source.list().await?;
+    let listed: BTreeMap<&str, &Listed> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let mut extents = Vec::new();
+    for subject in &subjects {
+        extents.push(extent::extent(&subject.recorded, &listed, source).await?);
+    }
+    let told = read_source(&subjects, &mut extents, &listed, source, progress).await?;
+    let mut proofs = Vec::new();
+    for (table, ((subject, extent), told)) in subjects.iter().zip(&extents).zip(&told).enumerate() {
+        proofs.push(judge(table, subject, extent, told, source, progress).await?);
+    }
+    Ok(proofs)
+}
+
+/// Reads the source once for all tables that agree on their settings.
+async fn read_source(
+    subjects: &[Subject<'_>],
+    extents: &mut [Extent],
+    listed: &BTreeMap<&str, &Listed>,
+    source: &dyn Source,
+    progress: &Progress,
+) -> Result<[BTreeMap<PieceId, Mebibytes>; TABLES], Stop> {
+    let mut all: [BTreeMap<PieceId, Mebibytes>; TABLES] = [const { BTreeMap::new() }; TABLES];
+    let mut settings: Vec<&Arc<RowSettings>> = Vec::new();
+    for subject in subjects {
+        let rules = &subject.recorded.standing.settings;
+        if !settings.contains(&rules) {
+            settings.push(rules);
+        }
+    }
+    let mut plans = Vec::new();
+    for rules in settings {
+        let of_rules = |table: &usize| subjects[*table].recorded.standing.settings == *rules;
+        let wishes = (0..TABLES).filter(of_rules).flat_map(|t| extents[t].pieces.iter().map(move |piece| (t, piece)));
+        plans.push((Plain::new(rules)?, told::readings(wishes)));
+    }
+    let bytes = plans.iter().flat_map(|(_, readings)| readings).map(|r| r.piece.range.end - r.piece.range.start);
+    progress.expect(bytes.sum());
+    for (plain, readings) in plans {
+        for reading in readings {
+            let file = listed.get(reading.piece.id.name.as_str()).copied();
+            let counted = told::count(&reading, &plain, file, source, progress).await?;
+            let wanted = (0..TABLES).filter(|table| reading.wanted[*table].is_some());
+            let key = (reading.piece.id.clone(), reading.piece.left);
+            match counted {
+                Some(counted) => {
+                    let mut counted = counted.map(Some);
+                    wanted.for_each(|table| {
+                        _ = all[table].insert(key.clone(), counted[table].take().unwrap_or_default())
+                    });
+                }
+                None => wanted.for_each(|table| {
+                    extents[table].lose(&reading.piece, &subjects[table].recorded);
+                }),
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Reads a table and compares.
+async fn judge(
+    table: usize,
+    subject: &Subject<'_>,
+    extent: &Extent,
+    told: &BTreeMap<PieceId, Mebibytes>,
+    source: &dyn Source,
+    progress: &Progress,
+) -> Result<Proof, Stop> {
+    let Subject { spec, pinned, recorded, foreign, foreign_sources } = subject;
+    let reader = lake::Reader::new(pinned, spec, recorded, table == REJECTS);
+    let lake = reader.count(progress).await?;
+    let evidence = Evidence { recorded, extent, source: told, lake: &lake, foreign: *foreign, foreign_sources };
+    let (of_lake, of_source) = (evidence.lake_agrees(), evidence.source_agrees());
+    let mut first_difference = None;
+    if !(of_lake.is_whole() && of_source.is_whole()) {
+        let plain = Plain::new(&recorded.standing.settings)?;
+        if let Some(place) = evidence.first_difference() {
+            let named = difference::name(&place, &evidence, table, &reader, &plain, source).await;
+            // That something differs is certain, whatever has become of source and table meanwhile.
+            first_difference = Some(named.unwrap_or_else(|error| {
+                tracing::warn!(table = spec.name, error = %chain(&error), "the first row that differs cannot be named");
+                difference::around(&place)
+            }));
+        }
+    }
+    Ok(Proof {
+        name: spec.name.clone(),
+        position: recorded.standing.position(),
+        version: pinned.version(),
+        source_rows: evidence.source_sum().rows,
+        totals_rows: recorded.account.totals.sum().rows,
+        lake_rows: lake.sum().rows.saturating_sub(foreign.rows),
+        rows_ok: of_lake.rows && of_source.rows,
+        checksum_ok: of_lake.checksums && of_source.checksums,
+        first_difference,
+        unverifiable: extent.unverifiable.clone(),
+    })
+}

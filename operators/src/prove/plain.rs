@@ -1,0 +1,75 @@
+//! The second path from bytes to rows: one line after the other, on one thread.
+
+use super::columns::{Columns, REJECT, ROLE, SERVER};
+use super::lines::Line;
+use super::roles::Routing;
+use super::row;
+use crate::error::Stop;
+use crate::record::{REJECT_RAW_LIMIT, Reason};
+use crate::settings::{Destination, RowSettings};
+use crate::totals::hash;
+
+/// The tables' places in the order in which a run claims them.
+const PRIMARY: usize = 0;
+const REPLICA: usize = 1;
+/// The place of the rejects table.
+pub(super) const REJECTS: usize = 2;
+
+/// The rules of one pipeline's settings.
+pub(super) struct Plain<'s> {
+    settings: &'s RowSettings,
+    columns: Columns,
+    routing: Routing<'s>,
+    reject: [hash::Column; 3],
+}
+
+impl<'s> Plain<'s> {
+    /// The rules of `settings`. Fails only on a glob that is none.
+    pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
+        let [reason, raw, length] = REJECT;
+        let reject = [(reason, "string"), (raw, "binary"), (length, "long")];
+        Ok(Plain {
+            settings,
+            columns: Columns::of(settings.format),
+            routing: Routing::new(&settings.roles)?,
+            reject: reject.map(|(name, kind)| hash::Column::new(name, kind)),
+        })
+    }
+
+    /// Lines longer than this are rejects.
+    pub(super) fn max_line(&self) -> u64 {
+        self.settings.max_line
+    }
+
+    /// What all lines of files of that `name` share.
+    pub(super) fn of_file(&self, name: &str) -> Option<Destination> {
+        self.routing.of_file(name)
+    }
+
+    /// The table of a line's row, and what the row's values add up to; none if there is nothing on the line.
+    pub(super) fn row(&self, of_file: Option<Destination>, line: &Line<'_>) -> Option<(usize, u128)> {
+        if line.length > self.settings.max_line {
+            return Some((REJECTS, self.reject(line, Reason::LineTooLong)));
+        }
+        if line.is_blank() {
+            return None;
+        }
+        let routed = row::read(line.text(), &self.columns, self.settings.unknown_keys).and_then(|row| {
+            let text = |name| row.text(&self.columns, name);
+            let to = self.routing.of_row(of_file, text(ROLE), text(SERVER))?;
+            Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
+        });
+        Some(routed.unwrap_or_else(|reason| (REJECTS, self.reject(line, reason))))
+    }
+
+    fn reject(&self, line: &Line<'_>, reason: Reason) -> u128 {
+        let [of_reason, of_raw, of_length] = self.reject;
+        let raw = &line.bytes[..line.bytes.len().min(REJECT_RAW_LIMIT)];
+        let values = [
+            of_reason.bytes(reason.as_str().as_bytes()),
+            of_raw.bytes(raw),
+            of_length.number(line.length.cast_signed()),
+        ];
+        values.into_iter().fold(0, u128::wrapping_add)
+    }
+}

@@ -1,0 +1,302 @@
+//! The two paths from a line to a row agree: the fast one of [`rows`](crate::rows), and the plain one of this folder.
+//!
+//! On every line there can be, on the reason of a reject, and on the text of `_rest` to the byte.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, RecordBatch};
+use proptest::prelude::*;
+
+use super::columns::{Columns, Kind, REST};
+use super::roles::Routing;
+use super::row::{self, Cell};
+use crate::record::Reason;
+use crate::route::RoleMap;
+use crate::rows::RowBuilder;
+use crate::settings::{Destination, Format, Roles, UnknownKeys};
+use crate::totals::hash;
+
+/// A row, by column: text, or a number in decimal digits.
+type Row = BTreeMap<String, String>;
+
+/// What the plain path makes of `line`, and what its values add up to.
+fn plain(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row, u128), Reason> {
+    let columns = Columns::of(format);
+    let row = row::read(line, &columns, unknown_keys)?;
+    let text = |cell: &Cell<'_>| match cell {
+        Cell::Text(text) => text.clone().into_owned(),
+        Cell::Number(number) => number.to_string(),
+    };
+    let cells = columns.all.iter().zip(&row.cells);
+    let mut values: Row =
+        cells.filter_map(|(column, cell)| Some((column.name.to_owned(), text(cell.as_ref()?)))).collect();
+    values.extend(row.rest.clone().map(|rest| (REST.to_owned(), rest)));
+    Ok((values, row.sum(&columns)))
+}
+
+/// What the fast path makes of `line`.
+fn fast(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row, u128), Reason> {
+    let mut rows = RowBuilder::new(format, unknown_keys);
+    let pushed = rows.push(line, 1);
+    assert_eq!(rows.len(), usize::from(pushed.is_ok()));
+    pushed.map(|()| {
+        let (batch, mut sum) = (rows.finish("blob"), 0);
+        hash::rows(&batch, &mut Vec::new(), |_, values| sum = values);
+        (values(&batch), sum)
+    })
+}
+
+fn values(batch: &RecordBatch) -> Row {
+    let mut row = Row::new();
+    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+        if array.is_null(0) || [hash::SOURCE, hash::OFFSET].contains(&field.name().as_str()) {
+            continue;
+        }
+        let value = if let Some(texts) = array.as_string_opt::<i32>() {
+            texts.value(0).to_owned()
+        } else if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
+            integers.value(0).to_string()
+        } else {
+            array.as_primitive::<TimestampMicrosecondType>().value(0).to_string()
+        };
+        row.insert(field.name().clone(), value);
+    }
+    row
+}
+
+/// A string as JSON text, some of its characters as escapes.
+fn json_string() -> impl Strategy<Value = String> {
+    let character = prop_oneof![
+        6 => "[ -!#-\\[\\]-~]",
+        1 => "[é☃😀\u{7f}\u{2028}]",
+        1 => prop::sample::select(vec![r#"\""#, r"\\", r"\/", r"\b", r"\f", r"\n", r"\r", r"\t"]).prop_map(str::to_owned),
+        1 => (0_u32..0xD800).prop_map(|unit| format!("\\u{unit:04x}")),
+        1 => (0xD800_u32..0xDC00, 0xDC00_u32..0xE000).prop_map(|(high, low)| format!("\\u{high:04X}\\u{low:04x}")),
+        1 => (0xD7F0_u32..0xE010).prop_map(|unit| if unit % 8 == 0 { format!("\\u{unit:04x}") } else { "x".to_owned() }),
+    ];
+    prop::collection::vec(character, 0..12).prop_map(|characters| format!("\"{}\"", characters.concat()))
+}
+
+fn integer() -> impl Strategy<Value = String> {
+    let fitting = vec!["0", "9223372036854775807", "-9223372036854775808"];
+    let others =
+        vec!["9223372036854775808", "-9223372036854775809", "99999999999999999999", "1.0", "1e3", "-0", "1e999"];
+    let edges = prop_oneof![prop::sample::select(fitting), prop::sample::select(others)];
+    prop_oneof![6 => any::<i64>().prop_map(|n| n.to_string()), 1 => edges.prop_map(str::to_owned)]
+}
+
+fn time() -> impl Strategy<Value = String> {
+    let zones = vec!["Z", " UTC", "GMT", " +00", " CEST", " EST", "+02:00", " -0330", " -00", " IST", "", "  Z"];
+    let fractions = vec!["", "", ".468", ".1", ".123456789", ".000001", ".", ".1234567890"];
+    let zone = prop_oneof![8 => prop::sample::select(zones[..9].to_vec()), 1 => prop::sample::select(zones)];
+    let fraction =
+        prop_oneof![8 => prop::sample::select(fractions[..6].to_vec()), 1 => prop::sample::select(fractions)];
+    let date = prop_oneof![8 => (1_u32..10000, 1_u32..13, 1_u32..29), 1 => (0_u32..10000, 0_u32..14, 0_u32..33)];
+    let clock = prop_oneof![12 => (0_u32..24, 0_u32..60, 0_u32..60), 1 => (0_u32..26, 0_u32..62, 0_u32..62)];
+    let separator = prop_oneof![Just('T'), Just(' ')];
+    (date, clock, fraction, zone, separator).prop_map(|(date, clock, fraction, zone, separator)| {
+        let ((year, month, day), (hour, minute, second)) = (date, clock);
+        format!("\"{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}{fraction}{zone}\"")
+    })
+}
+
+/// Any JSON value, nested at times.
+fn any_value() -> impl Strategy<Value = String> {
+    let words =
+        vec!["null", "true", "false", "-1.5E-2", "[]", "{}", "-0", "1e999", "-1e400", "0e999", "1e-999", "\"\\ud83d\""];
+    let leaf = prop_oneof![json_string(), integer(), prop::sample::select(words).prop_map(str::to_owned)];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|values| format!("[ {}]", values.join(" ,"))),
+            prop::collection::vec((json_string(), inner), 0..3).prop_map(object),
+        ]
+    })
+}
+
+fn object(members: Vec<(String, String)>) -> String {
+    let members: Vec<String> = members.into_iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    format!("{{{} }}", members.join(","))
+}
+
+/// A member of the object of one scope: mostly a known key with a value of its type.
+fn member(format: Format, inner: bool) -> BoxedStrategy<(String, String)> {
+    let columns = Columns::of(format);
+    let known: Vec<_> = columns.keys().filter(|(of, ..)| *of == inner).map(|(_, key, kind)| (key, kind)).collect();
+    let known = prop::sample::select(known).prop_flat_map(|(key, kind)| {
+        let value = match kind {
+            Kind::Text => json_string().boxed(),
+            Kind::Integer => integer().boxed(),
+            Kind::Time => time().boxed(),
+        };
+        let value = prop_oneof![30 => value, 1 => any_value(), 1 => Just("null".to_owned())];
+        let first = u32::from(key.as_bytes()[0]);
+        let escaped = format!("\"\\u{first:04x}{}\"", &key[1..]);
+        (prop_oneof![9 => Just(format!("\"{key}\"")), 1 => Just(escaped)], value)
+    });
+    let few = prop::sample::select(vec![
+        "\"x\"",
+        "\"properties.x\"",
+        "\"\\u0078\"",
+        "\"\\n\"",
+        "\"\\u000A\"",
+        "\"properties\"",
+    ]);
+    let few = few.prop_map(str::to_owned);
+    prop_oneof![8 => known, 1 => (json_string(), any_value()), 1 => (few, any_value())].boxed()
+}
+
+fn line(format: Format) -> BoxedStrategy<String> {
+    if format == Format::Jsonlog {
+        return prop::collection::vec(member(format, false), 0..12).prop_map(object).boxed();
+    }
+    let inner = prop::collection::vec(member(format, true), 0..8).prop_map(object);
+    let properties = prop_oneof![12 => inner.boxed(), 1 => any_value().boxed()];
+    let properties = properties.prop_map(|value| ("\"properties\"".to_owned(), value));
+    let members = prop_oneof![4 => member(format, false), 1 => properties];
+    prop::collection::vec(members, 0..12).prop_map(object).boxed()
+}
+
+fn format_and_line() -> impl Strategy<Value = (Format, String)> {
+    prop_oneof![Just(Format::Azure), Just(Format::Jsonlog)].prop_flat_map(|format| (Just(format), line(format)))
+}
+
+fn unknown_keys() -> impl Strategy<Value = UnknownKeys> {
+    prop::sample::select(vec![UnknownKeys::Keep, UnknownKeys::Drop, UnknownKeys::Reject])
+}
+
+fn assert_agreement(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
+    let shown = String::from_utf8_lossy(&line[..line.len().min(2000)]);
+    assert_eq!(plain(line, format, unknown_keys), fast(line, format, unknown_keys), "{shown}");
+}
+
+/// Both send each row to the same table, whatever the roles say.
+#[test]
+fn two_routers_agree() {
+    use Destination::{Primary, Reject, Replica};
+    let lists = [vec![], vec!["A"], vec!["*"], vec!["A", "*"], vec!["B", "A"]];
+    let lists = lists.map(|list| list.into_iter().map(str::to_owned).collect::<Vec<_>>());
+    let servers = [("s".to_owned(), Replica), ("t".to_owned(), Reject)].into();
+    let sources = [("replica/**".to_owned(), Replica), ("reject/*".to_owned(), Reject)].into();
+    let template = Roles { primary: vec![], replica: vec![], default: Reject, servers, sources };
+    let rows: Vec<_> =
+        ["", "A", "B", "*"].iter().flat_map(|role| ["", "s", "t"].map(|server| (*role, server))).collect();
+    let mut builder = RowBuilder::new(Format::Azure, UnknownKeys::Drop);
+    for (role, server) in &rows {
+        let line = format!(r#"{{"ReplicaRole":"{role}","LogicalServerName":"{server}"}}"#);
+        builder.push(line.as_bytes(), 0).expect("a good line");
+    }
+    let batch = builder.finish("blob");
+    for (primary, replica) in lists.iter().flat_map(|one| lists.iter().map(move |two| (one, two))) {
+        for default in [Primary, Replica, Reject] {
+            let roles = Roles { primary: primary.clone(), replica: replica.clone(), default, ..template.clone() };
+            let (fast, plain) = (RoleMap::new(&roles).expect("globs"), Routing::new(&roles).expect("globs"));
+            for file in ["a.json", "replica/b/c.json", "reject/a.json", "reject/b/a.json"] {
+                let of_file = plain.of_file(file);
+                let routed: Vec<_> = rows.iter().map(|(role, server)| plain.of_row(of_file, role, server)).collect();
+                assert_eq!(routed, fast.destinations(file, &batch), "{file} {roles:?}");
+            }
+        }
+    }
+}
+
+/// Lines that a generator does not find.
+#[test]
+fn odd_lines_become_the_same() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(200_000), close.repeat(200_000));
+    let (arrays, objects) = (deep("[", "]"), deep("{\"a\":", "}"));
+    let many: Vec<String> = (0..20_000).map(|key| format!(r#""k{key}":1,"properties":{{"p":1}}"#)).collect();
+    let mut lines = vec![
+        format!(r#"{{"x":{arrays}}}"#),
+        format!(r#"{{"properties":{arrays}}}"#),
+        format!(r#"{{"properties":{{"x":{objects}}}}}"#),
+        format!(r#"{{"Region":{objects}}}"#),
+        arrays,
+        "[".repeat(200_000),
+        "{\"properties\":".repeat(200_000),
+        format!("{{{}}}", many.join(",")),
+        format!(r#"{{"properties":{}}}"#, "9".repeat(400)),
+        format!(r#"{{"properties":{{"processId":{}}}}}"#, "9".repeat(400)),
+        format!(r#"{{"properties":0.{}1e400}}"#, "0".repeat(400)),
+    ];
+    let few = [
+        "",
+        "{",
+        "{}}",
+        "{} x",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{,}",
+        "{\"a\":01}",
+        "{\"a\":1.}",
+        "{\"a\":-}",
+        "{\"a\":+1}",
+        "{\"a\":\"\t\"}",
+        "\u{feff}{}",
+        "\u{a0}{}",
+        "nul",
+        "null",
+        "[1",
+        " [] ",
+        "{\"a\":1e}",
+        "{\"a\":1e+}",
+        "{\"a\":.5}",
+        "-",
+        "1 2",
+        r#"{"properties":"\ud83d","properties":{}}"#,
+        r#"{"properties":"\ud83d\ude00"}"#,
+        r#"{"properties":{"\ude00":1},"properties":null}"#,
+        r#"{"properties":1e999,"properties":null}"#,
+        r#"{"properties":["\ud83d",1e999]}"#,
+        r#"{"properties":[1],"properties":{"message":"m","x":1},"y":{"\ud800":[1e999]}}"#,
+        r#"{"Region":"\ud83d","Region":"we","time":"\ud83d","time":null}"#,
+        r#"{"Region":"\ud83d\u0041"}"#,
+        r#"{"properties":{"processId":"7"},"Region":"\ude00"}"#,
+        r#"{"a\"\\\b\f\n\r\t\u0001\u007f\u2028":1,"properties":{"a\/":2},"properties.a/":3}"#,
+        r#"{"properties":{"processId":-0},"x": 1.50 , "x":[ 1 ] }"#,
+        r#"{"properties":{"processId":9223372036854775808}}"#,
+        r#"{"timestamp":"2026-11-21 07:00:01.1234567 CEST","properties":{"timestamp":"1970-01-01T00:00:00\u005a"}}"#,
+    ];
+    lines.extend(few.map(str::to_owned));
+    for line in &lines {
+        for format in [Format::Azure, Format::Jsonlog] {
+            for unknown_keys in [UnknownKeys::Keep, UnknownKeys::Drop, UnknownKeys::Reject] {
+                assert_agreement(line.as_bytes(), format, unknown_keys);
+            }
+        }
+    }
+    for line in [&b"{\"x\":\"\xff\"}"[..], b"\xc3", b"{\"\xed\xa0\x80\":1}"] {
+        assert_agreement(line, Format::Azure, UnknownKeys::Keep);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_become_the_same((format, line) in format_and_line(), unknown_keys in unknown_keys()) {
+        assert_agreement(line.as_bytes(), format, unknown_keys);
+    }
+
+    #[test]
+    fn mutated_lines_become_the_same(
+        (format, line) in format_and_line(),
+        unknown_keys in unknown_keys(),
+        mutations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..4),
+    ) {
+        let mut line = line.into_bytes();
+        for (place, byte, kind) in mutations {
+            let place = place.index(line.len());
+            match kind {
+                0 => line[place] = byte,
+                1 => line[place] = b"{}[]\",:\\0e-. nt"[usize::from(byte) % 15],
+                2 => line.insert(place, b"{}[]\",:\\0e-. nt"[usize::from(byte) % 15]),
+                _ if line.len() > 1 => _ = line.remove(place),
+                _ => {}
+            }
+        }
+        assert_agreement(&line, format, unknown_keys);
+    }
+}

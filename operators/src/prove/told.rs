@@ -1,0 +1,119 @@
+//! What the source tells: its pieces are read once for all tables, and each row is counted in its table.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::extent::Piece;
+use super::lines::{Line, Splitter};
+use super::plain::Plain;
+use super::sums::{Mebibytes, Rows, bytes};
+use super::{Progress, TABLES};
+use crate::error::StoreError;
+use crate::offsets::PartitionId;
+use crate::source::{Listed, Source};
+use crate::totals::{FINEST_LOG2, Sum, hash};
+
+/// Bytes that are asked for at once.
+const STEP: u64 = 4 << 20;
+/// The same, to find the end of a last line.
+const STEP_BEHIND: u64 = 64 << 10;
+
+/// What a piece is known by: a partition, and whether it has left the offsets.
+pub(super) type PieceId = (PartitionId, bool);
+
+/// One file to read, and what each table wants of it.
+pub(super) struct Reading {
+    pub(super) piece: Piece,
+    pub(super) wanted: [Option<Range<u64>>; TABLES],
+}
+
+/// The readings that serve all tables, each of which wants its pieces.
+pub(super) fn readings<'p>(wishes: impl Iterator<Item = (usize, &'p Piece)>) -> Vec<Reading> {
+    let mut readings: BTreeMap<PieceId, Reading> = BTreeMap::new();
+    for (table, piece) in wishes {
+        let empty = || Reading { piece: piece.clone(), wanted: [const { None }; TABLES] };
+        let reading = readings.entry((piece.id.clone(), piece.left)).or_insert_with(empty);
+        reading.piece.widen(piece);
+        reading.wanted[table] = Some(piece.range.clone());
+    }
+    readings.into_values().collect()
+}
+
+/// Reads a piece and counts its rows by table; none if its file went away meanwhile.
+pub(super) async fn count(
+    reading: &Reading,
+    plain: &Plain<'_>,
+    listed: Option<&Listed>,
+    source: &dyn Source,
+    progress: &Progress,
+) -> Result<Option<[Mebibytes; TABLES]>, StoreError> {
+    let mut counted = [const { Mebibytes::new() }; TABLES];
+    let read = each_row(&reading.piece, reading.piece.range.clone(), plain, source, progress, |table, offset, row| {
+        if reading.wanted[table].as_ref().is_some_and(|wanted| wanted.contains(&offset)) {
+            *counted[table].entry(offset >> FINEST_LOG2).or_default() += Sum::row(row);
+        }
+    });
+    match (read.await, listed) {
+        (Ok(()), _) => Ok(Some(counted)),
+        (Err(_), Some(file)) if !source.is_there(file).await? => Ok(None),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// The rows of `table` in one mebibyte of a piece.
+pub(super) async fn rows(
+    piece: &Piece,
+    mebibyte: u64,
+    table: usize,
+    plain: &Plain<'_>,
+    source: &dyn Source,
+) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new();
+    let bytes = bytes(mebibyte);
+    let range = bytes.start.max(piece.range.start)..bytes.end.min(piece.range.end);
+    each_row(piece, range, plain, source, &Progress::default(), |of, offset, row| {
+        if of == table {
+            rows.entry(offset).or_default().push(row);
+        }
+    })
+    .await?;
+    Ok(rows)
+}
+
+/// Tells table, offset and checksum of each row whose line starts in `range`, a part of the piece.
+///
+/// Positions lie where chunks end: a range may begin and end within a line, which belongs to where it starts.
+async fn each_row(
+    piece: &Piece,
+    range: Range<u64>,
+    plain: &Plain<'_>,
+    source: &dyn Source,
+    progress: &Progress,
+    mut tell: impl FnMut(usize, u64, u128),
+) -> Result<(), StoreError> {
+    let name = &piece.id.name;
+    let (of_file, of_source) = (plain.of_file(name), hash::Source::new(&piece.id.to_string()));
+    // Where it is not known that a line starts, one starts behind the first newline from the byte before.
+    let is_line_start = range.start == 0 || piece.is_line_start && range.start == piece.range.start;
+    let mut at = if is_line_start { range.start } else { range.start - 1 };
+    let mut row = |line: Line<'_>| {
+        if range.contains(&line.offset)
+            && let Some((table, values)) = plain.row(of_file, &line)
+        {
+            tell(table, line.offset, of_source.row(line.offset, values));
+        }
+    };
+    let mut splitter = Splitter::new(at, plain.max_line());
+    let mut bytes = Vec::new();
+    while at < piece.limit && splitter.line_start() < range.end {
+        let step = if at < range.end { (range.end - at).min(STEP) } else { STEP_BEHIND };
+        let to = piece.limit.min(at + step);
+        bytes.clear();
+        bytes = source.read(name, &piece.identity, at..to, bytes).await?;
+        progress.read(bytes.len() as u64);
+        splitter.feed(&bytes, &mut row);
+        at = to;
+    }
+    splitter.finish(&mut row);
+    Ok(())
+}
