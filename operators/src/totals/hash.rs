@@ -138,15 +138,26 @@ fn windows<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> impl
 fn repeated<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> Option<&[u8]> {
     let ends = values.value_offsets();
     let (first, last) = (*ends.first()? as usize, *ends.last()? as usize);
-    let length = (last - first) / values.len().max(1);
-    let same_length = || ends.windows(2).all(|ends| (ends[1] - ends[0]) as usize == length);
-    let data = &values.value_data()[first..last];
-    let same = values.null_count() == 0 && same_length() && data[length..] == data[..data.len() - length];
+    let (length, data) = ((last - first) / values.len().max(1), &values.value_data()[first..last]);
+    let same = values.null_count() == 0 && same_length(ends) && data[length..] == data[..data.len() - length];
     same.then(|| &data[..length])
 }
 
+/// Whether values that end at `ends` are all of one length: without a branch a value, so that it costs next to nothing.
+fn same_length(ends: &[i32]) -> bool {
+    let lengths = || ends.iter().zip(&ends[1..]).map(|(start, end)| end - start);
+    let first = lengths().next().unwrap_or_default();
+    lengths().fold(0, |difference, length| difference | (length ^ first)) == 0
+}
+
 fn add_numbers<T: ArrowPrimitiveType<Native = i64>>(column: Column, values: &PrimitiveArray<T>, sums: &mut [u128]) {
-    for (row, sum) in sums.iter_mut().enumerate().filter(|(row, _)| values.is_valid(*row)) {
-        *sum = sum.wrapping_add(column.number(values.value(row)));
+    let Some(nulls) = values.nulls() else {
+        for (sum, value) in sums.iter_mut().zip(values.values()) {
+            *sum = sum.wrapping_add(column.number(*value));
+        }
+        return;
+    };
+    for row in nulls.valid_indices() {
+        sums[row] = sums[row].wrapping_add(column.number(values.value(row)));
     }
 }
