@@ -95,7 +95,7 @@ function layout(narrow) {
     at.checkpoint = [132, fork + LANE.length * (high + gap) + 10, low];
     return { at, w, width: 360, height: at.checkpoint[1] + low + 4, narrow };
   }
-  const [w, h, gap] = [128, 76, 20];
+  const [w, h, gap] = [136, 76, 16];
   const column = (i) => 6 + i * (w + gap);
   CHAIN.forEach((name, i) => { at[name] = [column(i), 150, h]; });
   ROLES.forEach((role, i) => {
