@@ -120,7 +120,8 @@ fn advice(difference: &Difference) -> &'static str {
         }
         Some(Odd::Totals) => "rows and source agree; this is likely a bug in lakefront, please report it",
         Some(Odd::Table) | None => {
-            "look at the table's history for a commit that is not lakefront's, and restore the version before it, with all runs stopped"
+            "look at the table's history for a commit that is not lakefront's, and undo it with all runs stopped: RESTORE to the version \
+             before it only if nothing has landed since, for what has would be lost; otherwise put back a copy of the table's whole folder"
         }
     }
 }

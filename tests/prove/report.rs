@@ -114,7 +114,7 @@ fn people_get_a_verdict_and_what_to_do() {
         pipeline p is NOT proved: source, totals and tables differ
           primary: DIFFERS; position 3520, version 5: 30 rows in the source, 33 in the totals, 34 in the table
             first difference: a row is there more than once: a.json:320 (source and totals agree, the table differs)
-            what to do: look at the table's history for a commit that is not lakefront's, and restore the version before it, with all runs stopped
+            what to do: look at the table's history for a commit that is not lakefront's, and undo it with all runs stopped: RESTORE to the version before it only if nothing has landed since, for what has would be lost; otherwise put back a copy of the table's whole folder
             not verifiable: b.json: it is not in the source any more (320 bytes, 3 rows)
           replica: proved in part; position 3520, version 4: 10 rows in the source, 11 in the totals, 11 in the table
             not verifiable: b.json: it is not in the source any more (320 bytes, 1 row)

@@ -116,6 +116,24 @@ fn a_last_line_without_its_newline_is_proved_if_it_landed() {
 }
 
 #[test]
+fn pipelines_of_two_formats_share_a_table_and_are_both_proved() {
+    let mut pipeline = Pipeline::new();
+    pipeline.set("lake", "partition_by", "day").write("a.json", Lines::new(4).take(60));
+    pipeline.land();
+    pipeline.set("", "pipeline", "q").set("source", "url", "file:logs2/").set("source", "format", "jsonlog");
+    pipeline.set("roles.sources", "**", "primary");
+    std::fs::create_dir(pipeline.path("logs2")).expect("a folder");
+    // A file of the same name, too.
+    let sample = samples().join("pg_jsonlog_primary.ndjson");
+    std::fs::copy(sample, pipeline.path("logs2/a.json")).expect("a sample");
+    pipeline.land();
+    pipeline.is_proved();
+    pipeline.set("", "pipeline", "p").set("source", "url", "file:logs/").set("source", "format", "azure");
+    pipeline.unset("roles.sources", "**");
+    pipeline.is_proved();
+}
+
+#[test]
 fn a_table_that_two_pipelines_share_is_proved_for_both() {
     let mut pipeline = Pipeline::new();
     pipeline.write("a.json", lines(0..50));

@@ -74,6 +74,7 @@ fn a_later_generation_is_proved_and_the_one_before_is_not() {
     pipeline.land();
     let said = pipeline.prove(0);
     assert_eq!(said["tables"][0]["unverifiable"][0]["source"], "a.json");
+    assert_eq!(said["tables"][0]["unverifiable"][0]["reason"], "another file has its name now, a later generation");
     assert_eq!(said["tables"][0]["unverifiable"][0]["bytes"], 50 * LINE);
     assert_eq!(said["tables"][0]["source_rows"], 21, "those of a.json#2");
 }

@@ -17,8 +17,8 @@ use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::totals::{Bucket, Sum, Totals};
 
-/// The version of the offsets file's form.
-const FORMAT: u32 = 1;
+/// The version of the offsets file's form. 1 had no totals.
+const FORMAT: u32 = 2;
 
 /// A base is replaced once a delta has more entries than this and half the base's.
 const DELTA_ENTRIES: usize = 64;
@@ -248,11 +248,18 @@ impl OffsetsFiles {
     }
 
     fn parse(content: &[u8]) -> Result<Document, Box<dyn std::error::Error + Send + Sync>> {
-        let document: Document = serde_json::from_slice(content)?;
-        if document.format != FORMAT {
-            return Err(format!("format {} is unknown to this binary", document.format).into());
+        #[derive(Deserialize)]
+        struct Form {
+            format: u32,
         }
-        Ok(document)
+        match serde_json::from_slice(content)? {
+            Form { format: FORMAT } => Ok(serde_json::from_slice(content)?),
+            Form { format } if format < FORMAT => Err(format!(
+                "it has format {format}, of a build that kept no totals: land into new tables, under a new pipeline name"
+            )
+            .into()),
+            Form { format } => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
+        }
     }
 
     /// The origin that another pipeline's offsets file names.

@@ -8,8 +8,10 @@ use std::ops::Range;
 
 use super::extent::Extent;
 use super::lake::Lake;
+use super::subject::Subject;
 use super::sums::{Mebibytes, Sums, bytes, first_difference, within};
 use super::told::PieceId;
+use crate::offsets::PartitionId;
 use crate::protocol::document::Recorded;
 use crate::totals::{Buckets, FINEST_LOG2, Sum};
 
@@ -60,7 +62,18 @@ impl Agreement {
     }
 }
 
-impl Evidence<'_> {
+impl<'e> Evidence<'e> {
+    /// What is known of `subject`.
+    pub(super) fn of(
+        subject: &'e Subject<'_>,
+        extent: &'e Extent,
+        source: &'e BTreeMap<PieceId, Mebibytes>,
+        lake: &'e Lake,
+    ) -> Self {
+        let Subject { recorded, foreign, foreign_sources, .. } = subject;
+        Evidence { recorded, extent, source, lake, foreign: *foreign, foreign_sources }
+    }
+
     /// What the source tells, all together.
     pub(super) fn source_sum(&self) -> Sum {
         self.source.values().flat_map(BTreeMap::values).copied().sum()
@@ -85,6 +98,25 @@ impl Evidence<'_> {
             (pieces.map(|(_, rows)| total(rows)).sum(), totals.left)
         });
         Agreement::of(partitions.map(of_partition).chain(left))
+    }
+
+    /// Whether the blobs that have left the offsets were read under other names than they have: the table is what was counted, it holds
+    /// rows of blobs that are not there, and the source has blobs of which it holds none. A service may let a blob be renamed and keep
+    /// its time of creation. Whatever is there under its own name must still tell what the table holds.
+    pub(super) fn left_is_renamed(&self) -> bool {
+        let left: Vec<_> = self.source.iter().filter(|((_, left), _)| *left).collect();
+        let sum: Sum = left.iter().map(|(_, rows)| total(rows)).sum();
+        if !self.extent.left_is_there || sum == self.recorded.account.totals.left || !self.lake_agrees().is_whole() {
+            return false;
+        }
+        let told: BTreeSet<String> = self.source.keys().map(|(id, _)| id.to_string()).collect();
+        let is_ours = |source: &String| !self.foreign_sources.contains(source);
+        let lacks = |source: &String| is_ours(source) && !self.is_among(source) && !told.contains(source);
+        let fits = |id: &PartitionId, rows: &Mebibytes| {
+            let held = self.lake.present.of(&id.to_string());
+            held.is_empty() || first_difference(rows, &held).is_none()
+        };
+        self.lake.present.0.keys().any(lacks) && left.iter().all(|((id, _), rows)| fits(id, rows))
     }
 
     /// The first place where they differ, in the order of `_source` and `_offset`; none if it cannot be told.
@@ -166,7 +198,12 @@ impl Evidence<'_> {
 
     /// Whether a partition among the offsets has that `_source`.
     fn is_among(&self, source: &str) -> bool {
-        self.recorded.standing.offsets.partitions.keys().any(|id| id.to_string() == source)
+        let known = &self.recorded.standing.offsets.partitions;
+        let later = source.rsplit_once('#').and_then(|(name, generation)| {
+            let id = PartitionId { name: name.to_owned(), generation: generation.parse().ok()? };
+            (id.to_string() == source).then_some(id)
+        });
+        known.contains_key(&PartitionId::first(source)) || later.is_some_and(|id| known.contains_key(&id))
     }
 
     fn in_range(&self, source: &str, buckets: Option<&Buckets>, in_lake: &Mebibytes) -> Option<Place> {
@@ -203,4 +240,70 @@ pub enum Odd {
 
 fn total(rows: &Mebibytes) -> Sum {
     rows.values().copied().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::Offsets;
+    use crate::position::Position;
+    use crate::protocol::document::{Account, Origin, Standing};
+    use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+    use crate::totals::Totals;
+
+    /// A table whose partitions have all left the offsets, with rows that add up to `left`.
+    fn recorded(left: Sum) -> Recorded {
+        let (servers, sources) = (BTreeMap::new(), BTreeMap::new());
+        let roles = Roles { primary: vec![], replica: vec![], default: Destination::Reject, servers, sources };
+        let settings = RowSettings {
+            rows_version: ROWS_VERSION,
+            format: Format::Azure,
+            max_line: 1,
+            unknown_keys: UnknownKeys::Keep,
+            roles,
+            tables: vec![],
+        };
+        let word = |word: &str| word.to_owned();
+        let (pipeline, source, role, lineage) = (word("p"), word("s"), word("primary"), word("l"));
+        Recorded {
+            origin: Origin { pipeline, source, role, genesis: Position(0), lineage },
+            standing: Standing { offsets: <_>::default(), settings: settings.into(), since: Position(0) },
+            account: Account { totals: Totals { left, ..Totals::default() }, from: Offsets::default().into() },
+        }
+    }
+
+    /// One row a blob: its name, and the row's checksum.
+    type Blobs<'b> = &'b [(&'b str, u128)];
+
+    fn is_renamed(read: Blobs<'_>, table: Blobs<'_>, there: Blobs<'_>) -> bool {
+        let recorded = recorded(read.iter().map(|(_, row)| Sum::row(*row)).sum());
+        let mut lake = Lake::default();
+        table.iter().for_each(|(name, row)| lake.present.add(name, 7, *row));
+        let piece = |(name, row): &(&str, u128)| ((PartitionId::first(*name), true), [(0, Sum::row(*row))].into());
+        let source = there.iter().map(piece).collect();
+        let extent = Extent { left_is_there: true, ..Extent::default() };
+        let foreign_sources = BTreeSet::new();
+        let foreign = Sum::default();
+        Evidence {
+            recorded: &recorded,
+            extent: &extent,
+            source: &source,
+            lake: &lake,
+            foreign,
+            foreign_sources: &foreign_sources,
+        }
+        .left_is_renamed()
+    }
+
+    #[test]
+    fn a_finished_blob_with_another_name_is_no_difference_and_any_other_change_is_one() {
+        // A row's checksum covers the blob's name.
+        let read = [("a", 1), ("b", 2)];
+        assert!(is_renamed(&read, &read, &[("a", 1), ("archive/b", 3)]));
+        assert!(!is_renamed(&read, &read, &read), "nothing differs");
+        assert!(!is_renamed(&read, &read, &[("a", 1), ("b", 3)]), "the source was changed");
+        assert!(!is_renamed(&read, &read, &[("a", 4), ("archive/b", 3)]), "one was renamed, another changed");
+        assert!(!is_renamed(&read, &[("a", 1)], &[("a", 1), ("archive/b", 3)]), "the table lacks a row");
+        assert!(!is_renamed(&read, &read, &[("a", 1), ("b", 2), ("c", 3)]), "a row never landed");
+    }
 }

@@ -87,8 +87,11 @@ pub(super) async fn extent(
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     for (id, at) in now.partitions.iter().rev() {
         let range = from.at(id)..at.offset;
-        let file = listed.get(id.name.as_str()).filter(|_| !taken.contains(id.name.as_str()));
+        let file = listed.get(id.name.as_str());
         let seen = match file {
+            Some(_) if taken.contains(id.name.as_str()) => {
+                Seen::Not("another file has its name now, a later generation")
+            }
             Some(file) => see(id, at, file, source).await?,
             None => Seen::Not("it is not in the source any more"),
         };
@@ -154,8 +157,20 @@ impl Extent {
             true => format!("of finished blobs, {} bytes are not in the source any more", wanted - there),
             false => format!("finished blobs have {} bytes more than were read of them", there - wanted),
         };
+        self.give_up_left(reason, wanted, recorded);
+    }
+
+    /// Finished blobs are there, as many bytes as were read, but not under the names by which they were read.
+    pub(super) fn rename_left(&mut self, recorded: &Recorded) {
+        let left = self.pieces.extract_if(.., |piece| piece.left);
+        let bytes = left.map(|piece| piece.range.end - piece.range.start).sum();
+        self.left_is_there = false;
+        self.give_up_left("finished blobs have other names now than when they were read".to_owned(), bytes, recorded);
+    }
+
+    fn give_up_left(&mut self, reason: String, bytes: u64, recorded: &Recorded) {
         let rows = recorded.account.totals.left.rows;
-        self.unverifiable.push(Unverifiable { reason, source: None, bytes: wanted, rows });
+        self.unverifiable.push(Unverifiable { reason, source: None, bytes, rows });
     }
 
     /// A piece went away while it was read.

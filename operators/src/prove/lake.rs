@@ -9,12 +9,12 @@ use arrow_array::{Array, RecordBatch};
 
 use super::columns::{Columns, LOGGED, RECEIVED, REJECT, REST};
 use super::moment::DAY;
+use super::subject::Subject;
 use super::sums::{Rows, Sums};
 use super::{Progress, extent};
 use crate::error::StoreError;
-use crate::protocol::document::Recorded;
 use crate::settings::Format;
-use crate::sink::delta::{Pinned, TableSpec};
+use crate::sink::delta::Pinned;
 use crate::totals::{Sum, hash};
 
 /// The rows of a table.
@@ -49,13 +49,14 @@ pub(super) struct Reader<'t> {
 type Told<'b> = (Option<(&'b str, u64)>, u128);
 
 impl<'t> Reader<'t> {
-    /// A reader of `pinned`, for which `recorded` holds. `is_rejects`: it is the rejects table.
-    pub(super) fn new(pinned: &'t Pinned, spec: &TableSpec, recorded: &Recorded, is_rejects: bool) -> Self {
+    /// A reader of a table. `is_rejects`: it is the rejects table.
+    pub(super) fn new(subject: &'t Subject<'_>, is_rejects: bool) -> Self {
+        let Subject { spec, pinned, recorded, foreign, .. } = subject;
         let format = recorded.standing.settings.format;
-        // Rows that landed before may have had the columns of another format.
-        let formats = match recorded.account.totals.earlier.rows {
-            0 => vec![format],
-            _ => vec![Format::Azure, Format::Jsonlog],
+        // Rows that landed before, and those of other pipelines, may have the columns of another format.
+        let formats = match recorded.account.totals.earlier.rows == 0 && foreign.rows == 0 {
+            true => vec![format],
+            false => vec![Format::Azure, Format::Jsonlog],
         };
         let of_rows = || formats.iter().flat_map(|format| Columns::of(*format).all).map(|column| column.name);
         let mut columns: Vec<&str> = if is_rejects { REJECT.to_vec() } else { of_rows().chain([REST]).collect() };

@@ -73,9 +73,9 @@ pub async fn prove(
     for subject in &subjects {
         extents.push(extent::extent(&subject.recorded, &listed, source).await?);
     }
-    let told = read_source(&subjects, &mut extents, &listed, source, progress).await?;
+    let mut told = read_source(&subjects, &mut extents, &listed, source, progress).await?;
     let mut proofs = Vec::new();
-    for (table, ((subject, extent), told)) in subjects.iter().zip(&extents).zip(&told).enumerate() {
+    for (table, ((subject, extent), told)) in subjects.iter().zip(&mut extents).zip(&mut told).enumerate() {
         proofs.push(judge(table, subject, extent, told, source, progress).await?);
     }
     Ok(proofs)
@@ -131,15 +131,19 @@ async fn read_source(
 async fn judge(
     table: usize,
     subject: &Subject<'_>,
-    extent: &Extent,
-    told: &BTreeMap<PieceId, Mebibytes>,
+    extent: &mut Extent,
+    told: &mut BTreeMap<PieceId, Mebibytes>,
     source: &dyn Source,
     progress: &Progress,
 ) -> Result<Proof, Stop> {
-    let Subject { spec, pinned, recorded, foreign, foreign_sources } = subject;
-    let reader = lake::Reader::new(pinned, spec, recorded, table == REJECTS);
+    let Subject { spec, pinned, recorded, foreign, .. } = subject;
+    let reader = lake::Reader::new(subject, table == REJECTS);
     let lake = reader.count(progress).await?;
-    let evidence = Evidence { recorded, extent, source: told, lake: &lake, foreign: *foreign, foreign_sources };
+    if Evidence::of(subject, extent, told, &lake).left_is_renamed() {
+        extent.rename_left(recorded);
+        told.retain(|(_, left), _| !*left);
+    }
+    let evidence = Evidence::of(subject, extent, told, &lake);
     let (of_lake, of_source) = (evidence.lake_agrees(), evidence.source_agrees());
     let mut first_difference = None;
     if !(of_lake.is_whole() && of_source.is_whole()) {

@@ -17,20 +17,20 @@ mod tests;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::offsets::{Offsets, PartitionId};
 
 pub use collect::{Bucket, Counted, Update, totals};
 pub use tally::tally;
 
-/// A number of rows and the sum of their checksums.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A number of rows and the sum of their checksums. In JSON it is one text, for there may be many: the number, a space, the
+/// sum in hexadecimal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sum {
     /// How many rows.
     pub rows: u64,
     /// The sum of their checksums, modulo 2^128.
-    #[serde(with = "hexadecimal")]
     pub checksum: u128,
 }
 
@@ -57,27 +57,31 @@ impl std::iter::Sum for Sum {
     }
 }
 
-/// JSON has no integers of this size that every reader keeps.
-mod hexadecimal {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(value: &u128, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{value:032x}"))
+impl Serialize for Sum {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{} {:032x}", self.rows, self.checksum))
     }
+}
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+impl<'de> Deserialize<'de> for Sum {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let (rows, checksum) = text.split_once(' ').ok_or_else(|| Error::custom("a sum has two numbers"))?;
+        let checksum = u128::from_str_radix(checksum, 16).map_err(Error::custom)?;
+        Ok(Sum { rows: rows.parse().map_err(Error::custom)?, checksum })
     }
 }
 
 /// A mebibyte: the width of a partition's buckets while it is short, and of those that rows are counted by.
 pub const FINEST_LOG2: u32 = 20;
-/// A partition has at most so many buckets: they grow wider as it grows longer.
-const BUCKETS: usize = 64;
+/// The widest bucket: offsets have 63 bits.
+const WIDEST_LOG2: u32 = 63 - BUCKETS.ilog2();
+/// A partition has at most so many buckets: they grow wider as it grows longer. Each costs some fifty bytes of every full offsets
+/// file, and tells where rows differ only if their source is gone.
+const BUCKETS: usize = 16;
 
 /// The rows of one partition, by ranges of their offsets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Buckets {
     /// A bucket is this power of two bytes wide.
     width_log2: u32,
@@ -175,23 +179,40 @@ impl Totals {
 
 /// Partitions as a list, as in [`Offsets`].
 mod listed {
-    use super::{BTreeMap, Buckets, Deserialize, PartitionId, Serialize};
-    use serde::{Deserializer, Serializer};
+    use super::{BTreeMap, BUCKETS, Buckets, Deserialize, FINEST_LOG2, PartitionId, Serialize, Sum, WIDEST_LOG2};
+    use serde::{Deserializer, Serializer, de::Error};
 
-    #[derive(Serialize, Deserialize)]
-    struct Entry {
+    #[derive(Serialize)]
+    struct Entry<'t> {
+        #[serde(flatten)]
+        id: &'t PartitionId,
+        #[serde(flatten)]
+        buckets: &'t Buckets,
+    }
+
+    /// What a file says, which may be damaged.
+    #[derive(Deserialize)]
+    struct Told {
         #[serde(flatten)]
         id: PartitionId,
-        #[serde(flatten)]
-        buckets: Buckets,
+        width_log2: u32,
+        sums: Vec<Sum>,
     }
 
     pub(super) fn serialize<S: Serializer>(all: &BTreeMap<PartitionId, Buckets>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(all.iter().map(|(id, buckets)| Entry { id: id.clone(), buckets: buckets.clone() }))
+        to.collect_seq(all.iter().map(|(id, buckets)| Entry { id, buckets }))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<PartitionId, Buckets>, D::Error> {
-        let entries = Vec::<Entry>::deserialize(from)?;
-        Ok(entries.into_iter().map(|entry| (entry.id, entry.buckets)).collect())
+        let buckets = |Told { id, width_log2, sums }| {
+            if !(FINEST_LOG2..=WIDEST_LOG2).contains(&width_log2) || sums.len() > BUCKETS {
+                return Err(D::Error::custom(format!(
+                    "the totals of {id} are damaged: {} of 2^{width_log2}",
+                    sums.len()
+                )));
+            }
+            Ok((id, Buckets { width_log2, sums }))
+        };
+        Vec::<Told>::deserialize(from)?.into_iter().map(buckets).collect()
     }
 }

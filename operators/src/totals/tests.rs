@@ -20,15 +20,45 @@ fn offsets(names: &[&str]) -> Offsets {
 #[test]
 fn buckets_grow_wider_and_keep_their_rows() {
     let mut buckets = Buckets::default();
-    let mebibytes = [0, 1, 63, 64, 1_000, 5_000_000];
+    let last = i64::MAX as u64 >> FINEST_LOG2;
+    let mebibytes = [0, 1, 15, 16, 64, 1_000, 5_000_000, last];
     for mebibyte in mebibytes {
         buckets.add(mebibyte << FINEST_LOG2, Sum { rows: 1, checksum: u128::MAX });
     }
-    assert_eq!(buckets.sum(), Sum { rows: 6, checksum: u128::MAX - 5 });
+    assert_eq!(buckets.sum(), Sum { rows: 8, checksum: u128::MAX - 7 });
     assert!(buckets.iter().count() <= BUCKETS);
     for mebibyte in mebibytes {
         let of = buckets.iter().find(|(range, _)| range.contains(&(mebibyte << FINEST_LOG2))).expect("it has a bucket");
         assert!(of.1.rows > 0, "mebibyte {mebibyte}");
+    }
+}
+
+/// A table may have ten thousand partitions, and each claim writes them all.
+#[test]
+fn a_long_partition_takes_a_kibibyte_of_an_offsets_file() {
+    let mut totals = Totals::default();
+    for mebibyte in 0..5_000 {
+        totals.add(&bucket("a/name/of/the/usual/length.json", mebibyte), Sum { rows: 2_000, checksum: u128::MAX / 3 });
+    }
+    let json = serde_json::to_string_pretty(&totals).expect("totals are JSON");
+    assert!(json.len() < 1_024, "{json}");
+    assert_eq!(serde_json::from_str::<Totals>(&json).expect("our own JSON"), totals);
+}
+
+#[test]
+fn damaged_totals_are_refused() {
+    let text = |width: u32, sum: &str, sums: usize| {
+        let sums = vec![format!("{sum:?}"); sums].join(",");
+        let partition = format!(r#"{{"name":"a","generation":1,"width_log2":{width},"sums":[{sums}]}}"#);
+        format!(r#"{{"partitions":[{partition}],"left":"0 0","earlier":"0 0"}}"#)
+    };
+    let error = |width, sum, sums| serde_json::from_str::<Totals>(&text(width, sum, sums)).err().map(|e| e.to_string());
+    assert_eq!(error(20, "1 f", 16), None);
+    for (width, sum, sums) in [(19, "1 f", 1), (60, "1 f", 1), (200, "1 f", 1), (20, "1 f", 17)] {
+        assert!(error(width, sum, sums).is_some_and(|e| e.contains("the totals of a are damaged")), "{width} {sums}");
+    }
+    for sum in ["", "1", "-1 f", "1 g", "1  f"] {
+        assert!(error(20, sum, 1).is_some(), "{sum:?}");
     }
 }
 
