@@ -93,6 +93,7 @@ macro_rules! conformance {
                 only_files_below_the_commit_are_tidied_and_never_the_base
                 a_missing_offsets_file_refuses
                 a_damaged_offsets_file_refuses
+                an_offsets_file_of_another_format_refuses
             ],
         );
     };

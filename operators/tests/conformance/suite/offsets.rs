@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lakefront_operators::error::chain;
 use lakefront_operators::offsets::{Identity, Offsets, PartitionId, PartitionOffset, Retired};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::{Account, OffsetsFiles, Recorded, Standing};
@@ -207,4 +208,15 @@ pub(crate) async fn a_damaged_offsets_file_refuses<S: Sink>(world: Arc<World<S>>
     world.sink.tamper(0, PIPELINE, own(10), Some(damaged.as_bytes()));
     let text = refusal(world.start().await);
     assert!(text.contains("its offsets add up to 11"), "{text}");
+}
+
+pub(crate) async fn an_offsets_file_of_another_format_refuses<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+    for (format, what) in [(1, "of a build that kept no totals"), (3, "this binary knows 2: upgrade")] {
+        let other = format!("{{\"format\": {format}}}");
+        world.sink.tamper(0, PIPELINE, own(10), Some(other.as_bytes()));
+        let text = chain(&world.start().await.err().unwrap());
+        assert!(text.contains(what), "{text}");
+    }
 }
