@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 use crate::progress;
+use crate::report::printable;
 
 /// How standard error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,21 +50,28 @@ pub(crate) fn error(text: &str) {
 /// Says something on a line of its own.
 pub(crate) fn say(text: &str) {
     match format() {
-        // There is nobody to tell if standard error is closed.
-        LogFormat::Text => drop(Stderr.write_all(format!("{text}\n").as_bytes())),
+        LogFormat::Text => tell(&format!("{}\n", printable(text))),
         LogFormat::Json => tracing::warn!("{text}"),
     }
 }
 
-/// Standard error, beside the progress bar.
+/// Writes `text` to standard error as it is, in either format.
+pub(crate) fn tell(text: &str) {
+    // It never fails.
+    let _ = Stderr.write_all(text.as_bytes());
+}
+
+/// Standard error, beside the progress bar. What it cannot take is dropped: a reader that has gone, or a full disk under the log, is no
+/// reason to end a run, and whoever is told of it would want to write there too.
 struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        progress::beside(|| io::stderr().write(line))
+        let _ = progress::beside(|| io::stderr().write_all(line));
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }

@@ -39,7 +39,7 @@ async fn watched(pipeline: &Pipeline) -> anyhow::Result<Vec<Proof>> {
     let proofs = prove::prove(&name, &pipeline.tables, &*pipeline.source, pipeline.clock.clone(), &progress).await;
     if let Some(drawing) = drawing {
         drawing.abort();
-        eprint!("\r\x1b[K");
+        logging::tell("\r\x1b[K");
     }
     Ok(proofs?)
 }

@@ -11,10 +11,20 @@ use lakefront_operators::position::Position;
 use lakefront_operators::record::Reason;
 use serde_json::{Map, Value, json};
 
-/// Writes `text` to standard output. A reader that has closed the pipe has read enough.
+/// `text` without what would do something to a terminal: the names of files and blobs in it are anybody's.
+pub(crate) fn printable(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\n' | '\t' => c,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(visible).collect()
+}
+
+/// Writes `text` to standard output, as far as it is printable. A reader that has closed the pipe has read enough.
 pub(crate) fn print(text: String) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("could not write to standard output"),
     }

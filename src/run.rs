@@ -10,6 +10,7 @@ use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
+use lakefront_operators::space::Guard;
 use lakefront_topologies::pg_logs::TABLES;
 
 use self::wire::Process;
@@ -50,6 +51,8 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
         let live = Live::new(watched(&pipeline, http), metrics.clone(), stop.clone(), fatal.clone());
         tokio.spawn(http::serve(http, listener, Arc::new(live)));
     }
+    let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
+    guard.look_first(&*pipeline.clock)?;
     let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();
@@ -58,7 +61,7 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     tracing::info!(%run, position = %start, workers = pipeline.config.workers, "claimed the tables");
 
     let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
-    let process = Process { tokio, metrics: metrics.clone(), fatal, stop, announce: progress.is_none() };
+    let process = Process { tokio, metrics: metrics.clone(), fatal, stop, guard, space, announce: progress.is_none() };
     let dataflow = wire::dataflow(&pipeline, claimed, process);
     runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
     tokio.block_on(async {

@@ -14,11 +14,10 @@ use crate::{pipeline, runtime};
 pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
     let config = pipeline::load(&args.file)?;
     if !args.connect {
-        println!(
-            "{}: the pipeline file is good; --connect looks at the source and the tables too",
+        return print(format!(
+            "{}: the pipeline file is good; --connect looks at the source and the tables too\n",
             args.file.display()
-        );
-        return Ok(());
+        ));
     }
     let pipeline = Pipeline::open(config, StopRequest::default())?;
     runtime::tokio()?.block_on(connect(&pipeline))

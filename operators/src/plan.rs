@@ -221,6 +221,9 @@ impl Worker0 {
             match self.mode {
                 Mode::Tail { poll } => self.poll(watcher, poll),
                 Mode::Backfill => watcher.unfinished().for_each(|(partition, bytes)| {
+                    // Whoever names files shall not write to somebody's terminal.
+                    let partition = partition.to_string();
+                    let partition = partition.escape_debug();
                     tracing::warn!(%partition, bytes, "the last line has no newline: it is left in the source");
                 }),
             }

@@ -5,13 +5,15 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use lakefront_operators::error::chain;
 use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::space::OnLow;
 use rustix::fs::{Access, access, statvfs};
 
 use super::clock;
 use super::filesystem::{Kind, kind};
 use super::findings::Findings;
-use crate::config::{Config, LakeRoot, show_size};
+use crate::config::{Config, LakeRoot, Mode, show_size};
 
 const MIB: u64 = 1 << 20;
 /// Files that a file system must still take.
@@ -29,20 +31,40 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
             let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
             let there = existing(&folder);
             lake_kind(findings, &there);
-            if space(findings, "lake", &there, config.commit_bytes, config.ahead.saturating_add(config.commit_bytes)) {
+            if space(findings, "lake", &there, &Room::of_files(config)) {
                 trial(findings, &there, clock);
             }
         }
         LakeRoot::Azure(_) => scratch(findings, config),
     }
     let there = existing(state);
-    space(findings, "state", &there, STATE, STATE);
+    space(findings, "state", &there, &Room { config, least: STATE, good: STATE });
     if let Some(kind) = kind(&there).filter(|kind| kind.is_remote()) {
         findings.warn(
             "state",
             format!("{} lies on {}", there.display(), kind.name()),
             "put source.state_file on a local disk: its lock, which refuses a second start at once, may not work there",
         );
+    }
+    let kept = config.kept();
+    for refused in config.disk.clean.iter().filter_map(|clean| clean.look(&kept).err()) {
+        findings.warn("disk", chain(&refused), "mend disk.clean: a run whose disk is low would delete nothing there");
+    }
+}
+
+/// Bytes that a disk should have free for a pipeline.
+struct Room<'a> {
+    config: &'a Config,
+    /// Or a run fails soon.
+    least: u64,
+    /// Or it may fail some day.
+    good: u64,
+}
+
+impl Room<'_> {
+    /// For the files of cuts that are open or not committed yet.
+    fn of_files(config: &Config) -> Room<'_> {
+        Room { config, least: config.commit_bytes, good: config.ahead.saturating_add(config.commit_bytes) }
     }
 }
 
@@ -53,10 +75,10 @@ fn existing(folder: &Path) -> PathBuf {
 }
 
 /// Whether `folder` may be written. If so, its room is looked at.
-fn space(findings: &mut Findings, check: &'static str, folder: &Path, least: u64, good: u64) -> bool {
+fn space(findings: &mut Findings, check: &'static str, folder: &Path, needed: &Room<'_>) -> bool {
     let accessible = access(folder, Access::WRITE_OK | Access::EXEC_OK);
     match accessible {
-        Ok(()) => room(findings, check, folder, least, good),
+        Ok(()) => room(findings, check, folder, needed),
         Err(error) => findings.problem(
             check,
             format!("{} may not be written: {error}", folder.display()),
@@ -66,8 +88,8 @@ fn space(findings: &mut Findings, check: &'static str, folder: &Path, least: u64
     accessible.is_ok()
 }
 
-/// Whether the disk has room: `least` bytes or a run fails soon, `good` or it may fail some day.
-fn room(findings: &mut Findings, check: &'static str, folder: &Path, least: u64, good: u64) {
+/// Whether the disk has room.
+fn room(findings: &mut Findings, check: &'static str, folder: &Path, needed: &Room<'_>) {
     let shown = folder.display();
     let disk = match statvfs(folder) {
         Ok(disk) => disk,
@@ -75,15 +97,35 @@ fn room(findings: &mut Findings, check: &'static str, folder: &Path, least: u64,
             return findings.warn(check, format!("{shown} does not say how much room it has: {error}"), "look with df");
         }
     };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    let has = format!("{shown} has {} free", show_size(free / MIB * MIB));
     // Some file systems have no fixed number of files, and say none.
     if disk.f_files > 0 && disk.f_favail < INODES {
         findings.problem(check, format!("{shown} takes {} more files", disk.f_favail), "make room: df -i shows it");
-    } else if free < least {
+    } else if disk.f_blocks == 0 {
+        findings.ok(check, format!("{shown} has no end that could be seen"));
+    } else {
+        judge(findings, check, &shown.to_string(), disk.f_bavail.saturating_mul(disk.f_frsize), needed);
+    }
+}
+
+/// Judges that `shown` has `free` bytes.
+fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, needed: &Room<'_>) {
+    let disk = &needed.config.disk;
+    let has = format!("{shown} has {} free", show_size(free / MIB * MIB));
+    if free < disk.min_free {
+        let found = format!("{has}, less than disk.min_free = {}", show_size(disk.min_free));
+        let lower = "make room, or set disk.min_free lower";
+        match (needed.config.source.mode, disk.on_low) {
+            _ if !disk.clean.is_empty() => {
+                findings.warn(check, found, format!("{lower}: a run would first delete what is old in disk.clean"))
+            }
+            (Mode::Tail, OnLow::Pause) => findings.problem(check, found, format!("{lower}: a run would only wait")),
+            _ => findings.problem(check, found, format!("{lower}: a run would stop at once")),
+        }
+    } else if free < needed.least {
         findings.problem(check, format!("{has}, which a commit may need alone"), "make room, or name another disk");
-    } else if free < good {
-        let advice = "make room: what is read ahead of the tables may take as much as limits.ahead";
+    } else if free - disk.min_free < needed.good {
+        let advice =
+            "make room: what is read ahead of the tables may take as much as limits.ahead, and disk.min_free stays";
         findings.warn(check, has, advice);
     } else {
         findings.ok(check, has);
@@ -93,7 +135,7 @@ fn room(findings: &mut Findings, check: &'static str, folder: &Path, least: u64,
 /// What is written to a lake in Azure is encoded into unnamed files first.
 fn scratch(findings: &mut Findings, config: &Config) {
     let folder = std::env::temp_dir();
-    space(findings, "scratch", &folder, config.commit_bytes, config.ahead.saturating_add(config.commit_bytes));
+    space(findings, "scratch", &folder, &Room::of_files(config));
     if kind(&folder).is_some_and(|kind| kind == Kind::TMPFS) {
         findings.warn(
             "scratch",
@@ -166,20 +208,56 @@ mod tests {
 
     use super::super::findings::Level;
     use super::*;
+    use crate::config;
 
     fn found(findings: &Findings) -> (usize, usize, String) {
         (findings.count(Level::Problem), findings.count(Level::Warning), findings.text())
     }
 
+    fn pipeline(disk: &str) -> Config {
+        let text = format!(
+            "pipeline = \"p\"\ntopology = \"pg_logs\"\n[source]\nurl = \"file:logs/\"\nformat = \"azure\"\nmode = \"tail\"\n\
+             [lake]\nroot = \"file:lake\"\ncatalog = \"c\"\nschema = \"s\"\n[disk]\n{disk}\n"
+        );
+        config::parse(&text, &|_| None).expect("a good file")
+    }
+
     #[test]
     fn room_is_judged_by_what_a_commit_needs() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let config = pipeline("min_free = 0");
         for (least, good, problems, warnings) in [(0, 0, 0, 0), (0, u64::MAX, 0, 1), (u64::MAX, u64::MAX, 1, 0)] {
             let mut findings = Findings::default();
-            room(&mut findings, "lake", folder.path(), least, good);
+            judge(&mut findings, "lake", "lake", 1 << 40, &Room { config: &config, least, good });
             let (found_problems, found_warnings, text) = found(&findings);
             assert_eq!((found_problems, found_warnings), (problems, warnings), "{text}");
         }
+    }
+
+    #[test]
+    fn room_is_judged_by_what_is_to_stay_free() {
+        let judged = |disk: &str, free| {
+            let (config, mut findings) = (pipeline(disk), Findings::default());
+            judge(&mut findings, "state", "state", free, &Room { config: &config, least: 10 * MIB, good: 10 * MIB });
+            found(&findings)
+        };
+        for (disk, free, problems, warnings, says) in [
+            ("", 2048 * MIB - 1, 1, 0, "2047 MiB free, less than disk.min_free = 2 GiB"),
+            ("min_free = \"1 MiB\"", 11 * MIB, 0, 0, ""),
+            ("min_free = \"1 MiB\"", 11 * MIB - 1, 0, 1, "disk.min_free stays"),
+            ("min_free = \"1 MiB\"\non_low = \"pause\"", 1, 1, 0, "would only wait"),
+            ("min_free = \"1 MiB\"\nclean = [{ dir = \"/var/tmp/old\" }]", 1, 0, 1, "would first delete"),
+        ] {
+            let (found_problems, found_warnings, text) = judged(disk, free);
+            assert_eq!((found_problems, found_warnings), (problems, warnings), "{disk}: {text}");
+            assert!(text.contains(says), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_cleaned_is_told() {
+        let mut findings = Findings::default();
+        look(&mut findings, &pipeline("min_free = 0\nclean = [{ dir = \"/none-such\" }]"), &SystemClock);
+        assert!(findings.text().contains("could not clean /none-such: No such file"), "{}", findings.text());
     }
 
     #[test]

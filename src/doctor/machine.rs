@@ -10,8 +10,6 @@ use crate::config::{Config, PartitionBy, show_size};
 const MIB: u64 = 1 << 20;
 /// What the program takes before it reads: code, the runtime, buffers of the network.
 const BASE: u64 = 128 * MIB;
-/// A worker encodes rows of two tables at a time, and each encoder keeps at most this much.
-const ENCODERS: u64 = 2 * 64 * MIB;
 /// Open files beside those of workers: standard streams, the lock, connections, directories that are synced.
 const FILES: u64 = 64;
 /// Enough for the lines of a cut that are of a thousand days.
@@ -38,28 +36,29 @@ fn cores(findings: &mut Findings, config: Option<&Config>) {
 }
 
 fn memory(findings: &mut Findings, config: Option<&Config>) {
-    let available = [meminfo("MemAvailable:"), cgroup_limit()].into_iter().flatten().min();
-    let Some(available) = available else {
-        return findings.warn("memory", "the system does not say how much there is", "see that /proc is mounted");
-    };
-    let has = show_size(available / MIB * MIB);
-    let Some(config) = config else { return findings.ok("memory", format!("{has} to be had")) };
-    let needs = needed_memory(config);
-    let shown = show_size(needs / MIB * MIB);
-    match needs > available {
-        true => findings.warn(
-            "memory",
-            format!("{has} to be had, and the pipeline may take {shown}"),
-            "give it more, or lower workers, source.in_flight or source.chunk",
-        ),
-        false => findings.ok("memory", format!("{has} to be had, the pipeline may take {shown}")),
+    match [meminfo("MemAvailable:"), cgroup_limit()].into_iter().flatten().min() {
+        Some(available) => enough_memory(findings, available, config),
+        None => findings.warn("memory", "the system does not say how much there is", "see that /proc is mounted"),
     }
 }
 
-/// Bytes that a run holds at most, but for lines that are longer than a chunk.
-fn needed_memory(config: &Config) -> u64 {
-    let chunks = config.source.in_flight as u64 * 2 * config.source.chunk;
-    BASE + config.workers as u64 * (chunks + ENCODERS)
+fn enough_memory(findings: &mut Findings, available: u64, config: Option<&Config>) {
+    let has = show_size(available / MIB * MIB);
+    let Some(config) = config else { return findings.ok("memory", format!("{has} to be had")) };
+    let needs = config.needs();
+    let needed = config.memory.unwrap_or(needs.usual()).saturating_add(BASE);
+    let found = format!("{has} to be had, and the pipeline may take {}", show_size(needed.div_ceil(MIB) * MIB));
+    match available.checked_sub(BASE).filter(|room| *room / MIB * MIB >= needs.least()) {
+        _ if needed <= available => findings.ok("memory", found),
+        Some(room) => {
+            let advice = format!("give it more, or set limits.memory = \"{}\" at most", show_size(room / MIB * MIB));
+            findings.warn("memory", found, advice);
+        }
+        None => {
+            let advice = "give it more, or lower workers, source.max_line or source.chunk, and limits.memory with them";
+            findings.warn("memory", found, advice);
+        }
+    }
 }
 
 fn meminfo(key: &str) -> Option<u64> {
@@ -123,9 +122,21 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pipeline_takes_grows_with_its_workers() {
-        let more = needed_memory(&pipeline(3)) - needed_memory(&pipeline(2));
-        assert_eq!((needed_memory(&pipeline(2)), more), (448 * MIB, 160 * MIB));
+    fn memory_is_judged_by_the_limit_of_the_run() {
+        let judged = |config: &Config, available| {
+            let mut findings = Findings::default();
+            enough_memory(&mut findings, available, Some(config));
+            (findings.count(Level::Warning), findings.text())
+        };
+        let usual = pipeline(2);
+        let least = usual.needs().least();
+        let limited = Config { memory: Some(least), ..pipeline(2) };
+        assert_eq!(judged(&usual, usual.needs().usual() + BASE).0, 0);
+        assert_eq!(judged(&limited, least + BASE).0, 0);
+        let (warnings, text) = judged(&usual, 1024 * MIB);
+        assert!(warnings == 1 && text.contains("set limits.memory = \"896 MiB\" at most"), "{text}");
+        let (warnings, text) = judged(&limited, least + BASE - 1);
+        assert!(warnings == 1 && text.contains("lower workers"), "{text}");
     }
 
     #[test]

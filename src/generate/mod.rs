@@ -17,6 +17,7 @@ use std::path::Path;
 use self::lines::{Author, Lines};
 use crate::cli::GenerateArgs;
 use crate::exit::Usage;
+use crate::logging;
 use crate::report::print;
 
 /// Writes log lines.
@@ -34,11 +35,11 @@ pub(crate) fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     match (args.json, to_stdout) {
         (true, false) => print(format!("{}\n", lines.tally.json())),
         (true, true) => {
-            eprintln!("{}", lines.tally.json());
+            logging::tell(&format!("{}\n", lines.tally.json()));
             Ok(())
         }
         (false, _) => {
-            eprint!("{}", lines.tally.text());
+            logging::tell(&lines.tally.text());
             Ok(())
         }
     }

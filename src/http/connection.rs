@@ -1,19 +1,21 @@
 //! Connections that cannot pile up: a bounded number at once, each for a bounded time, whatever the other side does.
 //!
-//! A run must not suffer from those who watch it. A slow or silent reader loses its connection; one too many waits for its turn.
+//! A run must not suffer from those who watch it, nor those who watch it from each other: a slow or silent reader loses its connection
+//! after a while, and at once to one that comes when there are too many. So a supervisor's question is answered also while somebody
+//! holds on to all the connections there are.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot::{self, Receiver, Sender};
 use tokio::time::{Sleep, sleep};
 
 /// Connections at once; a browser has six, a scraper one.
@@ -21,16 +23,17 @@ const AT_ONCE: usize = 64;
 /// From the first byte to the last. Every answer is a few kilobytes and closes its connection.
 const LIFETIME: Duration = Duration::from_secs(10);
 
-/// A listener that gives out at most [`AT_ONCE`] connections.
+/// A listener that has at most [`AT_ONCE`] connections.
 pub(super) struct Bounded {
     listener: TcpListener,
-    free: Arc<Semaphore>,
+    /// Oldest first; dropped, a connection ends.
+    open: VecDeque<Sender<()>>,
 }
 
 impl Bounded {
     /// Bounds the connections of `listener`.
     pub(super) fn new(listener: TcpListener) -> Bounded {
-        Bounded { listener, free: Arc::new(Semaphore::new(AT_ONCE)) }
+        Bounded { listener, open: VecDeque::new() }
     }
 }
 
@@ -39,9 +42,14 @@ impl Listener for Bounded {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let permit = self.free.clone().acquire_owned().await.expect("nobody closes the semaphore");
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, end: Box::pin(sleep(LIFETIME)), _permit: permit }, address)
+        self.open.retain(|connection| !connection.is_closed());
+        if self.open.len() == AT_ONCE {
+            self.open.pop_front();
+        }
+        let (open, displaced) = oneshot::channel();
+        self.open.push_back(open);
+        (Connection { stream, end: Box::pin(sleep(LIFETIME)), displaced, is_over: false }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -49,23 +57,28 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that fails once its time is over.
+/// A connection that fails once its time is over, or its place is another's.
 pub(super) struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
-    _permit: OwnedSemaphorePermit,
+    displaced: Receiver<()>,
+    is_over: bool,
 }
 
 impl Connection {
-    /// The result of `poll`, which is left alone until the time is over.
+    /// The result of `poll`, which is left alone once the connection is over.
     fn in_time<T>(
         &mut self,
         context: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        match self.end.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => poll(Pin::new(&mut self.stream), context),
+        // Neither may be asked again once it was ready.
+        self.is_over = self.is_over
+            || self.end.as_mut().poll(context).is_ready()
+            || Pin::new(&mut self.displaced).poll(context).is_ready();
+        match self.is_over {
+            true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            false => poll(Pin::new(&mut self.stream), context),
         }
     }
 }

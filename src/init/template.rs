@@ -8,7 +8,7 @@ const COMMENTS: usize = 40;
 
 /// The whole file.
 pub(super) fn render(answers: &Answers) -> String {
-    [head(), top(answers), source(answers), lake(answers), tables(), roles(answers), rest()].join("\n")
+    [head(), top(answers), source(answers), lake(answers), tables(), roles(answers), rest(), http(answers)].join("\n")
 }
 
 fn head() -> String {
@@ -157,8 +157,35 @@ fn rest() -> String {
         "\n[limits]\n".to_owned(),
         line("# ahead = \"1 GiB\"", "read but not yet committed, at most"),
         line("# reject_ratio = 0.5", "of the last 10,000 lines: above it the run stops, for the format is wrong"),
+        "# What buffers may take together fits workers, source.chunk and source.max_line. In a container, say less than it has:\n\
+         #     memory = \"1 GiB\"\n"
+            .to_owned(),
+        "\n[disk]\n".to_owned(),
+        line("# min_free = \"2 GiB\"", "stays free where the run writes; looked at before work is handed out and every second"),
+        line("# on_low = \"stop\"", "when there is less; or \"pause\": a tail waits until there is room"),
+        "# Old files in folders named here go first. Never name one that somebody still needs:\n\
+         #     clean = [{ dir = \"/var/tmp/old\", older_than = \"1h\" }]\n"
+            .to_owned(),
     ]
     .concat()
+}
+
+/// A tail is watched; a backfill is over soon, and shows a bar.
+fn http(answers: &Answers) -> String {
+    let what = "# What a run does, as it does it: a page at /, /metrics for Prometheus, /health for supervisors. Nothing listens without it.\n";
+    let reach = "who reaches the address may read: nobody is asked who it is";
+    let stall = "a frontier that stands still for so long while input waits is not ready";
+    match answers.mode {
+        ModeArg::Tail => {
+            [format!("{what}[http]\n"), line("listen = \"127.0.0.1:8089\"", reach), line("# stall = \"60s\"", stall)]
+                .concat()
+        }
+        ModeArg::Backfill => {
+            format!(
+                "{what}# [http]\n#     listen = \"127.0.0.1:8089\"       # {reach}\n#     stall = \"60s\"                   # {stall}\n"
+            )
+        }
+    }
 }
 
 /// A line with its comment.

@@ -1,5 +1,6 @@
 //! What the workers of a run share: the pipeline's settings become a planner, guards, committers and a checkpoint.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::bridge::Bridge;
@@ -31,15 +32,18 @@ pub(super) struct Process {
     pub(super) fatal: Fatal,
     /// The wish to end.
     pub(super) stop: StopRequest,
+    /// Watches over free space.
+    pub(super) guard: Guard,
+    /// What it saw.
+    pub(super) space: Arc<Seen>,
     /// Whether each cut is told in the log.
     pub(super) announce: bool,
 }
 
 /// Everything the workers share.
 pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Process) -> PgLogs {
-    let Process { tokio, metrics, fatal, stop, announce } = process;
+    let Process { tokio, metrics, fatal, stop, guard, space, announce } = process;
     let config = &pipeline.config;
-    let (guard, space) = Guard::new(guarded(config));
     tokio.spawn(guard.watch(pipeline.clock.clone(), fatal.clone()));
     let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
     let run = state::Run {
@@ -113,7 +117,7 @@ fn planning(
 }
 
 /// Where the run writes, and what becomes of it when space is low. Only a tail pauses: who waits for a backfill's end is to be told.
-fn guarded(config: &Config) -> space::Settings {
+pub(super) fn guarded(config: &Config, file: &Path) -> space::Settings {
     let mut watched = vec![space::Watched { name: "state", path: config.state_folder() }];
     watched.push(match &config.lake.root {
         LakeRoot::File(root) => space::Watched { name: "lake", path: root.clone() },
@@ -124,5 +128,6 @@ fn guarded(config: &Config) -> space::Settings {
         Mode::Backfill => OnLow::Stop,
     };
     let (min_free, clean) = (config.disk.min_free, config.disk.clean.clone());
-    space::Settings { watched, min_free, on_low, clean, kept: config.kept() }
+    let kept = [config.kept(), vec![file.to_owned()]].concat();
+    space::Settings { watched, min_free, on_low, clean, kept }
 }

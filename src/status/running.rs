@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::http;
 
+/// Characters of a text: more than any reason has.
+const LONGEST: usize = 500;
+
 /// A run as it describes itself.
 #[derive(Debug, PartialEq)]
 pub(super) struct Running {
@@ -34,9 +37,9 @@ impl Running {
             status: printable(&health["status"])?,
             step: printable(&health["step"]),
             reason: printable(&health["reason"]),
-            uptime_seconds: answer["uptime_seconds"].as_f64()?,
-            bytes_per_second: rates["bytes_per_second"].as_f64()?,
-            rows_per_second: rates["rows_per_second"].as_f64()?,
+            uptime_seconds: sane(&answer["uptime_seconds"])?,
+            bytes_per_second: sane(&rates["bytes_per_second"])?,
+            rows_per_second: sane(&rates["rows_per_second"])?,
         })
     }
 
@@ -67,10 +70,19 @@ impl Running {
     }
 }
 
-/// Text that can do nothing to a terminal.
+/// The start of a text, which can do nothing to a terminal: it is one line, and its letters stand in the order in which they are read.
 fn printable(value: &Value) -> Option<String> {
-    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    Some(value.as_str()?.chars().map(visible).collect())
+    let visible = |c: char| match c {
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    Some(value.as_str()?.chars().take(LONGEST).map(visible).collect())
+}
+
+/// A number that a run may come to.
+fn sane(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|number| (0.0..=1e15).contains(number))
 }
 
 #[cfg(test)]
@@ -102,6 +114,19 @@ mod tests {
         let text = "  running: a run, 12.3 MB/s, 15300 rows/s, stalled: fetch holds\u{fffd}[2J it\n";
         assert_eq!(running.text(), text, "and what it says does nothing to a terminal");
         assert_eq!(running.json()["step"], "fetch");
+    }
+
+    #[test]
+    fn nothing_that_is_said_fills_or_turns_the_screen() {
+        let mut answer = answer();
+        let reason = format!("a\u{202e}b\u{2028}{}", "z".repeat(100_000));
+        answer["health"] = json!({"status": "stalled", "ready": false, "step": null, "reason": reason});
+        let text = Running::read(&answer).expect("an answer").text();
+        assert!(text.contains("stalled: a\u{fffd}b\u{fffd}zzz") && text.len() < 1_000, "{text}");
+        for number in [1e300, -1.0] {
+            answer["rates"]["rows_per_second"] = number.into();
+            assert_eq!(Running::read(&answer), None);
+        }
     }
 
     #[test]

@@ -37,12 +37,14 @@ fn a_run_stops_while_space_is_low_and_the_next_lands_all() {
     pipeline.land();
     fill(&pipeline);
     pipeline.is_exact();
-    let before = pipeline.position();
+    let (before, run) = (pipeline.position(), pipeline.status()["tables"]["primary"]["run"].clone());
     pipeline.append("a.json", lines.take(40));
     let error = pipeline.run().exits_with(3).error();
     assert!(error.contains("the file system of lake (disk/lake) has "), "{error}");
     assert!(error.contains("less than disk.min_free = 33554432 bytes: make room"), "{error}");
     assert_eq!(pipeline.position(), before, "no work was handed out");
+    let claimed = &pipeline.status()["tables"]["primary"]["run"];
+    assert_eq!(*claimed, run, "nor were the tables claimed: a supervisor would fill the disk with that");
 
     make_room(&pipeline);
     pipeline.land();
@@ -89,6 +91,27 @@ fn old_files_go_before_a_run_does() {
     assert!(!pipeline.path("disk/others/large").exists());
     assert!(pipeline.path("disk/others/link").exists() && pipeline.path("outside").exists());
     assert!(pipeline.path("disk/elsewhere/old").exists());
+    pipeline.is_exact();
+}
+
+#[test]
+fn the_lake_is_not_cleaned_under_another_name() {
+    let Some((mut pipeline, _disk)) = on_a_small_disk() else { return };
+    pipeline.write("a.json", Lines::new(5).take(40));
+    pipeline.land();
+    fill(&pipeline);
+    fs::create_dir(pipeline.path("disk/mounted")).expect("a folder");
+    wait::pause(Duration::from_millis(1_100));
+    let clean = serde_json::json!([{"dir": pipeline.path("disk/mounted"), "older_than": "1s"}]);
+    pipeline.set("disk", "clean", clean);
+    // The lake itself, and a folder in it.
+    let table = pipeline.table("primary").strip_prefix(pipeline.path("lake")).expect("it lies there").to_owned();
+    for folder in [pipeline.path("disk/lake"), pipeline.path("disk/lake").join(table)] {
+        let _mounted = Mounted::bind(&folder, pipeline.path("disk/mounted"));
+        let ended = pipeline.run().exits_with(3);
+        assert!(ended.stderr.contains("the run needs, mounted in a second place"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("deleted what is old"), "{}", ended.stderr);
+    }
     pipeline.is_exact();
 }
 

@@ -133,3 +133,20 @@ fn status_beside_a_running_tail() {
     pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(0);
     tail.stop();
 }
+
+#[test]
+fn names_of_files_do_nothing_to_a_terminal() {
+    let pipeline = Pipeline::new();
+    // Whoever may write logs names them.
+    pipeline.write("a\u{1b}[2J.json", "{\"ReplicaRole\": \"Primary\"}\n{\"Repl");
+    let run = pipeline.run().exits_with(0);
+    assert!(run.stderr.contains("partition=a\\u{1b}[2J.json"), "{}", run.stderr);
+    let status = pipeline.call(&["status", "p.toml"]).exits_with(0);
+    assert!(status.stdout.contains("a\u{fffd}[2J.json"), "{}", status.stdout);
+    fs::remove_file(pipeline.path("logs/a\u{1b}[2J.json")).expect("a file");
+    pipeline.write("a\u{1b}[2J.json", "{}\n");
+    let stopped = pipeline.run();
+    for said in [run, status, stopped, pipeline.call(&["doctor", "p.toml"])] {
+        assert!(!format!("{}{}", said.stdout, said.stderr).contains('\u{1b}'), "{said:?}");
+    }
+}

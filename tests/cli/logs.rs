@@ -1,5 +1,8 @@
 //! Standard error: lines for people, or JSON; and one line a cut.
 
+use std::fs::{self, File};
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
@@ -107,4 +110,33 @@ fn the_level_is_the_environments_in_both_formats() {
         assert_eq!(pipeline.spawn(command).end().exits_with(0).stderr, "");
     }
     pipeline.call(&["run", "p.toml", "--log-format", "xml"]).exits_with(2);
+}
+
+#[test]
+fn a_standard_error_that_takes_nothing_ends_no_command() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", Lines::new(7).take(200));
+    // A pipe that nobody reads any more, and a disk that is full.
+    let nobody = || {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        Stdio::from(writer)
+    };
+    let full = || Stdio::from(File::options().write(true).open("/dev/full").expect("a device"));
+    let takes_nothing: [&dyn Fn() -> Stdio; 2] = [&nobody, &full];
+    for stderr in takes_nothing {
+        for format in ["text", "json"] {
+            for table in ["lake", "state"] {
+                // The first time, nothing is there.
+                let _ = fs::remove_dir_all(pipeline.path(table));
+            }
+            let mut command = pipeline.command(&["run", "p.toml", "--json", "--log-format", format]);
+            let output = command.stdin(Stdio::null()).stderr(stderr()).output().expect("it runs");
+            assert_eq!(output.status.code(), Some(0), "{format}");
+            pipeline.is_exact();
+        }
+        let mut command = pipeline.command(&["generate", "--size", "1MiB", "-"]);
+        let output = command.stdin(Stdio::null()).stderr(stderr()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0));
+    }
 }

@@ -71,6 +71,32 @@ fn the_pipeline_file_is_good() {
     pipeline.call(&["validate", "lakefront.toml"]).exits_with(0);
 }
 
+/// Bytes of a quantity such as `1536Mi` or a size such as `1 GiB`.
+fn bytes(text: &str) -> u64 {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).expect("a unit");
+    let unit = match text[digits..].trim() {
+        "Mi" | "MiB" => 1 << 20,
+        "Gi" | "GiB" => 1 << 30,
+        other => panic!("{other} is no unit here"),
+    };
+    text[..digits].parse::<u64>().expect("a number") * unit
+}
+
+#[test]
+fn what_the_run_may_take_is_there() {
+    let manifests = Manifests::read();
+    let (_, file) = manifests.pipeline_file();
+    let file: toml::Table = file.parse().expect("TOML");
+    let size = |section: &str, key: &str| bytes(file[section][key].as_str().expect("a size"));
+    let quantity = |value: &Value| bytes(value.as_str().expect("a quantity"));
+    let container = quantity(&manifests.container()["resources"]["limits"]["memory"]);
+    assert!(container >= size("limits", "memory") + (384 << 20), "or the kernel kills what is within its limit");
+    let set = &manifests.of_kind("StatefulSet")["spec"];
+    let state = quantity(&set["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]);
+    assert!(state >= 2 * size("disk", "min_free"), "or no run ever begins");
+    assert_eq!(file["disk"]["on_low"].as_str(), Some("pause"), "whoever stops is started again, and makes no room");
+}
+
 #[test]
 fn one_pod_without_rights() {
     let manifests = Manifests::read();

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx, unlinkat};
 
+use super::own::{Inode, own};
 use crate::error::StoreError;
 
 /// Folders below this depth are left alone: each level holds a file descriptor.
@@ -39,30 +40,34 @@ pub(super) struct Deleted {
 
 /// Deletes what `clean` names at `now_ms`, and nothing of `kept`; what is gone, and the first failure.
 pub(super) fn clean(clean: &Clean, kept: &[PathBuf], now_ms: u64) -> (Deleted, Option<StoreError>) {
-    let failed = |e: io::Error| StoreError::definite(format!("clean {}", clean.dir.display()), e);
-    let begun = open(&clean.dir).and_then(|dir| Ok((own(clean, kept)?, mount(&dir)?, dir)));
-    let (kept, mount, dir) = match begun {
+    let (kept, mount, dir) = match begin(clean, kept) {
         Ok(begun) => begun,
-        Err(error) => return (Deleted::default(), Some(failed(error))),
+        Err(error) => return (Deleted::default(), Some(clean.failed(error))),
     };
     let before_ms = now_ms.saturating_sub(clean.older_than_ms());
     let mut sweep = Sweep { before_ms, mount, kept, deleted: Deleted::default(), failed: None };
     sweep.folder(&dir, 0);
-    (sweep.deleted, sweep.failed.map(failed))
+    (sweep.deleted, sweep.failed.map(|error| clean.failed(error)))
 }
 
-/// What the run's own files and folders are to the file system. They may neither hold the folder nor lie in it.
-fn own(clean: &Clean, kept: &[PathBuf]) -> io::Result<HashSet<Inode>> {
-    let mut inodes = HashSet::new();
-    for path in kept {
-        // What is not there yet has its name at least.
-        let real = std::fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
-        if clean.touches(&real)? {
-            return Err(io::Error::other(format!("it holds or lies in {}, which the run needs", path.display())));
-        }
-        inodes.extend(rustix::fs::stat(&real).ok().map(|stat| inode(&stat)));
+impl Clean {
+    /// Looks at the folder as a clean-up that leaves `kept` alone would. Nothing is deleted.
+    pub fn look(&self, kept: &[PathBuf]) -> Result<(), StoreError> {
+        begin(self, kept).map(drop).map_err(|error| self.failed(error))
     }
-    Ok(inodes)
+
+    fn failed(&self, error: io::Error) -> StoreError {
+        StoreError::definite(format!("clean {}", self.dir.display()), error)
+    }
+}
+
+/// What is left alone, where to stay, and the folder, which is not the run's own under another name.
+fn begin(clean: &Clean, kept: &[PathBuf]) -> io::Result<(HashSet<Inode>, Mount, OwnedFd)> {
+    let (dir, kept) = (open(&clean.dir)?, own(clean, kept)?);
+    if kept.contains(&inode(&fstat(&dir)?)) {
+        return Err(io::Error::other("it is a folder that the run needs, mounted in a second place"));
+    }
+    Ok((kept, mount(&dir)?, dir))
 }
 
 /// Opens a folder without following any link.
@@ -85,8 +90,6 @@ fn below(folder: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(folder, name, flags, Mode::empty())?)
 }
-
-type Inode = (u64, u64);
 
 fn inode(stat: &Stat) -> Inode {
     (stat.st_dev, stat.st_ino)
@@ -220,6 +223,7 @@ mod tests {
         let path = world.root.join("dir/old");
         let file = fs::File::options().write(true).open(&path).expect("a file");
         file.set_modified(std::time::UNIX_EPOCH).expect("its time is set");
+        drop(file);
         let stat = rustix::fs::stat(&path).expect("its times");
         let now_ms = u64::try_from(changed_ms(&stat)).expect("a time") + 3_600_000;
         let rule = Clean { dir: world.root.join("dir"), older_than: HOUR };
@@ -261,11 +265,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_link_of_the_run_leads_to_is_its_own() {
+        // A log that lies elsewhere, and a table's folder that does.
+        for (link, to) in [("logs/a.json", "dir/old"), ("logs/deeper/table", "dir/below")] {
+            let world = World::new();
+            let link = world.root.join(link);
+            fs::create_dir_all(link.parent().expect("a folder")).expect("a folder");
+            symlink(world.root.join(to), link).expect("a link");
+            let told = crate::error::chain(&world.clean("dir", &["logs"]).1.expect("refused"));
+            assert!(told.contains("it holds or lies in"), "{told}");
+            assert!(world.has("dir/old") && world.has("dir/below/old"));
+        }
+    }
+
+    #[test]
     fn a_file_of_the_run_is_known_under_any_name() {
         let world = World::new();
         fs::hard_link(world.root.join("beside/old"), world.root.join("dir/name")).expect("a second name");
         assert_eq!(world.clean("dir", &["beside/old"]).0.files, 2);
         assert!(world.has("dir/name"));
+    }
+
+    #[test]
+    fn a_file_that_is_open_here_is_left() {
+        let world = World::new();
+        // As a log is, to which nothing was written for long.
+        let _log = fs::File::open(world.root.join("dir/old")).expect("a file");
+        assert_eq!(world.clean("dir", &[]).0.files, 1);
+        assert!(world.has("dir/old") && !world.has("dir/below/old"));
     }
 
     #[test]

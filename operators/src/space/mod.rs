@@ -6,12 +6,13 @@
 //!                                          └─low─▶ stop the run; or pause it, and look again and again
 //! ```
 //!
-//! The guard looks before the first chunk is handed out and every second from then on, beside the workers. A pause holds back new
+//! The guard looks before the tables are claimed, before the first chunk is handed out, and every second from then on, beside the workers. A pause holds back new
 //! chunks and nothing else: what is open is closed and committed as usual, for its rows are on disk already, and a commit takes little.
 //! A clean-up that fails is a warning, for the second look decides. An account of space cannot be exact: others write to the same
 //! file systems, and between two looks this run does, which is what `min_free` is for.
 
 mod clean;
+mod own;
 mod seen;
 mod trim;
 
@@ -90,6 +91,12 @@ impl Guard {
         (Guard { settings, seen: seen.clone(), cleaned_ms: None }, seen)
     }
 
+    /// Looks once, before the tables are claimed: whoever starts a run again and again that stops for want of space shall not fill the
+    /// disk with its claims.
+    pub fn look_first(&mut self, clock: &dyn Clock) -> Result<(), Stop> {
+        self.check(clock.now_ms())
+    }
+
     /// Looks until the run is lost or the process ends.
     pub async fn watch(mut self, clock: Arc<dyn Clock>, fatal: Fatal) {
         while !fatal.is_raised() {
@@ -111,15 +118,16 @@ impl Guard {
     /// One look, and what follows from it.
     fn check(&mut self, now_ms: u64) -> Result<(), Stop> {
         let (mut looks, mut deleted) = (self.look()?, Deleted::default());
+        let was_low = self.seen.is_low();
         if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now_ms >= then + CLEAN_MS) {
             self.cleaned_ms = Some(now_ms);
+            // A large folder takes a while: no new chunk is handed out meanwhile.
+            self.seen.set(self.free(&looks), false);
             deleted = self.make_room(now_ms);
             looks = self.look()?;
         }
         let low = self.low(&looks);
-        let min_free = self.settings.min_free;
-        let seen = |look: &Look| Free { name: look.watched.name, bytes: look.free, low: look.free < min_free };
-        let free = looks.iter().map(seen).collect();
+        let (min_free, free) = (self.settings.min_free, self.free(&looks));
         let told = told(&low, &deleted);
         match (low.is_empty(), self.settings.on_low) {
             (true, _) => {
@@ -129,7 +137,6 @@ impl Guard {
                 }
             }
             (false, OnLow::Pause) => {
-                let was_low = self.seen.is_low();
                 self.seen.set(free, false);
                 if !was_low {
                     tracing::warn!(min_free, "no new chunks are read until there is room: {told}");
@@ -148,6 +155,11 @@ impl Guard {
 
     fn look(&self) -> Result<Vec<Look>, StoreError> {
         self.settings.watched.iter().map(look).collect()
+    }
+
+    fn free(&self, looks: &[Look]) -> Vec<Free> {
+        let low = |look: &Look| look.free < self.settings.min_free;
+        looks.iter().map(|look| Free { name: look.watched.name, bytes: look.free, low: low(look) }).collect()
     }
 
     fn low<'l>(&self, looks: &'l [Look]) -> Vec<&'l Look> {
