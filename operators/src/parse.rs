@@ -1,6 +1,8 @@
 //! `parse`: turns lines into typed columns, some thousand lines at a time.
 //!
 //! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows).
+use std::ops::Range;
+
 use arrow_array::RecordBatch;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -55,7 +57,19 @@ impl Parser {
             None => self.builder.insert((format, unknown_keys, RowBuilder::new(format, unknown_keys))),
         };
         let block = &fetched.block;
-        lines.retain(|line| match builder.push(line.text(block), line.offset(block)) {
+        // Checking all lines at once is cheaper; if that fails, each is judged for itself.
+        let begin = lines.first().map_or(0, |line| line.start);
+        let end = lines.last().map_or(begin, |line| line.end);
+        let texts = std::str::from_utf8(&block.bytes[begin..end]).ok();
+        let text = |line: &Line| {
+            let Range { start, end } = line.text_range(block);
+            texts?.get(start - begin..end - begin)
+        };
+        let mut push = |line: &Line| match text(line) {
+            Some(text) => builder.push_text(text, line.offset(block)),
+            None => builder.push(line.text(block), line.offset(block)),
+        };
+        lines.retain(|line| match push(line) {
             Ok(()) => true,
             Err(reason) => {
                 rejects.push(Reject::of(line.raw(block), line.offset(block), reason));

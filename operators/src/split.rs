@@ -5,6 +5,7 @@
 //! that bound the memory of all that follows.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -42,12 +43,16 @@ impl Line {
 
     /// The text of the line: without carriage return and byte order mark.
     pub fn text<'b>(&self, block: &'b Block) -> &'b [u8] {
+        &block.bytes[self.text_range(block)]
+    }
+
+    /// Where its text is in the block's bytes.
+    pub fn text_range(&self, block: &Block) -> Range<usize> {
         let raw = self.raw(block);
-        let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        match self.offset(block) {
-            0 => raw.strip_prefix(BYTE_ORDER_MARK).unwrap_or(raw),
-            _ => raw,
-        }
+        let end = self.end - usize::from(raw.ends_with(b"\r"));
+        let marked = self.offset(block) == 0 && raw.starts_with(BYTE_ORDER_MARK);
+        let start = self.start + if marked { BYTE_ORDER_MARK.len() } else { 0 };
+        start..end
     }
 }
 

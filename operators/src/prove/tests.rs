@@ -14,7 +14,7 @@ use super::roles::Routing;
 use super::row::{self, Cell};
 use crate::record::Reason;
 use crate::route::RoleMap;
-use crate::rows::RowBuilder;
+use crate::rows::{RowBuilder, TextColumn};
 use crate::settings::{Destination, Format, Roles, UnknownKeys};
 use crate::totals::hash;
 
@@ -44,22 +44,23 @@ fn fast(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row, 
     pushed.map(|()| {
         let (batch, mut sum) = (rows.finish("blob"), 0);
         hash::rows(&batch, &mut Vec::new(), |_, values| sum = values);
-        (values(&batch), sum)
+        (values(&batch, 0), sum)
     })
 }
 
-fn values(batch: &RecordBatch) -> Row {
+/// The values of the row at `place`.
+fn values(batch: &RecordBatch, place: usize) -> Row {
     let mut row = Row::new();
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        if array.is_null(0) || [hash::SOURCE, hash::OFFSET].contains(&field.name().as_str()) {
+        if array.is_null(place) || [hash::SOURCE, hash::OFFSET].contains(&field.name().as_str()) {
             continue;
         }
-        let value = if let Some(texts) = array.as_string_opt::<i32>() {
-            texts.value(0).to_owned()
+        let value = if let Some(texts) = TextColumn::of(array) {
+            texts.get(place).expect("it is not null").to_owned()
         } else if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
-            integers.value(0).to_string()
+            integers.value(place).to_string()
         } else {
-            array.as_primitive::<TimestampMicrosecondType>().value(0).to_string()
+            array.as_primitive::<TimestampMicrosecondType>().value(place).to_string()
         };
         row.insert(field.name().clone(), value);
     }
@@ -169,6 +170,46 @@ fn unknown_keys() -> impl Strategy<Value = UnknownKeys> {
 fn assert_agreement(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
     let shown = String::from_utf8_lossy(&line[..line.len().min(2000)]);
     assert_eq!(plain(line, format, unknown_keys), fast(line, format, unknown_keys), "{shown}");
+}
+
+/// One builder, which remembers the lines before, makes of each line what the plain path makes of it alone.
+fn assert_agreement_in_a_row(lines: &[&[u8]], batch: usize, format: Format, unknown_keys: UnknownKeys) {
+    let mut rows = RowBuilder::new(format, unknown_keys);
+    for lines in lines.chunks(batch) {
+        let plain: Vec<_> = lines.iter().map(|line| plain(line, format, unknown_keys)).collect();
+        for (line, plain) in lines.iter().zip(&plain) {
+            let pushed = rows.push(line, 1);
+            assert_eq!(pushed.err(), plain.as_ref().err().copied(), "{}", String::from_utf8_lossy(line));
+        }
+        let (batch, mut sums) = (rows.finish("blob"), Vec::new());
+        hash::rows(&batch, &mut Vec::new(), |_, values| sums.push(values));
+        let plain: Vec<_> = plain.into_iter().flatten().collect();
+        let fast: Vec<_> = sums.into_iter().enumerate().map(|(row, sum)| (values(&batch, row), sum)).collect();
+        assert_eq!(plain, fast);
+    }
+}
+
+/// What a careless hand does to a line.
+fn mutated(mut line: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
+    for (place, byte, kind) in mutations {
+        let place = place.index(line.len());
+        let token = b"{}[]\",:\\0e-. nt"[usize::from(*byte) % 15];
+        match kind {
+            0 => line[place] = *byte,
+            1 => line[place] = token,
+            2 => line.insert(place, token),
+            _ if line.len() > 1 => _ = line.remove(place),
+            _ => {}
+        }
+    }
+    line
+}
+
+/// Where, which byte, and what is done with it.
+type Mutation = (prop::sample::Index, u8, i32);
+
+fn mutations(most: usize) -> impl Strategy<Value = Vec<Mutation>> {
+    prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 0..most)
 }
 
 /// Both send each row to the same table, whatever the roles say.
@@ -284,19 +325,25 @@ proptest! {
     fn mutated_lines_become_the_same(
         (format, line) in format_and_line(),
         unknown_keys in unknown_keys(),
-        mutations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..4),
+        mutations in mutations(4),
     ) {
-        let mut line = line.into_bytes();
-        for (place, byte, kind) in mutations {
-            let place = place.index(line.len());
-            match kind {
-                0 => line[place] = byte,
-                1 => line[place] = b"{}[]\",:\\0e-. nt"[usize::from(byte) % 15],
-                2 => line.insert(place, b"{}[]\",:\\0e-. nt"[usize::from(byte) % 15]),
-                _ if line.len() > 1 => _ = line.remove(place),
-                _ => {}
-            }
-        }
-        assert_agreement(&line, format, unknown_keys);
+        assert_agreement(&mutated(line.into_bytes(), &mutations), format, unknown_keys);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn lines_that_follow_others_become_the_same(
+        (format, line) in format_and_line(),
+        unknown_keys in unknown_keys(),
+        variants in prop::collection::vec(mutations(3), 1..5),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 1..200),
+        batch in 1_usize..150,
+    ) {
+        let variants: Vec<_> = variants.iter().map(|by| mutated(line.clone().into_bytes(), by)).collect();
+        let lines: Vec<_> = order.iter().map(|which| which.get(&variants).as_slice()).collect();
+        assert_agreement_in_a_row(&lines, batch, format, unknown_keys);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use globset::GlobMatcher;
 
 use crate::error::{Stop, StoreError};
 use crate::glob;
 use crate::record::Reason;
+use crate::rows::TextColumn;
 use crate::settings::{Destination, Roles};
 
 /// The role of a line's server, and the server's name: columns of the `azure` format.
@@ -84,13 +84,13 @@ fn checked(to: Destination) -> Result<Destination, Reason> {
     }
 }
 
-fn text<'r>(rows: &'r RecordBatch, column: &str) -> Option<&'r StringArray> {
-    rows.column_by_name(column).and_then(|c| c.as_string_opt::<i32>())
+fn text<'r>(rows: &'r RecordBatch, column: &str) -> Option<TextColumn<'r>> {
+    rows.column_by_name(column).and_then(|c| TextColumn::of(c))
 }
 
 /// The text in a row; empty if there is none.
-fn value(column: Option<&StringArray>, row: usize) -> &str {
-    column.filter(|c| c.is_valid(row)).map_or("", |c| c.value(row))
+fn value(column: Option<TextColumn<'_>>, row: usize) -> &str {
+    column.and_then(|c| c.get(row)).unwrap_or_default()
 }
 
 #[cfg(test)]

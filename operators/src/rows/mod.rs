@@ -1,8 +1,8 @@
 //! Rows: one line of bytes becomes typed Arrow columns, or a [`Reason`] why it does not.
 //!
 //! ```text
-//!   line ─▶ UTF-8? ─▶ scan: raw text by column ─▶ judge: typed values ─▶ append to the columns ─▶ finish: one batch
-//!                       └▶ rest: unknown keys ─────────────────────────────▲
+//!   line ─▶ UTF-8? ─▶ trail, or scan: raw text by column ─▶ judge: typed values ─▶ append to the columns ─▶ finish: one batch
+//!                       └▶ rest: unknown keys ─────────────────────────────────────────▲
 //! ```
 //!
 //! Promised: a line is appended whole or not at all; values are what the line says after JSON unescaping; a value that does
@@ -16,24 +16,29 @@
 //!
 //! Left to others: splitting into lines, CR, BOM and blank lines, `max_line`, roles. No I/O and no threads here.
 
+mod builder;
 mod columns;
 mod days;
 mod escapes;
+mod line;
 mod rejects;
 mod rest;
 mod scan;
+mod text_column;
+mod texts;
 mod time;
+mod trail;
 mod value;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use std::iter::repeat_n;
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_array::builder::{ArrayBuilder, StringBuilder};
+use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt16Array};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 
 use crate::record::Reason;
 use crate::settings::{Format, UnknownKeys};
@@ -41,24 +46,35 @@ use crate::settings::{Format, UnknownKeys};
 pub use columns::schema;
 pub use days::log_dates;
 pub use rejects::{rejects_batch, rejects_schema};
+pub(crate) use text_column::TextColumn;
+pub(crate) use texts::DICTIONARY;
 #[cfg(test)]
 pub(crate) use time::parse_micros;
 
-use columns::{Kind, Layout, MAX_COLUMNS, layout};
+use builder::ColumnBuilder;
+use columns::{MAX_COLUMNS, layout};
+use line::Rules;
 use rest::Rest;
 use scan::scan;
-use value::{Value, judge};
+use trail::Trail;
+use value::Value;
+
+/// No batch has more columns that are parsed.
+pub(crate) const MOST_COLUMNS: u64 = MAX_COLUMNS as u64;
 
 /// What a batch leaves behind in a buffer that serves all lines, in bytes: a long line must not keep its memory for ever.
 const KEPT: usize = 1 << 20;
 
 /// Accumulates the rows of one partition, column by column.
 ///
+/// A text column of a batch is of the type that [`schema`] says, or, if its values repeat, of a dictionary of it. A dictionary lives on
+/// from batch to batch as long as it serves.
+///
 /// A batch holds less than 2 GiB of text in each column, `_source` included; [`push`](RowBuilder::push) and
 /// [`finish`](RowBuilder::finish) panic beyond. Whoever pushes finishes long before that.
 pub struct RowBuilder {
-    layout: &'static Layout,
-    unknown_keys: UnknownKeys,
+    rules: Rules,
+    trail: Trail,
     columns: Vec<ColumnBuilder>,
     rests: StringBuilder,
     offsets: Vec<i64>,
@@ -72,8 +88,8 @@ impl RowBuilder {
     pub fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
         let layout = layout(format);
         RowBuilder {
-            layout,
-            unknown_keys,
+            rules: Rules { layout, unknown_keys },
+            trail: Trail::default(),
             columns: layout.columns.iter().map(|column| ColumnBuilder::new(column.kind)).collect(),
             rests: StringBuilder::new(),
             offsets: Vec::new(),
@@ -86,26 +102,40 @@ impl RowBuilder {
     ///
     /// The line has no newline at its end, no CR there, no BOM, and is not blank.
     pub fn push(&mut self, line: &[u8], offset: u64) -> Result<(), Reason> {
-        let text = std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?;
-        let line = scan(text, self.layout, self.unknown_keys, &mut self.rest)?;
+        self.push_text(std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?, offset)
+    }
+
+    /// As [`push`](RowBuilder::push), if the line is known to be UTF-8.
+    pub fn push_text(&mut self, line: &str, offset: u64) -> Result<(), Reason> {
+        let columns = &self.columns;
+        let line = match self.trail.follow(line, self.rules, |place| columns[place].last(), &mut self.rest) {
+            Some(line) => line,
+            None => scan(line, self.rules, &mut self.rest)?,
+        };
         if line.properties_mistyped {
             return Err(Reason::WrongType);
         }
         self.decoded.clear();
         let mut values = [const { Value::Null }; MAX_COLUMNS];
-        for (place, column) in self.layout.columns.iter().enumerate() {
-            if let Some(raw) = line.values[place] {
-                values[place] = judge(raw, column.kind, &mut self.decoded)?;
+        for (column, (raw, value)) in self.columns.iter_mut().zip(line.values.iter().zip(&mut values)) {
+            if let Some(raw) = raw {
+                column.judge(*raw, &mut self.decoded, value)?;
             }
         }
-        if self.unknown_keys == UnknownKeys::Reject && !self.rest.is_empty() {
+        if self.rules.unknown_keys == UnknownKeys::Reject && !self.rest.is_empty() {
             return Err(Reason::UnknownKey);
         }
         // Nothing below can fail.
-        for (column, value) in self.columns.iter_mut().zip(&values) {
-            column.append(value, &self.decoded);
+        let rows = self.offsets.len();
+        for (column, (raw, value)) in self.columns.iter_mut().zip(line.values.iter().zip(&values)) {
+            if let Some(raw) = raw {
+                column.append(value, *raw, &self.decoded, rows);
+            }
         }
-        self.rests.append_option(self.rest.object());
+        if let Some(object) = self.rest.object() {
+            self.rests.append_nulls(rows - self.rests.len());
+            self.rests.append_value(object);
+        }
         self.offsets.push(int64(offset));
         Ok(())
     }
@@ -126,54 +156,24 @@ impl RowBuilder {
         self.rest.shrink(KEPT);
         self.decoded.clear();
         self.decoded.shrink_to(KEPT);
-        let mut columns: Vec<ArrayRef> = self.columns.iter_mut().map(ColumnBuilder::finish).collect();
+        let mut columns: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.finish(rows)).collect();
+        self.rests.append_nulls(rows - self.rests.len());
         columns.push(Arc::new(self.rests.finish()));
-        columns.push(Arc::new(StringArray::from_iter_values(repeat_n(source, rows))));
-        columns.push(Arc::new(Int64Array::from(std::mem::take(&mut self.offsets))));
-        let schema = Arc::clone(&self.layout.schema);
-        RecordBatch::try_new(schema, columns)
+        let keys = UInt16Array::from(vec![0; rows]);
+        columns.push(Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![source])))));
+        columns.push(Arc::new(Int64Array::from(std::mem::replace(&mut self.offsets, Vec::with_capacity(rows)))));
+        RecordBatch::try_new(self.schema(&columns), columns)
             .expect("the columns were built by the layout that the schema is derived from")
     }
-}
 
-/// The values of one column so far.
-enum ColumnBuilder {
-    Text(StringBuilder),
-    Integer(Int64Builder),
-    Time(TimestampMicrosecondBuilder),
-}
-
-impl ColumnBuilder {
-    fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Text => ColumnBuilder::Text(StringBuilder::new()),
-            Kind::Integer => ColumnBuilder::Integer(Int64Builder::new()),
-            Kind::Time => {
-                ColumnBuilder::Time(TimestampMicrosecondBuilder::new().with_data_type(Kind::Time.data_type()))
-            }
-        }
-    }
-
-    fn append(&mut self, value: &Value<'_>, decoded: &str) {
-        match (self, value) {
-            (ColumnBuilder::Text(texts), Value::Text(text)) => texts.append_value(text.get(decoded)),
-            (ColumnBuilder::Integer(integers), Value::Number(number)) => integers.append_value(*number),
-            (ColumnBuilder::Time(times), Value::Number(micros)) => times.append_value(*micros),
-            (ColumnBuilder::Text(texts), Value::Null) => texts.append_null(),
-            (ColumnBuilder::Integer(integers), Value::Null) => integers.append_null(),
-            (ColumnBuilder::Time(times), Value::Null) => times.append_null(),
-            (ColumnBuilder::Text(_), Value::Number(_)) | (_, Value::Text(_)) => {
-                unreachable!("a value is judged for the kind of its column")
-            }
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            ColumnBuilder::Text(texts) => Arc::new(texts.finish()),
-            ColumnBuilder::Integer(integers) => Arc::new(integers.finish()),
-            ColumnBuilder::Time(times) => Arc::new(times.finish()),
-        }
+    /// The schema of a batch of `columns`.
+    fn schema(&self, columns: &[ArrayRef]) -> SchemaRef {
+        let typed = |(field, column): (&FieldRef, &ArrayRef)| match column.data_type() {
+            of if of == field.data_type() => field.clone(),
+            of => Arc::new(field.as_ref().clone().with_data_type(of.clone())),
+        };
+        let fields = self.rules.layout.schema.fields().iter().zip(columns).map(typed);
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The scan of one line: from text to the raw JSON text of each column, and the unknown keys beside them.
+//! The scan of any line: from text to the raw JSON text of each column, and the unknown keys beside them.
 //!
 //! The whole line is checked against the grammar, but values are only delimited here, neither decoded nor judged. So of
 //! duplicate keys the last wins without its forerunners having been looked at, and a value costs one pass. Values are
@@ -6,7 +6,7 @@
 //! `properties` that is a string or a number: what cannot be decoded there (half a surrogate pair, a number beyond any
 //! float) is not JSON, even if a later `properties` replaces it.
 //!
-//! This is the only file that knows the parser. A faster one needs to fill a [`Line`] and a [`Rest`], nothing else.
+//! Most lines never come here, see `trail`. This file is what decides about the others, and so about every line that is rejected.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,34 +16,25 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde_json::value::RawValue;
 
 use crate::record::Reason;
-use crate::settings::UnknownKeys;
 
-use super::columns::{Keys, Layout, MAX_COLUMNS, Scope, Target};
+use super::columns::{Keys, Scope, Target};
+use super::line::{Known, Line, Raw, Rules};
 use super::rest::Rest;
-
-/// What one line says about each column.
-pub(super) struct Line<'line> {
-    /// The raw JSON text of each column's value, by its place; `None` if the key is absent.
-    pub(super) values: [Option<&'line str>; MAX_COLUMNS],
-    /// `properties` is neither an object nor null.
-    pub(super) properties_mistyped: bool,
-}
 
 /// Scans `text`. Unknown keys go to `rest`, unless they are dropped.
 pub(super) fn scan<'line>(
     text: &'line str,
-    layout: &Layout,
-    unknown_keys: UnknownKeys,
+    rules: Rules,
     rest: &mut Rest,
 ) -> Result<Line<'line>, Reason> {
     rest.clear();
-    let mut line = Line { values: [None; MAX_COLUMNS], properties_mistyped: false };
+    let mut line = Line::empty();
     if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
         return Err(if is_json { Reason::NotAnObject } else { Reason::InvalidJson });
     }
     let mut parser = serde_json::Deserializer::from_str(text);
-    let object = Object { scope: Scope::Top, layout, unknown_keys, line: &mut line, rest };
+    let object = Object { scope: Scope::Top, rules, line: &mut line, rest };
     object.deserialize(&mut parser).and_then(|()| parser.end()).map_err(|_| Reason::InvalidJson)?;
     Ok(line)
 }
@@ -51,8 +42,7 @@ pub(super) fn scan<'line>(
 /// The object of one scope; deserializing it fills the line.
 struct Object<'a, 'line> {
     scope: Scope,
-    layout: &'a Layout,
-    unknown_keys: UnknownKeys,
+    rules: Rules,
     line: &'a mut Line<'line>,
     rest: &'a mut Rest,
 }
@@ -60,31 +50,27 @@ struct Object<'a, 'line> {
 impl<'line> Object<'_, 'line> {
     fn keys(&self) -> &Keys {
         match self.scope {
-            Scope::Top => &self.layout.top,
-            Scope::Properties => &self.layout.properties,
+            Scope::Top => &self.rules.layout.top,
+            Scope::Properties => &self.rules.layout.properties,
         }
     }
 
     fn unknown<M: MapAccess<'line>>(&mut self, name: &str, map: &mut M) -> Result<(), M::Error> {
-        if self.unknown_keys == UnknownKeys::Drop {
-            return map.next_value::<IgnoredAny>().map(drop);
-        }
         let value: &RawValue = map.next_value()?;
-        self.rest.add(self.scope, name, value.get());
+        self.rules.unknown(self.rest, self.scope, name, value.get());
         Ok(())
     }
 
     /// The columns of `properties`; whatever an earlier `properties` said is forgotten.
     fn properties(&mut self) -> Object<'_, 'line> {
-        for (value, column) in self.line.values.iter_mut().zip(self.layout.columns) {
+        for (value, column) in self.line.values.iter_mut().zip(self.rules.layout.columns) {
             if column.scope == Scope::Properties {
                 *value = None;
             }
         }
         self.line.properties_mistyped = false;
         self.rest.begin_properties();
-        let Object { layout, unknown_keys, .. } = *self;
-        Object { scope: Scope::Properties, layout, unknown_keys, line: self.line, rest: self.rest }
+        Object { scope: Scope::Properties, rules: self.rules, line: self.line, rest: self.rest }
     }
 
     fn mistyped<E>(self) -> Result<(), E> {
@@ -113,7 +99,8 @@ impl<'line> Visitor<'line> for Object<'_, 'line> {
         while let Some(key) = map.next_key_seed(Key(self.keys()))? {
             match key {
                 Ok(Target::Column(place)) => {
-                    self.line.values[place] = Some(map.next_value::<&RawValue>()?.get());
+                    let text = map.next_value::<&RawValue>()?.get();
+                    self.line.values[place] = Some(Raw { text, known: Known::Nothing });
                 }
                 Ok(Target::Properties) => map.next_value_seed(self.properties())?,
                 Err(unknown) => self.unknown(&unknown, &mut map)?,

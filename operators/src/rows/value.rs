@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use crate::record::Reason;
 
-use super::columns::Kind;
 use super::escapes::decode;
-use super::time::parse_micros;
+use super::line::{Known, Raw};
+use super::time::Clock;
 
 /// The value of one column of one line.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Value<'line> {
     Null,
     /// A string.
     Text(Text<'line>),
+    /// A string that the column's dictionary has, by its key.
+    Key(u16),
     /// An integer, or a moment in microseconds.
     Number(i64),
 }
@@ -41,33 +43,49 @@ impl Text<'_> {
     }
 }
 
-/// Judges `raw`, the JSON text of a value, for a column of `kind`. Strings with escapes are appended to `decoded`.
-pub(super) fn judge<'line>(raw: &'line str, kind: Kind, decoded: &mut String) -> Result<Value<'line>, Reason> {
-    match (raw.as_bytes(), kind) {
-        (b"null", _) => Ok(Value::Null),
-        ([b'"', ..], Kind::Text) => string(raw, decoded).map(Value::Text),
-        ([b'"', ..], Kind::Time) => {
-            let text = string(raw, decoded)?;
-            parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime)
-        }
-        ([b'-' | b'0'..=b'9', ..], Kind::Integer) => integer(raw.as_bytes()).map(Value::Number),
+/// Judges the value of a text column. Strings with escapes are appended to `decoded`.
+pub(super) fn text<'line>(raw: Raw<'line>, decoded: &mut String) -> Result<Value<'line>, Reason> {
+    match raw.text.as_bytes() {
+        [b'"', ..] => string(raw, decoded).map(Value::Text),
+        b"null" => Ok(Value::Null),
         _ => Err(Reason::WrongType),
     }
 }
 
-/// The string that the JSON text `raw`, quotes included, stands for.
-fn string<'line>(raw: &'line str, decoded: &mut String) -> Result<Text<'line>, Reason> {
-    let content = &raw[1..raw.len() - 1];
-    let Some(first_escape) = memchr::memchr(b'\\', content.as_bytes()) else {
-        return Ok(Text::Borrowed(content));
+/// Judges the value of a time column, which `clock` reads.
+pub(super) fn time<'line>(raw: Raw<'line>, decoded: &mut String, clock: &mut Clock) -> Result<Value<'line>, Reason> {
+    match text(raw, decoded)? {
+        Value::Text(text) => {
+            clock.parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime)
+        }
+        value => Ok(value),
+    }
+}
+
+/// Judges the value of an integer column.
+pub(super) fn integer<'line>(raw: Raw<'line>) -> Result<Value<'line>, Reason> {
+    match raw.text.as_bytes() {
+        b"null" => Ok(Value::Null),
+        number @ [b'-' | b'0'..=b'9', ..] => int64(number).map(Value::Number),
+        _ => Err(Reason::WrongType),
+    }
+}
+
+/// The string that `raw`, quotes included, stands for.
+fn string<'line>(raw: Raw<'line>, decoded: &mut String) -> Result<Text<'line>, Reason> {
+    let content = &raw.text[1..raw.text.len() - 1];
+    let escape = match raw.known {
+        Known::NoEscapes => None,
+        Known::Nothing | Known::SameAsLast => memchr::memchr(b'\\', content.as_bytes()),
     };
+    let Some(first_escape) = escape else { return Ok(Text::Borrowed(content)) };
     let start = decoded.len();
     decode(content, first_escape, decoded)?;
     Ok(Text::Decoded(start..decoded.len()))
 }
 
 /// The integer that the JSON number `raw` stands for. `-0` is zero, as an integer has only one.
-fn integer(raw: &[u8]) -> Result<i64, Reason> {
+fn int64(raw: &[u8]) -> Result<i64, Reason> {
     let (negative, digits) = match raw {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -85,7 +103,17 @@ fn integer(raw: &[u8]) -> Result<i64, Reason> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::Kind;
     use super::*;
+
+    fn judge<'line>(raw: &'line str, kind: Kind, decoded: &mut String) -> Result<Value<'line>, Reason> {
+        let raw = Raw { text: raw, known: Known::Nothing };
+        match kind {
+            Kind::Text => text(raw, decoded),
+            Kind::Time => time(raw, decoded, &mut Clock::default()),
+            Kind::Integer => integer(raw),
+        }
+    }
 
     fn number(raw: &str, kind: Kind) -> Result<i64, Reason> {
         match judge(raw, kind, &mut String::new())? {

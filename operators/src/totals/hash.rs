@@ -11,9 +11,9 @@
 //! write into the table and wants to deceive: he could write the totals too.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{
-    Array, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType, types::ByteArrayType,
+    Array, DictionaryArray, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType, types::ByteArrayType,
 };
 use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
@@ -81,9 +81,15 @@ pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64,
         if matches!(name, SOURCE | OFFSET | UNTOLD) {
             continue;
         }
-        let kind = kind(field.data_type()).unwrap_or_else(|| panic!("{name} is of a type that no table of ours has"));
+        // A dictionary is another way to hold the same column.
+        let of = match field.data_type() {
+            DataType::Dictionary(_, of) => of,
+            of => of,
+        };
+        let kind = kind(of).unwrap_or_else(|| panic!("{name} is of a type that no table of ours has"));
         let column = Column::new(name, kind);
         match field.data_type() {
+            DataType::Dictionary(..) => add_keys(column, array.as_dictionary(), sums, &mut common),
             DataType::Utf8 => add_bytes(column, array.as_string::<i32>(), sums, &mut common),
             DataType::Binary => add_bytes(column, array.as_binary::<i32>(), sums, &mut common),
             DataType::Int64 => add_numbers(column, array.as_primitive::<Int64Type>(), sums),
@@ -104,6 +110,25 @@ pub fn kind(of: &DataType) -> Option<&'static str> {
         DataType::Int64 => Some("long"),
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Some("timestamp"),
         _ => None,
+    }
+}
+
+/// Each value of a dictionary is hashed once.
+fn add_keys(column: Column, values: &DictionaryArray<UInt16Type>, sums: &mut [u128], common: &mut u128) {
+    let (keys, texts) = (values.keys(), values.values().as_string::<i32>());
+    let added: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| column.bytes(text.as_bytes()))).collect();
+    match (keys.nulls(), added.as_slice()) {
+        (None, [same]) => *common = common.wrapping_add(*same),
+        (None, _) => {
+            for (sum, key) in sums.iter_mut().zip(keys.values()) {
+                *sum = sum.wrapping_add(added[usize::from(*key)]);
+            }
+        }
+        (Some(nulls), _) => {
+            for row in nulls.valid_indices() {
+                sums[row] = sums[row].wrapping_add(added[usize::from(keys.value(row))]);
+            }
+        }
     }
 }
 

@@ -1,0 +1,98 @@
+//! One column while a batch is built: what a value is to it, and the values so far.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_array::builder::{ArrayBuilder, Int64Builder, TimestampMicrosecondBuilder};
+
+use super::columns::Kind;
+use super::line::{Known, Raw};
+use super::texts::Texts;
+use super::time::Clock;
+use super::value::{self, Value};
+use crate::record::Reason;
+
+/// The values of one column so far. Nulls are not appended one by one: a column is padded when something comes after them.
+pub(super) enum ColumnBuilder {
+    Text(Texts),
+    Integer(Int64Builder),
+    Time(TimestampMicrosecondBuilder, Clock),
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => ColumnBuilder::Text(Texts::new()),
+            Kind::Integer => ColumnBuilder::Integer(Int64Builder::new()),
+            Kind::Time => {
+                let times = TimestampMicrosecondBuilder::new().with_data_type(Kind::Time.data_type());
+                ColumnBuilder::Time(times, Clock::default())
+            }
+        }
+    }
+
+    /// The JSON text that may well be the next one's too; empty if there is none.
+    pub(super) fn last(&self) -> &[u8] {
+        match self {
+            ColumnBuilder::Text(texts) => texts.last(),
+            ColumnBuilder::Integer(_) | ColumnBuilder::Time(..) => &[],
+        }
+    }
+
+    /// Makes `value` what `raw` stands for, or says why it cannot be one of this column.
+    ///
+    /// The value is written where it stays: returned in a result, it would be copied byte by byte, and that showed.
+    pub(super) fn judge<'line>(
+        &mut self,
+        raw: Raw<'line>,
+        decoded: &mut String,
+        value: &mut Value<'line>,
+    ) -> Result<(), Reason> {
+        match self {
+            ColumnBuilder::Text(texts) => {
+                let known = if raw.known == Known::SameAsLast { Some(texts.last_key()) } else { texts.find(raw.text) };
+                match known {
+                    Some(key) => *value = Value::Key(key),
+                    None => *value = value::text(raw, decoded)?,
+                }
+            }
+            ColumnBuilder::Integer(_) => *value = value::integer(raw)?,
+            ColumnBuilder::Time(_, clock) => *value = value::time(raw, decoded, clock)?,
+        }
+        Ok(())
+    }
+
+    /// Appends the value of the row after `rows` others.
+    pub(super) fn append(&mut self, value: &Value<'_>, raw: Raw<'_>, decoded: &str, rows: usize) {
+        self.pad(rows);
+        match (self, value) {
+            (ColumnBuilder::Text(texts), Value::Key(key)) => texts.append_key(*key),
+            (ColumnBuilder::Text(texts), Value::Text(text)) => texts.append(text.get(decoded), raw.text),
+            (ColumnBuilder::Integer(integers), Value::Number(number)) => integers.append_value(*number),
+            (ColumnBuilder::Time(times, _), Value::Number(micros)) => times.append_value(*micros),
+            (_, Value::Null) => {}
+            (ColumnBuilder::Text(_), Value::Number(_)) | (_, Value::Text(_) | Value::Key(_)) => {
+                unreachable!("a value is judged by its column")
+            }
+        }
+    }
+
+    /// Appends nulls until there are `rows`.
+    fn pad(&mut self, rows: usize) {
+        match self {
+            ColumnBuilder::Text(texts) => texts.pad(rows),
+            ColumnBuilder::Integer(integers) => integers.append_nulls(rows - integers.len()),
+            ColumnBuilder::Time(times, _) => times.append_nulls(rows - times.len()),
+        }
+    }
+
+    /// The values of `rows` rows.
+    pub(super) fn finish(&mut self, rows: usize) -> ArrayRef {
+        self.pad(rows);
+        match self {
+            ColumnBuilder::Text(texts) => texts.finish(),
+            ColumnBuilder::Integer(integers) => Arc::new(integers.finish()),
+            ColumnBuilder::Time(times, _) => Arc::new(times.finish()),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What a scan finds in one line, whichever way it was scanned.
+
+use super::columns::{Layout, MAX_COLUMNS, Scope};
+use super::rest::Rest;
+use crate::settings::UnknownKeys;
+
+/// What one line says about each column.
+pub(super) struct Line<'line> {
+    /// The JSON text of each column's value, by its place; `None` if the key is absent.
+    pub(super) values: [Option<Raw<'line>>; MAX_COLUMNS],
+    /// `properties` is neither an object nor null.
+    pub(super) properties_mistyped: bool,
+}
+
+impl Line<'_> {
+    pub(super) fn empty() -> Self {
+        Line { values: [None; MAX_COLUMNS], properties_mistyped: false }
+    }
+}
+
+/// A value as it stands in the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Raw<'line> {
+    /// The JSON text; of a string with its quotes.
+    pub(super) text: &'line str,
+    /// What is known about it.
+    pub(super) known: Known,
+}
+
+/// What a scan knows about a value besides its text. It is as wide as a word because a narrower one, written alone and copied with its
+/// padding, makes the processor wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub(super) enum Known {
+    /// That it is JSON.
+    Nothing,
+    /// That it has no escapes.
+    NoEscapes,
+    /// That it has the text that the column was looked up with last.
+    SameAsLast,
+}
+
+/// How lines are scanned.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) layout: &'static Layout,
+    pub(super) unknown_keys: UnknownKeys,
+}
+
+impl Rules {
+    /// Takes an unknown key, unless they are dropped.
+    pub(super) fn unknown(&self, rest: &mut Rest, scope: Scope, name: &str, value: &str) {
+        if self.unknown_keys != UnknownKeys::Drop {
+            rest.add(scope, name, value);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Text columns: those whose values repeat become keys of a dictionary, those that do not stay text.
+//!
+//! Which is which is found out by trying: a column goes on as keys until its values are too many, too long, or mostly new, and then
+//! stays text for some batches. A dictionary lives on from batch to batch, so that whoever keeps something for each of its
+//! values need not do so again; it only grows, or begins anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::builder::{ArrayBuilder, StringBuilder};
+use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray, UInt16Array};
+use arrow_buffer::NullBuffer;
+
+/// A dictionary has no more values,
+const MOST_VALUES: usize = 2_048;
+/// and they take no more bytes.
+const MOST_BYTES: usize = 64 << 10;
+/// Of so many values, half must have been there before.
+const ENOUGH_TO_JUDGE: usize = 64;
+/// Stands for null among the keys of a batch; no value has it.
+const NULL: u16 = u16::MAX;
+/// For so many batches a column stays text before keys are tried again.
+const BATCHES_AS_TEXT: u32 = 64;
+/// So many JSON texts are remembered with their keys; a power of two.
+const RECENT: usize = 64;
+/// A longer JSON text is not remembered, in bytes.
+const LONGEST_RECENT: usize = 512;
+
+/// What the dictionary of one column takes at most, in bytes: its values, twice, and as an array, and what is remembered.
+pub(crate) const DICTIONARY: u64 = (3 * MOST_BYTES + MOST_VALUES * 64 + RECENT * (LONGEST_RECENT + 32)) as u64;
+
+/// The values of a text column so far.
+pub(super) struct Texts {
+    rows: Rows,
+    dictionary: Dictionary,
+    /// Batches to come that stay text.
+    as_text: u32,
+}
+
+enum Rows {
+    Keys(Vec<u16>),
+    Text(StringBuilder),
+}
+
+#[derive(Default)]
+struct Dictionary {
+    values: StringBuilder,
+    keys: HashMap<Box<str>, u16>,
+    /// The values as they were at the end of the last batch.
+    array: Option<Arc<StringArray>>,
+    /// How many values are new since then.
+    new: usize,
+    /// JSON texts, quotes included, by what can be seen of them at a glance.
+    recent: Vec<Recent>,
+    /// The one that was looked up last.
+    last: usize,
+}
+
+#[derive(Clone, Default)]
+struct Recent {
+    raw: Vec<u8>,
+    key: u16,
+}
+
+impl Texts {
+    pub(super) fn new() -> Self {
+        Texts { rows: Rows::Keys(Vec::new()), dictionary: Dictionary::default(), as_text: 0 }
+    }
+
+    /// The JSON text that was looked up last; empty if there is none.
+    pub(super) fn last(&self) -> &[u8] {
+        self.dictionary.recent.get(self.dictionary.last).map_or(&[], |recent| &recent.raw)
+    }
+
+    /// The key of [`last`](Texts::last).
+    pub(super) fn last_key(&self) -> u16 {
+        self.dictionary.recent[self.dictionary.last].key
+    }
+
+    /// The key of a value with the JSON text `raw`, if it is remembered.
+    pub(super) fn find(&mut self, raw: &str) -> Option<u16> {
+        let place = glance(raw.as_bytes());
+        let recent = self.dictionary.recent.get(place).filter(|recent| recent.raw == raw.as_bytes())?;
+        self.dictionary.last = place;
+        Some(recent.key)
+    }
+
+    pub(super) fn append_key(&mut self, key: u16) {
+        match &mut self.rows {
+            Rows::Keys(keys) => keys.push(key),
+            Rows::Text(_) => unreachable!("keys are remembered only while the column consists of keys"),
+        }
+    }
+
+    /// Appends `text`, which the JSON text `raw` stands for.
+    pub(super) fn append(&mut self, text: &str, raw: &str) {
+        if let Rows::Keys(keys) = &mut self.rows {
+            match self.dictionary.key(text, raw) {
+                Some(key) => return keys.push(key),
+                None => self.give_up(),
+            }
+        }
+        if let Rows::Text(texts) = &mut self.rows {
+            texts.append_value(text);
+        }
+    }
+
+    /// Appends nulls until there are `rows`.
+    #[inline]
+    pub(super) fn pad(&mut self, rows: usize) {
+        match &mut self.rows {
+            Rows::Keys(keys) => keys.resize(rows, NULL),
+            Rows::Text(texts) => texts.append_nulls(rows - texts.len()),
+        }
+    }
+
+    /// The values so far: keys of a dictionary, or text.
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        match &mut self.rows {
+            Rows::Keys(keys) => {
+                let rows = keys.len();
+                let keys = finished(std::mem::replace(keys, Vec::with_capacity(rows)));
+                let values = self.dictionary.array();
+                if !self.dictionary.repeats(rows - keys.null_count()) {
+                    self.give_up();
+                }
+                Arc::new(DictionaryArray::new(keys, values))
+            }
+            Rows::Text(texts) => {
+                let array = Arc::new(texts.finish());
+                self.as_text = self.as_text.saturating_sub(1);
+                if self.as_text == 0 {
+                    *self = Texts::new();
+                }
+                array
+            }
+        }
+    }
+
+    /// Goes on as text.
+    fn give_up(&mut self) {
+        if let Rows::Keys(keys) = &mut self.rows {
+            let values = self.dictionary.array();
+            let mut texts = StringBuilder::new();
+            let text = |key: u16| (key != NULL).then(|| values.value(key.into()));
+            keys.iter().for_each(|key| texts.append_option(text(*key)));
+            self.rows = Rows::Text(texts);
+            self.dictionary = Dictionary::default();
+            self.as_text = BATCHES_AS_TEXT;
+        }
+    }
+}
+
+impl Dictionary {
+    /// The key of `text`, which is added if it is new; none if there is no room for it.
+    fn key(&mut self, text: &str, raw: &str) -> Option<u16> {
+        let key = match self.keys.get(text) {
+            Some(key) => *key,
+            None => {
+                let key = self.keys.len();
+                if key >= MOST_VALUES || self.values.values_slice().len() + text.len() > MOST_BYTES {
+                    return None;
+                }
+                let key = u16::try_from(key).ok()?;
+                self.values.append_value(text);
+                self.keys.insert(text.into(), key);
+                self.new += 1;
+                key
+            }
+        };
+        if raw.len() <= LONGEST_RECENT {
+            self.recent.resize(RECENT, Recent::default());
+            self.last = glance(raw.as_bytes());
+            let recent = &mut self.recent[self.last];
+            recent.raw.clear();
+            recent.raw.extend_from_slice(raw.as_bytes());
+            recent.key = key;
+        }
+        Some(key)
+    }
+
+    fn array(&mut self) -> Arc<StringArray> {
+        match &self.array {
+            Some(array) if self.new == 0 => array.clone(),
+            _ => self.array.insert(Arc::new(self.values.finish_cloned())).clone(),
+        }
+    }
+
+    /// Whether most of a batch's `values` were there before. One that is half full begins anew.
+    fn repeats(&mut self, values: usize) -> bool {
+        let new = std::mem::take(&mut self.new);
+        if self.keys.len() > MOST_VALUES / 2 || self.values.values_slice().len() > MOST_BYTES / 2 {
+            *self = Dictionary::default();
+        }
+        values < ENOUGH_TO_JUDGE || new * 2 <= values
+    }
+}
+
+/// Keys as an array.
+fn finished(mut keys: Vec<u16>) -> UInt16Array {
+    let valid = NullBuffer::from_iter(keys.iter().map(|key| *key != NULL));
+    if valid.null_count() == 0 {
+        return UInt16Array::new(keys.into(), None);
+    }
+    // What stands under a null must be in bounds for readers that do not look.
+    keys.iter_mut().filter(|key| **key == NULL).for_each(|key| *key = 0);
+    UInt16Array::new(keys.into(), Some(valid))
+}
+
+/// A number below [`RECENT`] from the length, the first and the last bytes of `raw`. Texts that share it displace one another.
+fn glance(raw: &[u8]) -> usize {
+    let word = |bytes: &[u8]| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    };
+    let first = raw.first_chunk::<8>().map_or_else(|| word(raw), |first| u64::from_le_bytes(*first));
+    let last = raw.last_chunk::<8>().map_or(0, |last| u64::from_le_bytes(*last));
+    // Fibonacci hashing: the upper bits depend on all of them.
+    let mixed = (first ^ last.rotate_left(23) ^ raw.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (64 - RECENT.ilog2())) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::UInt16Type;
+    use arrow_schema::DataType;
+
+    fn append(texts: &mut Texts, text: &str) {
+        let raw = format!("\"{text}\"");
+        match texts.find(&raw) {
+            Some(key) => texts.append_key(key),
+            None => texts.append(text, &raw),
+        }
+    }
+
+    /// What `texts` makes of a batch, and whether it has keys.
+    fn batch<T: AsRef<str>>(texts: &mut Texts, values: &[T]) -> (Vec<String>, bool) {
+        values.iter().for_each(|value| append(texts, value.as_ref()));
+        let array = texts.finish();
+        let keys = matches!(array.data_type(), DataType::Dictionary(..));
+        let array = match array.as_dictionary_opt::<UInt16Type>() {
+            Some(dictionary) => {
+                let values = dictionary.values().as_string::<i32>();
+                dictionary.keys().iter().map(|key| values.value(key.unwrap_or_default().into()).to_owned()).collect()
+            }
+            None => array.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect(),
+        };
+        (array, keys)
+    }
+
+    fn distinct(from: usize, count: usize) -> Vec<String> {
+        (from..from + count).map(|number| format!("value {number}")).collect()
+    }
+
+    #[test]
+    fn values_that_repeat_become_keys_of_one_dictionary() {
+        let mut texts = Texts::new();
+        let values = ["a", "b", "", "a", "a"].repeat(100);
+        assert_eq!(batch(&mut texts, &values), (values.iter().map(|v| (*v).to_owned()).collect(), true));
+        append(&mut texts, "b");
+        let one = texts.finish();
+        append(&mut texts, "a");
+        let other = texts.finish();
+        let values = |array: &ArrayRef| array.as_dictionary::<UInt16Type>().values().clone();
+        assert!(Arc::ptr_eq(&values(&one), &values(&other)), "nothing was added");
+        append(&mut texts, "c");
+        assert_eq!(values(&texts.finish()).len(), 4);
+    }
+
+    #[test]
+    fn values_that_are_mostly_new_stay_text_for_some_batches() {
+        let mut texts = Texts::new();
+        let new = distinct(0, 100);
+        assert_eq!(batch(&mut texts, &new), (new.clone(), true));
+        for _ in 0..BATCHES_AS_TEXT {
+            assert_eq!(batch(&mut texts, &["a"; 100]), (vec!["a".to_owned(); 100], false));
+        }
+        assert!(batch(&mut texts, &["a"; 100]).1);
+    }
+
+    #[test]
+    fn a_batch_with_too_many_values_or_too_long_ones_is_text_from_its_first_row() {
+        let mut texts = Texts::new();
+        let many = distinct(0, MOST_VALUES + 1);
+        assert_eq!(batch(&mut texts, &many), (many.clone(), false));
+        let mut texts = Texts::new();
+        let long = ["a".to_owned(), "b".repeat(MOST_BYTES), "a".to_owned()];
+        assert_eq!(batch(&mut texts, &long), (long.to_vec(), false));
+    }
+
+    #[test]
+    fn a_dictionary_that_grows_slowly_begins_anew_in_time() {
+        let mut texts = Texts::new();
+        for round in 0..10 * MOST_VALUES / 100 {
+            let new = distinct(round * 100, 100);
+            let values = [&new[..], &new, &new].concat();
+            assert_eq!(batch(&mut texts, &values), (values, true));
+        }
+    }
+
+    #[test]
+    fn texts_that_displace_one_another_keep_their_keys() {
+        let mut texts = Texts::new();
+        let alike: Vec<String> = (0..450).map(|n| format!("same beginning {} same end", n % 9)).collect();
+        assert_eq!(batch(&mut texts, &alike), (alike, true));
+    }
+}

@@ -1,0 +1,151 @@
+//! The trail: a line is scanned along the way that the lines before it have trodden.
+//!
+//! The lines of one server have the same keys in the same order, with the same bytes between the values. A [`Step`] is such a stretch:
+//! from the end of one value, or the beginning of the line, to the beginning of the next value, or the end. It is read token by token
+//! once, by `walk`; from then on it is compared as a whole, and so are values that the column had before. What remains to be looked at
+//! are the values that differ: a message, a number, a time.
+//!
+//! What is off the trail is not an error. Objects and arrays as values, fractions, escapes in keys, a second `properties`: all that is
+//! rare makes [`Trail::follow`] say nothing, and [`scan`](super::scan) judges the line from its beginning. Promised is only: what is
+//! found here is what `scan` finds. The fuzz target `parse` and the tests of `prove` hold the two against each other.
+
+mod value;
+mod walk;
+
+use super::columns::Scope;
+use super::line::{Line, Rules};
+use super::rest::Rest;
+
+/// Beyond so many steps, the trail begins anew with the next line: keys that never repeat must not fill the memory.
+const MOST_STEPS: usize = 512;
+/// A longer stretch between two values is not trodden, in bytes.
+const LONGEST_STEP: usize = 256;
+/// So many ways may lead on from one step.
+const MOST_WAYS: usize = 6;
+
+/// The steps that lines have taken so far.
+#[derive(Default)]
+pub(super) struct Trail {
+    steps: Vec<Step>,
+    begin: Ways,
+}
+
+/// The bytes before a value.
+struct Step {
+    bytes: Box<[u8]>,
+    /// What the value is.
+    to: To,
+    /// In which object it stands.
+    scope: Scope,
+    /// `properties` begins in these bytes.
+    opens: bool,
+    next: Ways,
+}
+
+/// What a step leads to.
+enum To {
+    /// The value of the column at this place.
+    Column(usize),
+    /// The value of an unknown key.
+    Unknown(Box<str>),
+    /// The end of the line.
+    End,
+}
+
+/// The steps that followed a step, the frequent ones first.
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    steps: [u16; MOST_WAYS],
+    count: usize,
+}
+
+impl Trail {
+    /// Scans `text`, if it is a line like others. `last` tells the JSON text that a column was looked up with
+    /// last, or nothing.
+    pub(super) fn follow<'line, 'last>(
+        &mut self,
+        text: &'line str,
+        rules: Rules,
+        last: impl Fn(usize) -> &'last [u8],
+        rest: &mut Rest,
+    ) -> Option<Line<'line>> {
+        rest.clear();
+        if self.steps.len() >= MOST_STEPS {
+            *self = Trail::default();
+        }
+        let mut line = Line::empty();
+        let (mut at, mut from, mut in_properties) = (0, None, false);
+        loop {
+            let step = self.next(from, &text.as_bytes()[at..], rules)?;
+            let Step { bytes, to, scope, opens, .. } = &self.steps[step];
+            at += bytes.len();
+            if *opens {
+                if std::mem::replace(&mut in_properties, true) {
+                    return None;
+                }
+                rest.begin_properties();
+            }
+            let value = match to {
+                To::End => return Some(line),
+                To::Column(place) => {
+                    let value = value::scan(text, at, last(*place))?;
+                    line.values[*place] = Some(value);
+                    value
+                }
+                To::Unknown(name) => {
+                    let value = value::scan(text, at, &[])?;
+                    rules.unknown(rest, *scope, name, value.text);
+                    value
+                }
+            };
+            at += value.text.len();
+            from = Some(step);
+        }
+    }
+
+    /// The step that the line takes next, `bytes` being what is left of it.
+    fn next(&mut self, from: Option<usize>, bytes: &[u8], rules: Rules) -> Option<usize> {
+        let ways = *self.ways(from);
+        for (way, step) in ways.steps[..ways.count].iter().enumerate() {
+            let Step { bytes: expected, to, .. } = &self.steps[usize::from(*step)];
+            if starts_with(bytes, expected) && (bytes.len() == expected.len() || !matches!(to, To::End)) {
+                if way > 0 {
+                    self.ways(from).steps.swap(way - 1, way);
+                }
+                return Some(usize::from(*step));
+            }
+        }
+        let step = walk::step(bytes, from.map(|from| self.steps[from].scope), rules)?;
+        if step.bytes.len() > LONGEST_STEP || self.steps.len() >= MOST_STEPS {
+            return None;
+        }
+        let number = self.steps.len();
+        self.steps.push(step);
+        let ways = self.ways(from);
+        // The rarest gives way.
+        ways.count = (ways.count + 1).min(MOST_WAYS);
+        ways.steps[ways.count - 1] = u16::try_from(number).ok()?;
+        Some(number)
+    }
+
+    fn ways(&mut self, from: Option<usize>) -> &mut Ways {
+        match from {
+            Some(step) => &mut self.steps[step].next,
+            None => &mut self.begin,
+        }
+    }
+}
+
+/// Whether `bytes` starts with `expected`. Most stretches have 8 to 32 bytes, and two comparisons of a fixed length, which may overlap,
+/// take half the time of one of any length.
+fn starts_with(bytes: &[u8], expected: &[u8]) -> bool {
+    fn ends_equal<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+        one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
+    }
+    let Some(bytes) = bytes.get(..expected.len()) else { return false };
+    match expected.len() {
+        8..=16 => ends_equal::<8>(bytes, expected),
+        17..=32 => ends_equal::<16>(bytes, expected),
+        _ => bytes == expected,
+    }
+}

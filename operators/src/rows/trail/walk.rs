@@ -1,0 +1,89 @@
+//! The first walk over the bytes between two values: JSON's grammar of objects, token by token.
+
+use super::super::columns::{Scope, Target};
+use super::super::line::Rules;
+use super::{Step, To, Ways};
+
+/// The step at the beginning of `bytes`, after a value of `after`, or at the beginning of the line. None if it is no simple one, or no
+/// JSON.
+pub(super) fn step(bytes: &[u8], after: Option<Scope>, rules: Rules) -> Option<Step> {
+    let mut walk = Walk { bytes, at: 0, rules, opens: false };
+    match after {
+        Some(scope) => walk.after_value(scope),
+        None => {
+            walk.token(b'{')?;
+            walk.in_object(Scope::Top)
+        }
+    }
+}
+
+struct Walk<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    rules: Rules,
+    opens: bool,
+}
+
+impl Walk<'_> {
+    /// After a value: another key, or the object's end.
+    fn after_value(&mut self, scope: Scope) -> Option<Step> {
+        if self.token(b',').is_some() { self.key(scope) } else { self.close(scope) }
+    }
+
+    /// After an opening brace.
+    fn in_object(&mut self, scope: Scope) -> Option<Step> {
+        if self.peek() == Some(b'"') { self.key(scope) } else { self.close(scope) }
+    }
+
+    fn close(&mut self, scope: Scope) -> Option<Step> {
+        self.token(b'}')?;
+        match scope {
+            Scope::Properties => self.after_value(Scope::Top),
+            Scope::Top => match self.peek() {
+                None => Some(self.step(To::End, scope)),
+                Some(_) => None,
+            },
+        }
+    }
+
+    fn key(&mut self, scope: Scope) -> Option<Step> {
+        self.token(b'"')?;
+        let rest = &self.bytes[self.at..];
+        let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+        let name = std::str::from_utf8(&rest[..end]).ok()?;
+        self.at += end;
+        self.token(b'"')?;
+        self.token(b':')?;
+        let keys = match scope {
+            Scope::Top => &self.rules.layout.top,
+            Scope::Properties => &self.rules.layout.properties,
+        };
+        let first = self.peek()?;
+        match keys.find(name) {
+            Some(Target::Properties) if first == b'{' && !self.opens => {
+                self.opens = true;
+                self.token(b'{')?;
+                self.in_object(Scope::Properties)
+            }
+            Some(Target::Properties) => None,
+            Some(Target::Column(place)) => Some(self.step(To::Column(place), scope)),
+            None => Some(self.step(To::Unknown(name.into()), scope)),
+        }
+    }
+
+    fn step(&self, to: To, scope: Scope) -> Step {
+        Step { bytes: self.bytes[..self.at].into(), to, scope, opens: self.opens, next: Ways::default() }
+    }
+
+    /// Passes whitespace and `token`, if that is what comes.
+    fn token(&mut self, token: u8) -> Option<()> {
+        (self.peek()? == token).then(|| self.at += 1)
+    }
+
+    /// What comes after whitespace, which is passed.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.bytes[self.at..];
+        self.at += rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(rest.len());
+        self.bytes.get(self.at).copied()
+    }
+}
