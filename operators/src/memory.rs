@@ -74,7 +74,9 @@ impl Needs {
     pub fn worker(&self) -> u64 {
         let batch = BATCH_BYTES as u64 + BATCH_NAMES as u64 + ROW * BATCH_LINES as u64;
         // A line inside a chunk needs no turn, however long it is.
-        BATCHES * batch + rows::MOST_COLUMNS * rows::DICTIONARY + LINE_COPIES * self.max_line.min(self.most_of_a_chunk())
+        BATCHES * batch
+            + rows::MOST_COLUMNS * rows::DICTIONARY
+            + LINE_COPIES * self.max_line.min(self.most_of_a_chunk())
     }
 
     /// What the long line takes, with its copies; nothing if none can be that long.

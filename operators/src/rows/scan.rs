@@ -22,11 +22,7 @@ use super::line::{Known, Line, Raw, Rules};
 use super::rest::Rest;
 
 /// Scans `text`. Unknown keys go to `rest`, unless they are dropped.
-pub(super) fn scan<'line>(
-    text: &'line str,
-    rules: Rules,
-    rest: &mut Rest,
-) -> Result<Line<'line>, Reason> {
+pub(super) fn scan<'line>(text: &'line str, rules: Rules, rest: &mut Rest) -> Result<Line<'line>, Reason> {
     rest.clear();
     let mut line = Line::empty();
     if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {

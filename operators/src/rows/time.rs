@@ -224,7 +224,8 @@ mod tests {
     #[test]
     fn the_second_that_was_read_last_changes_nothing() {
         let mut clock = Clock::default();
-        let moments = ["2026-11-21T07:00:01.5Z", "2026-11-21T07:00:01+02", "2026-11-21T07:00:01", "2026-11-21 07:00:01Z"];
+        let moments =
+            ["2026-11-21T07:00:01.5Z", "2026-11-21T07:00:01+02", "2026-11-21T07:00:01", "2026-11-21 07:00:01Z"];
         for text in moments.iter().chain(&moments) {
             assert_eq!(clock.parse_micros(text), parse_micros(text), "{text}");
         }

@@ -55,9 +55,7 @@ pub(super) fn text<'line>(raw: Raw<'line>, decoded: &mut String) -> Result<Value
 /// Judges the value of a time column, which `clock` reads.
 pub(super) fn time<'line>(raw: Raw<'line>, decoded: &mut String, clock: &mut Clock) -> Result<Value<'line>, Reason> {
     match text(raw, decoded)? {
-        Value::Text(text) => {
-            clock.parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime)
-        }
+        Value::Text(text) => clock.parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime),
         value => Ok(value),
     }
 }

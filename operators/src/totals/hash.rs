@@ -13,7 +13,8 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{
-    Array, DictionaryArray, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType, types::ByteArrayType,
+    Array, DictionaryArray, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType,
+    types::ByteArrayType,
 };
 use arrow_schema::{DataType, TimeUnit};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};

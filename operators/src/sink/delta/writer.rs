@@ -86,8 +86,21 @@ impl StageWriter for CutWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         fail::fail_point!("stage-write");
         use arrow_array::cast::AsArray;
-        let columns = batch.columns().iter().map(|c| match c.as_dictionary_opt::<arrow_array::types::UInt16Type>() { Some(d) => arrow_select::take::take(d.values(), d.keys(), None).expect("x"), None => c.clone() }).collect::<Vec<_>>();
-        let fields = batch.schema().fields().iter().zip(&columns).map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone())).collect::<Vec<_>>();
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|c| match c.as_dictionary_opt::<arrow_array::types::UInt16Type>() {
+                Some(d) => arrow_select::take::take(d.values(), d.keys(), None).expect("x"),
+                None => c.clone(),
+            })
+            .collect::<Vec<_>>();
+        let fields = batch
+            .schema()
+            .fields()
+            .iter()
+            .zip(&columns)
+            .map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone()))
+            .collect::<Vec<_>>();
         let batch = &RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("y");
         let Some(partition) = self.spec.partition else { return self.write_part(None, batch) };
         let days = (partition.of)(batch);

@@ -1,0 +1,219 @@
+//! `parse` against `serde_json`: the same lines are rows, with the same values.
+//!
+//! The reference knows the rules of rows and nothing of how lakefront reads them. It leaves out one thing: which texts are moments.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
+use arrow_array::{Array, RecordBatch};
+use lakefront_operators::record::Reason;
+use lakefront_operators::rows::RowBuilder;
+use lakefront_operators::settings::{Format, UnknownKeys};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The first byte chooses the format and what becomes of unknown keys. Each line of the rest is pushed twice into one builder, which remembers
+/// the lines before.
+///
+/// # Panics
+/// If one of the two takes a line that the other rejects, or finds another value.
+pub fn check(input: &[u8]) {
+    let Some((choice, bytes)) = input.split_first() else { return };
+    let format = if choice % 2 == 0 { Format::Azure } else { Format::Jsonlog };
+    let unknown_keys = [UnknownKeys::Keep, UnknownKeys::Drop, UnknownKeys::Reject][usize::from(choice / 2 % 3)];
+    let mut rows = RowBuilder::new(format, unknown_keys);
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let mut expected = Vec::new();
+    for line in lines.iter().chain(&lines) {
+        let (pushed, reference) = (rows.push(line, 0), reference(line, format, unknown_keys));
+        let shown = String::from_utf8_lossy(line);
+        match (pushed, reference) {
+            (Ok(()), Some(row)) => expected.push(row),
+            (Err(_), None) | (Err(Reason::MalformedTime), Some(_)) => {}
+            (Ok(()), None) => panic!("serde_json rejects {shown}"),
+            (Err(reason), Some(_)) => panic!("{} is no reason to reject {shown}", reason.as_str()),
+        }
+    }
+    let batch = rows.finish("fuzz");
+    let found: Vec<Row> = (0..batch.num_rows()).map(|row| values(&batch, row)).collect();
+    assert_eq!(found, expected);
+}
+
+/// The values of a row by column, numbers in decimal digits, moments as [`MOMENT`].
+type Row = BTreeMap<String, String>;
+
+const MOMENT: &str = "a moment";
+
+fn values(batch: &RecordBatch, row: usize) -> Row {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let told = columns
+        .filter(|(field, array)| !["_source", "_offset"].contains(&field.name().as_str()) && !array.is_null(row));
+    told.map(|(field, array)| {
+        let value = if let Some(keys) = array.as_dictionary_opt::<UInt16Type>() {
+            keys.values().as_string::<i32>().value(keys.keys().value(row).into()).to_owned()
+        } else if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
+            integers.value(row).to_string()
+        } else if array.as_primitive_opt::<TimestampMicrosecondType>().is_some() {
+            MOMENT.to_owned()
+        } else {
+            array.as_string::<i32>().value(row).to_owned()
+        };
+        (field.name().clone(), value)
+    })
+    .collect()
+}
+
+/// The row of `line`, if it is one.
+fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<Row> {
+    let Members(members) = serde_json::from_slice(line).ok()?;
+    let mut row = Row::new();
+    let mut values: BTreeMap<(bool, String), &str> = BTreeMap::new();
+    let mut unknown: Vec<(bool, String, &str)> = Vec::new();
+    let mut properties = "null";
+    for (key, value) in &members {
+        match column(format, false, key) {
+            Some(_) => drop(values.insert((false, key.clone()), value.get())),
+            None if format == Format::Azure && key == "properties" => {
+                properties = value.get();
+                values.retain(|(inner, _), _| !inner);
+                unknown.retain(|(inner, ..)| !inner);
+                match properties.as_bytes()[0] {
+                    b'{' => {
+                        let Members(inner) = serde_json::from_str(properties).ok()?;
+                        for (key, value) in inner {
+                            match column(format, true, &key) {
+                                Some(_) => drop(values.insert((true, key), value.get())),
+                                None => unknown.push((true, format!("properties.{key}"), value.get())),
+                            }
+                        }
+                    }
+                    b'"' => drop(serde_json::from_str::<String>(properties).ok()?),
+                    b'-' | b'0'..=b'9' => drop(serde_json::from_str::<f64>(properties).ok()?),
+                    _ => {}
+                }
+            }
+            None => unknown.push((false, key.clone(), value.get())),
+        }
+    }
+    if !properties.starts_with('{') && properties != "null" {
+        return None;
+    }
+    for ((inner, key), raw) in &values {
+        let (name, kind) = column(format, *inner, key)?;
+        let value = match kind {
+            _ if *raw == "null" => continue,
+            Kind::Text => serde_json::from_str(raw).ok()?,
+            Kind::Time => serde_json::from_str::<String>(raw).map(|_| MOMENT.to_owned()).ok()?,
+            // To `serde_json`, a minus before a zero makes a float of it.
+            Kind::Integer if *raw == "-0" => "0".to_owned(),
+            Kind::Integer => serde_json::from_str::<i64>(raw).ok()?.to_string(),
+        };
+        row.insert(name, value);
+    }
+    match unknown_keys {
+        UnknownKeys::Drop => {}
+        UnknownKeys::Reject if !unknown.is_empty() => return None,
+        UnknownKeys::Reject | UnknownKeys::Keep => row.extend(rest(&unknown).map(|rest| ("_rest".to_owned(), rest))),
+    }
+    Some(row)
+}
+
+/// The unknown keys as an object; of those with one name the last.
+fn rest(unknown: &[(bool, String, &str)]) -> Option<String> {
+    let last: BTreeMap<&str, usize> =
+        unknown.iter().enumerate().map(|(at, (_, name, _))| (name.as_str(), at)).collect();
+    let members = unknown.iter().enumerate().filter(|(at, (_, name, _))| last[name.as_str()] == *at);
+    let members: Vec<String> =
+        members.map(|(_, (_, name, raw))| format!("{}:{raw}", serde_json::Value::from(name.as_str()))).collect();
+    (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+}
+
+enum Kind {
+    Text,
+    Integer,
+    Time,
+}
+
+/// The column of a key, and what it holds: as the README lists them.
+fn column(format: Format, inner: bool, key: &str) -> Option<(String, Kind)> {
+    let kind = match (format, inner, key) {
+        (Format::Azure, false, "time") | (Format::Azure, true, "timestamp") => Kind::Time,
+        (Format::Jsonlog, false, "timestamp" | "session_start") => Kind::Time,
+        (Format::Azure, true, "processId") => Kind::Integer,
+        (
+            Format::Jsonlog,
+            false,
+            "pid" | "remote_port" | "line_num" | "txid" | "internal_position" | "cursor_position" | "file_line_num"
+            | "leader_pid" | "query_id",
+        ) => Kind::Integer,
+        (
+            Format::Azure,
+            false,
+            "resourceId"
+            | "location"
+            | "category"
+            | "operationName"
+            | "ServerType"
+            | "LogicalServerName"
+            | "ServerVersion"
+            | "ServerLocation"
+            | "ReplicaRole"
+            | "OriginalPrimaryServerName"
+            | "AppImage"
+            | "AppType"
+            | "AppVersion"
+            | "Region",
+        ) => Kind::Text,
+        (Format::Azure, true, "errorLevel" | "sqlerrcode" | "backend_type" | "message" | "detail") => Kind::Text,
+        (
+            Format::Jsonlog,
+            false,
+            "user" | "dbname" | "remote_host" | "session_id" | "ps" | "vxid" | "error_severity" | "state_code"
+            | "message" | "detail" | "hint" | "internal_query" | "context" | "statement" | "func_name" | "file_name"
+            | "application_name" | "backend_type",
+        ) => Kind::Text,
+        _ => return None,
+    };
+    Some((if inner && key == "timestamp" { "log_timestamp".to_owned() } else { snake(key) }, kind))
+}
+
+/// `resourceId` as `resource_id`.
+fn snake(key: &str) -> String {
+    let mut name = String::new();
+    for character in key.chars() {
+        if character.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
+    }
+    name
+}
+
+/// The members of an object in order, with those that others replace.
+struct Members<'line>(Vec<(String, &'line RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+                to.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Collect)
+    }
+}
