@@ -11,6 +11,7 @@ mod generate;
 mod init;
 mod inspect;
 mod logs;
+mod peers;
 mod progress;
 mod report;
 mod rivals;

@@ -1,0 +1,49 @@
+"""What has to be there before anything is measured: the peers' virtual environment, and the log lines."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def set_up_venv(venv: Path) -> None:
+    """A virtual environment with exactly the locked packages; made again when the lock changes."""
+    requirements = HERE / "requirements.txt"
+    lock = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    stamp = venv / "lock.sha256"
+    if stamp.is_file() and stamp.read_text() == lock:
+        return
+    say(f"setting up {venv}")
+    shutil.rmtree(venv, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
+    subprocess.run([*pip, "--requirement", requirements], check=True)
+    stamp.write_text(lock)
+
+
+def set_up_logs(binary: Path, work: Path, size: str, seed: int) -> Path:
+    """The log file; its name says what made it, so that another generator, or another seed, makes another file."""
+    sample = subprocess.run([binary, "generate", "--size", "1MiB", "--seed", str(seed), "-"], check=True, capture_output=True)
+    version = hashlib.sha256(sample.stdout).hexdigest()[:8]
+    logs = work / f"azure-{size.replace(' ', '')}-{seed}-{version}.json"
+    if not logs.is_file():
+        say(f"generating {logs.name}")
+        # A file that is only half written must not look like a finished one.
+        unfinished = logs.with_name(logs.name + ".tmp")
+        unfinished.unlink(missing_ok=True)
+        subprocess.run([binary, "generate", "--size", size, "--seed", str(seed), unfinished], check=True)
+        unfinished.rename(logs)
+    with logs.open("rb") as file:  # warms the page cache
+        while file.read(1 << 24):
+            pass
+    return logs
+
+
+def say(text: str) -> None:
+    """Tells who waits what is going on."""
+    print(text, file=sys.stderr, flush=True)

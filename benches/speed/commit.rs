@@ -1,0 +1,126 @@
+//! `commit`, in commits a second: for a source of one file, and for one of very many, of which one grows.
+//!
+//! Each round is a cut with one file. No file is opened by whoever commits it, so all rounds describe the same one under other names.
+
+use std::sync::Arc;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
+use lakefront_operators::commit::{Rows, commit};
+use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::protocol::cut::{Control, Cut};
+use lakefront_operators::protocol::table::StagedFile;
+use lakefront_operators::record::TableId;
+use lakefront_operators::stage::Staged;
+use lakefront_operators::totals::{Bucket, FINEST_LOG2, Sum, Update};
+use timely::dataflow::ProbeHandle;
+use timely::dataflow::operators::Probe;
+use timely::dataflow::operators::vec::input::{Handle, Input as _};
+use timely::worker::Worker;
+
+use crate::input::{Input, folder};
+use crate::lake;
+use crate::run::{CUT, Run, settings, wait};
+
+/// Measures commits into one table.
+pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Input) {
+    let mut group = criterion.benchmark_group("commit");
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(1));
+    for files in [1, 10_000] {
+        group.bench_function(BenchmarkId::new("files", files), |bencher| {
+            let (run, folder) = (Run::new(input, 1, 1), folder());
+            let mut offsets: Offsets =
+                (0..files).map(|n| (PartitionId::first(format!("{n}.json")), read_to(0))).collect();
+            let (tables, claimed) = lake::claimed(&lake::specs(folder.path()), &run, &offsets);
+            let mut committing = Committing::new(worker, &run, claimed);
+            let next = || {
+                let lower = offsets.position();
+                let (_, growing) = offsets.partitions.iter_mut().next().expect("a file");
+                growing.offset += CUT;
+                Round::new(lower, &offsets, run.clock.now_ms())
+            };
+            bencher.iter_batched(next, |round| committing.run(worker, round), BatchSize::PerIteration);
+            tables.iter().for_each(|table| wait(table.at_rest()));
+        });
+    }
+    group.finish();
+}
+
+fn read_to(offset: u64) -> PartitionOffset {
+    let identity = Identity { created: "once".to_owned(), fingerprint: Fingerprint::default(), ..Identity::default() };
+    PartitionOffset { offset, identity, landed_tail: false }
+}
+
+/// What `commit` gets of one cut.
+struct Round {
+    staged: Staged,
+    sum: Update,
+    cut: Cut,
+}
+
+impl Round {
+    /// The cut from `lower` up to `offsets`, whose first file has grown.
+    fn new(lower: Position, offsets: &Offsets, staged_at_ms: u64) -> Round {
+        let partition = offsets.partitions.keys().next().expect("a file").clone();
+        let rows = 100_000;
+        let file = StagedFile {
+            path: format!("part-{lower}.snappy.parquet"),
+            size: CUT / 16,
+            rows,
+            partition: Vec::new(),
+            stats: format!(r#"{{"numRecords":{rows}}}"#),
+            staged_at_ms,
+        };
+        let bucket = Bucket { partition, mebibyte: lower.0 >> FINEST_LOG2 };
+        let offsets = Arc::new(offsets.clone());
+        Round {
+            staged: Staged(file),
+            sum: (bucket, lower, Sum { rows, checksum: 1 }),
+            cut: Cut { lower, upper: offsets.position(), offsets, settings: settings(), since: Position(0) },
+        }
+    }
+}
+
+/// `commit` alone, for the first table.
+struct Committing {
+    staged: Handle<Position, Staged>,
+    sums: Handle<Position, Update>,
+    control: Handle<Position, Control>,
+    probe: ProbeHandle<Position>,
+}
+
+impl Committing {
+    fn new(worker: &mut Worker, run: &Run, claimed: Vec<Claimed>) -> Self {
+        let positions: Vec<Position> = claimed.iter().map(|claimed| claimed.standing.position()).collect();
+        let committer = claimed.into_iter().next().expect("a table").committer;
+        run.metrics.claimed(committer.run(), &positions);
+        worker.dataflow::<Position, _, _>(|scope| {
+            let ((staged, files), (sums, counted)) = (scope.new_input(), scope.new_input());
+            let (control, records) = scope.new_input();
+            let (rows, fatal) = (Rows { staged: files, sums: counted }, run.fatal.clone());
+            let moved = commit(rows, records, TableId(0), Some(committer), run.metrics.clone(), &run.bridge, fatal);
+            let (probe, _) = moved.probe();
+            Committing { staged, sums, control, probe }
+        })
+    }
+
+    /// Hands over one cut, and works until it is committed.
+    fn run(&mut self, worker: &mut Worker, Round { staged, sum, cut }: Round) {
+        let (lower, upper) = (cut.lower, cut.upper);
+        self.advance(lower);
+        self.staged.send(staged);
+        self.sums.send(sum);
+        self.control.send(Control::Cut(cut));
+        self.advance(upper);
+        while self.probe.less_than(&upper) {
+            worker.step_or_park(None);
+        }
+    }
+
+    fn advance(&mut self, to: Position) {
+        self.staged.advance_to(to);
+        self.sums.advance_to(to);
+        self.control.advance_to(to);
+    }
+}

@@ -1,0 +1,47 @@
+//! Tables to land in.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::offsets::Offsets;
+use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::settings::Format;
+use lakefront_operators::sink::delta::{self, DeltaTable, Place, TableSpec};
+use lakefront_topologies::pg_logs::{TABLES, schemas};
+
+use crate::run::{Run, settings, wait};
+
+/// The pipeline that claims them.
+pub(crate) const PIPELINE: &str = "speed";
+
+/// The tables below `folder`, in claim order.
+pub(crate) fn specs(folder: &Path) -> [TableSpec; 3] {
+    let schemas = schemas(Format::Azure);
+    std::array::from_fn(|i| TableSpec {
+        place: Place::Disk(folder.join(TABLES[i])),
+        name: TABLES[i].to_owned(),
+        schema: schemas[i].clone(),
+        partition: None,
+    })
+}
+
+/// Creates and claims them, for a source that was read up to `offsets`.
+pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (Vec<Arc<DeltaTable>>, Vec<Claimed>) {
+    wait(async {
+        let opened = delta::open(specs, PIPELINE, run.clock.clone()).await.expect("the tables open");
+        let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
+        let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(offsets.clone()) }) };
+        let intent = Intent {
+            pipeline: PIPELINE,
+            source: run.source.identity(),
+            roles: &TABLES,
+            settings: settings(),
+            known: None,
+            cold_start: &cold_start,
+        };
+        let claimed = claim(&tables, run.clock.clone(), &intent).await.expect("nobody else claims them");
+        (opened, claimed)
+    })
+}

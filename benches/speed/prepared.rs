@@ -1,0 +1,88 @@
+//! What each operator gets from the one before it, kept in memory.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use lakefront_operators::fetch::{Fetched, fetch};
+use lakefront_operators::parse::{Parsed, parse};
+use lakefront_operators::plan::{Planning, plan};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::cut::Control;
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::route::{RatioJudge, Routed, Routes, route};
+use lakefront_operators::split::{Lines, split};
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{ConnectLoop, Feedback, Inspect, Probe};
+use timely::dataflow::{ProbeHandle, Scope, StreamVec};
+use timely::worker::Worker;
+
+use crate::run::{Run, settings};
+
+/// The whole file, step by step.
+pub(crate) struct Prepared {
+    pub(crate) blocks: Vec<Fetched>,
+    pub(crate) lines: Vec<Lines>,
+    pub(crate) parsed: Vec<Parsed>,
+    /// In the order of the tables.
+    pub(crate) routed: [Vec<Routed>; 3],
+}
+
+impl Prepared {
+    /// Reads the file of `run`, whose chunks must all fit into memory at once.
+    pub(crate) fn new(worker: &mut Worker, run: &Run) -> Prepared {
+        let (planning, probe) = (whole_file(run), ProbeHandle::new());
+        let (blocks, lines, parsed, routed) = worker.dataflow::<Position, _, _>(|scope| {
+            let (blocks, read) = keep(read(scope, planning, run));
+            let (lines, found) = keep(split(blocks));
+            let (rows, parsed) = keep(parse(lines));
+            let Routes { primary, replica, rejects } = routes(rows, run);
+            let routed = [primary, replica, rejects].map(|rows| {
+                let (rows, routed) = keep(rows);
+                rows.probe_with(&probe);
+                routed
+            });
+            (read, found, parsed, routed)
+        });
+        while !probe.done() {
+            worker.step_or_park(None);
+        }
+        let (blocks, lines, parsed) = (blocks.take(), lines.take(), parsed.take());
+        Prepared { blocks, lines, parsed, routed: routed.map(|rows| rows.take()) }
+    }
+}
+
+/// What is planned with when nothing was ever read.
+pub(crate) fn whole_file(run: &Run) -> Planning {
+    run.planning(&[Standing { offsets: Arc::default(), settings: settings(), since: Position(0) }])
+}
+
+/// `plan` and `fetch`. Nothing is committed: what was planned counts as acknowledged at once.
+pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run) -> StreamVec<'s, Position, Fetched> {
+    let Run { source, budget, bridge, metrics, fatal, .. } = run;
+    let (returned, credits) = scope.feedback::<Vec<usize>>(());
+    let (acknowledge, acknowledged) = scope.feedback::<Vec<Position>>(());
+    let (chunks, control) = plan(scope, acknowledged, credits, Some(planning), metrics.clone(), bridge, fatal.clone());
+    let planned = control.map(|record| match record {
+        Control::Cut(cut) => cut.upper,
+        Control::Settle(position) => position,
+    });
+    planned.connect_loop(acknowledge);
+    let (blocks, returns) = fetch(chunks, source.clone(), budget.clone(), metrics.clone(), bridge, fatal.clone());
+    returns.connect_loop(returned);
+    blocks
+}
+
+/// `route`, as the pipeline has it.
+pub(crate) fn routes<'s>(rows: StreamVec<'s, Position, Parsed>, run: &Run) -> Routes<'s> {
+    route(rows, RatioJudge::new(0.5), run.clock.clone(), run.metrics.clone(), run.fatal.clone())
+}
+
+type Kept<D> = Rc<RefCell<Vec<D>>>;
+
+/// Passes everything on and keeps a copy.
+fn keep<'s, D: Clone + 'static>(stream: StreamVec<'s, Position, D>) -> (StreamVec<'s, Position, D>, Kept<D>) {
+    let kept = Kept::default();
+    let into = kept.clone();
+    (stream.inspect(move |record| into.borrow_mut().push(record.clone())), kept)
+}

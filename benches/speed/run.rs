@@ -1,0 +1,127 @@
+//! What the operators of one run share, with the settings of a pipeline file that names none.
+
+use std::process::exit;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use lakefront_operators::bridge::Bridge;
+use lakefront_operators::clock::SystemClock;
+use lakefront_operators::error::chain;
+use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::memory::{Budget, Needs};
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::retry::Count;
+use lakefront_operators::plan::{Mode, Planning};
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::planner::{Bounds, Planner};
+use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::source::Source;
+use lakefront_operators::source::file::FileSource;
+use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
+use lakefront_operators::space::{self, Guard, OnLow};
+use lakefront_topologies::pg_logs::TABLES;
+use tokio::runtime::Runtime;
+
+use crate::input::Input;
+
+const MIB: u64 = 1 << 20;
+/// A chunk's bytes.
+pub(crate) const CHUNK: u64 = 8 * MIB;
+/// A cut's bytes.
+pub(crate) const CUT: u64 = 256 * MIB;
+/// The longest line that becomes a row, in bytes.
+const MAX_LINE: u64 = 16 * MIB;
+
+/// The process has one.
+static TOKIO: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("the runtime starts")
+});
+
+/// What the operators of a run share.
+pub(crate) struct Run {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) bridge: Bridge,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) fatal: Fatal,
+    in_flight: usize,
+}
+
+impl Run {
+    /// A run over `input` by so many `workers`, each of which may have `in_flight` chunks in memory.
+    pub(crate) fn new(input: &Input, workers: usize, in_flight: usize) -> Run {
+        let path = input.path();
+        let source = FileSource::open(path.to_str().expect("a path of plain characters")).expect("the file is there");
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let needs = Needs { workers, tables: TABLES.len(), chunk: CHUNK, in_flight, max_line: MAX_LINE, uploads: 0 };
+        Run {
+            source: Arc::new(source),
+            metrics: Arc::new(Metrics::new(clock.clone(), &TABLES, workers, Count::default())),
+            clock,
+            budget: Budget::new(needs.usual(), needs),
+            bridge: Bridge::new(TOKIO.handle().clone()),
+            fatal: supervised(),
+            in_flight,
+        }
+    }
+
+    /// What worker 0 plans with: the whole file, once, for tables that stand at `standings`.
+    pub(crate) fn planning(&self, standings: &[Standing]) -> Planning {
+        let bounds = Bounds { chunk: CHUNK, cut_bytes: CUT, cut_ms: 10_000, ahead: 4 * CUT };
+        let rules =
+            Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::from_secs(3600) };
+        let nothing =
+            space::Settings { watched: vec![], min_free: 0, on_low: OnLow::Stop, clean: vec![], kept: vec![] };
+        let (mut guard, space) = Guard::new(nothing);
+        guard.look_first(&*self.clock).expect("nothing is low");
+        let furthest = standings.iter().max_by_key(|standing| standing.position()).expect("a table");
+        Planning {
+            planner: Planner::new(standings, settings(), bounds),
+            watcher: Watcher::new(self.source.clone(), &furthest.offsets, rules),
+            mode: Mode::Backfill,
+            in_flight: self.in_flight,
+            clock: self.clock.clone(),
+            budget: self.budget.clone(),
+            space,
+            stop: StopRequest::default(),
+        }
+    }
+}
+
+/// Rows by role, as Azure names them.
+pub(crate) fn settings() -> Arc<RowSettings> {
+    Arc::new(RowSettings {
+        rows_version: ROWS_VERSION,
+        format: Format::Azure,
+        max_line: MAX_LINE,
+        unknown_keys: UnknownKeys::Keep,
+        roles: Roles {
+            primary: vec!["Primary".to_owned()],
+            replica: vec!["*".to_owned()],
+            default: Destination::Reject,
+            servers: [].into(),
+            sources: [].into(),
+        },
+        tables: TABLES.map(str::to_owned).to_vec(),
+    })
+}
+
+/// Waits for `future` on the calling thread.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    TOKIO.block_on(future)
+}
+
+/// A cell for a fatal error, which ends the process: what failed is never complete, and would be waited for.
+fn supervised() -> Fatal {
+    let (fatal, supervisor) = Fatal::new();
+    std::thread::spawn(move || {
+        if let Ok(stop) = supervisor.recv() {
+            eprintln!("lost: {}", chain(&stop));
+            exit(1);
+        }
+    });
+    fatal
+}
