@@ -14,6 +14,7 @@
 mod blobs;
 mod checkpoint;
 mod disk;
+mod encode;
 mod log;
 mod pinned;
 mod place;

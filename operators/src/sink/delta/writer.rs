@@ -6,20 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt, stream};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use uuid::Uuid;
 
 use super::blobs::Blobs;
+use super::encode::FileEncoder;
 use super::place::{Place, blocking};
 use super::scratch::{self, Pile, Written};
 use super::{TableSpec, disk, stats};
@@ -30,14 +28,16 @@ use crate::sink::{Stage, StageWriter};
 
 /// A row group is closed once its encoded pages take this many bytes of memory.
 const ROW_GROUP_MEMORY: usize = 64 << 20;
+/// Or once it has this many rows.
+const ROW_GROUP_ROWS: usize = 1 << 20;
 /// An open file without rows takes less than this many bytes of memory: its columns' encoders, measured at a quarter of it.
-const OPEN_FILE: u64 = 1 << 20;
+const OPEN_FILE: u64 = 256 << 10;
+/// A row group that takes less than this many bytes of memory is a short one.
+const SHORT_ROW_GROUP: u64 = 2 << 20;
 /// At most so many files are open a writer; one more closes the one that was begun first.
 const OPEN_FILES: usize = 16;
 /// So many files of a cut are uploaded at a time.
 const UPLOADS: usize = 4;
-/// Minimum and maximum of a text column are cut to this many bytes.
-const TEXT_BOUND: usize = 32;
 
 /// Begins Parquet files in a Delta table's folder.
 pub struct DeltaStage {
@@ -85,23 +85,6 @@ type Closed = (StagedFile, Option<Written>);
 impl StageWriter for CutWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         fail::fail_point!("stage-write");
-        use arrow_array::cast::AsArray;
-        let columns = batch
-            .columns()
-            .iter()
-            .map(|c| match c.as_dictionary_opt::<arrow_array::types::UInt16Type>() {
-                Some(d) => arrow_select::take::take(d.values(), d.keys(), None).expect("x"),
-                None => c.clone(),
-            })
-            .collect::<Vec<_>>();
-        let fields = batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(&columns)
-            .map(|(f, c)| f.as_ref().clone().with_data_type(c.data_type().clone()))
-            .collect::<Vec<_>>();
-        let batch = &RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).expect("y");
         let Some(partition) = self.spec.partition else { return self.write_part(None, batch) };
         let days = (partition.of)(batch);
         let first = days.iter().next().flatten();
@@ -125,7 +108,7 @@ impl StageWriter for CutWriter {
     fn relieve(&mut self) -> Result<(), StoreError> {
         let Some((day, part)) = self.open.iter_mut().max_by_key(|(_, part)| part.memory()) else { return Ok(()) };
         // Short row groups cost the readers, and short files everybody, so those come last.
-        if part.memory() > 2 * OPEN_FILE {
+        if part.memory() > SHORT_ROW_GROUP {
             return part.close_row_group();
         }
         let day = *day;
@@ -153,7 +136,7 @@ impl CutWriter {
                 first.map_or(Ok(()), |day| self.close_part(day))?;
             }
             self.begun += 1;
-            let part = PartWriter::begin(&self.spec, day, self.begun, self.clock.now_ms(), batch.schema())?;
+            let part = PartWriter::begin(&self.spec, day, self.begun, self.clock.now_ms())?;
             self.open.insert(day, part);
         }
         let part = self.open.get_mut(&day).expect("it was just opened");
@@ -172,7 +155,7 @@ impl CutWriter {
 }
 
 struct PartWriter {
-    writer: ArrowWriter<BufWriter<File>>,
+    encoder: FileEncoder<File>,
     schema: SchemaRef,
     staged: StagedFile,
     /// Whether it is written into a scratch file.
@@ -183,7 +166,7 @@ struct PartWriter {
 }
 
 impl PartWriter {
-    fn begin(spec: &TableSpec, day: Day, order: u64, staged_at_ms: u64, schema: SchemaRef) -> Result<Self, StoreError> {
+    fn begin(spec: &TableSpec, day: Day, order: u64, staged_at_ms: u64) -> Result<Self, StoreError> {
         let name = format!("part-{}.snappy.parquet", Uuid::new_v4());
         let partition =
             spec.partition.map(|partition| (partition.column.to_owned(), day.map(|d| stats::date(d.into()))));
@@ -199,38 +182,36 @@ impl PartWriter {
             }
             Place::Azure(_) => (scratch::file()?, true, scratch::attempt("write")),
         };
-        let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(&schema)))
-            .map_err(|e| StoreError::definite(attempt.clone(), e))?;
+        let schema = spec.schema.clone();
+        let encoder = FileEncoder::begin(file, schema.clone()).map_err(|e| StoreError::definite(attempt.clone(), e))?;
         let partition = partition.into_iter().collect();
         let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
-        Ok(PartWriter { writer, schema, staged, in_scratch, attempt, order })
+        Ok(PartWriter { encoder, schema, staged, in_scratch, attempt, order })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
-        let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
-        self.writer.write(batch).map_err(failed)?;
+        self.encoder.write(batch).map_err(|e| StoreError::definite(self.attempt.clone(), e))?;
         self.staged.rows += batch.num_rows() as u64;
-        if self.writer.memory_size() > ROW_GROUP_MEMORY { self.close_row_group() } else { Ok(()) }
+        let full = self.encoder.memory() > ROW_GROUP_MEMORY || self.encoder.rows() >= ROW_GROUP_ROWS;
+        if full { self.close_row_group() } else { Ok(()) }
     }
 
     /// In bytes.
     fn memory(&self) -> u64 {
-        OPEN_FILE + self.writer.memory_size() as u64
+        OPEN_FILE + self.encoder.memory() as u64
     }
 
     fn close_row_group(&mut self) -> Result<(), StoreError> {
-        self.writer.flush().map_err(|e| StoreError::definite(self.attempt.clone(), e))
+        self.encoder.close_row_group().map_err(|e| StoreError::definite(self.attempt.clone(), e))
     }
 
     fn close(mut self) -> Result<Closed, StoreError> {
         let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
-        let metadata = self.writer.finish().map_err(failed)?;
+        let (file, metadata) = self.encoder.finish().map_err(failed)?;
         self.staged.stats = stats::of(&metadata, &self.schema);
-        self.writer.inner_mut().flush().map_err(|e| failed(e.into()))?;
         if !self.in_scratch {
             return Ok((self.staged, None));
         }
-        let file = self.writer.inner().get_ref().try_clone().map_err(|e| failed(e.into()))?;
         let written = Written::whole(file)?;
         self.staged.size = written.length();
         Ok((self.staged, Some(written)))
@@ -244,20 +225,6 @@ fn create(path: &Path) -> Result<File, StoreError> {
     }
     let created = OpenOptions::new().write(true).create_new(true).open(path);
     created.map_err(|e| StoreError::definite(format!("create {}", path.display()), e))
-}
-
-fn properties(schema: &Schema) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_statistics_truncate_length(Some(TEXT_BOUND))
-        .set_offset_index_disabled(true)
-        .set_created_by(concat!("lakefront ", env!("CARGO_PKG_VERSION")).to_owned());
-    // Every row has its own offset: a dictionary of them would only be built to be thrown away.
-    if schema.column_with_name("_offset").is_some() {
-        builder = builder.set_column_dictionary_enabled("_offset".into(), false);
-    }
-    builder.build()
 }
 
 /// Makes staged files and their names durable on disk.

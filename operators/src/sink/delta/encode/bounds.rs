@@ -1,0 +1,103 @@
+//! Minimum and maximum of a chunk, as its statistics tell them.
+
+use parquet::data_type::ByteArray;
+use parquet::file::statistics::{Statistics, ValueStatistics};
+
+/// Minimum and maximum of a text are cut to so many bytes.
+const MOST: usize = 32;
+
+/// Of texts.
+#[derive(Default)]
+pub(super) struct TextBounds(Option<(Vec<u8>, Vec<u8>)>);
+
+impl TextBounds {
+    pub(super) fn widen(&mut self, value: &[u8]) {
+        match &mut self.0 {
+            None => self.0 = Some((value.to_vec(), value.to_vec())),
+            Some((min, _)) if value < &min[..] => value.clone_into(min),
+            Some((_, max)) if value > &max[..] => value.clone_into(max),
+            Some(_) => {}
+        }
+    }
+
+    /// The statistics of a chunk with `nulls`, whose values are UTF-8 or any bytes.
+    pub(super) fn statistics(&self, nulls: u64, utf8: bool) -> Statistics {
+        let Some((min, max)) = &self.0 else {
+            return ValueStatistics::<ByteArray>::new(None, None, None, Some(nulls), false).into();
+        };
+        let (low, high) = (cut(min, utf8), raised(max, utf8));
+        let exact = (low.is_none(), high.is_none());
+        let (low, high) = (low.unwrap_or_else(|| min.clone()), high.unwrap_or_else(|| max.clone()));
+        let bounds = ValueStatistics::<ByteArray>::new(Some(low.into()), Some(high.into()), None, Some(nulls), false);
+        bounds.with_min_is_exact(exact.0).with_max_is_exact(exact.1).into()
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.0.as_ref().map_or(0, |(min, max)| min.capacity() + max.capacity())
+    }
+}
+
+/// A shorter text that is no greater, if `min` is too long.
+fn cut(min: &[u8], utf8: bool) -> Option<Vec<u8>> {
+    (min.len() > MOST).then(|| min[..boundary(min, utf8)].to_vec())
+}
+
+/// A shorter text that is greater, if `max` is too long and there is one.
+fn raised(max: &[u8], utf8: bool) -> Option<Vec<u8>> {
+    if max.len() <= MOST {
+        return None;
+    }
+    let cut = &max[..boundary(max, utf8)];
+    match std::str::from_utf8(cut) {
+        Ok(text) if utf8 => raised_text(text),
+        _ => raised_bytes(cut),
+    }
+}
+
+/// Where to cut, so that no character is divided.
+fn boundary(value: &[u8], utf8: bool) -> usize {
+    let continues = |at: &usize| utf8 && value[*at] & 0xc0 == 0x80;
+    (1..=MOST).rev().find(|at| !continues(at)).unwrap_or(MOST)
+}
+
+/// `text` without its last characters that cannot be raised, and the one before them raised to the next of as many bytes.
+fn raised_text(text: &str) -> Option<Vec<u8>> {
+    text.char_indices().rev().find_map(|(at, last)| {
+        let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8())?;
+        let mut raised = text[..at].to_owned();
+        raised.push(next);
+        Some(raised.into_bytes())
+    })
+}
+
+/// `bytes` as one long number, plus one.
+fn raised_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut raised = bytes.to_vec();
+    for byte in raised.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            return Some(raised);
+        }
+    }
+    None
+}
+
+/// Of numbers.
+#[derive(Clone, Copy, Default)]
+pub(super) struct NumberBounds(Option<(i64, i64)>);
+
+impl NumberBounds {
+    pub(super) fn widen(&mut self, values: &[i64]) {
+        if let (Some(&min), Some(&max)) = (values.iter().min(), values.iter().max()) {
+            let (low, high) = self.0.unwrap_or((min, max));
+            self.0 = Some((low.min(min), high.max(max)));
+        }
+    }
+
+    /// The statistics of a chunk with `nulls`.
+    pub(super) fn statistics(self, nulls: u64) -> Statistics {
+        let (min, max) = self.0.unzip();
+        ValueStatistics::new(min, max, None, Some(nulls), false).with_backwards_compatible_min_max(true).into()
+    }
+}

@@ -1,0 +1,109 @@
+//! `DELTA_BINARY_PACKED`: numbers as the differences between neighbours, in blocks of as many bits as a block needs.
+//!
+//! ```text
+//! page  = varint(128), varint(4), varint(count), zigzag(first), blocks
+//! block = zigzag(least difference), widths of four miniblocks, a byte each, and the miniblocks: 32 differences less the
+//!         least one, packed
+//! ```
+
+use super::hybrid::varint;
+
+const BLOCK: usize = 128;
+const MINIBLOCKS: usize = 4;
+const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
+
+/// The numbers of the page at hand.
+pub(super) struct Delta {
+    first: i64,
+    last: i64,
+    count: usize,
+    /// The differences of the block at hand.
+    block: Box<[i64; BLOCK]>,
+    /// How many of them there are.
+    pending: usize,
+    /// The blocks that are full.
+    blocks: Vec<u8>,
+}
+
+impl Delta {
+    pub(super) fn new() -> Self {
+        Delta { first: 0, last: 0, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
+    }
+
+    pub(super) fn append(&mut self, mut numbers: &[i64]) {
+        if let Some((&first, rest)) = numbers.split_first().filter(|_| self.count == 0) {
+            (self.first, self.last, self.count) = (first, first, 1);
+            numbers = rest;
+        }
+        self.count += numbers.len();
+        while !numbers.is_empty() {
+            let (now, later) = numbers.split_at(numbers.len().min(BLOCK - self.pending));
+            for (difference, &number) in self.block[self.pending..].iter_mut().zip(now) {
+                *difference = number.wrapping_sub(self.last);
+                self.last = number;
+            }
+            self.pending += now.len();
+            if self.pending == BLOCK {
+                self.close_block();
+            }
+            numbers = later;
+        }
+    }
+
+    /// Appends the page's values to `out` and begins anew.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.pending > 0 {
+            self.close_block();
+        }
+        varint(BLOCK as u64, out);
+        varint(MINIBLOCKS as u64, out);
+        varint(self.count as u64, out);
+        zigzag(self.first, out);
+        out.extend_from_slice(&self.blocks);
+        self.blocks.clear();
+        (self.first, self.count) = (0, 0);
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        8 * BLOCK + self.blocks.capacity()
+    }
+
+    fn close_block(&mut self) {
+        let differences = &mut self.block[..self.pending];
+        let least = differences.iter().copied().min().unwrap_or_default();
+        zigzag(least, &mut self.blocks);
+        let widths = self.blocks.len();
+        self.blocks.extend_from_slice(&[0; MINIBLOCKS]);
+        for (place, miniblock) in differences.chunks_mut(MINIBLOCK).enumerate() {
+            let mut packed = [0u64; MINIBLOCK];
+            for (packed, difference) in packed.iter_mut().zip(miniblock) {
+                *packed = difference.wrapping_sub(least) as u64;
+            }
+            let width = u64::BITS - packed.iter().fold(0, |all, one| all | one).leading_zeros();
+            self.blocks[widths + place] = width as u8;
+            pack(&packed, width, &mut self.blocks);
+        }
+        self.pending = 0;
+    }
+}
+
+fn zigzag(number: i64, out: &mut Vec<u8>) {
+    varint((number << 1 ^ number >> 63) as u64, out);
+}
+
+/// Appends `numbers`, none of which needs more than `width` bits.
+fn pack(numbers: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
+    let (mut word, mut used) = (0u64, 0);
+    for &number in numbers {
+        word |= number << used;
+        used += width;
+        if used >= u64::BITS {
+            out.extend_from_slice(&word.to_le_bytes());
+            used -= u64::BITS;
+            // What of the number did not fit; nothing if it ended with the word.
+            word = number.checked_shr(width - used).unwrap_or(0);
+        }
+    }
+    out.extend_from_slice(&word.to_le_bytes()[..used.div_ceil(8) as usize]);
+}

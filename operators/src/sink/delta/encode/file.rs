@@ -1,0 +1,117 @@
+//! One Parquet file: row groups of columns, and the footer that says where they are.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, encode_arrow_schema};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData};
+use parquet::file::writer::TrackedWrite;
+use parquet::schema::types::SchemaDescPtr;
+
+use super::chunk::Press;
+use super::column::Column;
+
+const MAGIC: &[u8] = b"PAR1";
+/// The footer's version of the format: that of the pages.
+const VERSION: i32 = 1;
+const CREATED_BY: &str = concat!("lakefront ", env!("CARGO_PKG_VERSION"));
+
+/// Encodes batches into a file.
+pub(in crate::sink::delta) struct FileEncoder<W: Write> {
+    out: TrackedWrite<W>,
+    schema: SchemaRef,
+    descriptor: SchemaDescPtr,
+    press: Press,
+    /// Of the row group that is open; none if it has no rows.
+    columns: Vec<Column>,
+    /// In the row group that is open.
+    rows: usize,
+    row_groups: Vec<RowGroupMetaData>,
+}
+
+impl<W: Write + Send> FileEncoder<W> {
+    /// Begins a file with the columns of `schema`.
+    pub(in crate::sink::delta) fn begin(out: W, schema: SchemaRef) -> Result<Self, ParquetError> {
+        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema)?);
+        let mut out = TrackedWrite::new(out);
+        out.write_all(MAGIC)?;
+        let (press, columns, row_groups) = (Press::new(), Vec::new(), Vec::new());
+        Ok(FileEncoder { out, schema, descriptor, press, columns, rows: 0, row_groups })
+    }
+
+    /// Appends `batch`, which has the columns of the schema in their order; texts may come with a dictionary.
+    pub(in crate::sink::delta) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+        let fields = self.schema.fields();
+        if batch.num_columns() != fields.len() {
+            let (ours, theirs) = (fields.len(), batch.num_columns());
+            return Err(ParquetError::General(format!("a batch has {theirs} columns, the file {ours}")));
+        }
+        if self.columns.is_empty() {
+            self.columns = fields.iter().map(|field| Column::new(field.data_type())).collect::<Result<_, _>>()?;
+        }
+        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+            column.write(array, &mut self.press)?;
+        }
+        self.rows += batch.num_rows();
+        Ok(())
+    }
+
+    /// How many rows the open row group has.
+    pub(in crate::sink::delta) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What the open row group takes, in bytes.
+    pub(in crate::sink::delta) fn memory(&self) -> usize {
+        self.press.memory() + self.columns.iter().map(Column::memory).sum::<usize>()
+    }
+
+    /// Writes the open row group, if it has rows, and gives back its memory.
+    pub(in crate::sink::delta) fn close_row_group(&mut self) -> Result<(), ParquetError> {
+        let (columns, rows) = (std::mem::take(&mut self.columns), std::mem::take(&mut self.rows));
+        if rows == 0 {
+            return Ok(());
+        }
+        let start = self.out.bytes_written();
+        let mut chunks = Vec::new();
+        for (column, descriptor) in columns.into_iter().zip(self.descriptor.columns()) {
+            chunks.push(column.close(descriptor.clone(), &mut self.press, &mut self.out)?);
+        }
+        self.press = Press::new();
+        let ordinal = i16::try_from(self.row_groups.len())
+            .map_err(|_| ParquetError::General("a file has too many row groups".into()))?;
+        let row_group = RowGroupMetaData::builder(self.descriptor.clone())
+            .set_num_rows(rows as i64)
+            .set_total_byte_size(chunks.iter().map(|chunk| chunk.uncompressed_size()).sum())
+            .set_ordinal(ordinal)
+            .set_file_offset(start as i64)
+            .set_column_metadata(chunks)
+            .build()?;
+        self.row_groups.push(row_group);
+        Ok(())
+    }
+
+    /// Completes the file: its last row group, its footer. All is in `W` then.
+    pub(in crate::sink::delta) fn finish(mut self) -> Result<(W, ParquetMetaData), ParquetError> {
+        self.close_row_group()?;
+        let arrow_schema = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&self.schema));
+        let file = FileMetaData::new(
+            VERSION,
+            self.row_groups.iter().map(RowGroupMetaData::num_rows).sum(),
+            Some(CREATED_BY.to_owned()),
+            Some(vec![arrow_schema]),
+            self.descriptor.clone(),
+            // The crate writes the usual ones.
+            None,
+        );
+        let metadata = ParquetMetaData::new(file, self.row_groups);
+        // The writer of the footer flushes when it is dropped, where an error would be lost; into memory there is none.
+        let mut footer = Vec::new();
+        ParquetMetaDataWriter::new(&mut footer, &metadata).finish()?;
+        self.out.write_all(&footer)?;
+        Ok((self.out.into_inner()?, metadata))
+    }
+}

@@ -1,0 +1,160 @@
+//! The values of a column of integers or moments.
+//!
+//! A chunk's first page decides: if a dictionary of its values and their indices are smaller than their differences, the chunk
+//! has a dictionary, until that is full; else it has differences alone.
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use parquet::basic::Encoding;
+use parquet::file::statistics::Statistics;
+
+use super::bounds::NumberBounds;
+use super::delta::Delta;
+use super::dictionary::Layout;
+use super::hybrid;
+use super::indices::{Indices, Rows};
+
+/// The numbers of `array`, whatever stands where it is null; none if it holds no such numbers.
+pub(super) fn numbers(array: &dyn Array) -> Option<&[i64]> {
+    let integers = array.as_primitive_opt::<Int64Type>().map(|integers| &integers.values()[..]);
+    integers.or_else(|| array.as_primitive_opt::<TimestampMicrosecondType>().map(|moments| &moments.values()[..]))
+}
+
+/// The values of one chunk, and of the page at hand.
+pub(super) struct Numbers {
+    state: State,
+    indices: Indices,
+    delta: Delta,
+    /// The values of the first page; later, of the rows at hand, those that are not null.
+    dense: Vec<i64>,
+    /// Of the differences' values. Those of the dictionary are looked at when the chunk is closed.
+    bounds: NumberBounds,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    /// No page has had values yet.
+    First,
+    Indexed,
+    /// The page at hand is the last one of indices.
+    Full,
+    Differences,
+}
+
+impl Numbers {
+    pub(super) fn new() -> Self {
+        Numbers {
+            state: State::First,
+            indices: Indices::new(Layout::Bare),
+            delta: Delta::new(),
+            dense: Vec::new(),
+            bounds: NumberBounds::default(),
+        }
+    }
+
+    /// Takes rows, and says how many. None only if the page [has to end](Numbers::page_ends).
+    pub(super) fn take(&mut self, numbers: &[i64], rows: Rows<'_>) -> usize {
+        match self.state {
+            State::First => {
+                self.dense.extend(rows.values().map(|row| numbers[row]));
+                rows.count
+            }
+            State::Indexed => {
+                let taken = self.indices.take(rows, |row| numbers[row].to_le_bytes());
+                if taken < rows.count {
+                    self.state = State::Full;
+                }
+                taken
+            }
+            State::Full => 0,
+            State::Differences => {
+                let dense = if rows.nulls.is_none() {
+                    &numbers[rows.from..rows.from + rows.count]
+                } else {
+                    self.dense.clear();
+                    self.dense.extend(rows.values().map(|row| numbers[row]));
+                    &self.dense[..]
+                };
+                append(&mut self.delta, &mut self.bounds, dense);
+                rows.count
+            }
+        }
+    }
+
+    /// Whether the page at hand can take no more.
+    pub(super) fn page_ends(&self) -> bool {
+        self.state == State::Full
+    }
+
+    /// Appends the values of the page at hand to `out`, and begins the next.
+    pub(super) fn page(&mut self, out: &mut Vec<u8>) -> Encoding {
+        if self.state == State::First {
+            let values = std::mem::take(&mut self.dense);
+            if values.is_empty() {
+                return Encoding::PLAIN;
+            }
+            self.state = match smaller(&values) {
+                Some(indices) => {
+                    self.indices = indices;
+                    State::Indexed
+                }
+                None => {
+                    append(&mut self.delta, &mut self.bounds, &values);
+                    State::Differences
+                }
+            };
+        }
+        match self.state {
+            State::Indexed | State::Full => {
+                self.indices.finish(out);
+                if self.state == State::Full {
+                    self.state = State::Differences;
+                }
+                Encoding::RLE_DICTIONARY
+            }
+            State::First | State::Differences => {
+                self.delta.finish(out);
+                Encoding::DELTA_BINARY_PACKED
+            }
+        }
+    }
+
+    /// The dictionary's values and how many they are, if pages refer to them.
+    pub(super) fn dictionary(&self) -> Option<(usize, &[u8])> {
+        let dictionary = &self.indices.dictionary;
+        (dictionary.len() > 0).then(|| (dictionary.len(), dictionary.page()))
+    }
+
+    /// The statistics of the chunk, all of whose pages are closed.
+    pub(super) fn statistics(&mut self, nulls: u64) -> Statistics {
+        let (values, _) = self.indices.dictionary.page().as_chunks::<8>();
+        self.bounds.widen(&values.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect::<Vec<_>>());
+        self.bounds.statistics(nulls)
+    }
+
+    /// In bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.indices.memory() + self.delta.memory() + 8 * self.dense.capacity()
+    }
+}
+
+fn append(delta: &mut Delta, bounds: &mut NumberBounds, values: &[i64]) {
+    bounds.widen(values);
+    delta.append(values);
+}
+
+/// Indices of `values`, if they and their dictionary are smaller than the differences.
+fn smaller(values: &[i64]) -> Option<Indices> {
+    let mut indices = Indices::new(Layout::Bare);
+    let rows = Rows { nulls: None, from: 0, count: values.len() };
+    if indices.take(rows, |row| values[row].to_le_bytes()) < values.len() {
+        return None;
+    }
+    let distinct = indices.dictionary.len();
+    let width = hybrid::width((distinct - 1) as u16) as usize;
+    let (mut delta, mut differences) = (Delta::new(), Vec::new());
+    delta.append(values);
+    delta.finish(&mut differences);
+    (8 * distinct + values.len() * width / 8 < differences.len()).then_some(indices)
+}

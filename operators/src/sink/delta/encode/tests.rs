@@ -1,0 +1,391 @@
+//! The `parquet` crate is the oracle: its reader must read what we write, and its writer must say the same of the values.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, StringBuilder};
+use arrow_array::types::UInt16Type;
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt16Array,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use proptest::prelude::*;
+
+use super::FileEncoder;
+use crate::sink::delta::stats;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("text", DataType::Utf8, true),
+        Field::new("binary", DataType::Binary, true),
+        Field::new("number", DataType::Int64, true),
+        Field::new("moment", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+    ]))
+}
+
+/// A batch in words, and how its texts arrive.
+#[derive(Clone, Debug)]
+struct Words {
+    texts: Texts,
+    numbers: Numbers,
+    rows: usize,
+    seed: u64,
+    keyed: bool,
+    /// Whether the row group is closed behind it.
+    last: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Texts {
+    One,
+    Few,
+    Runs,
+    Distinct,
+    Thousands,
+    Long,
+    Rare,
+    Null,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Numbers {
+    One,
+    Few,
+    Steps,
+    Any,
+    Ends,
+    Rare,
+    Null,
+}
+
+/// Random numbers (SplitMix64) of a batch.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.roll() % most
+    }
+}
+
+fn text(kind: Texts, row: usize, dice: &mut Dice) -> Option<String> {
+    let few = ["", "a", "ab", "żółć", "\u{10ffff}", "a text of more than thirty-two bytes, of which some must go"];
+    match kind {
+        Texts::One => Some("LOG".into()),
+        Texts::Few => Some(few[dice.below(6) as usize].into()).filter(|_| dice.below(5) > 0),
+        Texts::Runs => Some(few[row / 37 % 6].into()).filter(|_| row % 192 > 63),
+        Texts::Distinct => Some(format!("{:x}", dice.roll())),
+        Texts::Thousands => Some(format!("host {}", dice.below(3000))),
+        Texts::Long => {
+            Some(["ä", "\u{10ffff}", "z", "\0"][dice.below(4) as usize].repeat(dice.below(dice.0 % 2000 + 1) as usize))
+        }
+        Texts::Rare => (dice.below(100) == 0).then(|| dice.below(9).to_string()),
+        Texts::Null => None,
+    }
+}
+
+fn number(kind: Numbers, row: usize, dice: &mut Dice) -> Option<i64> {
+    match kind {
+        Numbers::One => Some(-7),
+        Numbers::Few => Some((dice.below(50) as i64 - 9) << 40).filter(|_| dice.below(5) > 0),
+        Numbers::Steps => Some(1_700_000_000_000_000 + 1_000 * row as i64 + dice.below(900) as i64),
+        Numbers::Any => Some(dice.roll() as i64 >> dice.below(64)),
+        Numbers::Ends => Some([i64::MIN, i64::MAX, 0, -1][dice.below(4) as usize]),
+        Numbers::Rare => (dice.below(100) == 0).then(|| dice.roll() as i64),
+        Numbers::Null => None,
+    }
+}
+
+/// The batch as the crate's writer takes it.
+fn flat(words: &Words) -> RecordBatch {
+    let (mut texts, mut binaries) = (StringBuilder::new(), BinaryBuilder::new());
+    let (mut integers, mut moments) = (Vec::new(), Vec::new());
+    let mut dice = Dice(words.seed);
+    for row in 0..words.rows {
+        texts.append_option(text(words.texts, row, &mut dice));
+        // Not UTF-8, and with the highest of bytes.
+        binaries
+            .append_option(text(words.texts, row, &mut dice).map(|text| [&[0xff; 40][..], text.as_bytes()].concat()));
+        integers.push(number(words.numbers, row, &mut dice));
+        moments.push(number(words.numbers, row, &mut dice));
+    }
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(texts.finish()),
+        Arc::new(binaries.finish()),
+        Arc::new(Int64Array::from(integers)),
+        Arc::new(TimestampMicrosecondArray::from(moments).with_timezone("UTC")),
+    ];
+    RecordBatch::try_new(schema(), columns).unwrap()
+}
+
+/// The values that keys point to: they grow from batch to batch, or begin anew.
+#[derive(Default)]
+struct Pool {
+    values: Vec<String>,
+    array: Option<ArrayRef>,
+}
+
+impl Pool {
+    /// `batch` with its texts as keys; as it is if they are too many.
+    fn keyed(&mut self, batch: &RecordBatch) -> RecordBatch {
+        let texts = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
+        if self.values.len() > 9_000 {
+            *self = Pool::default();
+        }
+        let before = self.values.len();
+        let mut places: std::collections::HashMap<String, u16> =
+            self.values.iter().enumerate().map(|(place, value)| (value.clone(), place as u16)).collect();
+        let mut keys = Vec::new();
+        for text in texts {
+            keys.push(text.map(|text| {
+                *places.entry(text.to_owned()).or_insert_with(|| {
+                    self.values.push(text.to_owned());
+                    (self.values.len() - 1) as u16
+                })
+            }));
+        }
+        if self.array.is_none() || before < self.values.len() {
+            // A value that no row has must leave no trace.
+            self.values.push(format!("unused {before}"));
+            self.array = Some(Arc::new(StringArray::from(self.values.clone())));
+        }
+        let keyed =
+            DictionaryArray::<UInt16Type>::try_new(UInt16Array::from(keys), self.array.clone().unwrap()).unwrap();
+        let mut columns = batch.columns().to_vec();
+        columns[0] = Arc::new(keyed);
+        let mut fields = schema().fields().to_vec();
+        fields[0] = Arc::new(Field::new("text", columns[0].data_type().clone(), true));
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    }
+}
+
+/// Writes batches with our encoder, closing row groups where it is said.
+fn ours(batches: &[(RecordBatch, bool)]) -> (File, ParquetMetaData) {
+    let mut encoder = FileEncoder::begin(tempfile::tempfile().unwrap(), schema()).unwrap();
+    for (batch, last) in batches {
+        encoder.write(batch).unwrap();
+        if *last {
+            encoder.close_row_group().unwrap();
+            assert_eq!((encoder.rows(), encoder.memory()), (0, 0));
+        }
+    }
+    encoder.finish().unwrap()
+}
+
+/// The same with the crate's.
+fn theirs(batches: &[(RecordBatch, bool)]) -> ParquetMetaData {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_truncate_length(Some(32))
+        .build();
+    let mut writer = ArrowWriter::try_new(tempfile::tempfile().unwrap(), schema(), Some(properties)).unwrap();
+    for (batch, last) in batches {
+        writer.write(batch).unwrap();
+        if *last {
+            writer.flush().unwrap();
+        }
+    }
+    writer.close().unwrap()
+}
+
+/// All rows of a file as one batch.
+fn read(file: File) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert_eq!(reader.schema(), &schema());
+    let batches: Vec<_> = reader.with_batch_size(10_000).build().unwrap().map(Result::unwrap).collect();
+    arrow_select::concat::concat_batches(&schema(), &batches).unwrap()
+}
+
+/// Given batches, when they are encoded however they arrive, then the file holds their rows and says the same of them as the
+/// crate's writer.
+fn check(words: &[Words]) -> ParquetMetaData {
+    let mut pool = Pool::default();
+    let flat: Vec<_> = words.iter().map(|words| (flat(words), words.last)).collect();
+    let arriving: Vec<_> = std::iter::zip(&flat, words)
+        .map(|((batch, last), words)| (if words.keyed { pool.keyed(batch) } else { batch.clone() }, *last))
+        .collect();
+    let (file, metadata) = ours(&arriving);
+
+    let all = arrow_select::concat::concat_batches(&schema(), flat.iter().map(|(batch, _)| batch)).unwrap();
+    let read = read(file);
+    for (place, (expected, found)) in std::iter::zip(all.columns(), read.columns()).enumerate() {
+        assert!(expected == found, "column {place} reads as other values");
+    }
+    let theirs = theirs(&flat);
+    assert_eq!(metadata.num_row_groups(), theirs.num_row_groups());
+    for (group, other) in std::iter::zip(metadata.row_groups(), theirs.row_groups()) {
+        assert_eq!(group.num_rows(), other.num_rows());
+        for (column, other) in std::iter::zip(group.columns(), other.columns()) {
+            assert_eq!(column.statistics(), other.statistics(), "{}", column.column_path());
+            assert_eq!(column.num_values(), other.num_values());
+        }
+    }
+    assert_eq!(stats::of(&metadata, &schema()), stats::of(&theirs, &schema()));
+    metadata
+}
+
+fn batch(texts: Texts, numbers: Numbers, rows: usize) -> Words {
+    Words { texts, numbers, rows, seed: 1, keyed: false, last: false }
+}
+
+fn batches() -> impl Strategy<Value = Vec<Words>> {
+    use Texts::{Distinct, Few, Long, One, Rare, Runs, Thousands};
+    let texts = prop::sample::select(vec![One, Few, Runs, Distinct, Thousands, Long, Rare, Texts::Null]);
+    let numbers = prop::sample::select(vec![
+        Numbers::One,
+        Numbers::Few,
+        Numbers::Steps,
+        Numbers::Any,
+        Numbers::Ends,
+        Numbers::Rare,
+        Numbers::Null,
+    ]);
+    let rows = prop_oneof![3 => 0..20usize, 3 => 0..3_000usize, 1 => 9_000..30_000usize];
+    let words = (texts, numbers, rows, any::<u64>(), any::<bool>(), prop::bool::weighted(0.2))
+        .prop_map(|(texts, numbers, rows, seed, keyed, last)| Words { texts, numbers, rows, seed, keyed, last });
+    prop::collection::vec(words, 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_and_its_statistics_are_the_crates(words in batches()) {
+        check(&words);
+    }
+}
+
+fn encodings(column: &ColumnChunkMetaData) -> Vec<Encoding> {
+    column.page_encoding_stats().unwrap().iter().map(|stats| stats.encoding).collect()
+}
+
+#[test]
+fn a_file_without_rows_has_no_row_group() {
+    assert_eq!(check(&[]).num_row_groups(), 0);
+    assert_eq!(check(&[batch(Texts::One, Numbers::One, 0)]).num_row_groups(), 0);
+}
+
+#[test]
+fn indices_of_every_width_are_read() {
+    for distinct in [1, 2, 3, 5, 9, 17, 33, 65, 129, 257, 600, 1_500, 4_000, 9_000, 20_000, 40_000] {
+        let texts = (0..2 * distinct + 20_000).map(|row| Some((row * 7919 % distinct).to_string()));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter(texts));
+        let other = flat(&batch(Texts::Null, Numbers::Null, texts.len()));
+        let mut columns = other.columns().to_vec();
+        columns[0] = texts.clone();
+        let (file, metadata) = ours(&[(RecordBatch::try_new(schema(), columns).unwrap(), false)]);
+        assert!(read(file).column(0) == &texts, "{distinct} distinct texts");
+        let indexed = encodings(metadata.row_group(0).column(0)).contains(&Encoding::RLE_DICTIONARY);
+        assert_eq!(indexed, distinct <= 4_000, "{distinct} distinct texts");
+    }
+}
+
+#[test]
+fn differences_of_every_width_are_read() {
+    let mut dice = Dice(1);
+    let numbers = (0..65 * 128).map(|row| dice.roll().checked_shr(64 - row / 128).unwrap_or(0) as i64);
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+    let other = flat(&batch(Texts::Null, Numbers::Null, numbers.len()));
+    let mut columns = other.columns().to_vec();
+    columns[2] = numbers.clone();
+    let (file, metadata) = ours(&[(RecordBatch::try_new(schema(), columns).unwrap(), false)]);
+    assert!(read(file).column(2) == &numbers);
+    assert_eq!(encodings(metadata.row_group(0).column(2)), [Encoding::DELTA_BINARY_PACKED]);
+}
+
+#[test]
+fn texts_that_do_not_repeat_leave_no_dictionary() {
+    for keyed in [false, true] {
+        let words = [Words { keyed, ..batch(Texts::Distinct, Numbers::Steps, 9_000) }];
+        let metadata = check(&words);
+        let text = metadata.row_group(0).column(0);
+        assert_eq!((encodings(text), text.dictionary_page_offset()), (vec![Encoding::PLAIN], None));
+    }
+}
+
+#[test]
+fn a_full_dictionary_is_followed_by_plain_values() {
+    // Values that repeat at first, and are too many later.
+    let repeating = batch(Texts::Thousands, Numbers::Few, 30_000);
+    let distinct = |seed| Words { seed, ..batch(Texts::Distinct, Numbers::Any, 130_000) };
+    for keyed in [false, true] {
+        let words = [repeating.clone(), distinct(2), Words { keyed, ..repeating.clone() }];
+        let metadata = check(&words);
+        for place in [0, 1] {
+            let encodings = encodings(metadata.row_group(0).column(place));
+            assert_eq!(
+                encodings,
+                [Encoding::RLE_DICTIONARY, Encoding::PLAIN, Encoding::PLAIN],
+                "the last is the dictionary"
+            );
+        }
+        let numbers = encodings(metadata.row_group(0).column(2));
+        assert_eq!(numbers, [Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED, Encoding::PLAIN]);
+    }
+}
+
+#[test]
+fn values_longer_than_a_page_or_a_dictionary_are_read() {
+    let long: ArrayRef =
+        Arc::new(StringArray::from_iter_values(["ż".repeat(3 << 20), String::new(), "ż".repeat(3 << 20)]));
+    let other = flat(&batch(Texts::Few, Numbers::Few, 3));
+    let mut columns = other.columns().to_vec();
+    columns[0] = long.clone();
+    let short = flat(&batch(Texts::Few, Numbers::Few, 5_000));
+    let with_long = RecordBatch::try_new(schema(), columns).unwrap();
+    for batches in [[with_long.clone(), short.clone()], [short, with_long]] {
+        let all = arrow_select::concat::concat_batches(&schema(), &batches).unwrap();
+        let batches = batches.map(|batch| (batch, false));
+        let (file, metadata) = ours(&batches);
+        assert!(read(file) == all);
+        assert_eq!(stats::of(&metadata, &schema()), stats::of(&theirs(&batches), &schema()));
+    }
+}
+
+#[test]
+fn a_long_value_among_many_short_ones_is_not_repeated_in_memory() {
+    let long = "x".repeat(600_000);
+    let short: Vec<String> = (0..40).map(|row| row.to_string()).collect();
+    let texts = short.iter().flat_map(|short| [short.as_str(), long.as_str()]);
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
+    columns[0] = texts.clone();
+    let batch = RecordBatch::try_new(schema(), columns).unwrap();
+    let mut encoder = FileEncoder::begin(Vec::new(), schema()).unwrap();
+    encoder.write(&batch).unwrap();
+    encoder.close_row_group().unwrap();
+    let (bytes, metadata) = encoder.finish().unwrap();
+    assert_eq!(encodings(metadata.row_group(0).column(0)), [Encoding::RLE_DICTIONARY, Encoding::PLAIN]);
+    assert!(bytes.len() < 100_000, "{}", bytes.len());
+}
+
+#[test]
+fn what_repeats_or_goes_in_steps_costs_next_to_nothing() {
+    let words = [Words { keyed: true, ..batch(Texts::One, Numbers::Steps, 100_000) }];
+    let metadata = check(&words);
+    let bytes = |place: usize| metadata.row_group(0).column(place).compressed_size();
+    assert!(bytes(0) < 1_000, "{}", bytes(0));
+    // 900 different steps take ten bits or eleven.
+    assert!(bytes(2) < 100_000 * 12 / 8, "{}", bytes(2));
+}
+
+#[test]
+fn other_columns_than_the_schema_has_are_an_error() {
+    let good = flat(&batch(Texts::One, Numbers::One, 3));
+    let mut encoder = FileEncoder::begin(Vec::new(), schema()).unwrap();
+    assert!(encoder.write(&good.project(&[0, 1, 2]).unwrap()).is_err());
+    let error = encoder.write(&good.project(&[2, 1, 0, 3]).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("Int64"), "{error}");
+}
