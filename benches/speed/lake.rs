@@ -30,7 +30,7 @@ pub(crate) fn specs(folder: &Path) -> [TableSpec; 3] {
 /// Creates and claims them, for a source that was read up to `offsets`.
 pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (Vec<Arc<DeltaTable>>, Vec<Claimed>) {
     wait(async {
-        let opened = delta::open(specs, PIPELINE, run.clock.clone()).await.expect("the tables open");
+        let opened = delta::open(specs, PIPELINE, run.clock.clone(), |_| Ok(())).await.expect("the tables open");
         let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
         let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(offsets.clone()) }) };
         let intent = Intent {

@@ -1,6 +1,6 @@
-//! `fetch`: reads the lines of a chunk, on the worker that `plan` chose for it.
+//! `fetch`: reads the lines of a chunk, or of some small ones, on the worker that `plan` chose for them.
 //!
-//! A chunk's *credit* travels with its rows and comes back when the last of them has been staged; only then may `plan` hand this
+//! Their *credit* travels with the rows and comes back when the last of them has been staged; only then may `plan` hand this
 //! worker another chunk, and only then is its room in the [`Budget`] free. So bytes in memory are bounded, however fast the
 //! source is.
 
@@ -30,21 +30,36 @@ use crate::protocol::cut::Chunk;
 use crate::source::Source;
 use crate::source::block::{self, Block};
 
-/// A chunk on its way to its worker.
+/// What goes to a worker for one credit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Assigned {
     /// The worker.
     pub worker: usize,
-    /// What it is to read.
-    pub chunk: Chunk,
+    /// What it is to read: a chunk, or several small ones, of which all but the last end where nothing is behind them.
+    pub chunks: Vec<Chunk>,
 }
+
+impl Assigned {
+    /// How many bytes the chunks cover.
+    pub fn len(&self) -> u64 {
+        self.chunks.iter().map(Chunk::len).sum()
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+}
+
+/// A block, with its long line's turn if it has one.
+type Read = (Block, Option<LongLine>);
 
 /// Bytes held in a worker's memory; returned to `plan` when dropped.
 pub struct Credit {
     returned: Rc<Cell<usize>>,
     fetch: Rc<Activator>,
     /// Given back before `plan` is told.
-    room: Option<(Hold, Option<LongLine>)>,
+    room: Option<(Hold, Vec<LongLine>)>,
 }
 
 impl Drop for Credit {
@@ -66,7 +81,10 @@ pub struct Fetched {
     pub credit: Rc<Credit>,
 }
 
-/// Reads chunks; the second stream returns, for each chunk that has left this worker's memory, the worker's index.
+/// Chunks that are being read for one credit, at their cut's time, in their room.
+type InFlight = (Capability<Position>, Vec<Rc<Chunk>>, Hold);
+
+/// Reads chunks; the second stream returns, for each credit whose rows have left this worker's memory, the worker's index.
 pub fn fetch<'s>(
     chunks: StreamVec<'s, Position, Assigned>,
     source: Arc<dyn Source>,
@@ -84,24 +102,24 @@ pub fn fetch<'s>(
     let (credits, credits_stream) = builder.new_output::<Vec<usize>>();
     let mut fetched = OutputBuilder::<_, CapacityContainerBuilder<Vec<Fetched>>>::from(fetched);
     let mut credits = OutputBuilder::<_, CapacityContainerBuilder<Vec<usize>>>::from(credits);
-    let tasks = bridge.tasks::<(u64, Result<(Block, Option<LongLine>), StoreError>)>(scope, &info);
+    let tasks = bridge.tasks::<(u64, Result<Vec<Read>, (usize, StoreError)>)>(scope, &info);
     let activator = Rc::new(scope.activator_for(info.address));
     let index = scope.index();
     builder.build(move |capabilities| {
         drop(capabilities);
         let returned = Rc::new(Cell::new(0));
         let mut next = 0_u64;
-        let mut in_flight: HashMap<u64, (Capability<Position>, Rc<Chunk>, Hold)> = HashMap::new();
+        let mut in_flight: HashMap<u64, InFlight> = HashMap::new();
         // One capability for each credit that is out, so that there is always one to return the next with.
         let mut out: Vec<Capability<Position>> = Vec::new();
         move |_frontiers| {
             input.for_each(|capability, assigned| {
-                for Assigned { chunk, .. } in assigned.drain(..) {
+                for assigned in assigned.drain(..) {
                     out.push(capability.retain(1));
-                    let room = budget.hold(chunk.len());
-                    in_flight.insert(next, (capability.retain(0), Rc::new(chunk.clone()), room));
+                    let (room, chunks) = (budget.hold(assigned.len()), assigned.chunks);
+                    in_flight.insert(next, (capability.retain(0), chunks.iter().cloned().map(Rc::new).collect(), room));
                     let (source, budget, metrics, id) = (source.clone(), budget.clone(), metrics.clone(), next);
-                    tasks.spawn(async move { (id, read(&*source, &chunk, &budget, &metrics).await) });
+                    tasks.spawn(async move { (id, read(&*source, &chunks, &budget, &metrics).await) });
                     next += 1;
                 }
             });
@@ -111,19 +129,23 @@ pub fn fetch<'s>(
             let mut fetched = fetched.activate();
             while let Some((id, result)) = tasks.next_done() {
                 fail::fail_point!("fetch-done");
-                let (block, turn) = match result {
-                    Ok((block, turn)) => (Rc::new(block), turn),
-                    Err(error) => {
+                let read = match result {
+                    Ok(read) => read,
+                    Err((at, error)) => {
                         // Its entry stays, and with it the capability: nobody may think that the chunk was read.
-                        let chunk = in_flight.get(&id).map(|(_, chunk, _)| chunk);
+                        let chunk = in_flight.get(&id).and_then(|(_, chunks, _)| chunks.get(at));
                         fatal.raise(gone(chunk, error));
                         return;
                     }
                 };
-                let (capability, chunk, room) = in_flight.remove(&id).expect("every task has an entry");
-                let credit =
-                    Rc::new(Credit { returned: returned.clone(), fetch: activator.clone(), room: Some((room, turn)) });
-                fetched.session(&capability).give(Fetched { chunk, block, credit });
+                let (capability, chunks, room) = in_flight.remove(&id).expect("every task has an entry");
+                let (blocks, turns): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+                let room = Some((room, turns.into_iter().flatten().collect()));
+                let credit = Rc::new(Credit { returned: returned.clone(), fetch: activator.clone(), room });
+                let mut session = fetched.session(&capability);
+                for (chunk, block) in chunks.into_iter().zip(blocks) {
+                    session.give(Fetched { chunk, block: Rc::new(block), credit: credit.clone() });
+                }
             }
             let mut credits = credits.activate();
             for _ in 0..returned.take() {
@@ -135,17 +157,20 @@ pub fn fetch<'s>(
     (fetched_stream, credits_stream)
 }
 
-/// Reads a chunk, and counts it if that went well.
+/// Reads chunks one after the other, and counts them if that goes well; else the answer is which could not be read, and why.
 async fn read(
     source: &dyn Source,
-    chunk: &Chunk,
+    chunks: &[Chunk],
     budget: &Arc<Budget>,
     metrics: &Metrics,
-) -> Result<(Block, Option<LongLine>), StoreError> {
-    let watch = Stopwatch::start();
-    let read = block::read(source, chunk, budget).await?;
-    metrics.chunk_read(chunk.len(), watch.elapsed());
-    Ok(read)
+) -> Result<Vec<Read>, (usize, StoreError)> {
+    let mut all = Vec::with_capacity(chunks.len());
+    for (at, chunk) in chunks.iter().enumerate() {
+        let watch = Stopwatch::start();
+        all.push(block::read(source, chunk, budget).await.map_err(|error| (at, error))?);
+        metrics.chunk_read(chunk.len(), watch.elapsed());
+    }
+    Ok(all)
 }
 
 /// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.

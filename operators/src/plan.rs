@@ -22,11 +22,14 @@ use crate::memory::Budget;
 use crate::metrics::Metrics;
 use crate::metrics::appends::Appends;
 use crate::position::Position;
-use crate::protocol::cut::Control;
+use crate::protocol::cut::{Chunk, Control};
 use crate::protocol::planner::{Planner, Step};
 use crate::protocol::table::Clock;
 use crate::source::watch::{Polled, Watcher};
 use crate::space::Seen;
+
+/// A credit is for one chunk, or for so many small ones that together are no longer: each is work for `plan` and `fetch`.
+const CHUNKS_A_CREDIT: usize = 64;
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.
 const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
@@ -166,6 +169,8 @@ struct Worker0 {
     polled: bool,
     /// When the operator wakes by itself; in the past if it was not asked to.
     alarm_ms: u64,
+    /// What the planner said behind the last chunk, which goes out first.
+    put_off: Option<Step>,
 }
 
 impl Worker0 {
@@ -188,6 +193,7 @@ impl Worker0 {
             next_worker: 0,
             polled: false,
             alarm_ms: 0,
+            put_off: None,
         };
         worker0.poll(watcher, Duration::ZERO);
         worker0
@@ -238,15 +244,16 @@ impl Worker0 {
         // Who waits for memory is woken by a credit, who waits for disk by the guard.
         let worker = self.pick().filter(|_| self.budget.has_room() && self.space.is_enough());
         let now_ms = self.clock.now_ms();
-        Ok(match self.planner.next(now_ms, worker.is_some()) {
+        let step = self.put_off.take().unwrap_or_else(|| self.planner.next(now_ms, worker.is_some()));
+        Ok(match step {
             Step::Chunk(chunk) => {
                 let worker = worker.ok_or_else(|| Stop::Bug("a chunk was planned without a credit".to_owned()))?;
                 self.credits[worker] -= 1;
-                self.budget.take(chunk.len());
                 self.next_worker = (worker + 1) % self.credits.len();
+                let assigned = Assigned { worker, chunks: self.gather(chunk, now_ms) };
+                self.budget.take(assigned.len());
                 self.metrics.chunk_planned(self.planner.position());
-                self.appends.handed_out(&chunk, now_ms);
-                Do::Hand(Assigned { worker, chunk })
+                Do::Hand(assigned)
             }
             Step::Tell(record) => {
                 if let Control::Cut(cut) = &record {
@@ -267,6 +274,27 @@ impl Worker0 {
                 return Err(Stop::bytes_lost(&partition, range, "it is not in the source any more"));
             }
         })
+    }
+
+    /// The chunk, and the small ones behind it that its credit has room for: what is left of other files.
+    fn gather(&mut self, first: Chunk, now_ms: u64) -> Vec<Chunk> {
+        self.appends.handed_out(&first, now_ms);
+        let (mut bytes, mut chunks) = (first.len(), vec![first]);
+        while chunks.len() < CHUNKS_A_CREDIT && self.planner.completes_a_chunk_of(bytes) {
+            match self.planner.next(now_ms, true) {
+                Step::Chunk(chunk) => {
+                    self.appends.handed_out(&chunk, now_ms);
+                    bytes += chunk.len();
+                    chunks.push(chunk);
+                }
+                Step::Wait(_) => break,
+                step => {
+                    self.put_off = Some(step);
+                    break;
+                }
+            }
+        }
+        chunks
     }
 
     /// The worker with the most credits; in turn among equals.

@@ -15,8 +15,10 @@ use super::{ColdStart, Mode, OnRewrite, PartitionBy, Unterminated};
 pub(super) const MODE: Mode = Mode::Backfill;
 /// Every line, also those written before the first run.
 pub(super) const COLD_START: ColdStart = ColdStart::Earliest;
-/// Large enough that a request's latency does not show, small enough to spread one file over the workers.
-pub(super) const CHUNK: u64 = 8 * MIB;
+/// Small enough to spread one file evenly over the workers, and to stay near the core while it becomes rows.
+pub(super) const CHUNK: u64 = 4 * MIB;
+/// For Azure large enough that a request's latency does not show.
+pub(super) const CHUNK_AZURE: u64 = 8 * MIB;
 /// How often a tail looks for growth.
 pub(super) const POLL: Duration = Duration::from_secs(1);
 /// Far above any line PostgreSQL writes on purpose.
@@ -53,10 +55,9 @@ pub(super) const REJECT_RATIO: f64 = 0.5;
 /// A cut takes seconds; a minute without headway is worth a look.
 pub(super) const STALL: Duration = Duration::from_secs(60);
 
-/// Chunks in a worker's memory at once: one is read while the other is split.
-pub(super) const IN_FLIGHT: usize = 2;
-/// The same for Azure, where a read is mostly waiting.
-pub(super) const IN_FLIGHT_AZURE: usize = 4;
+/// Chunks in a worker's memory at once: while one becomes rows, the next ones wait or are read, so that no worker waits for the
+/// one that plans.
+pub(super) const IN_FLIGHT: usize = 4;
 /// Azure appends to the blob of an hour for up to two days.
 pub(super) const SETTLE: Duration = Duration::from_secs(48 * 3600);
 /// The most that Azure gives.

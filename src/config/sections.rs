@@ -168,9 +168,10 @@ fn limits(top: &mut Section<'_>, chunk: Option<u64>, needs: Option<Needs>) -> Op
     if let (Some(ahead), Some(chunk)) = (ahead, chunk)
         && ahead < chunk
     {
-        let default = units::show_size(defaults::CHUNK);
-        let constraint =
-            format!("must be at least source.chunk, by default {default}, or not a single chunk may be read");
+        let [files, blobs] = [defaults::CHUNK, defaults::CHUNK_AZURE].map(units::show_size);
+        let constraint = format!(
+            "must be at least source.chunk, by default {files}, for Azure {blobs}, or not a single chunk may be read"
+        );
         section.refuse("ahead", constraint);
     }
     let memory = section.optional("memory", None, |v| size(v, defaults::BYTES_ALLOWED).map(Some));

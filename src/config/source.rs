@@ -35,7 +35,11 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     });
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
     let state_file = section.optional("state_file", state_file, values::path);
-    let chunk = section.optional("chunk", defaults::CHUNK, |v| {
+    let usual = match place {
+        Some(Place::Azure(_)) => defaults::CHUNK_AZURE,
+        _ => defaults::CHUNK,
+    };
+    let chunk = section.optional("chunk", usual, |v| {
         size(v, defaults::CHUNK_ALLOWED)
             .map_err(|allowed| format!("{allowed}; each chunk in flight holds one buffer of this size"))
     });
@@ -49,7 +53,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let on_rewrite = section.optional("on_rewrite", defaults::ON_REWRITE, |v| {
         choice(v, &[("stop", OnRewrite::Stop), ("restart", OnRewrite::Restart)])
     });
-    let in_flight = in_flight(&mut section, place.as_ref());
+    let in_flight = section.optional("in_flight", defaults::IN_FLIGHT, |v| number(v, &defaults::IN_FLIGHT_ALLOWED));
     let settle = section.optional("settle", defaults::SETTLE, |v| duration(v, defaults::SETTLE_ALLOWED));
     let files = matches!(place, Some(Place::File(_)));
     if files {
@@ -82,14 +86,6 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
         })
     };
     Source { config: config(), format, max_line, chunk, keys }
-}
-
-fn in_flight(section: &mut Section<'_>, place: Option<&Place>) -> Option<usize> {
-    let default = match place {
-        Some(Place::Azure(_)) => defaults::IN_FLIGHT_AZURE,
-        _ => defaults::IN_FLIGHT,
-    };
-    section.optional("in_flight", default, |v| number(v, &defaults::IN_FLIGHT_ALLOWED))
 }
 
 /// `[source.azure]`. What opens an account may serve the lake, also when the source is files.

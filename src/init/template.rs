@@ -60,7 +60,7 @@ fn source(answers: &Answers) -> String {
         line(&format!("mode   = \"{}\"", mode.0), mode.1),
         line("# cold_start = \"earliest\"", "the first run; or \"latest\": the last line end as it is then"),
         line(&state_file, "informs; the tables are the checkpoint"),
-        line("# chunk = \"8 MiB\"", "one read"),
+        line(if azure { "# chunk = \"8 MiB\"" } else { "# chunk = \"4 MiB\"" }, "one read"),
         line("# poll = \"1s\"", "how often a tail looks for growth"),
         line("# max_line = \"16 MiB\"", "a longer line is a reject"),
         line("# unterminated = \"leave\"", "a backfill's last line without newline; or \"land\""),

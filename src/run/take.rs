@@ -7,7 +7,7 @@ use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
-use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::protocol::table::{Held, Pending, Table};
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::watch;
 use lakefront_operators::state;
@@ -30,10 +30,9 @@ pub(super) async fn tables(
             other.run.pipeline
         )));
     }
-    if let Some(known) = known.as_ref().filter(|state| state.position > Position(0)) {
-        refuse_vanished(pipeline, known.position).await?;
-    }
-    let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    let at = known.as_ref().map(|state| state.position).unwrap_or_default();
+    let refuse = |held: &[Option<Held>]| refuse_vanished(pipeline, at, held);
+    let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone(), refuse).await?;
     let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
     let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
     let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
@@ -57,12 +56,9 @@ pub(super) async fn tables(
 }
 
 /// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
-async fn refuse_vanished(pipeline: &Pipeline, known: Position) -> Result<(), Stop> {
-    for spec in &pipeline.tables {
-        let snapshot = delta::read(&spec.place, &pipeline.config.pipeline).await?;
-        if snapshot.is_some_and(|snapshot| snapshot.state.held.is_some()) {
-            return Ok(());
-        }
+fn refuse_vanished(pipeline: &Pipeline, known: Position, held: &[Option<Held>]) -> Result<(), Stop> {
+    if known == Position(0) || held.iter().any(Option::is_some) {
+        return Ok(());
     }
     Err(Stop::Refused(format!(
         "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them or \

@@ -18,7 +18,7 @@ use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint::{self, checkpoint};
 use lakefront_operators::commit::{Rows, commit, home};
 use lakefront_operators::fatal::Fatal;
-use lakefront_operators::fetch::fetch;
+use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::steps::{StepId, watch};
 use lakefront_operators::metrics::{Metrics, Retried, busy};
@@ -100,7 +100,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
         let (acknowledge, acknowledged) = scope.feedback::<Vec<Position>>(());
 
         let (chunks, control) = plan(scope, acknowledged, credits, planning, metrics.clone(), bridge, fatal.clone());
-        let chunks = watch(chunks, metrics, StepId::Plan, |assigned| assigned.chunk.len());
+        let chunks = watch(chunks, metrics, StepId::Plan, Assigned::len);
         let (blocks, returns) = fetch(chunks, source.clone(), budget.clone(), metrics.clone(), bridge, fatal.clone());
         returns.connect_loop(returned);
         let blocks = watch(blocks, metrics, StepId::Fetch, |fetched| fetched.chunk.len());

@@ -241,6 +241,12 @@ impl Planner {
         }
     }
 
+    /// Whether the next fresh chunk is all that is left of its partition, and with `bytes` no longer than a chunk may be.
+    pub fn completes_a_chunk_of(&self, bytes: u64) -> bool {
+        let left = self.ready.first().map(|id| self.limits[id].end - self.at.at(id));
+        !self.finishing && self.catch_up.is_empty() && left.is_some_and(|left| bytes + left <= self.bounds.chunk)
+    }
+
     /// Shutdown: close what is open, settle, and be done. A catch-up that is interrupted goes on in the next run.
     fn wind_up(&mut self, now_ms: u64) -> Step {
         if self.open.is_some() {

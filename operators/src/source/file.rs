@@ -4,25 +4,35 @@
 //! Links to files elsewhere are followed. Links to directories are not, for they may lead in circles; nor are links to
 //! files of this source, which would land twice.
 
+mod folders;
+
 use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use globset::GlobMatcher;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
+use self::folders::{Entry, Folders};
 use super::{Listed, Listing, Source};
 use crate::error::StoreError;
 use crate::glob;
 use crate::offsets::{Fingerprint, Identity};
 use crate::protocol::table::Pending;
 
+/// So many bytes are copied sooner than another thread is woken for it.
+const SMALL: u64 = 256 << 10;
+
 /// A source of local files.
 pub struct FileSource {
     identity: String,
     root: PathBuf,
     select: Select,
+    folders: Mutex<Folders>,
 }
 
 enum Select {
@@ -56,7 +66,7 @@ impl FileSource {
             Select::Glob(glob) => format!("/{}", glob.glob()),
         };
         let identity = format!("file:{}{tail}", root.display().to_string().trim_end_matches('/'));
-        Ok(FileSource { identity, root, select })
+        Ok(FileSource { identity, root, select, folders: Mutex::default() })
     }
 
     /// Where the file of that name lies.
@@ -75,40 +85,40 @@ impl FileSource {
             }
             return Ok(found);
         }
-        let mut directories = vec![self.root.clone()];
-        while let Some(directory) = directories.pop() {
-            let entries = match std::fs::read_dir(&directory) {
-                // A directory may go away while we look; the root may not, or all its files would seem to be gone.
-                Err(error) if error.kind() == ErrorKind::NotFound && directory != self.root => continue,
-                entries => entries?,
-            };
-            for entry in entries {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    directories.push(entry.path());
-                    continue;
-                }
-                let name = self.name(&entry.path())?;
-                if entry.file_type()?.is_symlink() && self.leads_inside(&entry.path()) {
-                    continue;
-                }
-                let metadata = match std::fs::metadata(entry.path()) {
-                    // It went away between the listing and the look: it is not there.
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                    metadata => metadata?,
-                };
-                let wanted = match &self.select {
-                    Select::Glob(glob) => glob.is_match(&name),
-                    Select::One(_) | Select::All => true,
-                };
-                if wanted && metadata.is_file() {
-                    found.push(listed(name, &metadata));
-                }
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = folders.read(&self.root)?;
+        // A folder may go away while we look; the root may not, or all its files would seem to be gone.
+        let mut waiting = vec![root.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the folder is gone"))?];
+        while let Some(entries) = waiting.pop() {
+            for entry in &entries.files {
+                found.extend(self.find(entry)?);
+            }
+            for folder in &entries.folders {
+                waiting.extend(folders.read(folder)?);
             }
         }
+        folders.end_look();
         // In one order, so that what is decided file by file is decided the same way each time.
         found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
+    }
+
+    /// The file at `entry`, if it is one of the source, and still there.
+    fn find(&self, entry: &Entry) -> io::Result<Option<Listed>> {
+        let name = self.name(&entry.path)?;
+        if entry.is_link && self.leads_inside(&entry.path) {
+            return Ok(None);
+        }
+        let metadata = match std::fs::metadata(&entry.path) {
+            // It went away between the listing and the look: it is not there.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            metadata => metadata?,
+        };
+        let wanted = match &self.select {
+            Select::Glob(glob) => glob.is_match(&name),
+            Select::One(_) | Select::All => true,
+        };
+        Ok((wanted && metadata.is_file()).then(|| listed(name, &metadata)))
     }
 
     /// A link to a file of this source is a second name for it, and its lines land under the first.
@@ -147,20 +157,28 @@ fn created(metadata: &Metadata) -> String {
 }
 
 fn read_range(path: &Path, identity: &Identity, range: &Range<u64>, mut into: Vec<u8>) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let metadata = file.metadata()?;
     if created(&metadata) != identity.created {
         return Err(io::Error::other("another file has taken its name since it was planned"));
     }
-    file.seek(SeekFrom::Start(range.start))?;
-    let before = into.len();
-    let wanted = range.end - range.start;
-    into.reserve_exact(usize::try_from(wanted).map_err(io::Error::other)?);
-    (&file).take(wanted).read_to_end(&mut into)?;
-    let read = (into.len() - before) as u64;
-    if read < wanted {
-        return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it ends {} bytes earlier", wanted - read)));
+    let (before, wanted) = (into.len(), range.end - range.start);
+    let end = before + usize::try_from(wanted).map_err(io::Error::other)?;
+    into.reserve_exact(end - before);
+    while into.len() < end {
+        // One call mostly, into memory that nobody has to fill with zeros first.
+        let at = range.start + (into.len() - before) as u64;
+        match rustix::io::pread(&file, spare_capacity(&mut into), at) {
+            Ok(0) => {
+                let missing = end - into.len();
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it ends {missing} bytes earlier")));
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    // A buffer may have been longer than was asked for.
+    into.truncate(end);
     // After the range, on the same handle: a file that is truncated and written anew has its new head before its new middle.
     let mut head = vec![0; usize::try_from(identity.fingerprint.length).map_err(io::Error::other)?];
     file.read_exact_at(&mut head, 0)?;
@@ -221,12 +239,16 @@ impl Source for FileSource {
         Box::pin(async move {
             let (path, identity) = (self.root.join(name), identity.clone());
             let attempt = format!("read bytes {}..{} of {}", range.start, range.end, path.display());
-            let read = tokio::task::spawn_blocking(move || read_range(&path, &identity, &range, into)).await;
-            match read {
-                Ok(Ok(bytes)) => Ok(bytes),
-                Ok(Err(error)) => Err(StoreError::definite(attempt, error)),
-                Err(error) => Err(StoreError::definite(attempt, error)),
-            }
+            let small = range.end - range.start <= SMALL;
+            let read = move || read_range(&path, &identity, &range, into);
+            let read = match small {
+                true => tokio::task::block_in_place(read),
+                false => match tokio::task::spawn_blocking(read).await {
+                    Ok(read) => read,
+                    Err(error) => return Err(StoreError::definite(attempt, error)),
+                },
+            };
+            read.map_err(|error| StoreError::definite(attempt, error))
         })
     }
 }

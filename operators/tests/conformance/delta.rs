@@ -121,7 +121,7 @@ impl<L: Lake> Sink for DeltaSink<L> {
 
     fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Table>>, Stop>> {
         Box::pin(async move {
-            let tables = delta::open(&self.specs, pipeline, self.clock.clone()).await?;
+            let tables = delta::open(&self.specs, pipeline, self.clock.clone(), |_| Ok(())).await?;
             Ok(tables.into_iter().map(|table| table as Arc<dyn Table>).collect())
         })
     }

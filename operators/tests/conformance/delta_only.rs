@@ -78,7 +78,7 @@ async fn missing_columns_are_added_and_rows_stay<L: Lake>(world: DeltaWorld<L>) 
     let mut fields: Vec<Field> = rejects_schema().fields().iter().map(|field| (**field).clone()).collect();
     let length = fields.remove(4);
     let narrow = with_columns(&world.sink.specs[0], fields);
-    delta::open(std::slice::from_ref(&narrow), PIPELINE, world.clock.clone()).await.unwrap();
+    delta::open(std::slice::from_ref(&narrow), PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
     assert_eq!(columns(&world.sink.log(0).last("metaData").unwrap()).len(), 5);
     world.sink.foreign(0, Foreign::AddColumn).await;
 
@@ -97,7 +97,7 @@ async fn a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere<L
     // The first table lacks a column, the second does not exist, the third has a wrong type.
     let narrow = with_columns(&world.sink.specs[0], vec![Field::new("_offset", DataType::Int64, true)]);
     let wrong = with_columns(&world.sink.specs[2], vec![Field::new("_offset", DataType::Utf8, true)]);
-    delta::open(&[narrow, wrong], PIPELINE, world.clock.clone()).await.unwrap();
+    delta::open(&[narrow, wrong], PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
     let before = world.sink.lake.contents("lake");
 
     let text = refusal(open(&world).await);
@@ -179,7 +179,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
     let partition = Some(DayPartition { column: "log_date", of: day_of });
     let spec = TableSpec { partition, ..world.sink.specs[0].clone() };
     let specs = [spec.clone(), world.sink.specs[1].clone(), world.sink.specs[2].clone()];
-    delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap();
+    delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
     let batches = vec![on_days(&[Some(0), Some(1), None, Some(0)]), on_days(&[Some(1)])];
 
     let files = stage(&spec, world.clock.clone(), batches).await;
@@ -200,7 +200,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
         let rows = world.sink.read_file(0, &file.path);
         assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder says it");
     }
-    let table = delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap().remove(0);
+    let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
     let next = table.load().await.unwrap().head.next();
     let held = Held { position: Position(10), run: RunId(1) };
     table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
@@ -221,7 +221,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
 async fn more_days_than_open_files_land_once<L: Lake>(world: DeltaWorld<L>) {
     let partition = Some(DayPartition { column: "log_date", of: day_of });
     let specs = world.sink.specs.clone().map(|spec| TableSpec { partition, ..spec });
-    let table = delta::open(&specs, PIPELINE, world.clock.clone()).await.unwrap().remove(0);
+    let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
     let days: Vec<_> = (0..40).map(Some).collect();
 
     let files = stage(&specs[0], world.clock.clone(), vec![on_days(&days), on_days(&days[..3])]).await;

@@ -48,7 +48,7 @@ fn every_problem_is_told_at_once() {
         lake.catalog: must be given, such as catalog = "lakehouse"
         lake.schema: must be given, such as schema = "postgresql_logs"
         tables.rejects = "t": names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
-        limits.ahead = "1 KiB": must be at least source.chunk, by default 8 MiB, or not a single chunk may be read
+        limits.ahead = "1 KiB": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read
         Lake: unknown key at the top of the file, did you mean "lake"?
         pipelin: unknown key at the top of the file, did you mean "pipeline"?"#]].assert_eq(&told(text));
 }

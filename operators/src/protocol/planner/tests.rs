@@ -88,6 +88,25 @@ fn bytes_become_chunks_and_chunks_become_cuts() {
 }
 
 #[test]
+fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it() {
+    let mut planner = level(BOUNDS, 12);
+    planner.limits([limit("b", 8)]);
+    assert!(!planner.completes_a_chunk_of(0), "a file of 12 bytes is longer than a chunk");
+    steps(&mut planner, 0, 1);
+    assert!(planner.completes_a_chunk_of(8) && !planner.completes_a_chunk_of(9), "2 bytes are left of the first file");
+    steps(&mut planner, 0, 1);
+    assert!(planner.completes_a_chunk_of(2) && !planner.completes_a_chunk_of(3), "8 bytes of the second");
+    steps(&mut planner, 0, 1);
+    assert!(!planner.completes_a_chunk_of(0), "nothing is left");
+    planner.limits([limit("c", 1)]);
+    planner.finish();
+    assert!(!planner.completes_a_chunk_of(0), "no new chunk is handed out any more");
+
+    let catching_up = self::planner([standing(5, 1), standing(8, 1), standing(8, 1)], BOUNDS, 9);
+    assert!(!catching_up.completes_a_chunk_of(0), "a table that lags is brought level first");
+}
+
+#[test]
 fn the_end_of_the_source_is_where_planning_would_end() {
     let mut planner = level(BOUNDS, 30);
     planner.limits([limit("b", 12)]);

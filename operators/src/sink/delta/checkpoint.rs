@@ -8,12 +8,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use deltalake::DeltaTable;
-use deltalake::checkpoints::{create_checkpoint, create_checkpoint_from_table_url_and_cleanup};
+use deltalake::logstore::LogStoreRef;
+use deltalake::{DeltaTableError, kernel};
 use uuid::Uuid;
 
 use super::blobs::{Blobs, library_failure};
-use super::place::{Place, blocking, url};
+use super::place::{Place, blocking};
 use super::{disk, log};
 use crate::error::StoreError;
 use crate::protocol::table::Version;
@@ -55,13 +55,16 @@ async fn write_on_blobs(table: &Blobs, version: Version) -> Result<(), StoreErro
         return Err(StoreError::definite(attempt(), UNROOTED));
     }
     fail::fail_point!("log-checkpoint-begun");
-    let mut opened = DeltaTable::new(table.log_store());
-    let written = match opened.load_version(version.0).await {
-        Ok(()) => create_checkpoint(&opened, None).await,
-        Err(error) => Err(error),
-    };
-    written.map_err(|e| library_failure(attempt(), &e))?;
+    create(&table.log_store(), version).await.map_err(|e| library_failure(attempt(), &e))?;
     fail::fail_point!("log-checkpoint-written");
+    Ok(())
+}
+
+/// The kernel's own checkpoint: it streams the files from the log, while the library would first load them all.
+async fn create(store: &LogStoreRef, version: Version) -> Result<(), DeltaTableError> {
+    let snapshot = kernel::Snapshot::try_new(&**store, Some(version.0)).await?;
+    let scan = snapshot.scan_builder().build()?;
+    scan.snapshot().checkpoint(&*store.engine(None), None)?;
     Ok(())
 }
 
@@ -79,9 +82,8 @@ async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<
     let linked = fs::create_dir_all(&copy).and_then(|()| link_log(&log, &copy, version));
     let linked = linked.map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-begun");
-    create_checkpoint_from_table_url_and_cleanup(url(scratch)?, version.0, Some(false), None)
-        .await
-        .map_err(|e| StoreError::definite(attempt(), e))?;
+    let store = Place::Disk(scratch.to_owned()).log_store()?;
+    create(&store, version).await.map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-written");
     // A sweep only removes: what is still there now was there for the library to see.
     if !linked.iter().all(|path| path.exists()) {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::protocol::table::{Commit, Seen, StagedFile, Version};
+use crate::position::Position;
+use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
 
 /// The key in `commitInfo` by which a run knows its own commit.
 const COMMIT_ID: &str = "lakefrontCommit";
@@ -122,11 +123,24 @@ pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Err
     Ok(seen)
 }
 
+/// What the transactions of a commit say, if it has both of ours.
+pub(super) fn held(content: &[u8], ids: &AppIds) -> Option<Held> {
+    let (mut position, mut run) = (None, None);
+    for line in content.split(|b| *b == b'\n').filter(|line| line.starts_with(b"{\"txn\"")) {
+        let action: Value = serde_json::from_slice(line).ok()?;
+        let txn = &action["txn"];
+        match txn["appId"].as_str() {
+            Some(id) if id == ids.position => position = txn["version"].as_u64(),
+            Some(id) if id == ids.run => run = txn["version"].as_u64(),
+            _ => {}
+        }
+    }
+    position.zip(run).map(|(position, run)| Held { position: Position(position), run: RunId(run) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::position::Position;
-    use crate::protocol::table::{Held, RunId};
 
     #[test]
     fn a_commit_of_ours_is_known_by_its_id_and_its_transactions() {
@@ -136,6 +150,8 @@ mod tests {
         let content = commit(&ours, &ids, 1);
         let expected = Seen { id: Some(ours.id), ours: true, changes_table: false, removes_rows: false };
         assert_eq!(seen(&content, &ids).expect("our own JSON"), expected);
+        assert_eq!(held(&content, &ids), Some(ours.held));
+        assert_eq!(held(&content, &AppIds::of("q")), None);
         let foreign = seen(&content, &AppIds::of("q")).expect("our own JSON");
         assert!(!foreign.ours, "another pipeline's commit is foreign");
     }

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::logstore::LogStoreRef;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use url::Url;
 
 use super::blobs::{self, Blobs};
@@ -134,6 +135,17 @@ impl Place {
             }
         };
         opened.map_err(|error| self.library_failure(format!("read table {self}"), error))
+    }
+
+    /// The log of the table in this folder, as the library reads it.
+    pub(super) fn log_store(&self) -> Result<LogStoreRef, StoreError> {
+        match self {
+            Place::Disk(path) => DeltaTableBuilder::from_url(url(path)?)
+                .and_then(DeltaTableBuilder::build)
+                .map(|table| table.log_store())
+                .map_err(|error| self.library_failure(format!("read table {self}"), error)),
+            Place::Azure(blobs) => Ok(blobs.log_store()),
+        }
     }
 
     /// What the library's error means here.

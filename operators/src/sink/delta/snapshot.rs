@@ -1,18 +1,24 @@
-//! Reads the state of a Delta table through the `deltalake` crate.
+//! Reads the state of a Delta table through the `deltalake` crate: its definition and our transactions, and none of its files,
+//! so that a table of many files opens as fast as one of few.
 
 use std::time::Duration;
 
 use deltalake::DeltaTableError;
+use deltalake::kernel;
 use deltalake::table::config::TablePropertiesExt;
 use serde_json::Value;
 
-use super::log::AppIds;
+use super::log::{self, AppIds};
 use super::place::Place;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
 
+/// Commits that are followed one by one; behind more of them, the log is read anew.
+const FOLLOWED: usize = 8;
+
 /// A Delta table as its log says it is now.
+#[derive(Clone)]
 pub struct Snapshot {
     /// What the protocol must know.
     pub state: TableState,
@@ -22,6 +28,8 @@ pub struct Snapshot {
     pub(super) metadata: Value,
     /// A log checkpoint is due every so many versions.
     pub(super) checkpoint_interval: u64,
+    /// The commit that made the head, by which the log is known again; none if it was cleaned up.
+    head: Option<Vec<u8>>,
 }
 
 impl Snapshot {
@@ -40,13 +48,18 @@ pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
         return Ok(None);
     }
     let failed = |error: DeltaTableError| place.library_failure(format!("read table {place}"), error);
-    let table = place.open().await?;
-    let snapshot = table.snapshot().map_err(failed)?;
-    let ids = AppIds::of(pipeline);
-    let log_store = table.log_store();
-    let position = snapshot.transaction_version(&*log_store, &ids.position).await.map_err(failed)?;
-    let run = snapshot.transaction_version(&*log_store, &ids.run).await.map_err(failed)?;
-    let config = snapshot.table_config();
+    let store = place.log_store()?;
+    let snapshot = kernel::Snapshot::try_new(&*store, None).await.map_err(failed)?;
+    let scan = snapshot.scan_builder().build().map_err(failed)?;
+    let (inner, engine, asked) = (scan.snapshot().clone(), store.engine(None), AppIds::of(pipeline));
+    // The library computes and waits for its own requests: keep it off the threads that make them.
+    let transactions = tokio::task::spawn_blocking(move || {
+        let version = |id: &str| inner.get_app_id_version(id, &*engine).map_err(DeltaTableError::from);
+        Ok((version(&asked.position)?, version(&asked.run)?))
+    });
+    let transactions = transactions.await.map_err(|e| StoreError::definite(format!("read table {place}"), e))?;
+    let (position, run) = transactions.map_err(failed)?;
+    let config = snapshot.table_properties();
     let retention = Retention {
         log_ms: millis(config.log_retention_duration()),
         files_ms: millis(config.deleted_file_retention_duration()),
@@ -56,12 +69,36 @@ pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
         .map(|(position, run)| Held { position: Position(position.unsigned_abs()), run: RunId(run.unsigned_abs()) });
     let json =
         |value: serde_json::Result<Value>| value.map_err(|e| StoreError::definite(format!("read table {place}"), e));
+    let version = Version(snapshot.version());
     Ok(Some(Snapshot {
-        state: TableState { head: Version(snapshot.version()), held, retention },
+        state: TableState { head: version, held, retention },
         protocol: json(serde_json::to_value(snapshot.protocol()))?,
         metadata: json(serde_json::to_value(snapshot.metadata()))?,
         checkpoint_interval: config.checkpoint_interval().get(),
+        head: log.join(&log::file_name(version)).read().await?,
     }))
+}
+
+/// The table in `place` as it is now, if it is `known` and a few commits that did not change its definition; else none, and it is to
+/// be read.
+pub(super) async fn follow(place: &Place, known: &Snapshot, ids: &AppIds) -> Result<Option<Snapshot>, StoreError> {
+    let log = place.join("_delta_log");
+    let commit = async |version: Version| log.join(&log::file_name(version)).read().await;
+    let mut now = known.clone();
+    if now.head.is_none() || commit(now.state.head).await? != now.head {
+        return Ok(None);
+    }
+    for _ in 0..FOLLOWED {
+        let Some(content) = commit(now.state.head.next()).await? else { return Ok(Some(now)) };
+        match (log::seen(&content, ids), log::held(&content, ids)) {
+            (Ok(seen), None) if !seen.changes_table && !seen.ours => {}
+            (Ok(seen), Some(held)) if !seen.changes_table => now.state.held = Some(held),
+            _ => return Ok(None),
+        }
+        now.state.head = now.state.head.next();
+        now.head = Some(content);
+    }
+    Ok(None)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -1,9 +1,10 @@
 //! One Delta table, as the protocol's [`Table`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use futures::future::try_join_all;
 use uuid::Uuid;
 
 use super::place::Place;
@@ -12,10 +13,16 @@ use super::snapshot::{self, Snapshot};
 use super::{checkpoint, log};
 use crate::error::{Stop, StoreError, chain};
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
+use crate::protocol::table::{Clock, Commit, Created, Held, OffsetsName, Pending, Seen, Table, TableState, Version};
 
 /// A log checkpoint is written every so many versions, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
+/// While log checkpoints of a table take more than one part in so many of the time, they are passed over,
+const CHECKPOINT_PARTS: u64 = 20;
+/// but never for more than so many intervals: whoever opens the table reads the commits since the last.
+const CHECKPOINT_SKIPS: u64 = 8;
+/// What was read of a table so long ago, in milliseconds, is not followed any more: its log may have been cleaned up since.
+const FOLLOW_MS: u64 = 60_000;
 
 /// Which table, and what it must be able to hold.
 #[derive(Clone)]
@@ -37,6 +44,23 @@ pub struct DayPartition {
     pub column: &'static str,
     /// The day of each row.
     pub of: fn(&RecordBatch) -> Date32Array,
+}
+
+/// The last log checkpoint of this run. One of many files takes as long as hundreds of commits.
+#[derive(Clone, Copy, Default)]
+struct Checkpointed {
+    version: Version,
+    ended_ms: u64,
+    took_ms: u64,
+}
+
+impl Checkpointed {
+    /// Whether it is too soon for one of `version`, a multiple of `interval`.
+    fn is_recent(&self, version: Version, interval: u64, now_ms: u64) -> bool {
+        let rest_ms = self.took_ms * (CHECKPOINT_PARTS - 1);
+        now_ms.saturating_sub(self.ended_ms) < rest_ms
+            && version.0.saturating_sub(self.version.0) < CHECKPOINT_SKIPS * interval
+    }
 }
 
 impl TableSpec {
@@ -63,15 +87,25 @@ pub struct DeltaTable {
     ids: log::AppIds,
     clock: Arc<dyn Clock>,
     checkpoint_interval: u64,
-    /// Held while a log checkpoint is being written.
-    checkpointing: Arc<tokio::sync::Mutex<()>>,
+    /// The last log checkpoint; held while one is being written.
+    checkpointing: Arc<tokio::sync::Mutex<Checkpointed>>,
+    /// The table when it was last looked at, and when that was.
+    known: Mutex<Option<(Snapshot, u64)>>,
 }
 
-/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it.
-pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it. `refuse` sees where they
+/// stand before anything is written.
+pub async fn open(
+    specs: &[TableSpec],
+    pipeline: &str,
+    clock: Arc<dyn Clock>,
+    refuse: impl FnOnce(&[Option<Held>]) -> Result<(), Stop>,
+) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+    let asked_ms = clock.now_ms();
+    let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
+    refuse(&looks.iter().map(|snapshot| snapshot.as_ref().and_then(|s| s.state.held)).collect::<Vec<_>>())?;
     let mut plans = Vec::new();
-    for spec in specs {
-        let snapshot = look(spec, pipeline, &*clock).await?;
+    for (spec, snapshot) in specs.iter().zip(looks) {
         let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
         plans.push((spec, snapshot, fit));
     }
@@ -101,7 +135,8 @@ pub async fn open(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) ->
             define(spec, pipeline, version, content, &*clock).await?;
         }
         let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
-        table.checkpoint_interval = snapshot.map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
+        table.checkpoint_interval = snapshot.as_ref().map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
+        table.known = Mutex::new(snapshot.map(|snapshot| (snapshot, asked_ms)));
         tables.push(Arc::new(table));
     }
     Ok(tables)
@@ -160,6 +195,7 @@ impl DeltaTable {
             clock,
             checkpoint_interval: CHECKPOINT_INTERVAL,
             checkpointing: Arc::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -171,13 +207,36 @@ impl DeltaTable {
         offsets_folder(&self.spec, &self.ids.position)
     }
 
-    /// Starts a log checkpoint in the background when one is due; a slow one makes the next wait for its turn.
+    /// The table as it is now; none if it is gone.
+    async fn now(&self) -> Result<Option<Snapshot>, StoreError> {
+        let (asked_ms, place) = (self.clock.now_ms(), &self.spec.place);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = |(known, at_ms): &(Snapshot, u64)| {
+            asked_ms.saturating_sub(*at_ms) < FOLLOW_MS.min(known.state.retention.log_ms / 2)
+        };
+        let now = match known.filter(fresh) {
+            Some((known, _)) => snapshot::follow(place, &known, &self.ids).await?,
+            None => None,
+        };
+        let now = match now {
+            Some(now) => Some(now),
+            None => snapshot::read(place, &self.ids.position).await?,
+        };
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = now.clone().map(|now| (now, asked_ms));
+        Ok(now)
+    }
+
+    /// Starts a log checkpoint in the background when one is due, and the last was not too recent.
     fn checkpoint_if_due(&self, version: Version) {
         let due = version.0 > 0 && version.0.is_multiple_of(self.checkpoint_interval);
         if !due {
             return;
         }
-        let Ok(busy) = self.checkpointing.clone().try_lock_owned() else { return };
+        let Ok(mut last) = self.checkpointing.clone().try_lock_owned() else { return };
+        let (began_ms, clock) = (self.clock.now_ms(), self.clock.clone());
+        if last.is_recent(version, self.checkpoint_interval, began_ms) {
+            return;
+        }
         let (place, name) = (self.spec.place.clone(), self.spec.name.clone());
         let runtime = tokio::runtime::Handle::current();
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
@@ -185,7 +244,8 @@ impl DeltaTable {
             if let Err(error) = runtime.block_on(checkpoint::write(&place, version)) {
                 tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
             }
-            drop(busy);
+            let ended_ms = clock.now_ms();
+            *last = Checkpointed { version, ended_ms, took_ms: ended_ms.saturating_sub(began_ms) };
         });
     }
 
@@ -202,8 +262,7 @@ impl Table for DeltaTable {
 
     fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
         Box::pin(async {
-            let snapshot = snapshot::read(&self.spec.place, &self.ids.position).await?;
-            snapshot.map(|s| s.state).ok_or_else(|| {
+            self.now().await?.map(|s| s.state).ok_or_else(|| {
                 StoreError::definite(
                     format!("read table {:?}", self.spec.name),
                     "it was deleted while this run was using it",
@@ -243,7 +302,7 @@ impl Table for DeltaTable {
             let failed = |cause: String| {
                 StoreError::definite(format!("go on after another writer changed table {:?}", self.spec.name), cause)
             };
-            let Some(snapshot) = snapshot::read(&self.spec.place, &self.ids.position).await? else {
+            let Some(snapshot) = self.now().await? else {
                 return Err(failed("it is gone".to_owned()));
             };
             match self.spec.check(&snapshot) {
@@ -287,4 +346,19 @@ impl Table for DeltaTable {
 
 async fn offsets_in(folder: &Place) -> Result<impl Iterator<Item = OffsetsName> + use<>, StoreError> {
     Ok(folder.names().await?.into_iter().filter_map(|name| name.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slow_log_checkpoint_puts_off_the_next_but_not_for_ever() {
+        let last = Checkpointed { version: Version(300), ended_ms: 10_000, took_ms: 100 };
+        assert!(last.is_recent(Version(400), 100, 11_899));
+        assert!(!last.is_recent(Version(400), 100, 11_900), "a twentieth of the time");
+        assert!(last.is_recent(Version(1_000), 100, 11_000));
+        assert!(!last.is_recent(Version(1_100), 100, 11_000), "eight intervals");
+        assert!(!Checkpointed::default().is_recent(Version(100), 100, 0), "the first is due");
+    }
 }

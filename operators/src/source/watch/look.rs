@@ -79,8 +79,8 @@ impl Watcher {
             // Two that were created in one second and begin alike are two.
             return Ok(());
         }
-        let known = self.tracks.values().chain(&self.former);
-        for twin in known.filter(|t| t.limit.identity.created == listed.created && t.limit.end > 0) {
+        let former = self.former.iter().filter(|track| track.limit.identity.created == listed.created);
+        for twin in self.tracks.created(&listed.created).chain(former).filter(|track| track.limit.end > 0) {
             if self.compare(&twin.consumed(), listed).await? == Verdict::Same {
                 return Err(Stop::Refused(format!(
                     "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its \

@@ -5,21 +5,23 @@
 //! enough, or gone, is finished; the planner takes it out of the offsets.
 
 mod look;
+mod tracks;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
 use crate::metrics::appends::Append;
 use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use crate::protocol::planner::{Finished, Limit};
 use crate::source::{Listed, Listing, Source};
 
-/// Files that are looked into at once, where the source lets one be looked into without the others.
+/// Files that are looked into at once.
 const LOOKS: usize = 16;
 
 /// What to do when a file is no longer the one that was read.
@@ -54,39 +56,6 @@ pub struct Rules {
     pub settle: Duration,
 }
 
-/// How far one file was seen.
-#[derive(Clone)]
-struct Track {
-    id: PartitionId,
-    limit: Limit,
-    /// No line end lies between the limit and here.
-    searched: u64,
-    /// The file's length when it was last looked into, with the revision in the limit's identity.
-    length: u64,
-    /// When it was last appended to, if the store says.
-    appended_ms: Option<u64>,
-}
-
-impl Track {
-    /// A file that is seen for the first time.
-    fn fresh(id: PartitionId, listed: &Listed) -> Track {
-        let identity = Identity { created: listed.created.clone(), ..Identity::default() };
-        Track { id, limit: Limit { end: 0, identity, landed_tail: false }, searched: 0, length: 0, appended_ms: None }
-    }
-
-    /// What was or will be consumed of it.
-    fn consumed(&self) -> PartitionOffset {
-        let Limit { end, identity, landed_tail } = self.limit.clone();
-        PartitionOffset { offset: end, identity, landed_tail }
-    }
-
-    /// Whether it was looked into, or consumed whole, as it is listed now.
-    fn is_unchanged(&self, listed: &Listed) -> bool {
-        let Identity { created, revision, .. } = &self.limit.identity;
-        *revision == listed.revision && *created == listed.created && self.length == listed.length
-    }
-}
-
 /// What a poll has found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Polled {
@@ -98,11 +67,14 @@ pub struct Polled {
     pub finished: Option<Finished>,
 }
 
+/// A file that is to be looked into, and what is known of its name.
+type Changed = (Option<Track>, Listed);
+
 /// Follows the files of a source.
 pub struct Watcher {
     source: Arc<dyn Source>,
     rules: Rules,
-    tracks: BTreeMap<String, Track>,
+    tracks: Tracks,
     /// Files that were read under a name that another file has now.
     former: Vec<Track>,
     /// What was created before this and has no track has left the offsets.
@@ -119,12 +91,12 @@ impl Watcher {
         let track = |(id, at): (&PartitionId, &PartitionOffset)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
             let (searched, length) = (at.offset, at.offset);
-            (id.name.clone(), Track { id: id.clone(), limit, searched, length, appended_ms: None })
+            Track { id: id.clone(), limit, searched, length, appended_ms: None }
         };
         // In order of generation, so that the newest of a name stays.
-        let (mut tracks, mut former) = (BTreeMap::new(), Vec::new());
-        for (name, track) in offsets.partitions.iter().map(track) {
-            former.extend(tracks.insert(name, track));
+        let (mut tracks, mut former) = (Tracks::default(), Vec::new());
+        for track in offsets.partitions.iter().map(track) {
+            former.extend(tracks.insert(track));
         }
         let left_before_ms = offsets.retired.before_ms;
         Watcher { source, rules, tracks, former, left_before_ms, left: BTreeSet::new(), first: true }
@@ -148,19 +120,18 @@ impl Watcher {
                 known => changed.push((known.cloned(), listed.clone())),
             }
         }
-        if self.source.has_links() {
-            // One after the other: the second of two names is recognised by the first.
-            for (known, listed) in changed {
-                let track = self.look(known, listed).await?;
-                all_there &= track.is_some();
-                track.into_iter().for_each(|track| self.keep(track, &mut polled));
-            }
-        } else {
-            let this = &*self;
-            let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
-            let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
-            all_there = tracks.iter().all(Option::is_some);
-            tracks.into_iter().flatten().for_each(|track| self.keep(track, &mut polled));
+        let (alone, twins) = self.divide(changed);
+        let this = &*self;
+        let looks = stream::iter(alone).map(|(known, listed)| this.look(known, listed));
+        let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
+        for track in tracks {
+            all_there &= track.is_some();
+            track.into_iter().for_each(|track| self.keep(track, &mut polled));
+        }
+        for (known, listed) in twins {
+            let track = self.look(known, listed).await?;
+            all_there &= track.is_some();
+            track.into_iter().for_each(|track| self.keep(track, &mut polled));
         }
         match listing.whole {
             true => self.left = left,
@@ -172,11 +143,26 @@ impl Watcher {
         Ok(polled)
     }
 
+    /// What can be looked into at once, and what must be one after the other: of two names of one file, the second is recognised by
+    /// the first.
+    fn divide(&self, changed: Vec<Changed>) -> (Vec<Changed>, Vec<Changed>) {
+        if !self.source.has_links() {
+            return (changed, Vec::new());
+        }
+        let mut names: HashMap<String, u32> = HashMap::new();
+        changed.iter().for_each(|(_, listed)| *names.entry(listed.created.clone()).or_default() += 1);
+        changed.into_iter().partition(|(_, listed)| names[&listed.created] == 1)
+    }
+
     /// Learns which partitions have left the offsets, and before when all that has no partition was created.
     pub fn forget(&mut self, left: &BTreeSet<PartitionId>, before_ms: u64) {
         if !left.is_empty() {
             self.left.extend(left.iter().map(|id| hash(&id.name)));
-            self.tracks.retain(|_, track| !left.contains(&track.id));
+            for id in left {
+                if self.tracks.get(&id.name).is_some_and(|track| track.id == *id) {
+                    self.tracks.remove(&id.name);
+                }
+            }
             self.former.retain(|track| !left.contains(&track.id));
         }
         // A planner that brings up a lagging table stands where less had left.
@@ -191,7 +177,7 @@ impl Watcher {
 
     fn keep(&mut self, track: Track, polled: &mut Polled) {
         let (id, limit, at_ms) = (track.id.clone(), track.limit.clone(), track.appended_ms);
-        let before = self.tracks.insert(id.name.clone(), track);
+        let before = self.tracks.insert(track);
         let start = before.as_ref().filter(|before| before.id == id).map_or(0, |before| before.limit.end);
         if !self.first && start < limit.end {
             polled.appended.push(Append { partition: id.clone(), range: start..limit.end, at_ms });

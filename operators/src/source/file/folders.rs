@@ -1,0 +1,196 @@
+//! What lies in the folders of a source, remembered from look to look: a folder that did not change is not read again, so that an
+//! idle look costs one call for each folder and file.
+//!
+//! Adding, removing or renaming a file changes its folder's times. They move in ticks, so a folder is read once more when they have
+//! stood still for [`SETTLED`]: only what was read then is remembered. File systems of the network, and those that only look like
+//! one, may answer with old or made-up times: their folders are read at every look.
+
+use std::collections::HashMap;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+
+/// No file system that is trusted has ticks as long as this.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Ext, XFS, Btrfs, F2FS, ZFS, tmpfs and overlays of them, by the numbers that `statfs` gives.
+const TRUSTED: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x2FC1_2FC1, 0x0102_1994, 0x794C_7630];
+
+/// What a folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entries {
+    /// Folders in it; links to folders are none.
+    pub(super) folders: Vec<PathBuf>,
+    /// All else.
+    pub(super) files: Vec<Entry>,
+}
+
+/// What may be a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Where it lies.
+    pub(super) path: PathBuf,
+    /// Whether it leads elsewhere.
+    pub(super) is_link: bool,
+}
+
+/// A folder as it was read.
+struct Folder {
+    times: Times,
+    /// Since when it has these times, as far as we have seen.
+    since: Stopwatch,
+    /// Whether the times had settled when it was read.
+    settled: bool,
+    entries: Arc<Entries>,
+}
+
+/// Changes with what a folder holds.
+#[derive(PartialEq, Eq)]
+struct Times([i64; 4], [u64; 2]);
+
+impl Times {
+    fn of(metadata: &Metadata) -> Times {
+        let changed = [metadata.mtime(), metadata.mtime_nsec(), metadata.ctime(), metadata.ctime_nsec()];
+        Times(changed, [metadata.dev(), metadata.ino()])
+    }
+}
+
+/// The folders of one source.
+pub(super) struct Folders {
+    /// [`SETTLED`].
+    settled: Duration,
+    known: HashMap<PathBuf, Folder>,
+    /// Those that this look has come to; the others are gone when it ends.
+    seen: HashMap<PathBuf, Folder>,
+    /// Whether a device's times are to be trusted.
+    trusted: HashMap<u64, bool>,
+}
+
+impl Default for Folders {
+    fn default() -> Self {
+        let (known, seen, trusted) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Folders { settled: SETTLED, known, seen, trusted }
+    }
+}
+
+impl Folders {
+    /// What `folder` holds now; none if it is gone, or no folder any more.
+    pub(super) fn read(&mut self, folder: &Path) -> io::Result<Option<Arc<Entries>>> {
+        let metadata = match fs::symlink_metadata(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            metadata => metadata?,
+        };
+        if !metadata.is_dir() {
+            return Ok(None);
+        }
+        let times = Times::of(&metadata);
+        // The name goes from look to look with what is known by it.
+        let (name, known) = match self.known.remove_entry(folder) {
+            Some((name, known)) if known.times == times => (name, Some(known)),
+            Some((name, _)) => (name, None),
+            None => (folder.to_owned(), None),
+        };
+        let now = match known {
+            Some(known) if known.settled => known,
+            known => {
+                let since = known.map_or_else(Stopwatch::start, |known| known.since);
+                let settled = since.elapsed() >= self.settled && self.is_trusted(folder, metadata.dev());
+                let entries = match entries(folder) {
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                    entries => Arc::new(entries?),
+                };
+                Folder { times, since, settled, entries }
+            }
+        };
+        let entries = now.entries.clone();
+        self.seen.insert(name, now);
+        Ok(Some(entries))
+    }
+
+    /// The look is over.
+    pub(super) fn end_look(&mut self) {
+        self.known = std::mem::take(&mut self.seen);
+    }
+
+    fn is_trusted(&mut self, folder: &Path, device: u64) -> bool {
+        *self.trusted.entry(device).or_insert_with(|| {
+            let kind = rustix::fs::statfs(folder).ok().and_then(|system| u64::try_from(system.f_type).ok());
+            kind.is_some_and(|kind| TRUSTED.contains(&kind))
+        })
+    }
+}
+
+fn entries(folder: &Path) -> io::Result<Entries> {
+    let mut found = Entries::default();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        match kind.is_dir() {
+            true => found.folders.push(entry.path()),
+            false => found.files.push(Entry { path: entry.path(), is_link: kind.is_symlink() }),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(entries: &Entries) -> Vec<String> {
+        let all = entries.folders.iter().chain(entries.files.iter().map(|entry| &entry.path));
+        let mut names: Vec<_> = all.map(|path| path.file_name().expect("a name").to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+
+    fn look(folders: &mut Folders, folder: &Path) -> Option<Arc<Entries>> {
+        let entries = folders.read(folder).expect("readable");
+        folders.end_look();
+        entries
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_seen_at_the_next_look_whatever_was_remembered() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let mut folders = Folders::default();
+        fs::write(root.path().join("a"), b"").expect("a file");
+        for remembered in [false, true] {
+            if remembered {
+                folders.known.values_mut().for_each(|folder| folder.settled = true);
+            }
+            assert_eq!(names(&look(&mut folders, root.path()).expect("a folder")), ["a"]);
+            fs::write(root.path().join("b"), b"").expect("a file");
+            fs::create_dir(root.path().join("c")).expect("a folder");
+            assert_eq!(names(&look(&mut folders, root.path()).expect("a folder")), ["a", "b", "c"]);
+            fs::remove_file(root.path().join("b")).expect("removed");
+            fs::remove_dir(root.path().join("c")).expect("removed");
+            assert_eq!(names(&look(&mut folders, root.path()).expect("a folder")), ["a"]);
+        }
+        fs::remove_dir_all(root.path()).expect("removed");
+        assert_eq!(look(&mut folders, root.path()), None);
+        assert!(folders.known.is_empty());
+    }
+
+    /// Whether what was read of `folder` at the second look is remembered.
+    fn is_remembered(folder: &Path, settled: Duration, trusted: bool) -> bool {
+        let device = fs::metadata(folder).expect("a folder").dev();
+        let mut folders = Folders { settled, trusted: [(device, trusted)].into(), ..Folders::default() };
+        look(&mut folders, folder);
+        let before = look(&mut folders, folder).expect("a folder");
+        Arc::ptr_eq(&before, &look(&mut folders, folder).expect("a folder"))
+    }
+
+    #[test]
+    fn a_folder_is_remembered_once_its_times_have_stood_still_where_they_are_to_be_trusted() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        assert!(is_remembered(root.path(), Duration::ZERO, true));
+        assert!(!is_remembered(root.path(), SETTLED, true), "another file could be made within the same tick");
+        assert!(!is_remembered(root.path(), Duration::ZERO, false), "the times could be made up");
+    }
+}
