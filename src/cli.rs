@@ -1,12 +1,14 @@
 //! The command line.
 
 mod help;
+mod replay;
 mod tools;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::replay::{Rate, ReplayArgs};
 pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
@@ -44,6 +46,9 @@ pub(crate) enum Command {
     /// Write log lines to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),
+    /// Write a file's lines as a growing file or blob, and measure when they are visible.
+    #[command(long_about = help::REPLAY, after_long_help = help::REPLAY_AFTER)]
+    Replay(ReplayArgs),
     /// Print a completion script for a shell.
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_AFTER)]
     Completions(CompletionsArgs),

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -62,6 +63,26 @@ pub(crate) fn path(state_file: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// The process that holds the lock of `state_file`; none if none of this host does, or the system does not say.
+pub(crate) fn holder(state_file: &Path) -> Option<u32> {
+    let lock = std::fs::metadata(path(state_file)).ok()?;
+    let device = (rustix::fs::major(lock.dev()), rustix::fs::minor(lock.dev()));
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| of_line(line, device, lock.ino()))
+}
+
+/// A line is `1: FLOCK  ADVISORY  WRITE 5105 fe:00:1234 0 EOF`: the process, then device and inode of what it locks. One that waits has an
+/// arrow behind the number, and one of another container is process 0.
+fn of_line(line: &str, device: (u32, u32), inode: u64) -> Option<u32> {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [_, "FLOCK", _, _, process, file, ..] = fields[..] else { return None };
+    let mut file = file.split(':');
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    let locked = (number(file.next()?)?, number(file.next()?)?);
+    let is_it = locked == device && file.next()?.parse() == Ok(inode);
+    process.parse().ok().filter(|process| is_it && *process > 0)
+}
+
 /// Waits for the lock in the background and keeps it to the end of the process, so that a third start is refused.
 fn inherit(file: File) {
     let wait = move || match file.lock() {
@@ -72,5 +93,31 @@ fn inherit(file: File) {
     };
     if let Err(error) = std::thread::Builder::new().name("lakefront-lock".to_owned()).spawn(wait) {
         tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_found() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let state_file = folder.path().join("p.json");
+        assert_eq!(holder(&state_file), None);
+        let lock = take(&state_file, false).expect("nobody has it");
+        assert_eq!(holder(&state_file), Some(std::process::id()));
+        drop(lock);
+        assert_eq!(holder(&state_file), None);
+    }
+
+    #[test]
+    fn who_waits_or_is_in_another_container_holds_nothing() {
+        let of = |line| of_line(line, (0xfe, 0), 1234);
+        assert_eq!(of("1: FLOCK  ADVISORY  WRITE 5105 fe:00:1234 0 EOF"), Some(5105));
+        assert_eq!(of("1: -> FLOCK  ADVISORY  WRITE 5106 fe:00:1234 0 EOF"), None);
+        assert_eq!(of("1: FLOCK  ADVISORY  WRITE 0 fe:00:1234 0 EOF"), None);
+        assert_eq!(of("2: POSIX  ADVISORY  WRITE 5105 fe:00:1234 0 EOF"), None);
+        assert_eq!(of("2: FLOCK  ADVISORY  WRITE 5105 fe:00:1235 0 EOF"), None);
     }
 }

@@ -11,8 +11,10 @@ mod init;
 mod lock;
 mod logging;
 mod pipeline;
+mod process;
 mod progress;
 mod prove;
+mod replay;
 mod report;
 mod run;
 mod runtime;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Generate(args) => generate::generate(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::Completions(args) => completions::completions(&args),
     };
     match result {

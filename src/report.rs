@@ -144,7 +144,7 @@ fn latency(Percentiles { count, p50, p90, p99, max }: Percentiles) -> Value {
 }
 
 /// Three digits or so, in the unit that suits them.
-fn short(time: &Duration) -> String {
+pub(crate) fn short(time: &Duration) -> String {
     match time.as_secs_f64() {
         s if s < 0.001 => format!("{:.0} µs", s * 1e6),
         s if s < 1.0 => format!("{:.1} ms", s * 1e3),

@@ -123,6 +123,27 @@ Examples:
 
 Exit codes: 0 written, 2 a file is there already, 3 it could not be written.";
 
+pub(super) const REPLAY: &str = "\
+Writes the lines of FILE to a file or an append blob that grows as a server's log does: whole
+lines, at a pace, each append durable before the next. What is there already and has content is
+never written to. Ctrl-C ends it early, with the report.
+
+With --watch it measures a run that is alive. An append is visible once all its lines are rows in
+the tables: what a reader of the Delta logs sees, looked for every 5 ms (every 50 ms in Azure). The
+time counts from the moment at which the append is durable, so a slow writer makes no run look
+good; how late the writer was is told. CPU seconds are those of the whole replay, the peak of
+memory is the run's since its start; both are told of a run on this machine.";
+
+pub(super) const REPLAY_AFTER: &str = "\
+Examples:
+  lakefront replay big.json --to logs/ --rate 20MB/s --for 60s --watch lakefront.toml
+  lakefront replay big.json --to az://logs/y=2026/m=11/d=21/h=07/m=00/PT1H.json --append 4MiB
+  lakefront replay big.json --to logs/ --rate 50MB/s --watch lakefront.toml --json \\
+      --histogram tail.hlog | jq .watch.latency_seconds
+
+Exit codes: 0 written, and visible if that is watched; 2 the target has content, or is not what
+the pipeline reads; 3 it could not be written, or did not become visible in time.";
+
 pub(super) const COMPLETIONS: &str = "\
 Prints a script that completes commands and flags when Tab is pressed.";
 

@@ -101,7 +101,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     config::read_size(text)
         .filter(|bytes| *bytes > 0)
         .ok_or_else(|| "allowed is a size above zero, such as 64MiB, 1GiB or 4096 for bytes".to_owned())

@@ -113,6 +113,22 @@ pub(super) fn located(
     }
 }
 
+/// The location of `address` for one who knows another `account` already, which opens it unless the address names a different one or
+/// has a signature of its own.
+pub(super) fn beside(address: &Address, account: Option<&Account>, env: Env<'_>) -> Reading<Location> {
+    let is_same = |account: &&Account| match &address.service {
+        Some((name, endpoint)) => *name == account.name && *endpoint == account.endpoint,
+        None => true,
+    };
+    match account.filter(is_same).filter(|_| address.sas.is_none()) {
+        Some(account) => {
+            let Address { container, path, .. } = address.clone();
+            Ok(Location { account: account.clone(), container, path })
+        }
+        None => location(address, &Keys::default(), env),
+    }
+}
+
 /// Who opens `address` with what; else why that cannot be told.
 fn location(address: &Address, keys: &Keys, env: Env<'_>) -> Reading<Location> {
     let own = address.sas.clone().or_else(|| keys.opener());

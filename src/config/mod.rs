@@ -37,7 +37,7 @@ pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 use self::raw::Section;
 use self::secrets::Env;
-pub(crate) use self::units::{show_size, size as read_size};
+pub(crate) use self::units::{duration as read_duration, show_size, size as read_size};
 
 /// A pipeline, as its file says it. `Debug` exists in tests only: values may be secrets, and a log line is soon written.
 #[cfg_attr(test, derive(Debug))]
@@ -242,6 +242,20 @@ pub(crate) fn load_in(path: &Path, env: Env<'_>) -> Result<Config, ConfigError> 
     })?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText(path.to_owned()))?;
     parse(&text, env)
+}
+
+/// Where a writer of logs puts them: a path, or a blob whose account is the pipeline's, or else the environment's. What is said of a wrong
+/// one has nothing of `text` in it, which may hold a signature.
+pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl, String> {
+    let account = pipeline.and_then(|config| match &config.source.url {
+        SourceUrl::Azure(location) => Some(&location.account),
+        SourceUrl::File(_) => None,
+    });
+    match places::target(text)? {
+        places::Place::File(path) => Ok(SourceUrl::File(path)),
+        places::Place::Azure(address) => azure::beside(&address, account, &|name| std::env::var(name).ok())
+            .map(|location| SourceUrl::Azure(Box::new(location))),
+    }
 }
 
 /// Reads a pipeline file's text; `env` looks variables up.

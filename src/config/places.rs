@@ -41,6 +41,21 @@ pub(super) fn lake(value: &Value) -> Reading<Place> {
     Ok(place)
 }
 
+/// Where a writer of logs puts them; a path needs no `file:`.
+pub(super) fn target(text: &str) -> Reading<Place> {
+    let place = match text.contains("://") || text.starts_with("file:") {
+        true => place(&Value::String(text.to_owned()))?,
+        false if is_path(text) => Place::File(text.to_owned()),
+        false => return Err(FORMS.to_owned()),
+    };
+    match &place {
+        Place::Azure(address) if address.path.contains(['*', '?', '[', '{']) => {
+            Err("lines go to one blob: no glob".to_owned())
+        }
+        _ => Ok(place),
+    }
+}
+
 const FORMS: &str = "allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and \
                      https://ACCOUNT.blob.core.windows.net/container/path";
 

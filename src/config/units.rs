@@ -36,7 +36,7 @@ pub(crate) fn size(text: &str) -> Option<u64> {
 }
 
 /// The duration that `text` says.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     quantity(text, &DURATION_UNITS).map(Duration::from_millis)
 }
 

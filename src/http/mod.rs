@@ -19,7 +19,6 @@ mod history;
 mod live;
 pub(crate) mod metrics;
 mod page;
-mod process;
 mod status;
 
 use std::io::ErrorKind;

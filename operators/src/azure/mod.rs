@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod address;
+pub mod append;
 mod certificate;
 pub mod client;
 pub mod connection;

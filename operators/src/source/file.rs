@@ -74,6 +74,22 @@ impl FileSource {
         self.root.join(name)
     }
 
+    /// What the file at `path`, which need not be there yet, is called in this source; none if it is not one of its files.
+    pub fn name_of(&self, path: &Path) -> Option<String> {
+        let path = std::path::absolute(path).ok()?;
+        let there = path.ancestors().find(|folder| folder.exists())?;
+        let real = std::fs::canonicalize(there).ok()?;
+        let rest = path.strip_prefix(there).ok().filter(|rest| !rest.as_os_str().is_empty());
+        let path = rest.map_or(real.clone(), |rest| real.join(rest));
+        let name = path.strip_prefix(&self.root).ok()?.to_str()?;
+        let wanted = match &self.select {
+            Select::One(one) => name == one,
+            Select::All => true,
+            Select::Glob(glob) => glob.is_match(name),
+        };
+        wanted.then(|| name.to_owned())
+    }
+
     fn walk(&self) -> io::Result<Vec<Listed>> {
         let mut found = Vec::new();
         if let Select::One(name) = &self.select {
@@ -269,6 +285,28 @@ mod tests {
         // The same file to the file system: truncated, and longer than before.
         std::fs::write(&path, b"new head, new middle, and more").expect("a file");
         assert!(read_range(&path, &planned, &(10..13), Vec::new()).is_err());
+    }
+
+    #[test]
+    fn a_file_knows_its_name_in_the_source() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("logs/a.json");
+        std::fs::create_dir(folder.path().join("logs")).expect("a directory");
+        for (source, name) in [
+            ("", Some("logs/a.json")),
+            ("logs/", Some("a.json")),
+            ("logs/a.json", Some("a.json")),
+            ("logs/*.json", Some("a.json")),
+            ("logs/*.txt", None),
+            ("logs/b.json", None),
+        ] {
+            let source = FileSource::open(&format!("{}/{source}", folder.path().display())).expect("a source");
+            assert_eq!(source.name_of(&path).as_deref(), name, "{}", source.identity());
+        }
+        std::fs::write(&path, b"").expect("a file");
+        let source = FileSource::open(&folder.path().display().to_string()).expect("a source");
+        assert_eq!(source.name_of(&path).as_deref(), Some("logs/a.json"), "it is there now");
+        assert_eq!(source.name_of(&folder.path().join("x/y/b.json")).as_deref(), Some("x/y/b.json"));
     }
 
     #[test]

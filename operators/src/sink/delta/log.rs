@@ -125,17 +125,31 @@ pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Err
 
 /// What the transactions of a commit say, if it has both of ours.
 pub(super) fn held(content: &[u8], ids: &AppIds) -> Option<Held> {
-    let (mut position, mut run) = (None, None);
-    for line in content.split(|b| *b == b'\n').filter(|line| line.starts_with(b"{\"txn\"")) {
-        let action: Value = serde_json::from_slice(line).ok()?;
-        let txn = &action["txn"];
-        match txn["appId"].as_str() {
-            Some(id) if id == ids.position => position = txn["version"].as_u64(),
-            Some(id) if id == ids.run => run = txn["version"].as_u64(),
-            _ => {}
+    let Told { position, run } = told(content, ids).ok()?;
+    position.zip(run).map(|(position, run)| Held { position, run })
+}
+
+/// What a commit says of where a pipeline stands: none of what it leaves as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) position: Option<Position>,
+    pub(super) run: Option<RunId>,
+}
+
+/// What the commit with this content says of the pipeline of `ids`.
+pub(super) fn told(content: &[u8], ids: &AppIds) -> Result<Told, serde_json::Error> {
+    let mut told = Told::default();
+    for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let action: Value = serde_json::from_slice(line)?;
+        let Some(txn) = action.get("txn") else { continue };
+        let (app, version) = (txn.get("appId").and_then(Value::as_str), txn.get("version").and_then(Value::as_u64));
+        if app == Some(&ids.position) {
+            told.position = version.map(Position);
+        } else if app == Some(&ids.run) {
+            told.run = version.map(RunId);
         }
     }
-    position.zip(run).map(|(position, run)| Held { position: Position(position), run: RunId(run) })
+    Ok(told)
 }
 
 #[cfg(test)]

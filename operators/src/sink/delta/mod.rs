@@ -15,6 +15,7 @@ mod blobs;
 mod checkpoint;
 mod disk;
 mod encode;
+mod follow;
 mod log;
 mod pinned;
 mod place;
@@ -26,6 +27,7 @@ mod table;
 mod writer;
 
 pub use blobs::{Blobs, UPLOADS};
+pub use follow::Follower;
 pub use pinned::Pinned;
 pub use place::Place;
 pub use schema::Fit;

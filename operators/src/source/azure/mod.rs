@@ -26,7 +26,7 @@ use azure_core::time::{OffsetDateTime, parse_rfc3339, to_rfc3339};
 use azure_storage_blob::clients::{BlobClient, BlobContainerClient};
 
 use self::listing::Known;
-use self::names::Names;
+use self::names::{Named, Names};
 use self::retry::Retries;
 use super::{Listed, Listing, Source};
 use crate::azure::{ListingSettings, Location, RetrySettings, client};
@@ -76,6 +76,17 @@ impl AzureSource {
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// What `blob` is called in the source at `location`; none if the source does not read it.
+pub fn name_of(location: &Location, blob: &Location) -> Result<Option<String>, StoreError> {
+    if location.account.name != blob.account.name || location.container != blob.container {
+        return Ok(None);
+    }
+    let named = Names::of(&location.path)?.name(&blob.path);
+    Ok(named.map(|named| match named {
+        Named::Single(name) | Named::Below(name) => name,
+    }))
 }
 
 impl Source for AzureSource {

@@ -1,4 +1,4 @@
-//! What this process uses, as the kernel says.
+//! What a process uses, as the kernel says.
 
 use std::fs;
 use std::time::Duration;
@@ -6,19 +6,32 @@ use std::time::Duration;
 /// The kernel's clock ticks a second, in what it shows to programs: the same on every machine that lakefront runs on.
 const TICKS: u64 = 100;
 
-/// What the process uses.
+/// What a process uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// User and system time so far.
     pub(crate) cpu: Duration,
     /// Memory that is resident.
     pub(crate) resident_bytes: u64,
+    /// The most that was, since the process began.
+    pub(crate) peak_bytes: u64,
 }
 
 /// What this process uses; none where the kernel does not say.
 pub(crate) fn usage() -> Option<Usage> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    Some(Usage { cpu: cpu(&stat)?, resident_bytes: resident(&status)? })
+    read("self")
+}
+
+/// What the process of that id uses; none if it has ended.
+pub(crate) fn usage_of(id: u32) -> Option<Usage> {
+    read(&id.to_string())
+}
+
+fn read(process: &str) -> Option<Usage> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let (resident_bytes, peak_bytes) = (memory(&status, "VmRSS:")?, memory(&status, "VmHWM:")?);
+    Some(Usage { cpu: cpu(&stat)?, resident_bytes, peak_bytes })
 }
 
 /// Fields 14 and 15, counted behind the program's name, which may have spaces and parentheses in it.
@@ -29,8 +42,8 @@ fn cpu(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1_000 / TICKS))
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+fn memory(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -49,5 +62,7 @@ mod tests {
     fn the_kernel_says_what_we_use() {
         let usage = usage().expect("a kernel with /proc");
         assert!(usage.resident_bytes > 100_000, "{} bytes", usage.resident_bytes);
+        assert!(usage.peak_bytes >= usage.resident_bytes, "{usage:?}");
+        assert!(usage_of(std::process::id()).is_some(), "by its number too");
     }
 }

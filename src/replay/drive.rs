@@ -1,0 +1,184 @@
+//! A replay as it happens: one task writes, one a table looks, and here their news come together until all is written and visible.
+
+use std::time::{Duration, SystemTime};
+
+use lakefront_operators::clock::{Stopwatch, SystemClock};
+use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::protocol::table::Clock;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::input::Input;
+use super::latency::Latencies;
+use super::target::Target;
+use super::visible::{Append, Sighting, Waiting};
+use super::watch::Watched;
+use super::write::{Plan, Written, write};
+use crate::exit::Usage;
+use crate::shutdown::Signals;
+
+/// Between two looks at what the run uses, and at whether it is time to give up.
+const TICK: Duration = Duration::from_millis(200);
+
+/// News of a replay.
+pub(super) enum Event {
+    /// An append is durable.
+    Written(Append),
+    /// All that was to be written is, or could not be.
+    Ended(anyhow::Result<Written>),
+    /// What a table, by its number, holds of the target.
+    Seen(usize, Sighting),
+    /// A table cannot be read any more.
+    Lost(Stop),
+}
+
+/// What became visible.
+pub(super) struct Seen {
+    pub(super) latencies: Latencies,
+    /// Rows of the target in the tables.
+    pub(super) rows: u64,
+    /// Bytes that were durable and not visible: at most, when the last append was, and at the end.
+    pub(super) behind: [u64; 3],
+    /// How far each table has come in the target.
+    pub(super) offsets: Vec<u64>,
+    /// From the first append to the last sighting.
+    pub(super) took: Duration,
+    /// Nothing more became visible for too long.
+    pub(super) gave_up: bool,
+}
+
+/// A replay that has ended.
+pub(super) struct Outcome {
+    pub(super) written: Written,
+    pub(super) seen: Option<Seen>,
+    /// When it began.
+    pub(super) began: SystemTime,
+}
+
+/// Writes `input` to `target`, and watches it if that is wanted.
+pub(super) async fn drive(
+    input: Input,
+    target: Target,
+    mut watched: Option<&mut Watched>,
+    plan: Plan,
+    mut signals: Signals,
+) -> anyhow::Result<Outcome> {
+    let watch = Stopwatch::start();
+    let (events, mut news) = unbounded_channel();
+    let mut waiting = None;
+    if let Some(watched) = watched.as_deref_mut() {
+        watched.follow(watch, &events);
+        waiting = Some(ready(watched, &mut news, plan.timeout, &mut signals).await?);
+        if !watched.find_run() {
+            tracing::warn!("no run of this pipeline is alive on this machine: what it uses is not told");
+        }
+        watched.measure();
+    }
+    let began = SystemTime::UNIX_EPOCH + Duration::from_millis(SystemClock.now_ms());
+    let stop = StopRequest::default();
+    tokio::spawn(write(input, target, plan, watch, stop.clone(), events));
+    let run = Running { began: watch.elapsed(), timeout: plan.timeout, watch, stop };
+    let (written, seen) = run.until_its_end(waiting, watched, &mut news, &mut signals).await?;
+    Ok(Outcome { written, seen, began })
+}
+
+/// Waits until every table holds a position of the pipeline, and nothing of the target.
+async fn ready(
+    watched: &Watched,
+    news: &mut UnboundedReceiver<Event>,
+    timeout: Duration,
+    signals: &mut Signals,
+) -> anyhow::Result<Waiting> {
+    let mut known = vec![false; watched.tables.len()];
+    let deadline = tokio::time::sleep(timeout);
+    tokio::pin!(deadline);
+    while let Some(missing) = known.iter().position(|known| !known) {
+        tokio::select! {
+            Some(event) = news.recv() => match event {
+                Event::Seen(_, sighting) if sighting.offset > 0 => {
+                    let text = "the tables hold bytes of an earlier file of that name: name another target with --to";
+                    return Err(Usage(text.to_owned()).into());
+                }
+                Event::Seen(table, _) => known[table] = true,
+                Event::Lost(stop) => return Err(stop.into()),
+                Event::Written(_) | Event::Ended(_) => {}
+            },
+            () = &mut deadline => anyhow::bail!(
+                "table {:?} holds no position of pipeline {:?} after {} s: start `lakefront run {}` first",
+                watched.tables[missing].name, watched.config.pipeline, timeout.as_secs_f32(), watched.file.display()
+            ),
+            () = signals.next() => anyhow::bail!("stopped before the tables held a position: nothing was written"),
+        }
+    }
+    Ok(Waiting::new(known.len()))
+}
+
+/// A replay that has begun.
+struct Running {
+    began: Duration,
+    timeout: Duration,
+    watch: Stopwatch,
+    stop: StopRequest,
+}
+
+impl Running {
+    /// The first signal ends the writing, the second the waiting for what was written.
+    async fn until_its_end(
+        self,
+        mut waiting: Option<Waiting>,
+        mut watched: Option<&mut Watched>,
+        news: &mut UnboundedReceiver<Event>,
+        signals: &mut Signals,
+    ) -> anyhow::Result<(Written, Option<Seen>)> {
+        let (mut latencies, mut behind) = (Latencies::default(), [0; 3]);
+        let (mut written, mut headway, mut gave_up, mut left) = (None, self.began, false, false);
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                Some(event) = news.recv() => {
+                    let visible = match (event, &mut waiting) {
+                        (Event::Written(append), Some(waiting)) => waiting.appended(append),
+                        (Event::Seen(table, sighting), Some(waiting)) => waiting.seen(table, sighting),
+                        (Event::Lost(stop), _) => return Err(stop.into()),
+                        (Event::Ended(ended), _) => {
+                            written = Some(ended?);
+                            behind[1] = waiting.as_ref().map_or(0, Waiting::behind);
+                            Vec::new()
+                        }
+                        (_, None) => Vec::new(),
+                    };
+                    for seen in visible {
+                        headway = headway.max(seen.at);
+                        latencies.record(seen);
+                    }
+                    behind[0] = behind[0].max(waiting.as_ref().map_or(0, Waiting::behind));
+                }
+                () = signals.next() => {
+                    left = self.stop.is_requested();
+                    anyhow::ensure!(!left || written.is_some(), "stopped at once: of the append under way some may be written");
+                    self.stop.request();
+                }
+                _ = ticks.tick() => {
+                    watched.iter_mut().for_each(|watched| watched.measure());
+                    let oldest = waiting.as_ref().and_then(Waiting::oldest).map(|append| append.at.max(headway));
+                    if oldest.is_some_and(|since| self.watch.elapsed() > since + self.timeout) {
+                        gave_up = true;
+                        self.stop.request();
+                    }
+                }
+            }
+            let is_visible = waiting.as_ref().is_none_or(|waiting| waiting.oldest().is_none());
+            let Some(written) = written.filter(|_| is_visible || gave_up || left) else { continue };
+            watched.iter_mut().for_each(|watched| watched.measure());
+            let seen = waiting.map(|waiting| Seen {
+                rows: waiting.rows(),
+                behind: [behind[0], behind[1], waiting.behind()],
+                offsets: waiting.offsets().collect(),
+                took: latencies.last().map_or(Duration::ZERO, |last| last.saturating_sub(self.began)),
+                latencies: latencies.since(self.began),
+                gave_up,
+            });
+            return Ok((written, seen));
+        }
+    }
+}

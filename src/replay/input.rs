@@ -1,0 +1,145 @@
+//! The lines of a file, an append at a time.
+//!
+//! An append is made of whole lines, as PostgreSQL and Azure write them; a line that is longer than an append is one of its own. The bytes
+//! are the file's. Only where the file begins anew behind a last line without a newline, it gets one, so that two lines stay two.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::exit::Usage;
+
+/// Bytes read at once.
+const BUFFER: usize = 1 << 20;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A file that is replayed.
+pub(super) struct Input {
+    file: BufReader<File>,
+    path: PathBuf,
+    /// Bytes of an append, at most.
+    size: usize,
+    /// Whether the file begins anew at its end.
+    endless: bool,
+    /// A line that did not go into the append before.
+    left: Vec<u8>,
+    is_first: bool,
+}
+
+/// Bytes that are appended at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) bytes: Vec<u8>,
+    /// How many of them are whole lines: what is behind the last newline lands when its newline does.
+    pub(super) whole: usize,
+    /// Where the whole lines that are not blank start. Each becomes a row of one table.
+    pub(super) starts: Vec<usize>,
+}
+
+impl Input {
+    /// Opens the file at `path`, which must not be empty.
+    pub(super) fn open(path: &Path, size: u64, endless: bool) -> anyhow::Result<Input> {
+        let file = File::open(path).with_context(|| format!("could not open {}", path.display()))?;
+        let metadata = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Err(Usage(format!("{} is no file with lines in it", path.display())).into());
+        }
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let file = BufReader::with_capacity(BUFFER, file);
+        Ok(Input { file, path: path.to_owned(), size, endless, left: Vec::new(), is_first: true })
+    }
+
+    /// The next append; none at the end.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<Piece>> {
+        let mut piece = Piece::default();
+        let mut line = std::mem::take(&mut self.left);
+        loop {
+            if line.is_empty() && !self.read_line(&mut line)? {
+                break;
+            }
+            if !piece.bytes.is_empty() && piece.bytes.len() + line.len() > self.size {
+                self.left = line;
+                break;
+            }
+            piece.take(&line, self.is_first);
+            self.is_first = false;
+            line.clear();
+        }
+        Ok((!piece.bytes.is_empty()).then_some(piece))
+    }
+
+    /// Reads a line into `line`, which is empty; false at the end.
+    fn read_line(&mut self, line: &mut Vec<u8>) -> anyhow::Result<bool> {
+        let attempt = || format!("could not read {}", self.path.display());
+        self.file.read_until(b'\n', line).with_context(attempt)?;
+        if self.endless && !line.ends_with(b"\n") {
+            self.file.rewind().with_context(attempt)?;
+            match line.is_empty() {
+                true => _ = self.file.read_until(b'\n', line).with_context(attempt)?,
+                false => line.push(b'\n'),
+            }
+        }
+        Ok(!line.is_empty())
+    }
+}
+
+impl Piece {
+    fn take(&mut self, line: &[u8], is_first: bool) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(line);
+        let Some(text) = line.strip_suffix(b"\n") else { return };
+        self.whole = self.bytes.len();
+        let text = text.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first).unwrap_or(text);
+        if !text.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+            self.starts.push(start);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(content: &[u8], size: u64, endless: bool) -> Input {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("a");
+        std::fs::write(&path, content).expect("a file");
+        Input::open(&path, size, endless).expect("a file with lines")
+    }
+
+    fn next(input: &mut Input) -> Option<Vec<u8>> {
+        input.next().expect("readable").map(|piece| piece.bytes)
+    }
+
+    #[test]
+    fn appends_are_whole_lines_and_a_long_line_is_one_of_its_own() {
+        let mut input = input(b"one\ntwo\nthree and four\nfive", 9, false);
+        let pieces: Vec<Vec<u8>> = std::iter::from_fn(|| next(&mut input)).collect();
+        assert_eq!(pieces, [&b"one\ntwo\n"[..], b"three and four\n", b"five"]);
+    }
+
+    #[test]
+    fn an_endless_file_begins_anew_on_a_line_of_its_own() {
+        let mut input = input(b"one\ntwo", 4, true);
+        let pieces: Vec<Vec<u8>> = std::iter::from_fn(|| next(&mut input)).take(4).collect();
+        assert_eq!(pieces, [&b"one\n"[..], b"two\n", b"one\n", b"two\n"]);
+    }
+
+    #[test]
+    fn lines_that_become_rows_are_counted() {
+        let mut input = input(b"\xef\xbb\xbf\r\none\n \t\r\n\ntwo\nthr", 100, false);
+        let piece = input.next().expect("readable").expect("lines");
+        assert_eq!((piece.starts, piece.whole, piece.bytes.len()), (vec![5, 14], 18, 21));
+        assert_eq!(next(&mut input), None);
+    }
+
+    #[test]
+    fn a_file_without_lines_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        std::fs::write(folder.path().join("a"), b"").expect("a file");
+        assert!(Input::open(&folder.path().join("a"), 1, true).is_err());
+        assert!(Input::open(folder.path(), 1, false).is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! How long appends took to be visible: percentiles, and a log of each second that HdrHistogram's tools plot.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
+use serde_json::{Value, json};
+
+use super::visible::Visible;
+
+/// What takes longer counts as this long: one day, in microseconds.
+const LONGEST_US: u64 = 24 * 3600 * 1_000_000;
+/// Significant decimal digits of a percentile.
+const DIGITS: u8 = 3;
+/// The percentiles that are told, with their names for programs and for people.
+const TOLD: [(f64, &str, &str); 4] =
+    [(0.5, "p50", "p50"), (0.9, "p90", "p90"), (0.99, "p99", "p99"), (0.999, "p999", "p99.9")];
+/// The log's maxima are in milliseconds, its histograms in microseconds.
+const MAX_DIVISOR: f64 = 1000.0;
+
+/// The latency of each append: some 16 bytes of memory an append.
+pub(super) struct Latencies {
+    all: Histogram<u64>,
+    /// When each was seen, since the beginning, and its microseconds; in order.
+    each: Vec<(Duration, u64)>,
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Latencies { all: histogram(), each: Vec::new() }
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are in order")
+}
+
+impl Latencies {
+    pub(super) fn record(&mut self, seen: Visible) {
+        // What was visible before it was durable counts as a microsecond, the least that the histogram holds.
+        let us = u64::try_from(seen.after.as_micros()).unwrap_or(LONGEST_US).clamp(1, LONGEST_US);
+        self.all.saturating_record(us);
+        self.each.push((seen.at, us));
+    }
+
+    /// The same, with the times of sightings counted from `began`.
+    pub(super) fn since(mut self, began: Duration) -> Latencies {
+        self.each.iter_mut().for_each(|(at, _)| *at = at.saturating_sub(began));
+        self
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.all.len()
+    }
+
+    /// When the last append was seen.
+    pub(super) fn last(&self) -> Option<Duration> {
+        self.each.last().map(|(at, _)| *at)
+    }
+
+    /// In seconds; null if there is none.
+    pub(super) fn json(&self) -> Value {
+        if self.all.is_empty() {
+            return Value::Null;
+        }
+        let seconds = |us: u64| us as f64 / 1e6;
+        let mut told = json!({"count": self.count(), "max": seconds(self.all.max())});
+        for (quantile, name, _) in TOLD {
+            told[name] = seconds(self.all.value_at_quantile(quantile)).into();
+        }
+        told
+    }
+
+    /// Each percentile with its name.
+    pub(super) fn told(&self) -> Vec<(&'static str, Duration)> {
+        let at = |quantile| Duration::from_micros(self.all.value_at_quantile(quantile));
+        let percentiles = TOLD.iter().map(|(quantile, _, name)| (*name, at(*quantile)));
+        percentiles.chain([("max", Duration::from_micros(self.all.max()))]).collect()
+    }
+
+    /// Writes the log. `began` is the beginning.
+    pub(super) fn write_log(&self, file: File, began: SystemTime) -> io::Result<()> {
+        let mut out = BufWriter::new(file);
+        self.log(&mut out, began)?;
+        out.flush()
+    }
+
+    fn log(&self, out: &mut impl Write, began: SystemTime) -> io::Result<()> {
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = IntervalLogWriterBuilder::new()
+            .add_comment("[Histogram log format version 1.3]")
+            .add_comment("[lakefront replay: append to visible, in microseconds]")
+            .with_start_time(began)
+            .with_base_time(began)
+            .with_max_value_divisor(MAX_DIVISOR)
+            .begin_log_with(out, &mut serializer)?;
+        let second = Duration::from_secs(1);
+        for seen in self.each.chunk_by(|a, b| a.0.as_secs() == b.0.as_secs()) {
+            let mut interval = histogram();
+            seen.iter().for_each(|(_, us)| interval.saturating_record(*us));
+            let start = Duration::from_secs(seen[0].0.as_secs());
+            log.write_histogram(&interval, start, second, None).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hdrhistogram::serialization::Deserializer;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    use super::*;
+
+    fn latencies(seen: &[(u64, u64)]) -> Latencies {
+        let mut latencies = Latencies::default();
+        for (at_ms, after_ms) in seen {
+            let visible = Visible { at: Duration::from_millis(*at_ms), after: Duration::from_millis(*after_ms) };
+            latencies.record(visible);
+        }
+        latencies
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_appends() {
+        let all: Vec<(u64, u64)> = (1..=1000).map(|n| (n, n)).collect();
+        let told = latencies(&all).json();
+        assert_eq!(told["count"], 1000);
+        for (name, expected) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
+            let is = told[name].as_f64().expect("a number");
+            assert!((is - expected).abs() <= expected / 500.0, "{name}: {is} instead of {expected}");
+        }
+        assert_eq!(latencies(&[]).json(), Value::Null);
+    }
+
+    #[test]
+    fn the_log_has_a_histogram_for_each_second_and_reads_back() {
+        let began = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut log = Vec::new();
+        latencies(&[(10, 5), (900, 7), (2_100, 70), (2_200, 700)]).log(&mut log, began).expect("memory");
+        let text = String::from_utf8(log.clone()).expect("text");
+        assert!(text.starts_with("#[Histogram log format version 1.3]\n"), "{text}");
+        let (mut intervals, mut times) = (Vec::new(), Vec::new());
+        for entry in IntervalLogIterator::new(&log) {
+            match entry.expect("a log") {
+                LogEntry::StartTime(at) | LogEntry::BaseTime(at) => times.push(at.as_secs()),
+                LogEntry::Interval(interval) => {
+                    let bytes = base64(interval.encoded_histogram());
+                    let histogram: Histogram<u64> =
+                        Deserializer::new().deserialize(&mut &bytes[..]).expect("a histogram");
+                    intervals.push((interval.start_timestamp().as_secs(), histogram.len(), histogram.max()));
+                }
+            }
+        }
+        assert_eq!(times, [1_700_000_000; 2]);
+        let expected = [(0, 2, 7_000), (2, 2, 700_000)];
+        for (is, expected) in intervals.iter().zip(expected) {
+            assert_eq!((is.0, is.1), (expected.0, expected.1));
+            assert!(is.2.abs_diff(expected.2) <= expected.2 / 500, "{is:?} instead of {expected:?}");
+        }
+        assert_eq!(intervals.len(), 2);
+    }
+
+    /// By hand, for no more than a test needs it.
+    fn base64(text: &str) -> Vec<u8> {
+        let value = |c: u8| match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' => 62,
+            _ => 63,
+        };
+        let bits = text.bytes().filter(|c| *c != b'=').flat_map(|c| (0..6).rev().map(move |bit| value(c) >> bit & 1));
+        let bits: Vec<u8> = bits.collect();
+        bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | bit)).collect()
+    }
+}

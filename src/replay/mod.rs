@@ -1,0 +1,75 @@
+//! `lakefront replay`: lines that are there, as a file or append blob that grows; and how long each append takes to be visible.
+//!
+//! ```text
+//! input ─appends─▶ target, at a pace      written ─┐
+//!                                                  ├─▶ visible ─▶ latency ─▶ report
+//! Delta logs ─▶ watch, one task a table   seen ────┘
+//! ```
+//!
+//! Promises: an append is whole lines and durable before the next begins; the time to be visible counts from then, whatever pace was
+//! asked for. It runs no pipeline and writes nothing but the target: it watches a run that is alive, by what any reader of the tables sees.
+
+mod drive;
+mod input;
+mod latency;
+mod pace;
+mod report;
+mod target;
+mod visible;
+mod watch;
+mod write;
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use self::drive::Outcome;
+use self::input::Input;
+use self::target::{Place, Target};
+use self::watch::Watched;
+use self::write::Plan;
+use crate::cli::ReplayArgs;
+use crate::report::print;
+use crate::shutdown::Signals;
+use crate::{pipeline, runtime};
+
+/// Replays a file, and says what it did.
+pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
+    let config = args.watch.as_deref().map(pipeline::load).transpose()?;
+    let input = Input::open(&args.file, args.append, args.lasting.is_some())?;
+    let tokio = runtime::tokio()?;
+    let place = Place::of(&args.to, &args.file, config.as_ref())?;
+    let watched = config.zip(args.watch.as_deref()).map(|(config, file)| Watched::new(config, file, &place));
+    let mut watched = watched.transpose()?;
+    // Now, for at the end there would be no second chance.
+    let create = |path: &PathBuf| File::create(path).with_context(|| format!("could not create {}", path.display()));
+    let log = args.histogram.as_ref().map(create).transpose()?;
+    let target = tokio.block_on(Target::begin(&place))?;
+    let signals = Signals::new(tokio).context("could not watch for signals")?;
+    let plan = Plan { rate: args.rate, lasting: args.lasting, timeout: args.timeout };
+    let outcome = tokio.block_on(drive::drive(input, target, watched.as_mut(), plan, signals))?;
+    print(match args.json {
+        true => format!("{}\n", report::json(&outcome, &place, args.rate, watched.as_ref())),
+        false => report::text(&outcome, &place, watched.as_ref()),
+    })?;
+    if let (Some(log), Some(seen)) = (log, &outcome.seen) {
+        seen.latencies.write_log(log, outcome.began).context("could not write the histogram log")?;
+    }
+    watched.map_or(Ok(()), |watched| all_visible(&outcome, &place, &watched, args))
+}
+
+/// An error if lines did not become visible in time.
+fn all_visible(outcome: &Outcome, target: &Place, watched: &Watched, args: &ReplayArgs) -> anyhow::Result<()> {
+    let Some(seen) = outcome.seen.as_ref().filter(|seen| seen.gave_up) else { return Ok(()) };
+    let tables = watched.tables.iter().zip(&seen.offsets);
+    let tables: Vec<String> = tables.map(|(table, offset)| format!("{:?} to byte {offset}", table.name)).collect();
+    anyhow::bail!(
+        "nothing more of {target} became visible for {} s, and {} bytes are not; the tables hold it so far: {}. Is `lakefront run {} \
+         --mode tail` alive, and well?",
+        args.timeout.as_secs_f32(),
+        seen.behind[2],
+        tables.join(", "),
+        watched.file.display()
+    )
+}

@@ -1,0 +1,202 @@
+//! Which appends are visible, by what each table was seen to hold of the target.
+//!
+//! A byte of a line is visible when the line is a row. A table says how far it has come (its offsets) and how many rows it has of the
+//! target (its totals); it says the first only when it commits, and a table that gets no rows commits now and then. So all up to some
+//! offset is visible when every table has come that far, or when those that have hold a row for every line there is. Both are the
+//! tables' own words; neither is ever true before the rows are there.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// An append that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Append {
+    /// Behind its last whole line, in the target's bytes.
+    pub(super) end: u64,
+    /// Where the lines that become rows start.
+    pub(super) starts: Vec<u64>,
+    /// When it was durable.
+    pub(super) at: Duration,
+}
+
+/// What a table was seen to hold of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sighting {
+    /// Bytes.
+    pub(super) offset: u64,
+    /// Rows of the lines that start there.
+    pub(super) rows: u64,
+    /// When a reader could see it.
+    pub(super) at: Duration,
+}
+
+/// An append that any reader can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Visible {
+    /// When.
+    pub(super) at: Duration,
+    /// How long after it was durable.
+    pub(super) after: Duration,
+}
+
+/// The appends that are not visible, and what is known of each table.
+pub(super) struct Waiting {
+    appends: VecDeque<Append>,
+    /// In order. The first of each is at or before what is visible.
+    tables: Vec<VecDeque<Sighting>>,
+    visible: u64,
+    /// Lines of the appends that are visible.
+    lines_before: u64,
+    durable: u64,
+}
+
+impl Waiting {
+    pub(super) fn new(tables: usize) -> Waiting {
+        let nothing = Sighting { offset: 0, rows: 0, at: Duration::ZERO };
+        let tables = vec![VecDeque::from([nothing]); tables];
+        Waiting { appends: VecDeque::new(), tables, visible: 0, lines_before: 0, durable: 0 }
+    }
+
+    /// An append is durable. It may be visible already: who reads does not wait for the sync.
+    pub(super) fn appended(&mut self, append: Append) -> Vec<Visible> {
+        self.durable = append.end;
+        self.appends.push_back(append);
+        self.advance()
+    }
+
+    /// A table holds more than before.
+    pub(super) fn seen(&mut self, table: usize, sighting: Sighting) -> Vec<Visible> {
+        self.tables[table].push_back(sighting);
+        self.advance()
+    }
+
+    /// Bytes of whole lines that are durable and not visible.
+    pub(super) fn behind(&self) -> u64 {
+        self.durable.saturating_sub(self.visible)
+    }
+
+    /// The oldest append that waits.
+    pub(super) fn oldest(&self) -> Option<&Append> {
+        self.appends.front()
+    }
+
+    /// Rows that the tables hold of the target.
+    pub(super) fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.back().map_or(0, |sighting| sighting.rows)).sum()
+    }
+
+    /// How far each table has come.
+    pub(super) fn offsets(&self) -> impl Iterator<Item = u64> {
+        self.tables.iter().map(|table| table.back().map_or(0, |sighting| sighting.offset))
+    }
+
+    fn advance(&mut self) -> Vec<Visible> {
+        let candidates = self.tables.iter().flatten().filter(|sighting| sighting.offset > self.visible);
+        let mut candidates: Vec<u64> = candidates.map(|sighting| sighting.offset).collect();
+        candidates.sort_unstable();
+        if let Some(visible) = candidates.into_iter().rev().find(|upto| self.is_visible(*upto)) {
+            self.visible = visible;
+            for table in &mut self.tables {
+                while table.get(1).is_some_and(|next| next.offset <= visible) {
+                    table.pop_front();
+                }
+            }
+        }
+        let at = self.tables.iter().flatten().map(|sighting| sighting.at).max().unwrap_or_default();
+        let mut news = Vec::new();
+        while let Some(append) = self.appends.pop_front_if(|append| append.end <= self.visible) {
+            self.lines_before += append.starts.len() as u64;
+            news.push(Visible { at: at.max(append.at), after: at.saturating_sub(append.at) });
+        }
+        news
+    }
+
+    fn is_visible(&self, upto: u64) -> bool {
+        if self.offsets().all(|offset| offset >= upto) {
+            return true;
+        }
+        // Lines that are not known to be there cannot be counted.
+        upto <= self.durable && self.rows_before(upto) == self.lines_below(upto)
+    }
+
+    fn rows_before(&self, upto: u64) -> u64 {
+        let newest = |table: &VecDeque<Sighting>| table.iter().rev().find(|sighting| sighting.offset <= upto).copied();
+        self.tables.iter().filter_map(newest).map(|sighting| sighting.rows).sum()
+    }
+
+    fn lines_below(&self, upto: u64) -> u64 {
+        let starts = self.appends.iter().map(|append| append.starts.partition_point(|start| *start < upto) as u64);
+        self.lines_before + starts.sum::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    const NONE: [u64; 0] = [];
+
+    /// Ten lines of ten bytes, durable at `at`.
+    fn append(n: u64, at: u64) -> Append {
+        Append { end: 100 * (n + 1), starts: (0..10).map(|line| 100 * n + 10 * line).collect(), at: ms(at) }
+    }
+
+    fn seen(waiting: &mut Waiting, table: usize, offset: u64, rows: u64, at: u64) -> Vec<u64> {
+        let news = waiting.seen(table, Sighting { offset, rows, at: ms(at) });
+        news.iter().map(|visible| u64::try_from(visible.after.as_millis()).expect("a short time")).collect()
+    }
+
+    #[test]
+    fn an_append_is_visible_when_every_table_has_come_so_far() {
+        let mut waiting = Waiting::new(2);
+        assert_eq!(waiting.appended(append(0, 5)), []);
+        assert_eq!(waiting.appended(append(1, 10)), []);
+        assert_eq!(seen(&mut waiting, 0, 200, 12, 20), NONE);
+        assert_eq!(waiting.behind(), 200);
+        assert_eq!(seen(&mut waiting, 1, 100, 3, 30), [25], "the tables have counted otherwise, and have it");
+        assert_eq!(seen(&mut waiting, 1, 200, 6, 40), [30]);
+        assert_eq!((waiting.behind(), waiting.rows(), waiting.oldest()), (0, 18, None));
+    }
+
+    #[test]
+    fn a_table_without_rows_is_not_waited_for() {
+        let mut waiting = Waiting::new(3);
+        waiting.appended(append(0, 5));
+        waiting.appended(append(1, 10));
+        assert_eq!(seen(&mut waiting, 0, 100, 7, 20), NONE, "three lines may be on their way to another table");
+        assert_eq!(seen(&mut waiting, 1, 100, 3, 30), [25]);
+        assert_eq!(seen(&mut waiting, 1, 200, 13, 40), [30], "all lines went to one");
+    }
+
+    #[test]
+    fn rows_of_a_later_position_do_not_stand_for_those_that_are_missing() {
+        let mut waiting = Waiting::new(3);
+        waiting.appended(append(0, 5));
+        waiting.appended(append(1, 10));
+        // Three of the first append and two of the second; then five of the first: ten rows, and two of the first are not there.
+        assert_eq!(seen(&mut waiting, 0, 200, 5, 20), NONE);
+        assert_eq!(seen(&mut waiting, 1, 100, 5, 30), NONE);
+        assert_eq!(seen(&mut waiting, 2, 100, 2, 40), [35]);
+    }
+
+    #[test]
+    fn a_position_inside_an_append_counts_the_lines_that_start_before_it() {
+        let mut waiting = Waiting::new(2);
+        waiting.appended(append(0, 5));
+        waiting.appended(append(1, 10));
+        assert_eq!(seen(&mut waiting, 0, 145, 15, 20), [15]);
+        assert_eq!(seen(&mut waiting, 0, 200, 20, 30), [20]);
+    }
+
+    #[test]
+    fn what_is_seen_before_it_is_known_to_be_durable_took_no_time() {
+        let mut waiting = Waiting::new(2);
+        assert_eq!(seen(&mut waiting, 0, 100, 10, 20), NONE);
+        assert_eq!(waiting.appended(append(0, 25)), [Visible { at: ms(25), after: ms(0) }]);
+        assert_eq!(waiting.behind(), 0);
+    }
+}

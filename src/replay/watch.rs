@@ -1,0 +1,177 @@
+//! Looks at a pipeline's tables as a reader does, and says what each holds of the target; and what the run uses that fills them.
+//!
+//! One task a table follows its log. The time of a sighting is that of the look that found the commit: the offsets file, which says what
+//! the commit holds of the target, is read after it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakefront_operators::clock::{Stopwatch, SystemClock};
+use lakefront_operators::error::{Stop, chain};
+use lakefront_operators::protocol::document::OffsetsFiles;
+use lakefront_operators::protocol::table::Held;
+use lakefront_operators::sink::delta::{DeltaTable, Follower, Place, TableSpec};
+use lakefront_operators::source::file::FileSource;
+use lakefront_operators::source::{Source, azure};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::drive::Event;
+use super::target;
+use super::visible::Sighting;
+use crate::config::{Config, SourceUrl};
+use crate::exit::Usage;
+use crate::process::Usage as Used;
+use crate::{lock, pipeline, process};
+
+/// Between two looks at a log on a disk, and at one in Azure: a request each.
+const LOOKS: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
+/// After so long without a new version the newest is asked for: a clean-up may have taken the next one away.
+const SILENCE: Duration = Duration::from_secs(10);
+/// What cannot be read after so many looks never will be.
+const TRIES: u32 = 200;
+
+/// A pipeline that is watched.
+pub(super) struct Watched {
+    pub(super) config: Config,
+    pub(super) file: PathBuf,
+    pub(super) tables: [TableSpec; 3],
+    /// What the target is called in its source.
+    name: String,
+    /// The process of its run, and what it had used when it was found; none if it is not on this machine.
+    run: Option<(u32, Used)>,
+    /// What it had used at the last look.
+    used: Option<Used>,
+}
+
+impl Watched {
+    /// Watches the pipeline of `config`, which is to read `target`.
+    pub(super) fn new(config: Config, file: &Path, target: &target::Place) -> anyhow::Result<Watched> {
+        let (name, source) = match (&config.source.url, target) {
+            (SourceUrl::File(source), target::Place::File(path)) => {
+                let source = FileSource::open(source)?;
+                (source.name_of(path), source.identity().to_owned())
+            }
+            (SourceUrl::Azure(source), target::Place::Blob(blob)) => {
+                (azure::name_of(source, blob)?, source.to_string())
+            }
+            (SourceUrl::File(source), target::Place::Blob(_)) => (None, format!("file:{source}")),
+            (SourceUrl::Azure(source), target::Place::File(_)) => (None, source.to_string()),
+        };
+        let name = name.ok_or_else(|| {
+            Usage(format!(
+                "{target} is not what {} reads, which is {source}: its lines would never be visible; name a target there \
+                 with --to, or watch the pipeline that reads it",
+                file.display()
+            ))
+        })?;
+        let tables = pipeline::tables(&config)?;
+        Ok(Watched { config, file: file.to_owned(), tables, name, run: None, used: None })
+    }
+
+    /// Follows the tables from now on.
+    pub(super) fn follow(&self, watch: Stopwatch, events: &UnboundedSender<Event>) {
+        for (table, spec) in self.tables.iter().enumerate() {
+            let pipeline = self.config.pipeline.clone();
+            let files = DeltaTable::attach(spec.clone(), &pipeline, Arc::new(SystemClock));
+            let followed = Followed { files, place: spec.place.clone(), pipeline, name: self.name.clone(), watch };
+            let events = events.clone();
+            tokio::spawn(async move {
+                if let Err(stop) = followed.tell(table, &events).await {
+                    // Nobody listens once the replay has ended.
+                    let _ = events.send(Event::Lost(stop));
+                }
+            });
+        }
+    }
+
+    /// Finds the run, and begins to count what it uses; whether there is one on this machine.
+    pub(super) fn find_run(&mut self) -> bool {
+        let holder = lock::holder(&self.config.source.state_file);
+        self.run = holder.and_then(|process| Some((process, process::usage_of(process)?)));
+        self.run.is_some()
+    }
+
+    /// Looks at what the run uses, which may have been started only now. Of one that has ended the last look counts.
+    pub(super) fn measure(&mut self) {
+        if self.run.is_none() {
+            self.find_run();
+        }
+        let now = self.run.and_then(|(process, _)| process::usage_of(process));
+        self.used = now.or(self.used);
+    }
+
+    /// CPU time of the run since the replay began, or the run if that was later; and its peak of memory in bytes.
+    pub(super) fn used(&self) -> Option<(Duration, u64)> {
+        let ((_, before), now) = self.run.zip(self.used)?;
+        Some((now.cpu.saturating_sub(before.cpu), now.peak_bytes))
+    }
+}
+
+/// One table, and the file or blob that matters of it.
+struct Followed {
+    files: DeltaTable,
+    place: Place,
+    pipeline: String,
+    name: String,
+    watch: Stopwatch,
+}
+
+impl Followed {
+    /// Waits until the table is there.
+    async fn open(&self, pause: Duration) -> Result<Follower, Stop> {
+        let mut failed = 0;
+        loop {
+            match Follower::open(&self.place, &self.pipeline).await {
+                Ok(Some(follower)) => return Ok(follower),
+                Ok(None) => {}
+                // It may be in the making; or the store is out of reach, which ends when nobody waits any more.
+                Err(error) if error.is_transient() || failed < TRIES => {
+                    tracing::debug!(error = %chain(&error), "looking again");
+                    failed += 1;
+                }
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Tells each sighting: the first as soon as the table holds a position of the pipeline, then one for each commit.
+    async fn tell(&self, table: usize, events: &UnboundedSender<Event>) -> Result<(), Stop> {
+        let [disk, azure] = LOOKS;
+        let pause = if matches!(self.place, Place::Disk(_)) { disk } else { azure };
+        let mut follower = self.open(pause).await?;
+        let (mut told, mut at, mut failed) = (None, self.watch.elapsed(), 0);
+        loop {
+            let held = follower.held().filter(|held| told != Some(*held));
+            if let Some(held) = held {
+                match self.sighting(held, at).await {
+                    Ok(sighting) if events.send(Event::Seen(table, sighting)).is_err() => return Ok(()),
+                    Ok(_) => (told, failed) = (Some(held), 0),
+                    // The run has committed since, and deleted the file: the next look finds that. Or the store is out of reach.
+                    Err(_) if failed < TRIES => failed += 1,
+                    Err(stop) => return Err(stop),
+                }
+            }
+            tokio::time::sleep(pause).await;
+            match follower.look().await {
+                Ok(true) => at = self.watch.elapsed(),
+                Ok(false) if self.watch.elapsed() > at + SILENCE => {
+                    follower.catch_up().await?;
+                    at = self.watch.elapsed();
+                }
+                Ok(false) => {}
+                Err(error) if error.is_transient() => tracing::debug!(error = %chain(&error), "looking again"),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// What the table holds of the target where it stands.
+    async fn sighting(&self, held: Held, at: Duration) -> Result<Sighting, Stop> {
+        let recorded = OffsetsFiles::read(&self.files, held).await?;
+        let newest = recorded.standing.offsets.newest(&self.name);
+        let rows = newest.and_then(|(id, _)| recorded.account.totals.partitions.get(id)).map(|rows| rows.sum().rows);
+        Ok(Sighting { offset: newest.map_or(0, |(_, at)| at.offset), rows: rows.unwrap_or_default(), at })
+    }
+}

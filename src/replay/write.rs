@@ -1,0 +1,78 @@
+//! Writes: append after append, each at its time and durable before the next.
+
+use std::time::Duration;
+
+use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::fatal::StopRequest;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::drive::Event;
+use super::input::{Input, Piece};
+use super::pace::Pace;
+use super::target::Target;
+use super::visible::Append;
+use crate::cli::Rate;
+
+/// What was written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    /// Those that become rows.
+    pub(super) lines: u64,
+    pub(super) appends: u64,
+    /// From the beginning to the end of the last append.
+    pub(super) took: Duration,
+    pub(super) pace: Pace,
+}
+
+/// How lines are written.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) rate: Rate,
+    pub(super) lasting: Option<Duration>,
+    /// How long to wait for headway.
+    pub(super) timeout: Duration,
+}
+
+/// Writes until the input ends, or its time is over, or it is to `stop`. The times of its news are those of `watch`.
+pub(super) async fn write(
+    mut input: Input,
+    mut target: Target,
+    plan: Plan,
+    watch: Stopwatch,
+    stop: StopRequest,
+    events: UnboundedSender<Event>,
+) {
+    let begun = Stopwatch::start();
+    let mut written = Written { bytes: 0, lines: 0, appends: 0, took: Duration::ZERO, pace: Pace::new(plan.rate) };
+    let ended = async {
+        while plan.lasting.is_none_or(|lasting| begun.elapsed() < lasting) {
+            let Some(piece) = tokio::task::block_in_place(|| input.next())? else { break };
+            let wait = written.pace.wait(written.bytes, begun.elapsed());
+            if !wait.is_zero() {
+                tokio::select! {
+                    () = stop.requested() => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+            if stop.is_requested() {
+                break;
+            }
+            let Piece { bytes, whole, starts } = piece;
+            let (base, length, lines) = (written.bytes, bytes.len() as u64, starts.len() as u64);
+            target.append(bytes).await?;
+            written.took = begun.elapsed();
+            let starts = starts.into_iter().map(|start| base + start as u64).collect();
+            let append = Append { end: base + whole as u64, starts, at: watch.elapsed() };
+            if whole > 0 && events.send(Event::Written(append)).is_err() {
+                break;
+            }
+            (written.bytes, written.lines, written.appends) =
+                (base + length, written.lines + lines, written.appends + 1);
+        }
+        anyhow::Ok(written)
+    };
+    let ended = ended.await;
+    // Nobody listens once the replay was left.
+    let _ = events.send(Event::Ended(ended));
+}
