@@ -30,6 +30,11 @@ impl Delta {
         Delta { first: 0, last: 0, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
     }
 
+    /// Whether the page has no numbers.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub(super) fn append(&mut self, mut numbers: &[i64]) {
         if let Some((&first, rest)) = numbers.split_first().filter(|_| self.count == 0) {
             (self.first, self.last, self.count) = (first, first, 1);

@@ -90,20 +90,7 @@ impl Numbers {
     /// Appends the values of the page at hand to `out`, and begins the next.
     pub(super) fn page(&mut self, out: &mut Vec<u8>) -> Encoding {
         if self.state == State::First {
-            let values = std::mem::take(&mut self.dense);
-            if values.is_empty() {
-                return Encoding::PLAIN;
-            }
-            self.state = match smaller(&values) {
-                Some(indices) => {
-                    self.indices = indices;
-                    State::Indexed
-                }
-                None => {
-                    append(&mut self.delta, &mut self.bounds, &values);
-                    State::Differences
-                }
-            };
+            self.decide();
         }
         match self.state {
             State::Indexed | State::Full => {
@@ -113,10 +100,27 @@ impl Numbers {
                 }
                 Encoding::RLE_DICTIONARY
             }
+            // Without any value, a page is as good as plain.
+            State::First | State::Differences if self.delta.is_empty() => Encoding::PLAIN,
             State::First | State::Differences => {
                 self.delta.finish(out);
                 Encoding::DELTA_BINARY_PACKED
             }
+        }
+    }
+
+    /// Knows the values of the first page, if there are any.
+    fn decide(&mut self) {
+        let values = std::mem::take(&mut self.dense);
+        if values.is_empty() {
+            return;
+        }
+        if let Some(indices) = smaller(&values) {
+            self.indices = indices;
+            self.state = State::Indexed;
+        } else {
+            append(&mut self.delta, &mut self.bounds, &values);
+            self.state = State::Differences;
         }
     }
 
