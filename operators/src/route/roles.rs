@@ -14,6 +14,8 @@ use crate::settings::{Destination, Roles};
 /// The role of a line's server, and the server's name: columns of the `azure` format.
 const ROLE: &str = "replica_role";
 const SERVER: &str = "logical_server_name";
+/// For more pairs of a role and a server than this, no table is made.
+const MOST_PAIRS: usize = 4096;
 
 /// The configured roles, ready for rows.
 pub struct RoleMap {
@@ -54,18 +56,19 @@ impl RoleMap {
             return vec![checked(*to); rows.num_rows()];
         }
         let (roles, servers) = (text(rows, ROLE), text(rows, SERVER));
-        let (mut last, mut destinations) = (None, Vec::with_capacity(rows.num_rows()));
-        for row in 0..rows.num_rows() {
-            let key = (value(roles, row), value(servers, row));
-            // Neighbours mostly have the same role and server.
-            let to = match last {
-                Some((same, to)) if same == key => to,
-                _ => self.destination(key.0, key.1),
-            };
-            last = Some((key, to));
-            destinations.push(to);
-        }
-        destinations
+        // By role and server, each pair is looked up once, if they repeat.
+        let (of_roles, of_servers) =
+            (roles.map_or(Some(1), TextColumn::places), servers.map_or(Some(1), TextColumn::places));
+        let pairs =
+            of_roles.zip(of_servers).map(|(roles, servers)| roles * servers).filter(|pairs| *pairs <= MOST_PAIRS);
+        let mut known: Vec<Option<Result<Destination, Reason>>> = vec![None; pairs.unwrap_or_default()];
+        let place = |column: Option<TextColumn<'_>>, row| column.map_or(0, |column| column.place(row));
+        let to = |row| {
+            let look_up = || self.destination(value(roles, row), value(servers, row));
+            let pair = place(roles, row) * of_servers.unwrap_or_default() + place(servers, row);
+            known.get_mut(pair).map_or_else(look_up, |known| *known.get_or_insert_with(look_up))
+        };
+        (0..rows.num_rows()).map(to).collect()
     }
 
     fn destination(&self, role: &str, server: &str) -> Result<Destination, Reason> {

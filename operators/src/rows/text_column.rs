@@ -21,6 +21,22 @@ impl<'a> TextColumn<'a> {
         Some(TextColumn::Keys(dictionary.keys(), dictionary.values().as_string_opt::<i32>()?))
     }
 
+    /// How many [places](TextColumn::place) there are; none if the texts are not known to repeat.
+    pub(crate) fn places(self) -> Option<usize> {
+        match self {
+            TextColumn::Text(_) => None,
+            TextColumn::Keys(_, values) => Some(1 + values.len()),
+        }
+    }
+
+    /// A number that rows of the same text share; 0 if it is null, or if the texts are not known to repeat.
+    pub(crate) fn place(self, row: usize) -> usize {
+        match self {
+            TextColumn::Keys(keys, _) if keys.is_valid(row) => 1 + usize::from(keys.value(row)),
+            TextColumn::Keys(..) | TextColumn::Text(_) => 0,
+        }
+    }
+
     /// The text in a row; none if it is null.
     pub(crate) fn get(self, row: usize) -> Option<&'a str> {
         match self {

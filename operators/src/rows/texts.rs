@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ArrayBuilder, StringBuilder};
 use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray, UInt16Array};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 
 /// A dictionary has no more values,
 const MOST_VALUES: usize = 2_048;
@@ -198,10 +198,10 @@ impl Dictionary {
 
 /// Keys as an array.
 fn finished(mut keys: Vec<u16>) -> UInt16Array {
-    let valid = NullBuffer::from_iter(keys.iter().map(|key| *key != NULL));
-    if valid.null_count() == 0 {
+    if !keys.contains(&NULL) {
         return UInt16Array::new(keys.into(), None);
     }
+    let valid = NullBuffer::new(BooleanBuffer::collect_bool(keys.len(), |row| keys[row] != NULL));
     // What stands under a null must be in bounds for readers that do not look.
     keys.iter_mut().filter(|key| **key == NULL).for_each(|key| *key = 0);
     UInt16Array::new(keys.into(), Some(valid))

@@ -11,8 +11,9 @@ use super::escapes::decode;
 use super::line::{Known, Raw};
 use super::time::Clock;
 
-/// The value of one column of one line.
+/// The value of one column of one line. Its tag is a word for the reason given at [`Known`].
 #[derive(Debug, PartialEq, Eq)]
+#[repr(u64)]
 pub(super) enum Value<'line> {
     /// The key is absent, or its value is `null`.
     Null,
