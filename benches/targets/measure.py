@@ -81,8 +81,8 @@ class Place:
         return Taken(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, report)
 
 
-def set_up_logs(binary: Path, work: Path, name: str, size: str, *flags: str) -> Path:
-    """Lines that `generate` writes, once for each generator and flags; read once, so that nobody waits for the disk."""
+def set_up_logs(binary: Path, work: Path, name: str, size: str, *flags: str, files: int = 0) -> Path:
+    """Lines that `generate` writes, once for each generator, into one file or so many; read once, so that nobody waits for the disk."""
     sample = subprocess.run([binary, "generate", "--size", "1MiB", *flags, "-"], check=True, capture_output=True)
     logs = work / f"{name}-{size}-{hashlib.sha256(sample.stdout).hexdigest()[:8]}"
     if not logs.exists():
@@ -90,7 +90,9 @@ def set_up_logs(binary: Path, work: Path, name: str, size: str, *flags: str) -> 
         # A file that is only half written must not look like a finished one.
         unfinished = logs.with_name(logs.name + ".tmp")
         clear(unfinished)
-        made = subprocess.run([binary, "generate", "--size", size, *flags, unfinished], capture_output=True, text=True)
+        spread = ["--files", str(files)] if files else []
+        command = [binary, "generate", "--size", size, *flags, *spread, unfinished]
+        made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode != 0:
             sys.exit(made.stderr)
         unfinished.rename(logs)

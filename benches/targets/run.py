@@ -45,15 +45,15 @@ def scaling(args: argparse.Namespace) -> Iterator[dict]:
 
 
 def memory(args: argparse.Namespace) -> Iterator[dict]:
-    for size, files in [(args.size, 1), (args.large, 4)]:
-        logs = set_up_logs(args.binary, args.work, "large", size, "--files", str(files))
+    for name, size, files in [("one", args.size, 0), ("large", args.large, 4)]:
+        logs = set_up_logs(args.binary, args.work, name, size, files=files)
         peaks = []
-        for _ in range(args.rounds if files == 1 else 1):
+        for _ in range(1 if files else args.rounds):
             taken = Place.make(args.binary, args.place, f"file:{logs}").land()
             peaks.append(taken.peak_mib)
             say(f"memory: {size}: {taken.peak_mib:.0f} MiB, {taken.wall_s:.1f} s")
         yield {"target": "memory", "what": f"peak for {size}", "unit": "MiB", "at_most": 300} | spread(peaks)
-        if files > 1 and not args.keep:
+        if files and not args.keep:
             clear(logs)
 
 

@@ -169,10 +169,10 @@ fn sizes_durations_and_ratios_have_bounds() {
     );
     check(
         "limits",
-        &["ahead = \"all\"", "ahead = \"8388607 B\""],
+        &["ahead = \"all\"", "ahead = \"4194303 B\""],
         expect![[r#"
             limits.ahead = "all": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
-            limits.ahead = "8388607 B": must be at least source.chunk, by default 8 MiB, or not a single chunk may be read
+            limits.ahead = "4194303 B": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read
         "#]],
     );
     check(
@@ -249,12 +249,12 @@ fn memory_holds_the_least_of_everything() {
         &["memory = 0", "memory = \"64 MiB\""],
         expect![[r#"
         limits.memory = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
-        limits.memory = "64 MiB": must be at least 773 MiB: 242 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
+        limits.memory = "64 MiB": must be at least 641 MiB: 178 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
     "#]],
     );
     let large = with("source", "max_line = \"256 MiB\"");
     assert_eq!(good(&large).memory, None, "what fits is found");
-    expect![[r#"limits.memory = "1 GiB": must be at least 4613 MiB: 242 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
+    expect![[r#"limits.memory = "1 GiB": must be at least 4481 MiB: 178 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
     let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"800 MiB\""));
     let told = config.with_workers(3).map(drop).expect_err("three need more than two").to_string();
     expect!["limits.memory: must be at least 1027 MiB: 242 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"].assert_eq(&told);
@@ -264,7 +264,7 @@ fn memory_holds_the_least_of_everything() {
 fn one_chunk_fits_ahead_of_the_tables() {
     let text = with("source", "chunk = \"2 KiB\"");
     assert_eq!(good(&(text.clone() + "\n[limits]\nahead = 2048")).ahead, 2048);
-    expect!["limits.ahead = 2047: must be at least source.chunk, by default 8 MiB, or not a single chunk may be read"]
+    expect!["limits.ahead = 2047: must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read"]
         .assert_eq(&told(&(text + "\n[limits]\nahead = 2047")));
 }
 
