@@ -58,9 +58,8 @@ impl Line {
 
 /// Lines a batch, at most.
 pub const BATCH_LINES: usize = 16 * 1024;
-/// A batch ends with the line that brings it to this many bytes of text: its bytes, and what becomes of them, stay in a core's own cache
-/// from `split` to `stage`.
-pub const BATCH_BYTES: usize = 1 << 20;
+/// A batch ends with the line that brings it to this many bytes of text: a chunk of the usual size makes one batch.
+pub const BATCH_BYTES: usize = 4 << 20;
 /// The names of its partition, one a row, take so many bytes at most.
 pub const BATCH_NAMES: usize = 2 << 20;
 
