@@ -31,7 +31,7 @@ pub(crate) struct ReplayArgs {
     /// Nothing more becomes visible for so long: give up.
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time, requires = "watch")]
     pub(crate) timeout: Duration,
-    /// Write the latencies of each second, in microseconds, as an HdrHistogram log.
+    /// Write the latencies of each second, in microseconds, as an HdrHistogram log: a new file.
     #[arg(long, value_name = "FILE", requires = "watch")]
     pub(crate) histogram: Option<PathBuf>,
     /// Print a JSON object.

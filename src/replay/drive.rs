@@ -1,5 +1,6 @@
 //! A replay as it happens: one task writes, one a table looks, and here their news come together until all is written and visible.
 
+use std::fs::File;
 use std::time::{Duration, SystemTime};
 
 use lakefront_operators::clock::{Stopwatch, SystemClock};
@@ -10,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::input::Input;
 use super::latency::Latencies;
-use super::target::Target;
+use super::target::{Place, Target};
 use super::visible::{Append, Sighting, Waiting};
 use super::watch::Watched;
 use super::write::{Plan, Written, write};
@@ -53,12 +54,16 @@ pub(super) struct Outcome {
     pub(super) seen: Option<Seen>,
     /// When it began.
     pub(super) began: SystemTime,
+    /// Where the latencies are to go.
+    pub(super) log: Option<File>,
 }
 
-/// Writes `input` to `target`, and watches it if that is wanted.
+/// Writes `input` to `place`, and watches it if that is wanted. Nothing is made before the tables have said that they hold nothing of that
+/// name: what is shorter than what they hold stops a run. `log` opens the log.
 pub(super) async fn drive(
     input: Input,
-    target: Target,
+    place: &Place,
+    log: impl FnOnce() -> anyhow::Result<Option<File>>,
     mut watched: Option<&mut Watched>,
     plan: Plan,
     mut signals: Signals,
@@ -69,8 +74,15 @@ pub(super) async fn drive(
     if let Some(watched) = watched.as_deref_mut() {
         watched.follow(watch, &events);
         waiting = Some(ready(watched, &mut news, plan.timeout, &mut signals).await?);
+    }
+    let target = tokio::select! {
+        target = Target::begin(place, watched.is_some()) => target?,
+        () = signals.next() => anyhow::bail!("stopped before anything was written"),
+    };
+    let log = log()?;
+    if let Some(watched) = watched.as_deref_mut() {
         if !watched.find_run() {
-            tracing::warn!("no run of this pipeline is alive on this machine: what it uses is not told");
+            tracing::warn!("no run of this pipeline was found on this machine: what it uses is not told");
         }
         watched.measure();
     }
@@ -79,7 +91,7 @@ pub(super) async fn drive(
     tokio::spawn(write(input, target, plan, watch, stop.clone(), events));
     let run = Running { began: watch.elapsed(), timeout: plan.timeout, watch, stop };
     let (written, seen) = run.until_its_end(waiting, watched, &mut news, &mut signals).await?;
-    Ok(Outcome { written, seen, began })
+    Ok(Outcome { written, seen, began, log })
 }
 
 /// Waits until every table holds a position of the pipeline, and nothing of the target.

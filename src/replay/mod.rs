@@ -20,16 +20,18 @@ mod watch;
 mod write;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use anyhow::Context;
 
 use self::drive::Outcome;
 use self::input::Input;
-use self::target::{Place, Target};
+use self::target::Place;
 use self::watch::Watched;
 use self::write::Plan;
 use crate::cli::ReplayArgs;
+use crate::exit::Usage;
 use crate::report::print;
 use crate::shutdown::Signals;
 use crate::{pipeline, runtime};
@@ -42,21 +44,35 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let place = Place::of(&args.to, &args.file, config.as_ref())?;
     let watched = config.zip(args.watch.as_deref()).map(|(config, file)| Watched::new(config, file, &place));
     let mut watched = watched.transpose()?;
-    // Now, for at the end there would be no second chance.
-    let create = |path: &PathBuf| File::create(path).with_context(|| format!("could not create {}", path.display()));
-    let log = args.histogram.as_ref().map(create).transpose()?;
-    let target = tokio.block_on(Target::begin(&place))?;
+    let histogram = args.histogram.as_deref();
+    if let Some(path) = histogram.filter(|path| path.exists()) {
+        return Err(is_there(path).into());
+    }
     let signals = Signals::new(tokio).context("could not watch for signals")?;
     let plan = Plan { rate: args.rate, lasting: args.lasting, timeout: args.timeout };
-    let outcome = tokio.block_on(drive::drive(input, target, watched.as_mut(), plan, signals))?;
+    // Before anything is written, for at the end there would be no second chance.
+    let log = || histogram.map(create).transpose();
+    let mut outcome = tokio.block_on(drive::drive(input, &place, log, watched.as_mut(), plan, signals))?;
     print(match args.json {
         true => format!("{}\n", report::json(&outcome, &place, args.rate, watched.as_ref())),
         false => report::text(&outcome, &place, watched.as_ref()),
     })?;
-    if let (Some(log), Some(seen)) = (log, &outcome.seen) {
+    if let (Some(log), Some(seen)) = (outcome.log.take(), &outcome.seen) {
         seen.latencies.write_log(log, outcome.began).context("could not write the histogram log")?;
     }
     watched.map_or(Ok(()), |watched| all_visible(&outcome, &place, &watched, args))
+}
+
+/// Makes the file at `path`: whatever is there stays as it is, the target above all.
+fn create(path: &Path) -> anyhow::Result<File> {
+    match File::create_new(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(path).into()),
+        created => created.with_context(|| format!("could not create {}", path.display())),
+    }
+}
+
+fn is_there(log: &Path) -> Usage {
+    Usage(format!("{} is there already: remove it, or name another file with --histogram", log.display()))
 }
 
 /// An error if lines did not become visible in time.

@@ -1,7 +1,7 @@
 //! What grows: a file, or an append blob.
 //!
 //! An append is durable when it returns: a file is synced, the blob service has said that it has the bytes. What has content already is
-//! refused, for nobody could tell its bytes from ours.
+//! refused, for nobody could tell its bytes from ours; and whoever else writes to it meanwhile is noticed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lakefront_operators::azure::Location;
-use lakefront_operators::azure::append::AppendBlob;
+use lakefront_operators::azure::append::{AppendBlob, Begun};
 use lakefront_operators::clock::SystemClock;
 
 use crate::config::{self, Config, SourceUrl};
@@ -55,37 +55,52 @@ impl Place {
 
 /// What grows.
 pub(super) enum Target {
-    File { file: File, path: PathBuf },
+    File { file: File, path: PathBuf, length: u64 },
     Blob(Box<AppendBlob>),
 }
 
 impl Target {
-    /// Begins at `place`, which is empty, or made.
-    pub(super) async fn begin(place: &Place) -> anyhow::Result<Target> {
-        let has_content = || Usage(format!("{place} has content already: remove it, or name another target with --to"));
+    /// Begins at `place`, which is empty, or made. What a pipeline reads that is `watched` should not be removed: what landed stays.
+    pub(super) async fn begin(place: &Place, watched: bool) -> anyhow::Result<Target> {
+        let advice = if watched { "name" } else { "remove it, or name" };
+        let has_content = || Usage(format!("{place} has content already: {advice} another target with --to"));
         match place {
             Place::File(path) => {
                 let file = begin_file(path).with_context(|| format!("could not create {place}"))?;
                 let file = file.ok_or_else(has_content)?;
-                Ok(Target::File { file, path: path.clone() })
+                Ok(Target::File { file, path: path.clone(), length: 0 })
             }
-            Place::Blob(location) => {
-                let blob = AppendBlob::begin(location, Arc::new(SystemClock)).await?;
-                Ok(Target::Blob(Box::new(blob.ok_or_else(has_content)?)))
-            }
+            Place::Blob(location) => match AppendBlob::begin(location, Arc::new(SystemClock)).await? {
+                Begun::Empty(blob) => Ok(Target::Blob(Box::new(blob))),
+                Begun::HasContent => Err(has_content().into()),
+                Begun::IsFolder => Err(Usage(format!(
+                    "{place} is a folder: end --to with a slash, and the blob in it is called as FILE"
+                ))
+                .into()),
+            },
         }
     }
 
     /// Appends `bytes`, durably.
     pub(super) async fn append(&mut self, bytes: Vec<u8>) -> anyhow::Result<()> {
         match self {
-            Target::File { file, path } => {
-                tokio::task::block_in_place(|| file.write_all(&bytes).and_then(|()| file.sync_data()))
+            Target::File { file, path, length } => {
+                *length += bytes.len() as u64;
+                tokio::task::block_in_place(|| append_file(file, &bytes, *length))
                     .with_context(|| format!("could not append to {}", path.display()))
             }
             Target::Blob(blob) => Ok(blob.append(bytes).await?),
         }
     }
+}
+
+/// Appends `bytes` to `file`, which then has to be `length` bytes long.
+fn append_file(file: &mut File, bytes: &[u8], length: u64) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    let now = file.metadata()?.len();
+    let text = || format!("it has {now} bytes instead of {length}: somebody else writes to it");
+    if now == length { Ok(()) } else { Err(io::Error::other(text())) }
 }
 
 /// The file at `path`, which is durable even if it stays empty; none if it has content.

@@ -36,7 +36,11 @@ fn every_append_is_in_the_blob_once_and_seen_once() {
     tail.stop();
 
     let refused = pipeline.call(&flags).exits_with(2);
-    assert!(refused.error().contains("has content already"), "{}", refused.stderr);
+    assert!(refused.error().contains("the tables hold bytes of an earlier file of that name"), "{}", refused.stderr);
+    let mut unwatched = pipeline.command(&["replay", "lines.json", "--to", &to]);
+    unwatched.env("AZURE_STORAGE_CONNECTION_STRING", connection_string(&proxy.endpoint()));
+    let refused = pipeline.spawn(unwatched).end().exits_with(2);
+    assert!(refused.error().contains("has content already: remove it"), "{}", refused.stderr);
     assert!(container.read("logs/a.json") == lines, "what is there stays");
 }
 
@@ -62,6 +66,20 @@ fn without_a_pipeline_the_environment_opens_the_account() {
     command.env("AZURE_STORAGE_CONNECTION_STRING", connection_string(&proxy.endpoint()));
     pipeline.spawn(command).end().exits_with(0);
     assert!(container.read("other/lines.json") == lines);
+}
+
+#[test]
+fn a_folder_is_not_made_a_blob_too() {
+    let (pipeline, container, proxy, lines) = given();
+    container.write("logs/old.json", &lines);
+    let to = format!("az://{}/logs", container.name());
+    proxy.rule(Rule::new(Kind::List, Fault::ServerBusy(None)).nth(1));
+    let mut command = pipeline.command(&["replay", "lines.json", "--to", &to]);
+    command.env("AZURE_STORAGE_CONNECTION_STRING", connection_string(&proxy.endpoint()));
+    let refused = pipeline.spawn(command).end().exits_with(2);
+    assert!(refused.error().contains("/logs is a folder: end --to with a slash"), "{}", refused.stderr);
+    let names: Vec<String> = container.list("logs").into_iter().map(|blob| blob.name).collect();
+    assert_eq!(names, ["logs/old.json"]);
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn lines_that_nobody_lands_are_given_up_with_the_report() {
     for words in ["became visible for 0.3 s", "\"primary\" to byte 0", "`lakefront run p.toml --mode tail` alive"] {
         assert!(ended.error().contains(words), "{words:?} in {}", ended.stderr);
     }
-    assert!(ended.stderr.contains("no run of this pipeline is alive on this machine"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no run of this pipeline was found on this machine"), "{}", ended.stderr);
 }
 
 #[test]
@@ -67,6 +67,34 @@ fn a_name_whose_bytes_have_landed_already_is_refused() {
     fs::remove_file(pipeline.path("logs/a.json")).expect("a file");
     let words = "the tables hold bytes of an earlier file of that name";
     refused(&pipeline, &["--to", "logs/a.json", "--watch", "p.toml"], 2, words);
+    assert!(!pipeline.path("logs/a.json").exists(), "an empty file of that name would stop every run");
+    pipeline.land();
+}
+
+#[test]
+fn nobody_is_told_to_remove_what_a_pipeline_reads() {
+    let pipeline = given();
+    pipeline.write("b.json", Lines::new(2).take(5));
+    pipeline.land();
+    // The tables know nothing of it yet.
+    pipeline.write("a.json", Lines::new(3).take(5));
+    let words = "logs/a.json has content already: name another target with --to";
+    refused(&pipeline, &["--to", "logs/a.json", "--watch", "p.toml"], 2, words);
+}
+
+#[test]
+fn a_histogram_is_written_over_nothing() {
+    let pipeline = given();
+    pipeline.write("b.json", Lines::new(2).take(5));
+    pipeline.land();
+    let before = fs::read(pipeline.path("lines.json")).expect("a file");
+    let watch = ["--to", "logs/", "--watch", "p.toml", "--histogram"];
+    for (name, is_left) in [("lines.json", false), ("p.toml", false), ("logs/lines.json", true)] {
+        refused(&pipeline, &[&watch[..], &[name]].concat(), 2, "is there already: remove it, or name another");
+        assert_eq!(pipeline.path("logs/lines.json").exists(), is_left, "{name}");
+    }
+    assert_eq!(fs::read(pipeline.path("lines.json")).expect("a file"), before);
+    assert_eq!(fs::read(pipeline.path("logs/lines.json")).expect("a file"), b"", "the target itself");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! An append blob from its writer's side: for whoever tries a pipeline, or measures one, with a blob that grows.
 //!
 //! Promises: each append is in the blob once, whatever answer was lost, or the error says that it may not be. Every append names the
-//! length that it expects; after a failure the blob is looked at before anything is sent again. A blob with content is never written to.
+//! length that it expects; after a failure the blob is looked at before anything is sent again. A blob with content is never written
+//! to, and none is made where a folder is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,12 @@ use std::time::Duration;
 use azure_core::error::ErrorKind;
 use azure_core::http::{Etag, StatusCode};
 use azure_core::{Bytes, Error};
-use azure_storage_blob::clients::BlobClient;
+use azure_storage_blob::clients::{BlobClient, BlobContainerClient};
 use azure_storage_blob::models::{
     AppendBlobClientAppendBlockOptions, AppendBlobClientCreateOptions, BlobClientGetPropertiesResultHeaders,
+    BlobContainerClientListBlobsOptions,
 };
+use futures::TryStreamExt;
 
 use super::{Location, advice, client, code, told};
 use crate::error::StoreError;
@@ -33,24 +36,61 @@ pub struct AppendBlob {
     clock: Arc<dyn Clock>,
 }
 
+/// What [`AppendBlob::begin`] found.
+pub enum Begun {
+    /// An empty blob, to be written to.
+    Empty(AppendBlob),
+    /// A blob with content.
+    HasContent,
+    /// Blobs below the location: as a blob beside them it would make their folder unreadable.
+    IsFolder,
+}
+
 impl AppendBlob {
-    /// The blob at `location`, which is created unless it is there and empty; none if it is there and has content.
-    pub async fn begin(location: &Location, clock: Arc<dyn Clock>) -> Result<Option<AppendBlob>, StoreError> {
-        let blob = client::container(location)?.blob_client(&location.path);
+    /// The blob at `location`, which is created unless it is there and empty, or is no blob to write to.
+    pub async fn begin(location: &Location, clock: Arc<dyn Clock>) -> Result<Begun, StoreError> {
+        let container = client::container(location)?;
+        let blob = container.blob_client(&location.path);
         let mut appender = AppendBlob { blob, name: location.to_string(), length: 0, clock };
         let mut retry = Retry::default();
+        if appender.is_folder(&container, &location.path, &mut retry).await? {
+            return Ok(Begun::IsFolder);
+        }
         loop {
             let nothing_there = Some(Etag::from("*"));
             let options = AppendBlobClientCreateOptions { if_none_match: nothing_there, ..Default::default() };
             let client = appender.blob.append_blob_client();
             match appender.timely("create", client.create(Some(options))).await {
-                Ok(()) => return Ok(Some(appender)),
+                Ok(()) => return Ok(Begun::Empty(appender)),
                 // It was there before, or an answer was lost.
                 Err((_, Some(StatusCode::Conflict | StatusCode::PreconditionFailed))) => {
                     appender.length = appender.now(&mut retry).await?;
-                    return Ok((appender.length == 0).then_some(appender));
+                    return Ok(if appender.length == 0 { Begun::Empty(appender) } else { Begun::HasContent });
                 }
                 Err((error, _)) => retry.after(error, &*appender.clock).await?,
+            }
+        }
+    }
+
+    /// Whether there are blobs below `path`.
+    async fn is_folder(
+        &self,
+        container: &BlobContainerClient,
+        path: &str,
+        retry: &mut Retry,
+    ) -> Result<bool, StoreError> {
+        loop {
+            let prefix = Some(format!("{path}/"));
+            let options = BlobContainerClientListBlobsOptions { prefix, maxresults: Some(1), ..Default::default() };
+            let first = async { container.list_blobs(Some(options))?.try_next().await };
+            match self.answered("look below", first).await {
+                Ok(first) => return Ok(first.is_some()),
+                // A signature to write with need not list.
+                Err((error, Some(StatusCode::Forbidden))) => {
+                    tracing::warn!(%error, "not known whether it is a folder");
+                    return Ok(false);
+                }
+                Err((error, _)) => retry.after(error, &*self.clock).await?,
             }
         }
     }
