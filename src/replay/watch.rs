@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::clock::{Stopwatch, SystemClock};
-use lakefront_operators::error::{Stop, chain};
+use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::protocol::document::OffsetsFiles;
 use lakefront_operators::protocol::table::Held;
 use lakefront_operators::sink::delta::{DeltaTable, Follower, Place, TableSpec};
@@ -38,7 +38,7 @@ pub(super) struct Watched {
     pub(super) tables: [TableSpec; 3],
     /// What the target is called in its source.
     name: String,
-    /// The process of its run, and what it had used when it was found; none if it is not on this machine.
+    /// The process of its run, and what it had used when it was found; none if none was found on this machine.
     run: Option<(u32, Used)>,
     /// What it had used at the last look.
     used: Option<Used>,
@@ -85,7 +85,7 @@ impl Watched {
         }
     }
 
-    /// Finds the run, and begins to count what it uses; whether there is one on this machine.
+    /// Finds the run, and begins to count what it uses; whether one was found on this machine.
     pub(super) fn find_run(&mut self) -> bool {
         let holder = lock::holder(&self.config.source.state_file);
         self.run = holder.and_then(|process| Some((process, process::usage_of(process)?)));
@@ -127,7 +127,7 @@ impl Followed {
                 Ok(None) => {}
                 // It may be in the making; or the store is out of reach, which ends when nobody waits any more.
                 Err(error) if error.is_transient() || failed < TRIES => {
-                    tracing::debug!(error = %chain(&error), "looking again");
+                    again(&error);
                     failed += 1;
                 }
                 Err(error) => return Err(error.into()),
@@ -148,20 +148,22 @@ impl Followed {
                 match self.sighting(held, at).await {
                     Ok(sighting) if events.send(Event::Seen(table, sighting)).is_err() => return Ok(()),
                     Ok(_) => (told, failed) = (Some(held), 0),
-                    // The run has committed since, and deleted the file: the next look finds that. Or the store is out of reach.
+                    // Who waits for something gives up in time.
+                    Err(Stop::Store(error)) if error.is_transient() => again(&error),
+                    // The run has committed since, and deleted the file: the next look finds that.
                     Err(_) if failed < TRIES => failed += 1,
                     Err(stop) => return Err(stop),
                 }
             }
             tokio::time::sleep(pause).await;
-            match follower.look().await {
+            let looked = match follower.look().await {
+                Ok(false) if self.watch.elapsed() > at + SILENCE => follower.catch_up().await.map(|_| true),
+                looked => looked,
+            };
+            match looked {
                 Ok(true) => at = self.watch.elapsed(),
-                Ok(false) if self.watch.elapsed() > at + SILENCE => {
-                    follower.catch_up().await?;
-                    at = self.watch.elapsed();
-                }
                 Ok(false) => {}
-                Err(error) if error.is_transient() => tracing::debug!(error = %chain(&error), "looking again"),
+                Err(error) if error.is_transient() => again(&error),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -174,4 +176,9 @@ impl Followed {
         let rows = newest.and_then(|(id, _)| recorded.account.totals.partitions.get(id)).map(|rows| rows.sum().rows);
         Ok(Sighting { offset: newest.map_or(0, |(_, at)| at.offset), rows: rows.unwrap_or_default(), at })
     }
+}
+
+/// A look failed, and the next may not.
+fn again(error: &StoreError) {
+    tracing::debug!(error = %chain(error), "looking again");
 }
