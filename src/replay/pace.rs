@@ -31,7 +31,8 @@ impl Pace {
         due.saturating_sub(elapsed)
     }
 
-    fn due(&self, bytes: u64) -> Duration {
+    /// How long `bytes` take at the pace; no time if there is none.
+    pub(super) fn due(&self, bytes: u64) -> Duration {
         match self.rate {
             Rate::Max => Duration::ZERO,
             Rate::BytesPerSecond(rate) => Duration::from_secs_f64(bytes as f64 / rate as f64),

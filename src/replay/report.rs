@@ -24,7 +24,7 @@ pub(super) fn json(outcome: &Outcome, target: &Place, rate: Rate, watched: Optio
         "lines": lines,
         "appends": appends,
         "seconds": took.as_secs_f64(),
-        "bytes_per_second": a_second(bytes, took),
+        "bytes_per_second": a_second(bytes, took.max(pace.due(bytes))),
         "pace": {
             "bytes_per_second": asked,
             "held": pace.was_held(bytes, took),
@@ -44,8 +44,8 @@ fn watch(seen: &Seen, written: Written, watched: &Watched) -> Value {
         "appends": seen.latencies.count(),
         "rows": seen.rows,
         "seconds": seen.took.as_secs_f64(),
-        "bytes_per_second": a_second(written.bytes - at_end, seen.took),
-        "rows_per_second": a_second(seen.rows, seen.took),
+        "bytes_per_second": a_second(written.bytes - at_end, time_of(seen, written)),
+        "rows_per_second": a_second(seen.rows, time_of(seen, written)),
         "latency_seconds": seen.latencies.json(),
         "behind_bytes": {"most": most, "at_last_append": at_last_append, "at_end": at_end},
         "after_last_append_seconds": seen.took.saturating_sub(written.took).as_secs_f64(),
@@ -68,7 +68,7 @@ pub(super) fn text(outcome: &Outcome, target: &Place, watched: Option<&Watched>)
         "wrote {bytes} bytes, {lines} lines, in {appends} append{} to {target} in {:.2} s: {:.1} MB/s{held}\n",
         if appends == 1 { "" } else { "s" },
         took.as_secs_f64(),
-        a_second(bytes, took) / 1e6
+        a_second(bytes, took.max(pace.due(bytes))) / 1e6
     );
     if let Some((seen, watched)) = outcome.seen.as_ref().zip(watched) {
         text.push_str(&watch_text(seen, outcome.written, watched));
@@ -83,8 +83,8 @@ fn watch_text(seen: &Seen, written: Written, watched: &Watched) -> String {
         watched.config.pipeline,
         seen.latencies.count(),
         seen.rows,
-        a_second(written.bytes - at_end, seen.took) / 1e6,
-        a_second(seen.rows, seen.took)
+        a_second(written.bytes - at_end, time_of(seen, written)) / 1e6,
+        a_second(seen.rows, time_of(seen, written))
     );
     if seen.latencies.count() > 0 {
         let told = seen.latencies.told();
@@ -103,9 +103,14 @@ fn watch_text(seen: &Seen, written: Written, watched: &Watched) -> String {
         Some((cpu, peak)) => {
             format!("  the run used {:.2} CPU seconds, and {:.0} MiB of memory at most\n", cpu.as_secs_f64(), mib(peak))
         }
-        None => "  what the run uses is not known: it is not on this machine\n".to_owned(),
+        None => "  what the run uses is not known: no run of it was found on this machine\n".to_owned(),
     });
     text
+}
+
+/// How long what was seen took: at a pace the last append's own time belongs to it, though nobody waits for its end.
+fn time_of(seen: &Seen, written: Written) -> Duration {
+    seen.took.max(written.pace.due(written.bytes - seen.behind[2]))
 }
 
 fn a_second(count: u64, time: Duration) -> f64 {

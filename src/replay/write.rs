@@ -46,16 +46,17 @@ pub(super) async fn write(
     let begun = Stopwatch::start();
     let mut written = Written { bytes: 0, lines: 0, appends: 0, took: Duration::ZERO, pace: Pace::new(plan.rate) };
     let ended = async {
-        while plan.lasting.is_none_or(|lasting| begun.elapsed() < lasting) {
+        let left = || plan.lasting.map_or(Duration::MAX, |lasting| lasting.saturating_sub(begun.elapsed()));
+        while !left().is_zero() {
             let Some(piece) = tokio::task::block_in_place(|| input.next())? else { break };
             let wait = written.pace.wait(written.bytes, begun.elapsed());
             if !wait.is_zero() {
                 tokio::select! {
                     () = stop.requested() => {}
-                    () = tokio::time::sleep(wait) => {}
+                    () = tokio::time::sleep(wait.min(left())) => {}
                 }
             }
-            if stop.is_requested() {
+            if stop.is_requested() || left().is_zero() {
                 break;
             }
             let Piece { bytes, whole, starts } = piece;

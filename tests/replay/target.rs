@@ -69,6 +69,26 @@ fn a_file_is_begun_anew_for_as_long_as_is_asked_for() {
 }
 
 #[test]
+fn it_ends_in_time_and_its_rate_is_not_overstated() {
+    let pipeline = given(b"one\ntwo\n");
+    let told = replay(&pipeline, &["--to", "logs/", "--for", "500ms", "--rate", "1/s", "--append", "4"]);
+    // The second append is due after four seconds.
+    assert_eq!((&told["bytes"], &told["appends"]), (&4.into(), &1.into()));
+    assert_eq!(told["bytes_per_second"], 1.0, "{told}");
+}
+
+#[test]
+fn who_else_writes_to_it_is_noticed() {
+    let pipeline = given(&Lines::new(1).take(500));
+    let path = pipeline.path("logs/lines.json");
+    let replay = pipeline.start(&["replay", "lines.json", "--to", "logs/", "--rate", "20KB/s", "--append", "1KiB"]);
+    assert!(wait::until(|| fs::metadata(&path).is_ok_and(|file| file.len() > 0)));
+    pipeline.append("lines.json", "{}\n");
+    let ended = replay.end().exits_with(3);
+    assert!(ended.error().contains("somebody else writes to it"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_signal_ends_it_with_the_report() {
     let pipeline = given(&Lines::new(1).take(500));
     let path = pipeline.path("logs/lines.json");
