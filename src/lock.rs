@@ -63,7 +63,8 @@ pub(crate) fn path(state_file: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// The process that holds the lock of `state_file`; none if none of this host does, or the system does not say.
+/// The process that holds the lock of `state_file`; none if none of this host does, or the system does
+/// not say: some file systems, such as btrfs and overlayfs, tell a file's device otherwise than the list of locks does.
 pub(crate) fn holder(state_file: &Path) -> Option<u32> {
     let lock = std::fs::metadata(path(state_file)).ok()?;
     let device = (rustix::fs::major(lock.dev()), rustix::fs::minor(lock.dev()));
