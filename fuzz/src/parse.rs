@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The first byte chooses the format and what becomes of unknown keys. Each line of the rest is pushed twice into one builder, which remembers
+/// The first byte chooses the format, what becomes of unknown keys, and how many lines a batch has. Each line of the rest is pushed twice into one builder, which remembers
 /// the lines before.
 ///
 /// # Panics
@@ -25,21 +25,24 @@ pub fn check(input: &[u8]) {
     let format = if choice % 2 == 0 { Format::Azure } else { Format::Jsonlog };
     let unknown_keys = [UnknownKeys::Keep, UnknownKeys::Drop, UnknownKeys::Reject][usize::from(choice / 2 % 3)];
     let mut rows = RowBuilder::new(format, unknown_keys);
+    let most = usize::from(choice / 6) + 1;
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    let mut expected = Vec::new();
-    for line in lines.iter().chain(&lines) {
-        let (pushed, reference) = (rows.push(line, 0), reference(line, format, unknown_keys));
-        let shown = String::from_utf8_lossy(line);
-        match (pushed, reference) {
-            (Ok(()), Some(row)) => expected.push(row),
-            (Err(_), None) | (Err(Reason::MalformedTime), Some(_)) => {}
-            (Ok(()), None) => panic!("serde_json rejects {shown}"),
-            (Err(reason), Some(_)) => panic!("{} is no reason to reject {shown}", reason.as_str()),
+    for batch in lines.iter().chain(&lines).collect::<Vec<_>>().chunks(most) {
+        let mut expected = Vec::new();
+        for line in batch {
+            let (pushed, reference) = (rows.push(line, 0), reference(line, format, unknown_keys));
+            let shown = String::from_utf8_lossy(line);
+            match (pushed, reference) {
+                (Ok(()), Some(row)) => expected.push(row),
+                (Err(_), None) | (Err(Reason::MalformedTime), Some(_)) => {}
+                (Ok(()), None) => panic!("serde_json rejects {shown}"),
+                (Err(reason), Some(_)) => panic!("{} is no reason to reject {shown}", reason.as_str()),
+            }
         }
+        let batch = rows.finish("fuzz");
+        let found: Vec<Row> = (0..batch.num_rows()).map(|row| values(&batch, row)).collect();
+        assert_eq!(found, expected);
     }
-    let batch = rows.finish("fuzz");
-    let found: Vec<Row> = (0..batch.num_rows()).map(|row| values(&batch, row)).collect();
-    assert_eq!(found, expected);
 }
 
 /// The values of a row by column, numbers in decimal digits, moments as [`MOMENT`].

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -29,6 +30,9 @@ use crate::position::Position;
 use crate::protocol::cut::Chunk;
 use crate::source::Source;
 use crate::source::block::{self, Block};
+
+/// Of the chunks that share a credit, so many are read at a time: blobs are far away, and one request waits while others are answered.
+const READS: usize = 8;
 
 /// What goes to a worker for one credit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -157,20 +161,24 @@ pub fn fetch<'s>(
     (fetched_stream, credits_stream)
 }
 
-/// Reads chunks one after the other, and counts them if that goes well; else the answer is which could not be read, and why.
+/// Reads chunks, a few at a time, and counts them if that goes well; else the answer is which could not be read, and why.
 async fn read(
     source: &dyn Source,
     chunks: &[Chunk],
     budget: &Arc<Budget>,
     metrics: &Metrics,
 ) -> Result<Vec<Read>, (usize, StoreError)> {
-    let mut all = Vec::with_capacity(chunks.len());
-    for (at, chunk) in chunks.iter().enumerate() {
-        let watch = Stopwatch::start();
-        all.push(block::read(source, chunk, budget).await.map_err(|error| (at, error))?);
-        metrics.chunk_read(chunk.len(), watch.elapsed());
-    }
-    Ok(all)
+    let read = |(at, chunk): (usize, &Chunk)| {
+        let chunk = chunk.clone();
+        async move {
+            let watch = Stopwatch::start();
+            let read = block::read(source, &chunk, budget).await.map_err(|error| (at, error))?;
+            metrics.chunk_read(chunk.len(), watch.elapsed());
+            Ok(read)
+        }
+    };
+    let reads: Vec<_> = chunks.iter().enumerate().map(read).collect();
+    stream::iter(reads).buffered(READS).try_collect().await
 }
 
 /// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.

@@ -26,8 +26,9 @@ const RECENT: usize = 64;
 /// A longer JSON text is not remembered, in bytes.
 const LONGEST_RECENT: usize = 512;
 
-/// What the dictionary of one column takes at most, in bytes: its values, twice, and as an array, and what is remembered.
-pub(crate) const DICTIONARY: u64 = (3 * MOST_BYTES + MOST_VALUES * 64 + RECENT * (LONGEST_RECENT + 32)) as u64;
+/// What the dictionary of one column takes at most, in bytes: its values, by their keys and as an array, all in buffers that grow by
+/// doubling, and what is remembered.
+pub(crate) const DICTIONARY: u64 = (4 * MOST_BYTES + MOST_VALUES * 96 + RECENT * (2 * LONGEST_RECENT + 32)) as u64;
 
 /// The values of a text column so far.
 pub(super) struct Texts {

@@ -114,9 +114,17 @@ pub fn kind(of: &DataType) -> Option<&'static str> {
     }
 }
 
-/// Each value of a dictionary is hashed once.
+/// Each value of a dictionary is hashed once, or each row's if they are fewer.
 fn add_keys(column: Column, values: &DictionaryArray<UInt16Type>, sums: &mut [u128], common: &mut u128) {
     let (keys, texts) = (values.keys(), values.values().as_string::<i32>());
+    if keys.len() < texts.len() {
+        // A few rows of a large dictionary.
+        for (sum, key) in sums.iter_mut().zip(keys) {
+            let value = key.map_or(0, |key| column.bytes(texts.value(key.into()).as_bytes()));
+            *sum = sum.wrapping_add(value);
+        }
+        return;
+    }
     let added: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| column.bytes(text.as_bytes()))).collect();
     match (keys.nulls(), added.as_slice()) {
         (None, [same]) => *common = common.wrapping_add(*same),

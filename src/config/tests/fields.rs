@@ -248,16 +248,16 @@ fn memory_holds_the_least_of_everything() {
         "limits",
         &["memory = 0", "memory = \"64 MiB\""],
         expect![[r#"
-        limits.memory = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
-        limits.memory = "64 MiB": must be at least 641 MiB: 178 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
-    "#]],
+            limits.memory = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+            limits.memory = "64 MiB": must be at least 618 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
+        "#]],
     );
     let large = with("source", "max_line = \"256 MiB\"");
     assert_eq!(good(&large).memory, None, "what fits is found");
-    expect![[r#"limits.memory = "1 GiB": must be at least 4481 MiB: 178 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
-    let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"800 MiB\""));
+    expect![[r#"limits.memory = "1 GiB": must be at least 4458 MiB: 167 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
+    let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"700 MiB\""));
     let told = config.with_workers(3).map(drop).expect_err("three need more than two").to_string();
-    expect!["limits.memory: must be at least 1027 MiB: 242 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"].assert_eq(&told);
+    expect!["limits.memory: must be at least 796 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"].assert_eq(&told);
 }
 
 #[test]

@@ -59,6 +59,23 @@ struct Ways {
     count: usize,
 }
 
+impl Step {
+    /// Whether what is left of the line begins with this step, and not with a longer one.
+    fn leads(&self, bytes: &[u8]) -> bool {
+        let next = bytes.get(self.bytes.len());
+        let ends = match self.to {
+            To::End => next.is_none(),
+            To::Column(_) | To::Unknown(_) => next.is_some_and(|byte| !is_space(*byte)),
+        };
+        ends && starts_with(bytes, &self.bytes)
+    }
+}
+
+/// What JSON calls whitespace.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
 impl Trail {
     /// Scans `text`, if it is a line like others. `last` tells the JSON text that a column was looked up with
     /// last, or nothing.
@@ -107,8 +124,7 @@ impl Trail {
     fn next(&mut self, from: Option<usize>, bytes: &[u8], rules: Rules) -> Option<usize> {
         let ways = *self.ways(from);
         for (way, step) in ways.steps[..ways.count].iter().enumerate() {
-            let Step { bytes: expected, to, .. } = &self.steps[usize::from(*step)];
-            if starts_with(bytes, expected) && (bytes.len() == expected.len() || !matches!(to, To::End)) {
+            if self.steps[usize::from(*step)].leads(bytes) {
                 if way > 0 {
                     self.ways(from).steps.swap(way - 1, way);
                 }
@@ -147,5 +163,63 @@ fn starts_with(bytes: &[u8], expected: &[u8]) -> bool {
         8..=16 => ends_equal::<8>(bytes, expected),
         17..=32 => ends_equal::<16>(bytes, expected),
         _ => bytes == expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::layout;
+    use super::*;
+    use crate::settings::{Format, UnknownKeys};
+
+    fn follows(trail: &mut Trail, line: &str) -> bool {
+        let rules = Rules { layout: layout(Format::Azure), unknown_keys: UnknownKeys::Keep };
+        trail.follow(line, rules, |_| &[], &mut Rest::default()).is_some()
+    }
+
+    #[test]
+    fn lines_of_several_writers_are_all_on_the_trail() {
+        let mut trail = Trail::default();
+        let lines = [
+            r#"{"time":"t","properties":{"message":"m"},"Region":"r"}"#,
+            r#"{ "time": "t", "properties": {"message": "m"}, "Region": "r"}"#,
+            r#"{"time": "t","properties": {}}"#,
+            r#"{"x":null,"time":"t"} "#,
+            "{}",
+        ];
+        for _ in 0..3 {
+            assert!(lines.iter().all(|line| follows(&mut trail, line)));
+        }
+        let steps = trail.steps.len();
+        assert!(lines.iter().all(|line| follows(&mut trail, line)));
+        assert_eq!(trail.steps.len(), steps, "each stretch is trodden once");
+    }
+
+    #[test]
+    fn what_is_rare_or_wrong_is_off_the_trail() {
+        let mut trail = Trail::default();
+        for line in [
+            r#"{"time":"t"}x"#,
+            r#"{"time":"t",}"#,
+            r#"{"time":["t"]}"#,
+            r#"{"t\u0069me":"t"}"#,
+            r#"{"properties":{},"properties":{}}"#,
+            r#"{"properties":null}"#,
+            r#"{"time":1.5}"#,
+            "[]",
+            "",
+        ] {
+            assert!(!follows(&mut trail, line), "{line}");
+        }
+    }
+
+    #[test]
+    fn keys_that_never_repeat_do_not_fill_the_memory() {
+        let mut trail = Trail::default();
+        for line in 0..10 * MOST_STEPS {
+            follows(&mut trail, &format!(r#"{{"key {line}":1}}"#));
+            assert!(trail.steps.len() <= MOST_STEPS);
+        }
+        assert!(follows(&mut trail, r#"{"time":"t"}"#) || follows(&mut trail, r#"{"time":"t"}"#));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::columns::{Scope, Target};
 use super::super::line::Rules;
-use super::{Step, To, Ways};
+use super::{Step, To, Ways, is_space};
 
 /// The step at the beginning of `bytes`, after a value of `after`, or at the beginning of the line. None if it is no simple one, or no
 /// JSON.
@@ -83,7 +83,7 @@ impl Walk<'_> {
     /// What comes after whitespace, which is passed.
     fn peek(&mut self) -> Option<u8> {
         let rest = &self.bytes[self.at..];
-        self.at += rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(rest.len());
+        self.at += rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len());
         self.bytes.get(self.at).copied()
     }
 }

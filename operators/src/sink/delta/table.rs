@@ -240,12 +240,14 @@ impl DeltaTable {
         let (place, name) = (self.spec.place.clone(), self.spec.name.clone());
         let runtime = tokio::runtime::Handle::current();
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = runtime.block_on(checkpoint::write(&place, version)) {
+        tokio::task::spawn_blocking(move || match runtime.block_on(checkpoint::write(&place, version)) {
+            Ok(()) => {
+                let ended_ms = clock.now_ms();
+                *last = Checkpointed { version, ended_ms, took_ms: ended_ms.saturating_sub(began_ms) };
+            }
+            Err(error) => {
                 tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
             }
-            let ended_ms = clock.now_ms();
-            *last = Checkpointed { version, ended_ms, took_ms: ended_ms.saturating_sub(began_ms) };
         });
     }
 

@@ -67,14 +67,13 @@ pub(super) struct Folders {
     known: HashMap<PathBuf, Folder>,
     /// Those that this look has come to; the others are gone when it ends.
     seen: HashMap<PathBuf, Folder>,
-    /// Whether a device's times are to be trusted.
-    trusted: HashMap<u64, bool>,
+    /// Whether the times of the file system that a folder lies on can be relied upon.
+    is_trusted: fn(&Path) -> bool,
 }
 
 impl Default for Folders {
     fn default() -> Self {
-        let (known, seen, trusted) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Folders { settled: SETTLED, known, seen, trusted }
+        Folders { settled: SETTLED, known: HashMap::new(), seen: HashMap::new(), is_trusted }
     }
 }
 
@@ -99,7 +98,7 @@ impl Folders {
             Some(known) if known.settled => known,
             known => {
                 let since = known.map_or_else(Stopwatch::start, |known| known.since);
-                let settled = since.elapsed() >= self.settled && self.is_trusted(folder, metadata.dev());
+                let settled = since.elapsed() >= self.settled && (self.is_trusted)(folder);
                 let entries = match entries(folder) {
                     Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                     entries => Arc::new(entries?),
@@ -116,13 +115,13 @@ impl Folders {
     pub(super) fn end_look(&mut self) {
         self.known = std::mem::take(&mut self.seen);
     }
+}
 
-    fn is_trusted(&mut self, folder: &Path, device: u64) -> bool {
-        *self.trusted.entry(device).or_insert_with(|| {
-            let kind = rustix::fs::statfs(folder).ok().and_then(|system| u64::try_from(system.f_type).ok());
-            kind.is_some_and(|kind| TRUSTED.contains(&kind))
-        })
-    }
+/// Whether the times of the file system that `folder` lies on can be relied upon. Asked anew for each folder: another file system may have
+/// been mounted meanwhile, and have the number of one that is gone.
+fn is_trusted(folder: &Path) -> bool {
+    let kind = rustix::fs::statfs(folder).ok().and_then(|system| u64::try_from(system.f_type).ok());
+    kind.is_some_and(|kind| TRUSTED.contains(&kind))
 }
 
 fn entries(folder: &Path) -> io::Result<Entries> {
@@ -179,8 +178,8 @@ mod tests {
 
     /// Whether what was read of `folder` at the second look is remembered.
     fn is_remembered(folder: &Path, settled: Duration, trusted: bool) -> bool {
-        let device = fs::metadata(folder).expect("a folder").dev();
-        let mut folders = Folders { settled, trusted: [(device, trusted)].into(), ..Folders::default() };
+        let is_trusted: fn(&Path) -> bool = if trusted { |_| true } else { |_| false };
+        let mut folders = Folders { settled, is_trusted, ..Folders::default() };
         look(&mut folders, folder);
         let before = look(&mut folders, folder).expect("a folder");
         Arc::ptr_eq(&before, &look(&mut folders, folder).expect("a folder"))

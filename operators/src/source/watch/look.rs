@@ -42,6 +42,10 @@ impl Watcher {
         let consumed = track.consumed();
         let what = match self.compare(&consumed, listed).await? {
             Verdict::Same => {
+                if track.limit.end == 0 {
+                    // Two names of one file may be seen before its first line, and are two until then.
+                    self.refuse_second_name(listed).await?;
+                }
                 track.limit.identity.created = listed.created.clone();
                 return Ok(track);
             }

@@ -251,6 +251,18 @@ fn a_file_that_was_read_does_not_land_again_under_a_second_name() {
 }
 
 #[test]
+fn two_names_of_one_file_that_were_seen_before_its_first_line_do_not_both_land() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.put("x", "linked", b"");
+    memory.put("y", "linked", b"");
+    poll(&mut watcher).expect("nothing is in them");
+    memory.put("x", "linked", b"one\n");
+    memory.put("y", "linked", b"one\n");
+    let stop = poll(&mut watcher).expect_err("the same file");
+    assert!(stop.to_string().contains("would land twice"), "{stop}");
+}
+
+#[test]
 fn a_file_is_known_again_after_another_has_taken_its_name() {
     let (memory, mut watcher) = given(OnRewrite::Restart);
     memory.put("f", "later", b"another\n");

@@ -1,6 +1,7 @@
 //! The `parquet` crate is the oracle: its reader must read what we write, and its writer must say the same of the values.
 
 use std::fs::File;
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow_array::builder::{BinaryBuilder, StringBuilder};
@@ -369,6 +370,27 @@ fn a_long_value_among_many_short_ones_is_not_repeated_in_memory() {
     let (bytes, metadata) = encoder.finish().unwrap();
     assert_eq!(encodings(metadata.row_group(0).column(0)), [Encoding::RLE_DICTIONARY, Encoding::PLAIN]);
     assert!(bytes.len() < 100_000, "{}", bytes.len());
+}
+
+#[test]
+fn a_dictionary_that_fills_after_the_trial_is_not_written_out_value_by_value() {
+    let (long, other) = ("x".repeat(1_000_000), "y".repeat(100_000));
+    let texts = repeat_n("a", 16 << 10).chain(repeat_n(long.as_str(), 300)).chain([other.as_str()]);
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
+    columns[0] = texts.clone();
+    let batch = RecordBatch::try_new(schema(), columns).unwrap();
+    let mut encoder = FileEncoder::begin(Vec::new(), schema()).unwrap();
+    encoder.write(&batch).unwrap();
+    assert!(encoder.memory() < 16 << 20, "{}", encoder.memory());
+    encoder.close_row_group().unwrap();
+    let (bytes, metadata) = encoder.finish().unwrap();
+    // Indices, the dictionary, and what came when it was full.
+    assert_eq!(
+        encodings(metadata.row_group(0).column(0)),
+        [Encoding::RLE_DICTIONARY, Encoding::PLAIN, Encoding::PLAIN]
+    );
+    assert!(bytes.len() < 500_000, "{}", bytes.len());
 }
 
 #[test]

@@ -187,9 +187,10 @@ impl Texts {
         self.bounds.statistics(nulls, self.utf8)
     }
 
-    /// In bytes. The values of keyed arrays are their owner's.
+    /// In bytes. The values of the keyed array that was met last are counted: its owner may have moved on.
     pub(super) fn memory(&self) -> usize {
-        self.indices.memory() + 2 * self.known.capacity() + self.plain.capacity() + self.bounds.memory()
+        let keyed = self.known_of.as_ref().map_or(0, |values| values.get_array_memory_size());
+        self.indices.memory() + 2 * self.known.capacity() + keyed + self.plain.capacity() + self.bounds.memory()
     }
 
     /// Whether the trial's values take twice the bytes of the dictionary. If not, they fit a page or two as they are.
@@ -197,9 +198,11 @@ impl Texts {
         2 * self.indices.dictionary.page().len() <= self.tried.1
     }
 
-    /// The state in which the dictionary grows no more.
+    /// The state in which the dictionary grows no more. Only what the trial has seen may be written out as it is: of what came later it is
+    /// not known how long it is without the dictionary.
     fn given_up(&self) -> State {
-        if self.referred || self.dictionary_pays() { State::Full } else { State::Refuted }
+        let kept = self.state == State::Indexed || self.referred || self.dictionary_pays();
+        if kept { State::Full } else { State::Refuted }
     }
 
     fn take_indices(&mut self, array: TextArray<'_>, rows: Rows<'_>) -> usize {
