@@ -6,7 +6,7 @@
 //! are the values that differ: a message, a number, a time.
 //!
 //! What is off the trail is not an error. Objects and arrays as values, fractions, escapes in keys, a second `properties`: all that is
-//! rare makes [`Trail::follow`] say nothing, and [`scan`](super::scan) judges the line from its beginning. Promised is only: what is
+//! rare makes [`Trail::follow`] say nothing, and [`scan`](mod@super::scan) judges the line from its beginning. Promised is only: what is
 //! found here is what `scan` finds. The fuzz target `parse` and the tests of `prove` hold the two against each other.
 
 mod value;
