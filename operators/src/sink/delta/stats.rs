@@ -34,7 +34,12 @@ fn bounds<'a>(groups: impl Iterator<Item = Option<&'a Statistics>>, data_type: &
                 integers = Some((low.min(min), high.max(max)));
             }
             Statistics::ByteArray(s) if *data_type == DataType::Utf8 => {
-                let (Some(min), Some(max)) = (s.min_opt(), s.max_opt()) else { continue };
+                let (min, max) = match (s.min_opt(), s.max_opt()) {
+                    (Some(min), Some(max)) => (min, max),
+                    (None, None) => continue,
+                    // There are values, and no telling how far they reach.
+                    _ => return None,
+                };
                 let (min, max) = (min.as_utf8().ok()?.to_owned(), max.as_utf8().ok()?.to_owned());
                 let (low, high) = texts.unwrap_or_else(|| (min.clone(), max.clone()));
                 texts = Some((low.min(min), high.max(max)));

@@ -5,6 +5,9 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 
 /// Minimum and maximum of a text are cut to so many bytes.
 const MOST: usize = 32;
+/// A maximum that cannot be cut (`raised`) and is longer than this, in bytes, is not told: it would stand in the file's footer, in
+/// the table's log, and in memory until the file is closed.
+const LONGEST: usize = 1 << 10;
 
 /// Of texts.
 #[derive(Default)]
@@ -26,10 +29,12 @@ impl TextBounds {
             return ValueStatistics::<ByteArray>::new(None, None, None, Some(nulls), false).into();
         };
         let (low, high) = (cut(min, utf8), raised(max, utf8));
-        let exact = (low.is_none(), high.is_none());
-        let (low, high) = (low.unwrap_or_else(|| min.clone()), high.unwrap_or_else(|| max.clone()));
-        let bounds = ValueStatistics::<ByteArray>::new(Some(low.into()), Some(high.into()), None, Some(nulls), false);
-        bounds.with_min_is_exact(exact.0).with_max_is_exact(exact.1).into()
+        let min_is_exact = low.is_none();
+        let max_is_exact = high.is_none() && max.len() <= LONGEST;
+        let low = low.unwrap_or_else(|| min.clone());
+        let high = high.or_else(|| max_is_exact.then(|| max.clone())).map(ByteArray::from);
+        let bounds = ValueStatistics::<ByteArray>::new(Some(low.into()), high, None, Some(nulls), false);
+        bounds.with_min_is_exact(min_is_exact).with_max_is_exact(max_is_exact).into()
     }
 
     /// In bytes.
@@ -99,5 +104,26 @@ impl NumberBounds {
     pub(super) fn statistics(self, nulls: u64) -> Statistics {
         let (min, max) = self.0.unzip();
         ValueStatistics::new(min, max, None, Some(nulls), false).with_backwards_compatible_min_max(true).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(value: &str) -> (Option<usize>, bool) {
+        let mut bounds = TextBounds::default();
+        bounds.widen(value.as_bytes());
+        let Statistics::ByteArray(statistics) = bounds.statistics(0, true) else {
+            panic!("texts have bounds of bytes")
+        };
+        (statistics.max_opt().map(|max| max.len()), statistics.max_is_exact())
+    }
+
+    #[test]
+    fn a_maximum_that_cannot_be_cut_is_told_if_it_is_short() {
+        assert_eq!(told(&"a".repeat(2_000)), (Some(MOST), false));
+        assert_eq!(told(&"\u{7f}".repeat(LONGEST)), (Some(LONGEST), true));
+        assert_eq!(told(&"\u{7f}".repeat(LONGEST + 1)), (None, false));
     }
 }

@@ -224,16 +224,31 @@ fn check(words: &[Words]) -> ParquetMetaData {
     for (place, (expected, found)) in std::iter::zip(all.columns(), read.columns()).enumerate() {
         assert!(expected == found, "column {place} reads as other values");
     }
-    let theirs = theirs(&flat);
+    let (theirs, mut untold) = (theirs(&flat), Vec::new());
     assert_eq!(metadata.num_row_groups(), theirs.num_row_groups());
     for (group, other) in std::iter::zip(metadata.row_groups(), theirs.row_groups()) {
         assert_eq!(group.num_rows(), other.num_rows());
         for (column, other) in std::iter::zip(group.columns(), other.columns()) {
-            assert_eq!(column.statistics(), other.statistics(), "{}", column.column_path());
             assert_eq!(column.num_values(), other.num_values());
+            let (ours, theirs) = (column.statistics().unwrap(), other.statistics().unwrap());
+            if theirs.max_bytes_opt().is_some_and(|max| max.len() > 1 << 10) {
+                assert_eq!(ours.max_bytes_opt(), None, "a maximum that cannot be cut is not told");
+                assert_eq!(ours.min_bytes_opt(), theirs.min_bytes_opt());
+                assert_eq!(ours.null_count_opt(), theirs.null_count_opt());
+                untold.push(column.column_path().string());
+            } else {
+                assert_eq!(ours, theirs, "{}", column.column_path());
+            }
         }
     }
-    assert_eq!(stats::of(&metadata, &schema()), stats::of(&theirs, &schema()));
+    let [ours, mut theirs] = [&metadata, &theirs]
+        .map(|file| -> serde_json::Value { serde_json::from_str(&stats::of(file, &schema())).unwrap() });
+    for name in untold {
+        for bounds in ["minValues", "maxValues"] {
+            theirs[bounds].as_object_mut().unwrap().remove(&name);
+        }
+    }
+    assert_eq!(ours, theirs);
     metadata
 }
 
