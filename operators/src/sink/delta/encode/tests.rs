@@ -370,15 +370,20 @@ fn values_longer_than_a_page_or_a_dictionary_are_read() {
     }
 }
 
+/// Rows of these texts, all else being null.
+fn only_texts<'t>(texts: impl Iterator<Item = &'t str>) -> RecordBatch {
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
+    columns[0] = texts;
+    RecordBatch::try_new(schema(), columns).unwrap()
+}
+
 #[test]
 fn a_long_value_among_many_short_ones_is_not_repeated_in_memory() {
     let long = "x".repeat(600_000);
     let short: Vec<String> = (0..40).map(|row| row.to_string()).collect();
     let texts = short.iter().flat_map(|short| [short.as_str(), long.as_str()]);
-    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
-    let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
-    columns[0] = texts.clone();
-    let batch = RecordBatch::try_new(schema(), columns).unwrap();
+    let batch = only_texts(texts);
     let mut encoder = FileEncoder::begin(Vec::new(), schema()).unwrap();
     encoder.write(&batch).unwrap();
     encoder.close_row_group().unwrap();
@@ -391,10 +396,7 @@ fn a_long_value_among_many_short_ones_is_not_repeated_in_memory() {
 fn a_dictionary_that_fills_after_the_trial_is_not_written_out_value_by_value() {
     let (long, other) = ("x".repeat(1_000_000), "y".repeat(100_000));
     let texts = repeat_n("a", 16 << 10).chain(repeat_n(long.as_str(), 300)).chain([other.as_str()]);
-    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
-    let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
-    columns[0] = texts.clone();
-    let batch = RecordBatch::try_new(schema(), columns).unwrap();
+    let batch = only_texts(texts);
     let mut encoder = FileEncoder::begin(Vec::new(), schema()).unwrap();
     encoder.write(&batch).unwrap();
     assert!(encoder.memory() < 16 << 20, "{}", encoder.memory());
