@@ -52,7 +52,7 @@ fn the_least_file_gets_the_documented_defaults() {
                 partition_by: None,
             },
             rows: RowSettings {
-                rows_version: 1,
+                rows_version: 2,
                 format: Azure,
                 max_line: 16777216,
                 unknown_keys: Keep,
@@ -189,7 +189,7 @@ fn a_full_file_says_everything() {
                 partition_by: Day,
             },
             rows: RowSettings {
-                rows_version: 1,
+                rows_version: 2,
                 format: Jsonlog,
                 max_line: 1000000,
                 unknown_keys: Reject,
