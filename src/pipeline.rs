@@ -14,7 +14,7 @@ use lakefront_operators::source::azure::AzureSource;
 use lakefront_operators::source::file::FileSource;
 use lakefront_topologies::pg_logs;
 
-use crate::config::{self, Config, ConfigError, LakeRoot, PartitionBy, SourceConfig, SourceUrl, Topology};
+use crate::config::{self, Config, ConfigError, LakeRoot, PartitionBy, SourceConfig, SourceUrl, Temporary, Topology};
 
 /// What every command needs of a pipeline.
 pub(crate) struct Pipeline {
@@ -50,14 +50,47 @@ impl Pipeline {
         RoleMap::new(&config.rows.roles)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let source: Arc<dyn Source> = match &config.source.url {
-            SourceUrl::File(path) => Arc::new(FileSource::open(path)?),
+            SourceUrl::File(path) => {
+                let source = FileSource::open(path)?;
+                refuse_own_files(&config, &source)?;
+                match config.source.temporary {
+                    Temporary::Skip => Arc::new(source),
+                    Temporary::Read => Arc::new(source.with_temporary()),
+                }
+            }
             SourceUrl::Azure(location) => {
                 let SourceConfig { listing, retry, .. } = &config.source;
-                Arc::new(AzureSource::open(location, listing.clone(), *retry, clock.clone(), stop)?)
+                let source = AzureSource::open(location, listing.clone(), *retry, clock.clone(), stop)?;
+                match config.source.temporary {
+                    Temporary::Skip => Arc::new(source),
+                    Temporary::Read => Arc::new(source.with_temporary()),
+                }
             }
         };
         let tables = tables(&config)?;
         Ok(Pipeline { config, source, tables, clock })
+    }
+}
+
+/// A run that reads what it writes would never come to an end.
+fn refuse_own_files(config: &Config, source: &FileSource) -> Result<(), Stop> {
+    let refused = |what: &str, path: &Path, way_out: &str| {
+        Err(Stop::Refused(format!(
+            "{what} ({}) lies inside the source {}, which would read it as logs: {way_out}, or let source.url name the \
+             logs alone, such as file:logs/*.json",
+            path.display(),
+            source.identity()
+        )))
+    };
+    if let LakeRoot::File(root) = &config.lake.root
+        && source.enters(root)
+    {
+        return refused("the lake", root, "set lake.root to a folder beside it");
+    }
+    let state = &config.source.state_file;
+    match source.name_of(state) {
+        Some(_) => refused("the state file", state, "set source.state_file to a path outside it"),
+        None => Ok(()),
     }
 }
 

@@ -53,6 +53,9 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     }
     let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
     guard.look_first(&*pipeline.clock)?;
+    if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
+        return Ok(metrics);
+    }
     let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();

@@ -14,6 +14,7 @@ use lakefront_operators::source::Listed;
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value, json};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::running::Running;
@@ -69,9 +70,17 @@ async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Stan
 /// Bytes that are in the source and not in the table. A file that was written anew counts whole, one that is finished not at all.
 fn lag(pipeline: &Pipeline, listed: &[Listed], standing: Option<&Standing>) -> u64 {
     let left_before_ms = standing.map_or(0, |s| s.offsets.retired.before_ms);
-    let behind = |file: &Listed| match standing.and_then(|s| s.offsets.newest(&file.name)) {
-        Some((_, at)) if at.offset > file.length => file.length,
-        Some((_, at)) => file.length - at.offset,
+    // A file that was renamed is known by its creation.
+    let renamed = standing
+        .filter(|_| pipeline.source.has_links())
+        .map(|s| s.offsets.partitions.values().map(|at| (at.identity.created.as_str(), at)).collect::<HashMap<_, _>>());
+    let known = |file: &Listed| {
+        let renamed = renamed.as_ref().and_then(|renamed| renamed.get(file.created.as_str()).copied());
+        renamed.or_else(|| standing.and_then(|s| s.offsets.newest(&file.name)).map(|(_, at)| at))
+    };
+    let behind = |file: &Listed| match known(file) {
+        Some(at) if at.offset > file.length => file.length,
+        Some(at) => file.length - at.offset,
         None if pipeline.source.created_ms(&file.created).is_some_and(|created| created < left_before_ms) => 0,
         None => file.length,
     };

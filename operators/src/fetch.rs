@@ -172,13 +172,29 @@ async fn read(
         let chunk = chunk.clone();
         async move {
             let watch = Stopwatch::start();
-            let read = block::read(source, &chunk, budget).await.map_err(|error| (at, error))?;
+            let read = match block::read(source, &chunk, budget).await {
+                Err(error) => (nothing_left_of(source, &chunk, error).await.map_err(|error| (at, error))?, None),
+                Ok(read) => read,
+            };
             metrics.chunk_read(chunk.len(), watch.elapsed());
             Ok(read)
         }
     };
     let reads: Vec<_> = chunks.iter().enumerate().map(read).collect();
     stream::iter(reads).buffered(READS).try_collect().await
+}
+
+/// A file that was deleted between the look and the read has nothing to read any more, and the run goes on: it says what was
+/// lost. Not so in a catch-up: what one table holds of it, the others cannot get any more.
+async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) -> Result<Block, StoreError> {
+    let Chunk { partition, identity, start, end, catch_up, .. } = chunk;
+    if *catch_up || error.is_transient() || !source.is_gone(&partition.name, identity).await {
+        return Err(error);
+    }
+    let name = partition.to_string();
+    let partition = name.escape_debug();
+    tracing::warn!(%partition, bytes = end - start, "the file was deleted before these bytes were read: their lines are lost");
+    Ok(Block { bytes: Vec::new(), begin: 0, base: *start, oversized: None })
 }
 
 /// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.

@@ -30,13 +30,18 @@ impl PartitionId {
 }
 
 impl fmt::Display for PartitionId {
-    /// What the column `_source` holds: the name, with `#2` and so on for later generations.
+    /// What the column `_source` holds: the name, with `#2` and so on for later generations. The first generation of a name that
+    /// ends like that itself has its `#1`, so that no two partitions look the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.generation {
-            1 => f.write_str(&self.name),
+            1 if !ends_like_a_generation(&self.name) => f.write_str(&self.name),
             n => write!(f, "{}#{n}", self.name),
         }
     }
+}
+
+fn ends_like_a_generation(name: &str) -> bool {
+    name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The first bytes of a partition, by which it is recognised again.
@@ -255,6 +260,14 @@ mod tests {
     #[test]
     fn the_position_is_the_sum_over_all_generations() {
         assert_eq!(offsets(&[("a", 1, 10), ("a", 2, 5), ("b", 1, 7)]).position(), Position(22));
+    }
+
+    #[test]
+    fn no_two_partitions_look_the_same() {
+        let shown = |name: &str, generation| PartitionId { name: name.into(), generation }.to_string();
+        assert_eq!((shown("a.json", 1), shown("a.json", 2)), ("a.json".to_owned(), "a.json#2".to_owned()));
+        assert_eq!((shown("a.json#2", 1), shown("a.json#2", 2)), ("a.json#2#1".to_owned(), "a.json#2#2".to_owned()));
+        assert_eq!((shown("a#b", 1), shown("a#", 1), shown("#7", 1)), ("a#b".into(), "a#".into(), "#7#1".into()));
     }
 
     #[test]

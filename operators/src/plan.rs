@@ -21,6 +21,7 @@ use crate::fetch::Assigned;
 use crate::memory::Budget;
 use crate::metrics::Metrics;
 use crate::metrics::appends::Appends;
+use crate::offsets::PartitionId;
 use crate::position::Position;
 use crate::protocol::cut::{Chunk, Control};
 use crate::protocol::planner::{Planner, Step};
@@ -210,13 +211,15 @@ impl Worker0 {
 
     fn step(&mut self) -> Result<Do, Stop> {
         while let Some((mut watcher, polled)) = self.tasks.next_done() {
-            let Polled { limits, appended, finished } = match polled {
+            let Polled { limits, appended, finished, gone, passed_over } = match polled {
                 Ok(polled) => polled,
                 // What was begun is finished, whatever there may be beyond it.
                 Err(_) if self.stop.is_requested() => continue,
                 Err(stop) => return Err(stop),
             };
+            gone.iter().for_each(|id| self.lose(id));
             self.planner.limits(limits);
+            self.metrics.passed_over(passed_over);
             self.metrics.source_seen(self.planner.source_end());
             let now_ms = self.clock.now_ms();
             appended.into_iter().for_each(|append| self.appends.found(append, now_ms));
@@ -274,6 +277,16 @@ impl Worker0 {
                 return Err(Stop::bytes_lost(&partition, range, "it is not in the source any more"));
             }
         })
+    }
+
+    /// The partition's file is nowhere any more.
+    fn lose(&mut self, id: &PartitionId) {
+        let bytes = self.planner.gone(id);
+        if bytes > 0 {
+            let partition = id.to_string();
+            let partition = partition.escape_debug();
+            tracing::warn!(%partition, bytes, "the file was deleted, or replaced, before these bytes were read: their lines are lost");
+        }
     }
 
     /// The chunk, and the small ones behind it that its credit has room for: what is left of other files.

@@ -9,7 +9,7 @@ use lakefront_operators::settings::{Destination, UnknownKeys};
 use lakefront_operators::space::OnLow;
 
 use super::units::{GIB, KIB, MIB, TIB};
-use super::{ColdStart, Mode, OnRewrite, PartitionBy, Unterminated};
+use super::{ColdStart, Mode, OnRewrite, PartitionBy, Temporary, Unterminated};
 
 /// Land what is there and stop: the mode that ends by itself.
 pub(super) const MODE: Mode = Mode::Backfill;
@@ -27,6 +27,7 @@ pub(super) const MAX_LINE: u64 = 16 * MIB;
 pub(super) const UNTERMINATED: Unterminated = Unterminated::Leave;
 /// A log that shrinks was tampered with or moved; a human should look.
 pub(super) const ON_REWRITE: OnRewrite = OnRewrite::Stop;
+pub(super) const TEMPORARY: Temporary = Temporary::Skip;
 /// No partitions: the least files.
 pub(super) const PARTITION_BY: PartitionBy = PartitionBy::None;
 /// The primary server's table.

@@ -135,6 +135,8 @@ pub(crate) struct SourceConfig {
     pub(crate) unterminated: Unterminated,
     /// What becomes of a file that shrank or was created anew.
     pub(crate) on_rewrite: OnRewrite,
+    /// What becomes of hidden and temporary files.
+    pub(crate) temporary: Temporary,
     /// How blobs are found; for Azure only.
     pub(crate) listing: ListingSettings,
     /// How often a request is tried; for Azure only.
@@ -176,6 +178,15 @@ pub(crate) enum Unterminated {
     Leave,
     /// It lands if it is a whole JSON object.
     Land,
+}
+
+/// What becomes of files whose names are those of hidden or temporary files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Temporary {
+    /// They are passed over.
+    Skip,
+    /// They are read like all others.
+    Read,
 }
 
 /// What becomes of a file that shrank or was created anew.

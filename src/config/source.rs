@@ -11,7 +11,7 @@ use super::azure::{self, Keys};
 use super::places::{self, Place};
 use super::raw::Section;
 use super::values::{self, choice, duration, number, size};
-use super::{ColdStart, Mode, OnRewrite, SourceConfig, SourceUrl, Unterminated, defaults};
+use super::{ColdStart, Mode, OnRewrite, SourceConfig, SourceUrl, Temporary, Unterminated, defaults};
 
 /// What the section says; beside it what belongs to rows, and what other sections are checked against.
 pub(super) struct Source {
@@ -53,6 +53,9 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let on_rewrite = section.optional("on_rewrite", defaults::ON_REWRITE, |v| {
         choice(v, &[("stop", OnRewrite::Stop), ("restart", OnRewrite::Restart)])
     });
+    let temporary = section.optional("temporary", defaults::TEMPORARY, |v| {
+        choice(v, &[("skip", Temporary::Skip), ("read", Temporary::Read)])
+    });
     let in_flight = section.optional("in_flight", defaults::IN_FLIGHT, |v| number(v, &defaults::IN_FLIGHT_ALLOWED));
     let settle = section.optional("settle", defaults::SETTLE, |v| duration(v, defaults::SETTLE_ALLOWED));
     let files = matches!(place, Some(Place::File(_)));
@@ -81,6 +84,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
             poll: poll?,
             unterminated: unterminated?,
             on_rewrite: on_rewrite?,
+            temporary: temporary?,
             listing: listing?,
             retry: retry?,
         })

@@ -64,7 +64,8 @@ fn source(answers: &Answers) -> String {
         line("# poll = \"1s\"", "how often a tail looks for growth"),
         line("# max_line = \"16 MiB\"", "a longer line is a reject"),
         line("# unterminated = \"leave\"", "a backfill's last line without newline; or \"land\""),
-        line("# on_rewrite = \"stop\"", "a file that shrank or was created anew; or \"restart\": it lands as another"),
+        line("# on_rewrite = \"stop\"", "a file that shrank or was written anew; or \"restart\": it lands as another"),
+        line("# temporary = \"skip\"", "hidden and temporary files (.x, ~, .tmp, .part); or \"read\""),
     ]
     .concat();
     if azure {

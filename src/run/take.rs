@@ -13,8 +13,30 @@ use lakefront_operators::source::watch;
 use lakefront_operators::state;
 use lakefront_topologies::pg_logs::TABLES;
 
-use crate::config::ColdStart;
+use crate::config::{ColdStart, Mode};
 use crate::pipeline::Pipeline;
+
+/// Looks at the source before the tables are touched: a source that cannot be listed, or a backfill of nothing, leaves no trace
+/// in them. A run that has landed before goes on all the same: its tables may have to be brought level.
+pub(super) async fn is_worth_a_claim(pipeline: &Pipeline) -> Result<bool, Stop> {
+    if !pipeline.source.is_empty().await? {
+        return Ok(true);
+    }
+    let source = pipeline.source.identity();
+    tracing::warn!(
+        "nothing is there to read: no file or blob matches {source}; see that source.url names the right place"
+    );
+    if pipeline.config.source.mode == Mode::Tail {
+        return Ok(true);
+    }
+    for spec in &pipeline.tables {
+        let there = delta::read(&spec.place, &pipeline.config.pipeline).await?;
+        if there.is_some_and(|snapshot| snapshot.state.held.is_some()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// Opens the tables and claims them. The state file is read first, for positions only ever grow.
 pub(super) async fn tables(

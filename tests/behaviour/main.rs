@@ -4,7 +4,9 @@
 mod support;
 
 mod bounds;
+mod rotation;
 mod settings;
 mod source;
 mod space;
+mod strays;
 mod world;

@@ -54,25 +54,6 @@ fn a_file_that_shrank() {
 }
 
 #[test]
-fn a_renamed_file() {
-    let pipeline = landed();
-    let (old, new) = (pipeline.path("logs/a.json"), pipeline.path("logs/a.json.1"));
-    fs::rename(&old, &new).expect("a file is renamed");
-    stopped(
-        &pipeline,
-        pipeline.run(),
-        3,
-        &expect![[r#"
-        error: file:<dir>/logs: "a.json.1" is the file that was read as "a.json", up to byte 33877: its lines would land twice; give it its old name back, remove the second link, or keep it out of the source with a glob in source.url
-    "#]],
-    );
-
-    fs::rename(&new, &old).expect("a file gets its name back");
-    pipeline.land();
-    pipeline.is_exact();
-}
-
-#[test]
 fn a_deleted_table() {
     let pipeline = landed();
     fs::remove_dir_all(pipeline.table("replica")).expect("a table goes away");

@@ -8,7 +8,7 @@
 //! table     rows, commits and position of one table     latency   how long something took, as percentiles
 //! steps     the frontier of each operator, and its work  busy      each operator's time, from timely's log
 //! cuts      when a cut was begun, and its bytes appended appends   when the bytes of a chunk were seen first
-//! retry     what was tried again
+//! retry     what was tried again                       source   what is in the source and is not read
 //! ```
 
 pub mod appends;
@@ -17,6 +17,7 @@ mod cuts;
 pub mod latency;
 mod read;
 pub mod retry;
+mod source;
 pub mod steps;
 pub mod table;
 
@@ -35,6 +36,7 @@ use crate::position::Position;
 use crate::protocol::cut::Cut;
 use crate::protocol::table::{Clock, RunId};
 use crate::record::{Reason, TableId};
+use crate::source::PassedOver;
 use crate::space::Seen;
 
 /// The numbers of one run.
@@ -59,6 +61,7 @@ pub struct Metrics {
     cuts: cuts::Cuts,
     steps: Steps,
     guards: OnceLock<Guards>,
+    not_read: source::NotRead,
 }
 
 /// What keeps a run within its bounds.
@@ -99,6 +102,7 @@ impl Metrics {
             visible: Latency::default(),
             cuts: cuts::Cuts::default(),
             guards: OnceLock::new(),
+            not_read: source::NotRead::default(),
         }
     }
 
@@ -122,6 +126,16 @@ impl Metrics {
         if had <= self.planned.load(Relaxed) && end.0 > had {
             self.steps.plan_has_work();
         }
+    }
+
+    /// A look at the source has passed over what might matter.
+    pub(crate) fn passed_over(&self, passed_over: Vec<PassedOver>) {
+        self.not_read.set(passed_over);
+    }
+
+    /// What is in the source and is not read, though lines may be missed by that, and for how long there has been something.
+    pub fn not_read(&self) -> Option<(Duration, Vec<PassedOver>)> {
+        self.not_read.get()
     }
 
     /// A chunk was handed out; all up to `planned` is now.

@@ -171,17 +171,19 @@ impl Planner {
             if self.left.contains_key(&id) {
                 continue;
             }
-            // What was not read of an earlier file of that name is gone, whoever took its place.
-            let earlier = |other: &PartitionId| other.name == id.name && other.generation < id.generation;
-            if id.generation > 1 {
-                self.ready.retain(|other| !earlier(other));
-                self.limits.retain(|other, _| !earlier(other));
-            }
             if limit.end > self.at.at(&id) {
                 self.ready.insert(id.clone());
             }
             self.limits.insert(id, limit);
         }
+    }
+
+    /// Learns that nothing more can be read of a partition: its file is nowhere any more, or another has taken its place. The answer is
+    /// how many bytes were still to be planned.
+    pub fn gone(&mut self, id: &PartitionId) -> u64 {
+        self.ready.remove(id);
+        let limit = self.limits.remove(id);
+        limit.map_or(0, |limit| limit.end.saturating_sub(self.at.at(id)))
     }
 
     /// Learns the position that every table's transaction holds.

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::there::There;
 use crate::error::{Stop, StoreError};
 use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use crate::protocol::document::Recorded;
@@ -74,22 +75,19 @@ enum Seen {
     Not(&'static str),
 }
 
-/// Looks for the files of what `recorded` says. `listed` is the source as it is now.
-pub(super) async fn extent(
-    recorded: &Recorded,
-    listed: &BTreeMap<&str, &Listed>,
-    source: &dyn Source,
-) -> Result<Extent, Stop> {
+/// Looks for the files of what `recorded` says. `there` is the source as it is now.
+pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn Source) -> Result<Extent, Stop> {
     let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
     let totals = &recorded.account.totals;
     let mut extent = Extent::default();
     // The newest generation first: a file that is there is one only.
+    let files = there.files_of(now, source).await;
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     for (id, at) in now.partitions.iter().rev() {
         let range = from.at(id)..at.offset;
-        let file = listed.get(id.name.as_str());
+        let file = files.get(id);
         let seen = match file {
-            Some(_) if taken.contains(id.name.as_str()) => {
+            Some(file) if taken.contains(file.created.as_str()) => {
                 Seen::Not("another file has its name now, a later generation")
             }
             Some(file) => see(id, at, file, source).await?,
@@ -97,7 +95,7 @@ pub(super) async fn extent(
         };
         match seen {
             Seen::There(identity) => {
-                taken.insert(&id.name);
+                taken.extend(file.map(|file| file.created.as_str()));
                 if !range.is_empty() {
                     let limit = if at.landed_tail { at.offset } else { file.map_or(at.offset, |file| file.length) };
                     let is_line_start = from.partitions.get(id).is_some_and(|from| from.landed_tail);
@@ -113,7 +111,7 @@ pub(super) async fn extent(
             }
         }
     }
-    extent.add_left(recorded, listed, source);
+    extent.add_left(recorded, there, source);
     extent.add_earlier(recorded);
     extent.unverifiable.sort_by(|a, b| a.source.cmp(&b.source));
     Ok(extent)
@@ -122,13 +120,13 @@ pub(super) async fn extent(
 impl Extent {
     /// What has left the offsets was read whole, and is what was created before a certain time and is not among them. If that is not as
     /// many bytes as have left, nobody knows which are which.
-    fn add_left(&mut self, recorded: &Recorded, listed: &BTreeMap<&str, &Listed>, source: &dyn Source) {
+    fn add_left(&mut self, recorded: &Recorded, there: &There<'_>, source: &dyn Source) {
         let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
         let gone_since = from.partitions.iter().filter(|(id, _)| !now.partitions.contains_key(*id));
         let known: u64 = from.retired.bytes + gone_since.map(|(_, at)| at.offset).sum::<u64>();
         let wanted = now.retired.bytes.saturating_sub(known);
         let mut pieces = Vec::new();
-        for file in listed.values() {
+        for file in there.files() {
             let among = now.newest(&file.name).is_some();
             let created = source.created_ms(&file.created);
             if among || created.is_none_or(|created| created >= now.retired.before_ms) {

@@ -28,6 +28,7 @@ mod subject;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod there;
 mod told;
 
 use std::collections::BTreeMap;
@@ -37,13 +38,14 @@ use crate::error::{Stop, chain};
 use crate::protocol::table::Clock;
 use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
-use crate::source::{Listed, Source};
+use crate::source::Source;
 
 use compare::Evidence;
 use extent::Extent;
 use plain::{Plain, REJECTS};
 use subject::{Subject, pin};
 use sums::Mebibytes;
+use there::There;
 use told::PieceId;
 
 pub use compare::Odd;
@@ -68,12 +70,12 @@ pub async fn prove(
     }
     // Listed after the tables are pinned: what they hold was there before.
     let listing = source.list().await?;
-    let listed: BTreeMap<&str, &Listed> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let there = There::new(&listing.files, source);
     let mut extents = Vec::new();
     for subject in &subjects {
-        extents.push(extent::extent(&subject.recorded, &listed, source).await?);
+        extents.push(extent::extent(&subject.recorded, &there, source).await?);
     }
-    let mut told = read_source(&subjects, &mut extents, &listed, source, progress).await?;
+    let mut told = read_source(&subjects, &mut extents, &there, source, progress).await?;
     let mut proofs = Vec::new();
     for (table, ((subject, extent), told)) in subjects.iter().zip(&mut extents).zip(&mut told).enumerate() {
         proofs.push(judge(table, subject, extent, told, source, progress).await?);
@@ -85,7 +87,7 @@ pub async fn prove(
 async fn read_source(
     subjects: &[Subject<'_>],
     extents: &mut [Extent],
-    listed: &BTreeMap<&str, &Listed>,
+    there: &There<'_>,
     source: &dyn Source,
     progress: &Progress,
 ) -> Result<[BTreeMap<PieceId, Mebibytes>; TABLES], Stop> {
@@ -107,7 +109,7 @@ async fn read_source(
     progress.expect(bytes.sum());
     for (plain, readings) in plans {
         for reading in readings {
-            let file = listed.get(reading.piece.id.name.as_str()).copied();
+            let file = there.created(&reading.piece.id.name, &reading.piece.identity.created);
             let counted = told::count(&reading, &plain, file, source, progress).await?;
             let wanted = (0..TABLES).filter(|table| reading.wanted[*table].is_some());
             let key = (reading.piece.id.clone(), reading.piece.left);

@@ -3,8 +3,10 @@
 pub mod azure;
 pub mod block;
 pub mod file;
+pub mod names;
 pub mod watch;
 
+use std::fmt;
 use std::ops::Range;
 
 use crate::error::StoreError;
@@ -37,6 +39,80 @@ pub struct Listing {
     pub whole: bool,
     /// The store's clock when the listing began, in milliseconds since 1970; none if it has no clock of its own.
     pub at_ms: Option<u64>,
+    /// What the source's URL names, and is not read.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// Something that is in the source and is not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PassedOver {
+    /// Its name, relative to the source's root; whoever shows it escapes it.
+    pub name: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why something in the source is not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// Its name is that of a hidden or temporary file or folder.
+    Temporary,
+    /// It is a second name of a file that is read under this one.
+    SecondName(String),
+    /// It is compressed, or in an encoding that is not UTF-8: this one.
+    Encoded(&'static str),
+    /// Its name is not UTF-8.
+    NotUtf8,
+    /// The store does not let it be read; this is what it says.
+    Unreadable(String),
+}
+
+impl Why {
+    /// Whether lines may be missed that were meant to be read.
+    pub fn matters(&self) -> bool {
+        match self {
+            Why::Temporary | Why::SecondName(_) => false,
+            Why::Encoded(_) | Why::NotUtf8 | Why::Unreadable(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Temporary => f.write_str(
+                "its name is that of a hidden or temporary file; set source.temporary = \"read\" to read such files",
+            ),
+            Why::SecondName(name) => {
+                write!(f, "it is the same file as {:?}, and is read under that name", name.escape_debug().to_string())
+            }
+            Why::Encoded(what) => {
+                write!(f, "it is {what}, which is not read; bring it as plain UTF-8 text under another name")
+            }
+            Why::NotUtf8 => f.write_str("its name is not UTF-8; rename it to have it read"),
+            Why::Unreadable(error) => write!(f, "it cannot be read: {error}"),
+        }
+    }
+}
+
+/// A file that is not listed any more under the name that it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sought {
+    /// The name it was last seen under.
+    pub name: String,
+    /// What the store says of its creation.
+    pub created: String,
+}
+
+/// Where a sought file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Here: its name may be none that the source's URL matches.
+    At(Listed),
+    /// Nowhere: it was deleted, or moved out of reach.
+    Gone,
+    /// Nobody can say: a folder in which it may be cannot be read.
+    Unknown,
 }
 
 /// A place with growing files or blobs.
@@ -49,6 +125,20 @@ pub trait Source: Send + Sync {
 
     /// Whether the file of that name is still the one that was listed; it may have grown.
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>>;
+
+    /// Where files are now that were renamed: for each of `sought`, in that order. A store without renames has none.
+    fn find<'a>(&'a self, sought: &'a [Sought]) -> Pending<'a, Vec<Found>> {
+        Box::pin(async move { vec![Found::Gone; sought.len()] })
+    }
+
+    /// Whether the file of that `identity` was deleted, so that no later read can succeed where one has failed.
+    fn is_gone<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, bool> {
+        let _ = (name, identity);
+        Box::pin(async { false })
+    }
+
+    /// Whether there is anything to read at this moment. Nothing is learned by it: the first listing is whole all the same.
+    fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>>;
 
     /// When `listed` was last appended to, as well as the store can say, in milliseconds since 1970. For measuring only.
     fn appended_ms(&self, listed: &Listed) -> Option<u64> {

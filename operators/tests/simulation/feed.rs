@@ -57,7 +57,7 @@ impl Feed {
             return Ok(());
         };
         self.looking = None;
-        let Polled { mut limits, finished, .. } = polled?;
+        let Polled { mut limits, finished, gone, .. } = polled?;
         if env.world().lacks(Rule::Newline) {
             let w = env.world();
             let seen = |name: &str| w.files.iter().find(|f| f.name == name).map_or(0, |f| f.seen);
@@ -68,6 +68,7 @@ impl Feed {
             env.say(|| format!("finds finished before {}: {ids:?}", finished.before_ms));
         }
         let mut known = env.world().lacks(Rule::Told).then(|| planner.left());
+        gone.iter().for_each(|id| _ = planner.gone(id));
         planner.limits(limits);
         finished.into_iter().for_each(|finished| planner.finished(finished));
         let (left, before_ms) = known.take().unwrap_or_else(|| planner.left());

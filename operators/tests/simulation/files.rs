@@ -1,4 +1,5 @@
 //! The files of the source and their life: they appear, grow, fall quiet, grow late, are re-created, deleted and brought back.
+//! On a disk they are renamed too, within the source and out of it.
 
 use lakefront_operators::offsets::Fingerprint;
 
@@ -19,6 +20,12 @@ pub(crate) struct Line {
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) uid: u64,
+    /// What the store says of its creation: written anew in its place, it is the same file to the store.
+    pub(crate) born: u64,
+    /// The names that it had before.
+    pub(crate) former: Vec<String>,
+    /// It was renamed to what the source's URL does not match.
+    pub(crate) outside: bool,
     pub(crate) lines: Vec<Line>,
     /// Bytes that a reader sees; the last line may be torn.
     pub(crate) seen: u64,
@@ -38,7 +45,8 @@ pub(crate) fn uid_of(revision: &str) -> u64 {
 impl File {
     pub(crate) fn new(name: String, uid: u64, now_ms: u64) -> File {
         let (created_ms, modified_ms) = (now_ms, now_ms);
-        File { name, uid, lines: Vec::new(), seen: 0, created_ms, modified_ms, late: 0, forgiven: 0 }
+        let (born, former, outside, lines) = (uid, Vec::new(), false, Vec::new());
+        File { name, uid, born, former, outside, lines, seen: 0, created_ms, modified_ms, late: 0, forgiven: 0 }
     }
 
     /// The byte after the last newline seen.
@@ -132,7 +140,8 @@ impl World {
         let mut file = File::new(old.name.clone(), uid, self.now_ms);
         if in_place {
             // To a run that has forgotten the old one it looks like late growth.
-            (file.created_ms, file.late) = (old.created_ms, 1);
+            (file.created_ms, file.born, file.late) = (old.created_ms, old.born, 1);
+            file.outside = old.outside;
             self.suspects.insert(file.name.clone());
         }
         ev!(self, "file {} re-created, uid {uid}{}", file.name, if in_place { ", in its place" } else { "" });
@@ -153,7 +162,33 @@ impl World {
         let mut file = self.files.remove(which[self.rng.below(which.len())]);
         ev!(self, "file {} uid {} deleted", file.name, file.uid);
         file.forgiven = file.seen;
+        // Whoever knew it by an earlier name finds another file there.
+        self.reused.extend(file.former.iter().cloned());
         self.deleted.push(file);
+    }
+
+    /// A file of a disk is renamed: within the source, or as a log rotation does, with a new file under its old name.
+    pub(crate) fn rename(&mut self) {
+        if self.files.is_empty() {
+            return;
+        }
+        let (at, out) = (self.rng.below(self.files.len()), self.rng.chance(0.5));
+        let uid = self.files[at].uid;
+        let free = |name: &String| self.files.iter().chain(&self.deleted).all(|f| f.name != *name);
+        let inside = (1..).map(|i| format!("f{i}")).find(free).expect("there are many names");
+        let name = if out { format!("out{uid}") } else { inside };
+        let old = std::mem::replace(&mut self.files[at].name, name.clone());
+        ev!(self, "file {old} uid {uid} renamed to {name}");
+        let was_outside = std::mem::replace(&mut self.files[at].outside, out);
+        self.files[at].former.push(old.clone());
+        if !was_outside && self.rng.chance(0.7) && self.files.len() < FILES {
+            let uid = self.id();
+            ev!(self, "file {old} appears in its place, uid {uid}");
+            self.files.push(File::new(old, uid, self.now_ms));
+            for _ in 0..self.rng.below(3) {
+                self.append(self.files.len() - 1, false);
+            }
+        }
     }
 
     /// A deleted file is brought back as it was, if nothing has taken its name.

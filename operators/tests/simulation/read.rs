@@ -10,6 +10,7 @@ use lakefront_operators::protocol::table::StagedFile;
 use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum, hash};
 
+use crate::files::File;
 use crate::run::Env;
 use crate::saboteur::Rule;
 use crate::table::{NAMES, give_way};
@@ -90,15 +91,21 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
 
 /// The lines that start in the chunk, by table. One that does not end where it must is torn.
 fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
-    let Some(file) = w.files.iter().find(|f| f.name == chunk.partition.name) else {
+    let is_it = |f: &&File| match w.on_disk {
+        true => f.born.to_string() == chunk.identity.created,
+        false => f.name == chunk.partition.name,
+    };
+    let Some(file) = w.files.iter().find(is_it) else {
         return match chunk.catch_up {
+            // As `fetch` does: what was deleted before it was read is nothing any more.
+            false if w.on_disk => Ok([const { Vec::new() }; 3]),
             true => Err(gone(&chunk.partition, &(chunk.start..chunk.end))),
             false => Err(StoreError::definite("read a chunk", "the file is gone").into()),
         };
     };
     let length = chunk.identity.fingerprint.length;
     let same = file.seen >= chunk.end
-        && file.created_ms.to_string() == chunk.identity.created
+        && w.created(file) == chunk.identity.created
         && file.fingerprint(length) == chunk.identity.fingerprint;
     if !same && !w.lacks(Rule::Generation) {
         return match chunk.catch_up {

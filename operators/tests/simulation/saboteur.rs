@@ -58,10 +58,14 @@ pub(crate) enum Rule {
     Whole,
     /// What is quiet for `settle` is finished. Without: what is quiet.
     Margin,
+    /// A file on a disk is known by its creation. Without: by its name.
+    Follow,
+    /// A file that has no name in the source any more is sought elsewhere. Without: it is gone.
+    Seek,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 21] = [
+    pub(crate) const ALL: [Rule; 23] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -83,6 +87,8 @@ impl Rule {
         Rule::Sum,
         Rule::Whole,
         Rule::Margin,
+        Rule::Follow,
+        Rule::Seek,
     ];
 }
 

@@ -119,6 +119,7 @@ impl Schedule {
             }
             x if x < 0.08 => w.grow(),
             x if x < 0.15 && w.turnover => w.grow(),
+            x if x < 0.155 && w.on_disk && w.rng.chance(0.7) => w.rename(),
             x if x < 0.155 => w.delete_file(false),
             x if x < 0.175 => w.deliver(),
             x if x < 0.205 && self.maintenance => w.maintain(),
@@ -225,7 +226,7 @@ impl Schedule {
         match w.rng.below(20) {
             0 if self.kinds[0] => w.delete_file(true),
             1..3 if self.kinds[0] => w.rewrite(),
-            3 if self.kinds[0] => w.undelete(),
+            3 if self.kinds[0] && !w.on_disk => w.undelete(),
             4..10 if self.kinds[1] && w.lakes[t].exists => {
                 let copy = w.lakes[t].clone();
                 ev!(w, "backup of {} at v{}", NAMES[t], copy.head);

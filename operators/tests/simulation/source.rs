@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use lakefront_operators::error::StoreError;
 use lakefront_operators::offsets::Identity;
 use lakefront_operators::protocol::table::Pending;
-use lakefront_operators::source::{Listed, Listing, Source};
+use lakefront_operators::source::{Found, Listed, Listing, Sought, Source};
 
 use crate::files::File;
 use crate::saboteur::Rule;
@@ -17,7 +17,8 @@ use crate::world::World;
 /// A source of blobs.
 pub(crate) struct SimSource {
     world: Arc<Mutex<World>>,
-    /// Which file each name was when it was last listed. Supposed: none is written anew in its place between listing and look.
+    /// Which file each name (on a disk: each inode) was when it was last listed. Supposed: none is written anew in its place
+    /// between listing and look.
     listed: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -30,31 +31,49 @@ impl SimSource {
         self.world.lock().expect("one thread a world")
     }
 
-    /// Asks about the file of that name, if it is still the one that was listed.
-    fn with<R>(&self, name: &str, answer: impl FnOnce(&File) -> R) -> Option<R> {
+    /// Asks about the file of that name (on a disk: wherever it is now), if it is still the one that was listed.
+    fn with<R>(&self, name: &str, created: &str, answer: impl FnOnce(&File) -> R) -> Option<R> {
         let w = self.world();
-        let uid = self.listed.lock().expect("one thread a world").get(name).copied();
-        w.files.iter().find(|f| f.name == name && Some(f.uid) == uid).map(answer)
+        let key = if w.on_disk { created } else { name };
+        let uid = self.listed.lock().expect("one thread a world").get(key).copied();
+        w.files.iter().find(|f| w.key(f) == key && Some(f.uid) == uid).map(answer)
     }
 
     /// A page of the listing: the names below `middle`, or the others.
     fn page(&self, middle: &str, low: bool) -> Vec<Listed> {
         let w = self.world();
         let mut listed = self.listed.lock().expect("one thread a world");
-        let files = w.files.iter().filter(|f| (*f.name < *middle) == low);
+        let files = w.files.iter().filter(|f| (*f.name < *middle) == low && !f.outside);
         let page: Vec<&File> = files.collect();
-        listed.extend(page.iter().map(|f| (f.name.clone(), f.uid)));
-        page.into_iter().map(show).collect()
+        listed.extend(page.iter().map(|f| (w.key(f), f.uid)));
+        page.into_iter().map(|f| show(&w, f)).collect()
     }
 }
 
-fn show(file: &File) -> Listed {
+impl World {
+    /// What the store says of a file's creation.
+    pub(crate) fn created(&self, file: &File) -> String {
+        if self.on_disk { file.born.to_string() } else { file.created_ms.to_string() }
+    }
+
+    /// What a file is known by.
+    fn key(&self, file: &File) -> String {
+        if self.on_disk { file.born.to_string() } else { file.name.clone() }
+    }
+}
+
+/// Whether the store says `created` of the file, on a disk or elsewhere: the two never look alike.
+fn was_created(file: &File, created: &str) -> bool {
+    file.born.to_string() == created || file.created_ms.to_string() == created
+}
+
+fn show(w: &World, file: &File) -> Listed {
     Listed {
         name: file.name.clone(),
-        created: file.created_ms.to_string(),
+        created: w.created(file),
         length: file.seen,
         revision: file.revision(),
-        modified_ms: Some(file.modified_ms),
+        modified_ms: (!w.on_disk).then_some(file.modified_ms),
     }
 }
 
@@ -68,7 +87,7 @@ impl Source for SimSource {
             let (at_ms, whole, lacks) = {
                 let mut w = self.world();
                 let first = self.listed.lock().expect("one thread a world").is_empty();
-                (w.now_ms, first || w.calm || w.rng.chance(0.7), w.lacks(Rule::Whole))
+                (w.now_ms, first || w.calm || w.on_disk || w.rng.chance(0.7), w.lacks(Rule::Whole))
             };
             let mut files = self.page("f3", true);
             let pages = self.world().rng.below(12);
@@ -80,25 +99,48 @@ impl Source for SimSource {
                 give_way().await;
             }
             let whole = whole || lacks;
-            Ok(Listing { files, whole, at_ms: whole.then_some(at_ms) })
+            let at_ms = Some(at_ms).filter(|_| whole && !self.world().on_disk);
+            Ok(Listing { files, whole, at_ms, ..Listing::default() })
         })
     }
 
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
-        let there = |f: &File| f.created_ms.to_string() == listed.created && f.seen >= listed.length;
-        let there = self.with(&listed.name, there).unwrap_or(false);
+        let there = |f: &File| f.seen >= listed.length;
+        let there = self.with(&listed.name, &listed.created, there).unwrap_or(false)
+            && self.world().files.iter().any(|f| f.name == listed.name && was_created(f, &listed.created));
         Box::pin(async move {
             give_way().await;
             Ok(there)
         })
     }
 
+    fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.list().await?.files.is_empty()) })
+    }
+
+    fn find<'a>(&'a self, sought: &'a [Sought]) -> Pending<'a, Vec<Found>> {
+        Box::pin(async move {
+            give_way().await;
+            let w = self.world();
+            let mut listed = self.listed.lock().expect("one thread a world");
+            let find = |sought: &Sought| match w.files.iter().find(|f| w.created(f) == sought.created) {
+                Some(file) if !w.lacks(Rule::Seek) => {
+                    listed.insert(w.key(file), file.uid);
+                    Found::At(show(&w, file))
+                }
+                _ => Found::Gone,
+            };
+            sought.iter().map(find).collect()
+        })
+    }
+
     fn has_links(&self) -> bool {
-        false
+        let w = self.world();
+        w.on_disk && !w.lacks(Rule::Follow)
     }
 
     fn created_ms(&self, created: &str) -> Option<u64> {
-        created.parse().ok()
+        created.parse().ok().filter(|_| !self.world().on_disk)
     }
 
     fn read<'a>(
@@ -109,8 +151,8 @@ impl Source for SimSource {
         mut into: Vec<u8>,
     ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
         Box::pin(async move {
-            let is_it = |f: &File| f.created_ms.to_string() == identity.created && f.seen >= range.end;
-            let bytes = self.with(name, |f| is_it(f).then(|| f.bytes(range.clone()))).flatten();
+            let is_it = |f: &File| was_created(f, &identity.created) && f.seen >= range.end;
+            let bytes = self.with(name, &identity.created, |f| is_it(f).then(|| f.bytes(range.clone()))).flatten();
             give_way().await;
             into.extend(bytes.ok_or_else(|| StoreError::definite("read", format!("{name} is another file, or gone")))?);
             Ok(into)

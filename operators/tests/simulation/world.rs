@@ -110,6 +110,8 @@ pub(crate) struct World {
     pub(crate) settle_least_ms: u64,
     /// Writers leave a file alone once it may be taken for finished.
     pub(crate) punctual: bool,
+    /// The files lie on a disk: they can be renamed, and the store has no clock.
+    pub(crate) on_disk: bool,
     /// A long life of many files.
     pub(crate) turnover: bool,
     pub(crate) lakes: Vec<Lake>,
@@ -137,6 +139,7 @@ impl World {
         let (latest, punctual) = (rng.chance(0.3), rng.chance(0.6));
         let settle_ms = some_settle(&mut rng);
         let turnover = rng.chance(0.4);
+        let on_disk = rng.chance(0.35);
         World {
             rng,
             now_ms: START_MS,
@@ -149,6 +152,7 @@ impl World {
             settle_ms,
             settle_least_ms: settle_ms,
             punctual,
+            on_disk,
             turnover,
             lakes: vec![Lake::default(), Lake::default(), Lake::default()],
             backups: vec![None, None, None],

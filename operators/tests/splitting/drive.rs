@@ -203,12 +203,16 @@ impl Source for Memory {
             revision: bytes.len().to_string(),
             modified_ms: None,
         });
-        let listing = Listing { files: listed.collect(), whole: true, at_ms: None };
+        let listing = Listing { files: listed.collect(), whole: true, ..Listing::default() };
         Box::pin(async move { Ok(listing) })
     }
 
     fn is_there<'a>(&'a self, _listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
         Box::pin(async { Ok(true) })
+    }
+
+    fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.list().await?.files.is_empty()) })
     }
 
     fn has_links(&self) -> bool {

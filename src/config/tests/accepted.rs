@@ -28,6 +28,7 @@ fn the_least_file_gets_the_documented_defaults() {
                 poll: 1s,
                 unterminated: Leave,
                 on_rewrite: Stop,
+                temporary: Skip,
                 listing: ListingSettings {
                     page: 5000,
                     hour_folders: Some(
@@ -114,6 +115,7 @@ fn a_full_file_says_everything() {
         max_line     = "1 MB"
         unterminated = "land"
         on_rewrite   = "restart"
+        temporary    = "read"
         [lake]
         root         = "file:/srv/lake"
         catalog      = "lakehouse"
@@ -165,6 +167,7 @@ fn a_full_file_says_everything() {
                 poll: 250ms,
                 unterminated: Land,
                 on_rewrite: Restart,
+                temporary: Read,
                 listing: ListingSettings {
                     page: 5000,
                     hour_folders: Some(

@@ -47,6 +47,7 @@ fn names_and_words() {
             "cold_start = \"Earliest\"",
             "unterminated = \"drop\"",
             "on_rewrite = \"ignore\"",
+            "temporary = \"keep\"",
         ],
         expect![[r#"
             source.format = "csv": allowed are "azure" and "jsonlog"
@@ -57,6 +58,7 @@ fn names_and_words() {
             source.cold_start = "Earliest": allowed are "earliest" and "latest"
             source.unterminated = "drop": allowed are "leave" and "land"
             source.on_rewrite = "ignore": allowed are "stop" and "restart"
+            source.temporary = "keep": allowed are "skip" and "read"
         "#]],
     );
     check(

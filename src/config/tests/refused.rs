@@ -71,7 +71,7 @@ fn unknown_keys_are_told_with_the_nearest_known() {
         expect![[r#"
             source.pol: unknown key in [source], did you mean "poll"?
             source.State-File: unknown key in [source], did you mean "state_file"?
-            source.workers: unknown key in [source], known are azure, chunk, cold_start, format, in_flight, max_line, mode, on_rewrite, poll, retry, settle, state_file, unterminated, url
+            source.workers: unknown key in [source], known are azure, chunk, cold_start, format, in_flight, max_line, mode, on_rewrite, poll, retry, settle, state_file, temporary, unterminated, url
         "#]],
     );
     check(

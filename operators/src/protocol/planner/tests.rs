@@ -336,6 +336,7 @@ fn a_later_generation_does_not_leave_before_an_earlier_one() {
     let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
     next_cut(&mut planner);
     planner.durable(Position(10));
+    assert_eq!(planner.gone(&id("a")), 0, "all of it was read");
     planner.limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
     planner.finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
     assert!(next_cut(&mut planner).partitions.contains_key(&second), "the first would be taken for the file");

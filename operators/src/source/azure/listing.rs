@@ -1,6 +1,7 @@
 //! What there is in a container, at the price of as few requests as can be.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use azure_core::http::{Etag, Response};
 use azure_storage_blob::models::{
@@ -15,7 +16,10 @@ use super::names::Named;
 use super::{AzureSource, created, millis, revision};
 use crate::azure::client;
 use crate::error::StoreError;
-use crate::source::{Listed, Listing};
+use crate::source::{Listed, Listing, PassedOver, Why};
+
+/// Whether to go on.
+type Flow = ControlFlow<()>;
 
 /// What earlier listings have taught.
 #[derive(Default)]
@@ -55,7 +59,7 @@ impl AzureSource {
             if let Some(now) = files.first() {
                 self.known().single = Some(now.clone());
             }
-            return Ok(Listing { files, whole: true, at_ms: None });
+            return Ok(Listing { files, whole: true, ..Listing::default() });
         }
         match self.recent_folders() {
             Some(folders) => self.list_folders(folders).await,
@@ -67,10 +71,15 @@ impl AzureSource {
     async fn list_all(&self) -> Result<Listing, StoreError> {
         let began_ms = self.clock.now_ms();
         let (mut files, mut single, mut heads) = (Vec::new(), None, BTreeSet::new());
+        let mut passed_over = Vec::new();
         let hours = self.how.hour_folders.as_deref().map(Hours::new);
         let each = |blob: &BlobItem| {
             let name = blob.name.as_deref().unwrap_or_default();
-            let Some(named) = self.names.name(name) else { return };
+            let Some(named) = self.names.name(name) else { return Flow::Continue(()) };
+            if self.names.is_temporary(&named) {
+                passed_over.push(temporary(named));
+                return Flow::Continue(());
+            }
             if let Some(head) = hours.as_ref().and_then(|hours| hours.head(name)).filter(|head| !heads.contains(*head))
             {
                 heads.insert(head.to_owned());
@@ -82,6 +91,7 @@ impl AzureSource {
                 Named::Single(_) => single = Some(file),
                 Named::Below(_) => files.push(file),
             }
+            Flow::Continue(())
         };
         let Took { pages, at_ms } = self.list_below(self.names.prefix(), each).await?;
         if single.is_some() && !files.is_empty() {
@@ -92,7 +102,7 @@ impl AzureSource {
         }
         files.extend(single.clone());
         *self.known() = Known { single, heads, pages, whole_at_ms: began_ms };
-        Ok(Listing { files, whole: true, at_ms })
+        Ok(Listing { files, whole: true, at_ms, passed_over })
     }
 
     /// The folders of the last hours, if listing them is cheaper than listing all, and all were listed a short while ago.
@@ -108,20 +118,36 @@ impl AzureSource {
     }
 
     async fn list_folders(&self, folders: Vec<String>) -> Result<Listing, StoreError> {
-        let mut files = Vec::new();
+        let (mut files, mut passed_over) = (Vec::new(), Vec::new());
         for folder in folders {
             let each = |blob: &BlobItem| {
-                let named = self.names.name(blob.name.as_deref().unwrap_or_default());
-                files.extend(named.map(|named| listed(&named, blob)));
+                match self.names.name(blob.name.as_deref().unwrap_or_default()) {
+                    Some(named) if self.names.is_temporary(&named) => passed_over.push(temporary(named)),
+                    Some(named) => files.push(listed(&named, blob)),
+                    None => {}
+                }
+                Flow::Continue(())
             };
             self.list_below(&folder, each).await?;
         }
-        Ok(Listing { files, whole: false, at_ms: None })
+        Ok(Listing { files, passed_over, ..Listing::default() })
     }
 
-    /// Shows the blobs whose names begin with `prefix` to `each`. Only a page of them is in memory as the service tells them, for
+    /// Whether nothing is there to be read. No more pages are asked for than are needed to find one blob.
+    pub(super) async fn has_nothing(&self) -> Result<bool, StoreError> {
+        let mut nothing = true;
+        let each = |blob: &BlobItem| {
+            let named = self.names.name(blob.name.as_deref().unwrap_or_default());
+            nothing = !named.is_some_and(|named| !self.names.is_temporary(&named));
+            if nothing { Flow::Continue(()) } else { Flow::Break(()) }
+        };
+        self.list_below(self.names.prefix(), each).await?;
+        Ok(nothing)
+    }
+
+    /// Shows the blobs whose names begin with `prefix` to `each`, until that has seen enough. Only a page of them is in memory as the service tells them, for
     /// that takes several times what is kept of it.
-    async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem)) -> Result<Took, StoreError> {
+    async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem) -> Flow) -> Result<Took, StoreError> {
         let (mut pages, mut at_ms, mut next) = (0, None, None);
         loop {
             let mut tries = self.retries.begin(format!("list {} below {prefix:?}", self.identity));
@@ -133,9 +159,9 @@ impl AzureSource {
             };
             pages += 1;
             at_ms = at_ms.or(page.at_ms);
-            page.blobs.iter().for_each(&mut each);
+            let enough = page.blobs.iter().try_for_each(&mut each).is_break();
             next = page.next.filter(|next| !next.is_empty());
-            if next.is_none() {
+            if enough || next.is_none() {
                 return Ok(Took { pages, at_ms });
             }
         }
@@ -210,4 +236,9 @@ fn listed(named: &Named, blob: &BlobItem) -> Listed {
         revision: revision(properties.and_then(|p| p.etag.as_ref())),
         modified_ms: properties.and_then(|p| p.last_modified).map(millis),
     }
+}
+
+fn temporary(named: Named) -> PassedOver {
+    let (Named::Single(name) | Named::Below(name)) = named;
+    PassedOver { name, why: Why::Temporary }
 }

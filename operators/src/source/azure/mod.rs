@@ -68,6 +68,12 @@ impl AzureSource {
         })
     }
 
+    /// Reads hidden and temporary blobs too.
+    pub fn with_temporary(mut self) -> AzureSource {
+        self.names.read_temporary();
+        self
+    }
+
     fn blob(&self, name: &str) -> BlobClient {
         let single = self.known().single.is_some();
         self.container.blob_client(&self.names.blob(name, single))
@@ -103,6 +109,10 @@ impl Source for AzureSource {
             let now = self.properties(&listed.name).await?;
             Ok(now.is_some_and(|now| now.created == listed.created && now.length >= listed.length))
         })
+    }
+
+    fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>> {
+        Box::pin(self.has_nothing())
     }
 
     fn retries(&self) -> Count {

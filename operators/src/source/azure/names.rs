@@ -7,12 +7,15 @@ use globset::GlobMatcher;
 
 use crate::error::StoreError;
 use crate::glob;
+use crate::source::names;
 
 /// The blobs of one path.
 pub(super) struct Names {
     /// All their names begin with this.
     prefix: String,
     select: Select,
+    /// Hidden and temporary blobs are passed over.
+    skips_temporary: bool,
 }
 
 enum Select {
@@ -40,10 +43,24 @@ impl Names {
             let fixed = path[..special].rfind('/').map_or(0, |slash| slash + 1);
             let glob = glob::compile(&path[fixed..])
                 .map_err(|e| StoreError::definite(format!("read the glob {path:?}"), e))?;
-            return Ok(Names { prefix: path[..fixed].to_owned(), select: Select::Glob(glob) });
+            let skips_temporary = !names::asks_for_temporary(&path[fixed..]);
+            return Ok(Names { prefix: path[..fixed].to_owned(), select: Select::Glob(glob), skips_temporary });
         }
         let select = if path.is_empty() || path.ends_with('/') { Select::All } else { Select::Either };
-        Ok(Names { prefix: path.to_owned(), select })
+        Ok(Names { prefix: path.to_owned(), select, skips_temporary: true })
+    }
+
+    /// Reads hidden and temporary blobs like all others.
+    pub(super) fn read_temporary(&mut self) {
+        self.skips_temporary = false;
+    }
+
+    /// Whether a blob of this name is passed over as hidden or temporary. A blob that the path names itself is not.
+    pub(super) fn is_temporary(&self, named: &Named) -> bool {
+        match named {
+            Named::Single(_) => false,
+            Named::Below(name) => self.skips_temporary && name.split('/').any(names::is_temporary),
+        }
     }
 
     /// What a listing asks for.

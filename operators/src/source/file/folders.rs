@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) path: PathBuf,
     /// Whether it leads elsewhere.
     pub(super) is_link: bool,
+    /// Its inode.
+    pub(super) inode: u64,
 }
 
 /// A folder as it was read.
@@ -115,6 +117,11 @@ impl Folders {
     pub(super) fn end_look(&mut self) {
         self.known = std::mem::take(&mut self.seen);
     }
+
+    /// The folders that the last look came to.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Path> {
+        self.known.keys().map(PathBuf::as_path)
+    }
 }
 
 /// Whether the times of the file system that `folder` lies on can be relied upon. Asked anew for each folder: another file system may have
@@ -124,14 +131,18 @@ fn is_trusted(folder: &Path) -> bool {
     kind.is_some_and(|kind| TRUSTED.contains(&kind))
 }
 
-fn entries(folder: &Path) -> io::Result<Entries> {
+/// What `folder` holds at this moment.
+pub(super) fn entries(folder: &Path) -> io::Result<Entries> {
     let mut found = Entries::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;
         match kind.is_dir() {
             true => found.folders.push(entry.path()),
-            false => found.files.push(Entry { path: entry.path(), is_link: kind.is_symlink() }),
+            false => {
+                let (path, is_link, inode) = (entry.path(), kind.is_symlink(), entry.ino());
+                found.files.push(Entry { path, is_link, inode });
+            }
         }
     }
     Ok(found)

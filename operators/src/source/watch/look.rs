@@ -1,7 +1,11 @@
 //! A look into one file: whether it is the one that was read, and where its last line ends.
 
-use super::{Fingerprint, Identity, Listed, OnRewrite, PartitionId, PartitionOffset, Stop, StoreError, Track};
-use super::{Unterminated, Watcher};
+use super::encoded::encoded;
+use super::{
+    Fingerprint, Identity, Listed, Look, OnRewrite, PartitionId, PartitionOffset, PassedOver, Stop, StoreError,
+};
+use super::{Track, Unterminated, Watcher, Why};
+use crate::error::chain;
 use crate::protocol::generation::{Sighting, Verdict, judge};
 
 /// The first step of the search for a line end, backwards from the end of a file; it doubles, up to [`STEP_MAX`].
@@ -19,84 +23,76 @@ struct LastLine {
 }
 
 impl Watcher {
-    /// The track of the file as it is now; none if it is gone: files are deleted and replaced between a listing and a look, and the
-    /// next poll sees what there is then.
-    pub(super) async fn look(&self, known: Option<Track>, listed: Listed) -> Result<Option<Track>, Stop> {
+    /// The track of the file as it is now. Files are deleted and replaced between a listing and a look, and the next poll sees
+    /// what there is then. A file of a store with links that cannot be read stops nobody: it is looked into again.
+    pub(super) async fn look(&self, known: Option<Track>, listed: Listed) -> Result<Look, Stop> {
         let looked = async {
-            let track = self.recognise(known, &listed).await?;
-            self.extend(track, &listed).await
+            let (track, replaced) = self.recognise(known, &listed).await?;
+            Ok((self.extend(track, &listed).await?, replaced))
         };
         match looked.await {
             // A service that is out of reach would not say whether it is there either.
-            Err(Stop::Store(error)) if !error.is_transient() && !self.source.is_there(&listed).await? => Ok(None),
-            track => track.map(Some),
+            Err(Stop::Store(error)) if !error.is_transient() => match self.source.is_there(&listed).await {
+                Ok(false) => Ok(Look::Gone),
+                _ if self.source.has_links() => {
+                    let why = Why::Unreadable(chain(&error));
+                    Ok(Look::Unreadable(PassedOver { name: listed.name, why }))
+                }
+                Ok(true) => Err(error.into()),
+                Err(error) => Err(error.into()),
+            },
+            looked => looked.map(|(track, replaced)| Look::At(Box::new(track), replaced)),
         }
     }
 
-    /// Whether this is the file of that name that was seen before; if not, its next generation.
-    async fn recognise(&self, known: Option<Track>, listed: &Listed) -> Result<Track, Stop> {
+    /// Whether this is the file that was seen before; if not, the next generation of its name, and which partition it replaces.
+    async fn recognise(&self, known: Option<Track>, listed: &Listed) -> Result<(Track, Option<PartitionId>), Stop> {
         let Some(mut track) = known else {
-            self.refuse_second_name(listed).await?;
-            return Ok(Track::fresh(PartitionId::first(&listed.name), listed));
+            return Ok((Track::fresh(self.next_generation(&listed.name), listed), None));
         };
         let consumed = track.consumed();
         let what = match self.compare(&consumed, listed).await? {
             Verdict::Same => {
-                if track.limit.end == 0 {
-                    // Two names of one file may be seen before its first line, and are two until then.
-                    self.refuse_second_name(listed).await?;
-                }
-                track.limit.identity.created = listed.created.clone();
-                return Ok(track);
+                (track.limit.identity.created, track.is_gone) = (listed.created.clone(), false);
+                return Ok((track, None));
             }
             Verdict::Shrunk => "has shrunk",
             Verdict::Rewritten => "was written anew",
         };
-        let text =
-            format!("{}: {:?} {what}; it was read up to byte {}", self.source.identity(), listed.name, consumed.offset);
+        let name = &listed.name;
+        let text = format!("{}: {name:?} {what}; it was read up to byte {}", self.source.identity(), consumed.offset);
         match self.rules.on_rewrite {
             OnRewrite::Stop => Err(Stop::Refused(format!(
                 "{text}: put the old file back under its name, or set source.on_rewrite = \"restart\" to read the new one \
                  from its beginning as a file of its own"
             ))),
             OnRewrite::Restart => {
-                self.refuse_second_name(listed).await?;
-                let generation = track.id.generation + 1;
-                tracing::warn!("{text}: reading the new one from its beginning, as generation {generation}");
-                Ok(Track::fresh(PartitionId { name: listed.name.clone(), generation }, listed))
+                let next = self.next_generation(&listed.name);
+                tracing::warn!(
+                    "{text}, and had {} bytes at the last look; what was added to it after that is lost: reading the new one \
+                     from its beginning, as generation {}",
+                    track.length,
+                    next.generation
+                );
+                Ok((Track::fresh(next, listed), Some(track.id)))
             }
         }
     }
 
-    async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
+    /// The partition of a file that is new under that name.
+    fn next_generation(&self, name: &str) -> PartitionId {
+        let former = self.former.iter().filter(|track| track.id.name == name).map(|track| track.id.generation).max();
+        let newest = self.tracks.newest(name).max(former).unwrap_or(0);
+        PartitionId { name: name.to_owned(), generation: newest + 1 }
+    }
+
+    pub(super) async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
         let covered = consumed.identity.fingerprint.length;
         let fingerprint = match listed.length >= covered {
             true => Some(Fingerprint::of(&self.read(listed, Fingerprint::default(), 0, covered).await?)),
             false => None,
         };
         Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
-    }
-
-    /// A file that was read under one name would land again, whole, under another.
-    async fn refuse_second_name(&self, listed: &Listed) -> Result<(), Stop> {
-        if !self.source.has_links() {
-            // Two that were created in one second and begin alike are two.
-            return Ok(());
-        }
-        let former = self.former.iter().filter(|track| track.limit.identity.created == listed.created);
-        for twin in self.tracks.created(&listed.created).chain(former).filter(|track| track.limit.end > 0) {
-            if self.compare(&twin.consumed(), listed).await? == Verdict::Same {
-                return Err(Stop::Refused(format!(
-                    "{}: {:?} is the file that was read as {:?}, up to byte {}: its lines would land twice; give it its \
-                     old name back, remove the second link, or keep it out of the source with a glob in source.url",
-                    self.source.identity(),
-                    listed.name,
-                    twin.id.to_string(),
-                    twin.limit.end
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// Moves the track's limit to the last line end there is now.
@@ -107,6 +103,15 @@ impl Watcher {
         let head = self.head(&track, listed, floor).await?;
         let pin = if head.is_empty() { track.limit.identity.fingerprint } else { Fingerprint::of(&head) };
         let last = self.last_line(listed, pin, floor).await?;
+        track.encoded = match track.limit.end {
+            0 => encoded(if head.is_empty() { &last.head } else { &head }),
+            _ => None,
+        };
+        if track.encoded.is_some() {
+            track.limit.identity.revision = listed.revision.clone();
+            (track.searched, track.length) = (0, listed.length);
+            return Ok(track);
+        }
         if let Some(end) = last.end {
             track.limit.end = end;
             track.limit.landed_tail = false;

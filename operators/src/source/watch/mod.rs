@@ -4,22 +4,26 @@
 //! changed, is another file under the same name: the run stops, or goes on with a new generation. A blob that is quiet for long
 //! enough, or gone, is finished; the planner takes it out of the offsets.
 
+mod encoded;
+mod follow;
 mod look;
+mod told;
 mod tracks;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
+use self::told::Told;
 use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
 use crate::metrics::appends::Append;
 use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use crate::protocol::planner::{Finished, Limit};
-use crate::source::{Listed, Listing, Source};
+use crate::source::{Listed, Listing, PassedOver, Source, Why};
 
 /// Files that are looked into at once.
 const LOOKS: usize = 16;
@@ -65,18 +69,36 @@ pub struct Polled {
     pub appended: Vec<Append>,
     /// What is finished, if the whole source was looked at.
     pub finished: Option<Finished>,
+    /// Partitions whose file is nowhere any more: what was not read of them cannot be read.
+    pub gone: BTreeSet<PartitionId>,
+    /// What is in the source now and is not read, though lines may be missed by that.
+    pub passed_over: Vec<PassedOver>,
 }
 
-/// A file that is to be looked into, and what is known of its name.
+/// A file that is to be looked into, and what is known of it.
 type Changed = (Option<Track>, Listed);
+
+/// What a look into a file has shown.
+enum Look {
+    /// How far it can be read; and the partition that it has taken the place of.
+    At(Box<Track>, Option<PartitionId>),
+    /// It went away meanwhile.
+    Gone,
+    /// It cannot be read.
+    Unreadable(PassedOver),
+}
 
 /// Follows the files of a source.
 pub struct Watcher {
     source: Arc<dyn Source>,
     rules: Rules,
     tracks: Tracks,
-    /// Files that were read under a name that another file has now.
+    /// Files that were read under a name that another file has now, or that have no name in the source any more.
     former: Vec<Track>,
+    /// The names that the last listing had, of a source whose files may be renamed.
+    listed_names: BTreeSet<String>,
+    /// What the log was told of already.
+    told: Told,
     /// What was created before this and has no track has left the offsets.
     left_before_ms: u64,
     /// The names that the last whole listing had of what has left, and of what has left since, hashed: there may be many.
@@ -90,8 +112,7 @@ impl Watcher {
     pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
         let track = |(id, at): (&PartitionId, &PartitionOffset)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
-            let (searched, length) = (at.offset, at.offset);
-            Track { id: id.clone(), limit, searched, length, appended_ms: None }
+            Track::at(id.clone(), limit)
         };
         // In order of generation, so that the newest of a name stays.
         let (mut tracks, mut former) = (Tracks::default(), Vec::new());
@@ -99,39 +120,46 @@ impl Watcher {
             former.extend(tracks.insert(track));
         }
         let left_before_ms = offsets.retired.before_ms;
-        Watcher { source, rules, tracks, former, left_before_ms, left: BTreeSet::new(), first: true }
+        let (listed_names, told, left) = Default::default();
+        Watcher { source, rules, tracks, former, listed_names, told, left_before_ms, left, first: true }
     }
 
     /// Lists the source and looks into what changed.
     pub async fn poll(&mut self) -> Result<Polled, Stop> {
-        let listing = self.source.list().await?;
-        let (mut changed, mut polled, mut all_there) = (Vec::new(), Polled::default(), true);
+        let mut listing = self.source.list().await?;
+        let (mut changed, mut polled) = (Vec::new(), Polled::default());
         let mut left = BTreeSet::new();
+        if self.source.has_links() {
+            for (id, file) in self.follow(&mut listing, &mut polled).await? {
+                self.judge_listed(self.track(&id).cloned(), &file, &mut changed, &mut polled);
+            }
+        }
         for listed in &listing.files {
             match self.tracks.get(&listed.name) {
-                Some(track) if track.is_unchanged(listed) => {
-                    polled.limits.extend(self.first.then(|| (track.id.clone(), track.limit.clone())));
-                }
                 None if self.has_left(listed) => {
                     self.warn_of_old(listed);
                     left.insert(hash(&listed.name));
                     changed.extend(self.grown_late(listed)?);
                 }
-                known => changed.push((known.cloned(), listed.clone())),
+                known => self.judge_listed(known.cloned(), listed, &mut changed, &mut polled),
             }
         }
-        let (alone, twins) = self.divide(changed);
         let this = &*self;
-        let looks = stream::iter(alone).map(|(known, listed)| this.look(known, listed));
-        let tracks: Vec<_> = looks.buffered(LOOKS).try_collect().await?;
-        for track in tracks {
-            all_there &= track.is_some();
-            track.into_iter().for_each(|track| self.keep(track, &mut polled));
-        }
-        for (known, listed) in twins {
-            let track = self.look(known, listed).await?;
-            all_there &= track.is_some();
-            track.into_iter().for_each(|track| self.keep(track, &mut polled));
+        let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
+        let looks: Vec<Look> = looks.buffered(LOOKS).try_collect().await?;
+        let mut all_there = true;
+        for look in looks {
+            match look {
+                Look::At(track, replaced) => {
+                    polled.gone.extend(replaced);
+                    self.keep(*track, &mut polled);
+                }
+                Look::Gone => all_there = false,
+                Look::Unreadable(passed_over) => {
+                    all_there = false;
+                    listing.passed_over.push(passed_over);
+                }
+            }
         }
         match listing.whole {
             true => self.left = left,
@@ -140,18 +168,30 @@ impl Watcher {
         self.first = false;
         // A file that was listed and could not be looked into may be brought back.
         polled.finished = self.finished(&listing).filter(|_| all_there);
+        polled.passed_over = self.passed_over(listing.passed_over);
         Ok(polled)
     }
 
-    /// What can be looked into at once, and what must be one after the other: of two names of one file, the second is recognised by
-    /// the first.
-    fn divide(&self, changed: Vec<Changed>) -> (Vec<Changed>, Vec<Changed>) {
-        if !self.source.has_links() {
-            return (changed, Vec::new());
+    /// A file that did not change need not be looked into. But the planner must hear of every file once.
+    fn judge_listed(&self, known: Option<Track>, file: &Listed, changed: &mut Vec<Changed>, polled: &mut Polled) {
+        match known {
+            Some(track) if track.is_unchanged(file) => {
+                polled.limits.extend(self.first.then_some((track.id, track.limit)));
+            }
+            known => changed.push((known, file.clone())),
         }
-        let mut names: HashMap<String, u32> = HashMap::new();
-        changed.iter().for_each(|(_, listed)| *names.entry(listed.created.clone()).or_default() += 1);
-        changed.into_iter().partition(|(_, listed)| names[&listed.created] == 1)
+    }
+
+    /// What is passed over and might matter; the log hears of all of it once.
+    fn passed_over(&mut self, mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {
+        let there = self.tracks.values().filter(|track| !track.is_gone);
+        let encoded = there.filter_map(|track| {
+            track.encoded.map(|what| PassedOver { name: track.at.clone(), why: Why::Encoded(what) })
+        });
+        passed_over.extend(encoded);
+        self.told.tell(&passed_over);
+        passed_over.retain(|passed_over| passed_over.why.matters());
+        passed_over
     }
 
     /// Learns which partitions have left the offsets, and before when all that has no partition was created.
@@ -172,17 +212,38 @@ impl Watcher {
     /// Bytes behind the last line ends: the lines that are not finished.
     pub fn unfinished(&self) -> impl Iterator<Item = (&PartitionId, u64)> {
         let rest = |track: &Track| track.length.saturating_sub(track.limit.end);
-        self.tracks.values().map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
+        let there = self.tracks.values().chain(&self.former).filter(|t| !t.is_gone && t.encoded.is_none());
+        there.map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
+    }
+
+    /// The track of that partition, wherever its file is.
+    fn track(&self, id: &PartitionId) -> Option<&Track> {
+        self.tracks.of(id).or_else(|| self.former.iter().find(|track| track.id == *id))
+    }
+
+    /// Takes that track out, wherever it is.
+    fn take(&mut self, id: &PartitionId) -> Option<Track> {
+        if let Some(name) = self.tracks.of(id).map(|track| track.at.clone()) {
+            return self.tracks.remove(&name);
+        }
+        let at = self.former.iter().position(|track| track.id == *id)?;
+        Some(self.former.remove(at))
     }
 
     fn keep(&mut self, track: Track, polled: &mut Polled) {
         let (id, limit, at_ms) = (track.id.clone(), track.limit.clone(), track.appended_ms);
-        let before = self.tracks.insert(track);
+        let followed = self.former.iter_mut().find(|former| former.id == id);
+        let before = match followed {
+            Some(former) => Some(std::mem::replace(former, track)),
+            None => self.tracks.insert(track),
+        };
         let start = before.as_ref().filter(|before| before.id == id).map_or(0, |before| before.limit.end);
         if !self.first && start < limit.end {
             polled.appended.push(Append { partition: id.clone(), range: start..limit.end, at_ms });
         }
-        self.former.extend(before.filter(|before| before.limit.identity.created != limit.identity.created));
+        // Another file has its name, and it was not found elsewhere.
+        let replaced = before.filter(|before| before.id != id);
+        self.former.extend(replaced.map(|before| Track { is_gone: true, ..before }));
         polled.limits.push((id, limit));
     }
 
@@ -275,6 +336,8 @@ pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
     Ok(polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect())
 }
 
+#[cfg(test)]
+mod follow_tests;
 #[cfg(test)]
 mod settle_tests;
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! How far each file was seen, by its name, and by what the store says of its creation: a file that was renamed is found by that.
+//! How far each file was seen, by the name that it has now and by its partition, which keeps the name that it had first.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use crate::offsets::{Identity, PartitionId, PartitionOffset};
 use crate::protocol::planner::Limit;
@@ -10,6 +10,12 @@ use crate::source::Listed;
 #[derive(Clone)]
 pub(super) struct Track {
     pub(super) id: PartitionId,
+    /// The name of its file now, which is another than the partition's if it was renamed.
+    pub(super) at: String,
+    /// Its file was sought, and is nowhere.
+    pub(super) is_gone: bool,
+    /// What its first bytes say it is, if that is not text.
+    pub(super) encoded: Option<&'static str>,
     pub(super) limit: Limit,
     /// No line end lies between the limit and here.
     pub(super) searched: u64,
@@ -23,7 +29,14 @@ impl Track {
     /// A file that is seen for the first time.
     pub(super) fn fresh(id: PartitionId, listed: &Listed) -> Track {
         let identity = Identity { created: listed.created.clone(), ..Identity::default() };
-        Track { id, limit: Limit { end: 0, identity, landed_tail: false }, searched: 0, length: 0, appended_ms: None }
+        let limit = Limit { end: 0, identity, landed_tail: false };
+        Track { at: listed.name.clone(), ..Track::at(id, limit) }
+    }
+
+    /// A file that was seen as far as `limit`, under the partition's name.
+    pub(super) fn at(id: PartitionId, limit: Limit) -> Track {
+        let (at, searched, length) = (id.name.clone(), limit.end, limit.end);
+        Track { id, at, is_gone: false, encoded: None, limit, searched, length, appended_ms: None }
     }
 
     /// What was or will be consumed of it.
@@ -39,16 +52,16 @@ impl Track {
     }
 }
 
-/// The newest file of each name.
+/// The file that has each name now.
 #[derive(Default)]
 pub(super) struct Tracks {
     by_name: BTreeMap<String, Track>,
-    /// The names of what was created so.
-    names: HashMap<String, BTreeSet<String>>,
+    /// Those whose partition has another name, and the name that they have now.
+    renamed: BTreeMap<PartitionId, String>,
 }
 
 impl Tracks {
-    /// The track of that name.
+    /// The track of the file that has that name now.
     pub(super) fn get(&self, name: &str) -> Option<&Track> {
         self.by_name.get(name)
     }
@@ -58,16 +71,27 @@ impl Tracks {
         self.by_name.values()
     }
 
-    /// Those of files that were created so.
-    pub(super) fn created(&self, created: &str) -> impl Iterator<Item = &Track> {
-        self.names.get(created).into_iter().flatten().filter_map(|name| self.by_name.get(name))
+    /// The track of that partition.
+    pub(super) fn of(&self, id: &PartitionId) -> Option<&Track> {
+        let name = self.renamed.get(id).unwrap_or(&id.name);
+        self.by_name.get(name).filter(|track| track.id == *id)
+    }
+
+    /// The newest generation of the partitions of that name.
+    pub(super) fn newest(&self, name: &str) -> Option<u32> {
+        let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
+        let renamed = self.renamed.range(PartitionId::first(name)..=last).next_back().map(|(id, _)| id.generation);
+        let there = self.by_name.get(name).filter(|track| track.id.name == name).map(|track| track.id.generation);
+        renamed.max(there)
     }
 
     /// Keeps `track`; the answer is what its name had before.
     pub(super) fn insert(&mut self, track: Track) -> Option<Track> {
-        let name = track.id.name.clone();
+        let name = track.at.clone();
         let before = self.remove(&name);
-        self.names.entry(track.limit.identity.created.clone()).or_default().insert(name.clone());
+        if track.id.name != name {
+            self.renamed.insert(track.id.clone(), name.clone());
+        }
         self.by_name.insert(name, track);
         before
     }
@@ -75,13 +99,7 @@ impl Tracks {
     /// Takes out the track of that name.
     pub(super) fn remove(&mut self, name: &str) -> Option<Track> {
         let track = self.by_name.remove(name)?;
-        let created = &track.limit.identity.created;
-        if let Some(names) = self.names.get_mut(created) {
-            names.remove(name);
-            if names.is_empty() {
-                self.names.remove(created);
-            }
-        }
+        self.renamed.remove(&track.id);
         Some(track)
     }
 }
@@ -97,19 +115,19 @@ mod tests {
     }
 
     #[test]
-    fn a_track_is_found_by_its_creation_as_long_as_it_is_there() {
+    fn a_track_is_found_by_its_name_now_and_by_its_partition() {
         let mut tracks = Tracks::default();
-        let found = |tracks: &Tracks, created: &str| -> Vec<String> {
-            tracks.created(created).map(|track| track.id.name.clone()).collect()
-        };
-        for (name, created) in [("a", "1"), ("b", "1"), ("c", "2")] {
-            assert!(tracks.insert(track(name, created)).is_none());
-        }
-        assert_eq!(found(&tracks, "1"), ["a", "b"]);
-        let before = tracks.insert(track("a", "2")).expect("it was there");
-        assert_eq!(before.limit.identity.created, "1");
-        assert_eq!((found(&tracks, "1"), found(&tracks, "2")), (vec!["b".into()], vec!["a".into(), "c".into()]));
-        tracks.remove("b");
-        assert!(found(&tracks, "1").is_empty() && tracks.names.len() == 1);
+        assert!(tracks.insert(track("a", "1")).is_none());
+        let mut renamed = tracks.remove("a").expect("it was there");
+        renamed.at = "a.1".into();
+        assert!(tracks.insert(renamed).is_none());
+        let first = PartitionId::first("a");
+        assert_eq!(tracks.of(&first).map(|track| track.at.as_str()), Some("a.1"));
+        assert_eq!(tracks.newest("a"), Some(1));
+        let second = Track { id: PartitionId { generation: 2, ..first.clone() }, ..track("a", "2") };
+        assert!(tracks.insert(second).is_none());
+        assert_eq!((tracks.newest("a"), tracks.newest("a.1")), (Some(2), None));
+        assert_eq!(tracks.insert(track("a.1", "3")).expect("it is displaced").id, first);
+        assert!(tracks.of(&first).is_none());
     }
 }

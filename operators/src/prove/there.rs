@@ -1,0 +1,72 @@
+//! The source's files as they are now, and which of them a partition was read from: a file may have been renamed since.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::offsets::{Offsets, PartitionId, PartitionOffset};
+use crate::source::{Found, Listed, Sought, Source};
+
+/// The files of one look.
+pub(super) struct There<'l> {
+    by_name: BTreeMap<&'l str, &'l Listed>,
+    /// Where a file can be renamed: by what is known of its creation.
+    by_created: Option<HashMap<&'l str, &'l Listed>>,
+}
+
+impl<'l> There<'l> {
+    /// The files that `source` has listed.
+    pub(super) fn new(files: &'l [Listed], source: &dyn Source) -> There<'l> {
+        let by_name = files.iter().map(|file| (file.name.as_str(), file)).collect();
+        let by_created = || files.iter().rev().map(|file| (file.created.as_str(), file)).collect();
+        There { by_name, by_created: source.has_links().then(by_created) }
+    }
+
+    /// All, in the order of their names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &'l Listed> {
+        self.by_name.values().copied()
+    }
+
+    /// The file that was created so.
+    pub(super) fn created(&self, name: &str, created: &str) -> Option<&'l Listed> {
+        match &self.by_created {
+            Some(by_created) => by_created.get(created).copied(),
+            None => self.by_name.get(name).copied(),
+        }
+    }
+
+    /// The files of the partitions of `offsets`, wherever they are now.
+    pub(super) async fn files_of(&self, offsets: &Offsets, source: &dyn Source) -> BTreeMap<PartitionId, Listed> {
+        let mut files = BTreeMap::new();
+        let Some(by_created) = &self.by_created else {
+            let named =
+                offsets.partitions.keys().filter_map(|id| Some((id.clone(), (*self.by_name.get(&*id.name)?).clone())));
+            return named.collect();
+        };
+        let mut missing: Vec<(&PartitionId, &PartitionOffset)> = Vec::new();
+        for (id, at) in &offsets.partitions {
+            match by_created.get(at.identity.created.as_str()) {
+                Some(file) => _ = files.insert(id.clone(), (*file).clone()),
+                None => missing.push((id, at)),
+            }
+        }
+        let sought = |(id, at): &(&PartitionId, &PartitionOffset)| Sought {
+            name: id.name.clone(),
+            created: at.identity.created.clone(),
+        };
+        let sought: Vec<Sought> = missing.iter().map(sought).collect();
+        let found = if sought.is_empty() { Vec::new() } else { source.find(&sought).await };
+        // What has a partition's name and is no other's may be a copy of its file.
+        let known = |file: &Listed| files.values().any(|other: &Listed| other.created == file.created);
+        let mut more = BTreeMap::new();
+        for ((id, _), found) in missing.into_iter().zip(found) {
+            let file = match found {
+                Found::At(file) => Some(file),
+                Found::Gone | Found::Unknown => {
+                    self.by_name.get(&*id.name).map(|file| (*file).clone()).filter(|f| !known(f))
+                }
+            };
+            more.extend(file.map(|file| (id.clone(), file)));
+        }
+        files.append(&mut more);
+        files
+    }
+}

@@ -1,0 +1,85 @@
+//! Files that were read lately are kept open: one that is renamed, or deleted, before its end was read can be read on.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Stopwatch;
+
+/// So many at most: a process may open 1,024 files on most systems, and tables want some.
+const MOST: usize = 256;
+
+/// A file that is deleted takes its space until it is closed: so long after it was last read, at most.
+const DELETED: Duration = Duration::from_secs(300);
+
+/// Open files, by what [`created`](super::created) says of them.
+#[derive(Default)]
+pub(super) struct Handles {
+    open: HashMap<String, Handle>,
+    /// Counts uses.
+    uses: u64,
+}
+
+struct Handle {
+    file: Arc<File>,
+    used: u64,
+    since: Stopwatch,
+}
+
+impl Handles {
+    /// The open file that was created so.
+    pub(super) fn get(&mut self, created: &str) -> Option<Arc<File>> {
+        let handle = self.open.get_mut(created)?;
+        self.uses += 1;
+        (handle.used, handle.since) = (self.uses, Stopwatch::start());
+        Some(handle.file.clone())
+    }
+
+    /// The same, for a look at its metadata: that is no use of it.
+    pub(super) fn peek(&self, created: &str) -> Option<Arc<File>> {
+        self.open.get(created).map(|handle| handle.file.clone())
+    }
+
+    /// Keeps `file` open; what has not been used for longest is closed for it.
+    pub(super) fn keep(&mut self, created: &str, file: &Arc<File>) {
+        if self.open.len() >= MOST {
+            let oldest = self.open.iter().min_by_key(|(_, handle)| handle.used).map(|(created, _)| created.clone());
+            oldest.into_iter().for_each(|oldest| _ = self.open.remove(&oldest));
+        }
+        self.uses += 1;
+        let handle = Handle { file: file.clone(), used: self.uses, since: Stopwatch::start() };
+        self.open.insert(created.to_owned(), handle);
+    }
+
+    /// Closes deleted files that nobody has read for a while.
+    pub(super) fn tidy(&mut self) {
+        self.tidy_after(DELETED);
+    }
+
+    fn tidy_after(&mut self, most: Duration) {
+        let is_deleted = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        self.open.retain(|_, handle| handle.since.elapsed() < most || !is_deleted(&handle.file));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_that_were_used_last_stay_open_and_deleted_ones_only_for_a_while() {
+        let file = Arc::new(tempfile::tempfile().expect("a file without a name"));
+        let mut handles = Handles::default();
+        handles.keep("first", &file);
+        (0..MOST - 1).for_each(|i| handles.keep(&i.to_string(), &file));
+        assert!(handles.get("first").is_some());
+        handles.keep("one more", &file);
+        assert!(handles.peek("first").is_some() && handles.peek("0").is_none(), "the least recently used is closed");
+        handles.tidy();
+        assert_eq!(handles.open.len(), MOST);
+        handles.tidy_after(Duration::ZERO);
+        assert!(handles.open.is_empty());
+    }
+}

@@ -1,0 +1,239 @@
+//! Files that were renamed are followed: a file is known by its creation and its first bytes, and its name is only where it is.
+//!
+//! A log rotation renames `pg.json` to `pg.json.1` and begins a new `pg.json`. The old file is read on to its end, under
+//! whatever name it has now, and stays the partition that it was; the new one is the next generation of its name. Of two names
+//! of one file, only the first is read.
+//!
+//! A file that is gone may be there as a copy (`copytruncate`, a restored backup, a move between file systems): a new file that
+//! appears in the same look, begins with the same bytes, and is at least as long as what was read, is taken for it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{Listed, Listing, PartitionId, Polled, Stop, Track, Watcher};
+use crate::protocol::generation::Verdict;
+use crate::source::{Found, PassedOver, Sought, Why};
+
+/// A file that has no name in the source any more, and is there all the same.
+type Elsewhere = (PartitionId, Listed);
+
+/// What a listing says of the names and files that are known.
+struct Compared {
+    /// Files that are not listed under the name that they had.
+    vanished: Vec<PartitionId>,
+    /// Names under which a file is listed that was not there before, and by what it is known.
+    strangers: BTreeMap<String, Listed>,
+}
+
+impl Watcher {
+    /// Brings tracks to where their files are now. Second names leave the listing.
+    pub(super) async fn follow(&mut self, listing: &mut Listing, polled: &mut Polled) -> Result<Vec<Elsewhere>, Stop> {
+        self.listed_names = listing.files.iter().map(|file| file.name.clone()).collect();
+        let Compared { vanished, mut strangers } = self.compare_names(listing);
+        self.refuse_second_names(listing, &mut strangers);
+        let mut moved = BTreeSet::new();
+        for id in &vanished {
+            let Some(track) = self.track(id).cloned() else { continue };
+            let Some(name) = self.renamed(&track, &strangers).await? else { continue };
+            strangers.remove(&name);
+            moved.insert((id.clone(), name));
+        }
+        self.rename(moved);
+        self.succeed_truncated(listing, &mut strangers).await?;
+        self.seek(&mut strangers, polled).await
+    }
+
+    fn compare_names(&self, listing: &Listing) -> Compared {
+        let listed: HashMap<&str, &Listed> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
+        let is_listed = |track: &&Track| {
+            listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
+        };
+        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(&self.former);
+        let vanished = vanished.map(|track| track.id.clone()).collect();
+        let is_known = |file: &&Listed| {
+            self.tracks.get(&file.name).is_some_and(|track| track.limit.identity.created == file.created)
+        };
+        let strangers = listing.files.iter().filter(|file| !is_known(file));
+        Compared { vanished, strangers: strangers.map(|file| (file.name.clone(), file.clone())).collect() }
+    }
+
+    /// Of several names of one file, the one that is known is read, or else the first.
+    fn refuse_second_names(&self, listing: &mut Listing, strangers: &mut BTreeMap<String, Listed>) {
+        let present: HashMap<&str, &str> = self
+            .tracks
+            .values()
+            .filter(|track| !strangers.contains_key(&track.at))
+            .map(|track| (track.limit.identity.created.as_str(), track.at.as_str()))
+            .collect();
+        let listed: BTreeSet<&str> = listing.files.iter().map(|file| file.name.as_str()).collect();
+        let mut first: HashMap<String, String> = HashMap::new();
+        let mut second = Vec::new();
+        for (name, file) in &*strangers {
+            let read_as = present.get(file.created.as_str()).filter(|name| listed.contains(**name));
+            let read_as = read_as.map(|name| (*name).to_owned()).or_else(|| first.get(&file.created).cloned());
+            match read_as {
+                Some(read_as) => second.push(PassedOver { name: name.clone(), why: Why::SecondName(read_as) }),
+                None => _ = first.insert(file.created.clone(), name.clone()),
+            }
+        }
+        for second in second {
+            strangers.remove(&second.name);
+            listing.files.retain(|file| file.name != second.name);
+            listing.passed_over.push(second);
+        }
+    }
+
+    /// The name that the track's file has now, among those that were not there before.
+    async fn renamed(&self, track: &Track, strangers: &BTreeMap<String, Listed>) -> Result<Option<String>, Stop> {
+        let created = &track.limit.identity.created;
+        for file in strangers.values().filter(|file| file.created == *created) {
+            // Where a file system tells no birth, an inode is used again by another file.
+            if self.is_same(track, file).await? {
+                return Ok(Some(file.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether `file` begins with what was read of the track's, and goes at least as far.
+    async fn is_same(&self, track: &Track, file: &Listed) -> Result<bool, Stop> {
+        if file.length < track.limit.end {
+            return Ok(false);
+        }
+        match self.compare(&track.consumed(), file).await {
+            Ok(verdict) => Ok(verdict == Verdict::Same),
+            // It cannot be read now, so nothing is known of it: the look into it will say why.
+            Err(error) if !error.is_transient() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// All at once, for names go round.
+    fn rename(&mut self, moved: BTreeSet<(PartitionId, String)>) {
+        let mut tracks = Vec::new();
+        for (id, name) in moved {
+            let Some(mut track) = self.take(&id) else { continue };
+            if track.at != name {
+                let (old, new) = (track.at.escape_debug().to_string(), name.escape_debug().to_string());
+                let partition = id.to_string().escape_debug().to_string();
+                tracing::info!(
+                    partition,
+                    from = old,
+                    to = new,
+                    "the file was renamed: it is read on under its new name"
+                );
+            }
+            (track.at, track.is_gone) = (name, false);
+            tracks.push(track);
+        }
+        for track in tracks {
+            self.former.extend(self.tracks.insert(track));
+        }
+    }
+
+    /// `copytruncate`: the file is shorter than what was read of it, and its copy has appeared.
+    async fn succeed_truncated(
+        &mut self,
+        listing: &Listing,
+        strangers: &mut BTreeMap<String, Listed>,
+    ) -> Result<(), Stop> {
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let is_shorter = |file: &&Listed| {
+            let is_it = |track: &Track| track.limit.identity.created == file.created;
+            self.tracks.get(&file.name).is_some_and(|track| is_it(track) && file.length < track.limit.end)
+        };
+        let shorter: Vec<String> = listing.files.iter().filter(is_shorter).map(|file| file.name.clone()).collect();
+        for name in shorter {
+            let Some(track) = self.tracks.get(&name).cloned() else { continue };
+            self.succeed(&track, strangers).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a new file for the track's, if it begins with all that is known of that. Whether there is one.
+    async fn succeed(&mut self, track: &Track, strangers: &mut BTreeMap<String, Listed>) -> Result<bool, Stop> {
+        if track.limit.end == 0 {
+            return Ok(false);
+        }
+        // The copy under its own name comes first: a restored backup.
+        let own = strangers.get(&track.at).into_iter();
+        let others = strangers.values().filter(|file| file.name != track.at);
+        let mut copy = None;
+        for file in own.chain(others) {
+            if self.is_same(track, file).await? {
+                copy = Some(file.clone());
+                break;
+            }
+        }
+        let Some(copy) = copy else { return Ok(false) };
+        let Some(mut track) = self.take(&track.id) else { return Ok(false) };
+        strangers.remove(&copy.name);
+        (track.limit.identity.created, track.at, track.is_gone) = (copy.created, copy.name, false);
+        self.former.extend(self.tracks.insert(track));
+        Ok(true)
+    }
+
+    /// Looks elsewhere for files that have no name in the source any more. The answer is what was found: it is to be looked into.
+    async fn seek(
+        &mut self,
+        strangers: &mut BTreeMap<String, Listed>,
+        polled: &mut Polled,
+    ) -> Result<Vec<Elsewhere>, Stop> {
+        let lost: Vec<Track> = self.unlisted(strangers).cloned().collect();
+        let sought = |track: &Track| Sought { name: track.at.clone(), created: track.limit.identity.created.clone() };
+        let sought: Vec<Sought> = lost.iter().map(sought).collect();
+        let found = if sought.is_empty() { Vec::new() } else { self.source.find(&sought).await };
+        let mut elsewhere = Vec::new();
+        for (track, found) in lost.into_iter().zip(found) {
+            match found {
+                Found::At(file) => {
+                    self.tell_of_rotation(&track, &file, strangers);
+                    let Some(mut track) = self.take(&track.id) else { continue };
+                    track.at.clone_from(&file.name);
+                    elsewhere.push((track.id.clone(), file));
+                    self.former.push(track);
+                }
+                Found::Gone => {
+                    if self.succeed(&track, strangers).await? || strangers.contains_key(&track.at) {
+                        // Another file has its name: the look into that one judges what that means.
+                        continue;
+                    }
+                    self.set_gone(&track.id);
+                    polled.gone.insert(track.id);
+                }
+                Found::Unknown => {}
+            }
+        }
+        Ok(elsewhere)
+    }
+
+    /// The track stays: its name is known, and a copy of its file may be put there.
+    fn set_gone(&mut self, id: &PartitionId) {
+        if let Some(track) = self.former.iter_mut().find(|track| track.id == *id) {
+            track.is_gone = true;
+        } else if let Some(track) = self.take(id) {
+            self.tracks.insert(Track { is_gone: true, ..track });
+        }
+    }
+
+    /// Tracks whose file is not listed, and was not found to be gone.
+    fn unlisted<'a>(&'a self, strangers: &'a BTreeMap<String, Listed>) -> impl Iterator<Item = &'a Track> {
+        let names = &self.listed_names;
+        let unlisted = move |track: &&Track| !names.contains(&track.at) || strangers.contains_key(&track.at);
+        self.tracks.values().filter(unlisted).chain(&self.former).filter(|track| !track.is_gone)
+    }
+
+    /// A run that was not there during a rotation cannot know of the files in between, if `source.url` does not match their names.
+    fn tell_of_rotation(&self, track: &Track, now: &Listed, strangers: &BTreeMap<String, Listed>) {
+        if self.first && now.name != track.at && strangers.contains_key(&track.at) {
+            let (old, new) = (track.at.escape_debug().to_string(), now.name.escape_debug().to_string());
+            tracing::warn!(
+                from = old,
+                to = new,
+                "the file was renamed while no run followed it: it is read to its end, but if there were files between it and \
+                 the one that has its name now, they are not read; let source.url match the names of rotated files too"
+            );
+        }
+    }
+}
