@@ -47,7 +47,7 @@ pub(crate) fn naming(file: &Path, error: ConfigError) -> anyhow::Error {
 impl Pipeline {
     /// Opens what `config` names. Nothing is read or written but the source's folder. The source hears of a request to `stop`.
     pub(crate) fn open(config: Config, stop: StopRequest) -> Result<Pipeline, Stop> {
-        RoleMap::new(&config.rows.roles)?;
+        RoleMap::new(&config.rows)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let source: Arc<dyn Source> = match &config.source.url {
             SourceUrl::File(path) => {

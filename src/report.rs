@@ -1,5 +1,6 @@
 //! What a run did, for people or as one JSON object.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     tables: Vec<Landed>,
     /// What occurred, and how often.
     rejects: Vec<(Reason, u64)>,
+    /// Lines by their role, where `[roles]` does not name it.
+    unnamed_roles: BTreeMap<String, u64>,
     /// What was tried again, and how often.
     retries: [(Retried, u64); Retried::ALL.len()],
     /// How long a chunk took to read, a commit to land, an append to be seen.
@@ -71,6 +74,7 @@ impl Report {
             cuts: metrics.cuts(),
             tables: tables.collect(),
             rejects: rejects.into_iter().filter(|(_, lines)| *lines > 0).collect(),
+            unnamed_roles: metrics.unnamed_roles().counts(),
             retries: Retried::ALL.map(|what| (what, metrics.retries().of(what))),
             latencies: latencies.map(|(name, latency): (_, &Latency)| (name, latency.percentiles())),
         }
@@ -98,6 +102,7 @@ impl Report {
             "cuts": self.cuts,
             "tables": tables,
             "rejects": Value::Object(rejects.collect()),
+            "unnamed_roles": self.unnamed_roles,
             "retries": Value::Object(retries.collect()),
             "latency_seconds": Value::Object(latencies.collect()),
         })
@@ -120,6 +125,10 @@ impl Report {
         if !self.rejects.is_empty() {
             let reasons = self.rejects.iter().map(|(reason, lines)| format!("{} {lines}", reason.as_str()));
             let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
+        }
+        if !self.unnamed_roles.is_empty() {
+            let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{role} {lines}"));
+            let _ = writeln!(text, "  roles that [roles] does not name: {}", roles.collect::<Vec<_>>().join(", "));
         }
         if self.retries.iter().any(|(_, times)| *times > 0) {
             let retries = self.retries.iter().map(|(what, times)| format!("{} {times}", what.as_str()));

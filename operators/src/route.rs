@@ -1,11 +1,11 @@
 //! `route`: sends every row to the table of its server's role, and every reject to the rejects table.
 //!
-//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. A role that is
-//! configured nowhere is a reject. More rejects than `reject_ratio` of the last lines stop the run, but not in a catch-up:
+//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. More rejects than `reject_ratio` of the last lines stop the run, but not in a catch-up:
 //! another table holds those cuts already.
 
 mod judge;
 mod roles;
+mod unnamed;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -123,10 +123,12 @@ impl Router {
         let Parsed { fetched, rows, lines, mut rejects } = parsed;
         let settings = &fetched.chunk.settings;
         if self.map.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, settings) && of != settings) {
-            self.map = Some((settings.clone(), RoleMap::new(&settings.roles)?));
+            self.map = Some((settings.clone(), RoleMap::new(settings)?));
         }
         let (_, map) = self.map.as_ref().expect("it was just made");
-        let destinations = map.destinations(&fetched.chunk.partition.name, &rows);
+        let name = &fetched.chunk.partition.name;
+        let destinations = map.destinations(name, &rows);
+        unnamed::tell(map.unnamed(name, &rows), map.other(), metrics);
         for (line, destination) in lines.iter().zip(&destinations) {
             if let Err(reason) = *destination {
                 let block = &fetched.block;

@@ -47,16 +47,28 @@ pub enum Destination {
     Reject,
 }
 
-/// Which lines go where. Order of precedence: `sources`, the line's own role, `servers`, `default`.
+impl Destination {
+    /// The word for it in a pipeline file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Destination::Primary => "primary",
+            Destination::Replica => "replica",
+            Destination::Reject => "reject",
+        }
+    }
+}
+
+/// Which lines go where. Order of precedence: `sources`, the line's own role, `servers`, `default`. Roles and servers are compared
+/// without case, but in version 1 of the row rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
     /// Values of the line's role that go to the primary table; `"*"` is any non-empty value not named elsewhere.
     pub primary: Vec<String>,
     /// Values of the line's role that go to the replica table; `"*"` as above.
     pub replica: Vec<String>,
-    /// Where lines without a role go.
+    /// Where lines go without a role, or with one that is named nowhere.
     pub default: Destination,
-    /// By logical server name, for lines without a role.
+    /// By logical server name, or the server that the resource id names, for the same lines.
     pub servers: BTreeMap<String, Destination>,
     /// By glob over the partition's name.
     pub sources: BTreeMap<String, Destination>,
@@ -77,4 +89,20 @@ pub struct RowSettings {
     pub roles: Roles,
     /// The tables' names, in the order in which a run claims them.
     pub tables: Vec<String>,
+}
+
+#[cfg(test)]
+impl RowSettings {
+    /// Today's rules for lines of Azure, with nothing set: every line goes to the primary table.
+    pub(crate) fn example() -> Self {
+        let (primary, replica, servers, sources) = Default::default();
+        RowSettings {
+            rows_version: ROWS_VERSION,
+            format: Format::Azure,
+            max_line: 1 << 20,
+            unknown_keys: UnknownKeys::Keep,
+            roles: Roles { primary, replica, default: Destination::Primary, servers, sources },
+            tables: Vec::new(),
+        }
+    }
 }

@@ -36,8 +36,8 @@ pub(super) const PRIMARY_TABLE: &str = "primary_postgresql_logs";
 pub(super) const REPLICA_TABLE: &str = "replica_postgresql_logs";
 /// The rejects table.
 pub(super) const REJECTS_TABLE: &str = "rejected_postgresql_logs";
-/// The role Azure gives a primary server.
-pub(super) const PRIMARY_ROLES: [&str; 1] = ["Primary"];
+/// The roles Azure gives a primary server: one with replicas, and one that stands alone, or was promoted. Both write.
+pub(super) const PRIMARY_ROLES: [&str; 2] = ["Primary", "None"];
 /// Every other role is a kind of replica.
 pub(super) const REPLICA_ROLES: [&str; 1] = [ANY_ROLE];
 /// A line without role is kept in the rejects table rather than guessed at.

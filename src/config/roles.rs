@@ -2,6 +2,8 @@
 //!
 //! Promises: no role goes to two tables, the globs are globs, and some line of the format can reach a table at all.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use lakefront_operators::glob;
 use lakefront_operators::settings::{Destination, Format, Roles};
 
@@ -21,6 +23,9 @@ pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Rol
 
     if let (Some(primary), Some(replica)) = (&primary, &replica) {
         refuse_shared(&section, primary, replica);
+    }
+    if servers.as_ref().is_some_and(has_twins) {
+        section.refuse("servers", "names a server twice: names that differ only in case are one server's".to_owned());
     }
     if format == Some(Format::Jsonlog)
         && default == Some(Destination::Reject)
@@ -45,12 +50,19 @@ pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Rol
 
 /// Which of the roles is shared is not said: it may have come from a variable.
 fn refuse_shared(section: &Section<'_>, primary: &[String], replica: &[String]) {
-    if primary.iter().any(|role| replica.contains(role)) {
+    let is_shared = |role: &String| replica.iter().any(|other| other.eq_ignore_ascii_case(role));
+    if primary.iter().any(is_shared) {
         section.refuse(
             "replica",
-            "shares a role with roles.primary; a role, and \"*\" for any role not named, may stand in one list only; \
-             the defaults are primary = [\"Primary\"] and replica = [\"*\"]"
+            "shares a role with roles.primary; a role, in whatever case, and \"*\" for any role not named, may stand in one \
+             list only; the defaults are primary = [\"Primary\", \"None\"] and replica = [\"*\"]"
                 .to_owned(),
         );
     }
+}
+
+/// Whether two names are one without case.
+fn has_twins(servers: &BTreeMap<String, Destination>) -> bool {
+    let names: BTreeSet<String> = servers.keys().map(|name| name.to_ascii_lowercase()).collect();
+    names.len() < servers.len()
 }

@@ -130,10 +130,10 @@ fn roles(answers: &Answers) -> String {
     match answers.format {
         FormatArg::Azure => [
             "[roles]\n".to_owned(),
-            line("# primary = [\"Primary\"]", "values of ReplicaRole"),
+            line("# primary = [\"Primary\", \"None\"]", "values of ReplicaRole; None: a server that stands alone"),
             line("# replica = [\"*\"]", "all others"),
             line("# default = \"reject\"", "lines without a role: \"primary\", \"replica\" or \"reject\""),
-            "# By LogicalServerName, before the default:\n# [roles.servers]\n# \"orders-uat-pg\" = \"primary\"\n"
+            "# By LogicalServerName or the server in resourceId, before the default:\n# [roles.servers]\n# \"orders-uat-pg\" = \"primary\"\n"
                 .to_owned(),
         ]
         .concat(),

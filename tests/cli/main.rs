@@ -18,6 +18,7 @@ mod rivals;
 mod signals;
 mod stops;
 mod usage;
+mod values;
 
 use expect_test::Expect;
 

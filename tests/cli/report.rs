@@ -41,6 +41,7 @@ fn the_report_has_exactly_the_promised_form() {
         "cuts": 1,
         "tables": {"primary": table, "replica": table, "rejects": table},
         "rejects": {"invalid_json": 1},
+        "unnamed_roles": {},
         "retries": {"source": 0, "stage": 0, "commit": 0},
         "latency_seconds": {"fetch": {"count": 1}, "commit": {"count": 3}, "visible": null},
     });
@@ -72,6 +73,7 @@ fn a_second_run_lands_nothing() {
         "cuts": 0,
         "tables": {"primary": nothing, "replica": nothing, "rejects": nothing},
         "rejects": {},
+        "unnamed_roles": {},
         "retries": {"source": 0, "stage": 0, "commit": 0},
         "latency_seconds": {"fetch": null, "commit": null, "visible": null},
     });

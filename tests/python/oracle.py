@@ -336,18 +336,37 @@ class Rules:
             refuse(f"[roles.sources] sends {source!r} to several tables: {', '.join(sorted(by_source))}")
         table = next(iter(by_source), None)
         if table is None and self.azure:
-            role = top.get("ReplicaRole")
+            role = fold(text_of(top.get("ReplicaRole")))
             if role:
                 for name in ("primary", "replica"):
-                    if role in self.roles[name]:
+                    if role in map(fold, self.roles[name]):
                         return name, None
                 for name in ("primary", "replica"):
                     if "*" in self.roles[name]:
                         return name, None
-                return "rejects", "unknown_role"
-            table = self.roles["servers"].get(top.get("LogicalServerName"))
+            servers = {fold(name): to for name, to in self.roles["servers"].items()}
+            named = (text_of(top.get("LogicalServerName")), server_of(text_of(top.get("resourceId"))))
+            table = next((servers[fold(name)] for name in named if fold(name) in servers), self.roles["default"])
+            if table == "reject":
+                return "rejects", "unknown_role" if role else "no_role"
         table = table or self.roles["default"]
         return (table, None) if table != "reject" else ("rejects", "no_role")
+
+
+def fold(name: str) -> str:
+    """A role or a server as it is compared: without the case of ASCII letters."""
+    return "".join(c.lower() if c.isascii() else c for c in name)
+
+
+def text_of(value: object) -> str:
+    """What a string says; nothing else says anything."""
+    return value if type(value) is str else ""
+
+
+def server_of(resource: str) -> str:
+    """The server that a resource id names, behind its provider and its kind."""
+    match = re.match(r"(?:.*?/)?microsoft\.dbforpostgresql/[^/]*/([^/]*)", resource, re.ASCII | re.IGNORECASE | re.DOTALL)
+    return match[1] if match else ""
 
 
 @dataclass(frozen=True)
@@ -643,7 +662,7 @@ def short(value: object) -> str:
 
 # ---- Command line --------------------------------------------------------------------------------------------------
 
-DEFAULT_ROLES = {"primary": ["Primary"], "replica": ["*"], "default": "reject", "servers": {}, "sources": {}}
+DEFAULT_ROLES = {"primary": ["Primary", "None"], "replica": ["*"], "default": "reject", "servers": {}, "sources": {}}
 
 
 def refuse(message: str) -> NoReturn:

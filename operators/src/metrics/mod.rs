@@ -9,6 +9,7 @@
 //! steps     the frontier of each operator, and its work  busy      each operator's time, from timely's log
 //! cuts      when a cut was begun, and its bytes appended appends   when the bytes of a chunk were seen first
 //! retry     what was tried again                       source   what is in the source and is not read
+//! roles     roles of lines that the settings do not name
 //! ```
 
 pub mod appends;
@@ -17,6 +18,7 @@ mod cuts;
 pub mod latency;
 mod read;
 pub mod retry;
+mod roles;
 mod source;
 pub mod steps;
 pub mod table;
@@ -29,6 +31,7 @@ pub use self::cuts::{Acknowledged, CutTimes};
 pub use self::latency::{Latency, Percentiles};
 use self::retry::HeardPauses;
 pub use self::retry::{Retried, Retries};
+pub use self::roles::UnnamedRoles;
 pub use self::steps::{Holder, StepId, Steps};
 pub use self::table::TableMetrics;
 use crate::memory::Budget;
@@ -54,6 +57,7 @@ pub struct Metrics {
     bytes_read: AtomicU64,
     tables: Vec<TableMetrics>,
     rejects: [AtomicU64; Reason::ALL.len()],
+    unnamed_roles: UnnamedRoles,
     retries: Retries,
     fetch: Latency,
     commit: Latency,
@@ -96,6 +100,7 @@ impl Metrics {
             bytes_read: AtomicU64::new(0),
             tables: tables.iter().map(|role| TableMetrics::new(role)).collect(),
             rejects: Default::default(),
+            unnamed_roles: UnnamedRoles::default(),
             retries: Retries::new(source),
             fetch: Latency::default(),
             commit: Latency::default(),

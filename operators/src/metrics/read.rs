@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics};
+use super::{Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
 use crate::protocol::table::RunId;
 use crate::record::{Reason, TableId};
@@ -32,6 +32,11 @@ impl Metrics {
     /// The lowest position of a table when the tables were claimed.
     pub fn start(&self) -> Position {
         self.claimed.get().map(|claim| claim.start).unwrap_or_default()
+    }
+
+    /// The roles of lines that the settings do not name.
+    pub fn unnamed_roles(&self) -> &UnnamedRoles {
+        &self.unnamed_roles
     }
 
     /// How many cuts were closed.

@@ -23,9 +23,10 @@ const JSONLOG: &str = "timestamp timestamp t,user user s,dbname dbname s,pid pid
 pub(super) const REST: &str = "_rest";
 /// The columns of a reject that count.
 pub(super) const REJECT: [&str; 3] = ["reason", "raw", "length"];
-/// The role of a row's server, and the server's name.
+/// The role of a row's server, the server's name, and its resource id.
 pub(super) const ROLE: &str = "replica_role";
 pub(super) const SERVER: &str = "logical_server_name";
+pub(super) const RESOURCE: &str = "resource_id";
 /// When a row's server has logged it, by format, and when Azure has received it.
 pub(super) const LOGGED: [&str; 2] = ["log_timestamp", "timestamp"];
 pub(super) const RECEIVED: &str = "time";

@@ -1,6 +1,6 @@
 //! The second path from bytes to rows: one line after the other, on one thread.
 
-use super::columns::{Columns, REJECT, ROLE, SERVER};
+use super::columns::{Columns, REJECT, RESOURCE, ROLE, SERVER};
 use super::lines::Line;
 use super::roles::Routing;
 use super::row;
@@ -31,7 +31,7 @@ impl<'s> Plain<'s> {
         Ok(Plain {
             settings,
             columns: Columns::of(settings.format),
-            routing: Routing::new(&settings.roles)?,
+            routing: Routing::new(settings)?,
             reject: reject.map(|(name, kind)| hash::Column::new(name, kind)),
         })
     }
@@ -56,7 +56,7 @@ impl<'s> Plain<'s> {
         }
         let routed = row::read(line.text(), &self.columns, self.settings.unknown_keys).and_then(|row| {
             let text = |name| row.text(&self.columns, name);
-            let to = self.routing.of_row(of_file, text(ROLE), text(SERVER))?;
+            let to = self.routing.of_row(of_file, text(ROLE), [text(SERVER), text(RESOURCE)])?;
             Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
         });
         Some(routed.unwrap_or_else(|reason| (REJECTS, self.reject(line, reason))))

@@ -5,23 +5,23 @@ use globset::GlobMatcher;
 use crate::error::{Stop, StoreError};
 use crate::glob;
 use crate::record::Reason;
-use crate::settings::{Destination, Roles};
+use crate::settings::{Destination, Roles, RowSettings};
 
 /// Lines without a role of their own, of one partition, and lines with one.
 pub(super) struct Routing<'s> {
-    roles: &'s Roles,
+    settings: &'s RowSettings,
     globs: Vec<(GlobMatcher, Destination)>,
 }
 
 impl<'s> Routing<'s> {
-    /// The rules of `roles`. Fails only on a glob that is none.
-    pub(super) fn new(roles: &'s Roles) -> Result<Self, Stop> {
+    /// The rules of `settings`. Fails only on a glob that is none.
+    pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
         let glob = |(pattern, to): (&String, &Destination)| {
             let glob = glob::compile(pattern);
             glob.map(|glob| (glob, *to)).map_err(|e| StoreError::definite(format!("read roles.sources {pattern:?}"), e))
         };
-        let globs = roles.sources.iter().map(glob).collect::<Result<_, _>>()?;
-        Ok(Routing { roles, globs })
+        let globs = settings.roles.sources.iter().map(glob).collect::<Result<_, _>>()?;
+        Ok(Routing { settings, globs })
     }
 
     /// Where all rows of the files of that `name` go, whatever they say.
@@ -29,23 +29,48 @@ impl<'s> Routing<'s> {
         self.globs.iter().find(|(glob, _)| glob.is_match(name)).map(|(_, to)| *to)
     }
 
-    /// Where a row goes; `of_file` is what is said of its file. `role` and `server` are its own words, or empty.
-    pub(super) fn of_row(&self, of_file: Option<Destination>, role: &str, server: &str) -> Result<Destination, Reason> {
-        let Roles { primary, replica, default, servers, .. } = self.roles;
-        let names = |list: &[String], role: &str| list.iter().any(|named| named == role);
+    /// Where a row goes; `of_file` is what is said of its file. `role`, the server's name and the resource id are its own words, or empty.
+    pub(super) fn of_row(
+        &self,
+        of_file: Option<Destination>,
+        role: &str,
+        [server, resource]: [&str; 2],
+    ) -> Result<Destination, Reason> {
+        let Roles { primary, replica, default, .. } = &self.settings.roles;
+        let names = |list: &[String], role: &str| list.iter().any(|named| self.is_same(named, role));
         let to = match of_file {
             Some(to) => to,
-            None if role.is_empty() => servers.get(server).copied().unwrap_or(*default),
+            None if role.is_empty() => self.of_server(server, resource).unwrap_or(*default),
             // A star is not a name, not even its own.
             None if role != "*" && names(replica, role) => Destination::Replica,
             None if role != "*" && names(primary, role) => Destination::Primary,
             None if names(replica, "*") => Destination::Replica,
             None if names(primary, "*") => Destination::Primary,
-            None => return Err(Reason::UnknownRole),
+            None if self.settings.rows_version < 2 => return Err(Reason::UnknownRole),
+            None => match self.of_server(server, resource).unwrap_or(*default) {
+                Destination::Reject => return Err(Reason::UnknownRole),
+                to => to,
+            },
         };
         match to {
             Destination::Reject => Err(Reason::NoRole),
             to => Ok(to),
         }
+    }
+
+    /// What is said of the server with that name, or else of the one that `/…/Microsoft.DBforPostgreSQL/<kind>/<name>` names.
+    fn of_server(&self, server: &str, resource: &str) -> Option<Destination> {
+        let servers = &self.settings.roles.servers;
+        let named = |name: &str| servers.iter().find(|(server, _)| self.is_same(server, name)).map(|(_, to)| *to);
+        let by_resource = || {
+            let words: Vec<&str> = resource.split('/').collect();
+            let provider = words.iter().position(|word| word.to_ascii_uppercase() == "MICROSOFT.DBFORPOSTGRESQL")?;
+            named(words.get(provider + 2)?)
+        };
+        named(server).or_else(|| if self.settings.rows_version < 2 { None } else { by_resource() })
+    }
+
+    fn is_same(&self, one: &str, other: &str) -> bool {
+        one == other || self.settings.rows_version >= 2 && one.eq_ignore_ascii_case(other)
     }
 }

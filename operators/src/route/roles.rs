@@ -1,90 +1,149 @@
 //! Which table a row goes to.
+//!
+//! From version 2 of the row rules on, roles and servers are compared without case (of ASCII letters); a server is also the one that the
+//! line's resource id names; and a role that the lists send nowhere is judged as a line without one.
 
 use std::collections::HashMap;
 
 use arrow_array::RecordBatch;
 use globset::GlobMatcher;
 
+use super::unnamed::{Unnamed, count};
 use crate::error::{Stop, StoreError};
 use crate::glob;
 use crate::record::Reason;
 use crate::rows::TextColumn;
-use crate::settings::{Destination, Roles};
+use crate::settings::{Destination, RowSettings};
 
-/// The role of a line's server, and the server's name: columns of the `azure` format.
+/// The role of a line's server, the server's name, and the resource that it is: columns of the `azure` format.
 const ROLE: &str = "replica_role";
 const SERVER: &str = "logical_server_name";
-/// For more pairs of a role and a server than this, no table is made.
-const MOST_PAIRS: usize = 4096;
+const RESOURCE: &str = "resource_id";
+/// The provider whose resources are servers: in a resource id, the kind of server follows, and then its name.
+const PROVIDER: &str = "microsoft.dbforpostgresql";
+/// For more combinations of a role, a server and a resource than this, no table is made.
+const MOST_COMBINATIONS: usize = 4096;
 
 /// The configured roles, ready for rows.
 pub struct RoleMap {
     sources: Vec<(GlobMatcher, Destination)>,
+    /// By the role, [`folded`](RoleMap::folded).
     roles: HashMap<String, Destination>,
     /// Where roles go that are named nowhere.
     other: Option<Destination>,
+    /// By the server, folded.
     servers: HashMap<String, Destination>,
     default: Destination,
+    /// The rules are of version 2 or later.
+    lenient: bool,
 }
 
 impl RoleMap {
-    /// Compiles `roles`. Fails only on a glob that is none.
-    pub fn new(roles: &Roles) -> Result<Self, Stop> {
+    /// Compiles the roles of `settings`. Fails only on a glob that is none.
+    pub fn new(settings: &RowSettings) -> Result<Self, Stop> {
+        let roles = &settings.roles;
         let mut sources = Vec::new();
         for (pattern, destination) in &roles.sources {
             let glob = glob::compile(pattern)
                 .map_err(|e| StoreError::definite(format!("read roles.sources {pattern:?}"), e))?;
             sources.push((glob, *destination));
         }
-        let (mut named, mut other) = (HashMap::new(), None);
+        let lenient = settings.rows_version >= 2;
+        let mut map = RoleMap {
+            sources,
+            roles: HashMap::new(),
+            other: None,
+            servers: HashMap::new(),
+            default: roles.default,
+            lenient,
+        };
         let lists = [(&roles.primary, Destination::Primary), (&roles.replica, Destination::Replica)];
         for (values, destination) in lists {
             for value in values {
                 match value.as_str() {
-                    "*" => other = Some(destination),
-                    value => drop(named.insert(value.to_owned(), destination)),
+                    "*" => map.other = Some(destination),
+                    value => drop(map.roles.insert(map.folded(value), destination)),
                 }
             }
         }
-        let servers = roles.servers.iter().map(|(name, to)| (name.clone(), *to)).collect();
-        Ok(RoleMap { sources, roles: named, other, servers, default: roles.default })
+        map.servers = roles.servers.iter().map(|(name, to)| (map.folded(name), *to)).collect();
+        Ok(map)
     }
 
     /// Where each row goes, or why it goes nowhere.
     pub fn destinations(&self, partition: &str, rows: &RecordBatch) -> Vec<Result<Destination, Reason>> {
-        if let Some((_, to)) = self.sources.iter().find(|(glob, _)| glob.is_match(partition)) {
-            return vec![checked(*to); rows.num_rows()];
+        if let Some(to) = self.of_file(partition) {
+            return vec![checked(to, Reason::NoRole); rows.num_rows()];
         }
-        let (roles, servers) = (text(rows, ROLE), text(rows, SERVER));
-        // By role and server, each pair is looked up once, if they repeat.
-        let (of_roles, of_servers) =
-            (roles.map_or(Some(1), TextColumn::places), servers.map_or(Some(1), TextColumn::places));
-        let pairs =
-            of_roles.zip(of_servers).map(|(roles, servers)| roles * servers).filter(|pairs| *pairs <= MOST_PAIRS);
-        let mut known: Vec<Option<Result<Destination, Reason>>> = vec![None; pairs.unwrap_or_default()];
-        let place = |column: Option<TextColumn<'_>>, row| column.map_or(0, |column| column.place(row));
+        // What decides nothing is not looked at.
+        let by_server = |column| text(rows, column).filter(|_| !self.servers.is_empty());
+        let columns = [text(rows, ROLE), by_server(SERVER), by_server(RESOURCE).filter(|_| self.lenient)];
+        // Each combination is looked up once, if they repeat.
+        let places = columns.map(|column| column.map_or(Some(1), TextColumn::places));
+        let combinations = places.into_iter().try_fold(1_usize, |all, places| all.checked_mul(places?));
+        let combinations = combinations.filter(|all| *all <= MOST_COMBINATIONS).unwrap_or_default();
+        let mut known: Vec<Option<Result<Destination, Reason>>> = vec![None; combinations];
         let to = |row| {
-            let look_up = || self.destination(value(roles, row), value(servers, row));
-            let pair = place(roles, row) * of_servers.unwrap_or_default() + place(servers, row);
-            known.get_mut(pair).map_or_else(look_up, |known| *known.get_or_insert_with(look_up))
+            let [role, server, resource] = columns;
+            let look_up = || self.destination(value(role, row), value(server, row), value(resource, row));
+            let combination = columns.iter().zip(places).fold(0, |at, (column, places)| {
+                at * places.unwrap_or_default() + column.map_or(0, |column| column.place(row))
+            });
+            known.get_mut(combination).map_or_else(look_up, |known| *known.get_or_insert_with(look_up))
         };
         (0..rows.num_rows()).map(to).collect()
     }
 
-    fn destination(&self, role: &str, server: &str) -> Result<Destination, Reason> {
-        if role.is_empty() {
-            return checked(self.servers.get(server).copied().unwrap_or(self.default));
+    /// The roles of `rows` that `[roles]` does not name and Azure does not give to replicas.
+    pub(super) fn unnamed<'r>(&self, partition: &str, rows: &'r RecordBatch) -> Unnamed<'r> {
+        match text(rows, ROLE) {
+            Some(roles) if self.of_file(partition).is_none() => {
+                count(roles, rows.num_rows(), |role| !self.roles.contains_key(&self.folded(role)))
+            }
+            _ => Unnamed::new(),
         }
-        self.roles.get(role).copied().or(self.other).ok_or(Reason::UnknownRole)
+    }
+
+    /// Where roles go that are named nowhere, if there is such a place.
+    pub(super) fn other(&self) -> Option<Destination> {
+        self.other
+    }
+
+    fn of_file(&self, partition: &str) -> Option<Destination> {
+        self.sources.iter().find(|(glob, _)| glob.is_match(partition)).map(|(_, to)| *to)
+    }
+
+    fn destination(&self, role: &str, server: &str, resource: &str) -> Result<Destination, Reason> {
+        if !role.is_empty() {
+            match self.roles.get(&self.folded(role)).copied().or(self.other) {
+                Some(to) => return Ok(to),
+                None if !self.lenient => return Err(Reason::UnknownRole),
+                None => {}
+            }
+        }
+        let named = |server: &str| self.servers.get(&self.folded(server)).copied();
+        let to = named(server).or_else(|| server_of(resource).and_then(named)).unwrap_or(self.default);
+        checked(to, if role.is_empty() { Reason::NoRole } else { Reason::UnknownRole })
+    }
+
+    /// A role or a server as it is compared.
+    fn folded(&self, name: &str) -> String {
+        if self.lenient { name.to_ascii_lowercase() } else { name.to_owned() }
     }
 }
 
-/// A configured destination, where "reject" means that no role was found.
-fn checked(to: Destination) -> Result<Destination, Reason> {
+/// A configured destination, where "reject" means that nothing said where the row goes.
+fn checked(to: Destination, reason: Reason) -> Result<Destination, Reason> {
     match to {
-        Destination::Reject => Err(Reason::NoRole),
+        Destination::Reject => Err(reason),
         to => Ok(to),
     }
+}
+
+/// The server that a resource id names: `/SUBSCRIPTIONS/…/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/<server>`, in any case.
+fn server_of(resource: &str) -> Option<&str> {
+    let mut segments = resource.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(PROVIDER));
+    segments.nth(2)
 }
 
 fn text<'r>(rows: &'r RecordBatch, column: &str) -> Option<TextColumn<'r>> {
@@ -99,30 +158,67 @@ fn value(column: Option<TextColumn<'_>>, row: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use crate::rows::RowBuilder;
+    use crate::settings::{Format, Roles, UnknownKeys};
+    use Destination::{Primary, Reject, Replica};
 
-    fn roles() -> Roles {
-        Roles {
-            primary: vec!["Primary".into()],
-            replica: vec!["*".into()],
-            default: Destination::Reject,
-            servers: BTreeMap::from([("known".into(), Destination::Primary)]),
-            sources: BTreeMap::from([("**/replica-*/**".into(), Destination::Replica)]),
-        }
+    const ORDERS: &str = "/SUBSCRIPTIONS/0F/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/ORDERS";
+
+    fn map(rows_version: u32, primary: &[&str], replica: &[&str], default: Destination) -> RoleMap {
+        let list = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
+        let servers = [("Known".to_owned(), Primary), ("orders".to_owned(), Replica), ("bad".to_owned(), Reject)].into();
+        let sources = [("**/replica-*/**".to_owned(), Replica)].into();
+        let roles = Roles { primary: list(primary), replica: list(replica), default, servers, sources };
+        let settings = RowSettings { rows_version, roles, ..RowSettings::example() };
+        RoleMap::new(&settings).expect("good globs")
     }
 
     #[test]
     fn the_role_decides_then_the_server_then_the_default() {
-        let map = RoleMap::new(&roles()).expect("good globs");
-        assert_eq!(map.destination("Primary", ""), Ok(Destination::Primary));
-        assert_eq!(map.destination("AsyncReplica", "known"), Ok(Destination::Replica));
-        assert_eq!(map.destination("", "known"), Ok(Destination::Primary));
-        assert_eq!(map.destination("", "unknown"), Err(Reason::NoRole));
+        let map = map(2, &["Primary", "None"], &["*"], Reject);
+        for (role, server, resource, expected) in [
+            ("Primary", "", "", Ok(Primary)),
+            ("PRIMARY", "orders", "", Ok(Primary)),
+            ("none", "", "", Ok(Primary)),
+            ("AsyncReplica", "known", "", Ok(Replica)),
+            ("Master", "known", "", Ok(Replica)),
+            ("", "KNOWN", ORDERS, Ok(Primary)),
+            ("", "unknown", ORDERS, Ok(Replica)),
+            ("", "", &ORDERS.to_lowercase(), Ok(Replica)),
+            ("", "bad", ORDERS, Err(Reason::NoRole)),
+            ("", "unknown", "/ORDERS", Err(Reason::NoRole)),
+            ("", "", "/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/ORDERS", Err(Reason::NoRole)),
+        ] {
+            assert_eq!(map.destination(role, server, resource), expected, "{role} {server} {resource}");
+        }
     }
 
     #[test]
-    fn without_a_wildcard_an_unnamed_role_is_unknown() {
-        let map = RoleMap::new(&Roles { replica: vec!["Replica".into()], ..roles() }).expect("good globs");
-        assert_eq!(map.destination("Odd", ""), Err(Reason::UnknownRole));
+    fn without_a_wildcard_an_unnamed_role_is_judged_as_none() {
+        let strict = map(2, &["Primary"], &["Replica"], Reject);
+        assert_eq!(strict.destination("Odd", "", ""), Err(Reason::UnknownRole));
+        assert_eq!(strict.destination("Odd", "known", ""), Ok(Primary));
+        assert_eq!(strict.destination("Odd", "", ORDERS), Ok(Replica));
+        assert_eq!(map(2, &["Primary"], &["Replica"], Primary).destination("Odd", "", ""), Ok(Primary));
+    }
+
+    #[test]
+    fn version_1_compares_with_case() {
+        let map = map(1, &["Primary"], &["Replica"], Primary);
+        assert_eq!(map.destination("primary", "Known", ""), Err(Reason::UnknownRole));
+        assert_eq!(map.destination("", "orders", ""), Ok(Replica));
+        assert_eq!(map.destination("", "ORDERS", ORDERS), Ok(Primary), "by the default");
+    }
+
+    #[test]
+    fn roles_that_nothing_names_are_counted() {
+        let map = map(2, &["Primary"], &["*"], Reject);
+        let mut rows = RowBuilder::new(Format::Azure, UnknownKeys::Drop);
+        for role in ["Master", "primary", "AsyncReplica", "geoasyncreplica", "None", "Master", ""] {
+            rows.push(format!(r#"{{"ReplicaRole":"{role}"}}"#).as_bytes(), 0).expect("a good line");
+        }
+        let rows = rows.finish("blob");
+        assert_eq!(map.unnamed("a.json", &rows).into_iter().collect::<Vec<_>>(), [("Master", 2), ("None", 1)]);
+        assert!(map.unnamed("a/replica-1/b.json", &rows).is_empty(), "the file decides");
     }
 }

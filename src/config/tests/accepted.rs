@@ -60,6 +60,7 @@ fn the_least_file_gets_the_documented_defaults() {
                 roles: Roles {
                     primary: [
                         "Primary",
+                        "None",
                     ],
                     replica: [
                         "*",

@@ -304,9 +304,9 @@ fn a_role_goes_to_one_table() {
             "default = \"drop\"",
         ],
         expect![[r#"
-            roles.replica = ["B"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
-            roles.replica: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
-            roles.replica = ["*"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.replica = ["B"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.replica: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.replica = ["*"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
             roles.primary = "Primary": allowed is a list of non-empty strings; lines without a role go by roles.default
             roles.replica = [""]: allowed is a list of non-empty strings; lines without a role go by roles.default
             roles.replica = ["a", 1]: allowed is a list of non-empty strings; lines without a role go by roles.default

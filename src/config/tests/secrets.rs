@@ -173,7 +173,7 @@ fn a_secret_is_never_told() {
             "default = \"${SECRET}\"",
         ],
         expect![[r#"
-            roles.replica = ["${SECRET}"]: shares a role with roles.primary; a role, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary"] and replica = ["*"]
+            roles.replica = ["${SECRET}"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
             roles.primary = "${SECRET}": allowed is a list of non-empty strings; lines without a role go by roles.default
             roles.servers.x = "${SECRET}": allowed are "primary", "replica" and "reject"
             roles.default = "${SECRET}": allowed are "primary", "replica" and "reject"
