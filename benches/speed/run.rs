@@ -98,6 +98,8 @@ pub(crate) fn settings() -> Arc<RowSettings> {
         format: Format::Azure,
         max_line: MAX_LINE,
         unknown_keys: UnknownKeys::Keep,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
         roles: Roles {
             primary: vec!["Primary".to_owned()],
             replica: vec!["*".to_owned()],

@@ -99,7 +99,11 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
                     _ => {}
                 }
             }
-            None => unknown.push((false, key.clone(), value.get())),
+            None => {
+                // Spelled like a key of `properties`, it is told apart.
+                let like_inner = format == Format::Azure && key.trim_start_matches('.').starts_with("properties.");
+                unknown.push((false, format!("{}{key}", if like_inner { "." } else { "" }), value.get()));
+            }
         }
     }
     if !properties.starts_with('{') && properties != "null" {
@@ -109,11 +113,12 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
         let (name, kind) = column(format, *inner, key)?;
         let value = match kind {
             _ if *raw == "null" => continue,
+            Kind::Text if raw.starts_with(['{', '[']) => return None,
+            Kind::Text if !raw.starts_with('"') => (*raw).to_owned(),
             Kind::Text => serde_json::from_str(raw).ok()?,
             Kind::Time => serde_json::from_str::<String>(raw).map(|_| MOMENT.to_owned()).ok()?,
-            // To `serde_json`, a minus before a zero makes a float of it.
-            Kind::Integer if *raw == "-0" => "0".to_owned(),
-            Kind::Integer => serde_json::from_str::<i64>(raw).ok()?.to_string(),
+            Kind::Integer if raw.starts_with('"') => integer(&serde_json::from_str::<String>(raw).ok()?)?,
+            Kind::Integer => integer(raw)?,
         };
         row.insert(name, value);
     }
@@ -123,6 +128,29 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
         UnknownKeys::Reject | UnknownKeys::Keep => row.extend(rest(&unknown).map(|rest| ("_rest".to_owned(), rest))),
     }
     Some(row)
+}
+
+/// The integer that a text is as a JSON number, in decimal digits.
+fn integer(text: &str) -> Option<String> {
+    let is_number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && !text.ends_with(char::is_whitespace);
+    let _: &RawValue = serde_json::from_str(text).ok().filter(|_| is_number)?;
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (sign, mut digits) = ("-".repeat(usize::from(whole.starts_with('-'))), whole.replace('-', "") + fraction);
+    if digits.bytes().all(|digit| digit == b'0') {
+        return Some("0".to_owned());
+    }
+    // Longer than the line, the point moves out of sight.
+    let far = if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 };
+    let mut point = exponent.parse::<i64>().unwrap_or(far).clamp(-1_000_000_000, 1_000_000_000) - fraction.len() as i64;
+    while point < 0 && digits.ends_with('0') {
+        digits.pop();
+        point += 1;
+    }
+    digits = digits.trim_start_matches('0').to_owned();
+    (point >= 0 && digits.len() as i64 + point < 20).then_some(())?;
+    let integer: i64 = format!("{sign}{digits}{}", "0".repeat(usize::try_from(point).ok()?)).parse().ok()?;
+    Some(integer.to_string())
 }
 
 /// The unknown keys as an object; of those with one name the last.

@@ -2,6 +2,7 @@
 //!
 //! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows).
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use timely::container::CapacityContainerBuilder;
@@ -13,7 +14,7 @@ use crate::fetch::Fetched;
 use crate::position::Position;
 use crate::record::Reject;
 use crate::rows::RowBuilder;
-use crate::settings::{Format, UnknownKeys};
+use crate::settings::RowSettings;
 use crate::split::{Line, Lines};
 
 /// The rows of one batch of lines.
@@ -45,16 +46,16 @@ pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Positio
 /// Builders are kept from chunk to chunk; settings change between cuts at most.
 #[derive(Default)]
 struct Parser {
-    builder: Option<(Format, UnknownKeys, RowBuilder)>,
+    builder: Option<(Arc<RowSettings>, RowBuilder)>,
 }
 
 impl Parser {
     fn parse(&mut self, Lines { fetched, mut lines, mut rejects }: Lines) -> Parsed {
         let settings = &fetched.chunk.settings;
-        let (format, unknown_keys) = (settings.format, settings.unknown_keys);
-        let (.., builder) = match self.builder.take().filter(|(f, u, _)| (*f, *u) == (format, unknown_keys)) {
+        let same = |of: &Arc<RowSettings>| Arc::ptr_eq(of, settings) || of == settings;
+        let (_, builder) = match self.builder.take().filter(|(of, _)| same(of)) {
             Some(kept) => self.builder.insert(kept),
-            None => self.builder.insert((format, unknown_keys, RowBuilder::new(format, unknown_keys))),
+            None => self.builder.insert((settings.clone(), RowBuilder::of(settings))),
         };
         let block = &fetched.block;
         // Checking all lines at once is cheaper; if that fails, each is judged for itself.
@@ -66,13 +67,13 @@ impl Parser {
             texts?.get(start - begin..end - begin)
         };
         let mut push = |line: &Line| match text(line) {
-            Some(text) => builder.push_text(text, line.offset(block)),
-            None => builder.push(line.text(block), line.offset(block)),
+            Some(text) => builder.push_text(text, line.offset(block)).map_err(|reason| (reason, builder.detail())),
+            None => builder.push(line.text(block), line.offset(block)).map_err(|reason| (reason, builder.detail())),
         };
         lines.retain(|line| match push(line) {
             Ok(()) => true,
-            Err(reason) => {
-                rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
+            Err((reason, detail)) => {
+                rejects.push(Reject::of(line.raw(block), line.offset(block), reason).detailed(detail));
                 false
             }
         });

@@ -73,16 +73,28 @@ pub struct Reject {
     pub offset: u64,
     /// Why it was rejected.
     pub reason: Reason,
-    /// The first bytes of the line, at most [`REJECT_RAW_LIMIT`].
+    /// The first bytes of the line: [`REJECT_RAW_LIMIT`] at most, unless the settings say otherwise.
     pub raw: Vec<u8>,
     /// The whole line's length in bytes, without its newline.
     pub length: u64,
+    /// Which key is to blame, and for what: never its value.
+    pub detail: Option<String>,
 }
 
 impl Reject {
     /// Rejects `line`, which starts at `offset`, keeping its first bytes.
     pub fn of(line: &[u8], offset: u64, reason: Reason) -> Self {
-        let raw = line[..line.len().min(REJECT_RAW_LIMIT)].to_vec();
-        Reject { offset, reason, raw, length: line.len() as u64 }
+        Reject::keeping(REJECT_RAW_LIMIT as u64, line, offset, reason)
+    }
+
+    /// The same, of which `most` bytes are kept.
+    pub fn keeping(most: u64, line: &[u8], offset: u64, reason: Reason) -> Self {
+        let kept = usize::try_from(most).map_or(line.len(), |most| line.len().min(most));
+        Reject { offset, reason, raw: line[..kept].to_vec(), length: line.len() as u64, detail: None }
+    }
+
+    /// The same, with what is to blame.
+    pub fn detailed(self, detail: Option<String>) -> Self {
+        Reject { detail, ..self }
     }
 }

@@ -3,9 +3,15 @@
 //! They are kept in the offsets file of each position. A table that lags behind is brought up by the settings that were in
 //! force there, not by today's, so that no line lands twice or nowhere when the configuration changes between two runs.
 
+mod zones;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use zones::{Zone, Zones, offset};
+
+use crate::record::REJECT_RAW_LIMIT;
 
 /// Version of the row rules of this binary: how a line becomes columns. A change of meaning needs a new version, and the binary
 /// keeps reading by the old rules what is to be read by them: a table that lags is caught up by the version it names.
@@ -85,10 +91,27 @@ pub struct RowSettings {
     pub max_line: u64,
     /// What becomes of keys that have no column.
     pub unknown_keys: UnknownKeys,
+    /// Where times are that do not say it.
+    #[serde(default, skip_serializing_if = "Zones::is_empty")]
+    pub zones: Zones,
+    /// At most this much of a rejected line is kept, in bytes; of one over `max_line`, at most [`REJECT_RAW_LIMIT`].
+    #[serde(default = "RowSettings::usual_raw", skip_serializing_if = "RowSettings::is_usual_raw")]
+    pub raw: u64,
     /// Which lines go where.
     pub roles: Roles,
     /// The tables' names, in the order in which a run claims them.
     pub tables: Vec<String>,
+}
+
+impl RowSettings {
+    /// What is kept of a rejected line if nothing else is said, in bytes.
+    pub fn usual_raw() -> u64 {
+        REJECT_RAW_LIMIT as u64
+    }
+
+    fn is_usual_raw(raw: &u64) -> bool {
+        *raw == RowSettings::usual_raw()
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +124,8 @@ impl RowSettings {
             format: Format::Azure,
             max_line: 1 << 20,
             unknown_keys: UnknownKeys::Keep,
+            zones: Zones::default(),
+            raw: RowSettings::usual_raw(),
             roles: Roles { primary, replica, default: Destination::Primary, servers, sources },
             tables: Vec::new(),
         }

@@ -178,7 +178,7 @@ mod tests {
         let block = block(b"abc\nabcd\n", 10);
         let Batch { lines, rejects, .. } = lines(&block, 0, "a", 3);
         assert_eq!(lines, [Line { start: 0, end: 3 }]);
-        assert_eq!(rejects, [Reject { offset: 14, reason: Reason::LineTooLong, raw: b"abcd".to_vec(), length: 4 }]);
+        assert_eq!(rejects, [Reject::of(b"abcd", 14, Reason::LineTooLong)]);
     }
 
     #[test]

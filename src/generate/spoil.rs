@@ -16,7 +16,7 @@ pub(super) enum Fault {
     PlainText,
     /// Somebody wrapped it.
     Array,
-    /// A number that is a text.
+    /// A number that is a word.
     WrongType,
     /// A number beyond int64.
     TooLarge,
@@ -91,7 +91,7 @@ pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut 
         }
         Fault::PlainText => format!("[{}] LOG:  could not write to log file: No space left on device", number()),
         Fault::Array => format!("[{line}]"),
-        Fault::WrongType => replaced(line, pid, number(), &format!("\"{}\"", number())),
+        Fault::WrongType => replaced(line, pid, number(), &format!("\"#{}\"", number())),
         Fault::TooLarge => replaced(line, pid, number(), &format!("92233720368547{}", 75_808 + random.between(0, 9))),
         Fault::Time => {
             let wrong = ["yesterday", "2026-11-21 07:00:01 IST", "2026-11-21T07:00:01.467", "2026-13-01T07:00:01Z"];

@@ -93,12 +93,28 @@ FORMATS = {"azure": (AZURE_TOP, AZURE_PROPERTIES), "jsonlog": (JSONLOG_TOP, {})}
 class Number(str):
     """A JSON number with a fraction or an exponent, as a text that equal numbers share. Never equal to an integer."""
 
+    text: str
+
 
 def read_number(text: str) -> Number:
     try:
-        return Number("\0" + str(Decimal(text).normalize()))
+        number = Number("\0" + str(Decimal(text).normalize()))
     except DecimalException:
-        return Number("\0" + text)
+        number = Number("\0" + text)
+    number.text = text
+    return number
+
+
+class Integer(int):
+    """A JSON integer that knows how it was spelled."""
+
+    text: str
+
+
+def read_integer(text: str) -> Integer:
+    number = Integer(text)
+    number.text = text
+    return number
 
 
 def refuse_constant(text: str) -> None:
@@ -106,7 +122,7 @@ def refuse_constant(text: str) -> None:
 
 
 # Of duplicate keys Python's reader keeps the last, which is the rule. NaN and Infinity are its only extensions.
-read_json = json.JSONDecoder(parse_float=read_number, parse_constant=refuse_constant).decode
+read_json = json.JSONDecoder(parse_float=read_number, parse_int=read_integer, parse_constant=refuse_constant).decode
 write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -317,15 +333,13 @@ class Rules:
         return verdicts
 
     def rest(self, top: dict, properties: dict) -> list[str | None]:
-        """`_rest`, canonical. A top-level key may be spelled like a property's: then either may stand."""
-        outer = {key: value for key, value in top.items() if key not in self.top_keys}
+        """`_rest`, canonical. A top-level key that is spelled like a property's has a dot before it, and so on."""
+        outer = {self.apart(key): value for key, value in top.items() if key not in self.top_keys}
         inner = {f"properties.{key}": value for key, value in properties.items() if key not in self.property_keys}
-        if not outer and not inner:
-            return [None]
-        rests = [write_json(outer | inner)]
-        if not outer.keys().isdisjoint(inner):
-            rests.append(write_json(inner | outer))
-        return rests
+        return [write_json(outer | inner)] if outer or inner else [None]
+
+    def apart(self, key: str) -> str:
+        return f".{key}" if self.properties and key.lstrip(".").startswith("properties.") else key
 
     def route(self, source: str, top: dict) -> tuple[str, str | None]:
         """The table, or the reason why there is none."""
@@ -359,8 +373,9 @@ def fold(name: str) -> str:
 
 
 def text_of(value: object) -> str:
-    """What a string says; nothing else says anything."""
-    return value if type(value) is str else ""
+    """What the text of a column says; nothing else says anything."""
+    text = read_cell(value, STRING)[0]
+    return text if isinstance(text, str) else ""
 
 
 def server_of(resource: str) -> str:
@@ -386,14 +401,39 @@ def read_cell(value: object, kind: str) -> tuple:
     if value is None:
         return (None,)
     if kind is INTEGER:
-        if type(value) is not int:
+        if type(value) not in (Integer, Number, str):
             return WRONG_TYPE
-        return (value,) if value in INT64 else OUT_OF_RANGE
+        return read_whole(value if type(value) is str else value.text)
+    if kind is STRING and type(value) in (Integer, Number, bool):
+        return (str(value).lower() if type(value) is bool else value.text,)
     if type(value) is not str:  # a Number is not of type str either
         return WRONG_TYPE
     if kind is STRING:
         return (value,)
     return tuple(NOT_A_TIME if reading == MALFORMED_TIME else reading for reading in read_time(value))
+
+
+JSON_NUMBER = re.compile(r"(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", re.ASCII)
+
+
+def read_whole(text: str) -> tuple:
+    """The integer that a JSON number is, in quotes or not."""
+    match = JSON_NUMBER.fullmatch(text)
+    if not match:
+        return WRONG_TYPE
+    sign, whole, fraction, exponent = match.groups(default="")
+    digits = (whole + fraction).lstrip("0")
+    if not digits:
+        return (0,)
+    power = int(exponent or 0) - len(fraction)
+    if power < 0:
+        if digits.rstrip("0") == digits or len(digits) - len(digits.rstrip("0")) < -power:
+            return WRONG_TYPE
+        digits, power = digits[:power], 0
+    if len(digits) + power > 19:
+        return OUT_OF_RANGE
+    value = int(f"{sign}{digits}") * 10**power
+    return (value,) if value in INT64 else OUT_OF_RANGE
 
 
 def repr_text(value: object) -> str:
@@ -557,7 +597,7 @@ class Judge:
         self.expected = {name: Rows(schema) for name, schema in schemas.items()}
         self.held = {}
         for name, schema in schemas.items():
-            extra = {"rejected_at": TIMESTAMP} if name == "rejects" else {"log_date": pa.date32()}
+            extra = {"rejected_at": TIMESTAMP, "detail": pa.large_string()} if name == "rejects" else {"log_date": pa.date32()}
             self.held[name] = Held(name, args.lake / getattr(args, name), schema, extra)
 
     def run(self) -> int:
@@ -637,11 +677,14 @@ class Judge:
                 self.differences.append(f"{name}: {place(key)} {column}: expected {short(one)}, holds {short(other)}")
 
     def compare_extra(self, name: str, keys: list, wanted: pa.Table, extra: pa.Table) -> None:
-        """`rejected_at` is set; `log_date`, if the table has it, is the day of one of the line's times."""
+        """`rejected_at` is set, `detail` where one key is to blame; `log_date`, if the table has it, is the day of one of the line's times."""
         for column in extra.column_names:
             held = extra[column].to_pylist()
             if column == "rejected_at":
                 right = [value is not None for value in held]
+            elif column == "detail":
+                blames = {"wrong_type", "integer_out_of_range", "malformed_time"}
+                right = [(reason not in blames) or ": " in (value or "") for value, reason in zip(held, wanted["reason"].to_pylist())]
             else:
                 times = [c for c, kind in self.rules.columns.items() if kind is TIME]
                 days = zip(*(wanted[c].cast(pa.date32()).to_pylist() for c in times))

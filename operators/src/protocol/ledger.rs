@@ -71,7 +71,16 @@ mod tests {
             sources: BTreeMap::new(),
         };
         let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-        let settings = RowSettings { rows_version: 1, format, max_line: 1, unknown_keys, roles, tables: Vec::new() };
+        let settings = RowSettings {
+            rows_version: 1,
+            format,
+            max_line: 1,
+            unknown_keys,
+            zones: Default::default(),
+            raw: RowSettings::usual_raw(),
+            roles,
+            tables: Vec::new(),
+        };
         Standing {
             offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
             settings: Arc::new(settings),

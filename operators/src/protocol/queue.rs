@@ -145,6 +145,8 @@ mod tests {
                 format,
                 max_line: 1,
                 unknown_keys,
+                zones: Default::default(),
+                raw: RowSettings::usual_raw(),
                 roles,
                 tables: Vec::new(),
             }),

@@ -22,7 +22,7 @@ const JSONLOG: &str = "timestamp timestamp t,user user s,dbname dbname s,pid pid
 /// The column of keys that have none.
 pub(super) const REST: &str = "_rest";
 /// The columns of a reject that count.
-pub(super) const REJECT: [&str; 3] = ["reason", "raw", "length"];
+pub(super) const REJECT: [&str; 4] = ["reason", "raw", "length", "detail"];
 /// The role of a row's server, the server's name, and its resource id.
 pub(super) const ROLE: &str = "replica_role";
 pub(super) const SERVER: &str = "logical_server_name";
@@ -42,6 +42,7 @@ pub(super) enum Kind {
 /// A column.
 pub(super) struct Column {
     pub(super) name: &'static str,
+    pub(super) key: &'static str,
     pub(super) kind: Kind,
     /// Its key stands in `properties`.
     pub(super) inner: bool,
@@ -74,7 +75,7 @@ impl Columns {
             };
             let (inner, key) = key.strip_prefix("p.").map_or((false, key), |key| (true, key));
             keys.insert((inner, key), all.len());
-            all.push(Column { name, kind, inner, hash: hash::Column::new(name, type_name) });
+            all.push(Column { name, key, kind, inner, hash: hash::Column::new(name, type_name) });
         }
         let nested = all.iter().any(|column: &Column| column.inner);
         Columns { all, keys, nested }

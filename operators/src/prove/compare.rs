@@ -260,6 +260,8 @@ mod tests {
             format: Format::Azure,
             max_line: 1,
             unknown_keys: UnknownKeys::Keep,
+            zones: Default::default(),
+            raw: RowSettings::usual_raw(),
             roles,
             tables: vec![],
         };

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The path from bytes to rows is a second one: plain, on one thread, and without a line of the parser that it checks. What the two
-//! share is the transport of bytes, what a glob means, and the [checksum's](crate::totals::hash) format.
+//! share is the transport of bytes, what a glob means, the tz database, and the [checksum's](crate::totals::hash) format.
 //!
 //! Nothing is claimed, locked or written, so that it runs beside a live run: each table is pinned at a version, and compared with the source
 //! up to the offsets of that version. Memory grows with the mebibytes of the source, a sum for each.

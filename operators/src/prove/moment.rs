@@ -1,4 +1,10 @@
-//! Moments: the text of a time, in microseconds since 1970. It takes the text apart at its signs, and counts whole years.
+//! Moments: the text of a time, in microseconds since 1970. It takes the text apart at its signs, and counts whole years. What the zone of
+//! the settings means is tried out: an offset is one by which its clocks show the time, if they show it then.
+
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::{OffsetName, Tz};
+
+use crate::settings::{Zone, Zones};
 
 /// Minutes east of UTC of each abbreviation that means one offset only.
 const ABBREVIATIONS: &str = "Z 0,UTC 0,GMT 0,WET 0,WEST 60,CET 60,WAT 60,CEST 120,EET 120,CAT 120,SAST 120,EEST 180,MSK 180,\
@@ -12,10 +18,12 @@ const DAYS_OF_ALL: i64 = 3_652_059;
 /// Microseconds in a day.
 pub(super) const DAY: i64 = 86_400_000_000;
 
-/// The moment that `text` names, in microseconds since 1970; none if it names none, or its zone is not certain.
-pub(super) fn moment(text: &str) -> Option<i64> {
+/// The moment that `text` names, in microseconds since 1970; none if it names none, or its zone is not certain. `zones` is what the
+/// settings say about them; nothing in version 1 of the row rules.
+pub(super) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
     let clock_at = text.find(['T', ' '])? + 1;
-    let zone_at = text[clock_at..].find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.')? + clock_at;
+    let zone_at = text[clock_at..].find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
+    let zone_at = zone_at.map_or(text.len(), |at| at + clock_at);
     let (date, clock, zone) = (&text[..clock_at - 1], &text[clock_at..zone_at], &text[zone_at..]);
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let [year, month, day] = numbers(date.split('-'), [4, 2, 2])?;
@@ -33,17 +41,35 @@ pub(super) fn moment(text: &str) -> Option<i64> {
     let before = year - 1;
     let years = before * 365 + before / 4 - before / 100 + before / 400;
     let days = years + months[..month as usize - 1].iter().sum::<i64>() + day - 1;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - zone_seconds(zone)?;
-    let since_year_1 = seconds * 1_000_000 + micros;
+    let there = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    let east = zone_seconds(zone.strip_prefix(' ').unwrap_or(zone), there - DAYS_TO_1970 * 86_400, zones)?;
+    let since_year_1 = (there - east) * 1_000_000 + micros;
     (0..DAYS_OF_ALL * DAY).contains(&since_year_1).then_some(since_year_1 - DAYS_TO_1970 * DAY)
 }
 
-/// Seconds east of UTC of a zone, before which one space may stand.
-fn zone_seconds(zone: &str) -> Option<i64> {
-    let zone = zone.strip_prefix(' ').unwrap_or(zone);
+/// Why `text` is no moment.
+pub(super) fn trouble(text: &str, zones: Option<&Zones>) -> &'static str {
+    let without_letters = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if moment(&format!("{without_letters}Z"), None).is_none() {
+        return "not a time";
+    }
+    match zones.and_then(|zones| zones.zone) {
+        _ if without_letters != text => "a zone that is not certain, see rows.zones",
+        Some(_) => "a time that rows.zone has twice, or never",
+        None => "a time without a zone, see rows.zone",
+    }
+}
+
+/// Seconds east of UTC of a zone, when clocks there show so many seconds since 1970.
+fn zone_seconds(zone: &str, there: i64, zones: Option<&Zones>) -> Option<i64> {
     let Some(sign) = ["+", "-"].iter().position(|sign| zone.starts_with(sign)) else {
         let mut known = ABBREVIATIONS.split(',').filter_map(|entry| entry.split_once(' '));
-        return known.find(|(name, _)| *name == zone)?.1.parse::<i64>().ok().map(|minutes| minutes * 60);
+        let listed = known.find(|(name, _)| *name == zone).and_then(|(_, minutes)| minutes.parse::<i64>().ok());
+        let listed = listed.map(|minutes| minutes * 60);
+        return match zones {
+            Some(zones) if !["Z", "UTC", "GMT"].contains(&zone) => by_settings(zone, there, zones, listed),
+            _ => listed,
+        };
     };
     let size = &zone[1..];
     let [hours, minutes, seconds] = match size.len() {
@@ -55,6 +81,50 @@ fn zone_seconds(zone: &str) -> Option<i64> {
     };
     let size = (hours <= 15 && minutes <= 59 && seconds <= 59).then_some((hours * 60 + minutes) * 60 + seconds)?;
     Some(if sign == 0 { size } else { -size })
+}
+
+/// What the settings say that `zone` is, which may be none; `listed` is what it means everywhere.
+fn by_settings(zone: &str, there: i64, zones: &Zones, listed: Option<i64>) -> Option<i64> {
+    let place = match zones.zone {
+        Some(Zone::East(seconds)) if zone.is_empty() => return Some(i64::from(seconds)),
+        // The database ends with 2098.
+        Some(Zone::Place(place)) if there < 4_070_908_800 => Some(place),
+        _ => None,
+    };
+    if let Some(seconds) = zones.names.get(zone) {
+        return Some(i64::from(*seconds));
+    }
+    let listed = if zone == "BST" { Some(3600) } else { listed };
+    let Some(place) = place else { return listed };
+    // Clocks are never put further than a day.
+    let around = [there - 86_400, there, there + 86_400].map(|at| offset_at(place, at));
+    let shown = around
+        .into_iter()
+        .flatten()
+        .filter(|(seconds, _)| offset_at(place, there - seconds).is_some_and(|(then, _)| then == *seconds));
+    let shown: Vec<(i64, String)> = shown
+        .filter_map(|(seconds, _)| offset_at(place, there - seconds))
+        .filter(|(_, name)| zone.is_empty() || name == zone)
+        .collect();
+    let usual =
+        || (-53..=53).filter_map(|week| offset_at(place, there + week * 604_800)).filter(|(_, name)| name == zone);
+    match zone {
+        "" => only(shown.into_iter()),
+        _ if !shown.is_empty() => only(shown.into_iter()),
+        _ => listed.or_else(|| only(usual())),
+    }
+}
+
+/// How far east of UTC a place is at a moment, in seconds, and what its zone is called then.
+fn offset_at(place: Tz, moment: i64) -> Option<(i64, String)> {
+    let offset = place.offset_from_utc_datetime(&DateTime::from_timestamp(moment, 0)?.naive_utc());
+    Some((offset.fix().local_minus_utc().into(), offset.abbreviation().unwrap_or_default().to_owned()))
+}
+
+/// The seconds that all have, if they are the same.
+fn only(mut offsets: impl Iterator<Item = (i64, String)>) -> Option<i64> {
+    let (seconds, _) = offsets.next()?;
+    offsets.all(|(other, _)| other == seconds).then_some(seconds)
 }
 
 /// Three numbers of so many digits each, and no more.
@@ -77,8 +147,10 @@ fn is_leap(year: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::rows::parse_micros;
+    use crate::rows::{RowClock, parse_micros};
 
     /// The rows' own reader of times says the same of every zone, of odd ones, and of the edges of the calendar.
     #[test]
@@ -117,13 +189,53 @@ mod tests {
                     zones.iter().flat_map(|zone| [("T", ""), (" ", " ")].map(|s| (zone, s)))
                 {
                     let text = format!("{date}{separator}{clock}{space}{zone}");
-                    assert_eq!(moment(&text), parse_micros(&text), "{text}");
+                    assert_eq!(moment(&text, None), parse_micros(&text), "{text}");
                 }
             }
         }
         for text in ["", "now", "T", " ", "2026-11-21", "2026-11-21T", "2026-11-21t07:00:01Z", " 2026-11-21T07:00:01Z"]
         {
-            assert_eq!(moment(text), parse_micros(text), "{text}");
+            assert_eq!(moment(text, None), parse_micros(text), "{text}");
+        }
+    }
+
+    /// So they do with settings, on both sides of each time that clocks are put forward or back, for all names that the zone has then.
+    #[test]
+    fn two_readers_of_zones_agree() {
+        let places = [
+            "Europe/London",
+            "Europe/Dublin",
+            "Europe/Moscow",
+            "America/Los_Angeles",
+            "America/Caracas",
+            "America/Sao_Paulo",
+            "Asia/Kolkata",
+            "Asia/Kathmandu",
+            "Asia/Jerusalem",
+            "Africa/Casablanca",
+            "Australia/Lord_Howe",
+            "Pacific/Apia",
+            "Antarctica/Troll",
+        ];
+        for name in places {
+            let zone: Zone = name.parse().expect("a place");
+            let Zone::Place(place) = zone else { panic!("{name} is a place") };
+            let names = [("XST".to_owned(), 19_800), ("EET".to_owned(), 60)].into();
+            let zones = Zones::new(Some(zone), names);
+            let mut clock = RowClock::new(Some(Arc::new(zones.clone())));
+            let days = (0..47_500).map(|day| day * 86_400);
+            let changes = days.filter(|day| offset_at(place, *day) != offset_at(place, day + 86_400));
+            for change in changes.chain([4_070_822_400]) {
+                let called = [0, 86_400].map(|after| offset_at(place, change + after).expect("a moment").1);
+                let called =
+                    ["", "BST", "IST", "CET", "EET", "XST", "PDT"].into_iter().chain(called.iter().map(String::as_str));
+                for (name, quarter) in called.flat_map(|name| (-60..160).map(move |quarter| (name, quarter))) {
+                    let there = DateTime::from_timestamp(change + quarter * 900, 0).expect("a moment");
+                    let text = format!("{} {name}", there.format("%Y-%m-%d %H:%M:%S"));
+                    assert_eq!(moment(&text, Some(&zones)), clock.parse_micros(&text), "{text} in {place}");
+                    assert_eq!(trouble(&text, Some(&zones)), clock.trouble(&text), "{text} in {place}");
+                }
+            }
         }
     }
 }

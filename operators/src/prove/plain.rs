@@ -3,7 +3,7 @@
 use super::columns::{Columns, REJECT, RESOURCE, ROLE, SERVER};
 use super::lines::Line;
 use super::roles::Routing;
-use super::row;
+use super::row::{self, Fault};
 use crate::error::Stop;
 use crate::record::{REJECT_RAW_LIMIT, Reason};
 use crate::settings::{Destination, RowSettings};
@@ -20,14 +20,14 @@ pub(super) struct Plain<'s> {
     settings: &'s RowSettings,
     columns: Columns,
     routing: Routing<'s>,
-    reject: [hash::Column; 3],
+    reject: [hash::Column; 4],
 }
 
 impl<'s> Plain<'s> {
     /// The rules of `settings`. Fails only on a glob that is none.
     pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
-        let [reason, raw, length] = REJECT;
-        let reject = [(reason, "string"), (raw, "binary"), (length, "long")];
+        let [reason, raw, length, detail] = REJECT;
+        let reject = [(reason, "string"), (raw, "binary"), (length, "long"), (detail, "string")];
         Ok(Plain {
             settings,
             columns: Columns::of(settings.format),
@@ -49,26 +49,27 @@ impl<'s> Plain<'s> {
     /// The table of a line's row, and what the row's values add up to; none if there is nothing on the line.
     pub(super) fn row(&self, of_file: Option<Destination>, line: &Line<'_>) -> Option<(usize, u128)> {
         if line.length > self.settings.max_line {
-            return Some((REJECTS, self.reject(line, Reason::LineTooLong)));
+            return Some((REJECTS, self.reject(line, &Reason::LineTooLong.into())));
         }
         if line.is_blank() {
             return None;
         }
-        let routed = row::read(line.text(), &self.columns, self.settings.unknown_keys).and_then(|row| {
+        let routed = row::read(line.text(), &self.columns, self.settings).and_then(|row| {
             let text = |name| row.text(&self.columns, name);
             let to = self.routing.of_row(of_file, text(ROLE), [text(SERVER), text(RESOURCE)])?;
             Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
         });
-        Some(routed.unwrap_or_else(|reason| (REJECTS, self.reject(line, reason))))
+        Some(routed.unwrap_or_else(|fault| (REJECTS, self.reject(line, &fault))))
     }
 
-    fn reject(&self, line: &Line<'_>, reason: Reason) -> u128 {
-        let [of_reason, of_raw, of_length] = self.reject;
+    fn reject(&self, line: &Line<'_>, fault: &Fault) -> u128 {
+        let [of_reason, of_raw, of_length, of_detail] = self.reject;
         let raw = &line.bytes[..line.bytes.len().min(REJECT_RAW_LIMIT)];
         let values = [
-            of_reason.bytes(reason.as_str().as_bytes()),
+            of_reason.bytes(fault.reason.as_str().as_bytes()),
             of_raw.bytes(raw),
             of_length.number(line.length.cast_signed()),
+            fault.detail.as_ref().map_or(0, |detail| of_detail.bytes(detail.as_bytes())),
         ];
         values.into_iter().fold(0, u128::wrapping_add)
     }

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::columns::{Columns, Kind, REST};
+use super::columns::{Column, Columns, Kind, REST};
 use super::json::{Cursor, decode, escape};
-use super::moment::moment;
+use super::moment::{moment, trouble};
 use crate::record::Reason;
-use crate::settings::UnknownKeys;
+use crate::settings::{RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// The key whose object holds the inner columns.
@@ -34,7 +34,7 @@ pub(super) struct Row<'l> {
 impl Row<'_> {
     /// What the row's values add up to.
     pub(super) fn sum(&self, columns: &Columns) -> u128 {
-        let value = |(column, cell): (&super::columns::Column, &Option<Cell<'_>>)| match cell {
+        let value = |(column, cell): (&Column, &Option<Cell<'_>>)| match cell {
             None => 0,
             Some(Cell::Text(text)) => column.hash.bytes(text.as_bytes()),
             Some(Cell::Number(number)) => column.hash.number(*number),
@@ -53,16 +53,34 @@ impl Row<'_> {
     }
 }
 
-/// What `line` says; it has no newline, no carriage return at its end, no byte order mark, and is not blank.
-pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, unknown_keys: UnknownKeys) -> Result<Row<'l>, Reason> {
+/// Why a line is no row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) reason: Reason,
+    /// The key that is to blame, and what for.
+    pub(super) detail: Option<String>,
+}
+
+impl From<Reason> for Fault {
+    fn from(reason: Reason) -> Self {
+        Fault { reason, detail: None }
+    }
+}
+
+/// What `line` says by the rules of `settings`; it has no newline, no carriage return at its end, no byte order mark, and is not blank.
+pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, settings: &RowSettings) -> Result<Row<'l>, Fault> {
+    let version = settings.rows_version;
+    // What version 1 knows nothing of.
+    let zones = (version >= 2).then_some(&settings.zones);
+    let told = |detail: String| if version < 2 { None } else { Some(detail) };
     let text = std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?;
     let mut json = Cursor::new(text);
     if json.peek() != Some(b'{') {
         let is_json = json.value().is_some() && json.is_at_end();
-        return Err(if is_json { Reason::NotAnObject } else { Reason::InvalidJson });
+        return Err(if is_json { Reason::NotAnObject } else { Reason::InvalidJson }.into());
     }
     let members = json.members().filter(|_| json.is_at_end()).ok_or(Reason::InvalidJson)?;
-    let mut found = Found::new(columns);
+    let mut found = Found::new(columns, version);
     for (key, value) in members {
         let key = decode(key).ok_or(Reason::InvalidJson)?;
         match columns.nested && key == PROPERTIES {
@@ -70,16 +88,22 @@ pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, unknown_keys: UnknownK
             false => found.member(false, key, value),
         }
     }
-    if found.mistyped {
-        return Err(Reason::WrongType);
+    if let Some(properties) = found.mistyped {
+        let detail = format!("{PROPERTIES}: {}, expected object", type_of(properties));
+        return Err(Fault { reason: Reason::WrongType, detail: told(detail) });
     }
     let mut cells = Vec::with_capacity(columns.all.len());
     for (column, value) in columns.all.iter().zip(&found.values) {
-        cells.push(value.map(|value| cell(value, column.kind)).transpose()?.flatten());
+        let Some(value) = value else {
+            cells.push(None);
+            continue;
+        };
+        let blame = |reason| Fault { reason, detail: told(blame(column, value, reason, zones)) };
+        cells.push(cell(value, column.kind, zones).map_err(blame)?);
     }
     let rest = found.rest();
-    match (rest, unknown_keys) {
-        (Some(_), UnknownKeys::Reject) => Err(Reason::UnknownKey),
+    match (rest, settings.unknown_keys) {
+        (Some(_), UnknownKeys::Reject) => Err(Reason::UnknownKey.into()),
         (rest, UnknownKeys::Keep) => Ok(Row { cells, rest }),
         _ => Ok(Row { cells, rest: None }),
     }
@@ -88,10 +112,11 @@ pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, unknown_keys: UnknownK
 /// What the members of a line are, as far as it is read.
 struct Found<'l, 'c> {
     columns: &'c Columns,
+    version: u32,
     /// The text of each column's value.
     values: Vec<Option<&'l str>>,
-    /// `properties` is neither an object nor null.
-    mistyped: bool,
+    /// `properties`, if it is neither an object nor null.
+    mistyped: Option<&'l str>,
     /// How many keys had no column.
     unknown: usize,
     /// Those of the line and those of `properties`: when each appeared, its name in `_rest`, its value.
@@ -100,9 +125,9 @@ struct Found<'l, 'c> {
 }
 
 impl<'l, 'c> Found<'l, 'c> {
-    fn new(columns: &'c Columns) -> Self {
+    fn new(columns: &'c Columns, version: u32) -> Self {
         let values = vec![None; columns.all.len()];
-        Found { columns, values, mistyped: false, unknown: 0, outer: Vec::new(), inner: Vec::new() }
+        Found { columns, version, values, mistyped: None, unknown: 0, outer: Vec::new(), inner: Vec::new() }
     }
 
     fn member(&mut self, inner: bool, key: Cow<'l, str>, value: &'l str) {
@@ -113,7 +138,12 @@ impl<'l, 'c> Found<'l, 'c> {
         self.unknown += 1;
         match inner {
             true => self.inner.push((self.unknown, format!("{PROPERTIES}.{}", escape(&key)), value)),
-            false => self.outer.push((self.unknown, escape(&key), value)),
+            false => {
+                // No name stands for two keys.
+                let is_like_inner = key.trim_start_matches('.').starts_with(&format!("{PROPERTIES}."));
+                let dot = if self.version >= 2 && self.columns.nested && is_like_inner { "." } else { "" };
+                self.outer.push((self.unknown, format!("{dot}{}", escape(&key)), value));
+            }
         }
     }
 
@@ -125,7 +155,7 @@ impl<'l, 'c> Found<'l, 'c> {
             }
         }
         self.inner.clear();
-        self.mistyped = !value.starts_with(['{', 'n']);
+        self.mistyped = Some(value).filter(|value| !value.starts_with(['{', 'n']));
         match value.as_bytes()[0] {
             b'{' => {
                 for (key, value) in Cursor::new(value).members()? {
@@ -152,16 +182,82 @@ impl<'l, 'c> Found<'l, 'c> {
 }
 
 /// What the text of a value means in a column.
-fn cell(value: &str, kind: Kind) -> Result<Option<Cell<'_>>, Reason> {
+fn cell<'v>(value: &'v str, kind: Kind, zones: Option<&Zones>) -> Result<Option<Cell<'v>>, Reason> {
+    let is_lenient = zones.is_some();
     let is_text = value.starts_with('"');
     let text = || decode(&value[1..value.len() - 1]).ok_or(Reason::InvalidJson);
     match kind {
         _ if value == "null" => Ok(None),
         Kind::Text if is_text => Ok(Some(Cell::Text(text()?))),
-        Kind::Time if is_text => moment(&text()?).map(|at| Some(Cell::Number(at))).ok_or(Reason::MalformedTime),
+        Kind::Text if is_lenient && !value.starts_with(['{', '[']) => Ok(Some(Cell::Text(value.into()))),
+        Kind::Time if is_text => moment(&text()?, zones).map(|at| Some(Cell::Number(at))).ok_or(Reason::MalformedTime),
+        Kind::Integer if is_lenient && is_text => {
+            let text = text().map_err(|_| Reason::WrongType)?;
+            let mut json = Cursor::new(&text);
+            // A number and nothing else, not even blanks.
+            let is_number =
+                !text.starts_with('"') && json.value() == Some(&*text) && !text.starts_with(['t', 'f', 'n', '{', '[']);
+            if is_number { integer(&text).map(|number| Some(Cell::Number(number))) } else { Err(Reason::WrongType) }
+        }
+        Kind::Integer if is_lenient && value.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+            integer(value).map(|number| Some(Cell::Number(number)))
+        }
         Kind::Integer if value.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) => {
             value.parse().map(|number| Some(Cell::Number(number))).map_err(|_| Reason::IntegerOutOfRange)
         }
         _ => Err(Reason::WrongType),
+    }
+}
+
+/// The integer that a JSON number is, by moving its point.
+fn integer(number: &str) -> Result<i64, Reason> {
+    let (sign, size) = number.strip_prefix('-').map_or(("", number), |size| ("-", size));
+    let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_matches('0');
+    if significant.is_empty() {
+        return Ok(0);
+    }
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    // What is too long to be read is beyond everything.
+    let beyond = if exponent.starts_with('-') { i128::MIN / 2 } else { i128::MAX / 2 };
+    let power = exponent.parse::<i128>().unwrap_or(beyond) + zeros as i128 - fraction.len() as i128;
+    match power {
+        ..0 => Err(Reason::WrongType),
+        0..19 => {
+            format!("{sign}{significant}{}", "0".repeat(power as usize)).parse().map_err(|_| Reason::IntegerOutOfRange)
+        }
+        _ => Err(Reason::IntegerOutOfRange),
+    }
+}
+
+/// What is told of a value that its column refuses.
+fn blame(column: &Column, value: &str, reason: Reason, zones: Option<&Zones>) -> String {
+    let key = if column.inner { format!("{PROPERTIES}.{}", column.key) } else { column.key.to_owned() };
+    let expected = match column.kind {
+        Kind::Text => "string",
+        Kind::Integer => "integer",
+        Kind::Time => "time",
+    };
+    match reason {
+        Reason::WrongType => format!("{key}: {}, expected {expected}", type_of(value)),
+        Reason::IntegerOutOfRange => format!("{key}: an integer beyond 64 bits"),
+        Reason::MalformedTime => {
+            let text = decode(&value[1..value.len() - 1]).unwrap_or_default();
+            format!("{key}: {}", trouble(&text, zones))
+        }
+        _ => format!("{key}: half a surrogate pair"),
+    }
+}
+
+/// The type of a JSON value.
+fn type_of(value: &str) -> &'static str {
+    match value.chars().next() {
+        Some('{') => "object",
+        Some('[') => "array",
+        Some('"') => "string",
+        Some('t' | 'f') => "boolean",
+        _ => "number",
     }
 }

@@ -11,20 +11,27 @@ use proptest::prelude::*;
 
 use super::columns::{Columns, Kind, REST};
 use super::roles::Routing;
-use super::row::{self, Cell};
-use crate::record::Reason;
+use super::row::{self, Cell, Fault};
 use crate::route::RoleMap;
 use crate::rows::{RowBuilder, TextColumn};
-use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// A row, by column: text, or a number in decimal digits.
 type Row = BTreeMap<String, String>;
 
-/// What the plain path makes of `line`, and what its values add up to.
-fn plain(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row, u128), Reason> {
-    let columns = Columns::of(format);
-    let row = row::read(line, &columns, unknown_keys)?;
+/// What becomes of a line: a row and what its values add up to, or why it is none.
+type Outcome = Result<(Row, u128), Fault>;
+
+/// The rules by which lines are read here.
+fn settings(format: Format, unknown_keys: UnknownKeys) -> RowSettings {
+    RowSettings { format, unknown_keys, ..RowSettings::example() }
+}
+
+/// What the plain path makes of `line`.
+fn plain(line: &[u8], settings: &RowSettings) -> Outcome {
+    let columns = Columns::of(settings.format);
+    let row = row::read(line, &columns, settings)?;
     let text = |cell: &Cell<'_>| match cell {
         Cell::Text(text) => text.clone().into_owned(),
         Cell::Number(number) => number.to_string(),
@@ -37,15 +44,19 @@ fn plain(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row,
 }
 
 /// What the fast path makes of `line`.
-fn fast(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Result<(Row, u128), Reason> {
-    let mut rows = RowBuilder::new(format, unknown_keys);
-    let pushed = rows.push(line, 1);
+fn fast(line: &[u8], settings: &RowSettings) -> Outcome {
+    let mut rows = RowBuilder::of(settings);
+    let pushed = push(&mut rows, line);
     assert_eq!(rows.len(), usize::from(pushed.is_ok()));
     pushed.map(|()| {
         let (batch, mut sum) = (rows.finish("blob"), 0);
         hash::rows(&batch, &mut Vec::new(), |_, values| sum = values);
         (values(&batch, 0), sum)
     })
+}
+
+fn push(rows: &mut RowBuilder, line: &[u8]) -> Result<(), Fault> {
+    rows.push(line, 1).map_err(|reason| Fault { reason, detail: rows.detail() })
 }
 
 /// The values of the row at `place`.
@@ -84,12 +95,15 @@ fn integer() -> impl Strategy<Value = String> {
     let fitting = vec!["0", "9223372036854775807", "-9223372036854775808"];
     let others =
         vec!["9223372036854775808", "-9223372036854775809", "99999999999999999999", "1.0", "1e3", "-0", "1e999"];
-    let edges = prop_oneof![prop::sample::select(fitting), prop::sample::select(others)];
-    prop_oneof![6 => any::<i64>().prop_map(|n| n.to_string()), 1 => edges.prop_map(str::to_owned)]
+    let edges = prop_oneof![prop::sample::select(fitting), prop::sample::select(others)].prop_map(str::to_owned);
+    let decimal = "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{0,3}0{0,4})?([eE][+-]?[0-9]{1,2})?".prop_map(String::from);
+    let number = prop_oneof![6 => any::<i64>().prop_map(|n| n.to_string()), 1 => edges, 1 => decimal];
+    prop_oneof![8 => number.clone(), 1 => number.prop_map(|number| format!("\"{number}\""))]
 }
 
 fn time() -> impl Strategy<Value = String> {
-    let zones = vec!["Z", " UTC", "GMT", " +00", " CEST", " EST", "+02:00", " -0330", " -00", " IST", "", "  Z"];
+    let zones =
+        vec!["Z", " UTC", "GMT", " +00", " CEST", " EST", "+02:00", " -0330", " -00", " IST", "", "  Z", " BST", " "];
     let fractions = vec!["", "", ".468", ".1", ".123456789", ".000001", ".", ".1234567890"];
     let zone = prop_oneof![8 => prop::sample::select(zones[..9].to_vec()), 1 => prop::sample::select(zones)];
     let fraction =
@@ -169,17 +183,23 @@ fn unknown_keys() -> impl Strategy<Value = UnknownKeys> {
 
 fn assert_agreement(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
     let shown = String::from_utf8_lossy(&line[..line.len().min(2000)]);
-    assert_eq!(plain(line, format, unknown_keys), fast(line, format, unknown_keys), "{shown}");
+    let zones = [("IST".to_owned(), 19_800)].into();
+    let zones = Zones::new(Some("Europe/London".parse().expect("a zone")), zones);
+    for (rows_version, zones) in [(1, Zones::default()), (ROWS_VERSION, Zones::default()), (ROWS_VERSION, zones)] {
+        let settings = RowSettings { rows_version, zones, ..settings(format, unknown_keys) };
+        assert_eq!(plain(line, &settings), fast(line, &settings), "{settings:?}: {shown}");
+    }
 }
 
 /// One builder, which remembers the lines before, makes of each line what the plain path makes of it alone.
 fn assert_agreement_in_a_row(lines: &[&[u8]], batch: usize, format: Format, unknown_keys: UnknownKeys) {
-    let mut rows = RowBuilder::new(format, unknown_keys);
+    let settings = settings(format, unknown_keys);
+    let mut rows = RowBuilder::of(&settings);
     for lines in lines.chunks(batch) {
-        let plain: Vec<_> = lines.iter().map(|line| plain(line, format, unknown_keys)).collect();
+        let plain: Vec<_> = lines.iter().map(|line| plain(line, &settings)).collect();
         for (line, plain) in lines.iter().zip(&plain) {
-            let pushed = rows.push(line, 1);
-            assert_eq!(pushed.err(), plain.as_ref().err().copied(), "{}", String::from_utf8_lossy(line));
+            let pushed = push(&mut rows, line);
+            assert_eq!(pushed.err().as_ref(), plain.as_ref().err(), "{}", String::from_utf8_lossy(line));
         }
         let (batch, mut sums) = (rows.finish("blob"), Vec::new());
         hash::rows(&batch, &mut Vec::new(), |_, values| sums.push(values));
@@ -336,6 +356,18 @@ fn odd_lines_become_the_same() {
         r#"{"a\"\\\b\f\n\r\t\u0001\u007f\u2028":1,"properties":{"a\/":2},"properties.a/":3}"#,
         r#"{"properties":{"processId":-0},"x": 1.50 , "x":[ 1 ] }"#,
         r#"{"properties":{"processId":9223372036854775808}}"#,
+        r#"{"properties":{"processId":"7","sqlerrcode":0,"message":true,"detail":-1.50}}"#,
+        r#"{"properties":{"processId":"\u0037"},"Region":1e999}"#,
+        r#"{"properties":{"processId":"\ud83d"}}"#,
+        r#"{"properties":{"processId":" 7"}}"#,
+        r#"{"properties":{"processId":"true"}}"#,
+        r#"{"properties":{"processId":"[1]"}}"#,
+        r#"{"properties":{"processId":"\"7\""}}"#,
+        r#"{"properties":{"processId":""},"x":1}"#,
+        r#"{"properties":{"processId":1e99999999999999999999999999999999999999999}}"#,
+        r#"{"properties":{"processId":1e-99999999999999999999999999999999999999999}}"#,
+        r#"{"properties":{"processId":"-9.223372036854775808e18","message":{"a":1}}}"#,
+        r#"{"properties.x":1,"properties":{"x":2},".properties.x":3,"..properties.x":4,".x":5,"properties":{"x":6}}"#,
         r#"{"timestamp":"2026-11-21 07:00:01.1234567 CEST","properties":{"timestamp":"1970-01-01T00:00:00\u005a"}}"#,
     ];
     lines.extend(few.map(str::to_owned));

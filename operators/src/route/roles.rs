@@ -162,11 +162,13 @@ mod tests {
     use crate::settings::{Format, Roles, UnknownKeys};
     use Destination::{Primary, Reject, Replica};
 
-    const ORDERS: &str = "/SUBSCRIPTIONS/0F/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/ORDERS";
+    const ORDERS: &str =
+        "/SUBSCRIPTIONS/0F/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/ORDERS";
 
     fn map(rows_version: u32, primary: &[&str], replica: &[&str], default: Destination) -> RoleMap {
         let list = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
-        let servers = [("Known".to_owned(), Primary), ("orders".to_owned(), Replica), ("bad".to_owned(), Reject)].into();
+        let servers =
+            [("Known".to_owned(), Primary), ("orders".to_owned(), Replica), ("bad".to_owned(), Reject)].into();
         let sources = [("**/replica-*/**".to_owned(), Replica)].into();
         let roles = Roles { primary: list(primary), replica: list(replica), default, servers, sources };
         let settings = RowSettings { rows_version, roles, ..RowSettings::example() };

@@ -6,11 +6,13 @@ use arrow_array::ArrayRef;
 use arrow_array::builder::{ArrayBuilder, Int64Builder, TimestampMicrosecondBuilder};
 
 use super::columns::Kind;
+use super::escapes::decode;
 use super::line::{Known, Raw};
 use super::texts::Texts;
 use super::time::Clock;
 use super::value::{self, Value};
 use crate::record::Reason;
+use crate::settings::Zones;
 
 /// The values of one column so far. Nulls are not appended one by one: a column is padded when something comes after them.
 pub(super) enum ColumnBuilder {
@@ -20,13 +22,14 @@ pub(super) enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: Kind) -> Self {
+    /// Without values; times are read by `zones`, if there are any in these rules.
+    pub(super) fn new(kind: Kind, zones: Option<&Arc<Zones>>) -> Self {
         match kind {
             Kind::Text => ColumnBuilder::Text(Texts::new()),
             Kind::Integer => ColumnBuilder::Integer(Int64Builder::new()),
             Kind::Time => {
                 let times = TimestampMicrosecondBuilder::new().with_data_type(Kind::Time.data_type());
-                ColumnBuilder::Time(times, Clock::default())
+                ColumnBuilder::Time(times, Clock::new(zones.cloned()))
             }
         }
     }
@@ -41,10 +44,11 @@ impl ColumnBuilder {
 
     /// Makes `value` what `raw` stands for, or says why it cannot be one of this column.
     ///
-    /// The value is written where it stays: returned in a result, it would be copied byte by byte, and that showed.
+    /// `lenient`: by version 2 of the row rules. The value is written where it stays: returned in a result, it would be copied byte by byte, and that showed.
     pub(super) fn judge<'line>(
         &mut self,
         raw: Raw<'line>,
+        lenient: bool,
         decoded: &mut String,
         value: &mut Value<'line>,
     ) -> Result<(), Reason> {
@@ -53,13 +57,28 @@ impl ColumnBuilder {
                 let known = if raw.known == Known::SameAsLast { Some(texts.last_key()) } else { texts.find(raw.text) };
                 match known {
                     Some(key) => *value = Value::Key(key),
-                    None => *value = value::text(raw, decoded)?,
+                    None => *value = value::text(raw, lenient, decoded)?,
                 }
             }
-            ColumnBuilder::Integer(_) => *value = value::integer(raw)?,
+            ColumnBuilder::Integer(_) => *value = value::integer(raw, lenient, decoded)?,
             ColumnBuilder::Time(_, clock) => *value = value::time(raw, decoded, clock)?,
         }
         Ok(())
+    }
+
+    /// Why `raw` is no time, if this column holds times.
+    pub(super) fn trouble(&self, raw: &str) -> &'static str {
+        let mut text = String::new();
+        let content = &raw[1..raw.len() - 1];
+        match content.find('\\').map(|first| decode(content, first, &mut text)) {
+            None => text.push_str(content),
+            Some(Ok(())) => {}
+            Some(Err(_)) => return "not a time",
+        }
+        match self {
+            ColumnBuilder::Time(_, clock) => clock.trouble(&text),
+            ColumnBuilder::Text(_) | ColumnBuilder::Integer(_) => "not a time",
+        }
     }
 
     /// Appends the value of the row after `rows` others.

@@ -14,15 +14,24 @@ use Scope::{Properties, Top};
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A JSON string, unescaped.
+    /// A JSON string, unescaped; or what else is no object and no array, as it stands in the line.
     Text,
-    /// A JSON number without fraction or exponent that fits int64.
+    /// A JSON number that is an integer and fits int64, in quotes or not.
     Integer,
     /// A JSON string that names a moment, see `time.rs`.
     Time,
 }
 
 impl Kind {
+    /// The word for what is expected of a value.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Text => "string",
+            Integer => "integer",
+            Time => "time",
+        }
+    }
+
     pub(super) fn data_type(self) -> DataType {
         match self {
             Text => DataType::Utf8,
@@ -187,6 +196,11 @@ impl Layout {
         fields.push(Field::new("_offset", DataType::Int64, true));
         let properties = Keys::of(columns, Properties);
         Layout { columns, top, properties, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// Whether columns stand in `properties`.
+    pub(super) fn has_properties(&self) -> bool {
+        self.top.find(PROPERTIES_KEY) == Some(Target::Properties)
     }
 }
 

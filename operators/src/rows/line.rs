@@ -1,20 +1,20 @@
 //! What a scan finds in one line, whichever way it was scanned.
 
-use super::columns::{Layout, MAX_COLUMNS, Scope};
+use super::columns::{Layout, MAX_COLUMNS, Scope, layout};
 use super::rest::Rest;
-use crate::settings::UnknownKeys;
+use crate::settings::{Format, RowSettings, UnknownKeys};
 
 /// What one line says about each column.
 pub(super) struct Line<'line> {
     /// The JSON text of each column's value, by its place; `None` if the key is absent.
     pub(super) values: [Option<Raw<'line>>; MAX_COLUMNS],
-    /// `properties` is neither an object nor null.
-    pub(super) properties_mistyped: bool,
+    /// What `properties` is, if it is neither an object nor null.
+    pub(super) properties_mistyped: Option<&'static str>,
 }
 
 impl Line<'_> {
     pub(super) fn empty() -> Self {
-        Line { values: [None; MAX_COLUMNS], properties_mistyped: false }
+        Line { values: [None; MAX_COLUMNS], properties_mistyped: None }
     }
 }
 
@@ -45,9 +45,27 @@ pub(super) enum Known {
 pub(super) struct Rules {
     pub(super) layout: &'static Layout,
     pub(super) unknown_keys: UnknownKeys,
+    /// Of version 2 or later: a value is read if there is only one thing that it can mean.
+    pub(super) lenient: bool,
 }
 
 impl Rules {
+    /// The newest.
+    pub(super) fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
+        Rules { layout: layout(format), unknown_keys, lenient: true }
+    }
+
+    /// Those of `settings`.
+    pub(super) fn of(settings: &RowSettings) -> Self {
+        let RowSettings { rows_version, format, unknown_keys, .. } = *settings;
+        Rules { lenient: rows_version >= 2, ..Rules::new(format, unknown_keys) }
+    }
+
+    /// Whether a key of the line that is spelled like one of `properties` is told apart from it.
+    pub(super) fn keeps_apart(&self) -> bool {
+        self.lenient && self.layout.has_properties()
+    }
+
     /// Takes an unknown key, unless they are dropped.
     pub(super) fn unknown(&self, rest: &mut Rest, scope: Scope, name: &str, value: &str) {
         if self.unknown_keys != UnknownKeys::Drop {

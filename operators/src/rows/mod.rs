@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Promised: a line is appended whole or not at all; values are what the line says after JSON unescaping; a value that does
-//! not fit its column rejects the line, it is never silently null; of duplicate keys the last wins, and only the winner is
-//! judged. Hostile lines cost time and memory in proportion to their length, and no stack.
+//! not fit its column rejects the line, and names the key, it is never silently null; of duplicate keys the last wins, and only the
+//! winner is judged. Hostile lines cost time and memory in proportion to their length, and no stack.
 //!
 //! Of several faults in one line the first of this order is the reason: not UTF-8, not JSON, not an object, `properties`
 //! of a wrong type, the columns in the order of the schema, an unknown key. A string that holds half of a surrogate pair is
@@ -19,8 +19,10 @@
 mod builder;
 mod columns;
 mod days;
+mod detail;
 mod escapes;
 mod line;
+mod number;
 mod rejects;
 mod rest;
 mod scan;
@@ -29,6 +31,7 @@ mod texts;
 mod time;
 mod trail;
 mod value;
+mod zone;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -41,7 +44,7 @@ use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArra
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 
 use crate::record::Reason;
-use crate::settings::{Format, UnknownKeys};
+use crate::settings::{Format, RowSettings, UnknownKeys, Zones};
 
 pub use columns::schema;
 pub use days::log_dates;
@@ -49,10 +52,10 @@ pub use rejects::{rejects_batch, rejects_schema};
 pub(crate) use text_column::TextColumn;
 pub(crate) use texts::DICTIONARY;
 #[cfg(test)]
-pub(crate) use time::parse_micros;
+pub(crate) use time::{Clock as RowClock, parse_micros};
 
 use builder::ColumnBuilder;
-use columns::{MAX_COLUMNS, layout};
+use columns::MAX_COLUMNS;
 use line::Rules;
 use rest::Rest;
 use scan::scan;
@@ -81,20 +84,32 @@ pub struct RowBuilder {
     /// Of the line at hand: its unknown keys, and the text of its strings that had escapes.
     rest: Rest,
     decoded: String,
+    /// Of the line that was refused last: which key is to blame.
+    detail: Option<String>,
 }
 
 impl RowBuilder {
-    /// A builder without rows, for lines of `format`.
+    /// A builder without rows, for lines of `format` by the newest rules.
     pub fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
-        let layout = layout(format);
+        RowBuilder::by(Rules::new(format, unknown_keys), Zones::default())
+    }
+
+    /// A builder without rows, for lines that are read by `settings`.
+    pub fn of(settings: &RowSettings) -> Self {
+        RowBuilder::by(Rules::of(settings), settings.zones.clone())
+    }
+
+    fn by(rules: Rules, zones: Zones) -> Self {
+        let (layout, zones) = (rules.layout, rules.lenient.then(|| Arc::new(zones)));
         RowBuilder {
-            rules: Rules { layout, unknown_keys },
+            rules,
             trail: Trail::default(),
-            columns: layout.columns.iter().map(|column| ColumnBuilder::new(column.kind)).collect(),
+            columns: layout.columns.iter().map(|column| ColumnBuilder::new(column.kind, zones.as_ref())).collect(),
             rests: StringBuilder::new(),
             offsets: Vec::new(),
-            rest: Rest::default(),
+            rest: Rest::new(rules.keeps_apart()),
             decoded: String::new(),
+            detail: None,
         }
     }
 
@@ -107,19 +122,25 @@ impl RowBuilder {
 
     /// As [`push`](RowBuilder::push), if the line is known to be UTF-8.
     pub fn push_text(&mut self, line: &str, offset: u64) -> Result<(), Reason> {
+        self.detail = None;
         let columns = &self.columns;
         let line = match self.trail.follow(line, self.rules, |place| columns[place].last(), &mut self.rest) {
             Some(line) => line,
             None => scan(line, self.rules, &mut self.rest)?,
         };
-        if line.properties_mistyped {
+        if let Some(found) = line.properties_mistyped {
+            self.detail = self.rules.lenient.then(|| detail::of_properties(found));
             return Err(Reason::WrongType);
         }
         self.decoded.clear();
         let mut values = [const { Value::Null }; MAX_COLUMNS];
-        for (column, (raw, value)) in self.columns.iter_mut().zip(line.values.iter().zip(&mut values)) {
-            if let Some(raw) = raw {
-                column.judge(*raw, &mut self.decoded, value)?;
+        let Rules { lenient, layout, .. } = self.rules;
+        for (place, (raw, value)) in line.values.iter().zip(&mut values).enumerate() {
+            let Some(raw) = raw else { continue };
+            if let Err(reason) = self.columns[place].judge(*raw, lenient, &mut self.decoded, value) {
+                let trouble = |raw: &str| self.columns[place].trouble(raw);
+                self.detail = lenient.then(|| detail::of(&layout.columns[place], raw.text, reason, trouble));
+                return Err(reason);
             }
         }
         if self.rules.unknown_keys == UnknownKeys::Reject && !self.rest.is_empty() {
@@ -138,6 +159,11 @@ impl RowBuilder {
         }
         self.offsets.push(int64(offset));
         Ok(())
+    }
+
+    /// Which key is to blame that the line was refused that was pushed last, and for what; none if that is not a matter of one key.
+    pub fn detail(&mut self) -> Option<String> {
+        self.detail.take()
     }
 
     /// How many rows there are.

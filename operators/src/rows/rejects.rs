@@ -1,4 +1,4 @@
-//! The rows of the rejects table: lines that could not become rows, with the offset, the reason and the first bytes.
+//! The rows of the rejects table: lines that could not become rows, with the offset, the reason, the first bytes and what is to blame.
 
 use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};
@@ -21,6 +21,7 @@ pub fn rejects_schema() -> SchemaRef {
             Field::new("raw", DataType::Binary, true),
             Field::new("length", DataType::Int64, true),
             Field::new("rejected_at", timestamp_type(), true),
+            Field::new("detail", DataType::Utf8, true),
         ]))
     });
     Arc::clone(&SCHEMA)
@@ -36,6 +37,7 @@ pub fn rejects_batch(rejects: &[Reject], source: &str, rejected_at_micros: i64) 
         Arc::new(BinaryArray::from_iter_values(rejects.iter().map(|reject| &reject.raw))),
         Arc::new(Int64Array::from_iter_values(rejects.iter().map(|reject| int64(reject.length)))),
         Arc::new(moments.with_timezone("UTC")),
+        Arc::new(rejects.iter().map(|reject| reject.detail.as_deref()).collect::<StringArray>()),
     ];
     RecordBatch::try_new(rejects_schema(), columns).expect("the columns are those of the schema above")
 }
@@ -51,7 +53,9 @@ mod tests {
     #[test]
     fn rejects_keep_their_evidence() {
         let long = vec![b'x'; REJECT_RAW_LIMIT + 1];
-        let rejects = [Reject::of(b"\xff{", 7, Reason::InvalidUtf8), Reject::of(&long, 10, Reason::LineTooLong)];
+        let detail = Some("time: boolean, expected time".to_owned());
+        let first = Reject::of(b"\xff{", 7, Reason::InvalidUtf8).detailed(detail);
+        let rejects = [first, Reject::of(&long, 10, Reason::LineTooLong)];
 
         let batch = rejects_batch(&rejects, "a/PT1H.json", 1_000_001);
 
@@ -63,6 +67,8 @@ mod tests {
         assert_eq!(reasons, ["invalid_utf8", "line_too_long"]);
         assert_eq!(batch["raw"].as_binary::<i32>().value(0), b"\xff{");
         assert_eq!(batch["raw"].as_binary::<i32>().value(1).len(), REJECT_RAW_LIMIT);
+        let details: Vec<_> = batch["detail"].as_string::<i32>().iter().collect();
+        assert_eq!(details, [Some("time: boolean, expected time"), None]);
         assert_eq!(batch["length"].as_primitive::<Int64Type>().values(), &[2, 65537]);
         assert_eq!(batch["rejected_at"].as_primitive::<TimestampMicrosecondType>().values(), &[1_000_001; 2]);
     }

@@ -1,12 +1,17 @@
 //! What has no column: the unknown keys of one line, and the text of its `_rest`.
 //!
 //! `_rest` is one JSON object of the raw values in order of appearance; keys of `properties` are named `properties.<key>`.
-//! Of keys with one name the last wins, and stands where it appeared. That holds also between a key of `properties` and a
-//! top-level key that is spelled with the prefix. If `properties` appears twice, the keys of the first are forgotten.
+//! Of keys with one name the last wins, and stands where it appeared. If `properties` appears twice, the keys of the first are forgotten.
+//!
+//! A top-level key that is spelled with the prefix gets a dot before it, and so does one that begins with dots before the prefix: no
+//! name stands for two keys. Version 1 of the row rules took such a key for one of `properties`.
 
 use std::ops::Range;
 
 use super::columns::Scope;
+
+/// Before the name of a key of `properties`.
+const PREFIX: &str = "properties.";
 
 /// The unknown keys of the line at hand; its buffers serve all lines.
 #[derive(Default)]
@@ -17,6 +22,8 @@ pub(super) struct Rest {
     entries: Vec<Entry>,
     /// Which entries belong to the `properties` seen last.
     properties: Range<usize>,
+    /// Top-level keys are told apart from those of `properties`.
+    apart: bool,
     /// Room to sort in.
     order: Vec<u32>,
     object: String,
@@ -38,6 +45,11 @@ impl Entry {
 }
 
 impl Rest {
+    /// Of a format whose keys of `properties` are told apart from top-level ones, or not.
+    pub(super) fn new(apart: bool) -> Self {
+        Rest { apart, ..Rest::default() }
+    }
+
     /// Forgets the line at hand.
     pub(super) fn clear(&mut self) {
         self.text.clear();
@@ -69,8 +81,10 @@ impl Rest {
     pub(super) fn add(&mut self, scope: Scope, name: &str, value: &str) {
         let start = self.end();
         self.text.push('"');
-        if scope == Scope::Properties {
-            self.text.push_str("properties.");
+        match scope {
+            Scope::Properties => self.text.push_str(PREFIX),
+            Scope::Top if self.apart && name.trim_start_matches('.').starts_with(PREFIX) => self.text.push('.'),
+            Scope::Top => {}
         }
         push_escaped(name, &mut self.text);
         self.text.push('"');
@@ -166,9 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn a_top_level_key_with_the_prefix_shares_the_name() {
-        let mut rest = rest(&[(Top, "properties.a", "1"), (Properties, "a", "2")]);
-        assert_eq!(rest.object(), Some(r#"{"properties.a":2}"#));
+    fn a_top_level_key_with_the_prefix_is_told_apart() {
+        let keys = [(Top, "properties.a", "1"), (Properties, "a", "2"), (Top, ".properties.a", "3"), (Top, ".a", "4")];
+        let mut apart = Rest::new(true);
+        keys.iter().for_each(|(scope, name, value)| apart.add(*scope, name, value));
+        let expected = r#"{".properties.a":1,"properties.a":2,"..properties.a":3,".a":4}"#;
+        assert_eq!(apart.object(), Some(expected));
+        let together = r#"{"properties.a":2,".properties.a":3,".a":4}"#;
+        assert_eq!(rest(&keys).object(), Some(together), "in version 1");
     }
 
     #[test]

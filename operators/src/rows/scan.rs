@@ -64,13 +64,13 @@ impl<'line> Object<'_, 'line> {
                 *value = None;
             }
         }
-        self.line.properties_mistyped = false;
+        self.line.properties_mistyped = None;
         self.rest.begin_properties();
         Object { scope: Scope::Properties, rules: self.rules, line: self.line, rest: self.rest }
     }
 
-    fn mistyped<E>(self) -> Result<(), E> {
-        self.line.properties_mistyped = true;
+    fn mistyped<E>(self, found: &'static str) -> Result<(), E> {
+        self.line.properties_mistyped = Some(found);
         Ok(())
     }
 }
@@ -110,28 +110,28 @@ impl<'line> Visitor<'line> for Object<'_, 'line> {
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.mistyped()
+        self.mistyped("boolean")
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.mistyped()
+        self.mistyped("number")
     }
 
     fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.mistyped()
+        self.mistyped("number")
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.mistyped()
+        self.mistyped("number")
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        self.mistyped()
+        self.mistyped("string")
     }
 
     fn visit_seq<S: SeqAccess<'line>>(self, mut elements: S) -> Result<(), S::Error> {
         while elements.next_element::<IgnoredAny>()?.is_some() {}
-        self.mistyped()
+        self.mistyped("array")
     }
 }
 

@@ -6,9 +6,15 @@
 //! refused: PostgreSQL never prints it, and it has no moment of its own here. So is the hour 24.
 //!
 //! A zone is `Z`, `UTC`, `GMT`, an offset `+HH`, `+HHMM`, `+HH:MM`, `+HH:MM:SS` (plus is east, also in what PostgreSQL
-//! prints; at most 15:59:59, PostgreSQL's own limit), or an abbreviation that means one offset only, see `abbreviation`.
+//! prints; at most 15:59:59, PostgreSQL's own limit), or an abbreviation that means one offset only, see `abbreviation`. What else it may
+//! be, or that it may be missing, is for the settings to say, see `zone.rs`.
 //!
 //! No library: the form is fixed, this is the hot path, and the calendar is a few lines.
+
+use std::sync::Arc;
+
+use super::zone;
+use crate::settings::Zones;
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 /// 0001-01-01T00:00:00Z.
@@ -25,19 +31,28 @@ pub(crate) fn parse_micros(text: &str) -> Option<i64> {
     Clock::default().parse_micros(text)
 }
 
-/// Reads the moments of one column, of which neighbours mostly lie in the same second.
+/// Reads the moments of one column, of which neighbours mostly lie in the same second, and in the same zone.
 #[derive(Default)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
+    /// What the settings say about zones; nothing in version 1 of the row rules.
+    zones: Option<Arc<Zones>>,
     /// The date and the time of day that were read last, and what they are in seconds since the epoch if the zone is UTC.
     last: Option<([u8; CLOCK], i64)>,
+    /// The zone that was looked up last by the settings, at which second there, and how far east it is then.
+    last_zone: Option<(Vec<u8>, i64, Option<i64>)>,
 }
 
 /// The date and the time of day take so many bytes, whatever follows.
 const CLOCK: usize = 19;
 
 impl Clock {
+    /// A clock that knows `zones`; nothing of them in version 1 of the row rules.
+    pub(crate) fn new(zones: Option<Arc<Zones>>) -> Self {
+        Clock { zones, ..Clock::default() }
+    }
+
     /// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or its zone is not certain.
-    pub(super) fn parse_micros(&mut self, text: &str) -> Option<i64> {
+    pub(crate) fn parse_micros(&mut self, text: &str) -> Option<i64> {
         let (clock, rest) = text.as_bytes().split_first_chunk::<CLOCK>()?;
         let seconds_there = match self.last {
             Some((last, seconds)) if last == *clock => seconds,
@@ -48,10 +63,44 @@ impl Clock {
             }
         };
         let (fraction_micros, zone) = fraction(rest)?;
-        let east_seconds = zone_seconds(zone.strip_prefix(b" ").unwrap_or(zone))?;
+        let east_seconds = self.zone_seconds(zone.strip_prefix(b" ").unwrap_or(zone), seconds_there)?;
         let micros = (seconds_there - east_seconds) * MICROS_PER_SECOND + fraction_micros;
         // The year counts in UTC: readers of the lake know no day before the year 1 or after 9999.
         (FIRST_MICROS..=LAST_MICROS).contains(&micros).then_some(micros)
+    }
+
+    /// How far east of UTC `zone` is when it is so many seconds since the epoch there.
+    fn zone_seconds(&mut self, zone: &[u8], seconds_there: i64) -> Option<i64> {
+        match zone {
+            b"Z" | b"UTC" | b"GMT" => Some(0),
+            [b'+', offset @ ..] => offset_seconds(offset),
+            [b'-', offset @ ..] => offset_seconds(offset).map(|seconds| -seconds),
+            _ => match &self.zones {
+                None => abbreviation(zone),
+                Some(zones) if zones.is_empty() => zone::certain(zone),
+                Some(zones) => match &self.last_zone {
+                    Some((last, at, seconds)) if last == zone && *at == seconds_there => *seconds,
+                    _ => {
+                        let seconds = zone::seconds(zones, zone, seconds_there);
+                        self.last_zone = Some((zone.to_vec(), seconds_there, seconds));
+                        seconds
+                    }
+                },
+            },
+        }
+    }
+
+    /// Why `text` is not read, in words that follow the key's.
+    pub(crate) fn trouble(&self, text: &str) -> &'static str {
+        let stem = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let is_time = Clock::default().parse_micros(&format!("{stem}Z")).is_some();
+        let is_local = self.zones.as_ref().is_some_and(|zones| zones.zone.is_some());
+        match (is_time, stem.len() == text.len()) {
+            (false, _) => "not a time",
+            (true, false) => "a zone that is not certain, see rows.zones",
+            (true, true) if is_local => "a time that rows.zone has twice, or never",
+            (true, true) => "a time without a zone, see rows.zone",
+        }
     }
 }
 
@@ -92,16 +141,6 @@ fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
     Some((number(kept)? * 10_i64.pow(missing), zone))
 }
 
-/// How far east of UTC `zone` is, in seconds.
-fn zone_seconds(zone: &[u8]) -> Option<i64> {
-    match zone {
-        b"Z" | b"UTC" | b"GMT" => Some(0),
-        [b'+', offset @ ..] => offset_seconds(offset),
-        [b'-', offset @ ..] => offset_seconds(offset).map(|seconds| -seconds),
-        _ => abbreviation(zone),
-    }
-}
-
 /// The size of a numeric offset without its sign: `HH`, `HHMM`, `HH:MM` or `HH:MM:SS`.
 fn offset_seconds(offset: &[u8]) -> Option<i64> {
     let (hours, minutes, seconds): (&[u8], &[u8], &[u8]) = match *offset {
@@ -122,8 +161,9 @@ fn offset_seconds(offset: &[u8]) -> Option<i64> {
 /// no other zone is commonly known by. A guess would shift rows by hours without anyone noticing, so the rest is refused:
 /// `IST` (India, Israel, Ireland), `CST` and `CDT` (Chicago, Havana, Shanghai), `PST` (Los Angeles, Manila), `BST` (London,
 /// but Bangladesh to many), `AST` (Halifax, but Arabia to many), `SST` (Samoa, Singapore). A zone's winter and summer names
-/// are listed both or not at all (so no `PDT`), or a pipeline that runs in July would stop in November.
-fn abbreviation(zone: &[u8]) -> Option<i64> {
+/// are listed both or not at all (so no `PDT`), or a pipeline that runs in July would stop in November. `GMT` is read everywhere, as what
+/// PostgreSQL prints by default, so that later versions of the row rules add `BST`, see `zone.rs`.
+pub(super) fn abbreviation(zone: &[u8]) -> Option<i64> {
     let quarter_hours = match zone {
         b"HST" => -40,
         b"AKST" => -36,

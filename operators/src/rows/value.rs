@@ -1,7 +1,9 @@
 //! Values: the raw JSON text of one column becomes what its column holds, or the reason why it cannot.
 //!
-//! Nothing is coerced and nothing is silently null: a string is no integer, `1.0` is no integer, and only an absent key
-//! and JSON `null` are null. The text has passed a JSON parser already, so that only its meaning is judged here.
+//! Nothing is guessed and nothing is silently null: only an absent key and JSON `null` are. What can mean one thing only is that thing:
+//! `"1001"` and `1001.0` are integers where an integer is meant, and a number or a boolean is its JSON text where a text is meant. By
+//! version 1 of the row rules (not `lenient`), a string is no integer, `1.0` is none, and a number no text. The text has passed a JSON
+//! parser already, so that only its meaning is judged here.
 
 use std::ops::Range;
 
@@ -9,6 +11,7 @@ use crate::record::Reason;
 
 use super::escapes::decode;
 use super::line::{Known, Raw};
+use super::number;
 use super::time::Clock;
 
 /// The value of one column of one line. Its tag is a word for the reason given at [`Known`].
@@ -45,27 +48,37 @@ impl Text<'_> {
 }
 
 /// Judges the value of a text column. Strings with escapes are appended to `decoded`.
-pub(super) fn text<'line>(raw: Raw<'line>, decoded: &mut String) -> Result<Value<'line>, Reason> {
+pub(super) fn text<'line>(raw: Raw<'line>, lenient: bool, decoded: &mut String) -> Result<Value<'line>, Reason> {
     match raw.text.as_bytes() {
         [b'"', ..] => string(raw, decoded).map(Value::Text),
         b"null" => Ok(Value::Null),
+        [b'{' | b'[', ..] => Err(Reason::WrongType),
+        _ if lenient => Ok(Value::Text(Text::Borrowed(raw.text))),
         _ => Err(Reason::WrongType),
     }
 }
 
 /// Judges the value of a time column, which `clock` reads.
 pub(super) fn time<'line>(raw: Raw<'line>, decoded: &mut String, clock: &mut Clock) -> Result<Value<'line>, Reason> {
-    match text(raw, decoded)? {
+    match text(raw, false, decoded)? {
         Value::Text(text) => clock.parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime),
         value => Ok(value),
     }
 }
 
-/// Judges the value of an integer column.
-pub(super) fn integer<'line>(raw: Raw<'line>) -> Result<Value<'line>, Reason> {
+/// Judges the value of an integer column. Strings with escapes are appended to `decoded`.
+pub(super) fn integer<'line>(raw: Raw<'line>, lenient: bool, decoded: &mut String) -> Result<Value<'line>, Reason> {
     match raw.text.as_bytes() {
         b"null" => Ok(Value::Null),
-        number @ [b'-' | b'0'..=b'9', ..] => int64(number).map(Value::Number),
+        number @ [b'-' | b'0'..=b'9', ..] => match int64(number) {
+            Err(Reason::WrongType) if lenient => number::integer(number).map(Value::Number),
+            integer => integer.map(Value::Number),
+        },
+        // What cannot be decoded is no number.
+        [b'"', ..] if lenient => match string(raw, decoded) {
+            Ok(text) => number::integer(text.get(decoded).as_bytes()).map(Value::Number),
+            Err(_) => Err(Reason::WrongType),
+        },
         _ => Err(Reason::WrongType),
     }
 }
@@ -108,9 +121,9 @@ mod tests {
     fn judge<'line>(raw: &'line str, kind: Kind, decoded: &mut String) -> Result<Value<'line>, Reason> {
         let raw = Raw { text: raw, known: Known::Nothing };
         match kind {
-            Kind::Text => text(raw, decoded),
+            Kind::Text => text(raw, true, decoded),
             Kind::Time => time(raw, decoded, &mut Clock::default()),
-            Kind::Integer => integer(raw),
+            Kind::Integer => integer(raw, true, decoded),
         }
     }
 
@@ -131,8 +144,9 @@ mod tests {
 
     #[test]
     fn integers_beyond_int64_are_out_of_range() {
-        for raw in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", &"9".repeat(400)] {
+        for raw in ["9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e999", &"9".repeat(400)] {
             assert_eq!(number(raw, Kind::Integer), Err(Reason::IntegerOutOfRange), "{raw}");
+            assert_eq!(number(&format!("\"{raw}\""), Kind::Integer), Err(Reason::IntegerOutOfRange), "{raw}");
         }
     }
 
@@ -141,15 +155,40 @@ mod tests {
         let wrong = [
             (
                 Kind::Integer,
-                &["1.0", "1e3", "-1E2", "99999999999999999999.5", "1e999", "\"1\"", "true", "[1]", "{}"][..],
+                &["1.5", "1e-3", "99999999999999999999.5", "\"\"", "\"x\"", "\" 1\"", "\"01\"", "true", "[1]", "{}"][..],
             ),
-            (Kind::Text, &["1", "-1", "1e999", "true", "false", "[]", "{\"a\":1}"][..]),
+            (Kind::Text, &["[]", "{\"a\":1}"][..]),
             (Kind::Time, &["1795244401", "1.5", "false", "[\"2026-11-21T07:00:01Z\"]", "{}"][..]),
         ];
         for (kind, raws) in wrong {
             for raw in raws {
                 assert_eq!(judge(raw, kind, &mut String::new()), Err(Reason::WrongType), "{raw}");
             }
+        }
+    }
+
+    #[test]
+    fn integers_in_quotes_and_integral_floats_are_integers() {
+        for raw in ["7", "7.0", "0.7e1", "70E-1", "\"7\"", "\"7.00\"", r#""\u0037""#] {
+            assert_eq!(number(raw, Kind::Integer), Ok(7), "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_its_json_text_where_a_text_is_meant() {
+        for raw in ["0", "-1.50", "1e999", "true", "false"] {
+            assert_eq!(judge(raw, Kind::Text, &mut String::new()), Ok(Value::Text(Text::Borrowed(raw))));
+        }
+    }
+
+    #[test]
+    fn version_1_reads_no_number_in_another_form() {
+        let raw = |text| Raw { text, known: Known::Nothing };
+        for wrong in ["1.0", "1e3", "-1E2", "\"1\"", "true"] {
+            assert_eq!(integer(raw(wrong), false, &mut String::new()), Err(Reason::WrongType), "{wrong}");
+        }
+        for wrong in ["1", "1e999", "true"] {
+            assert_eq!(text(raw(wrong), false, &mut String::new()), Err(Reason::WrongType), "{wrong}");
         }
     }
 

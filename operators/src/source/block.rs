@@ -105,7 +105,7 @@ async fn finish_line(
         let mut raw = block.bytes.split_off(last);
         raw.truncate(length.min(REJECT_RAW_LIMIT as u64) as usize);
         let offset = block.base + last as u64;
-        block.oversized = Some(Reject { offset, reason: Reason::LineTooLong, raw, length });
+        block.oversized = Some(Reject { offset, reason: Reason::LineTooLong, raw, length, detail: None });
     }
     Ok((block, turn))
 }
@@ -126,7 +126,16 @@ mod tests {
         let (primary, replica, servers, sources) = Default::default();
         let roles = Roles { primary, replica, default: Destination::Primary, servers, sources };
         let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-        Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+        Arc::new(RowSettings {
+            rows_version: ROWS_VERSION,
+            format,
+            max_line,
+            unknown_keys,
+            zones: Default::default(),
+            raw: RowSettings::usual_raw(),
+            roles,
+            tables: Vec::new(),
+        })
     }
 
     /// Reads the first chunk of a file that is one line of `length` bytes.

@@ -208,6 +208,8 @@ pub(crate) fn settings(max_line: u64) -> Arc<RowSettings> {
         format: Format::Azure,
         max_line,
         unknown_keys: UnknownKeys::Keep,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
         roles: Roles {
             primary: vec!["Primary".into()],
             replica: vec!["*".into()],

@@ -35,6 +35,8 @@ pub(crate) fn row_settings(routes: usize) -> RowSettings {
         format: Format::Azure,
         max_line: 100,
         unknown_keys: UnknownKeys::Keep,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
         roles,
         tables: NAMES.map(str::to_owned).to_vec(),
     }

@@ -161,7 +161,7 @@ fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> 
             assert!((chunk.start..chunk.end).contains(&offset), "a chunk owns the lines that start in it");
             Found { file: file.clone(), offset, text, too_long: None }
         }));
-        found.extend(rejects.into_iter().map(|Reject { offset, reason, raw, length }| {
+        found.extend(rejects.into_iter().map(|Reject { offset, reason, raw, length, .. }| {
             assert_eq!(reason, Reason::LineTooLong);
             Found { file: file.clone(), offset, text: raw, too_long: Some(length) }
         }));
@@ -246,5 +246,14 @@ fn settings(max_line: u64) -> Arc<RowSettings> {
         sources: [].into(),
     };
     let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+    Arc::new(RowSettings {
+        rows_version: ROWS_VERSION,
+        format,
+        max_line,
+        unknown_keys,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
+        roles,
+        tables: Vec::new(),
+    })
 }

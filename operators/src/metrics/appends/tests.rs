@@ -15,7 +15,16 @@ fn chunk(name: &str, range: Range<u64>) -> Chunk {
         sources: Default::default(),
     };
     let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    let settings = RowSettings { rows_version: 1, format, max_line: 1, unknown_keys, roles, tables: Vec::new() };
+    let settings = RowSettings {
+        rows_version: 1,
+        format,
+        max_line: 1,
+        unknown_keys,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
+        roles,
+        tables: Vec::new(),
+    };
     Chunk {
         partition: PartitionId::first(name),
         identity: Identity::default(),

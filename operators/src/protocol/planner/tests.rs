@@ -16,7 +16,16 @@ fn settings(max_line: u64) -> Arc<RowSettings> {
         sources: BTreeMap::new(),
     };
     let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    Arc::new(RowSettings { rows_version: ROWS_VERSION, format, max_line, unknown_keys, roles, tables: Vec::new() })
+    Arc::new(RowSettings {
+        rows_version: ROWS_VERSION,
+        format,
+        max_line,
+        unknown_keys,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
+        roles,
+        tables: Vec::new(),
+    })
 }
 
 fn id(name: &str) -> PartitionId {

@@ -168,12 +168,11 @@ fn starts_with(bytes: &[u8], expected: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::layout;
     use super::*;
     use crate::settings::{Format, UnknownKeys};
 
     fn follows(trail: &mut Trail, line: &str) -> bool {
-        let rules = Rules { layout: layout(Format::Azure), unknown_keys: UnknownKeys::Keep };
+        let rules = Rules::new(Format::Azure, UnknownKeys::Keep);
         trail.follow(line, rules, |_| &[], &mut Rest::default()).is_some()
     }
 

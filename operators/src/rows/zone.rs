@@ -1,0 +1,170 @@
+//! Zones that a time does not tell by itself: an abbreviation, or none. What it means is looked up in this order:
+//!
+//! 1. without a zone: `rows.zone`, if its clocks show the time once
+//! 2. `rows.zones`: what the settings say that an abbreviation means
+//! 3. the place in `rows.zone`, if it has the abbreviation at that time: so an hour that its clocks show twice is read exactly
+//! 4. the abbreviations that are [`certain`] everywhere
+//! 5. the place in `rows.zone`, if the abbreviation means one offset there within a year: winter's name in summer is still winter's
+//!
+//! What is found nowhere is not certain, and refused.
+
+use std::str::from_utf8;
+
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
+use chrono_tz::{OffsetName, Tz, TzOffset};
+
+use super::time::abbreviation;
+use crate::settings::{Zone, Zones};
+
+/// The tz database says nothing of the time behind this: 2099-01-01, in seconds since the epoch.
+const KNOWN_UNTIL: i64 = 4_070_908_800;
+const WEEK_SECONDS: i64 = 7 * 86_400;
+/// Weeks of a year.
+const WEEKS: i64 = 53;
+
+/// How far east of UTC the zone called `name` is when clocks there show `local`, in seconds since the epoch.
+pub(super) fn seconds(zones: &Zones, name: &[u8], local: i64) -> Option<i64> {
+    let name = from_utf8(name).ok()?;
+    let place = match zones.zone {
+        Some(Zone::Place(place)) if local < KNOWN_UNTIL => Some(place),
+        Some(Zone::East(east)) if name.is_empty() => return Some(east.into()),
+        _ => None,
+    };
+    if name.is_empty() {
+        return one(there(place?, local)?.into_iter());
+    }
+    if let Some(east) = zones.names.get(name) {
+        return Some(i64::from(*east));
+    }
+    let mut in_force = place.and_then(|place| there(place, local)).unwrap_or_default();
+    in_force.retain(|offset| is_called(offset, name));
+    match in_force.is_empty() {
+        false => one(in_force.into_iter()),
+        true => certain(name.as_bytes()).or_else(|| within_a_year(place?, name, local)),
+    }
+}
+
+/// The abbreviations that mean one offset wherever PostgreSQL prints them. `BST` is London's: PostgreSQL prints `+06` for Bangladesh.
+pub(super) fn certain(name: &[u8]) -> Option<i64> {
+    if name == b"BST" { Some(3600) } else { abbreviation(name) }
+}
+
+/// The offsets by which clocks of `place` show `local`: mostly one, two where they are put back, none where they are put forward.
+fn there(place: Tz, local: i64) -> Option<Vec<TzOffset>> {
+    Some(match place.offset_from_local_datetime(&moment(local)?) {
+        MappedLocalTime::Single(one) => vec![one],
+        MappedLocalTime::Ambiguous(one, other) => vec![one, other],
+        MappedLocalTime::None => Vec::new(),
+    })
+}
+
+fn within_a_year(place: Tz, name: &str, local: i64) -> Option<i64> {
+    let weeks = (-WEEKS..=WEEKS).filter_map(|week| moment(local + week * WEEK_SECONDS));
+    let offsets: Vec<TzOffset> = weeks.map(|moment| place.offset_from_utc_datetime(&moment)).collect();
+    one(offsets.into_iter().filter(|offset| is_called(offset, name)))
+}
+
+/// The one offset that all `offsets` are, in seconds east.
+fn one(offsets: impl Iterator<Item = TzOffset>) -> Option<i64> {
+    let mut seconds = offsets.map(|offset| i64::from(offset.fix().local_minus_utc()));
+    let first = seconds.next()?;
+    seconds.all(|other| other == first).then_some(first)
+}
+
+fn is_called(offset: &TzOffset, name: &str) -> bool {
+    offset.abbreviation() == Some(name)
+}
+
+fn moment(seconds: i64) -> Option<NaiveDateTime> {
+    DateTime::from_timestamp(seconds, 0).map(|moment| moment.naive_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::time::{Clock, parse_micros};
+    use super::*;
+
+    fn read(zone: &str, names: &[(&str, i32)], text: &str) -> Option<i64> {
+        let zone = (!zone.is_empty()).then(|| zone.parse().expect("a zone"));
+        let names = names.iter().map(|(name, east)| ((*name).to_owned(), *east)).collect();
+        Clock::new(Some(Arc::new(Zones::new(zone, names)))).parse_micros(text)
+    }
+
+    /// What `text` means in the zone, as the same moment in UTC.
+    fn same(zone: &str, text: &str, utc: &str) {
+        assert_eq!(read(zone, &[], text), parse_micros(utc), "{text} in {zone}");
+        assert!(parse_micros(utc).is_some(), "{utc}");
+    }
+
+    #[test]
+    fn times_without_a_zone_are_in_the_one_that_is_set() {
+        same("+05:30", "2026-11-21 07:00:01", "2026-11-21 01:30:01Z");
+        same("Europe/London", "2026-11-21T07:00:01.5", "2026-11-21 07:00:01.5Z");
+        same("Europe/London", "2026-07-21 07:00:01 ", "2026-07-21 06:00:01Z");
+        same("America/Los_Angeles", "2026-03-08 01:59:59", "2026-03-08 09:59:59Z");
+        assert_eq!(read("", &[], "2026-11-21 07:00:01"), None);
+        for twice_or_never in ["2026-10-25 01:30:00", "2026-03-29 01:30:00"] {
+            assert_eq!(read("Europe/London", &[], twice_or_never), None, "{twice_or_never}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_winter_and_summer_are_both_read_in_their_zone() {
+        same("Europe/London", "2026-01-21 07:00:01 GMT", "2026-01-21 07:00:01Z");
+        same("Europe/London", "2026-07-21 07:00:01 BST", "2026-07-21 06:00:01Z");
+        same("Europe/Dublin", "2026-07-21 07:00:01 IST", "2026-07-21 06:00:01Z");
+        same("Asia/Kolkata", "2026-07-21 07:00:01 IST", "2026-07-21 01:30:01Z");
+        same("Asia/Jerusalem", "2026-07-21 07:00:01 IDT", "2026-07-21 04:00:01Z");
+        same("Asia/Shanghai", "2026-07-21 07:00:01 CST", "2026-07-20 23:00:01Z");
+        same("America/Chicago", "2026-07-21 07:00:01 CDT", "2026-07-21 12:00:01Z");
+        same("America/Los_Angeles", "2026-11-21 07:00:01 PST", "2026-11-21 15:00:01Z");
+        // The name decides, also out of its season; so does an offset.
+        same("America/Los_Angeles", "2026-11-21 07:00:01 PDT", "2026-11-21 14:00:01Z");
+        same("America/Los_Angeles", "2026-11-21 07:00:01 +03", "2026-11-21 04:00:01Z");
+        same("America/Los_Angeles", "2026-11-21 07:00:01 CET", "2026-11-21 06:00:01Z");
+        assert_eq!(read("America/Los_Angeles", &[], "2026-11-21 07:00:01 IST"), None);
+    }
+
+    #[test]
+    fn the_name_decides_in_the_hour_that_is_there_twice() {
+        same("Europe/London", "2026-10-25 01:30:00 BST", "2026-10-25 00:30:00Z");
+        same("Europe/London", "2026-10-25 01:30:00 GMT", "2026-10-25 01:30:00Z");
+        same("America/Los_Angeles", "2026-11-01 01:30:00 PDT", "2026-11-01 08:30:00Z");
+        same("America/Los_Angeles", "2026-11-01 01:30:00 PST", "2026-11-01 09:30:00Z");
+    }
+
+    #[test]
+    fn a_zone_knows_what_its_names_meant_before() {
+        same("Europe/Moscow", "2012-06-01 12:00:00 MSK", "2012-06-01 08:00:00Z");
+        same("Europe/Moscow", "2026-06-01 12:00:00 MSK", "2026-06-01 09:00:00Z");
+        // Moscow's clocks were put back and kept their name: that hour is there twice.
+        assert_eq!(read("Europe/Moscow", &[], "2014-10-26 01:30:00 MSK"), None);
+    }
+
+    #[test]
+    fn names_mean_what_the_settings_say() {
+        let utc = parse_micros("2026-11-21 01:30:01Z");
+        assert_eq!(read("", &[("IST", 19_800)], "2026-11-21 07:00:01 IST"), utc);
+        assert_eq!(read("Asia/Jerusalem", &[("IST", 19_800)], "2026-11-21 07:00:01 IST"), utc);
+        assert_eq!(read("", &[("IST", 19_800)], "2026-11-21 07:00:01 ist"), None);
+    }
+
+    #[test]
+    fn without_settings_what_is_certain_is_read() {
+        same("", "2026-07-21 07:00:01 BST", "2026-07-21 06:00:01Z");
+        same("", "2026-07-21 07:00:01 GMT", "2026-07-21 07:00:01Z");
+        for name in ["IST", "IDT", "CST", "CDT", "PST", "PDT", "AST", "ADT", "SST"] {
+            assert_eq!(read("", &[], &format!("2026-07-21 07:00:01 {name}")), None, "{name}");
+        }
+        assert_eq!(parse_micros("2026-07-21 07:00:01 BST"), None, "in version 1");
+    }
+
+    #[test]
+    fn where_the_database_ends_nothing_is_certain() {
+        same("Europe/London", "2098-07-21 07:00:01", "2098-07-21 06:00:01Z");
+        assert_eq!(read("Europe/London", &[], "2099-07-21 07:00:01"), None);
+        same("Europe/London", "0001-01-01 12:00:00", "0001-01-01 12:01:15Z");
+    }
+}
