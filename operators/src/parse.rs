@@ -73,7 +73,8 @@ impl Parser {
         lines.retain(|line| match push(line) {
             Ok(()) => true,
             Err((reason, detail)) => {
-                rejects.push(Reject::of(line.raw(block), line.offset(block), reason).detailed(detail));
+                rejects
+                    .push(Reject::keeping(settings.raw, line.raw(block), line.offset(block), reason).detailed(detail));
                 false
             }
         });

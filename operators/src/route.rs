@@ -132,7 +132,7 @@ impl Router {
         for (line, destination) in lines.iter().zip(&destinations) {
             if let Err(reason) = *destination {
                 let block = &fetched.block;
-                rejects.push(Reject::of(line.raw(block), line.offset(block), reason));
+                rejects.push(Reject::keeping(settings.raw, line.raw(block), line.offset(block), reason));
             }
         }
         rejects.iter().for_each(|reject| metrics.rejected(reject.reason));

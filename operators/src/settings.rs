@@ -109,6 +109,11 @@ impl RowSettings {
         REJECT_RAW_LIMIT as u64
     }
 
+    /// What is kept of a line over `max_line`, in bytes: memory is bounded by such lines.
+    pub fn raw_of_long_line(&self) -> u64 {
+        self.raw.min(RowSettings::usual_raw())
+    }
+
     fn is_usual_raw(raw: &u64) -> bool {
         *raw == RowSettings::usual_raw()
     }

@@ -1,7 +1,9 @@
 //! `split`: finds the lines of a block.
 //!
-//! CRLF is tolerated, and a byte order mark at the beginning of a partition. Blank lines are skipped. A line over `max_line` is
-//! rejected with its first bytes. A line's offset and length are those of the file, with mark and carriage return. Lines go on in batches
+//! CRLF is tolerated, and what may stand before a record and is no part of it: byte order marks, NULs (a file that was truncated while it
+//! was written begins with them) and other control characters. By version 1 of the row rules, only a mark at the beginning of a partition
+//! is. Blank lines are skipped, and lines of NULs. A line over `max_line` is rejected with its first bytes. A line's offset and length are
+//! those of the file, with all of that. Lines go on in batches
 //! that bound the memory of all that follows.
 
 use std::collections::VecDeque;
@@ -16,6 +18,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 use crate::fetch::Fetched;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
+use crate::settings::RowSettings;
 use crate::source::block::Block;
 
 /// Written by some editors and services at the beginning of UTF-8 files.
@@ -41,7 +44,7 @@ impl Line {
         block.base + self.start as u64
     }
 
-    /// The text of the line: without carriage return and byte order mark.
+    /// The text of the line: without carriage return, and without what stands before the record.
     pub fn text<'b>(&self, block: &'b Block) -> &'b [u8] {
         &block.bytes[self.text_range(block)]
     }
@@ -51,8 +54,33 @@ impl Line {
         let raw = self.raw(block);
         let end = self.end - usize::from(raw.ends_with(b"\r"));
         let marked = self.offset(block) == 0 && raw.starts_with(BYTE_ORDER_MARK);
-        let start = self.start + if marked { BYTE_ORDER_MARK.len() } else { 0 };
-        start..end
+        let before = match block.lenient {
+            true => before_record(&block.bytes[self.start..end]),
+            false if marked => BYTE_ORDER_MARK.len(),
+            false => 0,
+        };
+        self.start + before..end
+    }
+
+    /// Whether nothing is on it.
+    fn is_blank(&self, block: &Block) -> bool {
+        let text = self.text(block);
+        match block.lenient {
+            // Marks are whole in what stands before a record, and that is all there is.
+            true => text.is_empty() && self.raw(block).iter().all(|b| b"\0 \t\r\xef\xbb\xbf".contains(b)),
+            false => text.iter().all(|b| b" \t\r".contains(b)),
+        }
+    }
+}
+
+/// How many bytes of a line stand before its record: control characters, blanks, byte order marks.
+fn before_record(line: &[u8]) -> usize {
+    let mut rest = line;
+    loop {
+        match rest {
+            [0..=b' ', tail @ ..] | [0xef, 0xbb, 0xbf, tail @ ..] => rest = tail,
+            _ => return line.len() - rest.len(),
+        }
     }
 }
 
@@ -89,8 +117,7 @@ pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Posi
             });
             let Some((capability, fetched, from)) = waiting.pop_front() else { return };
             let Fetched { chunk, block, .. } = &fetched;
-            let Batch { lines, rejects, next } =
-                lines(block, from, &chunk.partition.to_string(), chunk.settings.max_line);
+            let Batch { lines, rejects, next } = lines(block, from, &chunk.partition.to_string(), &chunk.settings);
             let rest = next.map(|next| (capability.clone(), fetched.clone(), next));
             output.session(&capability).give(Lines { fetched, lines, rejects });
             if let Some(rest) = rest {
@@ -114,13 +141,13 @@ pub struct Batch {
 }
 
 /// The batch of lines that begins at `from` in `block`, whose partition is called `name`.
-pub fn lines(block: &Block, from: usize, name: &str, max_line: u64) -> Batch {
+pub fn lines(block: &Block, from: usize, name: &str, settings: &RowSettings) -> Batch {
     let most = BATCH_LINES.min(BATCH_NAMES / name.len().max(1)).max(1);
     let mut batch = Batch { lines: Vec::new(), rejects: Vec::new(), next: None };
     let mut start = from;
     for newline in memchr::memchr_iter(b'\n', &block.bytes[from..]) {
         let end = from + newline;
-        batch.take(block, Line { start, end }, max_line);
+        batch.take(block, Line { start, end }, settings);
         start = end + 1;
         let full = batch.lines.len() + batch.rejects.len() >= most || start - from >= BATCH_BYTES;
         if full && start < block.bytes.len() {
@@ -129,18 +156,19 @@ pub fn lines(block: &Block, from: usize, name: &str, max_line: u64) -> Batch {
         }
     }
     if start < block.bytes.len() {
-        batch.take(block, Line { start, end: block.bytes.len() }, max_line);
+        batch.take(block, Line { start, end: block.bytes.len() }, settings);
     }
     batch.rejects.extend(block.oversized.clone());
     batch
 }
 
 impl Batch {
-    fn take(&mut self, block: &Block, line: Line, max_line: u64) {
+    fn take(&mut self, block: &Block, line: Line, settings: &RowSettings) {
         let raw = line.raw(block);
-        if raw.len() as u64 > max_line {
-            self.rejects.push(Reject::of(raw, line.offset(block), Reason::LineTooLong));
-        } else if !line.text(block).iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
+        if raw.len() as u64 > settings.max_line {
+            let kept = settings.raw_of_long_line();
+            self.rejects.push(Reject::keeping(kept, raw, line.offset(block), Reason::LineTooLong));
+        } else if !line.is_blank(block) {
             self.lines.push(line);
         }
     }
@@ -151,7 +179,11 @@ mod tests {
     use super::*;
 
     fn block(bytes: &[u8], base: u64) -> Block {
-        Block { bytes: bytes.to_vec(), begin: 0, base, oversized: None }
+        Block { bytes: bytes.to_vec(), begin: 0, base, oversized: None, lenient: true }
+    }
+
+    fn lines(block: &Block, from: usize, name: &str, max_line: u64) -> Batch {
+        super::lines(block, from, name, &RowSettings { max_line, ..RowSettings::example() })
     }
 
     fn texts(block: &Block) -> Vec<&[u8]> {
@@ -164,8 +196,20 @@ mod tests {
     fn carriage_returns_marks_and_blank_lines_are_not_text() {
         let first = block(b"\xef\xbb\xbf{}\r\n\r\n  \t\n{1}\n", 0);
         assert_eq!(texts(&first), [&b"{}"[..], b"{1}"]);
-        let later = block(b"\xef\xbb\xbf{}\n", 8);
-        assert_eq!(texts(&later), [&b"\xef\xbb\xbf{}"[..]], "a mark is one only at the beginning");
+        let later = Block { lenient: false, ..block(b"\xef\xbb\xbf{}\n", 8) };
+        assert_eq!(texts(&later), [&b"\xef\xbb\xbf{}"[..]], "to version 1, a mark is one only at the beginning");
+        assert_eq!(texts(&Block { lenient: false, ..first }), [&b"{}"[..], b"{1}"]);
+    }
+
+    #[test]
+    fn what_stands_before_a_record_is_no_part_of_it() {
+        let bytes = b"\0\0\0{}\n\0\0\r\n\xef\xbb\xbf{1}\n\x11\x03{2}\n\0 \xef\xbb\xbf\0{3}\n\xef\xbb{4}\n\x11\x03\n\xef\xbb\xbf\0\n{\0}\n";
+        let later = block(bytes, 8);
+        let expected: [&[u8]; 7] = [b"{}", b"{1}", b"{2}", b"{3}", b"\xef\xbb{4}", b"", b"{\0}"];
+        assert_eq!(texts(&later), expected);
+        let batch = lines(&later, 0, "a", 100);
+        assert_eq!(batch.lines[0].offset(&later), 8, "an offset is the line's");
+        assert_eq!(batch.lines[0].raw(&later), b"\0\0\0{}");
     }
 
     #[test]

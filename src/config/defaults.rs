@@ -92,6 +92,8 @@ pub(super) const WORKERS_ALLOWED: RangeInclusive<i64> = 1..=256;
 pub(super) const CHUNK_ALLOWED: RangeInclusive<u64> = KIB..=64 * MIB;
 /// A line is held in memory whole.
 pub(super) const MAX_LINE_ALLOWED: RangeInclusive<u64> = KIB..=256 * MIB;
+/// Without any, a reject could not be understood; no line is longer than the other bound.
+pub(super) const RAW_ALLOWED: RangeInclusive<u64> = 1..=256 * MIB;
 /// Small ones are for tests; anything above a TiB is a slip of the unit.
 pub(super) const BYTES_ALLOWED: RangeInclusive<u64> = 1..=TIB;
 /// Nothing for who looks after the disk otherwise; anything above a TiB is a slip of the unit.

@@ -115,6 +115,22 @@ impl<'a> Section<'a> {
         (entries.len() == total).then_some(entries)
     }
 
+    /// The same, for keys that are of a certain form.
+    pub(super) fn named_entries<T>(
+        self,
+        is_name: impl Fn(&str) -> Result<(), String>,
+        read: impl Fn(&Value) -> Reading<T>,
+    ) -> Option<BTreeMap<String, T>> {
+        let mut are_good = true;
+        for key in self.table.keys() {
+            if let Err(constraint) = is_name(key) {
+                self.problems.push(self.field(key), None, constraint);
+                are_good = false;
+            }
+        }
+        self.entries(read).filter(|_| are_good)
+    }
+
     /// Reports that `key`, which must have been asked for, does not go with another field.
     pub(super) fn refuse(&self, key: &'static str, constraint: String) {
         let written = self.asked.get(key).expect("only fields that were read are refused");

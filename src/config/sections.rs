@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::memory::Needs;
-use lakefront_operators::settings::{ROWS_VERSION, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{ROWS_VERSION, RowSettings, UnknownKeys, Zones};
 use lakefront_operators::sink::delta::UPLOADS;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};
 use super::places::{self, Place};
 use super::raw::Section;
-use super::values::{self, choice, duration, size};
+use super::values::{self, Raw, choice, duration, size};
 use super::{
     Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, source, units,
 };
@@ -28,7 +28,7 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let lake = lake(&mut top, source.keys);
     let tables = tables(&mut top);
     let roles = roles::roles(&mut top, source.format);
-    let unknown_keys = unknown_keys(&mut top);
+    let rows = rows(&mut top, source.max_line);
     let commit = commit(&mut top);
     let needs = || {
         let (source, max_line) = (source.config.as_ref()?, source.max_line?);
@@ -52,7 +52,9 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
             rows_version: ROWS_VERSION,
             format: source.format?,
             max_line: source.max_line?,
-            unknown_keys: unknown_keys?,
+            unknown_keys: rows.unknown_keys?,
+            zones: rows.zones?,
+            raw: rows.raw?,
             roles: roles?,
             tables: tables?,
         },
@@ -117,13 +119,28 @@ fn tables(top: &mut Section<'_>) -> Option<Vec<String>> {
     names.into_iter().collect()
 }
 
-fn unknown_keys(top: &mut Section<'_>) -> Option<UnknownKeys> {
+/// The `[rows]` section.
+struct Rows {
+    unknown_keys: Option<UnknownKeys>,
+    zones: Option<Zones>,
+    raw: Option<u64>,
+}
+
+fn rows(top: &mut Section<'_>, max_line: Option<u64>) -> Rows {
     let mut section = top.section("rows");
     let unknown_keys = section.optional("unknown_keys", defaults::UNKNOWN_KEYS, |v| {
         choice(v, &[("keep", UnknownKeys::Keep), ("drop", UnknownKeys::Drop), ("reject", UnknownKeys::Reject)])
     });
+    let zone = section.optional("zone", None, |v| values::zone(v).map(Some));
+    let names = section.section("zones").named_entries(values::abbreviation, values::offset);
+    let raw = section.optional("raw", Raw::Bytes(RowSettings::usual_raw()), values::raw);
     section.finish();
-    unknown_keys
+    let zones = zone.zip(names).map(|(zone, names)| Zones::new(zone, names));
+    let raw = raw.and_then(|raw| match raw {
+        Raw::Bytes(bytes) => Some(bytes),
+        Raw::Line => max_line,
+    });
+    Rows { unknown_keys, zones, raw }
 }
 
 /// The bytes and the interval of `[commit]`.

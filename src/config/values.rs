@@ -7,10 +7,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::Destination;
+use lakefront_operators::settings::{self, Destination, Zone};
 use toml::Value;
 
-use super::defaults::{NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, WORKERS_ALLOWED};
+use super::defaults::{self, NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, WORKERS_ALLOWED};
 use super::raw::Reading;
 use super::units;
 
@@ -29,6 +29,50 @@ pub(super) fn destination(value: &Value) -> Reading<Destination> {
         value,
         &[("primary", Destination::Primary), ("replica", Destination::Replica), ("reject", Destination::Reject)],
     )
+}
+
+/// Where times are that have no zone.
+pub(super) fn zone(value: &Value) -> Reading<Zone> {
+    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        "allowed is a name of the tz database, spelled as there, such as \"Europe/London\", or an offset from UTC, such as \"+05:30\""
+            .to_owned()
+    })
+}
+
+/// An offset from UTC, in seconds east.
+pub(super) fn offset(value: &Value) -> Reading<i32> {
+    value.as_str().and_then(settings::offset).ok_or_else(|| {
+        "allowed is an offset from UTC up to 15:59, such as \"+05:30\" or \"-08\"; plus is east".to_owned()
+    })
+}
+
+/// The abbreviation of a zone whose offset is not certain.
+pub(super) fn abbreviation(name: &str) -> Result<(), String> {
+    match name {
+        "Z" | "UTC" | "GMT" => Err("is certain: it cannot be another offset".to_owned()),
+        name if name.len() <= 16 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains(' ') => {
+            Ok(())
+        }
+        _ => Err("allowed is an abbreviation of a zone as it stands in the logs, such as IST".to_owned()),
+    }
+}
+
+/// How much is kept of a rejected line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raw {
+    /// So many of its first bytes.
+    Bytes(u64),
+    /// All of it, if it is not too long to be read at all.
+    Line,
+}
+
+/// How much is kept of a rejected line.
+pub(super) fn raw(value: &Value) -> Reading<Raw> {
+    if value.as_str() == Some("line") {
+        return Ok(Raw::Line);
+    }
+    let bytes = size(value, defaults::RAW_ALLOWED).map(Raw::Bytes);
+    bytes.map_err(|constraint| format!("{constraint}; or \"line\" for the whole line up to source.max_line"))
 }
 
 /// Any text but an empty one.

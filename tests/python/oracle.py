@@ -24,12 +24,13 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, DecimalException
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -44,7 +45,9 @@ DEEPEST = 5_000
 INT64 = range(-(1 << 63), 1 << 63)
 
 BOM = b"\xef\xbb\xbf"
-JSON_SPACE = b" \t\r"
+# What may stand before a record and is no part of it, and what a blank line consists of; byte order marks in both cases.
+CONTROL = bytes(range(0x21))
+BLANK = b"\0 \t\r"
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 STRING, INTEGER, TIME = "string", "int64", "timestamp[us, UTC]"
@@ -157,11 +160,20 @@ def is_text(value: str) -> bool:
     return True
 
 
+def record(line: bytes, noise: bytes) -> bytes:
+    """The line behind byte order marks and noise."""
+    while line[:1] and line[:1] in noise or line.startswith(BOM):
+        line = line.lstrip(noise).removeprefix(BOM)
+    return line
+
+
 # ---- Times ---------------------------------------------------------------------------------------------------------
 
 CERTAIN_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|UTC|GMT)| ?([+-]\d\d)(?::?(\d\d))?)", re.ASCII
 )
+# A time on a clock somewhere, and what its zone is called.
+LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))? ?([A-Za-z]+)?", re.ASCII)
 # The same with everything about which readers may differ: another case, no zone, an abbreviation, a leap second, a comma.
 UNCERTAIN_TIME = re.compile(
     r"\s*(\d{4,6})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d)(?::(\d\d))?(?:[.,](\d*))?"
@@ -170,7 +182,7 @@ UNCERTAIN_TIME = re.compile(
 )
 # Abbreviations that stand for one offset almost everywhere: converting them is right, and so is refusing them.
 ABBREVIATIONS = {
-    "": 0, "Z": 0, "UTC": 0, "GMT": 0, "UCT": 0, "ZULU": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
+    "": 0, "Z": 0, "UTC": 0, "GMT": 0, "BST": 1, "UCT": 0, "ZULU": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
     "MSK": 3, "JST": 9, "KST": 9, "NZST": 12, "NZDT": 13, "AEST": 10, "AEDT": 11, "HST": -10, "AKST": -9, "AKDT": -8,
     "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
 }  # fmt: skip
@@ -249,17 +261,16 @@ class Rules:
         self.unknown_keys = args.unknown_keys
         self.max_line = args.max_line
         self.roles = args.roles
+        self.zone, self.zones = args.zone, {name: offset_of(text) for name, text in args.zones.items()}
         self.jsonlog_destination = args.jsonlog_destination
         self.sources = [(glob_pattern(glob), table) for glob, table in self.roles["sources"].items()]
 
-    def judge(self, source: str, line: bytes, at_start: bool) -> list[Verdict] | None:
+    def judge(self, source: str, line: bytes) -> list[Verdict] | None:
         """What may become of a line, given without its newline; nothing at all for an empty one."""
         if len(line) > self.max_line:
             return [reject("line_too_long")]
-        body = line.removesuffix(b"\r")
-        if at_start:
-            body = body.removeprefix(BOM)
-        if not body.strip(JSON_SPACE):
+        body = record(line.removesuffix(b"\r"), CONTROL)
+        if not record(line, BLANK):
             return None
         try:
             text = body.decode()
@@ -297,7 +308,8 @@ class Rules:
         choices: list[tuple[int, tuple]] = []
         for values, columns in ((top, self.top), (properties, self.properties)):
             for key, kind in columns.values():
-                readings = read_cell(values.get(key), kind)
+                value = values.get(key)
+                readings = self.in_zone(value) if kind is TIME and type(value) is str else read_cell(value, kind)
                 if len(readings) > 1:
                     choices.append((len(cells), readings))
                     cells.append(None)
@@ -331,6 +343,37 @@ class Rules:
             else:
                 verdicts.extend(Verdict(table, (*row, rest)) for rest in rests)
         return verdicts
+
+    def in_zone(self, text: str) -> tuple:
+        """The readings of a time by what the settings say of zones, or as they are everywhere."""
+        match = LOCAL_TIME.fullmatch(text)
+        if not match or (match[3] or "") in ("Z", "UTC", "GMT") or not (self.zone or self.zones):
+            return read_cell(text, TIME)
+        local, name = datetime.fromisoformat(match[1].replace(" ", "T")), match[3] or ""
+        micros = int((match[2] or "").ljust(6, "0")[:6])
+        if name in self.zones:
+            moments = {(local.replace(tzinfo=timezone(self.zones[name])) - EPOCH) // MICROSECOND}
+        elif self.zone is None or isinstance(self.zone, timezone) and name:
+            return read_cell(text, TIME)
+        else:
+            both = [local.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)]
+            # What comes back to the same time there is a time that its clocks show.
+            shown = [at for at in both if at.astimezone(timezone.utc).astimezone(self.zone).replace(tzinfo=None) == local]
+            named = [at for at in shown if not name or at.tzname() == name]
+            if name and not named:
+                return self.by_name(local, name, micros) or read_cell(text, TIME)
+            moments = {(at - EPOCH) // MICROSECOND for at in named}
+        return (moments.pop() + micros,) if len(moments) == 1 else (NOT_A_TIME,)
+
+    def by_name(self, local: datetime, name: str, micros: int) -> tuple:
+        """By what the zone calls itself within a year, where the name means nothing everywhere."""
+        if name in ABBREVIATIONS and name not in ("PDT", "PST", "CDT") or name == "BST":
+            return ()
+        around = [local.replace(tzinfo=timezone.utc) + week * timedelta(days=7) for week in range(-53, 54)]
+        offsets = {at.astimezone(self.zone).utcoffset() for at in around if at.astimezone(self.zone).tzname() == name}
+        if len(offsets) != 1:
+            return ()
+        return ((local.replace(tzinfo=timezone(offsets.pop())) - EPOCH) // MICROSECOND + micros,)
 
     def rest(self, top: dict, properties: dict) -> list[str | None]:
         """`_rest`, canonical. A top-level key that is spelled like a property's has a dot before it, and so on."""
@@ -603,7 +646,7 @@ class Judge:
     def run(self) -> int:
         for name, path in partitions(self.args).items():
             for offset, line in lines(path, self.args.unterminated == "land"):
-                verdicts = self.rules.judge(name, line, offset == 0)
+                verdicts = self.rules.judge(name, line)
                 if verdicts:
                     self.expect(name, offset, line, verdicts)
         counts = []
@@ -631,7 +674,8 @@ class Judge:
     def rows_of(self, verdict: Verdict, source: str, offset: int, line: bytes) -> list[tuple[str, tuple]]:
         if verdict.table != "rejects":
             return [(verdict.table, (*verdict.row, source, offset))]
-        raw = line[:REJECT_RAW_LIMIT]
+        limit = self.args.max_line if self.args.raw == "line" else self.args.raw
+        raw = line[: min(limit, REJECT_RAW_LIMIT) if len(line) > self.args.max_line else limit]
         return [("rejects", (source, offset, reason, raw, len(line))) for reason in sorted(verdict.reasons)]
 
     def holds(self, table: str, row: tuple, key: Key) -> bool:
@@ -733,6 +777,16 @@ def roles(text: str) -> dict:
     return DEFAULT_ROLES | given
 
 
+def zone(text: str) -> tzinfo:
+    offset = re.fullmatch(r"[+-]\d\d(:?\d\d)?", text)
+    return timezone(offset_of(text)) if offset else ZoneInfo(text)
+
+
+def offset_of(text: str) -> timedelta:
+    digits = text[1:].replace(":", "").ljust(4, "0")
+    return (-1 if text[0] == "-" else 1) * timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+
+
 def alias(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not equals or not Path(path).is_file():
@@ -755,6 +809,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jsonlog-destination", choices=["primary", "replica"], help="where every jsonlog line goes")
     parser.add_argument("--unknown-keys", choices=["keep", "drop", "reject"], default="keep")
     parser.add_argument("--max-line", type=int, default=16 << 20, metavar="BYTES")
+    parser.add_argument("--raw", type=lambda text: text if text == "line" else int(text), default=REJECT_RAW_LIMIT,
+                        metavar="BYTES", help="how much of a reject is kept; `line` for all of it")  # fmt: skip
+    parser.add_argument("--zone", type=zone, help="[rows] zone: a name of the tz database, or an offset")
+    parser.add_argument("--zones", type=json.loads, default={}, metavar="JSON", help="[rows] zones")
     parser.add_argument("--unterminated", choices=["leave", "land"], default="leave")
     parser.add_argument("--upto-last-newline", dest="unterminated", action="store_const", const="leave",
                         help="the same as --unterminated leave, which is the default")  # fmt: skip

@@ -190,6 +190,11 @@ impl Pipeline {
             let flag = format!("--{}", key.replace('_', "-"));
             arguments.extend(text(section, key).into_iter().flat_map(|value| [flag.clone(), value]));
         }
+        for key in ["zone", "zones", "raw"] {
+            let written = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = self.setting("rows", key).map(written);
+            arguments.extend(value.into_iter().flat_map(|value| [format!("--{key}={value}")]));
+        }
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let output = oracle::oracle(&arguments);
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();

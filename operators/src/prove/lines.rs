@@ -2,6 +2,9 @@
 
 use crate::record::REJECT_RAW_LIMIT;
 
+/// A byte order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A line as it is in the file, without its newline.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'b> {
@@ -14,21 +17,30 @@ pub(super) struct Line<'b> {
 }
 
 impl<'b> Line<'b> {
-    /// What is to be judged of it: no carriage return at its end, no byte order mark at the beginning of the file.
-    pub(super) fn text(&self) -> &'b [u8] {
-        let mut text = self.bytes;
-        if let [head @ .., b'\r'] = text {
-            text = head;
+    /// What is to be judged of it by `version` of the row rules: no carriage return at its end; and before it no byte order mark and no
+    /// control character, by version 1 no mark at the beginning of the file.
+    pub(super) fn text(&self, version: u32) -> &'b [u8] {
+        let text = self.bytes.strip_suffix(b"\r").unwrap_or(self.bytes);
+        if version < 2 {
+            return if self.offset == 0 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
         }
-        match text {
-            [0xef, 0xbb, 0xbf, tail @ ..] if self.offset == 0 => tail,
-            text => text,
+        let mut at = 0;
+        while text.get(at).is_some_and(|byte| *byte <= b' ') || text[at..].starts_with(MARK) {
+            at += if text[at] <= b' ' { 1 } else { MARK.len() };
         }
+        &text[at..]
     }
 
-    /// Whether nothing is on it.
-    pub(super) fn is_blank(&self) -> bool {
-        self.text().iter().all(|byte| b" \t\r".contains(byte))
+    /// Whether nothing is on it: blanks, since version 2 also NULs and byte order marks.
+    pub(super) fn is_blank(&self, version: u32) -> bool {
+        if version < 2 {
+            return self.text(version).iter().all(|byte| b" \t\r".contains(byte));
+        }
+        let mut rest = self.bytes;
+        while let [b'\0' | b' ' | b'\t' | b'\r', tail @ ..] | [0xef, 0xbb, 0xbf, tail @ ..] = rest {
+            rest = tail;
+        }
+        rest.is_empty()
     }
 }
 
@@ -93,6 +105,9 @@ impl Splitter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::RowSettings;
+    use crate::source::block::Block;
+    use crate::split;
 
     /// The lines of `bytes` that come in pieces of `step`, behind `offset`: where they start, what is kept, how long they are.
     fn lines(bytes: &[u8], step: usize, offset: u64, max_line: u64) -> Vec<(u64, Vec<u8>, u64)> {
@@ -125,11 +140,33 @@ mod tests {
         }
     }
 
+    fn line(offset: u64, bytes: &[u8]) -> Line<'_> {
+        Line { offset, bytes, length: bytes.len() as u64 }
+    }
+
     #[test]
     fn marks_and_carriage_returns_are_no_text() {
-        let line = |offset, bytes| Line { offset, bytes, length: bytes.len() as u64 };
-        assert_eq!(line(0, b"\xef\xbb\xbf{}\r").text(), b"{}");
-        assert_eq!(line(9, b"\xef\xbb\xbf{}").text(), b"\xef\xbb\xbf{}");
-        assert!(line(0, b"\xef\xbb\xbf \t\r").is_blank() && !line(9, b"\xef\xbb\xbf").is_blank());
+        assert_eq!(line(0, b"\xef\xbb\xbf{}\r").text(1), b"{}");
+        assert_eq!(line(9, b"\xef\xbb\xbf{}").text(1), b"\xef\xbb\xbf{}");
+        assert_eq!(line(9, b"\0\x03\xef\xbb\xbf {}").text(2), b"{}");
+        assert!(line(0, b"\xef\xbb\xbf \t\r").is_blank(1) && !line(9, b"\xef\xbb\xbf").is_blank(1));
+        assert!(line(9, b"\0\xef\xbb\xbf\0 \t\r").is_blank(2) && !line(9, b"\x03").is_blank(2));
+    }
+
+    /// The fast path cuts the same from every line.
+    #[test]
+    fn two_readers_of_lines_agree() {
+        let pieces: [&[u8]; 8] = [b"\0", b"\xef\xbb\xbf", b"\xef\xbb", b" ", b"\x11", b"\r", b"{}", b"\t"];
+        for choice in 0..8_usize.pow(5) {
+            let bytes = (0..5).map(|digit| pieces[choice / 8_usize.pow(digit) % 8]).collect::<Vec<_>>().concat();
+            for (version, offset) in [(1, 0), (1, 9), (2, 0), (2, 9)] {
+                let (bytes, lenient) = (bytes.clone(), version >= 2);
+                let block = Block { begin: 0, base: offset, oversized: None, lenient, bytes };
+                let fast = split::lines(&block, 0, "a", &RowSettings::example()).lines;
+                let plain = line(offset, &block.bytes);
+                let fast = fast.first().map(|line| line.text(&block));
+                assert_eq!((!plain.is_blank(version)).then(|| plain.text(version)), fast, "{:?}", block.bytes);
+            }
+        }
     }
 }

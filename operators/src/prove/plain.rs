@@ -51,10 +51,10 @@ impl<'s> Plain<'s> {
         if line.length > self.settings.max_line {
             return Some((REJECTS, self.reject(line, &Reason::LineTooLong.into())));
         }
-        if line.is_blank() {
+        if line.is_blank(self.settings.rows_version) {
             return None;
         }
-        let routed = row::read(line.text(), &self.columns, self.settings).and_then(|row| {
+        let routed = row::read(line.text(self.settings.rows_version), &self.columns, self.settings).and_then(|row| {
             let text = |name| row.text(&self.columns, name);
             let to = self.routing.of_row(of_file, text(ROLE), [text(SERVER), text(RESOURCE)])?;
             Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
@@ -64,7 +64,9 @@ impl<'s> Plain<'s> {
 
     fn reject(&self, line: &Line<'_>, fault: &Fault) -> u128 {
         let [of_reason, of_raw, of_length, of_detail] = self.reject;
-        let raw = &line.bytes[..line.bytes.len().min(REJECT_RAW_LIMIT)];
+        let is_long = line.length > self.settings.max_line;
+        let most = if is_long { self.settings.raw.min(REJECT_RAW_LIMIT as u64) } else { self.settings.raw };
+        let raw = &line.bytes[..line.bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX))];
         let values = [
             of_reason.bytes(fault.reason.as_str().as_bytes()),
             of_raw.bytes(raw),

@@ -186,6 +186,22 @@ fn a_value_that_can_mean_one_thing_only_is_read() {
 }
 
 #[test]
+fn version_1_reads_as_it_did() {
+    let mut rows = RowBuilder::of(&RowSettings { rows_version: 1, ..RowSettings::example() });
+    let wrong = [
+        (r#"{"Region":1}"#, Reason::WrongType),
+        (r#"{"properties":{"processId":"7"}}"#, Reason::WrongType),
+        (r#"{"properties":{"processId":1001.0}}"#, Reason::WrongType),
+        (r#"{"time":"2026-07-21 07:00:01 BST"}"#, Reason::MalformedTime),
+    ];
+    for (line, reason) in wrong {
+        assert_eq!((rows.push(line.as_bytes(), 0), rows.detail()), (Err(reason), None), "{line}");
+    }
+    rows.push(br#"{"time":null,"properties.x":1,"properties":{"x":2}}"#, 0).unwrap();
+    assert_eq!(text(&rows.finish("blob"), "_rest").as_deref(), Some(r#"{"properties.x":2}"#));
+}
+
+#[test]
 fn a_reject_names_the_key_and_never_its_value() {
     let cases = [
         (r#"{"properties":{"processId":true}}"#, Some("properties.processId: boolean, expected integer")),

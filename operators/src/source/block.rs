@@ -28,6 +28,8 @@ pub struct Block {
     pub base: u64,
     /// The last line, if it is longer than `max_line`; it is not in `bytes`.
     pub oversized: Option<Reject>,
+    /// Its lines are read by version 2 of the row rules, or later: what stands before a record is no part of it.
+    pub lenient: bool,
 }
 
 /// Reads the lines that start in `chunk`. A block with a long line comes with its turn, to be kept as long as the line.
@@ -41,7 +43,7 @@ pub async fn read(
     let reach = chunk.limit.min(chunk.end + STEP_MIN);
     let mut bytes = source.read(&chunk.partition.name, &chunk.identity, from..reach, Vec::new()).await?;
     let behind = bytes.split_off(usize::try_from(chunk.end - from).unwrap_or(usize::MAX));
-    let mut block = Block { bytes, begin: 0, base: from, oversized: None };
+    let mut block = Block { bytes, begin: 0, base: from, oversized: None, lenient: chunk.settings.rows_version >= 2 };
     if !chunk.line_start {
         match memchr::memchr(b'\n', &block.bytes) {
             Some(newline) => block.begin = newline + 1,
@@ -103,7 +105,7 @@ async fn finish_line(
     }
     if length > chunk.settings.max_line {
         let mut raw = block.bytes.split_off(last);
-        raw.truncate(length.min(REJECT_RAW_LIMIT as u64) as usize);
+        raw.truncate(length.min(chunk.settings.raw_of_long_line()) as usize);
         let offset = block.base + last as u64;
         block.oversized = Some(Reject { offset, reason: Reason::LineTooLong, raw, length, detail: None });
     }

@@ -151,7 +151,7 @@ fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> 
         let (block, _) = wait(block::read(source, &chunk, &budget)).unwrap();
         let (mut lines, mut rejects, mut from) = (Vec::new(), Vec::new(), Some(block.begin));
         while let Some(begin) = from {
-            let batch = split::lines(&block, begin, &file, chunk.settings.max_line);
+            let batch = split::lines(&block, begin, &file, &chunk.settings);
             lines.extend(batch.lines);
             rejects.extend(batch.rejects);
             from = batch.next;

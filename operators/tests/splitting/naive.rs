@@ -50,9 +50,12 @@ fn line(file: &str, offset: usize, raw: &[u8], max_line: u64) -> Option<Found> {
     if text.last() == Some(&b'\r') {
         text.pop();
     }
-    if offset == 0 && text.starts_with("\u{feff}".as_bytes()) {
-        text.drain(..3);
-    }
-    let blank = text.iter().all(|byte| b" \t\r".contains(byte));
-    (!blank).then_some(Found { file, offset: offset as u64, text, too_long: None })
+    let without = |noise: fn(char) -> bool| {
+        let chunk = raw.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        chunk.len() - chunk.trim_start_matches(noise).len()
+    };
+    let is_blank = without(|c| "\u{feff}\0 \t\r".contains(c)) == raw.len();
+    let before = without(|c| c == '\u{feff}' || c <= ' ');
+    text.drain(..before.min(text.len()));
+    (!is_blank).then_some(Found { file, offset: offset as u64, text, too_long: None })
 }

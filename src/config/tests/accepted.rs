@@ -57,6 +57,12 @@ fn the_least_file_gets_the_documented_defaults() {
                 format: Azure,
                 max_line: 16777216,
                 unknown_keys: Keep,
+                zones: Zones {
+                    zone: None,
+                    names: {},
+                    database: None,
+                },
+                raw: 65536,
                 roles: Roles {
                     primary: [
                         "Primary",
@@ -136,6 +142,9 @@ fn a_full_file_says_everything() {
         "**/replica-*/**" = "replica"
         [rows]
         unknown_keys = "reject"
+        zone = "Europe/London"
+        zones = { IST = "+05:30" }
+        raw = "line"
         [commit]
         bytes    = 1
         interval = "10ms"
@@ -197,6 +206,20 @@ fn a_full_file_says_everything() {
                 format: Jsonlog,
                 max_line: 1000000,
                 unknown_keys: Reject,
+                zones: Zones {
+                    zone: Some(
+                        Place(
+                            Europe/London,
+                        ),
+                    ),
+                    names: {
+                        "IST": 19800,
+                    },
+                    database: Some(
+                        "2025b",
+                    ),
+                },
+                raw: 1000000,
                 roles: Roles {
                     primary: [],
                     replica: [

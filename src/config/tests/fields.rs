@@ -291,6 +291,33 @@ fn tables_have_names_of_their_own() {
 }
 
 #[test]
+fn zones_and_what_is_kept_of_a_reject() {
+    check(
+        "rows",
+        &[
+            "zone = \"europe/london\"",
+            "zone = \"+16\"",
+            "zone = 1",
+            "zones = { IST = \"India\", CST = 8 }",
+            "zones = { UTC = \"+01\", \"+02\" = \"+02\" }",
+            "raw = \"all\"",
+            "raw = 0",
+        ],
+        expect![[r#"
+            rows.zone = "europe/london": allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zone = "+16": allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zone = 1: allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zones.CST = 8: allowed is an offset from UTC up to 15:59, such as "+05:30" or "-08"; plus is east
+            rows.zones.IST = "India": allowed is an offset from UTC up to 15:59, such as "+05:30" or "-08"; plus is east
+            rows.zones."+02": allowed is an abbreviation of a zone as it stands in the logs, such as IST
+            rows.zones.UTC: is certain: it cannot be another offset
+            rows.raw = "all": allowed is a size from 1 B to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; or "line" for the whole line up to source.max_line
+            rows.raw = 0: allowed is a size from 1 B to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; or "line" for the whole line up to source.max_line
+        "#]],
+    );
+}
+
+#[test]
 fn a_role_goes_to_one_table() {
     check(
         "roles",
@@ -320,6 +347,14 @@ fn a_role_goes_to_one_table() {
             roles.servers."orders uat" = "main": allowed are "primary", "replica" and "reject"
             roles.servers.x = 1: allowed are "primary", "replica" and "reject"
             roles.servers.a = { … }: allowed are "primary", "replica" and "reject"
+        "#]],
+    );
+    check(
+        "roles",
+        &["primary = [\"a\"]\nreplica = [\"A\"]", "servers = { x = \"primary\", X = \"replica\" }"],
+        expect![[r#"
+            roles.replica = ["A"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.servers = { … }: names a server twice: names that differ only in case are one server's
         "#]],
     );
     check(
