@@ -227,8 +227,7 @@ mod tests {
             let changes = days.filter(|day| offset_at(place, *day) != offset_at(place, day + 86_400));
             for change in changes.chain([4_070_822_400]) {
                 let called = [0, 86_400].map(|after| offset_at(place, change + after).expect("a moment").1);
-                let called =
-                    ["", "BST", "EET", "XST", "PDT"].into_iter().chain(called.iter().map(String::as_str));
+                let called = ["", "BST", "EET", "XST", "PDT"].into_iter().chain(called.iter().map(String::as_str));
                 for (name, quarter) in called.flat_map(|name| (-60..130).map(move |quarter| (name, quarter))) {
                     let there = DateTime::from_timestamp(change + quarter * 900, 0).expect("a moment");
                     let text = format!("{} {name}", there.format("%Y-%m-%d %H:%M:%S"));
