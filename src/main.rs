@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod run;
 mod runtime;
+mod shapes;
 mod shutdown;
 mod status;
 mod validate;

@@ -88,7 +88,7 @@ fn text(pipeline: &str, proofs: &[Proof], ok: bool) -> String {
 }
 
 fn named(difference: &Difference) -> String {
-    let Difference { source, offset, what, range, odd } = difference;
+    let Difference { source, offset, item, what, range, odd } = difference;
     let what = match what {
         Some(What::Missing) => "a row is missing",
         Some(What::Doubled) => "a row is there more than once",
@@ -98,8 +98,9 @@ fn named(difference: &Difference) -> String {
     };
     // Anybody may have put anything there.
     let source = source.as_ref().map(|source| source.escape_debug().to_string());
+    let item = item.map(|item| format!(", record {item}")).unwrap_or_default();
     let place = match (source, offset, range) {
-        (Some(source), Some(offset), _) => format!("{source}:{offset}"),
+        (Some(source), Some(offset), _) => format!("{source}:{offset}{item}"),
         (Some(source), None, Some([start, end])) => format!("{source}, between {start} and {end}"),
         (Some(source), None, None) => source,
         (None, ..) => "a place that cannot be told".to_owned(),

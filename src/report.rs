@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use lakefront_operators::metrics::shapes::Seen;
 use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried};
 use lakefront_operators::position::Position;
 use lakefront_operators::record::Reason;
 use serde_json::{Map, Value, json};
+
+use crate::shapes;
 
 /// `text` without what would do something to a terminal: the names of files and blobs in it are anybody's.
 pub(crate) fn printable(text: &str) -> String {
@@ -42,6 +45,8 @@ pub(crate) struct Report {
     rejects: Vec<(Reason, u64)>,
     /// Lines by their role, where `[roles]` does not name it.
     unnamed_roles: BTreeMap<String, u64>,
+    /// What lines looked like that are no records by themselves.
+    shapes: Seen,
     /// What was tried again, and how often.
     retries: [(Retried, u64); Retried::ALL.len()],
     /// How long a chunk took to read, a commit to land, an append to be seen.
@@ -75,6 +80,7 @@ impl Report {
             tables: tables.collect(),
             rejects: rejects.into_iter().filter(|(_, lines)| *lines > 0).collect(),
             unnamed_roles: metrics.unnamed_roles().counts(),
+            shapes: metrics.shapes().seen(),
             retries: Retried::ALL.map(|what| (what, metrics.retries().of(what))),
             latencies: latencies.map(|(name, latency): (_, &Latency)| (name, latency.percentiles())),
         }
@@ -103,6 +109,7 @@ impl Report {
             "tables": tables,
             "rejects": Value::Object(rejects.collect()),
             "unnamed_roles": self.unnamed_roles,
+            "shapes": shapes::json(&self.shapes),
             "retries": Value::Object(retries.collect()),
             "latency_seconds": Value::Object(latencies.collect()),
         })
@@ -125,6 +132,9 @@ impl Report {
         if !self.rejects.is_empty() {
             let reasons = self.rejects.iter().map(|(reason, lines)| format!("{} {lines}", reason.as_str()));
             let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
+        }
+        for told in shapes::told(&self.shapes) {
+            let _ = writeln!(text, "  {told}");
         }
         if !self.unnamed_roles.is_empty() {
             let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{role} {lines}"));

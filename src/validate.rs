@@ -8,6 +8,7 @@ use crate::cli::ValidateArgs;
 use crate::config::{LakeRoot, SourceUrl};
 use crate::pipeline::Pipeline;
 use crate::report::print;
+use crate::shapes::{self, First};
 use crate::{pipeline, runtime};
 
 /// Checks a pipeline.
@@ -35,6 +36,9 @@ async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
     let listed = pipeline.source.list().await?.files;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
     text.push_str(&format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len()));
+    let First { good, bad } = shapes::first(pipeline.source.as_ref(), &listed, &pipeline.config.rows).await;
+    good.iter().for_each(|found| text.push_str(&format!("lines    {found}\n")));
+    bad.iter().for_each(|(found, advice)| text.push_str(&format!("lines    {found}; {advice}\n")));
     for spec in &pipeline.tables {
         let place = &spec.place;
         match delta::read(place, &pipeline.config.pipeline).await? {

@@ -15,7 +15,7 @@ use lakefront_operators::plan::{Mode, Planning};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::planner::{Bounds, Planner};
 use lakefront_operators::protocol::table::Clock;
-use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::Source;
 use lakefront_operators::source::file::FileSource;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
@@ -100,6 +100,7 @@ pub(crate) fn settings() -> Arc<RowSettings> {
         unknown_keys: UnknownKeys::Keep,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles: Roles {
             primary: vec!["Primary".to_owned()],
             replica: vec!["*".to_owned()],

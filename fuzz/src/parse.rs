@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
 use arrow_array::{Array, RecordBatch};
 use lakefront_operators::record::Reason;
-use lakefront_operators::rows::RowBuilder;
+use lakefront_operators::rows::{RowBuilder, Taken};
 use lakefront_operators::settings::{Format, UnknownKeys};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -43,6 +43,54 @@ pub fn check(input: &[u8]) {
         let found: Vec<Row> = (0..batch.num_rows()).map(|row| values(&batch, row)).collect();
         assert_eq!(found, expected);
     }
+    for line in lines {
+        check_opened(line, format, unknown_keys);
+    }
+}
+
+/// Keys that wrappers have: what is under them is not judged here.
+const WRAPPERS: [&str; 4] = ["record", "Payload", "log", "\\u"];
+
+/// A line that may be opened: a record is taken as it is, and of an array each element is judged as if it were a line.
+fn check_opened(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
+    let Ok(text) = std::str::from_utf8(line) else { return };
+    let mut rows = RowBuilder::new(format, unknown_keys).opening();
+    let same = |taken: Result<(), Reason>, text: &str, rows: &mut RowBuilder| {
+        let batch = rows.finish("fuzz");
+        if WRAPPERS.iter().any(|key| text.contains(key)) || taken == Err(Reason::MalformedTime) {
+            return;
+        }
+        let found = taken.is_ok().then(|| values(&batch, 0));
+        assert_eq!(found, reference(text.as_bytes(), format, unknown_keys), "{text}");
+    };
+    match rows.take(text, 0) {
+        Ok(Taken::Row) if reference(line, format, unknown_keys).is_none() => {
+            // A container's line, an element with a comma, a wrapper.
+            assert!(rows.finish("fuzz").num_rows() == 1);
+        }
+        Ok(Taken::Row) => same(Ok(()), text, &mut rows),
+        Ok(Taken::Nothing) => assert!(matches!(text.trim(), "[" | "]"), "{text}"),
+        Ok(Taken::Items(shape, items)) => {
+            let found: Vec<_> = items.collect();
+            assert_eq!(found.iter().map(|item| item.text).collect::<Vec<_>>(), elements(text));
+            for item in found {
+                assert_eq!(&text[item.start..item.start + item.text.len()], item.text);
+                let taken = rows.take_item(shape, &item, 0);
+                same(taken, item.text, &mut rows);
+            }
+        }
+        Err(reason) => same(Err(reason), text, &mut rows),
+    }
+}
+
+/// The elements of an array, or of the array of a batch of records.
+fn elements(text: &str) -> Vec<&str> {
+    let array = match serde_json::from_str::<Members<'_>>(text) {
+        Ok(Members(members)) => members[0].1.get(),
+        Err(_) => text,
+    };
+    let elements: Vec<&RawValue> = serde_json::from_str(array).expect("what is opened is an array");
+    elements.into_iter().map(RawValue::get).collect()
 }
 
 /// The values of a row by column, numbers in decimal digits, moments as [`MOMENT`].
@@ -53,8 +101,9 @@ const MOMENT: &str = "a moment";
 fn values(batch: &RecordBatch, row: usize) -> Row {
     let schema = batch.schema();
     let columns = schema.fields().iter().zip(batch.columns());
-    let told = columns
-        .filter(|(field, array)| !["_source", "_offset"].contains(&field.name().as_str()) && !array.is_null(row));
+    let told = columns.filter(|(field, array)| {
+        !["_source", "_offset", "_item"].contains(&field.name().as_str()) && !array.is_null(row)
+    });
     told.map(|(field, array)| {
         let value = if let Some(keys) = array.as_dictionary_opt::<UInt16Type>() {
             keys.values().as_string::<i32>().value(keys.keys().value(row).into()).to_owned()
@@ -107,6 +156,9 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
         }
     }
     if !properties.starts_with('{') && properties != "null" {
+        return None;
+    }
+    if values.is_empty() {
         return None;
     }
     for ((inner, key), raw) in &values {

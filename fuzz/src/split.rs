@@ -1,7 +1,7 @@
 //! `split` against the plainest way to find lines.
 
 use lakefront_operators::record::Reason;
-use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::block::Block;
 use lakefront_operators::split::lines;
 
@@ -43,6 +43,7 @@ fn settings(max_line: u64) -> RowSettings {
         format: Format::Azure,
         max_line,
         unknown_keys: UnknownKeys::Keep,
+        envelope: Envelope::None,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
         roles: Roles { primary, replica, default: Destination::Primary, servers, sources },

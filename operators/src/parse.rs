@@ -1,6 +1,9 @@
 //! `parse`: turns lines into typed columns, some thousand lines at a time.
 //!
-//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows).
+//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows). A line may be an
+//! envelope of any number of records: a batch ends inside of it when it has enough rows, so that what comes after never has more of them
+//! in memory.
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,14 +11,17 @@ use arrow_array::RecordBatch;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::fetch::Fetched;
 use crate::position::Position;
-use crate::record::Reject;
-use crate::rows::RowBuilder;
+use crate::record::{Reason, Reject};
+use crate::rows::shape::{Opened, Shape};
+use crate::rows::{Items, NextItem, RowBuilder, Taken};
 use crate::settings::RowSettings;
-use crate::split::{Line, Lines};
+use crate::source::block::Block;
+use crate::split::{BATCH_LINES, Line, Lines};
 
 /// The rows of one batch of lines.
 #[derive(Clone)]
@@ -26,21 +32,79 @@ pub struct Parsed {
     pub rows: RecordBatch,
     /// The line of each row.
     pub lines: Vec<Line>,
-    /// The lines that are no rows.
+    /// The rows that are records of an envelope, in order.
+    pub elements: Vec<Element>,
+    /// The lines, and records of envelopes, that are no rows.
     pub rejects: Vec<Reject>,
+    /// What the lines held their records in.
+    pub opened: Opened,
+}
+
+impl Parsed {
+    /// Rejects a row after all.
+    pub fn reject(&self, row: usize, reason: Reason) -> Reject {
+        let (line, block) = (&self.lines[row], &self.fetched.block);
+        let (offset, keep) = (line.offset(block), self.fetched.chunk.settings.raw);
+        match self.elements.binary_search_by_key(&row, |element| element.row) {
+            Err(_) => Reject::keeping(keep, line.raw(block), offset, reason),
+            Ok(at) => {
+                let Element { number, start, end, .. } = self.elements[at];
+                Reject::keeping(keep, &block.bytes[start..end], offset, reason).at_item(number)
+            }
+        }
+    }
+}
+
+/// A row that is a record of an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Element {
+    row: usize,
+    /// Of the record in its line.
+    number: u64,
+    /// Where it lies in the block's bytes.
+    start: usize,
+    end: usize,
 }
 
 /// Parses lines into rows.
 pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Position, Parsed> {
-    lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, _| {
+    let scope = lines.scope();
+    lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, info| {
+        let activator = scope.activator_for(info.address);
         let mut parser = Parser::default();
+        let mut waiting: VecDeque<(Capability<Position>, Lines, Next)> = VecDeque::new();
         move |input, output| {
             input.for_each(|capability, lines| {
-                let mut session = output.session(&capability);
-                lines.drain(..).for_each(|lines| session.give(parser.parse(lines)));
+                for mut lines in lines.drain(..) {
+                    let mut next = Next::default();
+                    // In order: nothing passes what waits.
+                    if waiting.is_empty() {
+                        let (parsed, rest) = parser.parse(&mut lines, next);
+                        output.session(&capability).give(parsed);
+                        let Some(rest) = rest else { continue };
+                        next = rest;
+                    }
+                    waiting.push_back((capability.retain(0), lines, next));
+                }
             });
+            let Some((capability, mut lines, next)) = waiting.pop_front() else { return };
+            let (parsed, rest) = parser.parse(&mut lines, next);
+            output.session(&capability).give(parsed);
+            if let Some(rest) = rest {
+                waiting.push_front((capability, lines, rest));
+            }
+            if !waiting.is_empty() {
+                activator.activate();
+            }
         }
     })
+}
+
+/// Where to go on in a batch of lines: at a line, perhaps inside of it.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    line: usize,
+    item: Option<(Shape, NextItem)>,
 }
 
 /// Builders are kept from chunk to chunk; settings change between cuts at most.
@@ -50,35 +114,159 @@ struct Parser {
 }
 
 impl Parser {
-    fn parse(&mut self, Lines { fetched, mut lines, mut rejects }: Lines) -> Parsed {
-        let settings = &fetched.chunk.settings;
+    /// Parses lines from `next` on, and tells where to go on if there were too many records in them.
+    fn parse(&mut self, lines: &mut Lines, next: Next) -> (Parsed, Option<Next>) {
+        let settings = &lines.fetched.chunk.settings;
         let same = |of: &Arc<RowSettings>| Arc::ptr_eq(of, settings) || of == settings;
         let (_, builder) = match self.builder.take().filter(|(of, _)| same(of)) {
             Some(kept) => self.builder.insert(kept),
             None => self.builder.insert((settings.clone(), RowBuilder::of(settings))),
         };
-        let block = &fetched.block;
-        // Checking all lines at once is cheaper; if that fails, each is judged for itself.
+        let mut batch = Batch {
+            builder,
+            block: &lines.fetched.block,
+            keep: settings.raw,
+            lines: Vec::with_capacity(lines.lines.len() - next.line),
+            elements: Vec::new(),
+            rejects: std::mem::take(&mut lines.rejects),
+        };
+        let rest = batch.take(&lines.lines, next);
+        let Batch { builder, lines: of_rows, elements, rejects, .. } = batch;
+        let opened = builder.opened();
+        let rows = builder.finish(&lines.fetched.chunk.partition.to_string());
+        (Parsed { fetched: lines.fetched.clone(), rows, lines: of_rows, elements, rejects, opened }, rest)
+    }
+}
+
+/// A batch in the making.
+struct Batch<'b> {
+    builder: &'b mut RowBuilder,
+    block: &'b Block,
+    /// At most so much of a reject is kept, in bytes.
+    keep: u64,
+    /// The line of each row so far, and the rows that are records of envelopes.
+    lines: Vec<Line>,
+    elements: Vec<Element>,
+    rejects: Vec<Reject>,
+}
+
+impl Batch<'_> {
+    /// Takes lines from `next` on, until there are enough rows.
+    fn take(&mut self, lines: &[Line], mut next: Next) -> Option<Next> {
+        // Checking all lines at once is cheaper; if that fails, each is judged for itself. So it is where a batch goes on, so that no
+        // line is checked again for each piece of those before.
+        let is_first = next.line == 0 && next.item.is_none();
         let begin = lines.first().map_or(0, |line| line.start);
-        let end = lines.last().map_or(begin, |line| line.end);
-        let texts = std::str::from_utf8(&block.bytes[begin..end]).ok();
-        let text = |line: &Line| {
-            let Range { start, end } = line.text_range(block);
-            texts?.get(start - begin..end - begin)
-        };
-        let mut push = |line: &Line| match text(line) {
-            Some(text) => builder.push_text(text, line.offset(block)).map_err(|reason| (reason, builder.detail())),
-            None => builder.push(line.text(block), line.offset(block)).map_err(|reason| (reason, builder.detail())),
-        };
-        lines.retain(|line| match push(line) {
-            Ok(()) => true,
-            Err((reason, detail)) => {
-                rejects
-                    .push(Reject::keeping(settings.raw, line.raw(block), line.offset(block), reason).detailed(detail));
-                false
+        let end = lines.last().filter(|_| is_first).map_or(begin, |line| line.end);
+        let texts = std::str::from_utf8(&self.block.bytes[begin..end]).ok().filter(|_| is_first);
+        while let Some(line) = lines.get(next.line) {
+            let item = match next.item.take() {
+                Some((shape, item)) => self.items(line, shape, Items::resume(line.text(self.block), item)),
+                None => self.line(line, texts, begin),
+            };
+            if item.is_some() {
+                return Some(Next { item, ..next });
             }
-        });
-        let rows = builder.finish(&fetched.chunk.partition.to_string());
-        Parsed { fetched, rows, lines, rejects }
+            next.line += 1;
+            if self.is_full() && next.line < lines.len() {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// Takes a line; tells where to go on inside of it. `texts` is what lies from `begin` on, if that is known to be UTF-8.
+    fn line(&mut self, line: &Line, texts: Option<&str>, begin: usize) -> Option<(Shape, NextItem)> {
+        let block = self.block;
+        let Range { start, end } = line.text_range(block);
+        let text = match texts.and_then(|texts| texts.get(start - begin..end - begin)) {
+            Some(text) => Ok(text),
+            None => std::str::from_utf8(line.text(block)).map_err(|_| Reason::InvalidUtf8),
+        };
+        match text.and_then(|text| self.builder.take(text, line.offset(block))) {
+            Ok(Taken::Row) => self.lines.push(*line),
+            Ok(Taken::Nothing) => {}
+            Ok(Taken::Items(shape, items)) => return self.items(line, shape, items),
+            Err(reason) => {
+                let reject = Reject::keeping(self.keep, line.raw(block), line.offset(block), reason);
+                self.rejects.push(reject.detailed(self.builder.detail()));
+            }
+        }
+        None
+    }
+
+    fn items(&mut self, line: &Line, shape: Shape, mut items: Items<'_>) -> Option<(Shape, NextItem)> {
+        let (block, offset) = (self.block, line.offset(self.block));
+        let text_start = line.text_range(block).start;
+        while !self.is_full() {
+            let item = items.next()?;
+            let (start, number) = (text_start + item.start, item.number);
+            let end = start + item.text.len();
+            match self.builder.take_item(shape, &item, offset) {
+                Ok(()) => {
+                    self.elements.push(Element { row: self.lines.len(), number, start, end });
+                    self.lines.push(*line);
+                }
+                Err(reason) => {
+                    let reject = Reject::keeping(self.keep, &block.bytes[start..end], offset, reason);
+                    self.rejects.push(reject.at_item(number).detailed(self.builder.detail()));
+                }
+            }
+        }
+        Some((shape, items.next_item()))
+    }
+
+    /// Lines alone are never so many.
+    fn is_full(&self) -> bool {
+        self.lines.len() + self.rejects.len() >= BATCH_LINES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Envelope;
+
+    /// What is kept of one batch after the other: for each record, its line's offset, its number and whether it is a row.
+    fn batches(bytes: &[u8]) -> Vec<Vec<(u64, Option<u64>, bool)>> {
+        let settings = RowSettings { envelope: Envelope::Auto, ..RowSettings::example() };
+        let block = Block { bytes: bytes.to_vec(), begin: 0, base: 100, oversized: None, lenient: true };
+        let lines = crate::split::lines(&block, 0, "a", &settings).lines;
+        let mut builder = RowBuilder::of(&settings);
+        let (mut next, mut all) = (Some(Next::default()), Vec::new());
+        while let Some(from) = next {
+            let (of_rows, elements, rejects) = (Vec::new(), Vec::new(), Vec::new());
+            let (block, keep) = (&block, settings.raw);
+            let mut batch = Batch { builder: &mut builder, block, keep, lines: of_rows, elements, rejects };
+            next = batch.take(&lines, from);
+            let number = |row: usize| batch.elements.iter().find(|element| element.row == row).map(|e| e.number);
+            let rows = batch.lines.iter().enumerate().map(|(row, line)| (line.offset(block), number(row), true));
+            let rejects = batch.rejects.iter().map(|reject| (reject.offset, reject.item, false));
+            let mut records: Vec<_> = rows.chain(rejects).collect();
+            records.sort_unstable();
+            assert_eq!(batch.builder.finish("a").num_rows(), batch.lines.len());
+            all.push(records);
+        }
+        all
+    }
+
+    #[test]
+    fn an_envelope_of_many_records_makes_many_batches() {
+        let items = 2 * BATCH_LINES + 10;
+        let record = |item: usize| if item % 3 == 0 { "7" } else { r#"{"Region":"r"}"# };
+        let array: Vec<&str> = (0..items).map(record).collect();
+        let bytes = format!("{{\"Region\":\"a\"}}\n[{}]\n\n[\n{{\"Region\":\"b\"}},\nx\n", array.join(","));
+        let batches = batches(bytes.as_bytes());
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [BATCH_LINES, BATCH_LINES, 13]);
+        let end = 100 + bytes.len() as u64;
+        let of_array = (0..items).map(|item| (115, Some(item as u64), item % 3 != 0));
+        let expected: Vec<_> = [(100, None, true)]
+            .into_iter()
+            .chain(of_array)
+            .chain([(end - 18, None, true), (end - 2, None, false)])
+            .collect();
+        let mut all = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, expected);
     }
 }

@@ -26,6 +26,8 @@ pub enum Reason {
     IntegerOutOfRange,
     /// A timestamp cannot be read, or names a time zone whose offset is not certain.
     MalformedTime,
+    /// The line is an object without a single key of the format, or a wrapper whose record cannot be taken out exactly.
+    UnknownShape,
     /// A key is unknown, and `unknown_keys = "reject"`.
     UnknownKey,
     /// The line names no server role, and nothing configured supplies one.
@@ -36,7 +38,7 @@ pub enum Reason {
 
 impl Reason {
     /// The list, in the order of the variants.
-    pub const ALL: [Reason; 10] = [
+    pub const ALL: [Reason; 11] = [
         Reason::LineTooLong,
         Reason::InvalidUtf8,
         Reason::InvalidJson,
@@ -44,6 +46,7 @@ impl Reason {
         Reason::WrongType,
         Reason::IntegerOutOfRange,
         Reason::MalformedTime,
+        Reason::UnknownShape,
         Reason::UnknownKey,
         Reason::NoRole,
         Reason::UnknownRole,
@@ -59,6 +62,7 @@ impl Reason {
             Reason::WrongType => "wrong_type",
             Reason::IntegerOutOfRange => "integer_out_of_range",
             Reason::MalformedTime => "malformed_time",
+            Reason::UnknownShape => "unknown_shape",
             Reason::UnknownKey => "unknown_key",
             Reason::NoRole => "no_role",
             Reason::UnknownRole => "unknown_role",
@@ -71,6 +75,8 @@ impl Reason {
 pub struct Reject {
     /// Where the line starts in its partition.
     pub offset: u64,
+    /// Its number among the records of its line, if it is one of several: then what follows is of it alone.
+    pub item: Option<u64>,
     /// Why it was rejected.
     pub reason: Reason,
     /// The first bytes of the line: [`REJECT_RAW_LIMIT`] at most, unless the settings say otherwise.
@@ -90,7 +96,13 @@ impl Reject {
     /// The same, of which `most` bytes are kept.
     pub fn keeping(most: u64, line: &[u8], offset: u64, reason: Reason) -> Self {
         let kept = usize::try_from(most).map_or(line.len(), |most| line.len().min(most));
-        Reject { offset, reason, raw: line[..kept].to_vec(), length: line.len() as u64, detail: None }
+        let (raw, length) = (line[..kept].to_vec(), line.len() as u64);
+        Reject { offset, item: None, reason, raw, length, detail: None }
+    }
+
+    /// The same, of the record `number` of the line at that offset.
+    pub fn at_item(self, number: u64) -> Self {
+        Reject { item: Some(number), ..self }
     }
 
     /// The same, with what is to blame.

@@ -30,7 +30,7 @@ use crate::parse::Parsed;
 use crate::position::Position;
 use crate::protocol::cut::Chunk;
 use crate::protocol::table::Clock;
-use crate::record::{Reason, Reject};
+use crate::record::Reason;
 use crate::rows;
 use crate::settings::{Destination, RowSettings};
 
@@ -119,25 +119,24 @@ struct Router {
 }
 
 impl Router {
-    fn route(&mut self, parsed: Parsed, now_ms: u64, metrics: &Metrics) -> Result<Parts, Stop> {
-        let Parsed { fetched, rows, lines, mut rejects } = parsed;
+    fn route(&mut self, mut parsed: Parsed, now_ms: u64, metrics: &Metrics) -> Result<Parts, Stop> {
+        let mut rejects = std::mem::take(&mut parsed.rejects);
+        let (fetched, rows) = (&parsed.fetched, &parsed.rows);
         let settings = &fetched.chunk.settings;
         if self.map.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, settings) && of != settings) {
             self.map = Some((settings.clone(), RoleMap::new(settings)?));
         }
         let (_, map) = self.map.as_ref().expect("it was just made");
         let name = &fetched.chunk.partition.name;
-        let destinations = map.destinations(name, &rows);
-        unnamed::tell(map.unnamed(name, &rows), map.other(), metrics);
-        for (line, destination) in lines.iter().zip(&destinations) {
-            if let Err(reason) = *destination {
-                let block = &fetched.block;
-                rejects.push(Reject::keeping(settings.raw, line.raw(block), line.offset(block), reason));
-            }
-        }
+        let destinations = map.destinations(name, rows);
+        unnamed::tell(map.unnamed(name, rows), map.other(), metrics);
+        let nowhere = destinations.iter().enumerate();
+        rejects.extend(nowhere.filter_map(|(row, to)| Some(parsed.reject(row, to.err()?))));
+        metrics.shapes().opened(&parsed.opened);
+        metrics.shapes().rejected(name, &rejects, settings);
         rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
         let routed = |rows| Routed { rows, chunk: fetched.chunk.clone(), credit: fetched.credit.clone() };
-        let part = |to: Destination| select(&rows, &destinations, to).map(routed);
+        let part = |to: Destination| select(rows, &destinations, to).map(routed);
         let source = fetched.chunk.partition.to_string();
         let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);
         let rejected = (!rejects.is_empty()).then(|| rows::rejects_batch(&rejects, &source, now_micros));

@@ -20,7 +20,7 @@ use crate::record::REJECT_RAW_LIMIT;
 pub const ROWS_VERSION: u32 = 2;
 
 /// The shape of the lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Azure Database for PostgreSQL resource logs: an envelope with `properties`.
@@ -39,6 +39,24 @@ pub enum UnknownKeys {
     Drop,
     /// The line is rejected.
     Reject,
+}
+
+/// Whether a line may hold records in something else: an array, a batch of a service, a collector's wrapper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Envelope {
+    /// What is known is opened where that is exact; see `rows/shape.rs`.
+    Auto,
+    /// A line is a record or nothing.
+    #[default]
+    None,
+}
+
+impl Envelope {
+    /// Whether nothing is opened, as before there was a choice.
+    pub fn is_none(&self) -> bool {
+        *self == Envelope::None
+    }
 }
 
 /// Where a line goes.
@@ -97,6 +115,9 @@ pub struct RowSettings {
     /// At most this much of a rejected line is kept, in bytes; of one over `max_line`, at most [`REJECT_RAW_LIMIT`].
     #[serde(default = "RowSettings::usual_raw", skip_serializing_if = "RowSettings::is_usual_raw")]
     pub raw: u64,
+    /// Whether what holds records is opened.
+    #[serde(default, skip_serializing_if = "Envelope::is_none")]
+    pub envelope: Envelope,
     /// Which lines go where.
     pub roles: Roles,
     /// The tables' names, in the order in which a run claims them.
@@ -129,6 +150,7 @@ impl RowSettings {
             format: Format::Azure,
             max_line: 1 << 20,
             unknown_keys: UnknownKeys::Keep,
+            envelope: Envelope::None,
             zones: Zones::default(),
             raw: RowSettings::usual_raw(),
             roles: Roles { primary, replica, default: Destination::Primary, servers, sources },

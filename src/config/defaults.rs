@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::{Destination, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, UnknownKeys};
 use lakefront_operators::space::OnLow;
 
 use super::units::{GIB, KIB, MIB, TIB};
@@ -44,6 +44,8 @@ pub(super) const REPLICA_ROLES: [&str; 1] = [ANY_ROLE];
 pub(super) const DEFAULT_DESTINATION: Destination = Destination::Reject;
 /// Nothing of a line is lost.
 pub(super) const UNKNOWN_KEYS: UnknownKeys = UnknownKeys::Keep;
+/// What is known to hold records is opened: a batch or a wrapper is no row.
+pub(super) const ENVELOPE: Envelope = Envelope::Auto;
 /// Input bytes after which a cut is committed: data files of a size that readers like.
 pub(super) const COMMIT_BYTES: u64 = 256 * MIB;
 /// Time after which a cut is committed, whatever its size.

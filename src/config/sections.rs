@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::memory::Needs;
-use lakefront_operators::settings::{ROWS_VERSION, RowSettings, UnknownKeys, Zones};
+use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
 use lakefront_operators::sink::delta::UPLOADS;
 use lakefront_topologies::pg_logs::TABLES;
 
@@ -53,6 +53,7 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
             format: source.format?,
             max_line: source.max_line?,
             unknown_keys: rows.unknown_keys?,
+            envelope: rows.envelope?,
             zones: rows.zones?,
             raw: rows.raw?,
             roles: roles?,
@@ -122,6 +123,7 @@ fn tables(top: &mut Section<'_>) -> Option<Vec<String>> {
 /// The `[rows]` section.
 struct Rows {
     unknown_keys: Option<UnknownKeys>,
+    envelope: Option<Envelope>,
     zones: Option<Zones>,
     raw: Option<u64>,
 }
@@ -131,6 +133,8 @@ fn rows(top: &mut Section<'_>, max_line: Option<u64>) -> Rows {
     let unknown_keys = section.optional("unknown_keys", defaults::UNKNOWN_KEYS, |v| {
         choice(v, &[("keep", UnknownKeys::Keep), ("drop", UnknownKeys::Drop), ("reject", UnknownKeys::Reject)])
     });
+    let envelope = section
+        .optional("envelope", defaults::ENVELOPE, |v| choice(v, &[("auto", Envelope::Auto), ("none", Envelope::None)]));
     let zone = section.optional("zone", None, |v| values::zone(v).map(Some));
     let names = section.section("zones").named_entries(values::abbreviation, values::offset);
     let raw = section.optional("raw", Raw::Bytes(RowSettings::usual_raw()), values::raw);
@@ -140,7 +144,7 @@ fn rows(top: &mut Section<'_>, max_line: Option<u64>) -> Rows {
         Raw::Bytes(bytes) => Some(bytes),
         Raw::Line => max_line,
     });
-    Rows { unknown_keys, zones, raw }
+    Rows { unknown_keys, envelope, zones, raw }
 }
 
 /// The bytes and the interval of `[commit]`.

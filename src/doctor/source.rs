@@ -14,6 +14,7 @@ use lakefront_operators::source::{Listed, Source};
 use super::clock;
 use super::findings::Findings;
 use crate::config::{Config, SourceUrl, show_size};
+use crate::shapes::{self, First};
 
 /// Whoever has not answered by then does not answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,6 +50,9 @@ pub(super) async fn look(findings: &mut Findings, config: &Config, source: &Arc<
     if let SourceUrl::File(path) = &config.source.url {
         readable(findings, path, &listed);
     }
+    let First { good, bad } = shapes::first(source.as_ref(), &listed, &config.rows).await;
+    good.into_iter().for_each(|found| findings.ok("lines", found));
+    bad.into_iter().for_each(|(found, advice)| findings.warn("lines", found, advice));
 }
 
 /// Opens an account; whether it could be.

@@ -14,8 +14,8 @@ pub(super) enum Fault {
     BlobData,
     /// It came from standard error, not from the logger.
     PlainText,
-    /// Somebody wrapped it.
-    Array,
+    /// Somebody made a text of it.
+    Quoted,
     /// A number that is a word.
     WrongType,
     /// A number beyond int64.
@@ -33,7 +33,7 @@ const FAULTS: [Fault; 9] = [
     Fault::Torn,
     Fault::BlobData,
     Fault::PlainText,
-    Fault::Array,
+    Fault::Quoted,
     Fault::WrongType,
     Fault::TooLarge,
     Fault::Time,
@@ -53,7 +53,7 @@ impl Fault {
     pub(super) fn reason(self) -> Reason {
         match self {
             Fault::Torn | Fault::BlobData | Fault::PlainText => Reason::InvalidJson,
-            Fault::Array => Reason::NotAnObject,
+            Fault::Quoted => Reason::NotAnObject,
             Fault::WrongType => Reason::WrongType,
             Fault::TooLarge => Reason::IntegerOutOfRange,
             Fault::Time => Reason::MalformedTime,
@@ -90,7 +90,7 @@ pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut 
             format!("{}[{length}B blob data]{}", &line[..from], &line[from + length..])
         }
         Fault::PlainText => format!("[{}] LOG:  could not write to log file: No space left on device", number()),
-        Fault::Array => format!("[{line}]"),
+        Fault::Quoted => serde_json::Value::from(line).to_string(),
         Fault::WrongType => replaced(line, pid, number(), &format!("\"#{}\"", number())),
         Fault::TooLarge => replaced(line, pid, number(), &format!("92233720368547{}", 75_808 + random.between(0, 9))),
         Fault::Time => {

@@ -152,6 +152,7 @@ fn rest() -> String {
     [
         "[rows]\n".to_owned(),
         line("# unknown_keys = \"keep\"", "in the column _rest; or \"drop\", \"reject\""),
+        line("# envelope = \"auto\"", "arrays, Event Hub batches and wrappers are opened; or \"none\""),
         line("# raw = \"64 KiB\"", "of a rejected line, at most; or \"line\": all of it, up to source.max_line"),
         "# Where times are that have no zone, or one such as PST that means several; or what single names mean:\n\
          #     zone = \"America/Los_Angeles\"\n#     zones = { IST = \"+05:30\" }\n"

@@ -34,8 +34,10 @@ pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
     /// How many of them are whole lines: what is behind the last newline lands when its newline does.
     pub(super) whole: usize,
-    /// Where the whole lines that are not blank start. Each becomes a row of one table.
+    /// Where the whole lines that are not blank start. Each becomes a row of one table,
     pub(super) starts: Vec<usize>,
+    /// unless there are some that may hold several records, or none.
+    pub(super) has_envelopes: bool,
 }
 
 impl Input {
@@ -94,8 +96,16 @@ impl Piece {
         let text = text.strip_prefix(BYTE_ORDER_MARK).filter(|_| is_first).unwrap_or(text);
         if !text.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r')) {
             self.starts.push(start);
+            self.has_envelopes |= may_be_envelope(text);
         }
     }
+}
+
+/// Whether a line may be more or less than one record: an array or a piece of one, or a batch of Event Hubs.
+fn may_be_envelope(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let is_batch = || text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"records\""));
+    matches!(text, [b'[' | b']', ..]) || is_batch()
 }
 
 #[cfg(test)]
@@ -133,6 +143,21 @@ mod tests {
         let piece = input.next().expect("readable").expect("lines");
         assert_eq!((piece.starts, piece.whole, piece.bytes.len()), (vec![5, 14], 18, 21));
         assert_eq!(next(&mut input), None);
+    }
+
+    #[test]
+    fn lines_that_may_hold_several_records_are_told() {
+        for (line, expected) in [
+            ("{\"time\":\"t\"}", false),
+            ("{\"time\":\"t\"},", false),
+            ("{ \"records\" : []}", true),
+            (" [{}]", true),
+            ("]", true),
+        ] {
+            let mut input = input(format!("{line}\n{{}}\n").as_bytes(), 100, false);
+            let piece = input.next().expect("readable").expect("lines");
+            assert_eq!(piece.has_envelopes, expected, "{line}");
+        }
     }
 
     #[test]

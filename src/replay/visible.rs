@@ -3,7 +3,7 @@
 //! A byte of a line is visible when the line is a row. A table says how far it has come (its offsets) and how many rows it has of the
 //! target (its totals); it says the first only when it commits, and a table that gets no rows commits now and then. So all up to some
 //! offset is visible when every table has come that far, or when those that have hold a row for every line there is. Both are the
-//! tables' own words; neither is ever true before the rows are there.
+//! tables' own words; neither is ever true before the rows are there. Where a line may hold several records, only the first counts.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub(super) struct Append {
     pub(super) end: u64,
     /// Where the lines that become rows start.
     pub(super) starts: Vec<u64>,
+    /// Whether lines may be more or less than a row each.
+    pub(super) has_envelopes: bool,
     /// When it was durable.
     pub(super) at: Duration,
 }
@@ -47,6 +49,8 @@ pub(super) struct Waiting {
     visible: u64,
     /// Lines of the appends that are visible.
     lines_before: u64,
+    /// Rows tell nothing about lines any more.
+    has_envelopes: bool,
     durable: u64,
 }
 
@@ -54,12 +58,13 @@ impl Waiting {
     pub(super) fn new(tables: usize) -> Waiting {
         let nothing = Sighting { offset: 0, rows: 0, at: Duration::ZERO };
         let tables = vec![VecDeque::from([nothing]); tables];
-        Waiting { appends: VecDeque::new(), tables, visible: 0, lines_before: 0, durable: 0 }
+        Waiting { appends: VecDeque::new(), tables, visible: 0, lines_before: 0, has_envelopes: false, durable: 0 }
     }
 
     /// An append is durable. It may be visible already: who reads does not wait for the sync.
     pub(super) fn appended(&mut self, append: Append) -> Vec<Visible> {
         self.durable = append.end;
+        self.has_envelopes |= append.has_envelopes;
         self.appends.push_back(append);
         self.advance()
     }
@@ -116,7 +121,7 @@ impl Waiting {
             return true;
         }
         // Lines that are not known to be there cannot be counted.
-        upto <= self.durable && self.rows_before(upto) == self.lines_below(upto)
+        !self.has_envelopes && upto <= self.durable && self.rows_before(upto) == self.lines_below(upto)
     }
 
     fn rows_before(&self, upto: u64) -> u64 {
@@ -142,7 +147,12 @@ mod tests {
 
     /// Ten lines of ten bytes, durable at `at`.
     fn append(n: u64, at: u64) -> Append {
-        Append { end: 100 * (n + 1), starts: (0..10).map(|line| 100 * n + 10 * line).collect(), at: ms(at) }
+        Append {
+            end: 100 * (n + 1),
+            starts: (0..10).map(|line| 100 * n + 10 * line).collect(),
+            has_envelopes: false,
+            at: ms(at),
+        }
     }
 
     fn seen(waiting: &mut Waiting, table: usize, offset: u64, rows: u64, at: u64) -> Vec<u64> {
@@ -170,6 +180,14 @@ mod tests {
         assert_eq!(seen(&mut waiting, 0, 100, 7, 20), NONE, "three lines may be on their way to another table");
         assert_eq!(seen(&mut waiting, 1, 100, 3, 30), [25]);
         assert_eq!(seen(&mut waiting, 1, 200, 13, 40), [30], "all lines went to one");
+    }
+
+    #[test]
+    fn rows_of_envelopes_do_not_stand_for_lines() {
+        let mut waiting = Waiting::new(2);
+        waiting.appended(Append { has_envelopes: true, ..append(0, 5) });
+        assert_eq!(seen(&mut waiting, 0, 100, 10, 20), NONE, "ten rows may be two lines");
+        assert_eq!(seen(&mut waiting, 1, 100, 3, 30), [25]);
     }
 
     #[test]

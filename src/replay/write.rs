@@ -59,12 +59,12 @@ pub(super) async fn write(
             if stop.is_requested() || left().is_zero() {
                 break;
             }
-            let Piece { bytes, whole, starts } = piece;
+            let Piece { bytes, whole, starts, has_envelopes } = piece;
             let (base, length, lines) = (written.bytes, bytes.len() as u64, starts.len() as u64);
             target.append(bytes).await?;
             written.took = begun.elapsed();
             let starts = starts.into_iter().map(|start| base + start as u64).collect();
-            let append = Append { end: base + whole as u64, starts, at: watch.elapsed() };
+            let append = Append { end: base + whole as u64, starts, has_envelopes, at: watch.elapsed() };
             if whole > 0 && events.send(Event::Written(append)).is_err() {
                 break;
             }

@@ -15,6 +15,7 @@ mod peers;
 mod progress;
 mod report;
 mod rivals;
+mod shapes;
 mod signals;
 mod stops;
 mod usage;

@@ -42,6 +42,7 @@ fn the_report_has_exactly_the_promised_form() {
         "tables": {"primary": table, "replica": table, "rejects": table},
         "rejects": {"invalid_json": 1},
         "unnamed_roles": {},
+        "shapes": {"opened": {}, "documents": []},
         "retries": {"source": 0, "stage": 0, "commit": 0},
         "latency_seconds": {"fetch": {"count": 1}, "commit": {"count": 3}, "visible": null},
     });
@@ -74,6 +75,7 @@ fn a_second_run_lands_nothing() {
         "tables": {"primary": nothing, "replica": nothing, "rejects": nothing},
         "rejects": {},
         "unnamed_roles": {},
+        "shapes": {"opened": {}, "documents": []},
         "retries": {"source": 0, "stage": 0, "commit": 0},
         "latency_seconds": {"fetch": null, "commit": null, "visible": null},
     });

@@ -57,7 +57,8 @@ fn every_reason_of_a_reject_is_told_alike() {
     pipeline.set("roles", "default", "reject");
     let long = format!("{{\"ReplicaRole\":\"Primary\",\"location\":\"{}\"}}\n", "x".repeat(100_000));
     let mut content = format!(
-        "\u{feff}{{\"ReplicaRole\":\"Primary\"}}\r\n\r\n{long}[]\r\nnot JSON\n{{\"x\":1}}\n{{}}\n{{\"ReplicaRole\":\"Odd\"}}\n\
+        "\u{feff}{{\"ReplicaRole\":\"Primary\"}}\r\n\r\n{long}[]\r\n7\r\n[7,{{\"Region\":\"we\"}}]\nnot JSON\n{{\"x\":1}}\n{{}}\n\
+         {{\"ReplicaRole\":\"Primary\",\"x\":1}}\n{{\"Region\":\"we\"}}\n{{\"ReplicaRole\":[]}}\n{{\"ReplicaRole\":\"Odd\"}}\n\
          {{\"ReplicaRole\":1}}\n{{\"time\":\"now\"}}\n{{\"properties\":{{\"processId\":99999999999999999999}}}}\n \t \n"
     )
     .into_bytes();
@@ -66,7 +67,7 @@ fn every_reason_of_a_reject_is_told_alike() {
     pipeline.write("a.json", &content);
     pipeline.land();
     let all = "integer_out_of_range invalid_json invalid_utf8 line_too_long malformed_time no_role not_an_object unknown_key \
-               unknown_role wrong_type";
+               unknown_role unknown_shape wrong_type";
     assert_eq!(run_python(REASONS, &[&pipeline.table("rejects")]), all);
     pipeline.is_proved();
 }

@@ -17,6 +17,7 @@ any answer that the rules allow is right: such a line has several verdicts. Ever
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import re
@@ -87,6 +88,14 @@ JSONLOG_TYPES = {
     " context statement func_name file_name application_name backend_type",
 }
 JSONLOG_TOP = {name: (name, kind) for kind, names in JSONLOG_TYPES.items() for name in names.split()}
+# What a record of CloudNativePG calls the keys of jsonlog, where it does not call them the same; None where it has none.
+CSVLOG = {
+    "timestamp": "log_time", "user": "user_name", "dbname": "database_name", "pid": "process_id", "remote_host": None,
+    "remote_port": None, "line_num": "session_line_num", "ps": "command_tag", "session_start": "session_start_time",
+    "vxid": "virtual_transaction_id", "txid": "transaction_id", "state_code": "sql_state_code",
+    "internal_position": "internal_query_pos", "statement": "query", "cursor_position": "query_pos", "func_name": None,
+    "file_name": None, "file_line_num": None,
+}  # fmt: skip
 FORMATS = {"azure": (AZURE_TOP, AZURE_PROPERTIES), "jsonlog": (JSONLOG_TOP, {})}
 
 
@@ -125,7 +134,8 @@ def refuse_constant(text: str) -> None:
 
 
 # Of duplicate keys Python's reader keeps the last, which is the rule. NaN and Infinity are its only extensions.
-read_json = json.JSONDecoder(parse_float=read_number, parse_int=read_integer, parse_constant=refuse_constant).decode
+JSON_READER = json.JSONDecoder(parse_float=read_number, parse_int=read_integer, parse_constant=refuse_constant)
+read_json, scan_json = JSON_READER.decode, JSON_READER.raw_decode
 write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -245,6 +255,68 @@ class Verdict:
     reasons: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Record:
+    """One record of a line: its number if there may be several, its bytes, what it may have become."""
+
+    number: int | None
+    raw: bytes
+    verdicts: list[Verdict]
+
+
+# Of each key that holds a record: how its value begins, and the one key of a format that may stand beside it.
+PAYLOADS = {
+    "record": ("{", None), "jsonPayload": ("{", "timestamp"), "textPayload": ('"', "timestamp"), "log": ('"', "time"),
+}  # fmt: skip
+MOST_LAYERS = 4
+CONTAINER_LINE = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) F (\{.*)", re.ASCII | re.DOTALL
+)
+SPACE_OR_COMMA = re.compile(r"[ \t\r\n,]*")
+
+
+def elements_of(text: str) -> list[str] | None:
+    """The texts of the elements of an array, or of a batch of records; None if it is neither."""
+    if not text.startswith("["):
+        pairs = pairs_of(text)
+        if pairs is None or list(pairs) != ["records"] or len(pairs["records"]) != 1:
+            return None
+        text = pairs["records"][0]
+        if not text.startswith("["):
+            return None
+    try:
+        read_json(text)
+    except (ValueError, RecursionError):
+        return None
+    elements, at = [], SPACE_OR_COMMA.match(text, 1).end()
+    while text[at] != "]":
+        end = scan_json(text, at)[1]
+        elements.append(text[at:end])
+        at = SPACE_OR_COMMA.match(text, end).end()
+    return elements
+
+
+def pairs_of(text: str) -> dict[str, list[str]] | None:
+    """Each key of an object with the texts of all its values; None if it is no object, or a key is no text."""
+    text = text.strip(" \t\r\n")
+    try:
+        if type(read_json(text)) is not dict:
+            return None
+    except (ValueError, RecursionError):
+        return None
+    pairs: dict[str, list[str]] = {}
+    at = SPACE_OR_COMMA.match(text, 1).end()
+    while text[at] != "}":
+        key, at = scan_json(text, at)
+        if not is_text(key):
+            return None
+        start = re.compile(r"[ \t\r\n]*:[ \t\r\n]*").match(text, at).end()
+        at = scan_json(text, start)[1]
+        pairs.setdefault(key, []).append(text[start:at])
+        at = SPACE_OR_COMMA.match(text, at).end()
+    return pairs
+
+
 def reject(*reasons: str) -> Verdict:
     return Verdict("rejects", reasons=frozenset(reasons))
 
@@ -256,6 +328,7 @@ class Rules:
         self.top, self.properties = FORMATS[args.format]
         self.columns = {column: kind for column, (_, kind) in (self.top | self.properties).items()}
         self.top_keys = {key for key, _ in self.top.values()} | ({"properties"} if self.properties else set())
+        self.envelope = args.envelope
         self.property_keys = {key for key, _ in self.properties.values()}
         self.azure = args.format == "azure"
         self.unknown_keys = args.unknown_keys
@@ -264,18 +337,87 @@ class Rules:
         self.zone, self.zones = args.zone, {name: offset_of(text) for name, text in args.zones.items()}
         self.jsonlog_destination = args.jsonlog_destination
         self.sources = [(glob_pattern(glob), table) for glob, table in self.roles["sources"].items()]
+        self.csvlog: Rules | None = None
+        if args.format == "jsonlog":
+            self.csvlog = copy.copy(self)
+            # A column without a key is filled by nothing: no key is called None.
+            self.csvlog.top = {column: (CSVLOG.get(key, key), kind) for column, (key, kind) in self.top.items()}
+            self.csvlog.top_keys = {key for key, _ in self.csvlog.top.values()}
 
-    def judge(self, source: str, line: bytes) -> list[Verdict] | None:
-        """What may become of a line, given without its newline; nothing at all for an empty one."""
+    def judge(self, source: str, line: bytes) -> list[Record]:
+        """What may become of each record of a line, which is given without its newline: none if it is empty."""
         if len(line) > self.max_line:
-            return [reject("line_too_long")]
+            return [Record(None, line, [reject("line_too_long")])]
         body = record(line.removesuffix(b"\r"), CONTROL)
         if not record(line, BLANK):
-            return None
+            return []
         try:
             text = body.decode()
         except UnicodeDecodeError:
-            return [reject("invalid_utf8")]
+            return [Record(None, line, [reject("invalid_utf8")])]
+        if self.envelope == "none":
+            return [Record(None, line, self.judge_text(source, text))]
+        trimmed = text.strip(" \t\r\n")
+        if trimmed in ("[", "]"):
+            return []
+        elements = elements_of(trimmed)
+        if elements is not None:
+            return [
+                Record(
+                    number,
+                    element.encode(),
+                    self.judge_record(source, element) if element[0] == "{" else [reject("not_an_object")],
+                )
+                for number, element in enumerate(elements)
+            ]
+        container = CONTAINER_LINE.fullmatch(text)
+        if container:
+            time, stream, content = container.groups()
+            beside = {"envelope.time": time, "envelope.stream": stream}
+            return [Record(None, line, self.judge_record(source, content, beside, "envelope.log", 1))]
+        if trimmed.startswith("{") and trimmed.endswith(","):
+            text = trimmed[:-1]
+        return [Record(None, line, self.judge_record(source, text))]
+
+    def judge_record(
+        self, source: str, text: str, beside: dict | None = None, path: str = "envelope", layers: int = 0
+    ) -> list[Verdict]:
+        """Judges a text that should be an object: a record, or a wrapper of one. `beside` is what stands beside it."""
+        beside = beside or {}
+        found = self.wrapped(text)
+        if found is None:
+            return self.judge_text(source, text, beside)
+        key, content, others = found
+        if not is_text(content):
+            return [reject("invalid_json")]
+        is_clear = self.unknown_keys == "drop" or not any(name.startswith(f"{key}.") for name in others)
+        if layers == MOST_LAYERS or not content.lstrip(" \t\r\n").startswith("{") or not is_clear:
+            return [reject("unknown_shape")]
+        beside = beside | {f"{path}.{name}": value for name, value in others.items()}
+        if key == "record" and self.csvlog and "log_time" in (pairs_of(content) or ()):
+            return self.csvlog.judge_text(source, content, beside)
+        return self.judge_record(source, content, beside, f"{path}.{key}", layers + 1)
+
+    def wrapped(self, text: str) -> tuple[str, str, dict] | None:
+        """The key of the record that an object wraps, the record's text, and the other keys; None if it wraps none."""
+        pairs = pairs_of(text)
+        if pairs is None:
+            return None
+        payloads = [(key, value) for key, values in pairs.items() if key in PAYLOADS for value in values]
+        if len(payloads) != 1:
+            return None
+        key, value = payloads[0]
+        kind, own_time = PAYLOADS[key]
+        if not value.startswith(kind) or (key == "log" and len(pairs.get("stream", ())) != 1):
+            return None
+        if any(name in self.top_keys and name != own_time for name in pairs):
+            return None
+        others = {name: read_json(values[-1]) for name, values in pairs.items() if name != key}
+        return key, read_json(value) if kind == '"' else value, others
+
+    def judge_text(self, source: str, text: str, beside: dict | None = None) -> list[Verdict]:
+        """What may become of a text that is a record or nothing."""
+        beside, body = beside or {}, text.encode()
         may_nest_too_deep = body.count(b"[") + body.count(b"{") > CERTAIN_DEPTH
         try:
             value = read_json(text)
@@ -285,7 +427,7 @@ class Rules:
         refused = [reject("invalid_json")] if may_nest_too_deep else []
         if type(value) is not dict:
             return refused + [reject("not_an_object")]
-        verdicts = refused + self.judge_object(source, value)
+        verdicts = refused + self.judge_object(source, value, beside)
         if b"\\u" in body and b"\\ud" in body.lower() and not is_text(repr_text(value)):
             return self.judge_broken_text(verdicts)
         return verdicts
@@ -295,7 +437,7 @@ class Rules:
         kept = [v for v in verdicts if not v.row or all(is_text(cell) for cell in v.row if isinstance(cell, str))]
         return [reject("invalid_json", "wrong_type"), *kept]
 
-    def judge_object(self, source: str, top: dict) -> list[Verdict]:
+    def judge_object(self, source: str, top: dict, beside: dict) -> list[Verdict]:
         properties = top.get("properties") if self.properties else None
         errors: set[str] = set()
         if properties is None:
@@ -303,6 +445,11 @@ class Rules:
         elif type(properties) is not dict:
             errors.add("wrong_type")
             properties = {}
+        known = self.top_keys - {"properties"}
+        if not errors and known.isdisjoint(top) and self.property_keys.isdisjoint(properties):
+            return [reject("unknown_shape")]
+        if beside and not errors and self.unknown_keys != "drop" and any(key.startswith("envelope.") for key in top):
+            return [reject("unknown_shape")]
         # One cell for every column, then a few choices where a cell has several right readings.
         cells: list = []
         choices: list[tuple[int, tuple]] = []
@@ -319,7 +466,7 @@ class Rules:
                 else:
                     cells.append(readings[0])
 
-        rests = self.rest(top, properties)
+        rests = self.rest(top, properties, beside)
         if self.unknown_keys == "reject" and rests != [None]:
             possible = errors | {r for _, readings in choices for e in readings if isinstance(e, Error) for r in e.reasons}
             return [reject("unknown_key", *possible)]
@@ -375,9 +522,9 @@ class Rules:
             return ()
         return ((local.replace(tzinfo=timezone(offsets.pop())) - EPOCH) // MICROSECOND + micros,)
 
-    def rest(self, top: dict, properties: dict) -> list[str | None]:
+    def rest(self, top: dict, properties: dict, beside: dict) -> list[str | None]:
         """`_rest`, canonical. A top-level key that is spelled like a property's has a dot before it, and so on."""
-        outer = {self.apart(key): value for key, value in top.items() if key not in self.top_keys}
+        outer = {self.apart(key): value for key, value in top.items() if key not in self.top_keys} | beside
         inner = {f"properties.{key}": value for key, value in properties.items() if key not in self.property_keys}
         return [write_json(outer | inner)] if outer or inner else [None]
 
@@ -556,13 +703,15 @@ REJECT_SCHEMA = pa.schema(
         ("reason", pa.large_string()),
         ("raw", pa.large_binary()),
         ("length", pa.int64()),
+        ("_item", pa.int64()),
     ]
 )
 
 
 # ---- Tables --------------------------------------------------------------------------------------------------------
 
-Key = tuple[str, int]
+# `_source`, `_offset` and `_item`.
+Key = tuple[str, int, int | None]
 
 
 class Held:
@@ -600,14 +749,17 @@ class Held:
                 self.problems.append(f"{self.name}: column {column} is not expected")
 
     def find_keys(self) -> None:
-        keys = zip(self.rows["_source"].to_pylist(), self.rows["_offset"].to_pylist())
-        for index, key in enumerate(keys):
+        for index, key in enumerate(keys_of(self.rows)):
             if self.at.setdefault(key, index) != index:
                 self.problems.append(f"{self.name}: {place(key)} is there more than once")
 
     def row(self, key: Key) -> tuple | None:
         index = self.at.get(key)
         return None if index is None else tuple(column[index].as_py() for column in self.rows.columns)
+
+
+def keys_of(rows: pa.Table) -> Iterator[Key]:
+    return zip(*(rows[column].to_pylist() for column in ("_source", "_offset", "_item")))
 
 
 def same_type(held: pa.DataType, wanted: pa.DataType) -> bool:
@@ -618,12 +770,12 @@ def same_type(held: pa.DataType, wanted: pa.DataType) -> bool:
 
 
 def place(key: Key) -> str:
-    return f"{key[0]}@{key[1]}"
+    return f"{key[0]}@{key[1]}" + ("" if key[2] is None else f", record {key[2]}")
 
 
-def in_order(key: Key) -> tuple[str, int]:
+def in_order(key: Key) -> tuple[str, int, int]:
     """Sorts also what no key should hold: a missing name or offset."""
-    return str(key[0]), key[1] or 0
+    return str(key[0]), key[1] or 0, -1 if key[2] is None else key[2]
 
 
 class Judge:
@@ -632,7 +784,7 @@ class Judge:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.rules, self.differences = args, Rules(args), []
         rows = [pa.field(column, ARROW[kind]) for column, kind in self.rules.columns.items()]
-        keys = [pa.field("_source", pa.large_string()), pa.field("_offset", pa.int64())]
+        keys = [pa.field("_source", pa.large_string()), pa.field("_offset", pa.int64()), pa.field("_item", pa.int64())]
         self.row_schema = pa.schema([*rows, pa.field("_rest", pa.large_string()), *keys])
         schemas = {"primary": self.row_schema, "replica": self.row_schema, "rejects": REJECT_SCHEMA}
         if args.table_only:
@@ -646,9 +798,8 @@ class Judge:
     def run(self) -> int:
         for name, path in partitions(self.args).items():
             for offset, line in lines(path, self.args.unterminated == "land"):
-                verdicts = self.rules.judge(name, line)
-                if verdicts:
-                    self.expect(name, offset, line, verdicts)
+                for record in self.rules.judge(name, line):
+                    self.expect(name, offset, record)
         counts = []
         for name, rows in self.expected.items():
             expected = rows.table()
@@ -663,20 +814,22 @@ class Judge:
             print(f"exact: {', '.join(counts)}")
         return 1 if self.differences else 0
 
-    def expect(self, source: str, offset: int, line: bytes, verdicts: list[Verdict]) -> None:
+    def expect(self, source: str, offset: int, record: Record) -> None:
         """Takes the verdict; where there are several, the one that the tables agree with, if there is one."""
-        choices = [choice for verdict in verdicts for choice in self.rows_of(verdict, source, offset, line)]
-        held = (choice for choice in choices if self.holds(*choice, (source, offset)))
+        key = (source, offset, record.number)
+        choices = [choice for verdict in record.verdicts for choice in self.rows_of(verdict, key, record.raw)]
+        held = (choice for choice in choices if self.holds(*choice, key))
         table, row = choices[0] if len(choices) == 1 else next(held, choices[0])
         if table in self.expected:
             self.expected[table].add(row)
 
-    def rows_of(self, verdict: Verdict, source: str, offset: int, line: bytes) -> list[tuple[str, tuple]]:
+    def rows_of(self, verdict: Verdict, key: Key, raw: bytes) -> list[tuple[str, tuple]]:
         if verdict.table != "rejects":
-            return [(verdict.table, (*verdict.row, source, offset))]
+            return [(verdict.table, (*verdict.row, *key))]
+        source, offset, number = key
         limit = self.args.max_line if self.args.raw == "line" else self.args.raw
-        raw = line[: min(limit, REJECT_RAW_LIMIT) if len(line) > self.args.max_line else limit]
-        return [("rejects", (source, offset, reason, raw, len(line))) for reason in sorted(verdict.reasons)]
+        kept = raw[: min(limit, REJECT_RAW_LIMIT) if len(raw) > self.args.max_line else limit]
+        return [("rejects", (source, offset, reason, kept, len(raw), number)) for reason in sorted(verdict.reasons)]
 
     def holds(self, table: str, row: tuple, key: Key) -> bool:
         held = self.held[table].row(key) if table in self.held else None
@@ -695,7 +848,7 @@ class Judge:
         held = self.held[name]
         if held.problems and not held.at:
             return
-        keys = dict(zip(zip(expected["_source"].to_pylist(), expected["_offset"].to_pylist()), range(len(expected))))
+        keys = dict(zip(keys_of(expected), range(len(expected))))
         for key in sorted(keys.keys() - held.at.keys(), key=in_order):
             found = [other.name for other in self.held.values() if key in other.at]
             self.differences.append(f"{name}: {place(key)} is missing{' (found in ' + found[0] + ')' if found else ''}")
@@ -808,6 +961,7 @@ def arguments() -> argparse.Namespace:
                         help="[roles] of the pipeline, when it is not the default")  # fmt: skip
     parser.add_argument("--jsonlog-destination", choices=["primary", "replica"], help="where every jsonlog line goes")
     parser.add_argument("--unknown-keys", choices=["keep", "drop", "reject"], default="keep")
+    parser.add_argument("--envelope", choices=["auto", "none"], default="auto")
     parser.add_argument("--max-line", type=int, default=16 << 20, metavar="BYTES")
     parser.add_argument("--raw", type=lambda text: text if text == "line" else int(text), default=REJECT_RAW_LIMIT,
                         metavar="BYTES", help="how much of a reject is kept; `line` for all of it")  # fmt: skip

@@ -184,7 +184,8 @@ impl Pipeline {
         let path = |path: &Path| path.display().to_string();
         let mut arguments = vec!["--source".to_owned(), path(&logs), "--lake".to_owned(), path(&tables)];
         arguments.extend(["--roles".to_owned(), path(&file)]);
-        let settings = [("source", "format"), ("source", "unterminated"), ("rows", "unknown_keys")];
+        let settings =
+            [("source", "format"), ("source", "unterminated"), ("rows", "unknown_keys"), ("rows", "envelope")];
         let tables = ["primary", "replica", "rejects"].map(|table| ("tables", table));
         for (section, key) in settings.into_iter().chain(tables) {
             let flag = format!("--{}", key.replace('_', "-"));

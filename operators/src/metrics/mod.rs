@@ -10,6 +10,7 @@
 //! cuts      when a cut was begun, and its bytes appended appends   when the bytes of a chunk were seen first
 //! retry     what was tried again                       source   what is in the source and is not read
 //! roles     roles of lines that the settings do not name
+//! shapes    what lines looked like that were opened, or no rows
 //! ```
 
 pub mod appends;
@@ -19,6 +20,7 @@ pub mod latency;
 mod read;
 pub mod retry;
 mod roles;
+pub mod shapes;
 mod source;
 pub mod steps;
 pub mod table;
@@ -32,6 +34,7 @@ pub use self::latency::{Latency, Percentiles};
 use self::retry::HeardPauses;
 pub use self::retry::{Retried, Retries};
 pub use self::roles::UnnamedRoles;
+pub use self::shapes::Shapes;
 pub use self::steps::{Holder, StepId, Steps};
 pub use self::table::TableMetrics;
 use crate::memory::Budget;
@@ -58,6 +61,7 @@ pub struct Metrics {
     tables: Vec<TableMetrics>,
     rejects: [AtomicU64; Reason::ALL.len()],
     unnamed_roles: UnnamedRoles,
+    shapes: Shapes,
     retries: Retries,
     fetch: Latency,
     commit: Latency,
@@ -101,6 +105,7 @@ impl Metrics {
             tables: tables.iter().map(|role| TableMetrics::new(role)).collect(),
             rejects: Default::default(),
             unnamed_roles: UnnamedRoles::default(),
+            shapes: Shapes::default(),
             retries: Retries::new(source),
             fetch: Latency::default(),
             commit: Latency::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Holder, Latency, Metrics, Retries, StepId, Steps, TableMetrics, UnnamedRoles};
+use super::{Holder, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
 use crate::protocol::table::RunId;
 use crate::record::{Reason, TableId};
@@ -87,6 +87,11 @@ impl Metrics {
     /// A table's numbers.
     pub fn table(&self, table: TableId) -> &TableMetrics {
         &self.tables[table.0]
+    }
+
+    /// What lines looked like that were opened, or rejected.
+    pub fn shapes(&self) -> &Shapes {
+        &self.shapes
     }
 
     /// Lines that were rejected for `reason`, whether the rejects table holds them yet or not.

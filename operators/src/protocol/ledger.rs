@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
     use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
-    use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+    use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
     fn standing(offset: u64) -> Standing {
         let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
@@ -78,6 +78,7 @@ mod tests {
             unknown_keys,
             zones: Default::default(),
             raw: RowSettings::usual_raw(),
+            envelope: Envelope::None,
             roles,
             tables: Vec::new(),
         };

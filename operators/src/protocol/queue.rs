@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
-    use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+    use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
     fn cut(lower: u64, upper: u64) -> Cut {
         let at = PartitionOffset { offset: upper, identity: Identity::default(), landed_tail: false };
@@ -147,6 +147,7 @@ mod tests {
                 unknown_keys,
                 zones: Default::default(),
                 raw: RowSettings::usual_raw(),
+                envelope: Envelope::None,
                 roles,
                 tables: Vec::new(),
             }),

@@ -19,10 +19,18 @@ const JSONLOG: &str = "timestamp timestamp t,user user s,dbname dbname s,pid pid
     cursor_position cursor_position i,func_name func_name s,file_name file_name s,file_line_num file_line_num i,\
     application_name application_name s,backend_type backend_type s,leader_pid leader_pid i,query_id query_id i";
 
+/// The keys of `jsonlog` that a record of CloudNativePG has under another name, and that name; `-` if it has no such key.
+const CSVLOG: &str = "timestamp log_time,user user_name,dbname database_name,pid process_id,remote_host -,remote_port -,\
+    line_num session_line_num,ps command_tag,session_start session_start_time,vxid virtual_transaction_id,\
+    txid transaction_id,state_code sql_state_code,internal_position internal_query_pos,statement query,\
+    cursor_position query_pos,func_name -,file_name -,file_line_num -";
+
 /// The column of keys that have none.
 pub(super) const REST: &str = "_rest";
 /// The columns of a reject that count.
 pub(super) const REJECT: [&str; 4] = ["reason", "raw", "length", "detail"];
+/// The column of a record's number in its line, in every table.
+pub(super) const ITEM: &str = "_item";
 /// The role of a row's server, the server's name, and its resource id.
 pub(super) const ROLE: &str = "replica_role";
 pub(super) const SERVER: &str = "logical_server_name";
@@ -79,6 +87,16 @@ impl Columns {
         }
         let nested = all.iter().any(|column: &Column| column.inner);
         Columns { all, keys, nested }
+    }
+
+    /// The same columns, filled by the keys of a record of CloudNativePG.
+    pub(super) fn of_csvlog() -> Self {
+        let mut columns = Columns::of(Format::Jsonlog);
+        for (key, csv) in CSVLOG.split(',').filter_map(|entry| entry.trim().split_once(' ')) {
+            let at = columns.keys.remove(&(false, key)).filter(|_| csv != "-");
+            columns.keys.extend(at.map(|at| ((false, csv), at)));
+        }
+        columns
     }
 
     /// The column of a key, in `properties` or not.

@@ -248,7 +248,7 @@ mod tests {
     use crate::offsets::Offsets;
     use crate::position::Position;
     use crate::protocol::document::{Account, Origin, Standing};
-    use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+    use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::totals::Totals;
 
     /// A table whose partitions have all left the offsets, with rows that add up to `left`.
@@ -262,6 +262,7 @@ mod tests {
             unknown_keys: UnknownKeys::Keep,
             zones: Default::default(),
             raw: RowSettings::usual_raw(),
+            envelope: Envelope::None,
             roles,
             tables: vec![],
         };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::compare::{Evidence, Odd, Place};
 use super::lake::Reader;
 use super::plain::Plain;
-use super::sums::{Rows, bytes, within};
+use super::sums::{At, Rows, bytes, within};
 use super::told;
 use crate::error::StoreError;
 use crate::source::Source;
@@ -36,6 +36,9 @@ pub struct Difference {
     pub source: Option<String>,
     /// Its `_offset`; none if only a range is known.
     pub offset: Option<u64>,
+    /// Its `_item`; none if its line is one record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<u64>,
     /// What is wrong with it; none if that cannot be told.
     pub what: Option<What>,
     /// The offsets between which it lies, where its source is not there to be read again.
@@ -48,7 +51,7 @@ pub struct Difference {
 
 /// As much as `place` alone says of the first row that differs.
 pub(super) fn around(place: &Place) -> Difference {
-    let nowhere = Difference { source: None, offset: None, what: None, range: None, odd: None };
+    let nowhere = Difference { source: None, offset: None, item: None, what: None, range: None, odd: None };
     let within = |of: &str, range: &Range<u64>| Difference {
         source: Some(of.to_owned()),
         range: Some([range.start, range.end]),
@@ -85,21 +88,21 @@ pub(super) async fn name(
     Ok(match place {
         Place::Totals(..) | Place::Nameless | Place::Elsewhere(_) => around,
         Place::Range(of, range, _) => match reader.rows(of, range.clone()).await?.into_iter().find(is_twice) {
-            Some((offset, _)) => Difference { offset: Some(offset), what: Some(What::Doubled), ..around },
+            Some(((offset, item), _)) => Difference { offset: Some(offset), item, what: Some(What::Doubled), ..around },
             None => around,
         },
         Place::Mebibyte(of, mebibyte) => {
             let mut told = Rows::new();
             for piece in evidence.extent.pieces.iter().filter(|piece| piece.id.to_string() == *of) {
-                for (offset, rows) in told::rows(piece, *mebibyte, table, plain, source).await? {
-                    told.entry(offset).or_default().extend(rows);
+                for (at, rows) in told::rows(piece, *mebibyte, table, plain, source).await? {
+                    told.entry(at).or_default().extend(rows);
                 }
             }
             let held = reader.rows(of, bytes(*mebibyte)).await?;
             let odd = evidence.odd_one(of, *mebibyte);
             match first(&told, &held) {
-                Some((offset, what)) => {
-                    Difference { offset: Some(offset), what: Some(what), odd, range: None, ..around }
+                Some(((offset, item), what)) => {
+                    Difference { offset: Some(offset), item, what: Some(what), odd, range: None, ..around }
                 }
                 None => Difference { odd, ..around },
             }
@@ -116,13 +119,13 @@ fn by_number([in_totals, in_lake]: [u64; 2]) -> Option<What> {
     })
 }
 
-/// The first offset at which the source tells other rows than the table holds.
-fn first(told: &Rows, held: &Rows) -> Option<(u64, What)> {
-    let mut offsets: Vec<u64> = told.keys().chain(held.keys()).copied().collect();
-    offsets.sort_unstable();
-    offsets.into_iter().find_map(|offset| {
+/// The first place at which the source tells other rows than the table holds.
+fn first(told: &Rows, held: &Rows) -> Option<(At, What)> {
+    let mut places: Vec<At> = told.keys().chain(held.keys()).copied().collect();
+    places.sort_unstable();
+    places.into_iter().find_map(|at| {
         let sorted = |rows: &Rows| {
-            let mut rows = rows.get(&offset).cloned().unwrap_or_default();
+            let mut rows = rows.get(&at).cloned().unwrap_or_default();
             rows.sort_unstable();
             rows
         };
@@ -137,12 +140,12 @@ fn first(told: &Rows, held: &Rows) -> Option<(u64, What)> {
             (told_rows, held_rows) if held_rows < told_rows => What::Missing,
             _ => What::Altered,
         };
-        Some((offset, what))
+        Some((at, what))
     })
 }
 
 /// Whether two of the rows at an offset are one.
-fn is_twice((_, rows): &(u64, Vec<u128>)) -> bool {
+fn is_twice((_, rows): &(At, Vec<u128>)) -> bool {
     let mut sorted = rows.clone();
     sorted.sort_unstable();
     sorted.windows(2).any(|pair| pair[0] == pair[1])
@@ -154,7 +157,7 @@ mod tests {
 
     fn rows(all: &[(u64, u128)]) -> Rows {
         let mut rows = Rows::new();
-        all.iter().for_each(|(offset, row)| rows.entry(*offset).or_default().push(*row));
+        all.iter().for_each(|(offset, row)| rows.entry((*offset, None)).or_default().push(*row));
         rows
     }
 
@@ -171,13 +174,23 @@ mod tests {
             (&[], Some((1, What::Missing))),
         ];
         for (held, expected) in cases {
+            let expected = expected.map(|(offset, what)| ((offset, None), what));
             assert_eq!(first(&told, &rows(held)), expected, "{held:?}");
         }
     }
 
     #[test]
     fn of_two_rows_at_one_offset_one_may_be_missing() {
-        assert_eq!(first(&rows(&[(1, 10), (1, 11)]), &rows(&[(1, 11)])), Some((1, What::Missing)));
+        assert_eq!(first(&rows(&[(1, 10), (1, 11)]), &rows(&[(1, 11)])), Some(((1, None), What::Missing)));
         assert_eq!(first(&rows(&[(1, 10), (1, 11)]), &rows(&[(1, 11), (1, 10)])), None);
+    }
+
+    #[test]
+    fn a_record_of_a_line_with_several_is_named_by_its_number() {
+        let items =
+            |all: &[(u64, u128)]| -> Rows { all.iter().map(|(item, row)| ((7, Some(*item)), vec![*row])).collect() };
+        let told = items(&[(0, 10), (1, 11), (2, 12)]);
+        assert_eq!(first(&told, &items(&[(0, 10), (2, 12)])), Some(((7, Some(1)), What::Missing)));
+        assert_eq!(first(&told, &items(&[(0, 10), (1, 11), (2, 13)])), Some(((7, Some(2)), What::Altered)));
     }
 }

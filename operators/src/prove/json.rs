@@ -48,6 +48,24 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// The elements of the array here: the text of each. None if it is not one.
+    pub(super) fn elements(&mut self) -> Option<Vec<&'t str>> {
+        let mut elements = Vec::new();
+        self.eat(b'[').then_some(())?;
+        self.blanks();
+        if self.eat(b']') {
+            return Some(elements);
+        }
+        loop {
+            elements.push(self.value()?);
+            self.blanks();
+            if self.eat(b']') {
+                return Some(elements);
+            }
+            self.eat(b',').then_some(())?;
+        }
+    }
+
     /// The text of the value here. None if there is none.
     pub(super) fn value(&mut self) -> Option<&'t str> {
         self.blanks();

@@ -7,10 +7,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 
-use super::columns::{Columns, LOGGED, RECEIVED, REJECT, REST};
+use super::columns::{Columns, ITEM, LOGGED, RECEIVED, REJECT, REST};
 use super::moment::DAY;
 use super::subject::Subject;
-use super::sums::{Rows, Sums};
+use super::sums::{At, Rows, Sums};
 use super::{Progress, extent};
 use crate::error::StoreError;
 use crate::settings::Format;
@@ -46,7 +46,7 @@ pub(super) struct Reader<'t> {
 }
 
 /// A row of a table: where it comes from, if it says so, and what its values add up to.
-type Told<'b> = (Option<(&'b str, u64)>, u128);
+type Told<'b> = (Option<(&'b str, At)>, u128);
 
 impl<'t> Reader<'t> {
     /// A reader of a table. `is_rejects`: it is the rejects table.
@@ -60,7 +60,7 @@ impl<'t> Reader<'t> {
         };
         let of_rows = || formats.iter().flat_map(|format| Columns::of(*format).all).map(|column| column.name);
         let mut columns: Vec<&str> = if is_rejects { REJECT.to_vec() } else { of_rows().chain([REST]).collect() };
-        columns.extend([hash::SOURCE, hash::OFFSET]);
+        columns.extend([hash::SOURCE, hash::OFFSET, ITEM]);
         let columns = columns.into_iter().map(str::to_owned).collect();
         let day = spec.partition.map(|partition| partition.column);
         Reader { pinned, columns, day, floors: extent::floors(&recorded.account.from) }
@@ -72,7 +72,7 @@ impl<'t> Reader<'t> {
         self.each_row(
             |(at, values)| match at {
                 None => lake.nameless += Sum::row(values),
-                Some((source, offset)) => {
+                Some((source, (offset, _))) => {
                     let row = hash::Source::new(source).row(offset, values);
                     match self.floors.get(source) {
                         Some(floor) if offset < *floor => lake.earlier += Sum::row(row),
@@ -92,9 +92,10 @@ impl<'t> Reader<'t> {
         let mut rows = Rows::new();
         self.each_row(
             |(at, values)| {
-                let wanted = at.filter(|(source, offset)| *source == of && *offset >= floor && range.contains(offset));
-                if let Some((source, offset)) = wanted {
-                    rows.entry(offset).or_default().push(hash::Source::new(source).row(offset, values));
+                let wanted =
+                    at.filter(|(source, (offset, _))| *source == of && *offset >= floor && range.contains(offset));
+                if let Some((source, at)) = wanted {
+                    rows.entry(at).or_default().push(hash::Source::new(source).row(at.0, values));
                 }
             },
             &Progress::default(),
@@ -138,10 +139,13 @@ fn rows(
     let (Some(sources), Some(offsets)) = (sources, offsets) else {
         return Err(failed("_source is no text, or _offset no integer".to_owned()));
     };
+    // Tables that are older than this column have none, and no such rows.
+    let items = plain.column_by_name(ITEM).and_then(|items| items.as_primitive_opt::<Int64Type>());
+    let item = |row| items.filter(|items| items.is_valid(row)).map(|items| items.value(row).cast_unsigned());
     let mut row = 0;
     hash::rows(&plain, sums, |offset, values| {
         let is_placed = sources.is_valid(row) && offsets.is_valid(row) && offsets.value(row) >= 0;
-        let at = is_placed.then(|| (sources.value(row), offset));
+        let at = is_placed.then(|| (sources.value(row), (offset, item(row))));
         let wrong_day = day.and_then(|day| wrong_day(batch, day, row));
         tell((at, values.wrapping_add(wrong_day.unwrap_or_default())));
         row += 1;

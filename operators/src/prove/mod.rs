@@ -24,6 +24,7 @@ mod plain;
 mod proof;
 mod roles;
 mod row;
+mod shape;
 mod subject;
 mod sums;
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The second path from bytes to rows: one line after the other, on one thread.
 
-use super::columns::{Columns, REJECT, RESOURCE, ROLE, SERVER};
+use super::columns::{Columns, ITEM, REJECT, RESOURCE, ROLE, SERVER};
 use super::lines::Line;
 use super::roles::Routing;
-use super::row::{self, Fault};
+use super::row::Fault;
+use super::shape::{self, Rules};
 use crate::error::Stop;
 use crate::record::{REJECT_RAW_LIMIT, Reason};
 use crate::settings::{Destination, RowSettings};
@@ -19,8 +20,10 @@ pub(super) const REJECTS: usize = 2;
 pub(super) struct Plain<'s> {
     settings: &'s RowSettings,
     columns: Columns,
+    csvlog: Columns,
     routing: Routing<'s>,
     reject: [hash::Column; 4],
+    item: hash::Column,
 }
 
 impl<'s> Plain<'s> {
@@ -31,6 +34,8 @@ impl<'s> Plain<'s> {
         Ok(Plain {
             settings,
             columns: Columns::of(settings.format),
+            csvlog: Columns::of_csvlog(),
+            item: hash::Column::new(ITEM, "long"),
             routing: Routing::new(settings)?,
             reject: reject.map(|(name, kind)| hash::Column::new(name, kind)),
         })
@@ -46,31 +51,46 @@ impl<'s> Plain<'s> {
         self.routing.of_file(name)
     }
 
-    /// The table of a line's row, and what the row's values add up to; none if there is nothing on the line.
-    pub(super) fn row(&self, of_file: Option<Destination>, line: &Line<'_>) -> Option<(usize, u128)> {
+    /// Tells each row of a line: its table, its number among the records of the line, and what its values add up to. There is none if
+    /// nothing is on the line, and mostly one.
+    pub(super) fn rows(
+        &self,
+        of_file: Option<Destination>,
+        line: &Line<'_>,
+        mut tell: impl FnMut(usize, Option<u64>, u128),
+    ) {
         if line.length > self.settings.max_line {
-            return Some((REJECTS, self.reject(line, &Reason::LineTooLong.into())));
+            let most = self.settings.raw.min(REJECT_RAW_LIMIT as u64);
+            return tell(REJECTS, None, self.reject(line.bytes, line.length, most, &Reason::LineTooLong.into()));
         }
-        if line.is_blank(self.settings.rows_version) {
-            return None;
+        let version = self.settings.rows_version;
+        if line.is_blank(version) {
+            return;
         }
-        let routed = row::read(line.text(self.settings.rows_version), &self.columns, self.settings).and_then(|row| {
-            let text = |name| row.text(&self.columns, name);
-            let to = self.routing.of_row(of_file, text(ROLE), [text(SERVER), text(RESOURCE)])?;
-            Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
+        let rules = Rules { columns: &self.columns, csvlog: &self.csvlog, settings: self.settings };
+        shape::records(line.text(version), rules, |item, record, row| {
+            let routed = row.and_then(|row| {
+                let text = |name| row.text(&self.columns, name);
+                let to = self.routing.of_row(of_file, text(ROLE), [text(SERVER), text(RESOURCE)])?;
+                Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
+            });
+            let (table, values) = routed.unwrap_or_else(|fault| {
+                // A line that is one record is kept as it is, with what is no part of the record.
+                let raw = if item.is_some() { record } else { line.bytes };
+                (REJECTS, self.reject(raw, raw.len() as u64, self.settings.raw, &fault))
+            });
+            let number = item.map_or(0, |item| self.item.number(item.cast_signed()));
+            tell(table, item, values.wrapping_add(number));
         });
-        Some(routed.unwrap_or_else(|fault| (REJECTS, self.reject(line, &fault))))
     }
 
-    fn reject(&self, line: &Line<'_>, fault: &Fault) -> u128 {
+    /// What a reject adds up to, of which `most` bytes are kept.
+    fn reject(&self, raw: &[u8], length: u64, most: u64, fault: &Fault) -> u128 {
         let [of_reason, of_raw, of_length, of_detail] = self.reject;
-        let is_long = line.length > self.settings.max_line;
-        let most = if is_long { self.settings.raw.min(REJECT_RAW_LIMIT as u64) } else { self.settings.raw };
-        let raw = &line.bytes[..line.bytes.len().min(usize::try_from(most).unwrap_or(usize::MAX))];
         let values = [
             of_reason.bytes(fault.reason.as_str().as_bytes()),
-            of_raw.bytes(raw),
-            of_length.number(line.length.cast_signed()),
+            of_raw.bytes(&raw[..raw.len().min(usize::try_from(most).unwrap_or(usize::MAX))]),
+            of_length.number(length.cast_signed()),
             fault.detail.as_ref().map_or(0, |detail| of_detail.bytes(detail.as_bytes())),
         ];
         values.into_iter().fold(0, u128::wrapping_add)

@@ -14,7 +14,7 @@ use crate::settings::{RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// The key whose object holds the inner columns.
-const PROPERTIES: &str = "properties";
+pub(super) const PROPERTIES: &str = "properties";
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +67,20 @@ impl From<Reason> for Fault {
     }
 }
 
-/// What `line` says by the rules of `settings`; it has no newline, no carriage return at its end, no byte order mark, and is not blank.
-pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, settings: &RowSettings) -> Result<Row<'l>, Fault> {
+/// What stands beside a record that was wrapped: its name in `_rest`, as it is written there, and the text of its value.
+pub(super) type Beside<'b> = (String, Cow<'b, str>);
+
+/// What the record `text` says by the rules of `settings`: a line without what is no part of it, and not blank, or what was in one.
+pub(super) fn read<'l>(
+    text: &'l str,
+    columns: &Columns,
+    settings: &RowSettings,
+    beside: &[Beside<'_>],
+) -> Result<Row<'l>, Fault> {
     let version = settings.rows_version;
     // What version 1 knows nothing of.
     let zones = (version >= 2).then_some(&settings.zones);
     let told = |detail: String| if version < 2 { None } else { Some(detail) };
-    let text = std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?;
     let mut json = Cursor::new(text);
     if json.peek() != Some(b'{') {
         let is_json = json.value().is_some() && json.is_at_end();
@@ -92,6 +99,12 @@ pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, settings: &RowSettings
         let detail = format!("{PROPERTIES}: {}, expected object", type_of(properties));
         return Err(Fault { reason: Reason::WrongType, detail: told(detail) });
     }
+    let is_ambiguous = |(_, name, _): &(usize, String, &str)| name.starts_with("envelope.");
+    let keeps = settings.unknown_keys != UnknownKeys::Drop && !beside.is_empty();
+    let has_key = found.values.iter().any(Option::is_some);
+    if version >= 2 && !has_key || keeps && found.outer.iter().any(is_ambiguous) {
+        return Err(Reason::UnknownShape.into());
+    }
     let mut cells = Vec::with_capacity(columns.all.len());
     for (column, value) in columns.all.iter().zip(&found.values) {
         let Some(value) = value else {
@@ -101,7 +114,7 @@ pub(super) fn read<'l>(line: &'l [u8], columns: &Columns, settings: &RowSettings
         let blame = |reason| Fault { reason, detail: told(blame(column, value, reason, zones)) };
         cells.push(cell(value, column.kind, zones).map_err(blame)?);
     }
-    let rest = found.rest();
+    let rest = found.rest(beside);
     match (rest, settings.unknown_keys) {
         (Some(_), UnknownKeys::Reject) => Err(Reason::UnknownKey.into()),
         (rest, UnknownKeys::Keep) => Ok(Row { cells, rest }),
@@ -171,9 +184,11 @@ impl<'l, 'c> Found<'l, 'c> {
     }
 
     /// `_rest`: of equal names the last, where it stands.
-    fn rest(&self) -> Option<String> {
-        let mut all: Vec<_> = self.outer.iter().chain(&self.inner).collect();
+    fn rest(&self, beside: &[Beside<'_>]) -> Option<String> {
+        let own = self.outer.iter().chain(&self.inner).map(|(at, name, value)| (*at, name, *value));
+        let mut all: Vec<_> = own.collect();
         all.sort_by_key(|(at, ..)| *at);
+        all.extend((self.unknown + 1..).zip(beside).map(|(at, (name, value))| (at, name, value.as_ref())));
         let last: HashMap<&str, usize> = all.iter().map(|(at, name, _)| (name.as_str(), *at)).collect();
         let winners = all.iter().filter(|(at, name, _)| last.get(name.as_str()) == Some(at));
         let members: Vec<String> = winners.map(|(_, name, value)| format!("\"{name}\":{value}")).collect();

@@ -57,5 +57,8 @@ pub(super) fn first_difference(a: &Mebibytes, b: &Mebibytes) -> Option<u64> {
     all.into_iter().find(|at| of(a, *at) != of(b, *at))
 }
 
-/// The checksums of the rows at each offset.
-pub(super) type Rows = BTreeMap<u64, Vec<u128>>;
+/// Where a row stands in its `_source`: its `_offset`, and its `_item` if its line has several records.
+pub(super) type At = (u64, Option<u64>);
+
+/// The checksums of the rows at each place.
+pub(super) type Rows = BTreeMap<At, Vec<u128>>;

@@ -9,12 +9,14 @@ use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use proptest::prelude::*;
 
-use super::columns::{Columns, Kind, REST};
+use super::columns::{Columns, ITEM, Kind, REST};
 use super::roles::Routing;
 use super::row::{self, Cell, Fault};
+use super::shape;
+use crate::record::Reason;
 use crate::route::RoleMap;
-use crate::rows::{RowBuilder, TextColumn};
-use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys, Zones};
+use crate::rows::{RowBuilder, Taken, TextColumn};
+use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// A row, by column: text, or a number in decimal digits.
@@ -31,7 +33,11 @@ fn settings(format: Format, unknown_keys: UnknownKeys) -> RowSettings {
 /// What the plain path makes of `line`.
 fn plain(line: &[u8], settings: &RowSettings) -> Outcome {
     let columns = Columns::of(settings.format);
-    let row = row::read(line, &columns, settings)?;
+    let text = std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?;
+    row::read(text, &columns, settings, &[]).map(|row| told(&row, &columns))
+}
+
+fn told(row: &row::Row<'_>, columns: &Columns) -> (Row, u128) {
     let text = |cell: &Cell<'_>| match cell {
         Cell::Text(text) => text.clone().into_owned(),
         Cell::Number(number) => number.to_string(),
@@ -40,7 +46,7 @@ fn plain(line: &[u8], settings: &RowSettings) -> Outcome {
     let mut values: Row =
         cells.filter_map(|(column, cell)| Some((column.name.to_owned(), text(cell.as_ref()?)))).collect();
     values.extend(row.rest.clone().map(|rest| (REST.to_owned(), rest)));
-    Ok((values, row.sum(&columns)))
+    (values, row.sum(columns))
 }
 
 /// What the fast path makes of `line`.
@@ -76,6 +82,68 @@ fn values(batch: &RecordBatch, place: usize) -> Row {
         row.insert(field.name().clone(), value);
     }
     row
+}
+
+/// A record of a line: its number if there are several, its bytes if it is one of them, and what it becomes.
+type Record = (Option<u64>, Vec<u8>, Outcome);
+
+/// What the plain path finds in `line`.
+fn plain_records(line: &[u8], settings: &RowSettings) -> Vec<Record> {
+    let (columns, csvlog) = (Columns::of(settings.format), Columns::of_csvlog());
+    let rules = shape::Rules { columns: &columns, csvlog: &csvlog, settings };
+    let mut records = Vec::new();
+    shape::records(line, rules, |item, bytes, row| {
+        records.push((item, bytes.to_vec(), row.map(|row| told(&row, &columns))));
+    });
+    records
+}
+
+/// What the fast path finds in `line`; `rows` remembers lines before.
+fn fast_records(line: &[u8], rows: &mut RowBuilder) -> Vec<Record> {
+    fn finished(rows: &mut RowBuilder) -> (Row, u128) {
+        let (batch, mut sum) = (rows.finish("blob"), 0);
+        assert_eq!(batch.num_rows(), 1);
+        hash::rows(&batch, &mut Vec::new(), |_, values| sum = values);
+        let mut row = values(&batch, 0);
+        // The number is one of the values, and told beside them by the plain path.
+        if let Some(item) = row.remove(ITEM) {
+            let number = item.parse().expect("a number");
+            sum = sum.wrapping_sub(hash::Column::new(ITEM, "long").number(number));
+        }
+        (row, sum)
+    }
+    let Ok(text) = std::str::from_utf8(line) else {
+        return vec![(None, line.to_vec(), Err(Reason::InvalidUtf8.into()))];
+    };
+    match rows.take(text, 1) {
+        Ok(Taken::Row) => vec![(None, line.to_vec(), Ok(finished(rows)))],
+        Ok(Taken::Nothing) => Vec::new(),
+        Ok(Taken::Items(shape, items)) => {
+            let taken = items.map(|item| {
+                assert_eq!(&text[item.start..item.start + item.text.len()], item.text);
+                let row = match rows.take_item(shape, &item, 1) {
+                    Ok(()) => Ok(finished(rows)),
+                    Err(reason) => Err(Fault { reason, detail: rows.detail() }),
+                };
+                (Some(item.number), item.text.as_bytes().to_vec(), row)
+            });
+            taken.collect()
+        }
+        Err(reason) => vec![(None, line.to_vec(), Err(Fault { reason, detail: rows.detail() }))],
+    }
+}
+
+/// Both find the same records in a line, and make the same of them.
+fn assert_same_records(lines: &[&[u8]], format: Format, unknown_keys: UnknownKeys) {
+    let mut settings = settings(format, unknown_keys);
+    for (version, envelope) in [(ROWS_VERSION, Envelope::Auto), (ROWS_VERSION, Envelope::None), (1, Envelope::None)] {
+        (settings.rows_version, settings.envelope) = (version, envelope);
+        let mut rows = RowBuilder::of(&settings);
+        for line in lines {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(2000)]);
+            assert_eq!(plain_records(line, &settings), fast_records(line, &mut rows), "{envelope:?} {shown}");
+        }
+    }
 }
 
 /// A string as JSON text, some of its characters as escapes.
@@ -300,6 +368,67 @@ fn two_routers_agree() {
     }
 }
 
+/// What holds a record, by a number: wrappers, envelopes, and what is nearly one.
+fn wrapped(record: &str, how: usize) -> String {
+    let text = serde_json::Value::from(record);
+    match how {
+        0 => format!(r#"{{"records":[{record}]}}"#),
+        1 => format!(r#"[{record} , {{"message":"m","time":null}},[{record}],1 , {record}]"#),
+        2 => format!(r#"{record} , "#),
+        3 => format!(r#"{{"level":"info","ts":1.5,"logger":"postgres","record":{record},"logging_pod":"p"}}"#),
+        4 => format!(r#"{{"insertId":"i","textPayload":{text},"timestamp":"2026-11-21T07:00:13Z","x":1,"x":[2]}}"#),
+        5 => format!(r#"{{"jsonPayload":{record},"timestamp":"2026-11-21T07:00:13Z"}}"#),
+        6 => format!(r#"{{"log":{text},"stream":"stderr","time":"2026-11-21T07:00:03.1Z"}}"#),
+        7 => format!("2026-11-21T07:00:03.130000001Z stderr F {record}"),
+        8 => format!(r#"{{"log":{text},"log.x":1,"stream":"stderr","time":"t"}}"#),
+        9 => format!(r#"{{"records":[{record}],"more":1}}"#),
+        10 => format!(r#"{{"re\u0063ords":[ {record},{{}} ]}}"#),
+        11 => format!("2026-11-21T07:00:03+01:00 stdout P {record}"),
+        12 => format!(r#"{{"record":{record},"time":null,"timestamp":null}}"#),
+        13 => format!(r#"{{"log":{text},"stream":"stderr","envelope.stream":"s","properties":{{}}}}"#),
+        _ => record.to_owned(),
+    }
+}
+
+/// Wrappers in wrappers, wrappers in envelopes, and records with the names of `csvlog`.
+#[test]
+fn records_are_found_in_the_same_shapes() {
+    let csvlog =
+        r#"{"log_time":"2026-11-21 07:00:02.961 UTC","user_name":"app","process_id":11282,"user":"u","query":"q",
+        "connection_from":"10.0.0.9:1","location":"f, g.c:1","message":"duration","envelope.x":1}"#
+            .replace("\n        ", "");
+    let records = [
+        r#"{"message":"m","user":"u","properties":{"message":"a\tb","y":[1]}}"#,
+        r#"{"time":"2026-11-21T07:00:03Z","Region":"we","envelope.stream":1,"b":"\ud83d"}"#,
+        r#"{"message":"m","b":1,"properties":{"processId":"x"}}"#,
+        r#"{"message":1.5}"#,
+        r#"{"x":1}"#,
+        "{}",
+        "{",
+        "text",
+        r#""\ud83d""#,
+        &csvlog,
+        &csvlog.replace("\"envelope.x\"", "\"x\""),
+    ];
+    let mut lines: Vec<String> =
+        ["[", " ]\t", "[]", "{\"records\":[]}", "],", "[[]]", "[1", ","].map(str::to_owned).into();
+    for record in records {
+        for outer in 0..=14 {
+            for inner in 0..=14 {
+                lines.push(wrapped(&wrapped(record, inner), outer));
+            }
+        }
+    }
+    let deep = (0..8).fold(records[0].to_owned(), |record, depth| wrapped(&record, 3 + depth % 4));
+    lines.extend([deep, format!("[{}]", "[".repeat(100_000) + &"]".repeat(100_000))]);
+    let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+    for format in [Format::Azure, Format::Jsonlog] {
+        for unknown_keys in [UnknownKeys::Keep, UnknownKeys::Drop, UnknownKeys::Reject] {
+            assert_same_records(&lines, format, unknown_keys);
+        }
+    }
+}
+
 /// Lines that a generator does not find.
 #[test]
 fn odd_lines_become_the_same() {
@@ -403,6 +532,18 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn records_are_found_in_the_same_places(
+        (format, line) in format_and_line(),
+        unknown_keys in unknown_keys(),
+        (inner, outer) in (0_usize..15, 0_usize..15),
+        mutations in mutations(3),
+    ) {
+        let whole = wrapped(&wrapped(&line, inner), outer);
+        let torn = mutated(whole.clone().into_bytes(), &mutations);
+        assert_same_records(&[whole.as_bytes(), &torn, whole.as_bytes()], format, unknown_keys);
+    }
 
     #[test]
     fn lines_that_follow_others_become_the_same(

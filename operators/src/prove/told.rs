@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::extent::Piece;
 use super::lines::{Line, Splitter};
 use super::plain::Plain;
-use super::sums::{Mebibytes, Rows, bytes};
+use super::sums::{At, Mebibytes, Rows, bytes};
 use super::{Progress, TABLES};
 use crate::error::StoreError;
 use crate::offsets::PartitionId;
@@ -48,11 +48,12 @@ pub(super) async fn count(
     progress: &Progress,
 ) -> Result<Option<[Mebibytes; TABLES]>, StoreError> {
     let mut counted = [const { Mebibytes::new() }; TABLES];
-    let read = each_row(&reading.piece, reading.piece.range.clone(), plain, source, progress, |table, offset, row| {
-        if reading.wanted[table].as_ref().is_some_and(|wanted| wanted.contains(&offset)) {
-            *counted[table].entry(offset >> FINEST_LOG2).or_default() += Sum::row(row);
-        }
-    });
+    let read =
+        each_row(&reading.piece, reading.piece.range.clone(), plain, source, progress, |table, (offset, _), row| {
+            if reading.wanted[table].as_ref().is_some_and(|wanted| wanted.contains(&offset)) {
+                *counted[table].entry(offset >> FINEST_LOG2).or_default() += Sum::row(row);
+            }
+        });
     match (read.await, listed) {
         (Ok(()), _) => Ok(Some(counted)),
         (Err(_), Some(file)) if !source.is_there(file).await? => Ok(None),
@@ -71,16 +72,16 @@ pub(super) async fn rows(
     let mut rows = Rows::new();
     let bytes = bytes(mebibyte);
     let range = bytes.start.max(piece.range.start)..bytes.end.min(piece.range.end);
-    each_row(piece, range, plain, source, &Progress::default(), |of, offset, row| {
+    each_row(piece, range, plain, source, &Progress::default(), |of, at, row| {
         if of == table {
-            rows.entry(offset).or_default().push(row);
+            rows.entry(at).or_default().push(row);
         }
     })
     .await?;
     Ok(rows)
 }
 
-/// Tells table, offset and checksum of each row whose line starts in `range`, a part of the piece.
+/// Tells table, place and checksum of each row whose line starts in `range`, a part of the piece.
 ///
 /// Positions lie where chunks end: a range may begin and end within a line, which belongs to where it starts.
 async fn each_row(
@@ -89,7 +90,7 @@ async fn each_row(
     plain: &Plain<'_>,
     source: &dyn Source,
     progress: &Progress,
-    mut tell: impl FnMut(usize, u64, u128),
+    mut tell: impl FnMut(usize, At, u128),
 ) -> Result<(), StoreError> {
     let name = &piece.id.name;
     let (of_file, of_source) = (plain.of_file(name), hash::Source::new(&piece.id.to_string()));
@@ -97,10 +98,10 @@ async fn each_row(
     let is_line_start = range.start == 0 || piece.is_line_start && range.start == piece.range.start;
     let mut at = if is_line_start { range.start } else { range.start - 1 };
     let mut row = |line: Line<'_>| {
-        if range.contains(&line.offset)
-            && let Some((table, values)) = plain.row(of_file, &line)
-        {
-            tell(table, line.offset, of_source.row(line.offset, values));
+        if range.contains(&line.offset) {
+            plain.rows(of_file, &line, |table, item, values| {
+                tell(table, (line.offset, item), of_source.row(line.offset, values));
+            });
         }
     };
     let mut splitter = Splitter::new(at, plain.max_line());

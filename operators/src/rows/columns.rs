@@ -76,6 +76,9 @@ const fn own(key: &'static str, kind: Kind) -> Column {
 /// No format has more columns than this: a line's values fit an array on the stack.
 pub(super) const MAX_COLUMNS: usize = 32;
 
+/// The column of a record's number among those of its line: 0, 1, 2; null if the line is the record.
+pub(super) const ITEM: &str = "_item";
+
 /// The key whose object holds the columns of [`Scope::Properties`].
 const PROPERTIES_KEY: &str = "properties";
 
@@ -194,6 +197,7 @@ impl Layout {
         fields.push(Field::new("_rest", DataType::Utf8, true));
         fields.push(Field::new("_source", DataType::Utf8, true));
         fields.push(Field::new("_offset", DataType::Int64, true));
+        fields.push(Field::new(ITEM, DataType::Int64, true));
         let properties = Keys::of(columns, Properties);
         Layout { columns, top, properties, schema: Arc::new(Schema::new(fields)) }
     }
@@ -214,7 +218,50 @@ pub(super) fn layout(format: Format) -> &'static Layout {
     }
 }
 
-/// The Arrow schema of the rows of `format`: its columns, then `_rest`, `_source` and `_offset`. Every field is nullable.
+/// The layout of a record of `format` as CloudNativePG writes it: `jsonlog` has other names there, those of `csvlog`.
+///
+/// `connection_from` and `location`, which are several columns in one, have none.
+pub(super) fn record_layout(format: Format) -> &'static Layout {
+    static RECORD_LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
+        let Layout { columns, schema, .. } = layout(Format::Jsonlog);
+        let mut top = Keys { by_length: Vec::new() };
+        for (place, column) in columns.iter().enumerate() {
+            let renamed = CSVLOG.iter().find(|(own, _)| *own == column.key);
+            if let Some(key) = renamed.map_or(Some(column.key), |(_, csv)| *csv) {
+                top.insert(key, Target::Column(place));
+            }
+        }
+        Layout { columns, top, properties: Keys { by_length: Vec::new() }, schema: schema.clone() }
+    });
+    match format {
+        Format::Azure => layout(format),
+        Format::Jsonlog => &RECORD_LAYOUT,
+    }
+}
+
+/// What keys of `jsonlog` are called in a record of CloudNativePG; nothing if it has no such key.
+const CSVLOG: [(&str, Option<&str>); 18] = [
+    ("timestamp", Some("log_time")),
+    ("user", Some("user_name")),
+    ("dbname", Some("database_name")),
+    ("pid", Some("process_id")),
+    ("remote_host", None),
+    ("remote_port", None),
+    ("line_num", Some("session_line_num")),
+    ("ps", Some("command_tag")),
+    ("session_start", Some("session_start_time")),
+    ("vxid", Some("virtual_transaction_id")),
+    ("txid", Some("transaction_id")),
+    ("state_code", Some("sql_state_code")),
+    ("internal_position", Some("internal_query_pos")),
+    ("statement", Some("query")),
+    ("cursor_position", Some("query_pos")),
+    ("func_name", None),
+    ("file_name", None),
+    ("file_line_num", None),
+];
+
+/// The Arrow schema of the rows of `format`: its columns, then `_rest`, `_source`, `_offset` and `_item`. Every field is nullable.
 pub fn schema(format: Format) -> SchemaRef {
     Arc::clone(&layout(format).schema)
 }
@@ -248,11 +295,23 @@ mod tests {
         for format in [Format::Azure, Format::Jsonlog] {
             let schema = schema(format);
             let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-            assert_eq!(names[names.len() - 3..], ["_rest", "_source", "_offset"]);
+            assert_eq!(names[names.len() - 4..], ["_rest", "_source", "_offset", ITEM]);
             assert!(schema.fields().iter().all(|field| field.is_nullable()));
             names.sort_unstable();
             names.dedup();
             assert_eq!(names.len(), schema.fields().len());
+        }
+    }
+
+    #[test]
+    fn a_record_of_cloudnativepg_fills_the_columns_of_jsonlog() {
+        let (own, record) = (layout(Format::Jsonlog), record_layout(Format::Jsonlog));
+        for (own_key, csv) in CSVLOG {
+            assert_eq!(record.top.find(own_key), None, "{own_key}");
+            assert!(csv.is_none_or(|csv| record.top.find(csv) == own.top.find(own_key)), "{own_key}");
+        }
+        for key in ["message", "error_severity", "session_id", "leader_pid", "query_id", "backend_type"] {
+            assert_eq!(record.top.find(key), own.top.find(key), "{key}");
         }
     }
 

@@ -49,7 +49,7 @@ mod tests {
             r#"{"time":"2026-11-21T00:00:01Z"}"#,
             r#"{"properties":{"timestamp":"2026-11-21 00:30:00 CET"}}"#,
             r#"{"time":"1969-12-31T23:59:59Z"}"#,
-            "{}",
+            r#"{"time":null}"#,
         ];
         let expected = [Some(20777), Some(20778), Some(20778), Some(20777), Some(-1), None];
         assert_eq!(dates(Format::Azure, &lines), expected);

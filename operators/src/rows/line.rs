@@ -2,7 +2,8 @@
 
 use super::columns::{Layout, MAX_COLUMNS, Scope, layout};
 use super::rest::Rest;
-use crate::settings::{Format, RowSettings, UnknownKeys};
+use super::wrapper::Hints;
+use crate::settings::{Envelope, Format, RowSettings, UnknownKeys};
 
 /// What one line says about each column.
 pub(super) struct Line<'line> {
@@ -10,11 +11,13 @@ pub(super) struct Line<'line> {
     pub(super) values: [Option<Raw<'line>>; MAX_COLUMNS],
     /// What `properties` is, if it is neither an object nor null.
     pub(super) properties_mistyped: Option<&'static str>,
+    /// Which keys of wrappers it has, see `wrapper.rs`.
+    pub(super) hints: Hints,
 }
 
 impl Line<'_> {
     pub(super) fn empty() -> Self {
-        Line { values: [None; MAX_COLUMNS], properties_mistyped: None }
+        Line { values: [None; MAX_COLUMNS], properties_mistyped: None, hints: Hints::default() }
     }
 }
 
@@ -45,20 +48,23 @@ pub(super) enum Known {
 pub(super) struct Rules {
     pub(super) layout: &'static Layout,
     pub(super) unknown_keys: UnknownKeys,
-    /// Of version 2 or later: a value is read if there is only one thing that it can mean.
+    /// Of version 2 or later: a value is read if there is only one thing that it can mean, and a line has a key of the format.
     pub(super) lenient: bool,
+    /// What holds records is opened.
+    pub(super) opens: bool,
 }
 
 impl Rules {
-    /// The newest.
+    /// The newest, by which a line is a record or nothing.
     pub(super) fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
-        Rules { layout: layout(format), unknown_keys, lenient: true }
+        Rules { layout: layout(format), unknown_keys, lenient: true, opens: false }
     }
 
     /// Those of `settings`.
     pub(super) fn of(settings: &RowSettings) -> Self {
-        let RowSettings { rows_version, format, unknown_keys, .. } = *settings;
-        Rules { lenient: rows_version >= 2, ..Rules::new(format, unknown_keys) }
+        let RowSettings { rows_version, format, unknown_keys, envelope, .. } = *settings;
+        let lenient = rows_version >= 2;
+        Rules { lenient, opens: lenient && envelope == Envelope::Auto, ..Rules::new(format, unknown_keys) }
     }
 
     /// Whether a key of the line that is spelled like one of `properties` is told apart from it.

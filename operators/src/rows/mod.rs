@@ -10,9 +10,11 @@
 //! winner is judged. Hostile lines cost time and memory in proportion to their length, and no stack.
 //!
 //! Of several faults in one line the first of this order is the reason: not UTF-8, not JSON, not an object, `properties`
-//! of a wrong type, the columns in the order of the schema, an unknown key. A string that holds half of a surrogate pair is
+//! of a wrong type, no key of the format, the columns in the order of the schema, an unknown key. A string that holds half of a surrogate pair is
 //! not JSON if it is a key or the winning value of a text or time column, as no UTF-8 text can stand for it; in values that
 //! are kept raw or replaced, it is not looked for.
+//!
+//! Lines that hold records in something else are opened by `open.rs`, if the settings say so: the table is in [`shape`].
 //!
 //! Left to others: splitting into lines, CR, BOM and blank lines, `max_line`, roles. No I/O and no threads here.
 
@@ -20,17 +22,22 @@ mod builder;
 mod columns;
 mod days;
 mod detail;
+mod envelope;
 mod escapes;
 mod line;
+pub mod look;
 mod number;
+mod open;
 mod rejects;
 mod rest;
 mod scan;
+pub mod shape;
 mod text_column;
 mod texts;
 mod time;
 mod trail;
 mod value;
+mod wrapper;
 mod zone;
 
 #[cfg(test)]
@@ -39,7 +46,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ArrayBuilder, StringBuilder};
+use arrow_array::builder::{ArrayBuilder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringArray, UInt16Array};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 
@@ -48,6 +55,8 @@ use crate::settings::{Format, RowSettings, UnknownKeys, Zones};
 
 pub use columns::schema;
 pub use days::log_dates;
+pub use envelope::{Item, Items, NextItem};
+pub use open::Taken;
 pub use rejects::{rejects_batch, rejects_schema};
 pub(crate) use text_column::TextColumn;
 pub(crate) use texts::DICTIONARY;
@@ -59,6 +68,7 @@ use columns::MAX_COLUMNS;
 use line::Rules;
 use rest::Rest;
 use scan::scan;
+use shape::Opened;
 use trail::Trail;
 use value::Value;
 
@@ -76,38 +86,62 @@ const KEPT: usize = 1 << 20;
 /// A batch holds less than 2 GiB of text in each column, `_source` included; [`push`](RowBuilder::push) and
 /// [`finish`](RowBuilder::finish) panic beyond. Whoever pushes finishes long before that.
 pub struct RowBuilder {
+    format: Format,
     rules: Rules,
     trail: Trail,
     columns: Vec<ColumnBuilder>,
     rests: StringBuilder,
     offsets: Vec<i64>,
-    /// Of the line at hand: its unknown keys, and the text of its strings that had escapes.
+    /// The rows that are elements of their lines, and their numbers there.
+    items: Vec<(usize, i64)>,
+    opened: Opened,
+    /// Of the line at hand: its unknown keys, what stands beside its record, and the text of its strings that had escapes.
     rest: Rest,
+    outer: Rest,
     decoded: String,
     /// Of the line that was refused last: which key is to blame.
     detail: Option<String>,
 }
 
+/// Where a record lies.
+#[derive(Clone, Copy)]
+struct At {
+    /// Of its line.
+    offset: u64,
+    /// Its number among the records of its line.
+    item: Option<u64>,
+}
+
 impl RowBuilder {
     /// A builder without rows, for lines of `format` by the newest rules.
     pub fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
-        RowBuilder::by(Rules::new(format, unknown_keys), Zones::default())
+        RowBuilder::by(format, Rules::new(format, unknown_keys), Zones::default())
+    }
+
+    /// The same, for lines that may hold records in something else.
+    pub fn opening(mut self) -> Self {
+        self.rules.opens = true;
+        self
     }
 
     /// A builder without rows, for lines that are read by `settings`.
     pub fn of(settings: &RowSettings) -> Self {
-        RowBuilder::by(Rules::of(settings), settings.zones.clone())
+        RowBuilder::by(settings.format, Rules::of(settings), settings.zones.clone())
     }
 
-    fn by(rules: Rules, zones: Zones) -> Self {
+    fn by(format: Format, rules: Rules, zones: Zones) -> Self {
         let (layout, zones) = (rules.layout, rules.lenient.then(|| Arc::new(zones)));
         RowBuilder {
+            format,
             rules,
             trail: Trail::default(),
             columns: layout.columns.iter().map(|column| ColumnBuilder::new(column.kind, zones.as_ref())).collect(),
             rests: StringBuilder::new(),
             offsets: Vec::new(),
+            items: Vec::new(),
+            opened: Opened::default(),
             rest: Rest::new(rules.keeps_apart()),
+            outer: Rest::default(),
             decoded: String::new(),
             detail: None,
         }
@@ -122,15 +156,29 @@ impl RowBuilder {
 
     /// As [`push`](RowBuilder::push), if the line is known to be UTF-8.
     pub fn push_text(&mut self, line: &str, offset: u64) -> Result<(), Reason> {
+        self.append(line, At { offset, item: None }, Rules { opens: false, ..self.rules })
+    }
+
+    /// Appends the row of the record `text`. If the rules open wrappers, what may be one has no row of its own.
+    fn append(&mut self, text: &str, at: At, rules: Rules) -> Result<(), Reason> {
         self.detail = None;
         let columns = &self.columns;
-        let line = match self.trail.follow(line, self.rules, |place| columns[place].last(), &mut self.rest) {
+        // The trail is one of the keys of this layout.
+        let followed = match std::ptr::eq(rules.layout, self.rules.layout) {
+            true => self.trail.follow(text, rules, |place| columns[place].last(), &mut self.rest),
+            false => None,
+        };
+        let line = match followed {
             Some(line) => line,
-            None => scan(line, self.rules, &mut self.rest)?,
+            None => scan(text, rules, &mut self.rest)?,
         };
         if let Some(found) = line.properties_mistyped {
             self.detail = self.rules.lenient.then(|| detail::of_properties(found));
             return Err(Reason::WrongType);
+        }
+        let has_no_key = rules.lenient && line.values.iter().all(Option::is_none);
+        if has_no_key || rules.opens && line.hints.may_wrap() || !self.outer.is_empty() && !self.add_outer() {
+            return Err(Reason::UnknownShape);
         }
         self.decoded.clear();
         let mut values = [const { Value::Null }; MAX_COLUMNS];
@@ -143,7 +191,7 @@ impl RowBuilder {
                 return Err(reason);
             }
         }
-        if self.rules.unknown_keys == UnknownKeys::Reject && !self.rest.is_empty() {
+        if rules.unknown_keys == UnknownKeys::Reject && !self.rest.is_empty() {
             return Err(Reason::UnknownKey);
         }
         // Nothing below can fail.
@@ -157,7 +205,10 @@ impl RowBuilder {
             self.rests.append_nulls(rows - self.rests.len());
             self.rests.append_value(object);
         }
-        self.offsets.push(int64(offset));
+        self.offsets.push(int64(at.offset));
+        if let Some(number) = at.item {
+            self.items.push((rows, int64(number)));
+        }
         Ok(())
     }
 
@@ -180,6 +231,7 @@ impl RowBuilder {
     pub fn finish(&mut self, source: &str) -> RecordBatch {
         let rows = self.len();
         self.rest.shrink(KEPT);
+        self.outer.shrink(KEPT);
         self.decoded.clear();
         self.decoded.shrink_to(KEPT);
         let mut columns: Vec<ArrayRef> = self.columns.iter_mut().map(|column| column.finish(rows)).collect();
@@ -188,8 +240,19 @@ impl RowBuilder {
         let keys = UInt16Array::from(vec![0; rows]);
         columns.push(Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![source])))));
         columns.push(Arc::new(Int64Array::from(std::mem::replace(&mut self.offsets, Vec::with_capacity(rows)))));
+        columns.push(Arc::new(self.item_numbers(rows)));
         RecordBatch::try_new(self.schema(&columns), columns)
             .expect("the columns were built by the layout that the schema is derived from")
+    }
+
+    fn item_numbers(&mut self, rows: usize) -> Int64Array {
+        let mut numbers = Int64Builder::with_capacity(rows);
+        for (row, number) in self.items.drain(..) {
+            numbers.append_nulls(row - numbers.len());
+            numbers.append_value(number);
+        }
+        numbers.append_nulls(rows - numbers.len());
+        numbers.finish()
     }
 
     /// The schema of a batch of `columns`.

@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use crate::record::Reject;
 
-use super::columns::timestamp_type;
+use super::columns::{ITEM, timestamp_type};
 use super::int64;
 
 /// The Arrow schema of the rejects table. Every field is nullable, as in the tables of rows.
@@ -22,6 +22,7 @@ pub fn rejects_schema() -> SchemaRef {
             Field::new("length", DataType::Int64, true),
             Field::new("rejected_at", timestamp_type(), true),
             Field::new("detail", DataType::Utf8, true),
+            Field::new(ITEM, DataType::Int64, true),
         ]))
     });
     Arc::clone(&SCHEMA)
@@ -38,6 +39,7 @@ pub fn rejects_batch(rejects: &[Reject], source: &str, rejected_at_micros: i64) 
         Arc::new(Int64Array::from_iter_values(rejects.iter().map(|reject| int64(reject.length)))),
         Arc::new(moments.with_timezone("UTC")),
         Arc::new(rejects.iter().map(|reject| reject.detail.as_deref()).collect::<StringArray>()),
+        Arc::new(Int64Array::from_iter(rejects.iter().map(|reject| reject.item.map(int64)))),
     ];
     RecordBatch::try_new(rejects_schema(), columns).expect("the columns are those of the schema above")
 }
@@ -54,7 +56,7 @@ mod tests {
     fn rejects_keep_their_evidence() {
         let long = vec![b'x'; REJECT_RAW_LIMIT + 1];
         let detail = Some("time: boolean, expected time".to_owned());
-        let first = Reject::of(b"\xff{", 7, Reason::InvalidUtf8).detailed(detail);
+        let first = Reject::of(b"\xff{", 7, Reason::InvalidUtf8).at_item(3).detailed(detail);
         let rejects = [first, Reject::of(&long, 10, Reason::LineTooLong)];
 
         let batch = rejects_batch(&rejects, "a/PT1H.json", 1_000_001);
@@ -70,6 +72,8 @@ mod tests {
         let details: Vec<_> = batch["detail"].as_string::<i32>().iter().collect();
         assert_eq!(details, [Some("time: boolean, expected time"), None]);
         assert_eq!(batch["length"].as_primitive::<Int64Type>().values(), &[2, 65537]);
+        let items: Vec<_> = batch["_item"].as_primitive::<Int64Type>().iter().collect();
+        assert_eq!(items, [Some(3), None]);
         assert_eq!(batch["rejected_at"].as_primitive::<TimestampMicrosecondType>().values(), &[1_000_001; 2]);
     }
 

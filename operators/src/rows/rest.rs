@@ -79,22 +79,46 @@ impl Rest {
 
     /// Adds the unknown key `name` with the JSON text of its value.
     pub(super) fn add(&mut self, scope: Scope, name: &str, value: &str) {
+        let prefix = match scope {
+            Scope::Properties => PREFIX,
+            Scope::Top if self.apart && name.trim_start_matches('.').starts_with(PREFIX) => ".",
+            Scope::Top => "",
+        };
+        self.add_as(prefix, name, value);
+        if scope == Scope::Properties {
+            self.properties.end = self.entries.len();
+        }
+    }
+
+    /// Adds a key that stands nowhere in the record, under its name behind `prefix`.
+    pub(super) fn add_as(&mut self, prefix: &str, name: &str, value: &str) {
         let start = self.end();
         self.text.push('"');
-        match scope {
-            Scope::Properties => self.text.push_str(PREFIX),
-            Scope::Top if self.apart && name.trim_start_matches('.').starts_with(PREFIX) => self.text.push('.'),
-            Scope::Top => {}
-        }
+        self.text.push_str(prefix);
         push_escaped(name, &mut self.text);
         self.text.push('"');
         let name_end = self.end();
         self.text.push(':');
         self.text.push_str(value);
         self.entries.push(Entry { start, name_end, end: self.end(), lost: false });
-        if scope == Scope::Properties {
-            self.properties.end = self.entries.len();
-        }
+    }
+
+    /// Adds the keys of `other` behind its own.
+    pub(super) fn append(&mut self, other: &Rest) {
+        let by = self.end();
+        self.text.push_str(&other.text);
+        let moved = |entry: &Entry| Entry {
+            start: entry.start + by,
+            name_end: entry.name_end + by,
+            end: entry.end + by,
+            lost: false,
+        };
+        self.entries.extend(other.entries.iter().map(moved));
+    }
+
+    /// Whether a key's name begins with `prefix`.
+    pub(super) fn has(&self, prefix: &str) -> bool {
+        self.entries.iter().any(|entry| entry.name(&self.text)[1..].starts_with(prefix))
     }
 
     /// Whether the line has no unknown keys.

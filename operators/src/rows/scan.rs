@@ -20,6 +20,7 @@ use crate::record::Reason;
 use super::columns::{Keys, Scope, Target};
 use super::line::{Known, Line, Raw, Rules};
 use super::rest::Rest;
+use super::wrapper::Hints;
 
 /// Scans `text`. Unknown keys go to `rest`, unless they are dropped.
 pub(super) fn scan<'line>(text: &'line str, rules: Rules, rest: &mut Rest) -> Result<Line<'line>, Reason> {
@@ -53,6 +54,7 @@ impl<'line> Object<'_, 'line> {
 
     fn unknown<M: MapAccess<'line>>(&mut self, name: &str, map: &mut M) -> Result<(), M::Error> {
         let value: &RawValue = map.next_value()?;
+        self.line.hints |= Hints::of(self.scope, name);
         self.rules.unknown(self.rest, self.scope, name, value.get());
         Ok(())
     }

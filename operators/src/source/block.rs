@@ -107,7 +107,7 @@ async fn finish_line(
         let mut raw = block.bytes.split_off(last);
         raw.truncate(length.min(chunk.settings.raw_of_long_line()) as usize);
         let offset = block.base + last as u64;
-        block.oversized = Some(Reject { offset, reason: Reason::LineTooLong, raw, length, detail: None });
+        block.oversized = Some(Reject { offset, item: None, reason: Reason::LineTooLong, raw, length, detail: None });
     }
     Ok((block, turn))
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::memory::{Needs, READ_BEHIND};
     use crate::offsets::{Fingerprint, Identity, PartitionId};
-    use crate::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+    use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::source::file::FileSource;
 
     const CHUNK: u64 = 1024;
@@ -135,6 +135,7 @@ mod tests {
             unknown_keys,
             zones: Default::default(),
             raw: RowSettings::usual_raw(),
+            envelope: Envelope::None,
             roles,
             tables: Vec::new(),
         })

@@ -9,7 +9,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
-use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Faulty, Script};
@@ -210,6 +210,7 @@ pub(crate) fn settings(max_line: u64) -> Arc<RowSettings> {
         unknown_keys: UnknownKeys::Keep,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles: Roles {
             primary: vec!["Primary".into()],
             replica: vec!["*".into()],

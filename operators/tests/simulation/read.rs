@@ -7,7 +7,7 @@ use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Chunk;
 use lakefront_operators::protocol::table::StagedFile;
-use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum, hash};
 
 use crate::files::File;
@@ -37,6 +37,7 @@ pub(crate) fn row_settings(routes: usize) -> RowSettings {
         unknown_keys: UnknownKeys::Keep,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles,
         tables: NAMES.map(str::to_owned).to_vec(),
     }

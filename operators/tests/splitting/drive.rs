@@ -14,7 +14,7 @@ use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::table::Pending;
 use lakefront_operators::record::{Reason, Reject};
-use lakefront_operators::settings::{Destination, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::source::{Listed, Listing, Source, block};
 use lakefront_operators::split;
@@ -253,6 +253,7 @@ fn settings(max_line: u64) -> Arc<RowSettings> {
         unknown_keys,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles,
         tables: Vec::new(),
     })

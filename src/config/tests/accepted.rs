@@ -63,6 +63,7 @@ fn the_least_file_gets_the_documented_defaults() {
                     database: None,
                 },
                 raw: 65536,
+                envelope: Auto,
                 roles: Roles {
                     primary: [
                         "Primary",
@@ -142,6 +143,7 @@ fn a_full_file_says_everything() {
         "**/replica-*/**" = "replica"
         [rows]
         unknown_keys = "reject"
+        envelope = "none"
         zone = "Europe/London"
         zones = { IST = "+05:30" }
         raw = "line"
@@ -220,6 +222,7 @@ fn a_full_file_says_everything() {
                     ),
                 },
                 raw: 1000000,
+                envelope: None,
                 roles: Roles {
                     primary: [],
                     replica: [

@@ -86,6 +86,13 @@ fn names_and_words() {
         rows.unknown_keys = "ignore": allowed are "keep", "drop" and "reject"
     "#]],
     );
+    check(
+        "rows",
+        &["envelope = \"all\""],
+        expect![[r#"
+        rows.envelope = "all": allowed are "auto" and "none"
+    "#]],
+    );
 }
 
 #[test]

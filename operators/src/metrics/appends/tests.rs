@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::offsets::Identity;
-use crate::settings::{Destination, Format, Roles, RowSettings, UnknownKeys};
+use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
 fn chunk(name: &str, range: Range<u64>) -> Chunk {
     let roles = Roles {
@@ -22,6 +22,7 @@ fn chunk(name: &str, range: Range<u64>) -> Chunk {
         unknown_keys,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles,
         tables: Vec::new(),
     };

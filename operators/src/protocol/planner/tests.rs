@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::offsets::Retired;
-use crate::settings::{Destination, Format, ROWS_VERSION, Roles, UnknownKeys};
+use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 
 const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
 
@@ -23,6 +23,7 @@ fn settings(max_line: u64) -> Arc<RowSettings> {
         unknown_keys,
         zones: Default::default(),
         raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
         roles,
         tables: Vec::new(),
     })

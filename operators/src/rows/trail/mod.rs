@@ -15,6 +15,7 @@ mod walk;
 use super::columns::Scope;
 use super::line::{Line, Rules};
 use super::rest::Rest;
+use super::wrapper::Hints;
 
 /// Beyond so many steps, the trail begins anew with the next line: keys that never repeat must not fill the memory.
 const MOST_STEPS: usize = 512;
@@ -46,8 +47,8 @@ struct Step {
 enum To {
     /// The value of the column at this place.
     Column(usize),
-    /// The value of an unknown key.
-    Unknown(Box<str>),
+    /// The value of an unknown key, and what the key hints at.
+    Unknown(Box<str>, Hints),
     /// The end of the line.
     End,
 }
@@ -65,7 +66,7 @@ impl Step {
         let next = bytes.get(self.bytes.len());
         let ends = match self.to {
             To::End => next.is_none(),
-            To::Column(_) | To::Unknown(_) => next.is_some_and(|byte| !is_space(*byte)),
+            To::Column(_) | To::Unknown(..) => next.is_some_and(|byte| !is_space(*byte)),
         };
         ends && starts_with(bytes, &self.bytes)
     }
@@ -109,7 +110,8 @@ impl Trail {
                     line.values[*place] = Some(value);
                     value
                 }
-                To::Unknown(name) => {
+                To::Unknown(name, hints) => {
+                    line.hints |= *hints;
                     let value = value::scan(text, at, &[])?;
                     rules.unknown(rest, *scope, name, value.text);
                     value

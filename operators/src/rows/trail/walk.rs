@@ -2,6 +2,7 @@
 
 use super::super::columns::{Scope, Target};
 use super::super::line::Rules;
+use super::super::wrapper::Hints;
 use super::{Step, To, Ways, is_space};
 
 /// The step at the beginning of `bytes`, after a value of `after`, or at the beginning of the line. None if it is no simple one, or no
@@ -67,7 +68,7 @@ impl Walk<'_> {
             }
             Some(Target::Properties) => None,
             Some(Target::Column(place)) => Some(self.step(To::Column(place), scope)),
-            None => Some(self.step(To::Unknown(name.into()), scope)),
+            None => Some(self.step(To::Unknown(name.into(), Hints::of(scope, name)), scope)),
         }
     }
 

@@ -1,0 +1,116 @@
+//! Envelopes: the elements of an array, one after the other, and lines that are a piece of one.
+//!
+//! Elements are found where they lie, so that an array of a million costs no memory; and from any of them on, so that whoever has
+//! had enough of them can go on later.
+
+use serde::Deserialize;
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
+
+/// The elements of an array that is known to be JSON.
+#[derive(Clone, Copy, Debug)]
+pub struct Items<'l> {
+    text: &'l [u8],
+    next: NextItem,
+}
+
+/// Where the next element of an array is looked for: in its line's text, behind the elements before; and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextItem {
+    at: usize,
+    number: u64,
+}
+
+/// An element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'l> {
+    /// 0 for the first.
+    pub number: u64,
+    /// Where it begins in its line's text.
+    pub start: usize,
+    /// Its JSON text.
+    pub text: &'l str,
+}
+
+impl<'l> Items<'l> {
+    /// The elements of the array that begins in `text` at `start`, where its bracket is.
+    pub(super) fn new(text: &'l str, start: usize) -> Self {
+        Items { text: text.as_bytes(), next: NextItem { at: start + 1, number: 0 } }
+    }
+
+    /// The elements of the same line from `next` on. They are looked at one by one, and not the line as a whole again.
+    pub fn resume(text: &'l [u8], next: NextItem) -> Self {
+        Items { text, next }
+    }
+
+    /// Where to go on.
+    pub fn next_item(&self) -> NextItem {
+        self.next
+    }
+}
+
+impl<'l> Iterator for Items<'l> {
+    type Item = Item<'l>;
+
+    fn next(&mut self) -> Option<Item<'l>> {
+        let rest = &self.text[self.next.at..];
+        let between = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',');
+        let start = self.next.at + rest.iter().position(|byte| !between(byte))?;
+        let rest = &self.text[start..];
+        if rest.starts_with(b"]") {
+            return None;
+        }
+        let text = <&RawValue>::deserialize(&mut Deserializer::from_slice(rest)).ok()?.get();
+        let number = self.next.number;
+        self.next = NextItem { at: start + text.len(), number: number + 1 };
+        Some(Item { number, start, text })
+    }
+}
+
+/// What JSON calls whitespace.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+/// Whether nothing but a bracket of an array is on the line.
+pub(super) fn is_bracket(text: &str) -> bool {
+    matches!(text.trim_matches(is_space), "[" | "]")
+}
+
+/// The object before a comma, if the line is one.
+pub(super) fn listed(text: &str) -> Option<&str> {
+    text.trim_end_matches(is_space).strip_suffix(',').filter(|object| is_object(object))
+}
+
+/// Whether a text begins as an object does.
+pub(super) fn is_object(text: &str) -> bool {
+    text.trim_start_matches(is_space).starts_with('{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_where_they_lie_and_from_anywhere() {
+        let text = r#" {"records" : [ {"a":[1,2]} ,"x]",-1.5e3, [ ] ,null,{} ] } "#;
+        let items: Vec<_> = Items::new(text, 14).collect();
+        let texts: Vec<_> = items.iter().map(|item| item.text).collect();
+        assert_eq!(texts, [r#"{"a":[1,2]}"#, r#""x]""#, "-1.5e3", "[ ]", "null", "{}"]);
+        assert!(items.iter().zip(0..).all(|(item, number)| item.number == number));
+        assert!(items.iter().all(|item| text[item.start..].starts_with(item.text)));
+        for from in 0..=items.len() {
+            let mut begun = Items::new(text, 14);
+            begun.by_ref().take(from).for_each(drop);
+            assert_eq!(Items::resume(text.as_bytes(), begun.next_item()).collect::<Vec<_>>(), items[from..]);
+        }
+        assert_eq!(Items::new("[]", 0).next(), None);
+    }
+
+    #[test]
+    fn pieces_of_arrays_are_told() {
+        assert!(is_bracket(" [\t") && is_bracket("]") && !is_bracket("[]") && !is_bracket("],"));
+        assert_eq!(listed(" {\"a\":1} , "), Some(" {\"a\":1} "));
+        assert_eq!((listed("1,"), listed("{}"), listed("[1],")), (None, None, None));
+    }
+}

@@ -1,0 +1,160 @@
+//! Looks: what lines that are no rows look like, for whoever tells people about them.
+//!
+//! Nothing here decides what becomes of a line.
+
+use super::columns::layout;
+use super::envelope::is_space;
+use super::shape::{Opened, Shape};
+use super::wrapper::{Found, Wrapper};
+use super::{RowBuilder, Taken};
+use crate::record::Reason;
+use crate::settings::{Envelope, Format, RowSettings, UnknownKeys};
+
+/// What a line that is no row looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Looks {
+    /// A piece of a JSON document that goes over many lines.
+    Document,
+    /// A record in a shape that was not opened: the settings say so, or what it holds is no record.
+    Closed(Shape),
+    /// A record of another format.
+    Of(Format),
+    /// An object of which nothing is known.
+    Strange,
+}
+
+impl Looks {
+    /// What a line looks like that was rejected for `reason`; none if the reason says it all.
+    pub fn like(raw: &[u8], reason: Reason, settings: &RowSettings) -> Option<Looks> {
+        let text = std::str::from_utf8(raw).ok()?;
+        match reason {
+            Reason::InvalidJson => opens_document(text).then_some(Looks::Document),
+            Reason::NotAnObject => {
+                text.trim_start_matches(is_space).starts_with('[').then_some(Looks::Closed(Shape::Array))
+            }
+            Reason::UnknownShape => Some(unknown(text, settings)),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a line opens an object or an array, as it stands in a document over many lines: `{`, or `"key": {`.
+fn opens_document(text: &str) -> bool {
+    let text = text.trim_matches(is_space);
+    text == "{" || text.starts_with('"') && text.ends_with(['{', '['])
+}
+
+fn unknown(text: &str, settings: &RowSettings) -> Looks {
+    match Wrapper::find(text, layout(settings.format)) {
+        Some(Found::Batch(_)) => return Looks::Closed(Shape::Records),
+        Some(Found::Wrapper(wrapper)) => return Looks::Closed(wrapper.shape),
+        None => {}
+    }
+    let other = match settings.format {
+        Format::Azure => Format::Jsonlog,
+        Format::Jsonlog => Format::Azure,
+    };
+    match RowBuilder::new(other, UnknownKeys::Drop).opening().take(text, 0) {
+        Ok(Taken::Row) => Looks::Of(other),
+        _ => Looks::Strange,
+    }
+}
+
+/// What lines were found to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Lines, or records of them, that are rows by the settings.
+    pub rows: u64,
+    /// Those that are none.
+    pub rejects: u64,
+    /// What rows were taken out of.
+    pub opened: Opened,
+    /// What rejects look like, each once.
+    pub looks: Vec<Looks>,
+}
+
+impl Looked {
+    /// Reads `bytes`, the beginning of a file, up to their last newline.
+    pub fn at(bytes: &[u8], settings: &RowSettings) -> Looked {
+        let mut looked = Looked::default();
+        let settings = RowSettings { envelope: Envelope::Auto, ..settings.clone() };
+        let mut rows = RowBuilder::of(&settings);
+        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return looked };
+        for line in bytes[..end].split(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+            let Ok(text) = std::str::from_utf8(line) else {
+                looked.rejects += 1;
+                continue;
+            };
+            if text.trim_matches(is_space).is_empty() {
+                continue;
+            }
+            match rows.take(text, 0) {
+                Ok(Taken::Row) => looked.rows += 1,
+                Ok(Taken::Nothing) => {}
+                Ok(Taken::Items(shape, items)) => {
+                    for item in items {
+                        let taken = rows.take_item(shape, &item, 0);
+                        looked.judge(item.text, taken, &settings);
+                    }
+                }
+                Err(reason) => looked.judge(text, Err(reason), &settings),
+            }
+        }
+        looked.opened = rows.opened();
+        looked
+    }
+
+    fn judge(&mut self, text: &str, taken: Result<(), Reason>, settings: &RowSettings) {
+        let Err(reason) = taken else {
+            self.rows += 1;
+            return;
+        };
+        self.rejects += 1;
+        let looks = Looks::like(text.as_bytes(), reason, settings).filter(|looks| !self.looks.contains(looks));
+        self.looks.extend(looks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looks(format: Format, text: &str, reason: Reason) -> Option<Looks> {
+        Looks::like(text.as_bytes(), reason, &RowSettings { format, ..RowSettings::example() })
+    }
+
+    #[test]
+    fn a_line_that_is_no_row_looks_like_something() {
+        use Format::{Azure, Jsonlog};
+        use Reason::{InvalidJson, NotAnObject, UnknownShape};
+        let cases = [
+            (Azure, "{", InvalidJson, Some(Looks::Document)),
+            (Azure, "  \"properties\": {", InvalidJson, Some(Looks::Document)),
+            (Azure, "\"records\": [\r", InvalidJson, Some(Looks::Document)),
+            (Azure, r#"{"time":"2026-11-21T07:00:01Z","properties":{"#, InvalidJson, None),
+            (Azure, "}", InvalidJson, None),
+            (Azure, "[{}]", NotAnObject, Some(Looks::Closed(Shape::Array))),
+            (Azure, "7", NotAnObject, None),
+            (Azure, r#"{"records":[]}"#, UnknownShape, Some(Looks::Closed(Shape::Records))),
+            (Jsonlog, r#"{"textPayload":"LOG: x"}"#, UnknownShape, Some(Looks::Closed(Shape::GoogleCloud))),
+            (Jsonlog, r#"{"properties":{"message":"m"}}"#, UnknownShape, Some(Looks::Of(Azure))),
+            (Azure, r#"{"message":"m","pid":1}"#, UnknownShape, Some(Looks::Of(Jsonlog))),
+            (Azure, r#"{"TenantId":"0f0f"}"#, UnknownShape, Some(Looks::Strange)),
+            (Azure, r#"{"time":1}"#, Reason::WrongType, None),
+        ];
+        for (format, text, reason, expected) in cases {
+            assert_eq!(looks(format, text, reason), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_file_tells_what_it_is() {
+        let bytes = b"\xef\xbb\xbf{\"Region\":\"a\"}\r\n\n[{\"Region\":\"a\"},7]\n{\n\xff\n{\"torn";
+        let looked = Looked::at(bytes, &RowSettings::example());
+        assert_eq!((looked.rows, looked.rejects, looked.looks), (2, 3, vec![Looks::Document]));
+        assert_eq!(looked.opened.of(Shape::Array).records, 2);
+        assert_eq!(Looked::at(b"{\"Region\":\"a\"}", &RowSettings::example()), Looked::default());
+    }
+}

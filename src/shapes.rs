@@ -1,0 +1,153 @@
+//! What lines looked like that are no records by themselves, in words: at the end of a run, and before one.
+
+use lakefront_operators::error::StoreError;
+use lakefront_operators::metrics::shapes::Seen;
+use lakefront_operators::offsets::{Fingerprint, Identity};
+use lakefront_operators::rows::look::{Looked, Looks};
+use lakefront_operators::rows::shape::{Count, Opened, Shape};
+use lakefront_operators::settings::{Format, RowSettings};
+use lakefront_operators::source::{Listed, Source};
+use serde_json::{Map, Value, json};
+
+/// Files that are looked into before a run.
+const FILES: usize = 3;
+/// Bytes of each.
+const BYTES: u64 = 64 << 10;
+
+/// A sentence for each thing that is worth one.
+pub(crate) fn told(seen: &Seen) -> Vec<String> {
+    let mut told: Vec<String> = seen.opened.iter().map(|(shape, count)| opened(shape, count)).collect();
+    told.extend(seen.documents.first().map(|first| {
+        let more = match seen.documents.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        format!("{first}{more} {}", document())
+    }));
+    let looks = seen.looks.iter().filter_map(|(looks, lines)| Some(format!("rejects: {lines} {}", closed(*looks)?)));
+    told.extend(looks);
+    told
+}
+
+/// The same for programs.
+pub(crate) fn json(seen: &Seen) -> Value {
+    let count = |(shape, Count { lines, records }): (Shape, Count)| {
+        (shape.as_str().to_owned(), json!({"lines": lines, "records": records}))
+    };
+    let opened: Map<String, Value> = seen.opened.iter().map(count).collect();
+    json!({"opened": opened, "documents": seen.documents})
+}
+
+/// What the first lines of some files look like, and what to do if they are no rows.
+pub(crate) struct First {
+    /// What is as it should be.
+    pub(crate) good: Vec<String>,
+    /// What will be rejected, and what to do about it.
+    pub(crate) bad: Vec<(String, String)>,
+}
+
+/// Looks at the first lines of the first files. A file that cannot be read is passed over: others tell why.
+pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowSettings) -> First {
+    let is_text = |file: &&Listed| file.length > 0 && !file.name.ends_with(".gz");
+    let mut names: Vec<&Listed> = files.iter().filter(is_text).collect();
+    names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let (mut first, mut opened) = (First { good: Vec::new(), bad: Vec::new() }, Opened::default());
+    for file in names.into_iter().take(FILES) {
+        let Ok(bytes) = beginning(source, file).await else { continue };
+        let looked = Looked::at(&bytes, settings);
+        opened += looked.opened;
+        let at = |what: &str| format!("{}: {what}", file.name);
+        for looks in &looked.looks {
+            first.bad.push(match looks {
+                Looks::Document => (at(&format!("it {}", document())), advice(*looks)),
+                Looks::Strange => (at("objects without a key of the format, which are rejected"), advice(*looks)),
+                looks => (at(&format!("its first lines {}", closed(*looks).unwrap_or_default())), advice(*looks)),
+            });
+        }
+        if looked.rows == 0 && looked.rejects > 0 && looked.looks.is_empty() {
+            first.bad.push((at("none of its first lines is a row"), "see source.url and source.format".to_owned()));
+        }
+    }
+    let shown = opened.iter().map(|(shape, _)| format!("its first lines hold {}", shape.name()));
+    first.good.extend(shown);
+    first
+}
+
+/// The first bytes of a file.
+async fn beginning(source: &dyn Source, file: &Listed) -> Result<Vec<u8>, StoreError> {
+    let fingerprint = Fingerprint::default();
+    let identity = Identity { created: file.created.clone(), revision: file.revision.clone(), fingerprint };
+    source.read(&file.name, &identity, 0..file.length.min(BYTES), Vec::new()).await
+}
+
+fn opened(shape: Shape, Count { lines, records }: Count) -> String {
+    let name = if lines == 1 { shape.one() } else { shape.name() };
+    let were = if lines == 1 { "line was" } else { "lines were" };
+    match (shape.is_envelope(), records) {
+        (false, _) => format!("{lines} {were} {name}"),
+        (true, 1) => format!("{lines} {were} {name} with 1 record"),
+        (true, _) => format!("{lines} {were} {name} with {records} records"),
+    }
+}
+
+fn document() -> &'static str {
+    "looks like one JSON document over many lines, and not NDJSON, which has a record a line: jq -c . makes one line of it"
+}
+
+/// What is said of rejects that look so; nothing if their reason says it all.
+fn closed(looks: Looks) -> Option<String> {
+    Some(match looks {
+        Looks::Document | Looks::Strange => return None,
+        Looks::Closed(shape) => format!("look like {} that were not opened", shape.name()),
+        Looks::Of(format) => format!("look like lines of format = {:?}", word(format)),
+    })
+}
+
+fn advice(looks: Looks) -> String {
+    match looks {
+        Looks::Document => "make one line of each record, or of the whole: jq -c . FILE".to_owned(),
+        Looks::Closed(_) => {
+            "what they hold is no record of this format; or rows.envelope = \"auto\" opens them".to_owned()
+        }
+        Looks::Of(format) => format!("set source.format = {:?}", word(format)),
+        Looks::Strange => "see that source.url names logs of PostgreSQL, and source.format theirs".to_owned(),
+    }
+}
+
+fn word(format: Format) -> &'static str {
+    match format {
+        Format::Azure => "azure",
+        Format::Jsonlog => "jsonlog",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_opened_is_told_in_words() {
+        let count = |lines, records| Count { lines, records };
+        for (shape, count, expected) in [
+            (Shape::Records, count(12, 240), "12 lines were Event Hub envelopes with 240 records"),
+            (Shape::Array, count(1, 1), "1 line was a JSON array with 1 record"),
+            (Shape::CloudNativePg, count(7, 7), "7 lines were CloudNativePG records"),
+            (Shape::Docker, count(1, 1), "1 line was a Docker log entry"),
+        ] {
+            assert_eq!(opened(shape, count), expected);
+        }
+    }
+
+    #[test]
+    fn documents_and_other_formats_are_named() {
+        let mut seen = Seen::default();
+        seen.documents.extend(["b.json".to_owned(), "a.json".to_owned()]);
+        seen.looks.insert(Looks::Of(Format::Azure), 3);
+        seen.looks.insert(Looks::Strange, 4);
+        let expected = [
+            format!("a.json (and 1 more) {}", document()),
+            "rejects: 3 look like lines of format = \"azure\"".to_owned(),
+        ];
+        assert_eq!(told(&seen), expected);
+    }
+}
