@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! select    which names belong to the source, and which folders can hold some
+//! stat      what the file system says of a file
 //! folders   what folders hold, remembered         walk   what there is, and where renamed files are now
 //! handles   files that are kept open              read   the bytes of a range
 //! ```
@@ -14,12 +15,11 @@ mod folders;
 mod handles;
 mod read;
 mod select;
+mod stat;
 mod walk;
 
-use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::folders::Folders;
 use self::handles::Handles;
 use self::select::{Judged, Select};
+use self::stat::created_of;
 use self::walk::{Places, Walk};
 use super::{Found, Listed, Listing, Sought, Source};
 use crate::error::StoreError;
@@ -115,21 +116,10 @@ impl Inner {
     }
 }
 
-fn listed(name: String, metadata: &Metadata) -> Listed {
-    Listed {
-        name,
-        created: created(metadata),
-        length: metadata.len(),
-        revision: format!("{}.{:09}-{}", metadata.mtime(), metadata.mtime_nsec(), metadata.len()),
-        // Anybody can set it.
-        modified_ms: None,
-    }
-}
-
-/// Device, inode and birth: inodes are used again soon after a file is deleted, a birth is not.
-fn created(metadata: &Metadata) -> String {
-    let birth = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    format!("{:x}:{:x}:{}", metadata.dev(), metadata.ino(), birth.map_or(0, |at| at.as_nanos()))
+/// Device, inode and birth (seconds and nanoseconds): inodes are used again soon after a file is deleted, a birth is not.
+fn created(device: u64, inode: u64, birth: Option<(i64, u32)>) -> String {
+    let birth = birth.map_or(0, |(seconds, nanoseconds)| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
+    format!("{device:x}:{inode:x}:{birth}")
 }
 
 impl Source for FileSource {
@@ -150,7 +140,7 @@ impl Source for FileSource {
         Box::pin(async move {
             let path = self.inner.root.join(&listed.name);
             match std::fs::metadata(&path) {
-                Ok(metadata) => Ok(created(&metadata) == listed.created),
+                Ok(metadata) => Ok(created_of(&metadata) == listed.created),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
                 Err(error) => Err(StoreError::definite(format!("look for {}", path.display()), error)),
             }

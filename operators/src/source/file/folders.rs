@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,9 +22,17 @@ const SETTLED: Duration = Duration::from_secs(3);
 /// Ext, XFS, Btrfs, F2FS, ZFS, tmpfs and overlays of them, by the numbers that `statfs` gives.
 const TRUSTED: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x2FC1_2FC1, 0x0102_1994, 0x794C_7630];
 
+/// A folder of so many files is kept open while it is remembered: each look asks for all of them.
+const MANY: usize = 32;
+
+/// So many are kept open at most: a process may open 1,024 files on most systems.
+const MOST_OPEN: usize = 64;
+
 /// What a folder holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Entries {
+    /// The folder, if it is kept open.
+    pub(super) open: Option<OwnedFd>,
     /// Folders in it; links to folders are none.
     pub(super) folders: Vec<PathBuf>,
     /// All else.
@@ -101,16 +110,26 @@ impl Folders {
             known => {
                 let since = known.map_or_else(Stopwatch::start, |known| known.since);
                 let settled = since.elapsed() >= self.settled && (self.is_trusted)(folder);
-                let entries = match entries(folder) {
+                let mut entries = match entries(folder) {
                     Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                    entries => Arc::new(entries?),
+                    entries => entries?,
                 };
+                if settled && entries.files.len() >= MANY && self.open() < MOST_OPEN {
+                    // What cannot be opened is asked for by its path.
+                    entries.open = fs::File::open(folder).ok().map(OwnedFd::from);
+                }
+                let entries = Arc::new(entries);
                 Folder { times, since, settled, entries }
             }
         };
         let entries = now.entries.clone();
         self.seen.insert(name, now);
         Ok(Some(entries))
+    }
+
+    /// How many folders are open.
+    fn open(&self) -> usize {
+        self.known.values().chain(self.seen.values()).filter(|folder| folder.entries.open.is_some()).count()
     }
 
     /// The look is over.
@@ -183,7 +202,7 @@ mod tests {
             assert_eq!(names(&look(&mut folders, root.path()).expect("a folder")), ["a"]);
         }
         fs::remove_dir_all(root.path()).expect("removed");
-        assert_eq!(look(&mut folders, root.path()), None);
+        assert!(look(&mut folders, root.path()).is_none());
         assert!(folders.known.is_empty());
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-use super::{Inner, created};
+use super::{Inner, created_of};
 use crate::offsets::{Fingerprint, Identity};
 
 impl Inner {
@@ -41,7 +41,7 @@ impl Inner {
     fn open_file(&self, name: &str, identity: &Identity) -> io::Result<File> {
         let open = |path: &Path| -> io::Result<Option<File>> {
             let file = File::open(path)?;
-            Ok((created(&file.metadata()?) == identity.created).then_some(file))
+            Ok((created_of(&file.metadata()?) == identity.created).then_some(file))
         };
         let error = match open(&self.root.join(name)) {
             Ok(Some(file)) => return Ok(file),
@@ -95,7 +95,7 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, b"old head, old middle").expect("a file");
         let source = FileSource::open(folder.path().to_str().expect("UTF-8")).expect("a source");
-        let created = created(&std::fs::metadata(&path).expect("its metadata"));
+        let created = created_of(&std::fs::metadata(&path).expect("its metadata"));
         let planned = Identity { created, fingerprint: Fingerprint::of(b"old head"), ..Identity::default() };
         let read = || source.inner.read_range("a", &planned, &(10..13), Vec::new());
         assert_eq!(read().expect("the same file"), b"old");
@@ -112,7 +112,7 @@ mod tests {
         let url = folder.path().join("*.json");
         let open = || FileSource::open(url.to_str().expect("UTF-8")).expect("a source");
         std::fs::write(&path, b"one\n").expect("a file");
-        let created = created(&std::fs::metadata(&path).expect("its metadata"));
+        let created = created_of(&std::fs::metadata(&path).expect("its metadata"));
         let planned = Identity { created, fingerprint: Fingerprint::of(b"one\n"), ..Identity::default() };
         let read = |source: &FileSource| source.inner.read_range("a.json", &planned, &(0..4), Vec::new());
         let before = open();

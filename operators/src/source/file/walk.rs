@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::folders::{Entry, entries};
-use super::{Inner, Judged, created, listed};
+use super::stat::{Stat, created_of};
+use super::{Inner, Judged};
 use crate::source::{Found, Listed, PassedOver, Sought, Why};
 
 /// What a look has found.
@@ -32,8 +34,8 @@ impl Inner {
         let mut walk = Walk::default();
         if let Some(name) = self.select.single() {
             // A file that is not there yet is an empty source.
-            match std::fs::metadata(self.root.join(name)) {
-                Ok(metadata) => walk.files.push(listed(name.to_owned(), &metadata)),
+            match Stat::of(&self.root.join(name), None) {
+                Ok(stat) => walk.files.push(stat.listed(name.to_owned())),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -46,7 +48,7 @@ impl Inner {
         let mut waiting = vec![root.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the folder is gone"))?];
         while let Some(entries) = waiting.pop() {
             for entry in &entries.files {
-                self.see(entry, &mut walk);
+                self.see(entry, entries.open.as_ref(), &mut walk);
             }
             for folder in &entries.folders {
                 let name = folder.strip_prefix(&self.root).unwrap_or(folder);
@@ -72,7 +74,7 @@ impl Inner {
     }
 
     /// Judges an entry by its name before anything is asked of the file.
-    fn see(&self, entry: &Entry, walk: &mut Walk) {
+    fn see(&self, entry: &Entry, folder: Option<&OwnedFd>, walk: &mut Walk) {
         let name = entry.path.strip_prefix(&self.root).unwrap_or(&entry.path);
         match self.select.file(name) {
             Judged::Wanted => {}
@@ -82,13 +84,13 @@ impl Inner {
         if entry.is_link && self.leads_inside(&entry.path) {
             return;
         }
-        match (std::fs::metadata(&entry.path), name.to_str()) {
+        match (Stat::of(&entry.path, folder), name.to_str()) {
             // It went away between the listing and the look: it is not there. So is what a link leads to that leads nowhere.
             (Err(error), _) if error.kind() == ErrorKind::NotFound => {}
             (Err(error), _) => walk.pass_over(name, Why::Unreadable(error.to_string())),
-            (Ok(metadata), _) if !metadata.is_file() => {}
+            (Ok(stat), _) if !stat.is_file => {}
             (Ok(_), None) => walk.pass_over(name, Why::NotUtf8),
-            (Ok(metadata), Some(name)) => walk.files.push(listed(name.to_owned(), &metadata)),
+            (Ok(stat), Some(name)) => walk.files.push(stat.listed(name.to_owned())),
         }
     }
 
@@ -128,19 +130,19 @@ impl Inner {
 
     fn at_known_place(&self, sought: &Sought) -> Option<Found> {
         let path = self.places().get(&sought.created).cloned()?;
-        let metadata = std::fs::metadata(&path).ok().filter(|metadata| created(metadata) == sought.created);
+        let metadata = std::fs::metadata(&path).ok().filter(|metadata| created_of(metadata) == sought.created);
         let Some(metadata) = metadata else {
             self.places().remove(&sought.created);
             return None;
         };
         let name = path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
-        Some(Found::At(listed(name, &metadata)))
+        Some(Found::At(Stat::from(&metadata).listed(name)))
     }
 
     /// A file that is kept open can be read on, whatever became of its name.
     fn held(&self, sought: &Sought) -> Option<Found> {
         let file = self.handles().peek(&sought.created)?;
-        Some(Found::At(listed(sought.name.clone(), &file.metadata().ok()?)))
+        Some(Found::At(Stat::from(&file.metadata().ok()?).listed(sought.name.clone())))
     }
 
     /// Looks for the files that were created so in every folder of the source, as the folders are now. Whether all could be read.
@@ -166,7 +168,7 @@ impl Inner {
             for entry in entries.files {
                 let Some(wanted) = inodes.get(&entry.inode).filter(|_| !entry.is_link) else { continue };
                 let Ok(metadata) = std::fs::metadata(&entry.path) else { continue };
-                let created = created(&metadata);
+                let created = created_of(&metadata);
                 if wanted.contains(&created.as_str()) {
                     self.places().insert(created, entry.path);
                 }
@@ -176,7 +178,7 @@ impl Inner {
     }
 }
 
-/// The inode in what [`created`] says.
+/// The inode in what [`created`](super::created) says.
 fn inode(created: &str) -> Option<u64> {
     u64::from_str_radix(created.split(':').nth(1)?, 16).ok()
 }

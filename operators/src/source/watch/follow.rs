@@ -25,21 +25,18 @@ struct Compared {
 }
 
 impl Watcher {
-    /// Brings tracks to where their files are now. Second names leave the listing.
+    /// Brings tracks to where their files are now. Second names leave the listing. The answer is what was found outside the source.
     pub(super) async fn follow(&mut self, listing: &mut Listing, polled: &mut Polled) -> Result<Vec<Elsewhere>, Stop> {
-        self.listed_names = listing.files.iter().map(|file| file.name.clone()).collect();
-        let Compared { vanished, mut strangers } = self.compare_names(listing);
-        self.refuse_second_names(listing, &mut strangers);
-        let mut moved = BTreeSet::new();
-        for id in &vanished {
-            let Some(track) = self.track(id).cloned() else { continue };
-            let Some(name) = self.renamed(&track, &strangers).await? else { continue };
-            strangers.remove(&name);
-            moved.insert((id.clone(), name));
+        let Compared { mut vanished, mut strangers } = self.compare_names(listing);
+        if !strangers.is_empty() {
+            self.refuse_second_names(listing, &mut strangers);
+            let moved = self.renamed(&vanished, &strangers).await?;
+            strangers.retain(|name, _| !moved.values().any(|moved| moved == name));
+            vanished.retain(|id| !moved.contains_key(id));
+            self.rename(moved);
+            self.succeed_truncated(listing, &mut strangers).await?;
         }
-        self.rename(moved);
-        self.succeed_truncated(listing, &mut strangers).await?;
-        self.seek(&mut strangers, polled).await
+        self.seek(vanished, &mut strangers, polled).await
     }
 
     fn compare_names(&self, listing: &Listing) -> Compared {
@@ -47,7 +44,7 @@ impl Watcher {
         let is_listed = |track: &&Track| {
             listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
         };
-        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(&self.former);
+        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(self.former.values());
         let vanished = vanished.map(|track| track.id.clone()).collect();
         let is_known = |file: &&Listed| {
             self.tracks.get(&file.name).is_some_and(|track| track.limit.identity.created == file.created)
@@ -82,16 +79,24 @@ impl Watcher {
         }
     }
 
-    /// The name that the track's file has now, among those that were not there before.
-    async fn renamed(&self, track: &Track, strangers: &BTreeMap<String, Listed>) -> Result<Option<String>, Stop> {
-        let created = &track.limit.identity.created;
-        for file in strangers.values().filter(|file| file.created == *created) {
+    /// The names that files of `vanished` partitions have now, among those that were not there before.
+    async fn renamed(
+        &self,
+        vanished: &[PartitionId],
+        strangers: &BTreeMap<String, Listed>,
+    ) -> Result<BTreeMap<PartitionId, String>, Stop> {
+        let tracks = vanished.iter().filter_map(|id| self.track(id));
+        let by_created: HashMap<&str, &Track> =
+            tracks.map(|track| (track.limit.identity.created.as_str(), track)).collect();
+        let mut moved = BTreeMap::new();
+        for file in strangers.values() {
+            let Some(track) = by_created.get(file.created.as_str()) else { continue };
             // Where a file system tells no birth, an inode is used again by another file.
             if self.is_same(track, file).await? {
-                return Ok(Some(file.name.clone()));
+                moved.insert(track.id.clone(), file.name.clone());
             }
         }
-        Ok(None)
+        Ok(moved)
     }
 
     /// Whether `file` begins with what was read of the track's, and goes at least as far.
@@ -108,7 +113,7 @@ impl Watcher {
     }
 
     /// All at once, for names go round.
-    fn rename(&mut self, moved: BTreeSet<(PartitionId, String)>) {
+    fn rename(&mut self, moved: BTreeMap<PartitionId, String>) {
         let mut tracks = Vec::new();
         for (id, name) in moved {
             let Some(mut track) = self.take(&id) else { continue };
@@ -126,7 +131,8 @@ impl Watcher {
             tracks.push(track);
         }
         for track in tracks {
-            self.former.extend(self.tracks.insert(track));
+            let displaced = self.tracks.insert(track);
+            self.former.extend(displaced.map(|track| (track.id.clone(), track)));
         }
     }
 
@@ -170,17 +176,20 @@ impl Watcher {
         let Some(mut track) = self.take(&track.id) else { return Ok(false) };
         strangers.remove(&copy.name);
         (track.limit.identity.created, track.at, track.is_gone) = (copy.created, copy.name, false);
-        self.former.extend(self.tracks.insert(track));
+        let displaced = self.tracks.insert(track);
+        self.former.extend(displaced.map(|track| (track.id.clone(), track)));
         Ok(true)
     }
 
     /// Looks elsewhere for files that have no name in the source any more. The answer is what was found: it is to be looked into.
     async fn seek(
         &mut self,
+        vanished: Vec<PartitionId>,
         strangers: &mut BTreeMap<String, Listed>,
         polled: &mut Polled,
     ) -> Result<Vec<Elsewhere>, Stop> {
-        let lost: Vec<Track> = self.unlisted(strangers).cloned().collect();
+        let tracks = vanished.iter().filter_map(|id| self.track(id));
+        let lost: Vec<Track> = tracks.filter(|track| !track.is_gone).cloned().collect();
         let sought = |track: &Track| Sought { name: track.at.clone(), created: track.limit.identity.created.clone() };
         let sought: Vec<Sought> = lost.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { self.source.find(&sought).await };
@@ -192,7 +201,7 @@ impl Watcher {
                     let Some(mut track) = self.take(&track.id) else { continue };
                     track.at.clone_from(&file.name);
                     elsewhere.push((track.id.clone(), file));
-                    self.former.push(track);
+                    self.former.insert(track.id.clone(), track);
                 }
                 Found::Gone => {
                     if self.succeed(&track, strangers).await? || strangers.contains_key(&track.at) {
@@ -210,18 +219,11 @@ impl Watcher {
 
     /// The track stays: its name is known, and a copy of its file may be put there.
     fn set_gone(&mut self, id: &PartitionId) {
-        if let Some(track) = self.former.iter_mut().find(|track| track.id == *id) {
+        if let Some(track) = self.former.get_mut(id) {
             track.is_gone = true;
         } else if let Some(track) = self.take(id) {
             self.tracks.insert(Track { is_gone: true, ..track });
         }
-    }
-
-    /// Tracks whose file is not listed, and was not found to be gone.
-    fn unlisted<'a>(&'a self, strangers: &'a BTreeMap<String, Listed>) -> impl Iterator<Item = &'a Track> {
-        let names = &self.listed_names;
-        let unlisted = move |track: &&Track| !names.contains(&track.at) || strangers.contains_key(&track.at);
-        self.tracks.values().filter(unlisted).chain(&self.former).filter(|track| !track.is_gone)
     }
 
     /// A run that was not there during a rotation cannot know of the files in between, if `source.url` does not match their names.

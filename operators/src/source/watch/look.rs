@@ -81,7 +81,8 @@ impl Watcher {
 
     /// The partition of a file that is new under that name.
     fn next_generation(&self, name: &str) -> PartitionId {
-        let former = self.former.iter().filter(|track| track.id.name == name).map(|track| track.id.generation).max();
+        let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
+        let former = self.former.range(PartitionId::first(name)..=last).next_back().map(|(id, _)| id.generation);
         let newest = self.tracks.newest(name).max(former).unwrap_or(0);
         PartitionId { name: name.to_owned(), generation: newest + 1 }
     }

@@ -94,9 +94,7 @@ pub struct Watcher {
     rules: Rules,
     tracks: Tracks,
     /// Files that were read under a name that another file has now, or that have no name in the source any more.
-    former: Vec<Track>,
-    /// The names that the last listing had, of a source whose files may be renamed.
-    listed_names: BTreeSet<String>,
+    former: BTreeMap<PartitionId, Track>,
     /// What the log was told of already.
     told: Told,
     /// What was created before this and has no track has left the offsets.
@@ -115,13 +113,13 @@ impl Watcher {
             Track::at(id.clone(), limit)
         };
         // In order of generation, so that the newest of a name stays.
-        let (mut tracks, mut former) = (Tracks::default(), Vec::new());
+        let (mut tracks, mut former) = (Tracks::default(), BTreeMap::new());
         for track in offsets.partitions.iter().map(track) {
-            former.extend(tracks.insert(track));
+            former.extend(tracks.insert(track).map(|earlier| (earlier.id.clone(), earlier)));
         }
         let left_before_ms = offsets.retired.before_ms;
-        let (listed_names, told, left) = Default::default();
-        Watcher { source, rules, tracks, former, listed_names, told, left_before_ms, left, first: true }
+        let (told, left) = Default::default();
+        Watcher { source, rules, tracks, former, told, left_before_ms, left, first: true }
     }
 
     /// Lists the source and looks into what changed.
@@ -203,7 +201,7 @@ impl Watcher {
                     self.tracks.remove(&id.name);
                 }
             }
-            self.former.retain(|track| !left.contains(&track.id));
+            self.former.retain(|id, _| !left.contains(id));
         }
         // A planner that brings up a lagging table stands where less had left.
         self.left_before_ms = self.left_before_ms.max(before_ms);
@@ -212,13 +210,13 @@ impl Watcher {
     /// Bytes behind the last line ends: the lines that are not finished.
     pub fn unfinished(&self) -> impl Iterator<Item = (&PartitionId, u64)> {
         let rest = |track: &Track| track.length.saturating_sub(track.limit.end);
-        let there = self.tracks.values().chain(&self.former).filter(|t| !t.is_gone && t.encoded.is_none());
+        let there = self.tracks.values().chain(self.former.values()).filter(|t| !t.is_gone && t.encoded.is_none());
         there.map(move |track| (&track.id, rest(track))).filter(|(_, rest)| *rest > 0)
     }
 
     /// The track of that partition, wherever its file is.
     fn track(&self, id: &PartitionId) -> Option<&Track> {
-        self.tracks.of(id).or_else(|| self.former.iter().find(|track| track.id == *id))
+        self.tracks.of(id).or_else(|| self.former.get(id))
     }
 
     /// Takes that track out, wherever it is.
@@ -226,14 +224,12 @@ impl Watcher {
         if let Some(name) = self.tracks.of(id).map(|track| track.at.clone()) {
             return self.tracks.remove(&name);
         }
-        let at = self.former.iter().position(|track| track.id == *id)?;
-        Some(self.former.remove(at))
+        self.former.remove(id)
     }
 
     fn keep(&mut self, track: Track, polled: &mut Polled) {
         let (id, limit, at_ms) = (track.id.clone(), track.limit.clone(), track.appended_ms);
-        let followed = self.former.iter_mut().find(|former| former.id == id);
-        let before = match followed {
+        let before = match self.former.get_mut(&id) {
             Some(former) => Some(std::mem::replace(former, track)),
             None => self.tracks.insert(track),
         };
@@ -243,7 +239,8 @@ impl Watcher {
         }
         // Another file has its name, and it was not found elsewhere.
         let replaced = before.filter(|before| before.id != id);
-        self.former.extend(replaced.map(|before| Track { is_gone: true, ..before }));
+        let gone = replaced.map(|before| (before.id.clone(), Track { is_gone: true, ..before }));
+        self.former.extend(gone);
         polled.limits.push((id, limit));
     }
 
@@ -305,7 +302,7 @@ impl Watcher {
         };
         // A copy that was put in a file's place is the same partition, and lives.
         let replaced = |track: &&Track| self.tracks.get(&track.id.name).is_none_or(|newest| newest.id != track.id);
-        let former = self.former.iter().filter(replaced);
+        let former = self.former.values().filter(replaced);
         let finished = self.tracks.values().filter(quiet).chain(former).filter(old);
         Some(Finished { before_ms, partitions: finished.map(|track| track.id.clone()).collect() })
     }
