@@ -194,7 +194,7 @@ async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) 
     let name = partition.to_string();
     let partition = name.escape_debug();
     tracing::warn!(%partition, bytes = end - start, "the file was deleted before these bytes were read: their lines are lost");
-    Ok(Block { bytes: Vec::new(), begin: 0, base: *start, oversized: None })
+    Ok(Block { bytes: Vec::new(), begin: 0, base: *start, oversized: None, lenient: true })
 }
 
 /// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.
