@@ -10,6 +10,7 @@ mod http;
 mod init;
 mod lock;
 mod logging;
+mod moment;
 mod pipeline;
 mod process;
 mod progress;

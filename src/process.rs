@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use lakefront_operators::protocol::document::Process;
+
 /// The kernel's clock ticks a second, in what it shows to programs: the same on every machine that lakefront runs on.
 const TICKS: u64 = 100;
 
@@ -15,6 +17,16 @@ pub(crate) struct Usage {
     pub(crate) resident_bytes: u64,
     /// The most that was, since the process began.
     pub(crate) peak_bytes: u64,
+}
+
+/// Characters of a host's name: more than any has.
+const HOST: usize = 100;
+
+/// This process, as it is recorded with what it claims at `now_ms`.
+pub(crate) fn this(now_ms: u64) -> Process {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = name.trim().chars().filter(|c| !c.is_control()).take(HOST).collect();
+    Process { host, pid: std::process::id(), since_ms: now_ms }
 }
 
 /// What this process uses; none where the kernel does not say.
@@ -56,6 +68,13 @@ mod tests {
     fn a_name_with_parentheses_moves_no_field() {
         let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 99 1000 200";
         assert_eq!(cpu(stat), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_process_is_known_by_its_host_and_its_number() {
+        let Process { host, pid, since_ms } = this(7);
+        assert!(!host.is_empty() && !host.contains('\n'), "{host:?}");
+        assert_eq!((pid, since_ms), (std::process::id(), 7));
     }
 
     #[test]

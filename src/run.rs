@@ -10,6 +10,7 @@ use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol;
 use lakefront_operators::space::Guard;
 use lakefront_topologies::pg_logs::TABLES;
 
@@ -21,7 +22,7 @@ use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use crate::report::{Report, print};
-use crate::{lock, pipeline, runtime, shutdown};
+use crate::{lock, pipeline, process, runtime, shutdown};
 
 /// Runs a pipeline, and says what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -46,9 +47,10 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
     let metrics = Arc::new(Metrics::new(clock, &TABLES, workers, pipeline.source.retries()));
     let (fatal, supervisor) = Fatal::new();
+    let process = process::this(pipeline.clock.now_ms());
     if let Some(http) = pipeline.config.http {
         let listener = tokio.block_on(http::listen(http, args.take_over))?;
-        let live = Live::new(watched(&pipeline, http), metrics.clone(), stop.clone(), fatal.clone());
+        let live = Live::new(watched(&pipeline, http, process.clone()), metrics.clone(), stop.clone(), fatal.clone());
         tokio.spawn(http::serve(http, listener, Arc::new(live)));
     }
     let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
@@ -56,7 +58,7 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
         return Ok(metrics);
     }
-    let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics))?;
+    let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics, process))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();
     let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
@@ -88,7 +90,7 @@ fn with_flags(mut config: Config, args: &RunArgs) -> Result<Config, ConfigError>
 }
 
 /// What the run's page says of it.
-fn watched(pipeline: &Pipeline, http: HttpConfig) -> Watched {
+fn watched(pipeline: &Pipeline, http: HttpConfig, process: protocol::document::Process) -> Watched {
     let config = &pipeline.config;
     Watched {
         pipeline: config.pipeline.clone(),
@@ -99,6 +101,7 @@ fn watched(pipeline: &Pipeline, http: HttpConfig) -> Watched {
         },
         tables: config.rows.tables.clone(),
         workers: config.workers,
+        process,
         stall: http.stall,
         cut: config.commit_interval,
     }

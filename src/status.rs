@@ -7,8 +7,8 @@ mod running;
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::protocol::document::{OffsetsFiles, Standing};
-use lakefront_operators::protocol::table::Held;
+use lakefront_operators::protocol::document::{OffsetsFiles, Process, Recorded, Standing};
+use lakefront_operators::protocol::table::{Held, RunId};
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::Listed;
 use lakefront_topologies::pg_logs::TABLES;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use self::running::Running;
 use crate::cli::StatusArgs;
+use crate::moment::rfc3339;
 use crate::pipeline::Pipeline;
 use crate::report::print;
 use crate::{pipeline, runtime};
@@ -27,6 +28,8 @@ use crate::{pipeline, runtime};
 struct TableStatus {
     name: String,
     standing: Option<(Held, Standing)>,
+    /// The process of the run that the table was last claimed by, if that has said so.
+    process: Option<Process>,
     lag: u64,
 }
 
@@ -35,7 +38,14 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
     let look = async { tokio::join!(tables(&pipeline), running::ask(&pipeline.config)) };
     let (tables, running) = runtime::tokio()?.block_on(look);
-    let tables = tables?;
+    let mut tables = tables?;
+    let running = running.map(|running| match claimed(&tables) {
+        Some((run, _)) => running.beside(run.0),
+        None => running,
+    });
+    if let Some(running) = &running {
+        TABLES.iter().zip(&mut tables).for_each(|(role, table)| table.correct(running.drained(role)));
+    }
     print(match args.json {
         true => format!("{}\n", to_json(&pipeline, &tables, running)),
         false => text(&pipeline, &tables, running),
@@ -47,24 +57,42 @@ async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
     let mut tables = Vec::new();
     for spec in &pipeline.tables {
         let standing = standing(spec, &pipeline.config.pipeline).await?;
-        let lag = lag(pipeline, &listed, standing.as_ref().map(|(_, s)| s));
-        tables.push(TableStatus { name: spec.name.clone(), standing, lag });
+        let lag = lag(pipeline, &listed, standing.as_ref().map(|(_, recorded)| &recorded.standing));
+        let process = standing.as_ref().and_then(|(_, recorded)| recorded.process.clone());
+        let standing = standing.map(|(held, recorded)| (held, recorded.standing));
+        tables.push(TableStatus { name: spec.name.clone(), standing, process, lag });
     }
     Ok(tables)
 }
 
-async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Standing)>, Stop> {
+async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded)>, Stop> {
     let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
     let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
     while let Some(now) = held().await? {
         match OffsetsFiles::read(&table, now).await {
-            Ok(recorded) => return Ok(Some((now, recorded.standing))),
+            Ok(recorded) => return Ok(Some((now, recorded))),
             // A run is alive: it has committed since, and deleted the file of the position before.
             Err(_) if held().await? != Some(now) => {}
             Err(stop) => return Err(stop),
         }
     }
     Ok(None)
+}
+
+impl TableStatus {
+    /// The run knows that no rows wait for the table up to `drained`, though its transaction has
+    /// not moved there yet.
+    fn correct(&mut self, drained: Option<u64>) {
+        let position = self.standing.as_ref().map(|(held, _)| held.position.0);
+        let empty = drained.zip(position).map_or(0, |(drained, position)| drained.saturating_sub(position));
+        self.lag = self.lag.saturating_sub(empty);
+    }
+}
+
+/// The newest run that has claimed a table, and its process.
+fn claimed(tables: &[TableStatus]) -> Option<(RunId, Option<&Process>)> {
+    let claims = tables.iter().filter_map(|table| Some((table.standing.as_ref()?.0.run, table.process.as_ref())));
+    claims.max_by_key(|(run, _)| *run)
 }
 
 /// Bytes that are in the source and not in the table. A file that was written anew counts whole, one that is finished not at all.
@@ -104,8 +132,16 @@ fn to_json(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>
         });
         by_role.insert((*role).to_owned(), status);
     }
-    let mut status =
-        json!({"pipeline": pipeline.config.pipeline, "source": pipeline.source.identity(), "tables": by_role});
+    let claimed = claimed(tables).map(|(run, process)| {
+        let process = process.map(|at| json!({"host": at.host, "pid": at.pid, "since": rfc3339(at.since_ms)}));
+        json!({"run": run, "process": process})
+    });
+    let mut status = json!({
+        "pipeline": pipeline.config.pipeline,
+        "source": pipeline.source.identity(),
+        "claimed": claimed,
+        "tables": by_role,
+    });
     if pipeline.config.http.is_some() {
         status["running"] = running.map_or(Value::Null, |running| running.json());
     }
@@ -114,6 +150,9 @@ fn to_json(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>
 
 fn text(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>) -> String {
     let mut text = format!("pipeline {} reads {}\n", pipeline.config.pipeline, pipeline.source.identity());
+    if let Some((run, Some(Process { host, pid, since_ms }))) = claimed(tables) {
+        text.push_str(&format!("  claimed by run {run}: process {pid} on {host}, at {}\n", rfc3339(*since_ms)));
+    }
     text.extend(running.map(|running| running.text()));
     for (role, table) in TABLES.iter().zip(tables) {
         match &table.standing {

@@ -10,7 +10,7 @@ use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, 
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::Claimed;
 use lakefront_operators::protocol::cut::{Control, Cut};
-use lakefront_operators::protocol::table::StagedFile;
+use lakefront_operators::protocol::table::{StagedFile, Stamp};
 use lakefront_operators::record::TableId;
 use lakefront_operators::stage::Staged;
 use lakefront_operators::totals::{Bucket, FINEST_LOG2, Sum, Update};
@@ -38,7 +38,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
                 let lower = offsets.position();
                 let (_, growing) = offsets.partitions.iter_mut().next().expect("a file");
                 growing.offset += CUT;
-                Round::new(lower, &offsets, run.clock.now_ms())
+                Round::new(lower, &offsets, Stamp::now(&*run.clock))
             };
             bencher.iter_batched(next, |round| committing.run(worker, round), BatchSize::PerIteration);
             tables.iter().for_each(|table| wait(table.at_rest()));
@@ -61,7 +61,7 @@ struct Round {
 
 impl Round {
     /// The cut from `lower` up to `offsets`, whose first file has grown.
-    fn new(lower: Position, offsets: &Offsets, staged_at_ms: u64) -> Round {
+    fn new(lower: Position, offsets: &Offsets, staged_at: Stamp) -> Round {
         let partition = offsets.partitions.keys().next().expect("a file").clone();
         let rows = 100_000;
         let file = StagedFile {
@@ -70,7 +70,7 @@ impl Round {
             rows,
             partition: Vec::new(),
             stats: format!(r#"{{"numRecords":{rows}}}"#),
-            staged_at_ms,
+            staged_at,
         };
         let bucket = Bucket { partition, mebibyte: lower.0 >> FINEST_LOG2 };
         let offsets = Arc::new(offsets.clone());

@@ -39,6 +39,7 @@ pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (
             roles: &TABLES,
             settings: settings(),
             known: None,
+            process: None,
             cold_start: &cold_start,
         };
         let claimed = claim(&tables, run.clock.clone(), &intent).await.expect("nobody else claims them");

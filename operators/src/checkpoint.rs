@@ -3,6 +3,8 @@
 //! This is where the sentence is kept: nothing is acknowledged to the source until every sink has drained. The state file is for
 //! people and for the next start; the tables are the truth.
 
+mod landing;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +20,14 @@ use crate::bridge::Bridge;
 use crate::commit::Moved;
 use crate::error::StoreError;
 use crate::fatal::Fatal;
-use crate::metrics::{Acknowledged, Metrics};
+use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::cut::Control;
 use crate::protocol::document::Standing;
 use crate::protocol::ledger::Ledger;
 use crate::state::{self, State};
+
+use self::landing::{Landed, Landing};
 
 /// What a checkpoint needs to know of its run.
 pub struct Settings {
@@ -33,7 +37,7 @@ pub struct Settings {
     pub run: state::Run,
     /// Where the tables stood when they were claimed.
     pub standings: Vec<Standing>,
-    /// Whether each acknowledged position is logged.
+    /// Whether each cut that has landed is logged.
     pub announce: bool,
 }
 
@@ -57,15 +61,16 @@ pub fn checkpoint<'s>(
     let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
     builder.build(move |capabilities| {
         drop(capabilities);
-        let mut settings = settings.map(|settings| (Ledger::new(&settings.standings), settings));
+        let mut settings = settings.map(|settings| {
+            let landing = Landing::new(settings.standings.iter().map(Standing::position));
+            (Ledger::new(&settings.standings), landing, settings)
+        });
         // The newest standing that waits for the state file, and the capability of the one that is being written.
         let mut waiting: Option<(Capability<Position>, Standing)> = None;
         let mut writing: Option<Capability<Position>> = None;
-        // The rows of each table when the log was last told.
-        let mut announced = vec![0; metrics.tables().len()];
         move |_frontiers| {
             // Records come to worker 0 alone.
-            let Some((ledger, settings)) = &mut settings else { return };
+            let Some((ledger, landing, settings)) = &mut settings else { return };
             control.for_each(|_, records| {
                 for record in records.drain(..) {
                     if let Control::Cut(cut) = record {
@@ -75,9 +80,15 @@ pub fn checkpoint<'s>(
             });
             for input in &mut moved {
                 input.for_each(|capability, records| {
-                    for Moved { table, position, .. } in records.drain(..) {
-                        if let Some(standing) = ledger.moved(table, position) {
+                    for moved in records.drain(..) {
+                        if let Some(standing) = ledger.moved(moved.table, moved.position) {
                             waiting = Some((capability.retain(0), standing));
+                        }
+                        if let Some(landed) = landing.moved(&moved) {
+                            let took = metrics.cuts_landed(landed.position);
+                            if settings.announce {
+                                announce(&metrics, &landed, took);
+                            }
                         }
                     }
                 });
@@ -90,10 +101,7 @@ pub fn checkpoint<'s>(
                     Ok(position) => {
                         fail::fail_point!("checkpoint-written");
                         let capability = writing.take().expect("a state file was being written");
-                        let Acknowledged { bytes, took } = metrics.acknowledged(position);
-                        if settings.announce {
-                            announce(&metrics, position, bytes, took, &mut announced);
-                        }
+                        metrics.acknowledged(position);
                         output.activate().session(&capability).give(position);
                     }
                     Err(error) => return fatal.raise(error.into()),
@@ -110,15 +118,12 @@ pub fn checkpoint<'s>(
     stream
 }
 
-/// Logs what has landed since it was last said. A table may be a cut ahead of the others: its rows are told when they were committed.
-fn announce(metrics: &Metrics, position: Position, bytes: u64, took: Duration, announced: &mut [u64]) {
-    let (mut rows, mut tables) = (0, Vec::new());
-    for (table, announced) in metrics.tables().iter().zip(announced) {
-        let now = table.rows();
-        let new = now - std::mem::replace(announced, now);
-        rows += new;
-        tables.push(format!("{} {new}", table.role()));
-    }
-    let (tables, seconds, lag_bytes) = (tables.join(", "), took.as_secs_f64(), metrics.source_lag());
+/// Logs what has landed since it was last said. What is acknowledged may be behind it: see
+/// [`landing`].
+fn announce(metrics: &Metrics, landed: &Landed, took: Duration) {
+    let Landed { position, bytes, rows } = landed;
+    let tables = metrics.tables().iter().zip(rows).map(|(table, rows)| format!("{} {rows}", table.role()));
+    let (tables, rows) = (tables.collect::<Vec<_>>().join(", "), rows.iter().sum::<u64>());
+    let (seconds, lag_bytes) = (took.as_secs_f64(), metrics.source_lag());
     tracing::info!(position = position.0, bytes, rows, tables, seconds, lag_bytes, "landed");
 }

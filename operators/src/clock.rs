@@ -1,10 +1,15 @@
-//! The one place that reads the clock.
+//! The one place that reads the clocks.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::protocol::table::{Clock, Pending};
 
-/// The machine's clock.
+/// Where the steady clock begins: with the time of day then, so that what was before the process
+/// has a time on it too.
+static BEGAN: LazyLock<(u64, Stopwatch)> = LazyLock::new(|| (SystemClock.now_ms(), Stopwatch::start()));
+
+/// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -13,6 +18,11 @@ impl Clock for SystemClock {
     fn now_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn steady_ms(&self) -> u64 {
+        let (then_ms, since) = &*BEGAN;
+        then_ms.saturating_add(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     fn pause(&self, ms: u64) -> Pending<'_, ()> {

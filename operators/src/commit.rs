@@ -1,10 +1,13 @@
 //! `commit`: one committer a table, on one worker. A cut commits once the frontier shows that all its files are there.
 //!
 //! The decisions are the protocol's: [`CommitQueue`] says what comes next, [`Committer`] lands it. One commit at a time, in
-//! order. Each reports the position that the table's transaction holds from then on.
+//! order. Each reports the position that the table's transaction holds from then on; what is empty
+//! for the table is reported too, for it waits for nobody. A committer without work looks now and
+//! then whether its run was taken over.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -16,7 +19,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::bridge::Bridge;
 use crate::clock::Stopwatch;
-use crate::error::Stop;
+use crate::error::{Stop, chain};
 use crate::fatal::Fatal;
 use crate::metrics::Metrics;
 use crate::position::Position;
@@ -27,14 +30,20 @@ use crate::record::TableId;
 use crate::stage::Staged;
 use crate::totals::Update;
 
-/// A table's transaction has moved.
+/// While a run has nothing to commit in a table, it looks this often whether another run has
+/// claimed it.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// A table has come further.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Moved {
     /// The table.
     pub table: TableId,
     /// Where its transaction stands now.
     pub position: Position,
-    /// Rows that the commit made visible.
+    /// Up to where no rows wait for it: there, or further if what follows is empty for it.
+    pub drained: Position,
+    /// Rows that a commit made visible.
     pub rows: u64,
 }
 
@@ -70,11 +79,13 @@ pub fn commit<'s>(
     let mut control = builder.new_input(control, Exchange::new(move |_: &Control| at));
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);
-    let tasks = bridge.tasks::<Landed>(scope, &info);
+    let tasks = bridge.tasks::<Done>(scope, &info);
     builder.build(move |capabilities| {
         drop(capabilities);
         let mut idle = committer;
         let mut queue = idle.as_ref().map(|committer| CommitQueue::new(committer.name(), committer.position()));
+        let mut told = queue.as_ref().map(CommitQueue::drained).unwrap_or_default();
+        let mut rest = Rest::begin();
         // The capabilities of the cuts that this table has yet to pass: its position is theirs to announce.
         let mut held: BTreeMap<Position, Capability<Position>> = BTreeMap::new();
         move |frontiers| {
@@ -98,39 +109,86 @@ pub fn commit<'s>(
             });
             let Some(queue) = queue.as_mut().filter(|_| !fatal.is_raised()) else { return };
             let mut output = output.activate();
-            while let Some((committer, landed)) = tasks.next_done() {
-                let moved = match landed {
-                    Ok(rows) => Moved { table, position: committer.position(), rows },
+            while let Some((committer, done)) = tasks.next_done() {
+                match done {
+                    Ok(Did::Land(rows)) => {
+                        let position = committer.position();
+                        told = told.max(position);
+                        let (_, capability) = held.first_key_value().expect("a cut under way is held");
+                        output.session(capability).give(Moved { table, position, drained: told, rows });
+                    }
+                    Ok(Did::Look) => {}
                     Err(stop) => return fatal.raise(stop),
-                };
-                let (_, capability) = held.first_key_value().expect("a cut under way is held");
-                output.session(capability).give(moved);
+                }
+                rest = Rest::begin();
                 idle = Some(committer);
             }
             let complete = |lower| frontiers.iter().all(|frontier| !frontier.less_equal(&lower));
             let Some(committer) = idle.take() else { return };
-            match queue.next(complete) {
-                Ok(Some(job)) => tasks.spawn(land(committer, job, table, metrics.clone())),
-                Ok(None) => {
-                    // Nothing to announce below the first cut that is not complete; what is empty is settled by a later record.
-                    let open = held.keys().find(|lower| !complete(**lower)).copied();
-                    held = match open {
-                        Some(open) => held.split_off(&open),
-                        None => BTreeMap::new(),
-                    };
-                    idle = Some(committer);
-                }
-                Err(stop) => fatal.raise(stop),
+            let job = match queue.next(complete) {
+                Ok(job) => job,
+                Err(stop) => return fatal.raise(stop),
+            };
+            if let Some((_, capability)) = held.first_key_value().filter(|_| queue.drained() > told) {
+                told = queue.drained();
+                metrics.drained(table, told);
+                let position = committer.position();
+                output.session(capability).give(Moved { table, position, drained: told, rows: 0 });
+            }
+            if let Some(job) = job {
+                tasks.spawn(land(committer, job, table, metrics.clone()));
+                return;
+            }
+            // Nothing to announce below the first cut that is not complete; what is empty is
+            // settled by a later record.
+            let open = held.keys().find(|lower| !complete(**lower)).copied();
+            held = match open {
+                Some(open) => held.split_off(&open),
+                None => BTreeMap::new(),
+            };
+            match rest.is_over(|delay| tasks.wake_after(delay)) {
+                true => tasks.spawn(look(committer, table, metrics.clone())),
+                false => idle = Some(committer),
             }
         }
     });
     stream
 }
 
-type Landed = (Committer, Result<u64, Stop>);
+/// How long a committer has had nothing to do, and the alarm that ends it.
+struct Rest {
+    since: Stopwatch,
+    is_set: bool,
+}
 
-/// Lands one job; the answer is the number of rows.
-async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<Metrics>) -> Landed {
+impl Rest {
+    fn begin() -> Rest {
+        Rest { since: Stopwatch::start(), is_set: false }
+    }
+
+    /// Whether it is time to look; if not, `wake_after` is told once when it will be. Alarms of an
+    /// earlier rest may still come.
+    fn is_over(&mut self, wake_after: impl FnOnce(Duration)) -> bool {
+        let left = LOOK.saturating_sub(self.since.elapsed());
+        if !left.is_zero() && !std::mem::replace(&mut self.is_set, true) {
+            wake_after(left);
+        }
+        left.is_zero()
+    }
+}
+
+/// What a committer has done.
+enum Did {
+    /// It landed a job of so many rows.
+    Land(u64),
+    /// It looked after its table.
+    Look,
+}
+
+type Done = (Committer, Result<Did, Stop>);
+
+/// Lands one job.
+async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<Metrics>) -> Done {
     let rows = job.files.iter().map(|file| file.rows).sum();
     metrics.commit_begins(table);
     let watch = Stopwatch::start();
@@ -138,5 +196,23 @@ async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<M
     if landed.is_ok() {
         metrics.committed(table, rows, committer.position(), watch.elapsed());
     }
-    (committer, landed.map(|_| rows))
+    (committer, landed.map(|_| Did::Land(rows)))
+}
+
+/// Looks after the table of a run that has nothing to commit. A lake that does not answer is no
+/// reason to end it: the next look may.
+async fn look(mut committer: Committer, table: TableId, metrics: Arc<Metrics>) -> Done {
+    let looked = match committer.look().await {
+        Err(Stop::Store(error)) => {
+            let text = chain(&error);
+            tracing::warn!(table = committer.name(), error = text, "could not look whether another run has taken over");
+            metrics.commit_failed(table, text);
+            Ok(Did::Look)
+        }
+        looked => {
+            metrics.looked(table);
+            looked.map(|()| Did::Look)
+        }
+    };
+    (committer, looked)
 }

@@ -25,7 +25,7 @@ use crate::offsets::PartitionId;
 use crate::position::Position;
 use crate::protocol::cut::{Chunk, Control};
 use crate::protocol::planner::{Planner, Step};
-use crate::protocol::table::Clock;
+use crate::protocol::table::{Clock, Stamp};
 use crate::source::watch::{Polled, Watcher};
 use crate::space::Seen;
 
@@ -168,7 +168,7 @@ struct Worker0 {
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
-    /// When the operator wakes by itself; in the past if it was not asked to.
+    /// When the operator wakes by itself, on the steady clock; in the past if it was not asked to.
     alarm_ms: u64,
     /// What the planner said behind the last chunk, which goes out first.
     put_off: Option<Step>,
@@ -220,9 +220,9 @@ impl Worker0 {
             gone.iter().for_each(|id| self.lose(id));
             self.planner.limits(limits);
             self.metrics.passed_over(passed_over);
-            self.metrics.source_seen(self.planner.source_end());
-            let now_ms = self.clock.now_ms();
-            appended.into_iter().for_each(|append| self.appends.found(append, now_ms));
+            self.metrics.source_seen(self.planner.source_end(), self.planner.lags_most());
+            let now = Stamp::now(&*self.clock);
+            appended.into_iter().for_each(|append| self.appends.found(append, now));
             finished.into_iter().for_each(|finished| self.planner.finished(finished));
             let (left, before_ms) = self.planner.left();
             watcher.forget(&left, before_ms);
@@ -246,7 +246,7 @@ impl Worker0 {
         }
         // Who waits for memory is woken by a credit, who waits for disk by the guard.
         let worker = self.pick().filter(|_| self.budget.has_room() && self.space.is_enough());
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.clock.steady_ms();
         let step = self.put_off.take().unwrap_or_else(|| self.planner.next(now_ms, worker.is_some()));
         Ok(match step {
             Step::Chunk(chunk) => {
@@ -255,12 +255,16 @@ impl Worker0 {
                 self.next_worker = (worker + 1) % self.credits.len();
                 let assigned = Assigned { worker, chunks: self.gather(chunk, now_ms) };
                 self.budget.take(assigned.len());
-                self.metrics.chunk_planned(self.planner.position());
+                self.metrics.chunks_planned(&assigned.chunks, self.planner.position());
                 Do::Hand(assigned)
             }
             Step::Tell(record) => {
-                if let Control::Cut(cut) = &record {
-                    self.metrics.cut_closed(cut, self.appends.cut_closed(now_ms));
+                match &record {
+                    Control::Cut(cut) => {
+                        let times = self.appends.cut_closed(now_ms);
+                        self.metrics.cut_closed(cut, times, self.planner.lags_most());
+                    }
+                    Control::Settle(position) => self.metrics.settles(*position),
                 }
                 Do::Tell(record)
             }

@@ -40,7 +40,7 @@ pub(super) fn stepped_back(findings: &mut Findings, written_ms: u64, now_ms: u64
         findings.warn(
             "clock",
             format!("the state file was written {} s from now: the clock was set back", ahead / 1000),
-            "see that the clock is right now; a running pipeline closes its cuts late by as much, and loses nothing",
+            "see that the clock is right now: rows say by it when they were read; a run measures time by another clock, and loses nothing",
         );
     }
 }

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use super::moment::Second;
 use super::random::Random;
 use super::shapes::{self, Said};
+use crate::moment::Second;
 
 /// The keys that newer images add.
 const APP_KEYS: &str = "\"AppImage\": \"azurelinux/postgres_standalone_17_azl3:63.0.2609150\", \"AppType\": \"PostgreSQL\", \

@@ -1,9 +1,9 @@
 //! Lines as PostgreSQL's own `jsonlog` writes them. They do not say which server wrote them: a file has one server's.
 
 use super::azure::put;
-use super::moment::Second;
 use super::random::Random;
 use super::shapes::{self, Said};
+use crate::moment::Second;
 
 const APPLICATIONS: [&str; 4] = ["orders-api", "orders-worker", "metabase", "psql"];
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::azure::Azure;
 use super::jsonlog::Jsonlog;
-use super::moment::Second;
 use super::random::{Chance, Random};
 use super::spoil::{self, Fault};
 use crate::cli::FormatArg;
+use crate::moment::Second;
 
 /// Lines a second, so that 1 GiB is an hour of a busy server.
 const PACE: u64 = 380;

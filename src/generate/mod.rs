@@ -6,7 +6,6 @@
 mod azure;
 mod jsonlog;
 mod lines;
-mod moment;
 mod out;
 mod random;
 mod shapes;

@@ -128,9 +128,9 @@ mod tests {
     use lakefront_operators::rows::RowBuilder;
     use lakefront_operators::settings::{Format, UnknownKeys};
 
-    use super::super::moment::Second;
     use super::super::{azure::Azure, jsonlog::Jsonlog};
     use super::*;
+    use crate::moment::Second;
 
     fn judged(format: FormatArg, line: &[u8]) -> Result<(), Reason> {
         let format = match format {

@@ -2,16 +2,19 @@
 //!
 //! A run is not ready while it starts or ends, while a disk is low, while commits fail, and while input waits and the frontier
 //! stands still. Which step holds the frontier is the metrics' to say. An open cut is not waited for, as it closes by its own bounds;
-//! if it does not, the worker that would close it hangs. Nor is a table without rows: it is moved some time after the others.
+//! if it does not, the worker that would close it hangs. Nor is a table without rows: nothing waits
+//! for it, and it is moved when it is told.
 
 use std::time::Duration;
 
 use lakefront_operators::space::Free;
 
+use crate::report::printable;
+
 /// A commit that failed once may have met a hiccup; one that fails for so long has not.
 const FAILING_MS: u64 = 5_000;
-/// Up to so long after a cut was closed, a table that got no rows is moved, and the checkpoint with it.
-const SETTLES: Duration = Duration::from_secs(30);
+/// Characters of a cause: those of stores may be pages.
+const CAUSE: usize = 400;
 
 /// What a run says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +56,19 @@ pub(super) struct Health {
     pub(super) step: Option<String>,
     /// For people, unless all is well.
     pub(super) reason: Option<String>,
+    /// The last error on the way, if something that fails is the reason.
+    pub(super) error: Option<String>,
+    /// For so long, in milliseconds, if that is known.
+    pub(super) for_ms: Option<u64>,
 }
 
 impl Health {
     /// Nothing is wrong.
-    const OK: Health = Health { status: Status::Ok, step: None, reason: None };
+    const OK: Health = Health { status: Status::Ok, step: None, reason: None, error: None, for_ms: None };
 
     /// Something is, for a `reason`.
     pub(super) fn not_ready(status: Status, reason: impl Into<String>) -> Health {
-        Health { status, step: None, reason: Some(reason.into()) }
+        Health { status, reason: Some(reason.into()), ..Health::OK }
     }
 
     /// Whether the run does what it should.
@@ -72,6 +79,20 @@ impl Health {
     fn at(self, step: impl Into<String>) -> Health {
         Health { step: Some(step.into()), ..self }
     }
+
+    fn for_ms(self, ms: u64) -> Health {
+        Health { for_ms: Some(ms), ..self }
+    }
+
+    /// What stores and services say may have anything in it: it is shown as one line that does
+    /// nothing to a terminal.
+    fn because(self, cause: Option<&str>) -> Health {
+        let Some(cause) = cause else { return self };
+        let visible = |c: char| if c.is_whitespace() { ' ' } else { c };
+        let error: String = printable(cause).chars().take(CAUSE).map(visible).collect();
+        let reason = self.reason.map(|reason| format!("{reason}: {error}"));
+        Health { reason, error: Some(error), ..self }
+    }
 }
 
 /// What was seen of a run that has its tables.
@@ -79,13 +100,14 @@ impl Health {
 pub(super) struct Seen {
     /// Since the last chunk of the open cut was handed out, in milliseconds; none if no cut is open.
     pub(super) open_ms: Option<u64>,
-    /// Since the acknowledged position moved, in milliseconds; none if it is where the last closed cut ends.
+    /// Since the acknowledged position moved, in milliseconds; none if it is where the tables were
+    /// told to move.
     pub(super) behind_ms: Option<u64>,
     /// Which step keeps the acknowledged position from moving; none if nothing waits.
     pub(super) held: Option<Held>,
-    /// Bytes of whole lines in the source that not every table holds.
+    /// Bytes of whole lines in the source that have not landed.
     pub(super) lag: u64,
-    /// Tables with a commit under way that fails and is tried again.
+    /// Tables in which something fails and is tried again.
     pub(super) failing: Vec<Failing>,
     /// A place that has less free than it must.
     pub(super) low_disk: Option<Free>,
@@ -98,17 +120,23 @@ pub(super) struct Held {
     pub(super) step: String,
     /// For so long, in milliseconds.
     pub(super) for_ms: u64,
+    /// The last failure of what it tries, if there was one since.
+    pub(super) cause: Option<String>,
 }
 
-/// A table with a commit that fails.
+/// A table in which a commit fails, or a look at it.
 #[derive(Debug)]
 pub(super) struct Failing {
+    /// `commit to` or `look at`.
+    pub(super) what: &'static str,
     /// What the table is for.
     pub(super) role: &'static str,
     /// Its name.
     pub(super) name: String,
     /// Since the first failure, in milliseconds.
     pub(super) for_ms: u64,
+    /// The last failure.
+    pub(super) cause: String,
 }
 
 /// Judges a run that has its tables. A cut is closed after `cut`; a frontier may stand still for `stall`.
@@ -118,27 +146,28 @@ pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
         return Health::not_ready(Status::LowDisk, reason);
     }
     let failing = seen.failing.iter().filter(|table| table.for_ms >= FAILING_MS);
-    if let Some(Failing { role, name, for_ms }) = failing.max_by_key(|table| table.for_ms) {
-        let reason = format!("a commit to table {name:?} has failed for {} s, and is tried again", for_ms / 1000);
-        return Health::not_ready(Status::Failing, reason).at(format!("commit[{role}]"));
+    if let Some(Failing { what, role, name, for_ms, cause }) = failing.max_by_key(|table| table.for_ms) {
+        let reason = format!("a {what} table {name:?} has failed for {} s, and is tried again", for_ms / 1000);
+        let health = Health::not_ready(Status::Failing, reason).at(format!("commit[{role}]"));
+        return health.for_ms(*for_ms).because(Some(cause));
     }
     let held = seen.held.as_ref().filter(|held| u128::from(held.for_ms) >= stall.as_millis());
-    if let Some(Held { step, for_ms }) = held {
+    if let Some(Held { step, for_ms, cause }) = held {
         let (seconds, lag) = (for_ms / 1000, seen.lag);
         let reason = format!("{step} holds the frontier, which has stood still for {seconds} s; {lag} bytes wait");
-        return Health::not_ready(Status::Stalled, reason).at(step);
+        return Health::not_ready(Status::Stalled, reason).at(step).for_ms(*for_ms).because(cause.as_deref());
     }
-    if let Some(ms) = seen.behind_ms.filter(|ms| u128::from(*ms) >= stall.saturating_add(SETTLES).as_millis()) {
+    if let Some(ms) = seen.behind_ms.filter(|ms| u128::from(*ms) >= stall.as_millis()) {
         let reason =
             format!("what is acknowledged has stood still for {} s, though every step has passed more", ms / 1000);
-        return Health::not_ready(Status::Stalled, reason).at("checkpoint");
+        return Health::not_ready(Status::Stalled, reason).at("checkpoint").for_ms(ms);
     }
     if let Some(ms) = seen.open_ms.filter(|ms| u128::from(*ms) >= stall.saturating_add(cut).as_millis()) {
         let reason = format!(
             "plan has handed out nothing and closed no cut for {} s, and one is due: its worker hangs",
             ms / 1000
         );
-        return Health::not_ready(Status::Stalled, reason).at("plan");
+        return Health::not_ready(Status::Stalled, reason).at("plan").for_ms(ms);
     }
     Health::OK
 }
@@ -151,11 +180,16 @@ mod tests {
     const CUT: Duration = Duration::from_secs(10);
 
     fn held_for(for_ms: u64) -> Seen {
-        Seen { held: Some(Held { step: "fetch".to_owned(), for_ms }), lag: 7, ..Seen::default() }
+        let held = Held { step: "fetch".to_owned(), for_ms, cause: None };
+        Seen { held: Some(held), lag: 7, ..Seen::default() }
     }
 
     fn failing_for(for_ms: u64) -> Seen {
-        let table = |role, for_ms| Failing { role, name: format!("{role}_logs"), for_ms };
+        let cause = "could not create x: 503\n\u{1b}[2J".to_owned();
+        let table = |role, for_ms| {
+            let (what, name, cause) = ("commit to", format!("{role}_logs"), cause.clone());
+            Failing { what, role, name, for_ms, cause }
+        };
         Seen { failing: vec![table("primary", for_ms / 2), table("replica", for_ms)], ..Seen::default() }
     }
 
@@ -171,7 +205,17 @@ mod tests {
         let health = judge(&held_for(61_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref(), health.is_ready()), (Status::Stalled, Some("fetch"), false));
         let reason = "fetch holds the frontier, which has stood still for 61 s; 7 bytes wait";
+        assert_eq!((health.reason.as_deref(), health.for_ms, health.error), (Some(reason), Some(61_000), None));
+    }
+
+    #[test]
+    fn what_a_step_that_holds_has_failed_in_is_told() {
+        let mut seen = held_for(61_000);
+        seen.held.as_mut().expect("a step").cause = Some("could not read a.json: no route to host".to_owned());
+        let health = judge(&seen, MINUTE, CUT);
+        let reason = "fetch holds the frontier, which has stood still for 61 s; 7 bytes wait: could not read a.json: no route to host";
         assert_eq!(health.reason.as_deref(), Some(reason));
+        assert_eq!(health.error.as_deref(), Some("could not read a.json: no route to host"));
     }
 
     #[test]
@@ -184,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_may_wait_for_a_table_without_rows() {
+    fn a_checkpoint_that_does_not_come_to_where_the_tables_were_told_to_move_is_stalled() {
         let behind_for = |ms| Seen { behind_ms: Some(ms), ..Seen::default() };
-        assert_eq!(judge(&behind_for(89_999), MINUTE, CUT), Health::OK);
-        let health = judge(&behind_for(90_000), MINUTE, CUT);
+        assert_eq!(judge(&behind_for(59_999), MINUTE, CUT), Health::OK);
+        let health = judge(&behind_for(60_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref()), (Status::Stalled, Some("checkpoint")));
     }
 
@@ -196,8 +240,10 @@ mod tests {
         assert_eq!(judge(&failing_for(FAILING_MS - 1), MINUTE, CUT), Health::OK, "a hiccup");
         let health = judge(&failing_for(8_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref()), (Status::Failing, Some("commit[replica]")));
-        let reason = "a commit to table \"replica_logs\" has failed for 8 s, and is tried again";
-        assert_eq!(health.reason.as_deref(), Some(reason));
+        let error = "could not create x: 503 \u{fffd}[2J";
+        let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is tried again: {error}");
+        assert_eq!((health.reason, health.for_ms), (Some(reason), Some(8_000)));
+        assert_eq!(health.error.as_deref(), Some(error), "as one line that does nothing to a terminal");
     }
 
     #[test]

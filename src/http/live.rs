@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::{Metrics, StepId};
+use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId};
+use lakefront_operators::protocol::document::Process;
 
 use super::health::{Failing, Health, Held, Seen, Status, judge};
 use super::history::History;
@@ -21,6 +22,8 @@ pub(crate) struct Watched {
     pub(crate) tables: Vec<String>,
     /// Threads of the dataflow.
     pub(crate) workers: usize,
+    /// The process, as it is recorded in the tables.
+    pub(crate) process: Process,
     /// How long a frontier may stand still while input waits.
     pub(crate) stall: Duration,
     /// After so long a cut is closed, whatever its size.
@@ -39,7 +42,8 @@ pub(crate) struct Live {
 impl Live {
     /// Watches the run that counts in `metrics`.
     pub(crate) fn new(run: Watched, metrics: Arc<Metrics>, stop: StopRequest, fatal: Fatal) -> Live {
-        Live { run, metrics, stop, fatal, history: Mutex::default() }
+        let history = Mutex::new(History::of_cuts(run.cut));
+        Live { run, metrics, stop, fatal, history }
     }
 
     /// Its last minutes.
@@ -64,14 +68,27 @@ impl Live {
         judge(&self.seen(), self.run.stall, self.run.cut)
     }
 
-    /// Tables with a commit under way that fails and is tried again.
+    /// Tables in which something fails and is tried again.
     pub(super) fn failing(&self) -> Vec<Failing> {
-        let now_ms = self.metrics.now_ms();
+        let now_ms = self.metrics.steady_ms();
         let failing = self.metrics.tables().iter().zip(&self.run.tables).filter_map(|(table, name)| {
-            let since_ms = table.failing_since_ms()?;
-            Some(Failing { role: table.role(), name: name.clone(), for_ms: now_ms.saturating_sub(since_ms) })
+            let (what, failing) = (table.committing_since_ms().map_or("look at", |_| "commit to"), table.is_failing()?);
+            let for_ms = now_ms.saturating_sub(failing.since_ms);
+            Some(Failing { what, role: table.role(), name: name.clone(), for_ms, cause: failing.cause })
         });
         failing.collect()
+    }
+
+    /// Why the step that holds the frontier has not come further, if it tries something again and
+    /// again.
+    fn cause(&self, holder: &Holder<'_>) -> Option<String> {
+        let within = Duration::from_millis(holder.for_ms);
+        match holder.step.id() {
+            StepId::Plan | StepId::Fetch => self.metrics.retries().cause(Retried::Source, within),
+            StepId::Stage(_) => self.metrics.retries().cause(Retried::Stage, within),
+            StepId::Commit(table) => self.metrics.table(table).is_failing().map(|failing| failing.cause),
+            _ => None,
+        }
     }
 
     fn seen(&self) -> Seen {
@@ -79,9 +96,13 @@ impl Live {
         let plan = metrics.steps().get(StepId::Plan);
         let is_open = plan.frontier().is_some_and(|closed| metrics.planned() > closed);
         Seen {
-            open_ms: is_open.then(|| metrics.now_ms().saturating_sub(plan.since_ms())),
-            behind_ms: self.history().behind_since_ms().map(|since| metrics.now_ms().saturating_sub(since)),
-            held: metrics.holder().map(|holder| Held { step: holder.step.name().to_owned(), for_ms: holder.for_ms }),
+            open_ms: is_open.then(|| metrics.steady_ms().saturating_sub(plan.since_ms())),
+            behind_ms: self.history().behind_since_ms().map(|since| metrics.steady_ms().saturating_sub(since)),
+            held: metrics.holder().map(|holder| Held {
+                step: holder.step.name().to_owned(),
+                for_ms: holder.for_ms,
+                cause: self.cause(&holder),
+            }),
             lag: metrics.source_lag(),
             failing: self.failing(),
             low_disk: metrics.free().into_iter().find(|free| free.low),

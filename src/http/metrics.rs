@@ -37,7 +37,7 @@ fn source(page: &mut Page, metrics: &Metrics) {
     page.counter("lakefront_chunks_read_total", "Chunks of the source that were read.", one(metrics.chunks_read()));
     page.gauge(
         "lakefront_source_lag_bytes",
-        "Bytes of whole lines in the source that not every table holds, as of the last look at it.",
+        "Bytes of whole lines in the source that have not landed, as of the last look at it.",
         one(metrics.source_lag()),
     );
     page.gauge(
@@ -48,7 +48,7 @@ fn source(page: &mut Page, metrics: &Metrics) {
     page.gauge("lakefront_planned_position_bytes", "Up to where chunks were handed out.", one(metrics.planned().0));
     page.gauge(
         "lakefront_acknowledged_position_bytes",
-        "Up to where every table holds the source.",
+        "Up to where the transaction of every table holds the source.",
         one(metrics.position().0),
     );
     page.counter(
@@ -58,7 +58,7 @@ fn source(page: &mut Page, metrics: &Metrics) {
     );
     page.counter(
         "lakefront_retries_total",
-        "What failed in a way that may pass and was tried again: requests to the source, uploads of staged files, steps of commits.",
+        "What failed in a way that may pass and was tried again: requests to the source, uploads of staged files, steps of commits and looks at tables.",
         Retried::ALL.map(|kind| ([("kind", kind.as_str())], metrics.retries().of(kind))),
     );
     let help = "How long chunks took to read, from the first request to the last byte.";
@@ -73,8 +73,8 @@ fn tables(page: &mut Page, metrics: &Metrics) {
     page.counter("lakefront_commits_total", "Commits that were made.", by_table(|table| table.commits()));
     page.gauge(
         "lakefront_table_position_bytes",
-        "Up to where the table's transaction holds the source.",
-        by_table(|table| table.position().0),
+        "Up to where the table has all its rows: its transaction moves over what is empty for it some cuts later.",
+        by_table(|table| table.drained().0),
     );
     let help = "How long commits took, from the offsets file to the commit's success, retries included.";
     page.histogram("lakefront_commit_duration_seconds", help, metrics.commit());

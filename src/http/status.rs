@@ -8,12 +8,14 @@ use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::latency::Latency;
 use lakefront_operators::metrics::steps::{Step, Unit};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::document::Process;
 use lakefront_operators::record::Reason;
 use serde_json::{Map, Value, json};
 
 use super::history::Rates;
 use super::live::Live;
 use super::{health, metrics};
+use crate::moment::rfc3339;
 
 /// `/health/live`: who answers lives.
 pub(super) fn alive() -> Response {
@@ -23,18 +25,20 @@ pub(super) fn alive() -> Response {
 /// `/health/ready`.
 pub(super) fn ready(live: &Live) -> Response {
     let health = live.health();
-    answer(code(&health), &judgement(&health))
+    answer(code(&health), &judgement(live, &health))
 }
 
 /// `/health`: the same, with what a supervisor would ask next.
 pub(super) fn health(live: &Live) -> Response {
     let health = live.health();
-    let mut body = judgement(&health);
+    let mut body = judgement(live, &health);
     let more = json!({
         "pipeline": live.run.pipeline,
         "run": live.metrics.run(),
+        "process": process(live),
         "uptime_seconds": uptime(&live.metrics),
-        "position": live.metrics.position(),
+        "position": live.metrics.landed(),
+        "acknowledged": live.metrics.position(),
         "lag_bytes": live.metrics.source_lag(),
     });
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
@@ -63,10 +67,13 @@ pub(super) fn status(live: &Live) -> Response {
         "workers": run.workers,
         "run": metrics.run(),
         "uptime_seconds": uptime(metrics),
-        "health": judgement(&live.health()),
-        "position": metrics.position(),
+        "process": process(live),
+        "health": judgement(live, &live.health()),
+        "position": metrics.landed(),
+        "acknowledged": metrics.position(),
         "planned": metrics.planned(),
         "lag_bytes": metrics.source_lag(),
+        "lags_most": metrics.lags_most().map(|lag| json!({"file": lag.partition.to_string(), "bytes": lag.bytes})),
         "rates": {"bytes_per_second": rates.bytes, "rows_per_second": rates.rows.iter().sum::<f64>()},
         "steps": steps(live, &rates),
         "tables": tables(live, &rates),
@@ -91,12 +98,27 @@ fn code(health: &health::Health) -> StatusCode {
     if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-fn judgement(health: &health::Health) -> Value {
-    json!({"status": health.status.as_str(), "ready": health.is_ready(), "step": health.step, "reason": health.reason})
+/// `since` is when it began to be so, by the time of day.
+fn judgement(live: &Live, health: &health::Health) -> Value {
+    let since = health.for_ms.map(|ms| rfc3339(live.metrics.now_ms().saturating_sub(ms)));
+    json!({
+        "status": health.status.as_str(),
+        "ready": health.is_ready(),
+        "step": health.step,
+        "reason": health.reason,
+        "error": health.error,
+        "since": since,
+    })
+}
+
+/// Which process this is, as it stands in the tables too.
+fn process(live: &Live) -> Value {
+    let Process { host, pid, since_ms } = &live.run.process;
+    json!({"host": host, "pid": pid, "since": rfc3339(*since_ms)})
 }
 
 fn uptime(metrics: &Metrics) -> f64 {
-    Duration::from_millis(metrics.now_ms().saturating_sub(metrics.started_ms())).as_secs_f64()
+    Duration::from_millis(metrics.up_ms()).as_secs_f64()
 }
 
 /// The steps in order; `busy` is the share of all workers' time.
@@ -130,11 +152,13 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
         json!({
             "role": table.role(),
             "name": name,
-            "position": table.position(),
-            "behind_bytes": end.since(table.position()),
+            "position": table.drained(),
+            "acknowledged": table.position(),
+            "behind_bytes": end.since(table.drained()),
             "rows": table.rows(),
             "rows_per_second": rates.rows.get(i).copied().unwrap_or_default(),
             "commits": table.commits(),
+            "last_commit": table.committed_at_ms().map(rfc3339),
             "failing_seconds": failing.map(|failing| Duration::from_millis(failing.for_ms).as_secs_f64()),
         })
     });

@@ -7,6 +7,7 @@ use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::table::{Held, Pending, Table};
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::watch;
@@ -42,6 +43,7 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline) -> Result<bool, Stop> 
 pub(super) async fn tables(
     pipeline: &Pipeline,
     metrics: &Metrics,
+    process: Process,
 ) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
     let config = &pipeline.config;
     let known = state::read(&config.source.state_file)?;
@@ -70,6 +72,7 @@ pub(super) async fn tables(
         roles: &TABLES,
         settings: Arc::new(config.rows.clone()),
         known: known.map(|state| state.position),
+        process: Some(process),
         cold_start: &cold_start,
     };
     let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());

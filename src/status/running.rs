@@ -19,6 +19,8 @@ pub(super) struct Running {
     uptime_seconds: f64,
     bytes_per_second: f64,
     rows_per_second: f64,
+    /// Up to where no rows wait, by the role of the table.
+    drained: Vec<(String, u64)>,
 }
 
 /// Asks the run of this pipeline where the file says that it listens; none if it says nothing of that, or nobody answers.
@@ -40,7 +42,34 @@ impl Running {
             uptime_seconds: sane(&answer["uptime_seconds"])?,
             bytes_per_second: sane(&rates["bytes_per_second"])?,
             rows_per_second: sane(&rates["rows_per_second"])?,
+            drained: answer["tables"].as_array().into_iter().flatten().filter_map(drained).collect(),
         })
+    }
+
+    /// What it says, as somebody sees it who knows that `claimed` is the newest run in the tables:
+    /// of itself an older one knows nothing better.
+    pub(super) fn beside(self, claimed: u64) -> Running {
+        if self.run.is_none_or(|run| run >= claimed) {
+            return self;
+        }
+        let reason = format!("run {claimed} has taken over, and this process ends once it has noticed");
+        let (step, reason, drained) = (None, Some(reason), Vec::new());
+        let (bytes_per_second, rows_per_second) = (0.0, 0.0);
+        Running {
+            ready: false,
+            status: "fenced".into(),
+            step,
+            reason,
+            bytes_per_second,
+            rows_per_second,
+            drained,
+            ..self
+        }
+    }
+
+    /// Up to where no rows wait for the table that is for `role`, if it says that.
+    pub(super) fn drained(&self, role: &str) -> Option<u64> {
+        self.drained.iter().find(|(is, _)| is == role).map(|(_, drained)| *drained)
     }
 
     /// For `status --json`.
@@ -80,6 +109,10 @@ fn printable(value: &Value) -> Option<String> {
     Some(value.as_str()?.chars().take(LONGEST).map(visible).collect())
 }
 
+fn drained(table: &Value) -> Option<(String, u64)> {
+    Some((table["role"].as_str()?.to_owned(), table["position"].as_u64()?))
+}
+
 /// A number that a run may come to.
 fn sane(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| (0.0..=1e15).contains(number))
@@ -95,6 +128,7 @@ mod tests {
             "uptime_seconds": 3.5,
             "health": {"status": "ok", "ready": true, "step": null, "reason": null},
             "rates": {"bytes_per_second": 12_340_000.0, "rows_per_second": 15_300.4},
+            "tables": [{"role": "primary", "position": 90}, {"role": 7}],
         })
     }
 
@@ -102,6 +136,17 @@ mod tests {
     fn a_run_is_one_line() {
         let running = Running::read(&answer()).expect("an answer");
         assert_eq!(running.text(), "  running: run 7, 12.3 MB/s, 15300 rows/s, ready\n");
+    }
+
+    #[test]
+    fn a_run_that_was_taken_over_has_no_say() {
+        let running = || Running::read(&answer()).expect("an answer");
+        assert_eq!(running().beside(7), running());
+        assert_eq!((running().drained("primary"), running().drained("rejects")), (Some(90), None));
+        let fenced = running().beside(8);
+        let said = "fenced: run 8 has taken over, and this process ends once it has noticed";
+        assert_eq!(fenced.text(), format!("  running: run 7, 0.0 MB/s, 0 rows/s, {said}\n"));
+        assert_eq!((&fenced.json()["ready"], fenced.drained("primary")), (&json!(false), None));
     }
 
     #[test]

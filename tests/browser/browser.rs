@@ -82,6 +82,11 @@ impl Browser {
         self.ask(json!({"do": "count", "selector": selector})).as_u64().expect("a number")
     }
 
+    /// Whether a person sees the first element that fits a selector.
+    pub(crate) fn is_visible(&mut self, selector: &str) -> bool {
+        self.ask(json!({"do": "visible", "selector": selector})).as_bool().expect("yes or no")
+    }
+
     /// Whether a reader would have to scroll sideways.
     pub(crate) fn overflows(&mut self) -> bool {
         self.ask(json!({"do": "overflows"})).as_bool().expect("yes or no")

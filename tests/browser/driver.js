@@ -49,6 +49,8 @@ const deeds = {
   // An attribute of the first one.
   attribute: async ({ selector, name }) => page.locator(selector).first().getAttribute(name),
   count: async ({ selector }) => page.locator(selector).count(),
+  // Whether a person sees the first one.
+  visible: async ({ selector }) => page.locator(selector).first().isVisible(),
   // Whether something is wider than the window.
   overflows: async () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth),
   screenshot: async ({ path }) => (await page.screenshot({ path, fullPage: true }), null),

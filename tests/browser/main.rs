@@ -14,6 +14,7 @@ use crate::support::{Lines, Pipeline, Running, http};
 
 const DESK: Window = Window { width: 1280, height: 900, scheme: "light" };
 const NIGHT: Window = Window { scheme: "dark", ..DESK };
+const PANE: Window = Window { width: 420, height: 844, scheme: "light" };
 const PHONE: Window = Window { width: 390, height: 844, scheme: "light" };
 
 /// Names that would be markup if anybody took them for that.
@@ -62,8 +63,12 @@ fn the_page_shows_a_run_as_it_goes() {
     browser.until("#pipeline", "p");
     browser.until("#position", &grouped(first));
     browser.until("#status", "ready");
-    browser.until("#reason", "every table holds all that was seen");
-    assert_eq!(browser.text("#lag"), "0B");
+    browser.until("#reason", "every table has all that was seen");
+    assert_eq!((browser.text("#lag"), browser.text("#lags-most")), ("0B".to_owned(), String::new()));
+    browser.until("#acknowledged", &grouped(first));
+    let last = browser.text("#last-commit");
+    assert!(last.len() == 8 && last.split(':').count() == 3, "the time of the last commit: {last}");
+    assert!(browser.text("#run").starts_with("1, process "), "which process it is");
     assert_eq!(
         browser.count("#graph .step"),
         15,
@@ -98,11 +103,14 @@ fn it_can_be_read_by_day_by_night_and_on_a_phone() {
     let (pipeline, tail, url) = given();
     let mut lines = Lines::new(2);
     let mut browser = Browser::start();
-    for (name, window) in [("day", DESK), ("night", NIGHT), ("phone", PHONE)] {
+    for (name, window) in [("day", DESK), ("night", NIGHT), ("pane", PANE), ("phone", PHONE)] {
         browser.open(&url, window);
         let end = append(&pipeline, &[&lines.take(400), ONE_FOR_EACH_TABLE.as_bytes()].concat());
         browser.until("#position", &grouped(end));
         assert!(!browser.overflows(), "{name}: nobody has to scroll sideways");
+        for column in ["rows/s", "commits"] {
+            assert!(browser.is_visible(&format!("#tables-title ~ div th:text-is('{column}')")), "{name}: {column}");
+        }
         browser.screenshot(&picture(name));
         assert_eq!(browser.seen().1, Vec::<String>::new(), "{name}");
     }

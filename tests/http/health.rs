@@ -9,6 +9,7 @@ use crate::support::azurite::KEY;
 use crate::support::blobs::connection_string;
 use crate::support::http::{Answer, get};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
+use crate::support::pipeline::TABLES;
 use crate::support::proxy::{Fault, Kind, Rule};
 use crate::world::World;
 use crate::{PRIMARY, given, tail_failing, until, watch};
@@ -27,10 +28,65 @@ fn a_run_that_is_well_is_ready_and_says_so() {
     until(&mut tail, address, "/health", |answer| answer.json()["position"] == ONE_FOR_EACH_TABLE.len());
     let ready = get(address, "/health/ready").expect("an answer");
     assert_eq!(ready.status, 200);
-    assert_eq!(ready.json(), json!({"status": "ok", "ready": true, "step": null, "reason": null}));
+    let well = json!({"status": "ok", "ready": true, "step": null, "reason": null, "error": null, "since": null});
+    assert_eq!(ready.json(), well);
     let health = get(address, "/health").expect("an answer").json();
     assert_eq!((&health["pipeline"], &health["run"], &health["lag_bytes"]), (&json!("p"), &json!(1), &json!(0)));
     tail.stop();
+}
+
+#[test]
+fn tables_for_which_nothing_waits_are_not_behind() {
+    let (pipeline, address) = given();
+    let mut tail = pipeline.tail();
+    let mut length = 0;
+    for cut in 1..=2 {
+        pipeline.append("a.json", PRIMARY.repeat(cut));
+        length += PRIMARY.len() * cut;
+        let answer = until(&mut tail, address, "/health", |answer| answer.json()["position"] == length).json();
+        assert_eq!((&answer["lag_bytes"], &answer["ready"]), (&json!(0), &json!(true)), "{answer}");
+    }
+    // The other tables are told to move after four cuts, or half a minute.
+    let status = get(address, "/status.json").expect("an answer").json();
+    assert_eq!((&status["acknowledged"], pipeline.position()), (&json!(0), 0), "{status}");
+    for table in status["tables"].as_array().expect("tables") {
+        assert_eq!((&table["position"], &table["behind_bytes"]), (&json!(length), &json!(0)), "{table}");
+        assert_eq!(table["last_commit"].is_string(), table["role"] == "primary", "{table}");
+    }
+    let told = pipeline.status();
+    for role in ["primary", "replica", "rejects"] {
+        assert_eq!(told["tables"][role]["lag_bytes"], 0, "{told}");
+    }
+    let metrics = get(address, "/metrics").expect("an answer").body;
+    assert!(metrics.contains("\nlakefront_source_lag_bytes 0\n"), "{metrics}");
+    let stderr = tail.stop().stderr;
+    let landed: Vec<_> = stderr.lines().filter(|line| line.contains(" landed ")).collect();
+    let rows = |cut: usize| format!("rows={cut} tables=\"primary {cut}, replica 0, rejects 0\" seconds=");
+    assert!(landed.len() == 2 && (0..2).all(|cut| landed[cut].contains(&rows(cut + 1))), "{stderr}");
+    pipeline.is_exact();
+}
+
+#[test]
+fn a_torn_commit_is_told_with_its_file_and_the_run_goes_on_once_it_is_away() {
+    let (mut pipeline, address) = given();
+    pipeline.set("http", "stall", "1h").write("a.json", PRIMARY);
+    let mut tail = pipeline.tail();
+    until(&mut tail, address, "/health", |answer| answer.json()["position"] == PRIMARY.len());
+    let torn = pipeline.path(TABLES).join("primary/_delta_log/00000000000000000003.json");
+    std::fs::write(&torn, "{\"commitInfo\":{\"operation\":\"WRI").expect("a torn commit");
+    pipeline.append("a.json", PRIMARY);
+    let answer = until(&mut tail, address, "/health", |answer| is(answer, "failing", Some("commit[primary]"))).json();
+    let error = answer["error"].as_str().expect("the last error");
+    assert!(error.contains("primary/_delta_log/00000000000000000003.json: it is cut short or no JSON"), "{error}");
+    assert!(error.contains("move the file away if it is the newest version of the table"), "{error}");
+
+    // Whoever starts is told the same at once.
+    let stopped = pipeline.call(&["status", "p.toml"]).exits_with(3).error();
+    assert!(stopped.contains(error), "{stopped}");
+    std::fs::remove_file(torn).expect("the torn commit");
+    until(&mut tail, address, "/health", |answer| answer.status == 200 && answer.json()["lag_bytes"] == 0);
+    tail.stop();
+    pipeline.is_exact();
 }
 
 #[test]
@@ -85,7 +141,13 @@ fn a_source_that_is_silent_is_told_by_its_reads_and_recovers() {
     let last = (world.requests().reads - before) as u64;
     world.proxy.rule(Rule::new(Kind::Read, Fault::Stall(Duration::from_secs(30))).nth(last).always());
     world.append("a.json", ONE_FOR_EACH_TABLE);
-    until(&mut tail, address, "/health/ready", |answer| is(answer, "stalled", Some("fetch")));
+    let answer = until(&mut tail, address, "/health/ready", |answer| {
+        is(answer, "stalled", Some("fetch")) && !answer.json()["error"].is_null()
+    });
+    let (health, reason) = (answer.json(), answer.json()["reason"].clone());
+    let error = health["error"].as_str().expect("the last error");
+    assert!(error.starts_with("could not read ") && error.contains("a.json"), "{error}");
+    assert!(reason.as_str().is_some_and(|reason| reason.ends_with(&format!(" bytes wait: {error}"))), "{reason}");
     world.proxy.calm();
     until(&mut tail, address, "/health/ready", |answer| answer.status == 200);
     tail.stop();
@@ -104,10 +166,12 @@ fn commits_that_fail_are_told_with_their_table_and_no_secret() {
     world.write("a.json", PRIMARY);
     let answer = until(&mut tail, address, "/health/ready", |answer| is(answer, "failing", Some("commit[primary]")));
     let reason = answer.json()["reason"].as_str().expect("a reason").to_owned();
-    assert!(
-        reason.starts_with("a commit to table \"primary\" has failed for ")
-            && reason.ends_with(" s, and is tried again")
-    );
+    assert!(reason.starts_with("a commit to table \"primary\" has failed for "), "{reason}");
+    let (error, since) = (answer.json()["error"].clone(), answer.json()["since"].clone());
+    let error = error.as_str().expect("the last error");
+    assert!(error.contains("_delta_log") && error.contains("503"), "{error}");
+    assert!(reason.ends_with(&format!(" s, and is tried again: {error}")), "{reason}");
+    assert!(since.as_str().is_some_and(|since| since.starts_with("20") && since.ends_with('Z')), "{since}");
     for path in ["/status.json", "/metrics", "/health"] {
         let answer = get(address, path).expect("an answer");
         assert!(!format!("{answer:?}").contains(KEY), "{path} tells a secret");

@@ -1,11 +1,13 @@
 //! The address: taken before anything else, handed over, and asked by `lakefront status`.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use expect_test::expect;
+use lakefront_operators::clock::Stopwatch;
 use serde_json::Value;
 
-use crate::support::http::get;
+use crate::support::http::{free_address, get};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::{given, until};
 
@@ -58,11 +60,40 @@ fn status_asks_the_run() {
     assert_eq!((&status["running"]["run"], &status["running"]["ready"]), (&1.into(), &true.into()), "{status}");
     assert_eq!(status["tables"]["primary"]["lag_bytes"], 0, "what the tables say stays");
     let text = pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
-    let line = text.lines().nth(1).expect("a second line");
+    let line = text.lines().nth(2).expect("a third line");
     assert!(line.starts_with("  running: run 1, ") && line.ends_with(", ready"), "{line}");
     tail.stop();
     let text = pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
     assert!(!text.contains("running"), "{text}");
+}
+
+#[test]
+fn a_run_without_work_that_was_taken_over_ends_and_is_not_believed() {
+    let (mut pipeline, address) = given();
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    let mut older = pipeline.tail();
+    until(&mut older, address, "/health", |answer| answer.json()["acknowledged"] == ONE_FOR_EACH_TABLE.len());
+    let elsewhere = free_address();
+    pipeline.set("http", "listen", elsewhere.to_string());
+    let mut newer = pipeline.start(&["run", "p.toml", "--mode", "tail", "--take-over"]);
+    newer.until_it_says("claimed the tables");
+
+    // Whoever has the older run's file asks that one.
+    pipeline.set("http", "listen", address.to_string());
+    let status = pipeline.status();
+    assert_eq!(status["claimed"]["run"], 2, "{status}");
+    assert!(status["claimed"]["process"]["pid"].is_u64(), "{status}");
+    let running = &status["running"];
+    assert!(running.is_null() || (running["status"] == "fenced" && running["ready"] == false), "{status}");
+
+    let taken_over = Stopwatch::start();
+    let error = older.end().exits_with(4).error();
+    assert!(error.starts_with("error: fenced: table \""), "{error}");
+    assert!(taken_over.elapsed() < Duration::from_secs(60), "{:?}", taken_over.elapsed());
+    let answer = until(&mut newer, elsewhere, "/health", |answer| answer.status == 200).json();
+    assert_eq!((&answer["run"], &answer["process"]["pid"]), (&2.into(), &status["claimed"]["process"]["pid"]));
+    newer.stop();
+    pipeline.is_exact();
 }
 
 #[test]

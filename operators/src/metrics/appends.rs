@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::metrics::CutTimes;
 use crate::offsets::PartitionId;
 use crate::protocol::cut::Chunk;
+use crate::protocol::table::Stamp;
 
 /// Looks that are remembered for one partition; beyond, bytes count as old as the oldest that wait with them.
 const LOOKS: usize = 256;
@@ -28,15 +29,18 @@ pub struct Append {
 /// The bytes that were found and are not handed out, and the times of the open cut.
 #[derive(Default)]
 pub(crate) struct Appends {
-    /// In order. Partitions without an entry have only bytes that were there before the run.
+    /// In order, each with the time on the steady clock at which it was appended. Partitions
+    /// without an entry have only bytes that were there before the run.
     waiting: HashMap<PartitionId, VecDeque<(Range<u64>, u64)>>,
     open: Option<CutTimes>,
 }
 
 impl Appends {
-    /// A look has found this, at `now_ms`. A store's clock may be ahead of ours: nothing is appended later than it is seen.
-    pub(crate) fn found(&mut self, append: Append, now_ms: u64) {
-        let at_ms = append.at_ms.map_or(now_ms, |at| at.min(now_ms));
+    /// A look has found this now. A store's clock may be ahead of ours: nothing is appended later
+    /// than it is seen.
+    pub(crate) fn found(&mut self, append: Append, now: Stamp) {
+        let age_ms = append.at_ms.map_or(0, |at_ms| now.wall_ms.saturating_sub(at_ms));
+        let at_ms = now.steady_ms.saturating_sub(age_ms);
         let waiting = self.waiting.entry(append.partition).or_default();
         let full = waiting.len() >= LOOKS;
         match waiting.back_mut().filter(|_| full) {
@@ -45,7 +49,7 @@ impl Appends {
         }
     }
 
-    /// `chunk` was handed out at `now_ms`; it opens a cut if none is open.
+    /// `chunk` was handed out at `now_ms` on the steady clock; it opens a cut if none is open.
     pub(crate) fn handed_out(&mut self, chunk: &Chunk, now_ms: u64) {
         let open = self.open.get_or_insert(CutTimes { begun_ms: now_ms, appended_ms: None });
         let Some(waiting) = self.waiting.get_mut(&chunk.partition) else { return };
@@ -61,7 +65,7 @@ impl Appends {
         }
     }
 
-    /// The open cut was closed at `now_ms`.
+    /// The open cut was closed at `now_ms` on the steady clock.
     pub(crate) fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
         self.open.take().unwrap_or(CutTimes { begun_ms: now_ms, appended_ms: None })
     }

@@ -1,13 +1,13 @@
-//! When each cut was begun, and when its oldest bytes were appended: kept from the cut's closing until it is acknowledged.
+//! When each cut was begun, and when its oldest bytes were appended: kept from the cut's closing
+//! until it has landed.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::position::Position;
 
-/// The times of one cut, in milliseconds since 1970.
+/// The times of one cut, in milliseconds on the steady clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutTimes {
     /// Its first chunk was handed out.
@@ -16,16 +16,7 @@ pub struct CutTimes {
     pub appended_ms: Option<u64>,
 }
 
-/// What the checkpoint has covered since it moved last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acknowledged {
-    /// Bytes of the source.
-    pub bytes: u64,
-    /// From the first chunk of the first cut until now.
-    pub took: Duration,
-}
-
-/// The cuts that were closed and are not acknowledged, by their upper bounds.
+/// The cuts that were closed and have not landed, by their upper bounds.
 #[derive(Default)]
 pub(super) struct Cuts(Mutex<BTreeMap<Position, CutTimes>>);
 
@@ -34,7 +25,8 @@ impl Cuts {
         self.lock().insert(upper, times);
     }
 
-    /// When the oldest bytes of each cut between two positions of a table were appended.
+    /// When the oldest bytes of each cut were appended that a table has passed between two
+    /// positions.
     pub(super) fn appended_within(&self, after: Position, upto: Position) -> Vec<u64> {
         let passed =
             |(upper, cut): (&Position, &CutTimes)| cut.appended_ms.filter(|_| *upper > after && *upper <= upto);
@@ -42,7 +34,7 @@ impl Cuts {
     }
 
     /// When the first of the cuts up to `position` was begun; they are forgotten.
-    pub(super) fn acknowledged(&self, position: Position) -> Option<u64> {
+    pub(super) fn landed(&self, position: Position) -> Option<u64> {
         let mut cuts = self.lock();
         let open = match cuts.range((Excluded(position), Unbounded)).next() {
             Some((&first, _)) => cuts.split_off(&first),
@@ -79,11 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn acknowledged_cuts_are_forgotten() {
+    fn cuts_that_have_landed_are_forgotten() {
         let cuts = cuts();
-        assert_eq!(cuts.acknowledged(Position(5)), None);
-        assert_eq!(cuts.acknowledged(Position(20)), Some(100));
-        assert_eq!(cuts.acknowledged(Position(20)), None);
+        assert_eq!(cuts.landed(Position(5)), None);
+        assert_eq!(cuts.landed(Position(20)), Some(100));
+        assert_eq!(cuts.landed(Position(20)), None);
         assert_eq!(cuts.appended_within(Position(0), Position(30)), [250]);
     }
 }

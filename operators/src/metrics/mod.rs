@@ -11,11 +11,13 @@
 //! retry     what was tried again                       source   what is in the source and is not read
 //! roles     roles of lines that the settings do not name
 //! shapes    what lines looked like that were opened, or no rows
+//! lagging   which file has the most bytes on their way
 //! ```
 
 pub mod appends;
 pub mod busy;
 mod cuts;
+mod lagging;
 pub mod latency;
 mod read;
 pub mod retry;
@@ -29,18 +31,20 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use self::cuts::{Acknowledged, CutTimes};
+pub use self::cuts::CutTimes;
+pub use self::lagging::Lag;
 pub use self::latency::{Latency, Percentiles};
 use self::retry::HeardPauses;
 pub use self::retry::{Retried, Retries};
 pub use self::roles::UnnamedRoles;
 pub use self::shapes::Shapes;
 pub use self::steps::{Holder, StepId, Steps};
-pub use self::table::TableMetrics;
+pub use self::table::{Failing, TableMetrics};
+use crate::error::{StoreError, chain};
 use crate::memory::Budget;
 use crate::position::Position;
-use crate::protocol::cut::Cut;
-use crate::protocol::table::{Clock, RunId};
+use crate::protocol::cut::{Chunk, Cut};
+use crate::protocol::table::{Clock, RunId, Stamp};
 use crate::record::{Reason, TableId};
 use crate::source::PassedOver;
 use crate::space::Seen;
@@ -48,11 +52,12 @@ use crate::space::Seen;
 /// The numbers of one run.
 pub struct Metrics {
     clock: Arc<dyn Clock>,
-    started_ms: u64,
+    started: Stamp,
     workers: usize,
     claimed: OnceLock<Claim>,
     cuts_closed: AtomicU64,
     acknowledged: AtomicU64,
+    settled: AtomicU64,
     planned: AtomicU64,
     source_end: AtomicU64,
     chunks_planned: AtomicU64,
@@ -67,6 +72,7 @@ pub struct Metrics {
     commit: Latency,
     visible: Latency,
     cuts: cuts::Cuts,
+    lagging: lagging::Lagging,
     steps: Steps,
     guards: OnceLock<Guards>,
     not_read: source::NotRead,
@@ -90,13 +96,14 @@ impl Metrics {
     /// what the source tries again.
     pub fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize, source: retry::Count) -> Self {
         Metrics {
-            started_ms: clock.now_ms(),
+            started: Stamp::now(&*clock),
             workers,
             steps: Steps::new(clock.clone(), tables, workers),
             clock,
             claimed: OnceLock::new(),
             cuts_closed: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             planned: AtomicU64::new(0),
             source_end: AtomicU64::new(0),
             chunks_planned: AtomicU64::new(0),
@@ -111,6 +118,7 @@ impl Metrics {
             commit: Latency::default(),
             visible: Latency::default(),
             cuts: cuts::Cuts::default(),
+            lagging: lagging::Lagging::default(),
             guards: OnceLock::new(),
             not_read: source::NotRead::default(),
         }
@@ -122,7 +130,7 @@ impl Metrics {
         for (table, position) in self.tables.iter().zip(positions) {
             table.stands_at(*position);
         }
-        for at in [&self.acknowledged, &self.planned, &self.source_end] {
+        for at in [&self.acknowledged, &self.settled, &self.planned, &self.source_end] {
             at.store(start.0, Relaxed);
         }
         self.steps.start_at(start);
@@ -130,8 +138,10 @@ impl Metrics {
         let _ = self.claimed.set(Claim { run, start });
     }
 
-    /// The source was looked at, and has whole lines up to `end`.
-    pub(crate) fn source_seen(&self, end: Position) {
+    /// The source was looked at, and has whole lines up to `end`, most of which are in the
+    /// partition of `lag`.
+    pub(crate) fn source_seen(&self, end: Position, lag: Option<Lag>) {
+        self.lagging.waits(lag);
         let had = self.source_end.swap(end.0, Relaxed);
         if had <= self.planned.load(Relaxed) && end.0 > had {
             self.steps.plan_has_work();
@@ -148,8 +158,9 @@ impl Metrics {
         self.not_read.get()
     }
 
-    /// A chunk was handed out; all up to `planned` is now.
-    pub(crate) fn chunk_planned(&self, planned: Position) {
+    /// Chunks were handed out; all up to `planned` is now.
+    pub(crate) fn chunks_planned(&self, chunks: &[Chunk], planned: Position) {
+        chunks.iter().for_each(|chunk| self.lagging.handed_out(&chunk.partition, chunk.len()));
         self.chunks_planned.fetch_add(1, Relaxed);
         self.planned.store(planned.0, Relaxed);
         self.steps.plan_has_work();
@@ -167,42 +178,69 @@ impl Metrics {
         self.rejects[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// A cut was closed.
-    pub(crate) fn cut_closed(&self, cut: &Cut, times: CutTimes) {
+    /// A cut was closed; what has not been handed out yet is mostly in the partition of `lag`.
+    pub(crate) fn cut_closed(&self, cut: &Cut, times: CutTimes, lag: Option<Lag>) {
+        self.lagging.cut_closed(cut.upper);
+        self.lagging.waits(lag);
         self.cuts_closed.fetch_add(1, Relaxed);
         self.cuts.closed(cut.upper, times);
     }
 
     /// A commit of `table` begins.
     pub(crate) fn commit_begins(&self, table: TableId) {
-        self.tables[table.0].commit_begins(self.now_ms());
+        self.tables[table.0].commit_begins(self.steady_ms());
     }
 
     /// A clock for the committer of `table`, which pauses only to try a step of a commit again.
     pub fn commit_clock(self: &Arc<Self>, table: TableId) -> Arc<dyn Clock> {
         let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));
-        Arc::new(HeardPauses { clock, hear: move || metrics.tables[table.0].commit_failed(metrics.now_ms()) })
+        Arc::new(HeardPauses { clock, hear: move |error: &StoreError| metrics.commit_failed(table, chain(error)) })
+    }
+
+    /// A step of a commit of `table` has failed, or a look at it, and will be tried again.
+    pub(crate) fn commit_failed(&self, table: TableId, cause: String) {
+        self.tables[table.0].failed(self.steady_ms(), cause);
+    }
+
+    /// `table` was looked at, and the run still has it.
+    pub(crate) fn looked(&self, table: TableId) {
+        self.tables[table.0].looked();
+    }
+
+    /// No rows wait for `table` up to `position`.
+    pub(crate) fn drained(&self, table: TableId, position: Position) {
+        self.tables[table.0].drained_to(position);
+    }
+
+    /// The tables were told to move to `position`.
+    pub(crate) fn settles(&self, position: Position) {
+        self.settled.store(position.0, Relaxed);
     }
 
     /// A commit of `table` has made `rows` visible and moved it to `position`; it took so long.
     pub(crate) fn committed(&self, table: TableId, rows: u64, position: Position, took: Duration) {
-        let before = self.tables[table.0].committed(rows, position);
+        let before = self.tables[table.0].committed(rows, position, self.now_ms());
         self.commit.record(took);
         // A commit without rows makes nothing visible.
         if rows > 0 {
-            let now_ms = self.now_ms();
+            let now_ms = self.steady_ms();
             for appended_ms in self.cuts.appended_within(before, position) {
                 self.visible.record(Duration::from_millis(now_ms.saturating_sub(appended_ms)));
             }
         }
     }
 
-    /// The checkpoint moved; the answer is what it covers since it moved last.
-    pub(crate) fn acknowledged(&self, position: Position) -> Acknowledged {
-        let before = Position(self.acknowledged.swap(position.0, Relaxed));
-        let begun_ms = self.cuts.acknowledged(position);
-        let took = begun_ms.map_or(Duration::ZERO, |begun| Duration::from_millis(self.now_ms().saturating_sub(begun)));
-        Acknowledged { bytes: position.since(before), took }
+    /// The checkpoint moved.
+    pub(crate) fn acknowledged(&self, position: Position) {
+        self.acknowledged.store(position.0, Relaxed);
+    }
+
+    /// All rows up to `position` have landed; the answer is how long that took, from the first
+    /// chunk of the first cut.
+    pub(crate) fn cuts_landed(&self, position: Position) -> Duration {
+        let begun_ms = self.cuts.landed(position);
+        self.lagging.landed(position);
+        begun_ms.map_or(Duration::ZERO, |begun| Duration::from_millis(self.steady_ms().saturating_sub(begun)))
     }
 
     /// Free space and the memory of buffers are watched over.

@@ -2,16 +2,26 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Holder, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
+use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
 use crate::protocol::table::RunId;
 use crate::record::{Reason, TableId};
 use crate::space::Free;
 
 impl Metrics {
-    /// Milliseconds since 1970.
+    /// The time of day, in milliseconds since 1970.
     pub fn now_ms(&self) -> u64 {
         self.clock.now_ms()
+    }
+
+    /// Milliseconds on the clock that nobody sets, on which all durations are measured.
+    pub fn steady_ms(&self) -> u64 {
+        self.clock.steady_ms()
+    }
+
+    /// For how long the run is there, in milliseconds.
+    pub fn up_ms(&self) -> u64 {
+        self.steady_ms().saturating_sub(self.started.steady_ms)
     }
 
     /// How many workers there are.
@@ -21,7 +31,7 @@ impl Metrics {
 
     /// When the run began, in milliseconds since 1970.
     pub fn started_ms(&self) -> u64 {
-        self.started_ms
+        self.started.wall_ms
     }
 
     /// The run's number; none until its tables are claimed.
@@ -49,6 +59,17 @@ impl Metrics {
         Position(self.acknowledged.load(Relaxed))
     }
 
+    /// Up to where all rows have landed: no table has any of them to come. What is acknowledged may
+    /// be behind that while tables without rows wait to be moved, and is never beyond.
+    pub fn landed(&self) -> Position {
+        self.tables.iter().map(TableMetrics::drained).min().unwrap_or_default()
+    }
+
+    /// Up to where every table was told to move: the acknowledged position is to come there.
+    pub fn settled(&self) -> Position {
+        Position(self.settled.load(Relaxed))
+    }
+
     /// Up to where chunks were handed out.
     pub fn planned(&self) -> Position {
         Position(self.planned.load(Relaxed))
@@ -59,9 +80,16 @@ impl Metrics {
         Position(self.source_end.load(Relaxed).max(self.planned.load(Relaxed)))
     }
 
-    /// Bytes of whole lines that the source had when it was last looked at, and not every table holds.
+    /// Bytes of whole lines that the source had when it was last looked at, and that have not
+    /// landed.
     pub fn source_lag(&self) -> u64 {
-        self.source_end().since(self.position())
+        self.source_end().since(self.landed())
+    }
+
+    /// The partition with the most bytes that have not landed, as far as is known; none if nothing
+    /// waits.
+    pub fn lags_most(&self) -> Option<Lag> {
+        self.lagging.most()
     }
 
     /// Chunks that were handed out and are not read yet.

@@ -1,23 +1,39 @@
 //! What failed in a way that may pass, and was tried again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use crate::clock::Stopwatch;
+use crate::error::{StoreError, chain};
 use crate::protocol::table::{Clock, Pending};
 
-/// A number that several count.
+/// Failures that several count, and the last of them.
 #[derive(Clone, Debug, Default)]
-pub struct Count(Arc<AtomicU64>);
+pub struct Count(Arc<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    times: AtomicU64,
+    last: Mutex<Option<(Stopwatch, String)>>,
+}
 
 impl Count {
-    /// One more.
-    pub fn increment(&self) {
-        self.0.fetch_add(1, Relaxed);
+    /// One more, for this cause.
+    pub fn failed(&self, cause: String) {
+        self.0.times.fetch_add(1, Relaxed);
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Stopwatch::start(), cause));
     }
 
     /// How many.
     pub fn get(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.times.load(Relaxed)
+    }
+
+    /// The cause of the last, if it is no older than so long.
+    pub fn cause(&self, within: Duration) -> Option<String> {
+        let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| at.elapsed() <= within).map(|(_, cause)| cause.clone())
     }
 }
 
@@ -59,27 +75,40 @@ impl Retries {
         self.0[what as usize].get()
     }
 
-    /// A clock for those who pause for one reason only: to try `what` again. It counts their pauses.
+    /// Why that was tried again last, if it is no longer ago than so long.
+    pub fn cause(&self, what: Retried, within: Duration) -> Option<String> {
+        self.0[what as usize].cause(within)
+    }
+
+    /// A clock for those who try `what` again: it counts the pauses that they make for that.
     pub fn counted(&self, what: Retried, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
-        let pauses = self.0[what as usize].clone();
-        Arc::new(HeardPauses { clock, hear: move || pauses.increment() })
+        let failures = self.0[what as usize].clone();
+        Arc::new(HeardPauses { clock, hear: move |error: &StoreError| failures.failed(chain(error)) })
     }
 }
 
-/// A clock whose pauses are heard of before they begin.
+/// A clock whose pauses after failures are heard of before they begin.
 pub(super) struct HeardPauses<F> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hear: F,
 }
 
-impl<F: Fn() + Send + Sync> Clock for HeardPauses<F> {
+impl<F: Fn(&StoreError) + Send + Sync> Clock for HeardPauses<F> {
     fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }
 
+    fn steady_ms(&self) -> u64 {
+        self.clock.steady_ms()
+    }
+
     fn pause(&self, ms: u64) -> Pending<'_, ()> {
-        (self.hear)();
         self.clock.pause(ms)
+    }
+
+    fn pause_after(&self, error: &StoreError, ms: u64) -> Pending<'_, ()> {
+        (self.hear)(error);
+        self.clock.pause_after(error, ms)
     }
 }
 
@@ -87,7 +116,6 @@ impl<F: Fn() + Send + Sync> Clock for HeardPauses<F> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::error::StoreError;
     use crate::protocol::commit::Retry;
 
     #[tokio::test]
@@ -98,5 +126,8 @@ mod tests {
         retry.after(StoreError::transient("upload", "busy"), &*clock).await.expect("it may pass");
         retry.after(StoreError::definite("upload", "full"), &*clock).await.expect_err("it will not pass");
         assert_eq!(Retried::ALL.map(|what| retries.of(what)), [0, 1, 0]);
+        let cause = |what, within| retries.cause(what, Duration::from_secs(within));
+        assert_eq!(cause(Retried::Stage, 3600).as_deref(), Some("could not upload: busy"));
+        assert_eq!((cause(Retried::Stage, 0), cause(Retried::Commit, 3600)), (None, None));
     }
 }

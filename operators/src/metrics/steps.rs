@@ -36,7 +36,7 @@ pub struct Steps {
 
 impl Steps {
     pub(super) fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize) -> Self {
-        let now_ms = clock.now_ms();
+        let now_ms = clock.steady_ms();
         let step = |id: StepId, name: String| Step {
             id,
             name,
@@ -92,12 +92,12 @@ impl Steps {
 
     /// There is something new to plan, or some of it was handed out.
     pub(super) fn plan_has_work(&self) {
-        self.steps[0].since_ms.store(self.clock.now_ms(), Relaxed);
+        self.steps[0].since_ms.store(self.clock.steady_ms(), Relaxed);
     }
 
     /// A step's frontier has moved. Worker 0 alone calls this.
     fn moved(&self, index: usize, to: u64) {
-        let (step, now_ms) = (&self.steps[index], self.clock.now_ms());
+        let (step, now_ms) = (&self.steps[index], self.clock.steady_ms());
         let before = step.frontier.fetch_max(to, Relaxed);
         if to <= before {
             // A step with several outputs says each move once an output.
@@ -117,7 +117,7 @@ impl Steps {
             StepId::Plan => bytes_wait,
             _ => step.stands_at() < self.steps[0].stands_at(),
         };
-        if waits { self.clock.now_ms().saturating_sub(step.since_ms()) } else { 0 }
+        if waits { self.clock.steady_ms().saturating_sub(step.since_ms()) } else { 0 }
     }
 
     /// Who holds the frontier. Where all stand level, what happens within the open cut tells: whether bytes wait to be handed out, whether
@@ -139,7 +139,7 @@ impl Steps {
         // A table that is settled moves without a frontier: its commit has the time of the cuts to come.
         let commits = committing.map(|(table, since_ms)| Holder {
             step: self.get(StepId::Commit(table)),
-            for_ms: self.clock.now_ms().saturating_sub(since_ms),
+            for_ms: self.clock.steady_ms().saturating_sub(since_ms),
         });
         waits.into_iter().chain(commits).max_by_key(|holder| holder.for_ms)
     }

@@ -1,10 +1,11 @@
 //! One table's numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::position::Position;
 
-/// Nothing of the kind is under way.
+/// Nothing of the kind is under way, or has been.
 const NEVER: u64 = u64::MAX;
 
 /// What a run has done in one table, counted as it becomes durable.
@@ -13,10 +14,22 @@ pub struct TableMetrics {
     rows: AtomicU64,
     commits: AtomicU64,
     position: AtomicU64,
-    /// When the commit under way began, in milliseconds since 1970.
+    drained: AtomicU64,
+    /// When the commit under way began, in milliseconds on the steady clock.
     committing_since_ms: AtomicU64,
-    /// When the first of the failures since the last success was met, in milliseconds since 1970.
-    failing_since_ms: AtomicU64,
+    /// When the last commit was made, in milliseconds since 1970.
+    committed_at_ms: AtomicU64,
+    failing: Mutex<Option<Failing>>,
+}
+
+/// A table that does not take what is to be done in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first of the failures since the last success was met, in milliseconds on the steady
+    /// clock.
+    pub since_ms: u64,
+    /// Why the last one failed.
+    pub cause: String,
 }
 
 impl TableMetrics {
@@ -26,34 +39,49 @@ impl TableMetrics {
             rows: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             position: AtomicU64::new(0),
+            drained: AtomicU64::new(0),
             committing_since_ms: AtomicU64::new(NEVER),
-            failing_since_ms: AtomicU64::new(NEVER),
+            committed_at_ms: AtomicU64::new(NEVER),
+            failing: Mutex::default(),
         }
     }
 
     pub(super) fn stands_at(&self, position: Position) {
         self.position.store(position.0, Relaxed);
+        self.drained.store(position.0, Relaxed);
     }
 
     pub(super) fn commit_begins(&self, now_ms: u64) {
         self.committing_since_ms.store(now_ms, Relaxed);
     }
 
-    /// A step of the commit has failed, and will be tried again.
-    pub(super) fn commit_failed(&self, now_ms: u64) {
-        // A table has one committer: nobody sets it between these two.
-        if self.failing_since_ms.load(Relaxed) == NEVER {
-            self.failing_since_ms.store(now_ms, Relaxed);
-        }
+    /// A step of a commit has failed, or a look, and will be tried again.
+    pub(super) fn failed(&self, now_ms: u64, cause: String) {
+        let mut failing = self.failing();
+        let since_ms = failing.as_ref().map_or(now_ms, |failing| failing.since_ms);
+        *failing = Some(Failing { since_ms, cause });
     }
 
-    /// The answer is where the table stood before.
-    pub(super) fn committed(&self, rows: u64, position: Position) -> Position {
+    /// The table could be looked at.
+    pub(super) fn looked(&self) {
+        *self.failing() = None;
+    }
+
+    /// A commit was made at `at_ms` by the time of day. The answer is up to where no rows had
+    /// waited before.
+    pub(super) fn committed(&self, rows: u64, position: Position, at_ms: u64) -> Position {
         self.rows.fetch_add(rows, Relaxed);
         self.commits.fetch_add(1, Relaxed);
         self.committing_since_ms.store(NEVER, Relaxed);
-        self.failing_since_ms.store(NEVER, Relaxed);
-        Position(self.position.swap(position.0, Relaxed))
+        self.committed_at_ms.store(at_ms, Relaxed);
+        *self.failing() = None;
+        self.position.store(position.0, Relaxed);
+        Position(self.drained.fetch_max(position.0, Relaxed))
+    }
+
+    /// No rows wait for the table up to `position`.
+    pub(super) fn drained_to(&self, position: Position) {
+        self.drained.fetch_max(position.0, Relaxed);
     }
 
     /// What the table is for: `primary`, `replica`, `rejects`.
@@ -76,19 +104,35 @@ impl TableMetrics {
         Position(self.position.load(Relaxed))
     }
 
-    /// When the commit that is under way began, in milliseconds since 1970; none if there is none.
+    /// Up to where no rows wait for the table: where its transaction stands, or further, if what
+    /// follows is empty for it.
+    pub fn drained(&self) -> Position {
+        Position(self.drained.load(Relaxed))
+    }
+
+    /// When the commit that is under way began, in milliseconds on the steady clock; none if there
+    /// is none.
     pub fn committing_since_ms(&self) -> Option<u64> {
         known(&self.committing_since_ms)
     }
 
-    /// Since when steps of the commit under way fail, in milliseconds since 1970; none if none has failed.
-    pub fn failing_since_ms(&self) -> Option<u64> {
-        known(&self.failing_since_ms)
+    /// When the run's last commit was made, in milliseconds since 1970; none if it has made none.
+    pub fn committed_at_ms(&self) -> Option<u64> {
+        known(&self.committed_at_ms)
+    }
+
+    /// Since when what is to be done in the table fails, and why; none if it does not.
+    pub fn is_failing(&self) -> Option<Failing> {
+        self.failing().clone()
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn known(since_ms: &AtomicU64) -> Option<u64> {
-    Some(since_ms.load(Relaxed)).filter(|since| *since != NEVER)
+fn known(at_ms: &AtomicU64) -> Option<u64> {
+    Some(at_ms.load(Relaxed)).filter(|at| *at != NEVER)
 }
 
 #[cfg(test)]
@@ -102,25 +146,46 @@ mod tests {
     use crate::metrics::retry::Count;
     use crate::metrics::{Metrics, Retried};
     use crate::protocol::commit::Retry;
+    use crate::protocol::table::RunId;
     use crate::record::TableId;
 
     #[tokio::test]
     async fn a_table_fails_from_the_first_failure_of_a_commit_to_its_success() {
         let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), &["primary", "rejects"], 1, Count::default()));
         let (clock, table) = (metrics.commit_clock(TableId(1)), metrics.table(TableId(1)));
-        assert_eq!((table.committing_since_ms(), table.failing_since_ms()), (None, None));
+        assert_eq!((table.committing_since_ms(), table.is_failing()), (None, None));
         metrics.commit_begins(TableId(1));
-        assert_eq!(table.failing_since_ms(), None);
+        assert_eq!(table.is_failing(), None);
         let mut retry = Retry::default();
         for _ in 0..2 {
             retry.after(StoreError::transient("commit", "busy"), &*clock).await.expect("it may pass");
         }
-        let (began, failing) = (table.committing_since_ms().expect("it began"), table.failing_since_ms());
-        assert!(failing.is_some_and(|since| since >= began && since <= began + 1_000), "{failing:?}, begun at {began}");
-        assert_eq!(metrics.table(TableId(0)).failing_since_ms(), None, "the other table does well");
+        let (began, failing) = (table.committing_since_ms().expect("it began"), table.is_failing().expect("it fails"));
+        assert!(failing.since_ms >= began && failing.since_ms <= began + 1_000, "{failing:?}, begun at {began}");
+        assert_eq!(failing.cause, "could not commit: busy");
+        assert_eq!(metrics.table(TableId(0)).is_failing(), None, "the other table does well");
         assert_eq!(metrics.retries().of(Retried::Commit), 2);
         metrics.committed(TableId(1), 5, Position(9), Duration::from_millis(1));
-        assert_eq!((table.committing_since_ms(), table.failing_since_ms()), (None, None));
+        assert_eq!((table.committing_since_ms(), table.is_failing()), (None, None));
         assert_eq!((table.rows(), table.commits(), table.position()), (5, 1, Position(9)));
+        assert!(table.committed_at_ms().is_some_and(|at| at <= metrics.now_ms()));
+        metrics.commit_failed(TableId(1), "the look failed".to_owned());
+        assert_eq!(table.is_failing().expect("it fails").cause, "the look failed");
+        metrics.looked(TableId(1));
+        assert_eq!(table.is_failing(), None);
+    }
+
+    #[test]
+    fn a_table_for_which_nothing_waits_is_drained_beyond_its_position() {
+        let metrics = Metrics::new(Arc::new(SystemClock), &["primary", "rejects"], 1, Count::default());
+        metrics.claimed(RunId(1), &[Position(10); 2]);
+        metrics.source_seen(Position(100), None);
+        metrics.drained(TableId(1), Position(50));
+        assert_eq!((metrics.landed(), metrics.source_lag()), (Position(10), 90), "the other has nothing yet");
+        metrics.committed(TableId(0), 3, Position(50), Duration::from_millis(1));
+        assert_eq!((metrics.landed(), metrics.source_lag()), (Position(50), 50));
+        assert_eq!((metrics.position(), metrics.table(TableId(1)).position()), (Position(10), Position(10)));
+        metrics.committed(TableId(1), 0, Position(40), Duration::from_millis(1));
+        assert_eq!(metrics.table(TableId(1)).drained(), Position(50), "it is settled behind that");
     }
 }

@@ -13,8 +13,8 @@ use crate::error::Stop;
 use crate::offsets::Offsets;
 use crate::position::Position;
 use crate::protocol::commit::{Committer, Retry, ask, is_stale};
-use crate::protocol::document::{Account, OffsetsFiles, Origin, Recorded, Standing};
-use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Table, TableState, Version};
+use crate::protocol::document::{Account, OffsetsFiles, Origin, Process, Recorded, Standing};
+use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Stamp, Table, TableState, Version};
 use crate::settings::RowSettings;
 
 /// What a run wants of its tables.
@@ -29,6 +29,8 @@ pub struct Intent<'a> {
     pub settings: Arc<RowSettings>,
     /// The position of the state file, if there is one. It informs and never overrides.
     pub known: Option<Position>,
+    /// The process of this run, for whoever asks who has the tables.
+    pub process: Option<Process>,
     /// Resolves `cold_start`; asked at most once for each time the first table turns out to have no position.
     pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets, Stop>> + Send + Sync),
 }
@@ -136,7 +138,7 @@ impl Claim<'_> {
     async fn take(&mut self, run: &mut RunId, before: &[Claimed]) -> Result<Claimed, Stop> {
         let mut retry = Retry::default();
         loop {
-            let looked_ms = self.clock.now_ms();
+            let looked = Stamp::now(&*self.clock);
             let state = self.load().await?;
             if let Some(held) = state.held.filter(|held| held.run >= *run) {
                 if self.index > 0 {
@@ -156,7 +158,7 @@ impl Claim<'_> {
             };
             let standing = recorded.standing.clone();
             let held = Held { position: standing.position(), run: *run };
-            let mut files = OffsetsFiles::new(recorded);
+            let mut files = OffsetsFiles::new(Recorded { process: self.intent.process.clone(), ..recorded });
             match files.write(&*self.table, held).await {
                 Ok(true) => fail::fail_point!("claim-offsets-written"),
                 // A rival computed the same number, or died after writing this file: the next number is free.
@@ -170,12 +172,12 @@ impl Claim<'_> {
                     continue;
                 }
             }
-            if let Some(version) = self.put(&state, looked_ms, held, &mut retry).await? {
+            if let Some(version) = self.put(&state, looked, held, &mut retry).await? {
                 // What changed the table before the claim is stepped over by nobody.
                 ask(&*self.clock, || self.table.recheck()).await?;
                 files.survey(&*self.table, &*self.clock).await?;
                 let (table, clock) = (self.table.clone(), self.clock.clone());
-                let committer = Committer::new(table, clock, files, held, version, looked_ms, state.retention);
+                let committer = Committer::new(table, clock, files, held, version, looked, state.retention);
                 return Ok(Claimed { committer, standing });
             }
         }
@@ -189,14 +191,14 @@ impl Claim<'_> {
     async fn put(
         &self,
         state: &TableState,
-        looked_ms: u64,
+        looked: Stamp,
         held: Held,
         retry: &mut Retry,
     ) -> Result<Option<Version>, Stop> {
         let version = state.head.next();
         let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
         loop {
-            if is_stale(looked_ms, state.retention, &*self.clock) {
+            if is_stale(looked, state.retention, &*self.clock) {
                 return Ok(None);
             }
             match self.table.put(version, &commit).await {
@@ -239,7 +241,7 @@ impl Claim<'_> {
                 .map_or_else(|| Uuid::new_v4().to_string(), |c| c.committer.origin().lineage.clone()),
         };
         let account = Account::genesis(standing.offsets.clone());
-        Ok(Recorded { origin, standing, account })
+        Ok(Recorded { origin, standing, account, process: None })
     }
 
     /// Nothing has landed yet: neither in the tables before this one nor in those behind it.

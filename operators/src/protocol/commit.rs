@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
-use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Table, Version};
+use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Stamp, Table, Version};
 use crate::totals::{Bucket, Sum};
 
 /// The first pause after a failure that may pass, in milliseconds; it doubles up to [`PAUSE_MAX_MS`].
@@ -44,7 +44,7 @@ pub struct Committer {
     head: Version,
     retention: Retention,
     /// `head` was the table's head at this time or later: taken before the call that showed it, for its reply may be slow.
-    touched_ms: u64,
+    touched: Stamp,
 }
 
 impl Committer {
@@ -54,10 +54,10 @@ impl Committer {
         files: OffsetsFiles,
         held: Held,
         head: Version,
-        touched_ms: u64,
+        touched: Stamp,
         retention: Retention,
     ) -> Self {
-        Committer { table, clock, files, held, head, retention, touched_ms }
+        Committer { table, clock, files, held, head, retention, touched }
     }
 
     /// The same, pausing on `clock`: it pauses only to try something again.
@@ -117,21 +117,39 @@ impl Committer {
         Ok(self.head)
     }
 
+    /// Looks whether another run has claimed the table, for a run that has nothing to commit and so
+    /// would never meet it. While nobody else writes it costs one look for one file.
+    pub async fn look(&mut self) -> Result<(), Stop> {
+        while !is_stale(self.touched, self.retention, &*self.clock) {
+            let (asked, version) = (Stamp::now(&*self.clock), self.head.next());
+            let Some(seen) = ask(&*self.clock, || self.table.read(version)).await? else {
+                // The head is young: what came after it would still be in the log.
+                self.touched = asked;
+                return Ok(());
+            };
+            if seen.ours {
+                return Err(self.fenced(format!("in version {}", version.0)));
+            }
+            self.step_over(version, &seen).await?;
+        }
+        self.re_read(None).await.map(drop)
+    }
+
     async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
-        let begun_ms = self.clock.now_ms();
+        let begun = Stamp::now(&*self.clock);
         let mut retry = Retry::default();
         loop {
             // Nothing is awaited between these two looks at the clock and the write.
             self.refuse_old_files(&commit)?;
-            if is_stale(self.touched_ms, self.retention, &*self.clock) {
-                match self.re_read(&commit).await? {
+            if is_stale(self.touched, self.retention, &*self.clock) {
+                match self.re_read(Some(commit.held)).await? {
                     true => return Ok(()),
                     false => continue,
                 }
             }
             let version = self.head.next();
             match self.table.put(version, &commit).await {
-                Ok(Created::Yes) => return self.won(version, begun_ms),
+                Ok(Created::Yes) => return self.won(version, begun),
                 Ok(Created::No) => {}
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
@@ -145,7 +163,7 @@ impl Committer {
                 }
             };
             if seen.id == Some(commit.id) {
-                return self.won(version, begun_ms);
+                return self.won(version, begun);
             }
             if seen.ours {
                 return Err(self.fenced(format!("in version {}", version.0)));
@@ -154,9 +172,11 @@ impl Committer {
         }
     }
 
-    fn won(&mut self, version: Version, begun_ms: u64) -> Result<(), Stop> {
+    fn won(&mut self, version: Version, begun: Stamp) -> Result<(), Stop> {
         self.head = version;
-        self.touched_ms = self.touched_ms.max(begun_ms);
+        if begun.steady_ms > self.touched.steady_ms {
+            self.touched = begun;
+        }
         Ok(())
     }
 
@@ -172,26 +192,28 @@ impl Committer {
         Ok(())
     }
 
-    /// Reads the table again after a long silence. True: `commit` had landed after all.
-    async fn re_read(&mut self, commit: &Commit) -> Result<bool, Stop> {
-        let asked_ms = self.clock.now_ms();
+    /// Reads the table again after a long silence. True: the commit that was to make it stand at
+    /// `landing` had landed after all.
+    async fn re_read(&mut self, landing: Option<Held>) -> Result<bool, Stop> {
+        let asked = Stamp::now(&*self.clock);
         let state = ask(&*self.clock, || self.table.load()).await?;
-        self.head = state.head;
-        self.touched_ms = asked_ms;
-        match state.held {
-            Some(held) if held == commit.held => Ok(true),
+        let landed = match state.held {
+            Some(held) if Some(held) == landing => true,
             Some(held) if held == self.held => {
                 ask(&*self.clock, || self.table.recheck()).await?;
-                Ok(false)
+                false
             }
-            _ => Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
-        }
+            _ => return Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
+        };
+        // Not before the table is known to fit: a look that fails is no end, and the next commit must meet what does not.
+        self.head = state.head;
+        self.touched = asked;
+        Ok(landed)
     }
 
     /// Vacuum may have deleted what no commit references. A restart stages it again.
     fn refuse_old_files(&self, commit: &Commit) -> Result<(), Stop> {
-        let now = self.clock.now_ms();
-        let old = |file: &&StagedFile| now.saturating_sub(file.staged_at_ms) > self.retention.files_ms / 2;
+        let old = |file: &&StagedFile| file.staged_at.age_ms(&*self.clock) > self.retention.files_ms / 2;
         match commit.files.iter().find(old) {
             None => Ok(()),
             Some(file) => Err(Stop::Refused(format!(
@@ -207,10 +229,11 @@ impl Committer {
     }
 }
 
-/// Log clean-up may have removed the versions after one that was the head at `touched_ms`: a commit below the real head would
+/// Log clean-up may have removed the versions after one that was the head when it was `touched`: a
+/// commit below the real head would
 /// exist and be seen by nobody.
-pub(super) fn is_stale(touched_ms: u64, retention: Retention, clock: &dyn Clock) -> bool {
-    clock.now_ms().saturating_sub(touched_ms) > retention.log_ms / 2
+pub(super) fn is_stale(touched: Stamp, retention: Retention, clock: &dyn Clock) -> bool {
+    touched.age_ms(clock) > retention.log_ms / 2
 }
 
 /// Whether an error of a port is worth another attempt is the port's to say; how often, ours.
@@ -220,7 +243,7 @@ impl Retry {
         match self.next_pause_ms() {
             Some(ms) if error.is_transient() => {
                 tracing::warn!(error = %crate::error::chain(&error), pause_ms = ms, "trying again");
-                clock.pause(ms).await;
+                clock.pause_after(&error, ms).await;
                 Ok(())
             }
             _ => Err(error),

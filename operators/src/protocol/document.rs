@@ -38,6 +38,17 @@ pub struct Origin {
     pub lineage: String,
 }
 
+/// The process of a run, as it was when it claimed the table: for people who look for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// The name of its machine or container.
+    pub host: String,
+    /// Its number there.
+    pub pid: u32,
+    /// When it made its claim, by its clock, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
 /// The offsets and settings of one position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -91,6 +102,8 @@ pub struct Recorded {
     pub standing: Standing,
     /// What it holds there.
     pub account: Account,
+    /// The process of the run that wrote this; older builds do not say.
+    pub process: Option<Process>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +126,9 @@ struct Document {
     /// Where the present settings began; in full files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Offsets>,
+    /// The process of the run that wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process: Option<Process>,
 }
 
 /// A full file that this run has written.
@@ -177,7 +193,7 @@ impl OffsetsFiles {
 
     /// A delta to the base, or a full file where there is none, or little is as it was there.
     fn compose(&self, held: Held) -> Document {
-        let Recorded { origin, standing, account } = &self.now;
+        let Recorded { origin, standing, account, process } = &self.now;
         let delta = self.base.as_ref().filter(|base| base.account.from == account.from).and_then(|base| {
             let delta = standing.offsets.since(&base.offsets);
             (delta.len() <= DELTA_ENTRIES.max(base.offsets.len() / 2)).then_some((base, delta))
@@ -202,6 +218,7 @@ impl OffsetsFiles {
             gone,
             totals,
             from,
+            process: process.clone(),
         }
     }
 
@@ -228,7 +245,7 @@ impl OffsetsFiles {
         let settings = Arc::new(document.settings);
         let standing = Standing { offsets: Arc::new(offsets), settings, since: document.since };
         let account = Account { totals, from: Arc::new(from.unwrap_or_default()) };
-        Ok(Recorded { origin: document.origin, standing, account })
+        Ok(Recorded { origin: document.origin, standing, account, process: document.process })
     }
 
     async fn document(table: &dyn Table, held: Held, name: OffsetsName) -> Result<Document, Stop> {

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::metrics::Lag;
 use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
 use crate::position::Position;
 use crate::protocol::cut::{Chunk, Control, Cut};
@@ -58,7 +59,8 @@ pub enum Step {
     Chunk(Chunk),
     /// Tell every table, then advance to the position.
     Tell(Control),
-    /// Nothing until a credit, a newer limit, a newer durable position, or this time (milliseconds since 1970).
+    /// Nothing until a credit, a newer limit, a newer durable position, or this time (milliseconds
+    /// on the steady clock).
     Wait(Option<u64>),
     /// All that was to be planned is planned, and every table was told to settle.
     Done,
@@ -154,6 +156,13 @@ impl Planner {
         Position(self.position.0 + waiting.sum::<u64>())
     }
 
+    /// The partition with the most bytes that could be planned and are not.
+    pub fn lags_most(&self) -> Option<Lag> {
+        let left = |id: &&PartitionId| self.limits[*id].end.saturating_sub(self.at.at(id));
+        let most = self.ready.iter().max_by_key(left)?;
+        Some(Lag { partition: most.clone(), bytes: left(&most) })
+    }
+
     /// The time of data that is handed out now: the open cut's lower bound.
     pub fn time(&self) -> Position {
         self.open.as_ref().map_or(self.position, |open| open.lower)
@@ -202,7 +211,7 @@ impl Planner {
         self.catch_up.is_empty() && level && self.ready.is_empty()
     }
 
-    /// What to do next. `credit`: a worker can take a chunk.
+    /// What to do next, at `now_ms` on the steady clock. `credit`: a worker can take a chunk.
     pub fn next(&mut self, now_ms: u64, credit: bool) -> Step {
         if self.finishing {
             return self.wind_up(now_ms);

@@ -22,6 +22,8 @@ pub struct CommitQueue {
     /// The last cut that was empty for this table, not yet in its transaction.
     empty: Option<Cut>,
     settle: Position,
+    /// Below, no rows wait for the table.
+    drained: Position,
 }
 
 /// A commit to make: without files it only moves the position.
@@ -46,7 +48,15 @@ impl CommitQueue {
             sums: BTreeMap::new(),
             empty: None,
             settle: Position(0),
+            drained: position,
         }
+    }
+
+    /// Up to where no rows wait for the table: what it holds, and the cuts behind that which are
+    /// empty for it, whether its transaction has moved over them or not. What [`CommitQueue::next`]
+    /// has handed out last still waits.
+    pub fn drained(&self) -> Position {
+        self.drained
     }
 
     /// Takes a record of the planner's.
@@ -67,8 +77,10 @@ impl CommitQueue {
         self.sums.entry(lower).or_default().push((bucket, sum));
     }
 
-    /// The next commit. `complete(lower)` says whether the frontier has passed the cut: no file of it can come any more.
+    /// The next commit, once the last is done. `complete(lower)` says whether the frontier has
+    /// passed the cut: no file of it can come any more.
     pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job>, Stop> {
+        self.drained = self.drained.max(self.position);
         while let Some(first) = self.cuts.first_entry().filter(|first| complete(*first.key())) {
             let cut = first.remove();
             let files = self.files.remove(&cut.lower).unwrap_or_default();
@@ -93,6 +105,7 @@ impl CommitQueue {
                 );
             }
             if files.is_empty() {
+                self.drained = cut.upper;
                 self.empty = Some(cut);
                 continue;
             }
@@ -123,6 +136,7 @@ mod tests {
 
     use super::*;
     use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+    use crate::protocol::table::Stamp;
     use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
     fn cut(lower: u64, upper: u64) -> Cut {
@@ -156,7 +170,7 @@ mod tests {
 
     fn file() -> StagedFile {
         let (partition, stats) = (Vec::new(), String::new());
-        StagedFile { path: "f".into(), size: 1, rows: 1, partition, stats, staged_at_ms: 0 }
+        StagedFile { path: "f".into(), size: 1, rows: 1, partition, stats, staged_at: Stamp::default() }
     }
 
     /// A queue at `position` that was told of cuts of ten, and has a file for those that start at `staged`.
@@ -219,6 +233,19 @@ mod tests {
         assert_eq!(jobs(&mut queue, 30), [(30, 1)]);
         queue.control(Control::Settle(Position(30)));
         assert_eq!(jobs(&mut queue, 30), [], "there is nothing left to settle");
+    }
+
+    #[test]
+    fn nothing_waits_for_a_table_beyond_what_it_holds_and_the_empty_cuts_behind_that() {
+        let mut queue = queue(0, 0..4, &[20]);
+        let next = |queue: &mut CommitQueue, frontier| {
+            let job = queue.next(|lower| lower < Position(frontier)).expect("no bug");
+            (job.map(|job| job.cut.upper.0), queue.drained().0)
+        };
+        assert_eq!(next(&mut queue, 10), (None, 10));
+        assert_eq!(next(&mut queue, 30), (Some(30), 20), "rows of the third cut are on their way");
+        assert_eq!(next(&mut queue, 30), (None, 30), "they have landed");
+        assert_eq!(next(&mut queue, 40), (None, 40));
     }
 
     #[test]

@@ -70,6 +70,30 @@ pub struct Retention {
     pub files_ms: u64,
 }
 
+/// A moment, on both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// In milliseconds since 1970.
+    pub wall_ms: u64,
+    /// On the clock that nobody sets.
+    pub steady_ms: u64,
+}
+
+impl Stamp {
+    /// This moment.
+    pub fn now(clock: &dyn Clock) -> Stamp {
+        Stamp { wall_ms: clock.now_ms(), steady_ms: clock.steady_ms() }
+    }
+
+    /// How long ago that was at most, in milliseconds: for what others may have done since, by the
+    /// time of day. Who sets a clock back hides time from the one clock, and a machine that slept
+    /// from the other.
+    pub fn age_ms(self, clock: &dyn Clock) -> u64 {
+        let now = Stamp::now(clock);
+        now.wall_ms.saturating_sub(self.wall_ms).max(now.steady_ms.saturating_sub(self.steady_ms))
+    }
+}
+
 /// A file that is written, durable, and seen by no reader yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StagedFile {
@@ -83,8 +107,8 @@ pub struct StagedFile {
     pub partition: Vec<(String, Option<String>)>,
     /// Statistics in the sink's own form.
     pub stats: String,
-    /// When it was begun, in milliseconds since 1970.
-    pub staged_at_ms: u64,
+    /// When it was begun.
+    pub staged_at: Stamp,
 }
 
 /// What one commit makes visible, all at once.
@@ -173,11 +197,21 @@ pub trait Table: Send + Sync {
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>>;
 }
 
-/// The clock, and the only way for the protocol to wait.
+/// The clocks, and the only way for the protocol to wait.
 pub trait Clock: Send + Sync {
-    /// Milliseconds since 1970.
+    /// The time of day, in milliseconds since 1970: for people, and to compare with what others say
+    /// of theirs. Somebody may set it.
     fn now_ms(&self) -> u64;
+
+    /// Milliseconds on a clock that nobody sets, from a moment that is the same for the whole
+    /// process: for durations.
+    fn steady_ms(&self) -> u64;
 
     /// Returns after `ms` milliseconds.
     fn pause(&self, ms: u64) -> Pending<'_, ()>;
+
+    /// The same, before something is tried again that has failed so.
+    fn pause_after(&self, _error: &StoreError, ms: u64) -> Pending<'_, ()> {
+        self.pause(ms)
+    }
 }

@@ -272,6 +272,7 @@ mod tests {
             origin: Origin { pipeline, source, role, genesis: Position(0), lineage },
             standing: Standing { offsets: <_>::default(), settings: settings.into(), since: Position(0) },
             account: Account { totals: Totals { left, ..Totals::default() }, from: Offsets::default().into() },
+            process: None,
         }
     }
 

@@ -28,7 +28,7 @@ pub use self::seen::{Free, Seen};
 
 use crate::error::{Stop, StoreError};
 use crate::fatal::Fatal;
-use crate::protocol::table::Clock;
+use crate::protocol::table::{Clock, Stamp};
 
 /// Between two looks, in milliseconds.
 const LOOK_MS: u64 = 1_000;
@@ -72,6 +72,7 @@ pub struct Settings {
 pub struct Guard {
     settings: Settings,
     seen: Arc<Seen>,
+    /// On the steady clock.
     cleaned_ms: Option<u64>,
 }
 
@@ -94,15 +95,15 @@ impl Guard {
     /// Looks once, before the tables are claimed: whoever starts a run again and again that stops for want of space shall not fill the
     /// disk with its claims.
     pub fn look_first(&mut self, clock: &dyn Clock) -> Result<(), Stop> {
-        self.check(clock.now_ms())
+        self.check(Stamp::now(clock))
     }
 
     /// Looks until the run is lost or the process ends.
     pub async fn watch(mut self, clock: Arc<dyn Clock>, fatal: Fatal) {
         while !fatal.is_raised() {
-            let now_ms = clock.now_ms();
+            let now = Stamp::now(&*clock);
             let checked = tokio::task::spawn_blocking(move || {
-                let checked = self.check(now_ms);
+                let checked = self.check(now);
                 (self, checked)
             });
             match checked.await {
@@ -116,14 +117,14 @@ impl Guard {
     }
 
     /// One look, and what follows from it.
-    fn check(&mut self, now_ms: u64) -> Result<(), Stop> {
+    fn check(&mut self, now: Stamp) -> Result<(), Stop> {
         let (mut looks, mut deleted) = (self.look()?, Deleted::default());
         let was_low = self.seen.is_low();
-        if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now_ms >= then + CLEAN_MS) {
-            self.cleaned_ms = Some(now_ms);
+        if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now.steady_ms >= then + CLEAN_MS) {
+            self.cleaned_ms = Some(now.steady_ms);
             // A large folder takes a while: no new chunk is handed out meanwhile.
             self.seen.set(self.free(&looks), false);
-            deleted = self.make_room(now_ms);
+            deleted = self.make_room(now.wall_ms);
             looks = self.look()?;
         }
         let low = self.low(&looks);
@@ -166,6 +167,7 @@ impl Guard {
         looks.iter().filter(|look| look.free < self.settings.min_free).collect()
     }
 
+    /// Files are old by the time of day: that is what their times are.
     fn make_room(&self, now_ms: u64) -> Deleted {
         let mut all = Deleted::default();
         for clean in &self.settings.clean {
@@ -240,6 +242,7 @@ mod tests {
     use super::*;
 
     const NOW_MS: u64 = 4_000_000_000_000;
+    const NOW: Stamp = Stamp { wall_ms: NOW_MS, steady_ms: 7 };
 
     fn guard(on_low: OnLow, min_free: u64, clean: Vec<Clean>) -> (Guard, Arc<Seen>) {
         let path = PathBuf::from("not/there/yet");
@@ -251,7 +254,7 @@ mod tests {
     fn nothing_is_enough_before_the_first_look() {
         let (mut guard, seen) = guard(OnLow::Stop, 1, Vec::new());
         assert!(!seen.is_enough() && !seen.is_low());
-        guard.check(NOW_MS).expect("there is a byte");
+        guard.check(NOW).expect("there is a byte");
         assert!(seen.is_enough() && !seen.is_low());
         assert_eq!(seen.free().iter().map(|free| free.name).collect::<Vec<_>>(), ["lake", "state"]);
         assert!(seen.free().iter().all(|free| free.bytes > 0 && !free.low));
@@ -260,7 +263,7 @@ mod tests {
     #[test]
     fn low_space_stops_a_run_with_what_to_do() {
         let (mut guard, seen) = guard(OnLow::Stop, u64::MAX, Vec::new());
-        let told = guard.check(NOW_MS).expect_err("no disk is that large").to_string();
+        let told = guard.check(NOW).expect_err("no disk is that large").to_string();
         assert!(told.starts_with("the file system of lake (not/there/yet) and state (not/there/yet) has "), "{told}");
         assert!(told.contains("less than disk.min_free = 18446744073709551615 bytes: make room"), "{told}");
         assert!(seen.is_low());
@@ -269,10 +272,10 @@ mod tests {
     #[test]
     fn low_space_pauses_a_run_that_goes_on_by_itself() {
         let (mut guard, seen) = guard(OnLow::Pause, u64::MAX, Vec::new());
-        guard.check(NOW_MS).expect("it waits");
+        guard.check(NOW).expect("it waits");
         assert!(seen.is_low() && !seen.is_enough());
         guard.settings.min_free = 0;
-        guard.check(NOW_MS).expect("there is room");
+        guard.check(NOW).expect("there is room");
         assert!(seen.is_enough() && !seen.is_low());
     }
 
@@ -283,13 +286,14 @@ mod tests {
         let file = dir.join("old");
         let clean = Clean { dir, older_than: Duration::from_secs(3600) };
         let (mut guard, _) = guard(OnLow::Pause, u64::MAX, vec![clean]);
-        let mut deletes = |now_ms| {
+        // Whoever sets the clock back meanwhile changes nothing, as long as the file is old by it.
+        let mut deletes = |later_ms, wall_ms| {
             std::fs::write(&file, b"content").expect("a file");
-            guard.check(now_ms).expect("it waits");
+            guard.check(Stamp { wall_ms, steady_ms: NOW.steady_ms + later_ms }).expect("it waits");
             !file.exists()
         };
-        assert!(deletes(NOW_MS));
-        assert!(!deletes(NOW_MS + CLEAN_MS - 1));
-        assert!(deletes(NOW_MS + CLEAN_MS));
+        assert!(deletes(0, NOW_MS));
+        assert!(!deletes(CLEAN_MS - 1, NOW_MS + CLEAN_MS - 1));
+        assert!(deletes(CLEAN_MS, NOW_MS - 3_600_000));
     }
 }

@@ -7,7 +7,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
-use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::document::{Process, Standing};
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum};
@@ -58,17 +58,30 @@ pub(crate) trait Sink: Send + Sync + 'static {
 
 /// A clock that only moves when a story says so, or when the protocol waits.
 #[derive(Default)]
-pub(crate) struct TestClock(AtomicU64);
+pub(crate) struct TestClock {
+    ms: AtomicU64,
+    /// By so much the time of day was set back.
+    set_back_ms: AtomicU64,
+}
 
 impl TestClock {
     pub(crate) fn advance(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the time of day.
+    pub(crate) fn set_back(&self, ms: u64) {
+        self.set_back_ms.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now_ms(&self) -> u64 {
-        1_700_000_000_000 + self.0.load(Ordering::SeqCst)
+        1_700_000_000_000 + self.ms.load(Ordering::SeqCst) - self.set_back_ms.load(Ordering::SeqCst)
+    }
+
+    fn steady_ms(&self) -> u64 {
+        self.ms.load(Ordering::SeqCst)
     }
 
     fn pause(&self, ms: u64) -> Pending<'_, ()> {
@@ -154,6 +167,7 @@ impl<S: Sink> World<S> {
             roles: &start.roles,
             settings: start.settings.clone(),
             known: start.known,
+            process: Some(Process { host: "db1".to_owned(), pid: 7, since_ms: 1_700_000_000_000 }),
             cold_start: &cold_start,
         };
         claim(&tables, self.clock.clone(), &intent).await.map(Run)

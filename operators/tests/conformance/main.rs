@@ -70,6 +70,9 @@ macro_rules! conformance {
                 a_zombie_commit_before_a_claim_counts
                 a_zombie_offsets_file_harms_nobody
                 an_older_run_that_tidies_does_not_stop_the_newer_claim
+                a_run_without_work_notices_that_it_was_taken_over
+                a_run_that_looks_meets_others_and_goes_on
+                a_table_that_is_looked_at_is_not_read_again_after_a_long_silence
             ],
             foreign: [
                 a_foreign_append_is_stepped_over
@@ -80,6 +83,7 @@ macro_rules! conformance {
                 a_quiet_table_is_read_again_and_takes_the_cut
                 a_table_whose_log_was_cleaned_takes_the_cut_behind_its_head
                 a_quiet_table_that_another_run_claimed_fences
+                a_clock_that_is_set_back_hides_no_silence
                 a_commit_that_had_landed_before_a_long_silence_counts
             ],
             offsets: [

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::protocol::table::{
-    Clock, Commit, Created, Held, OffsetsName, Pending, Retention, Seen, StagedFile, Table, TableState, Version,
+    Commit, Created, Held, OffsetsName, Pending, Retention, Seen, StagedFile, Stamp, Table, TableState, Version,
 };
 use uuid::Uuid;
 
@@ -81,10 +81,10 @@ impl Sink for MemorySink {
     }
 
     fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<StagedFile>> {
-        let (path, staged_at_ms) = (Uuid::new_v4().to_string(), self.clock.now_ms());
+        let (path, staged_at) = (Uuid::new_v4().to_string(), Stamp::now(&*self.clock));
         self.with(table, |store| store.staged.insert(path.clone(), rows.to_vec()));
         let (partition, stats) = (Vec::new(), String::new());
-        done(vec![StagedFile { path, size: 1, rows: rows.len() as u64, partition, stats, staged_at_ms }])
+        done(vec![StagedFile { path, size: 1, rows: rows.len() as u64, partition, stats, staged_at }])
     }
 
     fn rows(&self, table: usize) -> Pending<'_, Vec<u64>> {

@@ -16,11 +16,11 @@ use lakefront_operators::source::watch;
 
 use crate::feed::{Feed, brief};
 use crate::read::{gone, row_settings};
-use crate::run::Env;
+use crate::run::{Env, Flow};
 use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
 use crate::source::SimSource;
 use crate::table::{NAMES, SimClock, SimTable, give_way};
-use crate::world::TICK_MS;
+use crate::world::{TICK_MS, World};
 
 pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
     let known = env.world().state[env.machine];
@@ -51,6 +51,7 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
         flow.queues = NAMES.iter().zip(&flow.claimed).map(|(n, p)| CommitQueue::new(*n, *p)).collect();
         flow.ledger = Ledger::new(&standings);
         flow.time = Some(planner.time());
+        flow.cut_ms = bounds.cut_ms;
         flow.start(&env, claimed.into_iter().map(|c| c.committer).collect(), workers);
     }
     loop {
@@ -59,6 +60,18 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
             return Ok(());
         }
         give_way().await;
+    }
+}
+
+/// An open cut is closed in time, whatever becomes of the time of day: nothing else is done with
+/// the planner once it is due.
+fn watch_open_cut(w: &mut World, flow: &mut Flow, step: &Step) {
+    let due = flow.opened_ms.is_some_and(|opened_ms| w.now_ms - opened_ms >= flow.cut_ms);
+    match step {
+        Step::Tell(Control::Cut(_)) => flow.opened_ms = None,
+        Step::Chunk(_) | Step::Wait(_) if due => w.violate("LATE: a cut that is due is not closed".into()),
+        Step::Chunk(_) => flow.opened_ms = flow.opened_ms.or(Some(w.now_ms)),
+        _ => {}
     }
 }
 
@@ -105,6 +118,7 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
         roles,
         settings: settings.clone(),
         known,
+        process: None,
         cold_start: &cold_start,
     };
     let apart = {
@@ -140,7 +154,8 @@ fn advance(env: &Env, planner: &mut Planner, feed: &Feed) -> Result<bool, Stop> 
     let boast = w.lacks(Rule::Level) || (w.lacks(Rule::Everywhere) && flow.fresh);
     planner.durable(if boast { planner.position() } else { flow.ledger.durable() });
     let credit = flow.chunks.len() < 3;
-    let step = planner.next(w.now_ms, credit);
+    let step = planner.next(w.steady_ms(), credit);
+    watch_open_cut(&mut w, &mut flow, &step);
     match step {
         Step::Chunk(chunk) => {
             let time = planner.time();

@@ -6,14 +6,14 @@ use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Chunk;
-use lakefront_operators::protocol::table::StagedFile;
+use lakefront_operators::protocol::table::{StagedFile, Stamp};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum, hash};
 
 use crate::files::File;
 use crate::run::Env;
 use crate::saboteur::Rule;
-use crate::table::{NAMES, give_way};
+use crate::table::{NAMES, SimClock, give_way};
 use crate::world::{Row, World, ev};
 
 /// How many role maps there are.
@@ -60,10 +60,8 @@ pub(crate) fn sum_of(row: &Row) -> Sum {
 
 /// Reads `chunk` and stages its rows for the tables that lack them.
 pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(), Stop> {
-    let (staged_at_ms, rows) = {
-        let mut w = env.world();
-        (w.now_ms, rows_of(env, &mut w, &chunk)?)
-    };
+    let staged_at = Stamp::now(&SimClock(env.world.clone()));
+    let rows = rows_of(env, &mut env.world(), &chunk)?;
     if env.judge_ratio {
         judge_ratio(env, &chunk, &rows)?;
     }
@@ -81,7 +79,7 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
             w.lakes[t].files.insert(id, (now, rows));
             ev!(w, "run{} stages {} file {id} at {time}, rows={count}", env.tag, NAMES[t]);
             let (partition, stats) = (Vec::new(), String::new());
-            (StagedFile { path: id.to_string(), size: 1, rows: count, partition, stats, staged_at_ms }, sum)
+            (StagedFile { path: id.to_string(), size: 1, rows: count, partition, stats, staged_at }, sum)
         };
         give_way().await;
         let bucket = Bucket { partition: chunk.partition.clone(), mebibyte: 0 };

@@ -45,6 +45,9 @@ pub(crate) struct Flow {
     pub(crate) claimed: Vec<Position>,
     /// Up to where each table has nothing left to commit, empty cuts included. Only a run without `durable` looks here.
     pub(crate) drained: Vec<Position>,
+    /// When the open cut got its first chunk, and after how long it is to be closed.
+    pub(crate) opened_ms: Option<u64>,
+    pub(crate) cut_ms: u64,
     acknowledged: Option<Position>,
     committing: usize,
     pub(crate) terminate: bool,
@@ -96,6 +99,8 @@ impl Flow {
             ledger: Ledger::new(&[]),
             claimed: Vec::new(),
             drained: Vec::new(),
+            opened_ms: None,
+            cut_ms: u64::MAX,
             acknowledged: None,
             committing: 0,
             terminate: false,
@@ -187,6 +192,12 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
         } else if quiet {
             env.flow().committing -= 1;
             return Ok(());
+        } else if env.world().rng.chance(0.05) {
+            match committer.look().await {
+                // The next look may find out.
+                Ok(()) | Err(Stop::Store(_)) => {}
+                Err(stop) => return Err(stop),
+            }
         }
         give_way().await;
     }

@@ -35,8 +35,10 @@ pub(crate) enum Rule {
     Ratio,
     /// Bytes are planned up to the last newline. Without: up to the last byte.
     Newline,
-    /// Nothing is committed after a long silence. Without: the protocol's clock stands still.
+    /// Nothing is committed after a long silence. Without: the protocol's clocks stand still.
     Stale,
+    /// Durations are measured on a clock that nobody sets. Without: by the time of day.
+    Steady,
     /// Tables without rows are settled. Without: nobody tells them.
     Settle,
     /// A re-created file is a new generation. Without: nobody looks.
@@ -65,7 +67,7 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 23] = [
+    pub(crate) const ALL: [Rule; 24] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -77,6 +79,7 @@ impl Rule {
         Rule::Ratio,
         Rule::Newline,
         Rule::Stale,
+        Rule::Steady,
         Rule::Settle,
         Rule::Generation,
         Rule::Predecessor,

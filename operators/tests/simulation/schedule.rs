@@ -113,6 +113,7 @@ impl Schedule {
                 drop(w);
                 self.runs[at].paused_until_ms = until;
             }
+            x if x < 0.0205 => w.set_clock(),
             x if x < 0.022 => {
                 w.now_ms += w.rng.pick(&[20, 40, 80]) * TICK_MS;
                 ev!(w, "time passes");

@@ -298,13 +298,18 @@ impl Table for SimTable {
     }
 }
 
-/// The world's clock; for a run without the rule `stale` it stands still.
+/// The clocks of a run; without the rule `stale` they stand still.
 pub(crate) struct SimClock(pub(crate) Arc<Mutex<World>>);
 
 impl Clock for SimClock {
     fn now_ms(&self) -> u64 {
         let w = self.0.lock().expect("one thread a world");
-        if w.lacks(Rule::Stale) { 0 } else { w.now_ms }
+        if w.lacks(Rule::Stale) { 0 } else { w.wall_ms() }
+    }
+
+    fn steady_ms(&self) -> u64 {
+        let w = self.0.lock().expect("one thread a world");
+        if w.lacks(Rule::Stale) { 0 } else { w.steady_ms() }
     }
 
     fn pause(&self, _ms: u64) -> Pending<'_, ()> {

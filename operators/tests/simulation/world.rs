@@ -11,8 +11,8 @@ use crate::table::Lake;
 
 /// One tick of the schedule, in milliseconds of the protocol's clock.
 pub(crate) const TICK_MS: u64 = 1_000;
-/// When a schedule begins, on every clock.
-const START_MS: u64 = 1_000_000;
+/// When a schedule begins, on every clock: late enough for one to be set back.
+const START_MS: u64 = 100_000_000;
 /// The life of a write that was delayed: shorter than half the retention, as the protocol supposes.
 const LATE_MS: u64 = 25 * TICK_MS;
 
@@ -94,7 +94,11 @@ struct Late {
 
 pub(crate) struct World {
     pub(crate) rng: Rng,
+    /// The time, as stores and writers have it, and a run on its steady clock.
     pub(crate) now_ms: u64,
+    /// By so much the time of day differs from that where the runs are: somebody sets it now and
+    /// then.
+    pub(crate) set_ms: i64,
     pub(crate) ids: u64,
     /// No faults any more.
     pub(crate) calm: bool,
@@ -143,6 +147,7 @@ impl World {
         World {
             rng,
             now_ms: START_MS,
+            set_ms: 0,
             ids: 100,
             calm: false,
             files,
@@ -189,6 +194,22 @@ impl World {
 
     pub(crate) fn lacks(&self, rule: Rule) -> bool {
         self.without == Some(rule)
+    }
+
+    /// The time of day where the runs are.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.now_ms.saturating_add_signed(self.set_ms)
+    }
+
+    /// What a run measures durations with.
+    pub(crate) fn steady_ms(&self) -> u64 {
+        if self.lacks(Rule::Steady) { self.wall_ms() } else { self.now_ms }
+    }
+
+    /// Somebody sets the time of day, or a service does: mostly back.
+    pub(crate) fn set_clock(&mut self) {
+        self.set_ms = self.rng.pick(&[-7_200_000, -3_600_000, -90_000, -20_000, 0, 20_000, 90_000]);
+        ev!(self, "the time of day is set {} ms beside the time", self.set_ms);
     }
 
     /// One call over the network. A fault may lose it, its reply, or hold it back.

@@ -229,13 +229,26 @@ function rows(id, entries) {
   });
 }
 
+/** What is said below the number of commits, and whether it is bad. */
+function commits(table) {
+  if (table.failing_seconds !== null) return [`failing for ${seconds(table.failing_seconds)}`, true];
+  return [table.last_commit === null ? '' : `last ${clock(table.last_commit)}`, false];
+}
+
+/** The time of day where the reader is, with the date unless it is today's. */
+function clock(moment) {
+  const at = new Date(moment);
+  const time = at.toLocaleTimeString('en-GB');
+  return at.toDateString() === new Date().toDateString() ? time : `${at.toLocaleDateString('en-CA')} ${time}`;
+}
+
 function showTables(now) {
   rows('tables', now.tables.map((table) => [
     [table.role, table.name],
     [whole.format(table.position), table.behind_bytes > 0 ? `${bytes(table.behind_bytes).join(' ')} behind` : ''],
     whole.format(table.rows),
     count(table.rows_per_second).join(''),
-    [whole.format(table.commits), table.failing_seconds === null ? '' : `failing for ${seconds(table.failing_seconds)}`, table.failing_seconds !== null],
+    [whole.format(table.commits), ...commits(table)],
   ]));
   rows('steps', now.steps.map((step) => [
     step.name,
@@ -265,9 +278,16 @@ function show(now) {
   chart('chart-landed', now.history.rows_per_second);
   chart('chart-lag', now.history.lag_bytes);
   say(byId('position'), whole.format(now.position));
+  say(byId('acknowledged'), whole.format(now.acknowledged));
+  const commits = now.tables.map((table) => table.last_commit).filter((moment) => moment !== null);
+  say(byId('last-commit'), commits.length ? clock(commits.sort().at(-1)) : '–');
+  const most = now.lag_bytes > 0 ? now.lags_most : null;
+  say(byId('lags-most'), most ? `most in ${most.file}` : '');
   const visible = now.latency.visible;
   say(byId('visible'), visible ? `${seconds(visible.p50)}, p99 ${seconds(visible.p99)}` : '–');
-  say(byId('run'), now.run === null ? '–' : String(now.run));
+  const { host, pid, since } = now.process;
+  say(byId('run'), now.run === null ? '–' : `${now.run}, process ${pid} on ${host}`);
+  byId('run').title = `since ${clock(since)}`;
   say(byId('up'), seconds(now.uptime_seconds));
   const free = Object.entries(now.disk_free_bytes).map(([on, left]) => `${on} ${bytes(left).join(' ')}`);
   byId('free').parentElement.hidden = free.length === 0;
@@ -279,7 +299,7 @@ function show(now) {
 const withRate = ([number, unit]) => [number, `${unit}/s`];
 
 function calm(now) {
-  return now.lag_bytes === 0 ? 'every table holds all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
+  return now.lag_bytes === 0 ? 'every table has all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
 }
 
 function showHealth(status, reason) {

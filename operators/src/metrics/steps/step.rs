@@ -61,7 +61,8 @@ pub struct Step {
     pub(super) id: StepId,
     pub(super) name: String,
     pub(super) frontier: AtomicU64,
-    /// When the frontier last moved, or was left behind by that of `plan`, in milliseconds since 1970.
+    /// When the frontier last moved, or was left behind by that of `plan`, in milliseconds on the
+    /// steady clock.
     pub(super) since_ms: AtomicU64,
     pub(super) handed_on: AtomicU64,
     /// A worker each.
@@ -87,7 +88,8 @@ impl Step {
         Some(self.frontier.load(Relaxed)).filter(|at| *at != COMPLETE).map(Position)
     }
 
-    /// When its frontier last moved, or was left behind by that of `plan`, in milliseconds since 1970. For `plan` itself: when it last
+    /// When its frontier last moved, or was left behind by that of `plan`, in milliseconds on the
+    /// steady clock. For `plan` itself: when it last
     /// handed out a chunk or closed a cut, or was given something to hand out.
     pub fn since_ms(&self) -> u64 {
         self.since_ms.load(Relaxed)

@@ -12,6 +12,11 @@ struct Hand(AtomicU64);
 
 impl Clock for Hand {
     fn now_ms(&self) -> u64 {
+        // Durations have a clock of their own.
+        0
+    }
+
+    fn steady_ms(&self) -> u64 {
         self.0.load(Relaxed)
     }
 
@@ -110,14 +115,14 @@ fn an_open_cut_is_no_delay_but_bytes_that_are_not_handed_out_are() {
     let world = world();
     let metrics = &world.metrics;
     world.at(1_000);
-    metrics.source_seen(Position(300));
+    metrics.source_seen(Position(300), None);
     world.at(1_400);
     assert_eq!(world.holder(), Some(("plan", 400)));
-    metrics.chunk_planned(Position(200));
+    metrics.chunks_planned(&[], Position(200));
     world.at(3_400);
     assert_eq!(world.holder(), Some(("fetch", 2_000)), "a chunk is being read, and its credit is out");
     metrics.chunk_read(100, Duration::from_millis(5));
-    metrics.chunk_planned(Position(300));
+    metrics.chunks_planned(&[], Position(300));
     metrics.chunk_read(100, Duration::from_millis(5));
     world.at(1_000_000);
     assert_eq!(world.holder(), None, "all is in the open cut");

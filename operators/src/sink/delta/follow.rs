@@ -48,7 +48,8 @@ impl Follower {
             let file = self.place.join("_delta_log").join(&log::file_name(self.next));
             let Some(content) = file.read().await? else { return Ok(self.next != first) };
             let told = log::told(&content, &self.ids).map_err(|error| {
-                StoreError::definite(format!("read version {} of table {}", self.next.0, self.place), error)
+                let (attempt, cause) = log::torn(&file, &error);
+                StoreError::definite(attempt, cause)
             })?;
             self.position = told.position.or(self.position);
             self.run = told.run.or(self.run);

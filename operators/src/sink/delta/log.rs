@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::place::Place;
 use crate::position::Position;
 use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
 
@@ -97,7 +98,7 @@ fn add(file: &StagedFile) -> Value {
         "path": file.path,
         "partitionValues": partition,
         "size": file.size,
-        "modificationTime": file.staged_at_ms,
+        "modificationTime": file.staged_at.wall_ms,
         "dataChange": true,
         "stats": file.stats,
     }})
@@ -106,6 +107,9 @@ fn add(file: &StagedFile) -> Value {
 /// What the protocol must know of a commit that exists.
 pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Error> {
     let mut seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
+    if content.trim_ascii().is_empty() {
+        return Err(serde::de::Error::custom("it is empty"));
+    }
     for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let action: Value = serde_json::from_slice(line)?;
         let text = |action: &Value, key: &str| action.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -121,6 +125,16 @@ pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Err
         }
     }
     Ok(seen)
+}
+
+/// Why the commit in `file` cannot be read, and what to do: nobody who creates commits whole leaves
+/// one like it.
+pub(super) fn torn(file: &Place, error: &serde_json::Error) -> (String, String) {
+    let cause = format!(
+        "it is cut short or no JSON ({error}), because another writer is still writing it or has died: once that writer \
+         is gone, move the file away if it is the newest version of the table, or else restore it from a backup"
+    );
+    (format!("read {file}"), cause)
 }
 
 /// What the transactions of a commit say, if it has both of ours.
@@ -168,6 +182,15 @@ mod tests {
         assert_eq!(held(&content, &AppIds::of("q")), None);
         let foreign = seen(&content, &AppIds::of("q")).expect("our own JSON");
         assert!(!foreign.ours, "another pipeline's commit is foreign");
+    }
+
+    #[test]
+    fn a_commit_that_is_cut_short_is_not_taken_for_another() {
+        let held = Held { position: Position(7), run: RunId(3) };
+        let whole = commit(&Commit { id: Uuid::new_v4(), held, files: Vec::new() }, &AppIds::of("p"), 1);
+        for length in [0, 1, whole.len() / 2, whole.len() - 2] {
+            assert!(seen(&whole[..length], &AppIds::of("p")).is_err(), "{length} bytes of it");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
 
 /// Commits that are followed one by one; behind more of them, the log is read anew.
 const FOLLOWED: usize = 8;
+/// So many of the newest commits are looked at for one that is torn.
+const SEARCHED: usize = 100;
 
 /// A Delta table as its log says it is now.
 #[derive(Clone)]
@@ -43,6 +45,14 @@ impl Snapshot {
 
 /// Reads the table in `place` as `pipeline` sees it; none if there is no table.
 pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
+    match read_log(place, pipeline).await {
+        // The library does not say which of the log's files it could not read.
+        Err(error) => Err(torn(place, pipeline).await.unwrap_or(error)),
+        read => read,
+    }
+}
+
+async fn read_log(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, StoreError> {
     let log = place.join("_delta_log");
     if !log.holds(|name| name.ends_with(".json") || name.ends_with(".parquet")).await? {
         return Ok(None);
@@ -77,6 +87,22 @@ pub async fn read(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
         checkpoint_interval: config.checkpoint_interval().get(),
         head: log.join(&log::file_name(version)).read().await?,
     }))
+}
+
+/// What is wrong with a log that cannot be read, if it is one of its newest commits.
+async fn torn(place: &Place, pipeline: &str) -> Option<StoreError> {
+    let (log, ids) = (place.join("_delta_log"), AppIds::of(pipeline));
+    let is_commit = |name: &String| name.strip_suffix(".json").is_some_and(|version| version.parse::<u64>().is_ok());
+    let mut commits: Vec<_> = log.names().await.ok()?.into_iter().filter(is_commit).collect();
+    commits.sort();
+    for name in commits.iter().rev().take(SEARCHED) {
+        let file = log.join(name);
+        if let Err(error) = log::seen(&file.read().await.ok()??, &ids) {
+            let (attempt, cause) = log::torn(&file, &error);
+            return Some(StoreError::definite(attempt, cause));
+        }
+    }
+    None
 }
 
 /// The table in `place` as it is now, if it is `known` and a few commits that did not change its definition; else none, and it is to

@@ -13,7 +13,9 @@ use super::snapshot::{self, Snapshot};
 use super::{checkpoint, log};
 use crate::error::{Stop, StoreError, chain};
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::table::{Clock, Commit, Created, Held, OffsetsName, Pending, Seen, Table, TableState, Version};
+use crate::protocol::table::{
+    Clock, Commit, Created, Held, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version,
+};
 
 /// A log checkpoint is written every so many versions, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
@@ -50,6 +52,7 @@ pub struct DayPartition {
 #[derive(Clone, Copy, Default)]
 struct Checkpointed {
     version: Version,
+    /// On the steady clock.
     ended_ms: u64,
     took_ms: u64,
 }
@@ -90,7 +93,7 @@ pub struct DeltaTable {
     /// The last log checkpoint; held while one is being written.
     checkpointing: Arc<tokio::sync::Mutex<Checkpointed>>,
     /// The table when it was last looked at, and when that was.
-    known: Mutex<Option<(Snapshot, u64)>>,
+    known: Mutex<Option<(Snapshot, Stamp)>>,
 }
 
 /// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it. `refuse` sees where they
@@ -101,7 +104,7 @@ pub async fn open(
     clock: Arc<dyn Clock>,
     refuse: impl FnOnce(&[Option<Held>]) -> Result<(), Stop>,
 ) -> Result<Vec<Arc<DeltaTable>>, Stop> {
-    let asked_ms = clock.now_ms();
+    let asked = Stamp::now(&*clock);
     let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
     refuse(&looks.iter().map(|snapshot| snapshot.as_ref().and_then(|s| s.state.held)).collect::<Vec<_>>())?;
     let mut plans = Vec::new();
@@ -136,7 +139,7 @@ pub async fn open(
         }
         let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
         table.checkpoint_interval = snapshot.as_ref().map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
-        table.known = Mutex::new(snapshot.map(|snapshot| (snapshot, asked_ms)));
+        table.known = Mutex::new(snapshot.map(|snapshot| (snapshot, asked)));
         tables.push(Arc::new(table));
     }
     Ok(tables)
@@ -209,11 +212,10 @@ impl DeltaTable {
 
     /// The table as it is now; none if it is gone.
     async fn now(&self) -> Result<Option<Snapshot>, StoreError> {
-        let (asked_ms, place) = (self.clock.now_ms(), &self.spec.place);
+        let (asked, place) = (Stamp::now(&*self.clock), &self.spec.place);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = |(known, at_ms): &(Snapshot, u64)| {
-            asked_ms.saturating_sub(*at_ms) < FOLLOW_MS.min(known.state.retention.log_ms / 2)
-        };
+        let fresh =
+            |(known, at): &(Snapshot, Stamp)| at.age_ms(&*self.clock) < FOLLOW_MS.min(known.state.retention.log_ms / 2);
         let now = match known.filter(fresh) {
             Some((known, _)) => snapshot::follow(place, &known, &self.ids).await?,
             None => None,
@@ -222,7 +224,7 @@ impl DeltaTable {
             Some(now) => Some(now),
             None => snapshot::read(place, &self.ids.position).await?,
         };
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = now.clone().map(|now| (now, asked_ms));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = now.clone().map(|now| (now, asked));
         Ok(now)
     }
 
@@ -233,7 +235,7 @@ impl DeltaTable {
             return;
         }
         let Ok(mut last) = self.checkpointing.clone().try_lock_owned() else { return };
-        let (began_ms, clock) = (self.clock.now_ms(), self.clock.clone());
+        let (began_ms, clock) = (self.clock.steady_ms(), self.clock.clone());
         if last.is_recent(version, self.checkpoint_interval, began_ms) {
             return;
         }
@@ -242,7 +244,7 @@ impl DeltaTable {
         // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
         tokio::task::spawn_blocking(move || match runtime.block_on(checkpoint::write(&place, version)) {
             Ok(()) => {
-                let ended_ms = clock.now_ms();
+                let ended_ms = clock.steady_ms();
                 *last = Checkpointed { version, ended_ms, took_ms: ended_ms.saturating_sub(began_ms) };
             }
             Err(error) => {
@@ -292,9 +294,12 @@ impl Table for DeltaTable {
 
     fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
         Box::pin(async move {
-            let Some(content) = self.log().join(&log::file_name(version)).read().await? else { return Ok(None) };
+            let file = self.log().join(&log::file_name(version));
+            let Some(content) = file.read().await? else { return Ok(None) };
+            // It may be whole the next time.
             log::seen(&content, &self.ids).map(Some).map_err(|error| {
-                StoreError::definite(format!("read version {} of table {:?}", version.0, self.spec.name), error)
+                let (attempt, cause) = log::torn(&file, &error);
+                StoreError::transient(attempt, cause)
             })
         })
     }

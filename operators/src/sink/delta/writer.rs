@@ -23,7 +23,7 @@ use super::scratch::{self, Pile, Written};
 use super::{TableSpec, disk, stats};
 use crate::error::StoreError;
 use crate::protocol::commit::Retry;
-use crate::protocol::table::{Clock, Pending, StagedFile};
+use crate::protocol::table::{Clock, Pending, StagedFile, Stamp};
 use crate::sink::{Stage, StageWriter};
 
 /// A row group is closed once its encoded pages take this many bytes of memory.
@@ -136,7 +136,7 @@ impl CutWriter {
                 first.map_or(Ok(()), |day| self.close_part(day))?;
             }
             self.begun += 1;
-            let part = PartWriter::begin(&self.spec, day, self.begun, self.clock.now_ms())?;
+            let part = PartWriter::begin(&self.spec, day, self.begun, Stamp::now(&*self.clock))?;
             self.open.insert(day, part);
         }
         let part = self.open.get_mut(&day).expect("it was just opened");
@@ -166,7 +166,7 @@ struct PartWriter {
 }
 
 impl PartWriter {
-    fn begin(spec: &TableSpec, day: Day, order: u64, staged_at_ms: u64) -> Result<Self, StoreError> {
+    fn begin(spec: &TableSpec, day: Day, order: u64, staged_at: Stamp) -> Result<Self, StoreError> {
         let name = format!("part-{}.snappy.parquet", Uuid::new_v4());
         let partition =
             spec.partition.map(|partition| (partition.column.to_owned(), day.map(|d| stats::date(d.into()))));
@@ -185,7 +185,7 @@ impl PartWriter {
         let schema = spec.schema.clone();
         let encoder = FileEncoder::begin(file, schema.clone()).map_err(|e| StoreError::definite(attempt.clone(), e))?;
         let partition = partition.into_iter().collect();
-        let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at_ms };
+        let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at };
         Ok(PartWriter { encoder, schema, staged, in_scratch, attempt, order })
     }
 

@@ -69,7 +69,7 @@ impl AzureSource {
 
     /// All blobs, page by page.
     async fn list_all(&self) -> Result<Listing, StoreError> {
-        let began_ms = self.clock.now_ms();
+        let began_ms = self.clock.steady_ms();
         let (mut files, mut single, mut heads) = (Vec::new(), None, BTreeSet::new());
         let mut passed_over = Vec::new();
         let hours = self.how.hour_folders.as_deref().map(Hours::new);
@@ -113,7 +113,7 @@ impl AzureSource {
         let recent = hours.recent(now_ms);
         let folders: Vec<_> =
             known.heads.iter().flat_map(|head| recent.iter().map(move |hour| format!("{head}{hour}"))).collect();
-        let due = now_ms.saturating_sub(known.whole_at_ms) >= relist_ms;
+        let due = self.clock.steady_ms().saturating_sub(known.whole_at_ms) >= relist_ms;
         (!due && !folders.is_empty() && folders.len() < known.pages).then_some(folders)
     }
 

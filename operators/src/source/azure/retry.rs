@@ -62,7 +62,7 @@ impl Retries {
 
     /// Begins a request that is to `attempt` something, in words such as `list az://a/c`.
     pub(super) fn begin(&self, attempt: String) -> Tries<'_> {
-        Tries { retries: self, attempt, since_ms: self.clock.now_ms(), failed: 0 }
+        Tries { retries: self, attempt, since_ms: self.clock.steady_ms(), failed: 0 }
     }
 }
 
@@ -70,7 +70,7 @@ impl Retries {
 pub(super) struct Tries<'a> {
     retries: &'a Retries,
     attempt: String,
-    /// When it was first sent, or last made headway.
+    /// When it was first sent, or last made headway, on the steady clock.
     since_ms: u64,
     failed: u32,
 }
@@ -78,7 +78,7 @@ pub(super) struct Tries<'a> {
 impl Tries<'_> {
     /// The last answer brought some of what was asked for: its time begins anew.
     pub(super) fn made_headway(&mut self) {
-        self.since_ms = self.retries.clock.now_ms();
+        self.since_ms = self.retries.clock.steady_ms();
         self.failed = 0;
     }
 
@@ -96,7 +96,7 @@ impl Tries<'_> {
         };
         self.failed += 1;
         let mut pause = self.pause().max(retry_after.unwrap_or_default());
-        let tried = Duration::from_millis(self.retries.clock.now_ms().saturating_sub(self.since_ms));
+        let tried = Duration::from_millis(self.retries.clock.steady_ms().saturating_sub(self.since_ms));
         let stopping = self.retries.stop.is_requested();
         let mut max_time = self.retries.retry.max_time;
         if stopping {
@@ -108,7 +108,7 @@ impl Tries<'_> {
             let text = format!("{tries} tries in {seconds:.1} s failed, the last because {cause}{stopping}");
             return Err(StoreError::transient(self.attempt.clone(), text));
         }
-        self.retries.count.increment();
+        self.retries.count.failed(format!("could not {}: {cause}", self.attempt));
         if self.failed == 4 {
             tracing::warn!("{} has failed {} times: {cause}; trying again", self.attempt, self.failed);
         } else {

@@ -94,6 +94,23 @@ pub(crate) async fn a_quiet_table_that_another_run_claimed_fences<S: Sink>(world
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![1, 2], Some(20)));
 }
 
+pub(crate) async fn a_clock_that_is_set_back_hides_no_silence<S: Sink>(world: Arc<World<S>>) {
+    let mut older = given_rows(&world).await;
+    let staged = world.sink.stage(0, &[3]).await;
+    world.start().await.unwrap();
+    world.sink.clean_log(0).await;
+    silence(&world).await;
+    world.clock.set_back(retention(&world).await.log_ms);
+    let landed = world.land(&mut older, 0, 30, &[]).await;
+    assert!(is_fenced(&landed), "{landed:?}");
+
+    let mut next = world.start().await.unwrap();
+    world.clock.advance(retention(&world).await.files_ms);
+    world.clock.set_back(retention(&world).await.files_ms);
+    let old = next.0[0].committer.land(&crate::harness::standing(30), staged, &[]).await;
+    assert!(refusal(old).contains("was staged so long ago that a vacuum may have deleted it"));
+}
+
 pub(crate) async fn a_commit_that_had_landed_before_a_long_silence_counts<S: Sink>(world: Arc<World<S>>) {
     // An empty cut: it has no files that could be too old by then.
     let mut run = given_rows(&world).await;

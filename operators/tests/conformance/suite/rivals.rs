@@ -7,7 +7,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::{Held, OffsetsName};
 
 use crate::faults::{Call, Fault};
-use crate::harness::{PIPELINE, Sink, Start, World, is_fenced, settings};
+use crate::harness::{Foreign, PIPELINE, Sink, Start, World, is_fenced, settings};
 
 pub(crate) async fn the_newer_run_wins_and_the_older_is_fenced<S: Sink>(world: Arc<World<S>>) {
     let mut older = world.start().await.unwrap();
@@ -154,4 +154,59 @@ pub(crate) async fn an_offsets_file_under_our_name_that_is_not_ours_fences<S: Si
 
     assert!(is_fenced(&landed), "{landed:?}");
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![], Some(0)));
+}
+
+pub(crate) async fn a_run_without_work_notices_that_it_was_taken_over<S: Sink>(_: Arc<World<S>>) {
+    for long in [false, true] {
+        let world = World::<S>::new();
+        let mut older = world.start().await.unwrap();
+        world.land(&mut older, 0, 10, &[1]).await.unwrap();
+        for table in &mut older.0 {
+            table.committer.look().await.unwrap();
+        }
+        world.start().await.unwrap();
+        if long {
+            let retention = world.sink.open(PIPELINE).await.unwrap()[0].load().await.unwrap().retention;
+            world.sink.clean_log(0).await;
+            world.clock.advance(retention.log_ms / 2 + 1);
+        }
+
+        for table in &mut older.0 {
+            let looked = table.committer.look().await;
+            assert!(is_fenced(&looked), "after a long silence: {long}: {looked:?}");
+        }
+    }
+}
+
+pub(crate) async fn a_run_that_looks_meets_others_and_goes_on<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    let retention = world.sink.open(PIPELINE).await.unwrap()[0].load().await.unwrap().retention;
+    world.sink.foreign(0, Foreign::Append(&[100])).await;
+    run.0[0].committer.look().await.unwrap();
+    world.sink.foreign(0, Foreign::AddColumn).await;
+    world.scripts[0].on(Call::Read, Fault::Lost);
+    run.0[0].committer.look().await.unwrap();
+    assert!(world.scripts[0].is_played());
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+
+    world.sink.foreign(0, Foreign::Retype).await;
+    assert!(run.0[0].committer.look().await.is_err());
+    world.clock.advance(retention.log_ms / 2 + 1);
+    assert!(run.0[0].committer.look().await.is_err(), "it is read again, and does not fit either");
+    let landed = world.land(&mut run, 0, 20, &[2]).await;
+    assert!(landed.is_err(), "the look has not stepped over what does not fit");
+    assert_eq!(world.position(0).await, Some(10));
+}
+
+pub(crate) async fn a_table_that_is_looked_at_is_not_read_again_after_a_long_silence<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    let retention = world.sink.open(PIPELINE).await.unwrap()[0].load().await.unwrap().retention;
+    for _ in 0..3 {
+        world.clock.advance(retention.log_ms / 3);
+        run.0[0].committer.look().await.unwrap();
+    }
+    // It would have been played.
+    world.scripts[0].on(Call::Load, Fault::Lost);
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+    assert!(!world.scripts[0].is_played());
 }

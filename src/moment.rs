@@ -1,26 +1,27 @@
-//! The times of lines, as text: rendered once a second, for a calendar costs more than a line.
+//! Moments as text: those of lines, which are rendered once a second, for a calendar costs more
+//! than a line; and those that people read.
 
 /// 2026-11-21 07:00:00 UTC, in seconds since 1970: when the first line is written. A fixed time makes equal files.
 const START: u64 = 1_795_244_400;
 const DAY: u64 = 86_400;
 
 /// One second.
-pub(super) struct Second {
+pub(crate) struct Second {
     /// Since 1970.
-    pub(super) unix: u64,
+    pub(crate) unix: u64,
     /// As in `2026-11-21`.
-    pub(super) date: String,
+    pub(crate) date: String,
     /// As in `07:00:01`.
-    pub(super) time: String,
+    pub(crate) time: String,
 }
 
 impl Second {
     /// The first second of the `n`th hour.
-    pub(super) fn of_hour(n: u64) -> Second {
+    pub(crate) fn of_hour(n: u64) -> Second {
         Second::at(START + n * 3600)
     }
 
-    pub(super) fn at(unix: u64) -> Second {
+    pub(crate) fn at(unix: u64) -> Second {
         let (year, month, day) = civil(unix / DAY);
         let second = unix % DAY;
         Second {
@@ -30,15 +31,21 @@ impl Second {
         }
     }
 
-    pub(super) fn next(&self) -> Second {
+    pub(crate) fn next(&self) -> Second {
         Second::at(self.unix + 1)
     }
 
     /// The folder that Azure keeps this hour's blob in, as in `y=2026/m=11/d=21/h=07/m=00`.
-    pub(super) fn hour_folder(&self) -> String {
+    pub(crate) fn hour_folder(&self) -> String {
         let (year, month, day) = (&self.date[..4], &self.date[5..7], &self.date[8..]);
         format!("y={year}/m={month}/d={day}/h={}/m=00", &self.time[..2])
     }
+}
+
+/// A moment in milliseconds since 1970, to the second, as in `2026-11-21T07:00:01Z`.
+pub(crate) fn rfc3339(unix_ms: u64) -> String {
+    let Second { date, time, .. } = Second::at(unix_ms / 1000);
+    format!("{date}T{time}Z")
 }
 
 /// The Gregorian day that is `days` after 1970-01-01: eras of 400 years that begin on the first of March, as Howard Hinnant
@@ -64,6 +71,12 @@ mod tests {
         assert_eq!(shown(Second::of_hour(0)), "2026-11-21 07:00:00 y=2026/m=11/d=21/h=07/m=00");
         assert_eq!(shown(Second::at(START - 1).next()), shown(Second::of_hour(0)));
         assert_eq!(shown(Second::of_hour(17)), "2026-11-22 00:00:00 y=2026/m=11/d=22/h=00/m=00");
+    }
+
+    #[test]
+    fn a_moment_for_people_is_to_the_second() {
+        assert_eq!(rfc3339(START * 1000 + 999), "2026-11-21T07:00:00Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
     }
 
     #[test]
