@@ -31,6 +31,8 @@ pub(super) enum Status {
     Failing,
     /// A file system has less free than it must.
     LowDisk,
+    /// Something in the source cannot be read, and lines may be missed by that.
+    NotRead,
 }
 
 impl Status {
@@ -43,6 +45,7 @@ impl Status {
             Status::Stalled => "stalled",
             Status::Failing => "failing",
             Status::LowDisk => "low_disk",
+            Status::NotRead => "not_read",
         }
     }
 }
@@ -109,8 +112,23 @@ pub(super) struct Seen {
     pub(super) lag: u64,
     /// Tables in which something fails and is tried again.
     pub(super) failing: Vec<Failing>,
+    /// What is in the source and is not read, though it might matter.
+    pub(super) not_read: Option<NotRead>,
     /// A place that has less free than it must.
     pub(super) low_disk: Option<Free>,
+}
+
+/// What is not read of the source.
+#[derive(Debug)]
+pub(super) struct NotRead {
+    /// Since the first of it was met, in milliseconds.
+    pub(super) for_ms: u64,
+    /// The first of it.
+    pub(super) name: String,
+    /// Why that is not read.
+    pub(super) why: String,
+    /// How much more there is.
+    pub(super) more: usize,
 }
 
 /// A step that holds the frontier.
@@ -168,6 +186,13 @@ pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
             ms / 1000
         );
         return Health::not_ready(Status::Stalled, reason).at("plan").for_ms(ms);
+    }
+    let not_read = seen.not_read.as_ref().filter(|not_read| u128::from(not_read.for_ms) >= stall.as_millis());
+    if let Some(NotRead { for_ms, name, why, more }) = not_read {
+        let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+        let name = name.escape_debug();
+        let reason = format!("\"{name}\"{more} in the source has not been read for {} s", for_ms / 1000);
+        return Health::not_ready(Status::NotRead, reason).for_ms(*for_ms).because(Some(why));
     }
     Health::OK
 }
@@ -244,6 +269,18 @@ mod tests {
         let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is tried again: {error}");
         assert_eq!((health.reason, health.for_ms), (Some(reason), Some(8_000)));
         assert_eq!(health.error.as_deref(), Some(error), "as one line that does nothing to a terminal");
+    }
+
+    #[test]
+    fn what_is_not_read_of_the_source_is_told_by_its_name_after_a_while() {
+        let not_read = |for_ms, more| {
+            let (name, why) = ("a\u{1b}.json".to_owned(), "it cannot be read: permission denied".to_owned());
+            Seen { not_read: Some(NotRead { for_ms, name, why, more }), ..Seen::default() }
+        };
+        assert_eq!(judge(&not_read(59_999, 0), MINUTE, CUT), Health::OK);
+        let health = judge(&not_read(60_000, 2), MINUTE, CUT);
+        let reason = "\"a\\u{1b}.json\" and 2 more in the source has not been read for 60 s: it cannot be read: permission denied";
+        assert_eq!((health.status, health.reason.as_deref()), (Status::NotRead, Some(reason)));
     }
 
     #[test]

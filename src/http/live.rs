@@ -7,7 +7,7 @@ use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId};
 use lakefront_operators::protocol::document::Process;
 
-use super::health::{Failing, Health, Held, Seen, Status, judge};
+use super::health::{Failing, Health, Held, NotRead, Seen, Status, judge};
 use super::history::History;
 
 /// What does not change about a run.
@@ -91,6 +91,13 @@ impl Live {
         }
     }
 
+    fn not_read(&self) -> Option<NotRead> {
+        let (since, passed_over) = self.metrics.not_read()?;
+        let (first, rest) = passed_over.split_first()?;
+        let for_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        Some(NotRead { for_ms, name: first.name.clone(), why: first.why.to_string(), more: rest.len() })
+    }
+
     fn seen(&self) -> Seen {
         let metrics = &self.metrics;
         let plan = metrics.steps().get(StepId::Plan);
@@ -105,6 +112,7 @@ impl Live {
             }),
             lag: metrics.source_lag(),
             failing: self.failing(),
+            not_read: self.not_read(),
             low_disk: metrics.free().into_iter().find(|free| free.low),
         }
     }

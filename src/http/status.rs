@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::latency::Latency;
 use lakefront_operators::metrics::steps::{Step, Unit};
+use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::record::Reason;
@@ -16,6 +17,11 @@ use super::history::Rates;
 use super::live::Live;
 use super::{health, metrics};
 use crate::moment::rfc3339;
+
+/// A partition's name, which is anybody's.
+fn shown(partition: &PartitionId) -> String {
+    partition.to_string().escape_debug().to_string()
+}
 
 /// `/health/live`: who answers lives.
 pub(super) fn alive() -> Response {
@@ -73,7 +79,7 @@ pub(super) fn status(live: &Live) -> Response {
         "acknowledged": metrics.position(),
         "planned": metrics.planned(),
         "lag_bytes": metrics.source_lag(),
-        "lags_most": metrics.lags_most().map(|lag| json!({"file": lag.partition.to_string(), "bytes": lag.bytes})),
+        "lags_most": metrics.lags_most().map(|lag| json!({"file": shown(&lag.partition), "bytes": lag.bytes})),
         "rates": {"bytes_per_second": rates.bytes, "rows_per_second": rates.rows.iter().sum::<f64>()},
         "steps": steps(live, &rates),
         "tables": tables(live, &rates),

@@ -8,6 +8,9 @@ use crate::http;
 /// Characters of a text: more than any reason has.
 const LONGEST: usize = 500;
 
+/// The status of a run that others have taken over from, which no run gives itself.
+const FENCED: &str = "fenced";
+
 /// A run as it describes itself.
 #[derive(Debug, PartialEq)]
 pub(super) struct Running {
@@ -57,7 +60,7 @@ impl Running {
         let (bytes_per_second, rows_per_second) = (0.0, 0.0);
         Running {
             ready: false,
-            status: "fenced".into(),
+            status: FENCED.into(),
             step,
             reason,
             bytes_per_second,
@@ -95,7 +98,10 @@ impl Running {
             (Some(reason), false) => format!("{}: {reason}", self.status),
             (None, false) => self.status.clone(),
         };
-        format!("  running: {run}, {rates}, {health}\n")
+        match self.status.as_str() {
+            FENCED => format!("  running: {run}, {health}\n"),
+            _ => format!("  running: {run}, {rates}, {health}\n"),
+        }
     }
 }
 
@@ -145,7 +151,7 @@ mod tests {
         assert_eq!((running().drained("primary"), running().drained("rejects")), (Some(90), None));
         let fenced = running().beside(8);
         let said = "fenced: run 8 has taken over, and this process ends once it has noticed";
-        assert_eq!(fenced.text(), format!("  running: run 7, 0.0 MB/s, 0 rows/s, {said}\n"));
+        assert_eq!(fenced.text(), format!("  running: run 7, {said}\n"));
         assert_eq!((&fenced.json()["ready"], fenced.drained("primary")), (&json!(false), None));
     }
 

@@ -1,5 +1,7 @@
 //! Health, when something is wrong: not ready, with the step that holds the frontier.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -87,6 +89,22 @@ fn a_torn_commit_is_told_with_its_file_and_the_run_goes_on_once_it_is_away() {
     until(&mut tail, address, "/health", |answer| answer.status == 200 && answer.json()["lag_bytes"] == 0);
     tail.stop();
     pipeline.is_exact();
+}
+
+#[test]
+fn what_is_not_read_of_the_source_is_a_reason_with_its_name() {
+    let (pipeline, address) = given();
+    pipeline.write("a.json", PRIMARY);
+    let stray = pipeline.path("logs").join(OsStr::from_bytes(b"b\xff.json"));
+    std::fs::write(&stray, PRIMARY).expect("a file system that takes any name");
+    let mut tail = pipeline.tail();
+    let answer = until(&mut tail, address, "/health", |answer| is(answer, "not_read", None)).json();
+    let reason = answer["reason"].as_str().expect("a reason");
+    assert!(reason.contains("json\" in the source has not been read for "), "{reason}");
+    assert!(reason.ends_with(": its name is not UTF-8; rename it to have it read"), "{reason}");
+    std::fs::remove_file(stray).expect("it is there");
+    until(&mut tail, address, "/health", |answer| answer.status == 200 && answer.json()["position"] == PRIMARY.len());
+    tail.stop();
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl Lagging {
     /// Bytes of a partition were handed out.
     pub(super) fn handed_out(&self, partition: &PartitionId, bytes: u64) {
         let mut waiting = self.lock();
+        if let Some(planned) = waiting.planned.as_mut().filter(|planned| planned.partition == *partition) {
+            planned.bytes = planned.bytes.saturating_sub(bytes);
+        }
         match waiting.now.as_mut().filter(|now| now.partition == *partition) {
             Some(now) => now.bytes += bytes,
             None => {
@@ -70,7 +73,7 @@ impl Lagging {
         for lag in [planned, now, most].into_iter().flatten().chain(cuts.values()) {
             *sums.entry(&lag.partition).or_default() += lag.bytes;
         }
-        let (partition, bytes) = sums.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+        let (partition, bytes) = sums.into_iter().filter(|(_, bytes)| *bytes > 0).max_by_key(|(_, bytes)| *bytes)?;
         Some(Lag { partition: partition.clone(), bytes })
     }
 
@@ -110,6 +113,8 @@ mod tests {
         assert_eq!(most(&lagging), is("b", 30));
         lagging.waits(Some(Lag { partition: id("c"), bytes: 15 }));
         assert_eq!(most(&lagging), is("c", 35), "what waits to be handed out counts too");
+        lagging.handed_out(&id("c"), 15);
+        assert_eq!(most(&lagging), is("c", 35), "and is counted once");
     }
 
     #[test]

@@ -15,6 +15,7 @@ const STATUS = {
   stalled: 'stalled',
   failing: 'commits fail',
   low_disk: 'disk is low',
+  not_read: 'not all is read',
   gone: 'no answer',
 };
 
