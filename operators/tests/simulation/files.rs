@@ -138,6 +138,8 @@ impl World {
         let (at, uid, in_place) = (self.rng.below(self.files.len()), self.id(), self.rng.chance(0.3));
         let old = &self.files[at];
         let mut file = File::new(old.name.clone(), uid, self.now_ms);
+        // A run may know it by an earlier name.
+        self.reused.extend(old.former.iter().cloned());
         if in_place {
             // To a run that has forgotten the old one it looks like late growth.
             (file.created_ms, file.born, file.late) = (old.created_ms, old.born, 1);
