@@ -5,10 +5,14 @@ use lakefront_operators::metrics::shapes::Seen;
 use lakefront_operators::offsets::{Fingerprint, Identity};
 use lakefront_operators::rows::look::{Looked, Looks};
 use lakefront_operators::rows::shape::{Count, Opened, Shape};
-use lakefront_operators::settings::{Format, RowSettings};
+use lakefront_operators::settings::{Envelope, Format, RowSettings};
 use lakefront_operators::source::{Listed, Source};
 use serde_json::{Map, Value, json};
 
+/// What a file is that is no NDJSON.
+const DOCUMENT: &str = "one JSON document over many lines, which is not NDJSON (a record a line)";
+/// What to do about it.
+const ONE_LINE: &str = "jq -c . FILE makes one line of it, which is opened";
 /// Files that are looked into before a run.
 const FILES: usize = 3;
 /// Bytes of each.
@@ -17,15 +21,14 @@ const BYTES: u64 = 64 << 10;
 /// A sentence for each thing that is worth one.
 pub(crate) fn told(seen: &Seen) -> Vec<String> {
     let mut told: Vec<String> = seen.opened.iter().map(|(shape, count)| opened(shape, count)).collect();
-    told.extend(seen.documents.first().map(|first| {
-        let more = match seen.documents.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
-        };
-        format!("{first}{more} {}", document())
+    told.extend(seen.documents.first().map(|first| first.escape_debug()).map(|first| match seen.documents.len() - 1 {
+        0 => format!("{first} looks like {DOCUMENT}: {ONE_LINE}"),
+        more => format!("{first} and {more} more look like {DOCUMENT}: {ONE_LINE}"),
     }));
-    let looks = seen.looks.iter().filter_map(|(looks, lines)| Some(format!("rejects: {lines} {}", closed(*looks)?)));
-    told.extend(looks);
+    told.extend(seen.looks.iter().filter_map(|(looks, rejects)| match rejects {
+        1 => Some(format!("1 reject looks like {}", like(*looks)?)),
+        _ => Some(format!("{rejects} rejects look like {}", like(*looks)?)),
+    }));
     told
 }
 
@@ -56,19 +59,19 @@ pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowS
         let Ok(bytes) = beginning(source, file).await else { continue };
         let looked = Looked::at(&bytes, settings);
         opened += looked.opened;
-        let at = |what: &str| format!("{}: {what}", file.name);
+        let at = |what: &str| format!("{}: {what}", file.name.escape_debug());
         for looks in &looked.looks {
-            first.bad.push(match looks {
-                Looks::Document => (at(&format!("it {}", document())), advice(*looks)),
-                Looks::Strange => (at("objects without a key of the format, which are rejected"), advice(*looks)),
-                looks => (at(&format!("its first lines {}", closed(*looks).unwrap_or_default())), advice(*looks)),
-            });
+            let found = match like(*looks) {
+                Some(like) => format!("its first lines look like {like}"),
+                None => "objects without a key of the format, which are rejected".to_owned(),
+            };
+            first.bad.push((at(&found), advice(*looks, settings.envelope)));
         }
         if looked.rows == 0 && looked.rejects > 0 && looked.looks.is_empty() {
             first.bad.push((at("none of its first lines is a row"), "see source.url and source.format".to_owned()));
         }
     }
-    let shown = opened.iter().map(|(shape, _)| format!("its first lines hold {}", shape.name()));
+    let shown = opened.iter().map(|(shape, _)| format!("first lines look like {}, and are opened", shape.name()));
     first.good.extend(shown);
     first
 }
@@ -90,27 +93,26 @@ fn opened(shape: Shape, Count { lines, records }: Count) -> String {
     }
 }
 
-fn document() -> &'static str {
-    "looks like one JSON document over many lines, and not NDJSON, which has a record a line: jq -c . makes one line of it"
-}
-
 /// What is said of rejects that look so; nothing if their reason says it all.
-fn closed(looks: Looks) -> Option<String> {
+fn like(looks: Looks) -> Option<String> {
     Some(match looks {
-        Looks::Document | Looks::Strange => return None,
-        Looks::Closed(shape) => format!("look like {} that were not opened", shape.name()),
-        Looks::Of(format) => format!("look like lines of format = {:?}", word(format)),
+        Looks::Strange => return None,
+        Looks::Document => DOCUMENT.to_owned(),
+        Looks::Closed(shape) => format!("{} that are not opened", shape.name()),
+        Looks::Of(format) => format!("lines of format = {:?}", word(format)),
     })
 }
 
-fn advice(looks: Looks) -> String {
-    match looks {
-        Looks::Document => "make one line of each record, or of the whole: jq -c . FILE".to_owned(),
-        Looks::Closed(_) => {
-            "what they hold is no record of this format; or rows.envelope = \"auto\" opens them".to_owned()
+fn advice(looks: Looks, envelope: Envelope) -> String {
+    match (looks, envelope) {
+        (Looks::Document, _) => ONE_LINE.to_owned(),
+        (Looks::Closed(_), Envelope::None) => "rows.envelope = \"auto\" opens them".to_owned(),
+        (Looks::Closed(_), Envelope::Auto) => {
+            "what they hold is plain text or no record of this format: see source.format, and what the server logs"
+                .to_owned()
         }
-        Looks::Of(format) => format!("set source.format = {:?}", word(format)),
-        Looks::Strange => "see that source.url names logs of PostgreSQL, and source.format theirs".to_owned(),
+        (Looks::Of(format), _) => format!("set source.format = {:?}", word(format)),
+        (Looks::Strange, _) => "see that source.url names logs of PostgreSQL, and source.format theirs".to_owned(),
     }
 }
 
@@ -145,8 +147,8 @@ mod tests {
         seen.looks.insert(Looks::Of(Format::Azure), 3);
         seen.looks.insert(Looks::Strange, 4);
         let expected = [
-            format!("a.json (and 1 more) {}", document()),
-            "rejects: 3 look like lines of format = \"azure\"".to_owned(),
+            format!("a.json and 1 more look like {DOCUMENT}: {ONE_LINE}"),
+            "3 rejects look like lines of format = \"azure\"".to_owned(),
         ];
         assert_eq!(told(&seen), expected);
     }

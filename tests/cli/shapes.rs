@@ -95,8 +95,8 @@ fn wrapped_records_land_and_plain_text_in_a_wrapper_does_not() {
         "2 lines were container log lines (CRI)",
         "1 line was a Docker log entry",
         "1 line was a Google Cloud log entry",
-        "rejects: 1 look like Google Cloud log entries that were not opened",
-        "rejects: 1 look like lines of format = \"azure\"",
+        "1 reject looks like Google Cloud log entries that are not opened",
+        "1 reject looks like lines of format = \"azure\"",
         "unknown_shape 3",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
@@ -142,7 +142,7 @@ fn a_document_over_many_lines_is_named() {
     pipeline.write("records.json", document(json!({"records": [record]})));
     pipeline.write("plain.json", azure("m", "Primary") + "\n");
     let said = told(&pipeline);
-    assert!(said.contains("la.json (and 1 more) looks like one JSON document over many lines"), "{said}");
+    assert!(said.contains("la.json and 1 more look like one JSON document over many lines"), "{said}");
     assert!(!said.contains("plain.json"), "{said}");
     pipeline.is_exact();
     // What the advice makes of it lands.
@@ -162,8 +162,8 @@ fn doctor_and_validate_name_the_shape_of_the_first_lines() {
     for command in [vec!["doctor", "p.toml"], vec!["validate", "p.toml", "--connect"]] {
         let said = pipeline.call(&command).stdout;
         for expected in [
-            "its first lines hold container log lines (CRI)",
-            "b.json: it looks like one JSON document over many lines",
+            "first lines look like container log lines (CRI), and are opened",
+            "b.json: its first lines look like one JSON document over many lines",
             "c.json: its first lines look like lines of format = \"azure\"",
             "set source.format = \"azure\"",
         ] {

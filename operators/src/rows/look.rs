@@ -8,7 +8,7 @@ use super::shape::{Opened, Shape};
 use super::wrapper::{Found, Wrapper};
 use super::{RowBuilder, Taken};
 use crate::record::Reason;
-use crate::settings::{Envelope, Format, RowSettings, UnknownKeys};
+use crate::settings::{Format, RowSettings, UnknownKeys};
 
 /// What a line that is no row looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,8 +77,7 @@ impl Looked {
     /// Reads `bytes`, the beginning of a file, up to their last newline.
     pub fn at(bytes: &[u8], settings: &RowSettings) -> Looked {
         let mut looked = Looked::default();
-        let settings = RowSettings { envelope: Envelope::Auto, ..settings.clone() };
-        let mut rows = RowBuilder::of(&settings);
+        let mut rows = RowBuilder::of(settings);
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else { return looked };
         for line in bytes[..end].split(|byte| *byte == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -96,10 +95,10 @@ impl Looked {
                 Ok(Taken::Items(shape, items)) => {
                     for item in items {
                         let taken = rows.take_item(shape, &item, 0);
-                        looked.judge(item.text, taken, &settings);
+                        looked.judge(item.text, taken, settings);
                     }
                 }
-                Err(reason) => looked.judge(text, Err(reason), &settings),
+                Err(reason) => looked.judge(text, Err(reason), settings),
             }
         }
         looked.opened = rows.opened();
@@ -120,6 +119,7 @@ impl Looked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Envelope;
 
     fn looks(format: Format, text: &str, reason: Reason) -> Option<Looks> {
         Looks::like(text.as_bytes(), reason, &RowSettings { format, ..RowSettings::example() })
@@ -152,9 +152,12 @@ mod tests {
     #[test]
     fn the_beginning_of_a_file_tells_what_it_is() {
         let bytes = b"\xef\xbb\xbf{\"Region\":\"a\"}\r\n\n[{\"Region\":\"a\"},7]\n{\n\xff\n{\"torn";
-        let looked = Looked::at(bytes, &RowSettings::example());
+        let settings = RowSettings { envelope: Envelope::Auto, ..RowSettings::example() };
+        let looked = Looked::at(bytes, &settings);
         assert_eq!((looked.rows, looked.rejects, looked.looks), (2, 3, vec![Looks::Document]));
         assert_eq!(looked.opened.of(Shape::Array).records, 2);
+        let looked = Looked::at(bytes, &RowSettings::example());
+        assert_eq!(looked.looks, [Looks::Closed(Shape::Array), Looks::Document], "nothing is opened that is not to be");
         assert_eq!(Looked::at(b"{\"Region\":\"a\"}", &RowSettings::example()), Looked::default());
     }
 }

@@ -64,10 +64,7 @@ impl RowBuilder {
         };
         match reason {
             Reason::NotAnObject if trimmed.starts_with('[') => items(self, Shape::Array, trimmed),
-            Reason::InvalidJson if is_bracket(line) => {
-                self.opened.line(Shape::Listed);
-                Ok(Taken::Nothing)
-            }
+            Reason::InvalidJson if is_bracket(line) => Ok(Taken::Nothing),
             Reason::InvalidJson => {
                 if let Some(object) = listed(line) {
                     self.record(object, at)?;

@@ -79,14 +79,17 @@ async fn missing_columns_are_added_and_rows_stay<L: Lake>(world: DeltaWorld<L>) 
     let length = fields.remove(4);
     let narrow = with_columns(&world.sink.specs[0], fields);
     delta::open(std::slice::from_ref(&narrow), PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
-    assert_eq!(columns(&world.sink.log(0).last("metaData").unwrap()).len(), 6);
+    assert_eq!(columns(&world.sink.log(0).last("metaData").unwrap()).len(), 7);
     world.sink.foreign(0, Foreign::AddColumn).await;
 
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
 
     let widened = columns(&world.sink.log(0).last("metaData").unwrap());
-    assert_eq!(widened, ["_source", "_offset", "reason", "raw", "rejected_at", "detail", "note", length.name()]);
+    assert_eq!(
+        widened,
+        ["_source", "_offset", "reason", "raw", "rejected_at", "detail", "_item", "note", length.name()]
+    );
     assert_eq!(world.rows(0).await, [1]);
     let definitions = world.sink.log(0).actions("metaData").len();
     open(&world).await.unwrap();
@@ -283,6 +286,7 @@ async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
             Arc::new(Int64Array::from(vec![Some(i64::MAX), None, None, Some(i64::MIN)])),
             Arc::new(TimestampMicrosecondArray::from(vec![Some(-1), Some(1_467_000), None, None]).with_timezone("UTC")),
             Arc::new(StringArray::from(vec![None::<&str>; 4])),
+            Arc::new(Int64Array::from(vec![None, None, Some(2), None])),
         ],
     )
     .unwrap();
@@ -296,7 +300,7 @@ async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
 
     assert_eq!((add["size"].as_u64(), add["dataChange"].as_bool()), (Some(size), Some(true)));
     assert_eq!(stats["numRecords"], 4);
-    let nulls = json!({"_source": 1, "_offset": 0, "reason": 4, "raw": 3, "length": 2, "rejected_at": 2, "detail": 4});
+    let nulls = json!({"_source": 1, "_offset": 0, "reason": 4, "raw": 3, "length": 2, "rejected_at": 2, "detail": 4, "_item": 3});
     assert_eq!(stats["nullCount"], nulls);
     let (min, max) = (&stats["minValues"], &stats["maxValues"]);
     assert_eq!((&min["_offset"], &max["_offset"]), (&json!(-3), &json!(9)));
