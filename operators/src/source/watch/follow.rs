@@ -34,6 +34,7 @@ impl Watcher {
             strangers.retain(|name, _| !moved.values().any(|moved| moved == name));
             vanished.retain(|id| !moved.contains_key(id));
             self.rename(moved);
+            self.succeed_in_place(&mut vanished, &mut strangers).await?;
             self.succeed_truncated(listing, &mut strangers).await?;
         }
         self.seek(vanished, &mut strangers, polled).await
@@ -162,23 +163,45 @@ impl Watcher {
         if track.limit.end == 0 {
             return Ok(false);
         }
-        // The copy under its own name comes first: a restored backup.
-        let own = strangers.get(&track.at).into_iter();
-        let others = strangers.values().filter(|file| file.name != track.at);
-        let mut copy = None;
-        for file in own.chain(others) {
+        for file in strangers.values() {
             if self.is_same(track, file).await? {
-                copy = Some(file.clone());
-                break;
+                let copy = file.clone();
+                self.replace(&track.id, copy, strangers);
+                return Ok(true);
             }
         }
-        let Some(copy) = copy else { return Ok(false) };
-        let Some(mut track) = self.take(&track.id) else { return Ok(false) };
+        Ok(false)
+    }
+
+    /// A longer copy was put in the place of the file (`rsync`, a restored backup), whatever became of the file itself: it may be
+    /// kept open here, or as a backup beside it.
+    async fn succeed_in_place(
+        &mut self,
+        vanished: &mut Vec<PartitionId>,
+        strangers: &mut BTreeMap<String, Listed>,
+    ) -> Result<(), Stop> {
+        let mut replaced = BTreeMap::new();
+        for track in vanished.iter().filter_map(|id| self.track(id)).filter(|track| track.limit.end > 0) {
+            if let Some(file) = strangers.get(&track.at)
+                && self.is_same(track, file).await?
+            {
+                replaced.insert(track.id.clone(), file.clone());
+            }
+        }
+        vanished.retain(|id| !replaced.contains_key(id));
+        for (id, copy) in replaced {
+            self.replace(&id, copy, strangers);
+        }
+        Ok(())
+    }
+
+    /// The partition's file is `copy` from now on.
+    fn replace(&mut self, id: &PartitionId, copy: Listed, strangers: &mut BTreeMap<String, Listed>) {
+        let Some(mut track) = self.take(id) else { return };
         strangers.remove(&copy.name);
         (track.limit.identity.created, track.at, track.is_gone) = (copy.created, copy.name, false);
         let displaced = self.tracks.insert(track);
         self.former.extend(displaced.map(|track| (track.id.clone(), track)));
-        Ok(true)
     }
 
     /// Looks elsewhere for files that have no name in the source any more. The answer is what was found: it is to be looked into.

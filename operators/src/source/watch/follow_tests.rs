@@ -96,6 +96,15 @@ fn names_that_go_round_within_the_source_are_followed_together() {
 }
 
 #[test]
+fn a_longer_copy_in_the_place_of_a_file_is_that_file_though_the_old_one_can_still_be_found() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    // As `rsync --backup` does, and as a handle that is kept open would show it.
+    memory.rename("f", "f~", true);
+    memory.put("f", "brought", b"one\ntwo\nthree\n");
+    assert_eq!(look(&mut watcher), [end("f", 14)]);
+}
+
+#[test]
 fn the_copy_that_copytruncate_makes_is_the_file_that_was_read() {
     let (memory, mut watcher) = given(OnRewrite::Stop);
     memory.put("f.1", "copy", b"one\ntwo\nthree\n");
