@@ -70,6 +70,9 @@ pub(crate) struct RunArgs {
     /// Take the tables from a run on this host that is still alive; it stops with exit code 4.
     #[arg(long)]
     pub(crate) take_over: bool,
+    /// Land in tables that hold rows of others, beside those.
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,4 +108,7 @@ pub(crate) struct ProveArgs {
     /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+    /// End with 1 also if rows cannot be verified, or none has landed.
+    #[arg(long)]
+    pub(crate) strict: bool,
 }

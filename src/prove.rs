@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::prove::{self, Difference, Odd, Progress, Proof, Unverifiable, What};
+use lakefront_operators::prove::{self, Difference, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::sink::delta::Lost;
 use serde_json::json;
 
 use crate::cli::ProveArgs;
@@ -22,12 +23,74 @@ const DRAWN_EVERY: Duration = Duration::from_millis(250);
 pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
     let proofs = runtime::tokio()?.block_on(watched(&pipeline))?;
-    let ok = proofs.iter().all(Proof::is_ok);
+    let verdict = Verdict::of(&proofs);
+    let unverifiable: u64 = proofs.iter().map(Proof::unverifiable_rows).sum();
+    let (ok, whole) = (verdict != Verdict::Differs, verdict == Verdict::Proved);
     print(match args.json {
-        true => format!("{}\n", json!({"ok": ok, "tables": proofs})),
-        false => text(&pipeline.config.pipeline, &proofs, ok),
+        true => {
+            format!("{}\n", json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}))
+        }
+        false => text(&pipeline.config.pipeline, &proofs, verdict),
     })?;
-    Ok(if ok { Exit::Done } else { Exit::Mismatch })
+    Ok(if whole || (ok && !args.strict) { Exit::Done } else { Exit::Mismatch })
+}
+
+/// What comes of the proofs of all tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Every row that has landed is there, once.
+    Proved,
+    /// Nothing differs, and some rows cannot be verified.
+    InPart,
+    /// No row can be verified.
+    NotVerifiable,
+    /// No row has landed.
+    Nothing,
+    /// Something differs.
+    Differs,
+}
+
+impl Verdict {
+    fn of(proofs: &[Proof]) -> Verdict {
+        let any = |is: &dyn Fn(&Proof) -> bool| proofs.iter().any(is);
+        match () {
+            () if any(&|proof| !proof.is_ok()) => Verdict::Differs,
+            () if any(&|proof| !proof.unverifiable.is_empty()) => match any(&|proof| proof.source_rows > 0) {
+                true => Verdict::InPart,
+                false => Verdict::NotVerifiable,
+            },
+            () if any(&|proof| proof.totals_rows > 0) => Verdict::Proved,
+            () => Verdict::Nothing,
+        }
+    }
+
+    /// The first line, which names what was found.
+    fn told(self, pipeline: &str, proofs: &[Proof]) -> String {
+        let position = proofs.iter().map(|proof| proof.position).min().unwrap_or_default();
+        let unverifiable = rows(proofs.iter().map(Proof::unverifiable_rows).sum());
+        match self {
+            Verdict::Proved => {
+                format!("pipeline {pipeline} is proved: up to position {position}, every row is there, once")
+            }
+            Verdict::InPart => format!(
+                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, the source does not \
+                 tell all any more"
+            ),
+            Verdict::NotVerifiable => format!(
+                "pipeline {pipeline}: NOTHING IS PROVED: {unverifiable} not verifiable; tables and totals agree, but the source does \
+                 not tell any row any more"
+            ),
+            Verdict::Nothing => {
+                format!("pipeline {pipeline}: NOTHING TO PROVE: no row has landed, up to position {position}")
+            }
+            Verdict::Differs => format!("pipeline {pipeline} is NOT proved: source, totals and tables differ"),
+        }
+    }
+}
+
+/// So many rows, in words.
+fn rows(number: u64) -> String {
+    format!("{number} row{}", if number == 1 { "" } else { "s" })
 }
 
 /// Proves, and shows how far it is where somebody looks on.
@@ -55,15 +118,20 @@ async fn draw(progress: Arc<Progress>) {
     }
 }
 
-fn text(pipeline: &str, proofs: &[Proof], ok: bool) -> String {
-    let unverifiable = proofs.iter().any(|proof| !proof.unverifiable.is_empty());
-    let mut text = match (ok, unverifiable) {
-        (true, false) => format!("pipeline {pipeline} is proved: every row is there, once\n"),
-        (true, true) => format!(
-            "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: the source does not tell all rows any more\n"
-        ),
-        (false, _) => format!("pipeline {pipeline} is NOT proved: source, totals and tables differ\n"),
-    };
+fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
+    let mut text = format!("{}\n", verdict.told(pipeline, proofs));
+    // The table that is furthest behind tells most.
+    if let Some(NotLanded { bytes, files, first: Some(first) }) =
+        proofs.iter().map(|proof| &proof.not_landed).max_by_key(|waits| waits.bytes)
+    {
+        let s = if *files == 1 { "" } else { "s" };
+        let (first, hint) = (first.escape_debug(), "a line without its newline counts, too");
+        text.push_str(&format!(
+            "  not landed yet, and not proved: {bytes} bytes of {files} file{s}, first {first} ({hint})\n"
+        ));
+    } else if verdict == Verdict::Nothing {
+        text.push_str("  the source has nothing either: see that source.url is right\n");
+    }
     for proof in proofs {
         let verdict = match (proof.is_ok(), proof.unverifiable.is_empty()) {
             (true, true) => "proved",
@@ -78,11 +146,46 @@ fn text(pipeline: &str, proofs: &[Proof], ok: bool) -> String {
             text.push_str(&format!("    first difference: {}\n", named(difference)));
             text.push_str(&format!("    what to do: {}\n", advice(difference)));
         }
-        for Unverifiable { reason, source, bytes, rows } in &proof.unverifiable {
+        text.push_str(&lost(&proof.lost));
+        text.push_str(&company(proof));
+        for Unverifiable { reason, source, bytes, rows: number } in &proof.unverifiable {
             let of = source.as_ref().map(|source| format!("{}: ", source.escape_debug())).unwrap_or_default();
-            let s = if *rows == 1 { "" } else { "s" };
-            text.push_str(&format!("    not verifiable: {of}{reason} ({bytes} bytes, {rows} row{s})\n"));
+            text.push_str(&format!("    not verifiable: {of}{reason} ({bytes} bytes, {})\n", rows(*number)));
         }
+    }
+    text
+}
+
+/// Files of the table that cannot be read.
+fn lost(files: &[Lost]) -> String {
+    let told = |Lost { path, rows: number, reason }: &Lost| {
+        let held = number.map_or("rows that nobody counted".to_owned(), rows);
+        format!("    a file is lost: {}: {}, it held {held}\n", path.escape_debug(), reason.escape_debug())
+    };
+    let mut text: String = files.iter().map(told).collect();
+    if !files.is_empty() {
+        text.push_str(
+            "    what to do: put the file back from a backup of the table's folder, or land anew into new tables\n",
+        );
+    }
+    text
+}
+
+/// Whom else the table has rows of.
+fn company(proof: &Proof) -> String {
+    let mut text = String::new();
+    for Other { pipeline, source, rows: number, twice } in &proof.others {
+        let (pipeline, source) = (pipeline.escape_debug(), source.escape_debug());
+        text.push_str(&format!("    also in the table: {} of pipeline {pipeline}, from {source}\n", rows(*number)));
+        if let Some(file) = twice {
+            let file = file.escape_debug();
+            text.push_str(&format!(
+                "    LANDED TWICE: {file}, by both pipelines\n    what to do: run one of them only, and land anew into new tables\n"
+            ));
+        }
+    }
+    if proof.foreign_rows > 0 {
+        text.push_str(&format!("    also in the table: {} that no pipeline has landed\n", rows(proof.foreign_rows)));
     }
     text
 }
@@ -115,6 +218,9 @@ fn named(difference: &Difference) -> String {
 }
 
 fn advice(difference: &Difference) -> &'static str {
+    if difference.source.is_none() && difference.what == Some(What::Unexpected) {
+        return "look at the table's history for who has written them; if they are to stay, start the pipeline once with run --adopt";
+    }
     match difference.odd {
         Some(Odd::Source) => {
             "the file was changed after it was read: look at its line there, and put the old file back if it is wrong"

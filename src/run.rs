@@ -58,7 +58,7 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
         return Ok(metrics);
     }
-    let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics, process))?;
+    let (tables, claimed) = tokio.block_on(take::tables(&pipeline, args.adopt, &metrics, process))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
     let start = positions.iter().min().copied().unwrap_or_default();
     let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();

@@ -2,7 +2,8 @@
 
 use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::sink::delta::{self, Fit};
+use lakefront_operators::protocol::neighbours::refuse_strangers;
+use lakefront_operators::sink::delta::{self, DeltaTable, Fit};
 
 use crate::cli::ValidateArgs;
 use crate::config::{LakeRoot, SourceUrl};
@@ -50,6 +51,12 @@ async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
                 };
                 let head = snapshot.state.head.0;
                 text.push_str(&format!("table    {}: at {place}, version {head}; it fits{widen}\n", spec.name));
+                if snapshot.state.held.is_none() {
+                    let table = DeltaTable::attach(spec.clone(), &pipeline.config.pipeline, pipeline.clock.clone());
+                    if let Err(stop) = refuse_strangers(&table, &*pipeline.clock).await {
+                        text.push_str(&format!("table    {stop}\n"));
+                    }
+                }
             }
         }
     }

@@ -36,6 +36,9 @@ pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (
         let intent = Intent {
             pipeline: PIPELINE,
             source: run.source.identity(),
+            root: run.source.identity(),
+            files: &|| Box::pin(async { Ok(Vec::new()) }),
+            adopt: false,
             roles: &TABLES,
             settings: settings(),
             known: None,

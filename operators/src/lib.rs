@@ -24,6 +24,7 @@ pub mod plan;
 pub mod position;
 pub mod protocol;
 pub mod prove;
+pub mod reads;
 pub mod record;
 pub mod route;
 pub mod rows;

@@ -33,7 +33,9 @@ Runs a pipeline: to the end of what is there (mode backfill), or until it is sto
 
 It claims the tables, goes on where they stand, and commits every few seconds or megabytes. The
 tables are created on first use. Killed at any instant, it goes on without a gap or a duplicate.
-SIGTERM or Ctrl-C closes the open cut, commits it and ends; a second one ends at once, safely.";
+SIGTERM or Ctrl-C closes the open cut, commits it and ends; a second one ends at once, safely.
+A table that holds rows which no pipeline has landed is refused, unless --adopt says to land
+beside them; that is said once, and `prove` tells such rows apart from then on.";
 
 pub(super) const RUN_AFTER: &str = "\
 Examples:
@@ -76,16 +78,18 @@ It pins each table's version, reads the source again up to where the table stand
 plain path that shares no parser with the first, and the table as any reader would, and compares
 both with the totals that every commit carries. The first row that differs is named by its _source
 and _offset: missing, doubled, altered or unexpected. Rows whose source is gone, or that landed
-under other settings, are told as unverifiable, and still compared with the totals. Nothing is
-written or locked, and a run may be alive.";
+under other settings, are told as unverifiable, and still compared with the totals. It says what
+has not landed yet, and whose rows are in the tables beside the pipeline's. Nothing is written or
+locked, and a run may be alive.";
 
 pub(super) const PROVE_AFTER: &str = "\
 Examples:
   lakefront prove lakefront.toml                      after a backfill, or every night
   lakefront prove lakefront.toml --json | jq .ok      for a script
+  lakefront prove lakefront.toml --strict             what cannot be verified is a failure, too
 
-Exit codes: 0 nothing differs, 1 something does, 2 the file is wrong, 3 it could not be proved: the
-source or a table is out of reach, or nothing has landed yet.";
+Exit codes: 0 nothing differs, 1 something does (with --strict, or something cannot be verified), 2
+the file is wrong, 3 it could not be proved: the source or a table is out of reach, or not there.";
 
 pub(super) const INIT: &str = "\
 Writes DIR/lakefront.toml: a pipeline file with comments, after five questions or from flags.

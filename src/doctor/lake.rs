@@ -6,7 +6,9 @@ use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::{Stop, chain};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::{OffsetsFiles, Recorded};
+use lakefront_operators::protocol::neighbours::strangers;
 use lakefront_operators::protocol::table::Held;
+use lakefront_operators::reads::Reads;
 use lakefront_operators::sink::delta::{self, DeltaTable, Fit, Snapshot, TableSpec};
 
 use super::findings::Findings;
@@ -22,7 +24,7 @@ pub(super) struct Lake<'a> {
     /// The pipeline's name.
     pub(super) pipeline: &'a str,
     /// Where their lines should be from; none if the source could not be opened.
-    pub(super) source: Option<&'a str>,
+    pub(super) source: Option<Reads>,
     /// In claim order.
     pub(super) tables: &'a [TableSpec],
 }
@@ -55,9 +57,27 @@ impl Lake<'_> {
         }
         positions(findings, &held, known);
         for (spec, held) in held {
-            if let Some(held) = held {
-                self.origin(findings, spec, held).await;
+            match held {
+                Some(held) => self.origin(findings, spec, held).await,
+                None => self.strangers(findings, spec).await,
             }
+        }
+    }
+
+    /// Whose rows are in a table that the pipeline has not claimed yet.
+    async fn strangers(&self, findings: &mut Findings, spec: &TableSpec) {
+        if !matches!(delta::read(&spec.place, self.pipeline).await, Ok(Some(_))) {
+            return;
+        }
+        let table = DeltaTable::attach(spec.clone(), self.pipeline, Arc::new(SystemClock));
+        match strangers(&table, &SystemClock).await {
+            Ok(0) => {}
+            Ok(rows) => findings.problem(
+                "table",
+                format!("{} holds {rows} rows that no pipeline has landed", spec.name),
+                "to land beside them, start once with run --adopt; or name another table in [tables]",
+            ),
+            Err(stop) => findings.problem("table", chain(&stop), "see that the folder is a Delta table, whole"),
         }
     }
 
@@ -66,11 +86,12 @@ impl Lake<'_> {
         let table = DeltaTable::attach(spec.clone(), self.pipeline, Arc::new(SystemClock));
         match OffsetsFiles::read(&table, held).await {
             Ok(Recorded { origin, .. }) => {
-                if let Some(source) = self.source.filter(|source| *source != origin.source) {
+                let is_other = |reads: &&Reads| !origin.reads().is_one_with(reads) && held.position > Position(0);
+                if let Some(source) = self.source.as_ref().filter(is_other) {
                     findings.problem(
                         "table",
                         format!("{} holds what was read from {}, not from {source}", spec.name, origin.source),
-                        "set source.url back, or give the new source a pipeline name of its own",
+                        "set source.url back (a glob over the same folder may change), or give the new source a pipeline name of its own",
                     );
                 }
             }

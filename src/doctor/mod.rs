@@ -20,6 +20,7 @@ use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::position::Position;
+use lakefront_operators::reads::Reads;
 
 use self::findings::{Findings, Level};
 use crate::cli::DoctorArgs;
@@ -105,7 +106,7 @@ async fn connect(findings: &mut Findings, config: Config, known: Option<Position
     {
         return;
     }
-    let source = opened.as_ref().ok().map(|pipeline| pipeline.source.identity());
+    let source = opened.as_ref().ok().map(|opened| Reads::new(opened.source.identity(), &opened.source.root()));
     match tables {
         Ok(tables) => lake::Lake { pipeline: &name, source, tables: &tables }.look(findings, known).await,
         Err(stop) => findings.problem("lake", chain(&stop), "mend what it names in lake.root or [lake.azure]"),

@@ -8,9 +8,11 @@ use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::neighbours::File;
+use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::protocol::table::{Held, Pending, Table};
-use lakefront_operators::sink::delta::{self, DeltaTable};
-use lakefront_operators::source::watch;
+use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
+use lakefront_operators::source::{linkable, watch};
 use lakefront_operators::state;
 use lakefront_topologies::pg_logs::TABLES;
 
@@ -42,6 +44,7 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline) -> Result<bool, Stop> 
 /// Opens the tables and claims them. The state file is read first, for positions only ever grow.
 pub(super) async fn tables(
     pipeline: &Pipeline,
+    adopt: bool,
     metrics: &Metrics,
     process: Process,
 ) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
@@ -55,9 +58,8 @@ pub(super) async fn tables(
         )));
     }
     let at = known.as_ref().map(|state| state.position).unwrap_or_default();
-    let refuse = |held: &[Option<Held>]| refuse_vanished(pipeline, at, held);
-    let opened = delta::open(&pipeline.tables, &config.pipeline, pipeline.clock.clone(), refuse).await?;
-    let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
+    let opening = Opening::look(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    refuse_vanished(pipeline, at, &opening.held())?;
     let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
     let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
         let source = source.clone();
@@ -66,9 +68,15 @@ pub(super) async fn tables(
             ColdStart::Latest => Box::pin(watch::latest(source)),
         }
     };
+    let files =
+        || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(linkable(&*pipeline.source).await?) }) };
+    let root = pipeline.source.root();
     let intent = Intent {
         pipeline: &config.pipeline,
         source: pipeline.source.identity(),
+        root: &root,
+        files: &files,
+        adopt,
         roles: &TABLES,
         settings: Arc::new(config.rows.clone()),
         known: known.map(|state| state.position),
@@ -76,6 +84,10 @@ pub(super) async fn tables(
         cold_start: &cold_start,
     };
     let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
+    // Whoever is refused has written nothing.
+    preflight(&opening.there(), &*clock, &intent).await?;
+    let opened = opening.make().await?;
+    let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
     let claimed = claim(&tables, clock, &intent).await?;
     Ok((opened, claimed))
 }

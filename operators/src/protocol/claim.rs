@@ -4,6 +4,10 @@
 //! unique; a later table that holds an equal or higher one means that a newer run is ahead. So the newest run wins, and an
 //! older one that is still alive meets the claim at its next commit and stops. A table without a position gets its start
 //! offsets with the claim (*genesis*): they are resolved once, in the first table, and copied to the rest.
+//!
+//! What must be refused is found before anything is written ([`preflight`](super::preflight)). A claim that has landed nothing gives
+//! way: tables that all stand where they began, and were claimed for another source, are first claimed as they are, so that
+//! nobody lands any more, and then begin anew.
 
 use std::sync::Arc;
 
@@ -14,7 +18,10 @@ use crate::offsets::Offsets;
 use crate::position::Position;
 use crate::protocol::commit::{Committer, Retry, ask, is_stale};
 use crate::protocol::document::{Account, OffsetsFiles, Origin, Process, Recorded, Standing};
+use crate::protocol::neighbours::{File, Reading, refuse_overlap, strangers};
+use crate::protocol::preflight::{Place, Survey, Verdict, check, judge, look, survey};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Stamp, Table, TableState, Version};
+use crate::reads::Reads;
 use crate::settings::RowSettings;
 
 /// What a run wants of its tables.
@@ -23,6 +30,10 @@ pub struct Intent<'a> {
     pub pipeline: &'a str,
     /// The source, without credentials.
     pub source: &'a str,
+    /// The part of the source below which partitions are named.
+    pub root: &'a str,
+    /// What is in the source now; asked only where another pipeline writes into the same table.
+    pub files: &'a (dyn Fn() -> Pending<'a, Result<Vec<File>, Stop>> + Send + Sync),
     /// What each table is for, in claim order.
     pub roles: &'a [&'a str],
     /// Today's settings: they hold from the tables' common position on.
@@ -31,8 +42,16 @@ pub struct Intent<'a> {
     pub known: Option<Position>,
     /// The process of this run, for whoever asks who has the tables.
     pub process: Option<Process>,
+    /// Whether to land beside rows that no pipeline has landed.
+    pub adopt: bool,
     /// Resolves `cold_start`; asked at most once for each time the first table turns out to have no position.
     pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets, Stop>> + Send + Sync),
+}
+
+impl<'a> Intent<'a> {
+    pub(super) fn reading(&self) -> Reading<'a> {
+        Reading { reads: Reads::new(self.source, self.root), files: self.files }
+    }
 }
 
 /// A table that this run has claimed.
@@ -49,78 +68,55 @@ pub async fn claim<'a>(
     clock: Arc<dyn Clock>,
     intent: &'a Intent<'a>,
 ) -> Result<Vec<Claimed>, Stop> {
-    let mut run = RunId(0);
-    let mut furthest: Option<(Position, &str)> = None;
+    let there: Vec<_> = tables.iter().map(|table| &**table).enumerate().collect();
+    let Survey { run, furthest } = survey(&there, &*clock, intent).await?;
+    let mut run = RunId(run.0 + 1);
+    let round = Round { tables, clock: clock.clone(), intent, furthest };
+    let mut claimed = round.claim(&mut run, false).await?;
+    if judge(&places(&claimed, tables), intent)? == Verdict::BeginAnew {
+        tracing::warn!("nothing had landed under another source or purpose of the tables: they begin anew");
+        run = RunId(run.0 + 1);
+        claimed = round.claim(&mut run, true).await?;
+        judge(&places(&claimed, tables), intent)?;
+    }
     for table in tables {
-        refuse_other_pipelines(&**table, &*clock, intent).await?;
-        // A run that died while it claimed has left a file; after a restore its number would be given out again.
-        run = ask(&*clock, || table.list_offsets()).await?.iter().map(|name| name.0.run).fold(run, RunId::max);
-        if let Some(held) = ask(&*clock, || table.load()).await?.held {
-            run = run.max(held.run);
-            furthest = furthest.max(Some((held.position, table.name())));
-        }
+        // Another pipeline may have claimed the table at the same time: each has written its claim down before it looks.
+        refuse_overlap(&**table, &*clock, &intent.reading()).await?;
     }
-    run = RunId(run.0 + 1);
-    let mut claimed: Vec<Claimed> = Vec::new();
-    for (index, table) in tables.iter().enumerate() {
-        let mut claim = Claim { table: table.clone(), clock: clock.clone(), intent, index, furthest };
-        claimed.push(claim.take(&mut run, &claimed).await?);
-    }
-    level(&claimed, tables, intent)?;
     Ok(claimed)
 }
 
-async fn refuse_other_pipelines(table: &dyn Table, clock: &dyn Clock, intent: &Intent<'_>) -> Result<(), Stop> {
-    for content in ask(clock, || table.others()).await? {
-        if let Some(other) = OffsetsFiles::origin_of(&content).filter(|o| o.source == intent.source) {
-            return Err(Stop::Refused(format!(
-                "table {:?} already receives {} through pipeline {:?}: a second pipeline would land every row twice; \
-                 use that pipeline's name, or another table",
-                table.name(),
-                other.source,
-                other.pipeline
-            )));
-        }
-    }
-    Ok(())
+fn places<'c>(claimed: &'c [Claimed], tables: &'c [Arc<dyn Table>]) -> Vec<Place<'c>> {
+    let place = |(index, (claimed, table)): (usize, (&'c Claimed, &'c Arc<dyn Table>))| Place {
+        index,
+        name: table.name(),
+        standing: &claimed.standing,
+        origin: claimed.committer.origin(),
+    };
+    claimed.iter().zip(tables).enumerate().map(place).collect()
 }
 
-/// All tables lie on one sequence of cuts: their positions order their offsets.
-fn level(claimed: &[Claimed], tables: &[Arc<dyn Table>], intent: &Intent<'_>) -> Result<(), Stop> {
-    let lineage = |i: usize| &claimed[i].committer.origin().lineage;
-    let mut order: Vec<usize> = (0..claimed.len()).collect();
-    order.sort_by_key(|&i| claimed[i].standing.position());
-    for pair in order.windows(2) {
-        let (low, high) = (&claimed[pair[0]].standing, &claimed[pair[1]].standing);
-        if !low.offsets.precede(&high.offsets) || lineage(pair[0]) != lineage(pair[1]) {
-            return Err(Stop::Refused(format!(
-                "tables {:?} and {:?} were not written by one pipeline: the offsets of one do not lead to the other's; \
-                 restore both from the same backup, or start over with a new pipeline name and new tables",
-                tables[pair[0]].name(),
-                tables[pair[1]].name()
-            )));
+/// One claim of all tables.
+struct Round<'a> {
+    tables: &'a [Arc<dyn Table>],
+    clock: Arc<dyn Clock>,
+    intent: &'a Intent<'a>,
+    /// The furthest of the tables that stood beyond zero, if any.
+    furthest: Option<(Position, &'a str)>,
+}
+
+impl Round<'_> {
+    /// Claims all tables for `run`, or a later one. `anew`: what belongs to another source, purpose or life begins anew.
+    async fn claim(&self, run: &mut RunId, anew: bool) -> Result<Vec<Claimed>, Stop> {
+        let mut claimed: Vec<Claimed> = Vec::new();
+        for (index, table) in self.tables.iter().enumerate() {
+            let Round { clock, intent, furthest, .. } = self;
+            let (intent, furthest) = (*intent, *furthest);
+            let claim = Claim { table: table.clone(), clock: clock.clone(), intent, index, furthest, anew };
+            claimed.push(claim.take(run, &claimed).await?);
         }
-        if low.position() < high.since {
-            return Err(Stop::Refused(format!(
-                "table {:?} was restored to position {}, but the settings have changed since, at {}: it can only be caught \
-                 up by the settings of its time; restore a newer backup, or all tables to one before the change",
-                tables[pair[0]].name(),
-                low.position(),
-                high.since
-            )));
-        }
+        Ok(claimed)
     }
-    if let (Some(known), Some(&lowest)) = (intent.known, order.first()) {
-        let position = claimed[lowest].standing.position();
-        if known > position {
-            return Err(Stop::Refused(format!(
-                "the state file says position {known}, but table {:?} stands at {position}: it was restored or deleted; \
-                 restore the newer table, or delete the state file to land again what the table lacks",
-                tables[lowest].name()
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// The claim of one table.
@@ -129,30 +125,30 @@ struct Claim<'a> {
     clock: Arc<dyn Clock>,
     intent: &'a Intent<'a>,
     index: usize,
-    /// The furthest of the tables that have a position already, if any.
     furthest: Option<(Position, &'a str)>,
+    anew: bool,
 }
 
 impl Claim<'_> {
     /// Claims the table for `run`; the first table may have to raise it.
-    async fn take(&mut self, run: &mut RunId, before: &[Claimed]) -> Result<Claimed, Stop> {
+    async fn take(&self, run: &mut RunId, before: &[Claimed]) -> Result<Claimed, Stop> {
         let mut retry = Retry::default();
         loop {
             let looked = Stamp::now(&*self.clock);
-            let state = self.load().await?;
+            let (state, found) = look(&*self.table, &*self.clock).await?;
             if let Some(held) = state.held.filter(|held| held.run >= *run) {
                 if self.index > 0 {
                     return Err(self.fenced(format!("as run {} while this is run {run}", held.run)));
                 }
                 *run = RunId(held.run.0 + 1);
             }
-            let recorded = match self.recorded(&state, before).await {
-                Ok(found) => found,
+            let recorded = match self.recorded(found, before).await {
+                Ok(recorded) => recorded,
                 Err(Stop::Store(error)) => {
                     retry.after(error, &*self.clock).await?;
                     continue;
                 }
-                // The run before is still alive: it has committed since, and deleted the file of the position before.
+                // Another run has been here since.
                 Err(_) if self.load().await?.held != state.held => continue,
                 Err(stop) => return Err(stop),
             };
@@ -199,6 +195,7 @@ impl Claim<'_> {
         let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
         loop {
             if is_stale(looked, state.retention, &*self.clock) {
+                retry.after_silence(&*self.table, &*self.clock).await?;
                 return Ok(None);
             }
             match self.table.put(version, &commit).await {
@@ -215,12 +212,25 @@ impl Claim<'_> {
         }
     }
 
-    /// Where the table stands; at genesis, where it begins.
-    async fn recorded(&self, state: &TableState, before: &[Claimed]) -> Result<Recorded, Stop> {
-        if let Some(held) = state.held {
-            let recorded = OffsetsFiles::read(&*self.table, held).await?;
-            self.check(&recorded.origin)?;
-            return Ok(recorded);
+    /// What the table is to hold with the claim: what it holds; at genesis, where it begins.
+    async fn recorded(&self, found: Option<Recorded>, before: &[Claimed]) -> Result<Recorded, Stop> {
+        let mut adopted = found.as_ref().and_then(|found| found.origin.adopted);
+        if self.intent.adopt {
+            let rows = strangers(&*self.table, &*self.clock).await?;
+            adopted = (rows > 0).then_some(rows).or(adopted);
+        }
+        let (source, root) = (self.intent.source.to_owned(), Some(self.intent.root.to_owned()));
+        if let Some(mut found) = found {
+            match self.fits(&found, before) {
+                Ok(true) => {
+                    found.origin = Origin { source, root, adopted, ..found.origin };
+                    return Ok(found);
+                }
+                // All are claimed before any begins anew: in what was claimed nobody lands any more.
+                _ if !self.anew => return Ok(found),
+                Err(stop) if found.standing.position() > Position(0) => return Err(stop),
+                Ok(false) | Err(_) => {}
+            }
         }
         let standing = match before.first() {
             None if self.furthest.is_none() => {
@@ -228,50 +238,42 @@ impl Claim<'_> {
                 let since = offsets.position();
                 Standing { offsets, settings: self.intent.settings.clone(), since }
             }
-            Some(first) if self.all_at_genesis(first, before) => first.standing.clone(),
+            Some(first) if self.all_at_genesis(first, before) => {
+                let (standing, origin) = (&first.standing, first.committer.origin());
+                if standing.position() > Position(0) {
+                    // What another source's run has begun beyond zero does not give way, and is not mixed with this one's.
+                    check(&Place { index: 0, name: first.committer.name(), standing, origin }, self.intent)?;
+                }
+                standing.clone()
+            }
             _ => return Err(self.no_position()),
         };
         let origin = Origin {
             pipeline: self.intent.pipeline.to_owned(),
-            source: self.intent.source.to_owned(),
-            role: self.role().to_owned(),
+            source,
+            root,
+            role: self.intent.roles[self.index].to_owned(),
             genesis: standing.position(),
             lineage: before
                 .first()
                 .map_or_else(|| Uuid::new_v4().to_string(), |c| c.committer.origin().lineage.clone()),
+            adopted,
         };
         let account = Account::genesis(standing.offsets.clone());
         Ok(Recorded { origin, standing, account, process: None })
+    }
+
+    /// Whether the table is of this pipeline's source, purpose and life. The error says why the first two are others.
+    fn fits(&self, found: &Recorded, before: &[Claimed]) -> Result<bool, Stop> {
+        let Recorded { origin, standing, .. } = found;
+        check(&Place { index: self.index, name: self.table.name(), standing, origin }, self.intent)?;
+        Ok(before.first().is_none_or(|first| first.committer.origin().lineage == origin.lineage))
     }
 
     /// Nothing has landed yet: neither in the tables before this one nor in those behind it.
     fn all_at_genesis(&self, first: &Claimed, before: &[Claimed]) -> bool {
         let start = first.standing.position();
         before.iter().all(Claimed::is_at_genesis) && self.furthest.is_none_or(|(position, _)| position <= start)
-    }
-
-    fn role(&self) -> &str {
-        self.intent.roles[self.index]
-    }
-
-    /// A table belongs to one source and one purpose for good.
-    fn check(&self, origin: &Origin) -> Result<(), Stop> {
-        let name = self.table.name();
-        if origin.source != self.intent.source {
-            return Err(Stop::Refused(format!(
-                "table {name:?} holds what pipeline {:?} read from {}, but source.url is {}: set it back, or give the \
-                 new source a pipeline name of its own",
-                origin.pipeline, origin.source, self.intent.source
-            )));
-        }
-        if origin.role != self.role() {
-            return Err(Stop::Refused(format!(
-                "table {name:?} is the pipeline's table for {:?}, but [tables] makes it the one for {:?}: set it back",
-                origin.role,
-                self.role()
-            )));
-        }
-        Ok(())
     }
 
     fn no_position(&self) -> Stop {

@@ -137,11 +137,12 @@ impl Committer {
 
     async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
         let begun = Stamp::now(&*self.clock);
-        let mut retry = Retry::default();
+        let (mut retry, mut silence) = (Retry::default(), Retry::default());
         loop {
             // Nothing is awaited between these two looks at the clock and the write.
             self.refuse_old_files(&commit)?;
             if is_stale(self.touched, self.retention, &*self.clock) {
+                silence.after_silence(&*self.table, &*self.clock).await?;
                 match self.re_read(Some(commit.held)).await? {
                     true => return Ok(()),
                     false => continue,
@@ -248,6 +249,23 @@ impl Retry {
             }
             _ => Err(error),
         }
+    }
+
+    /// Pauses before `table` is read again because that was too long ago. The log of one that is not read fast enough, however
+    /// often, is not kept for long enough.
+    pub(super) async fn after_silence(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
+        let Some(ms) = self.next_pause_ms() else {
+            return Err(Stop::Refused(format!(
+                "table {:?} keeps its log for so short a time that it cannot be read and written within half of it: raise its log \
+                 retention",
+                table.name()
+            )));
+        };
+        // The first time is the usual one: the table was left alone for long.
+        if self.failures > 1 {
+            clock.pause(ms).await;
+        }
+        Ok(())
     }
 }
 

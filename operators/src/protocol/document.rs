@@ -14,6 +14,7 @@ use crate::offsets::{Delta, Offsets, PartitionId};
 use crate::position::Position;
 use crate::protocol::commit::ask;
 use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
+use crate::reads::Reads;
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::totals::{Bucket, Sum, Totals};
 
@@ -30,12 +31,25 @@ pub struct Origin {
     pub pipeline: String,
     /// The source, without credentials.
     pub source: String,
+    /// The part of the source below which partitions are named; earlier builds did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<String>,
     /// What the table is for in the pipeline.
     pub role: String,
     /// The position at which the table began: before it, nothing was ever landed.
     pub genesis: Position,
     /// Made at genesis, the same in all tables of the pipeline: tables of two lives cannot be mixed.
     pub lineage: String,
+    /// How many rows of others the table held when the pipeline was told to land beside them; none if it was not told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<u64>,
+}
+
+impl Origin {
+    /// What the pipeline reads.
+    pub fn reads(&self) -> Reads {
+        Reads::recorded(&self.source, self.root.as_deref())
+    }
 }
 
 /// The process of a run, as it was when it claimed the table: for people who look for it.
@@ -277,11 +291,6 @@ impl OffsetsFiles {
             .into()),
             Form { format } => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
         }
-    }
-
-    /// The origin that another pipeline's offsets file names.
-    pub fn origin_of(content: &[u8]) -> Option<Origin> {
-        Self::parse(content).ok().map(|d| d.origin)
     }
 
     /// Deletes the files below `committed`, but for the base that newer files rest on. Only below: a file at or above it may

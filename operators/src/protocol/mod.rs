@@ -13,6 +13,8 @@ pub mod cut;
 pub mod document;
 pub mod generation;
 pub mod ledger;
+pub mod neighbours;
 pub mod planner;
+pub mod preflight;
 pub mod queue;
 pub mod table;

@@ -190,8 +190,11 @@ pub trait Table: Send + Sync {
     /// Lists this pipeline's offsets files.
     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>>;
 
-    /// Reads the newest offsets file of every other pipeline that writes into this table.
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>>;
+    /// The table as every other pipeline sees it that has offsets files here, with the pipelines' names.
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>>;
+
+    /// How many rows a reader sees, whoever has landed them. It may take long.
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>>;
 
     /// Deletes an offsets file; one that is gone already is no error.
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>>;

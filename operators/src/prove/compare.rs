@@ -269,7 +269,7 @@ mod tests {
         let word = |word: &str| word.to_owned();
         let (pipeline, source, role, lineage) = (word("p"), word("s"), word("primary"), word("l"));
         Recorded {
-            origin: Origin { pipeline, source, role, genesis: Position(0), lineage },
+            origin: Origin { pipeline, source, root: None, role, genesis: Position(0), lineage, adopted: None },
             standing: Standing { offsets: <_>::default(), settings: settings.into(), since: Position(0) },
             account: Account { totals: Totals { left, ..Totals::default() }, from: Offsets::default().into() },
             process: None,

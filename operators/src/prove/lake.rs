@@ -26,10 +26,17 @@ pub(super) struct Lake {
     pub(super) earlier: Sum,
     /// Those without `_source` or `_offset`, or with an offset that there is not.
     pub(super) nameless: Sum,
+    /// Those of others beside whom the pipeline was told to land: they are nobody's.
+    pub(super) strangers: Sum,
 }
 
 impl Lake {
-    /// All rows.
+    /// Rows that name no place are those of others.
+    pub(super) fn set_strangers_apart(&mut self) {
+        self.strangers = std::mem::take(&mut self.nameless);
+    }
+
+    /// All rows that a pipeline has landed, or may have.
     pub(super) fn sum(&self) -> Sum {
         [self.present.sum(), self.earlier, self.nameless].into_iter().sum()
     }

@@ -35,7 +35,7 @@ mod told;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::{Stop, chain};
+use crate::error::{Stop, StoreError, chain};
 use crate::protocol::table::Clock;
 use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
@@ -52,7 +52,7 @@ use told::PieceId;
 pub use compare::Odd;
 pub use difference::{Difference, What};
 pub use extent::Unverifiable;
-pub use proof::{Progress, Proof};
+pub use proof::{NotLanded, Other, Progress, Proof};
 
 /// A pipeline has so many tables.
 pub const TABLES: usize = 3;
@@ -79,7 +79,7 @@ pub async fn prove(
     let mut told = read_source(&subjects, &mut extents, &there, source, progress).await?;
     let mut proofs = Vec::new();
     for (table, ((subject, extent), told)) in subjects.iter().zip(&mut extents).zip(&mut told).enumerate() {
-        proofs.push(judge(table, subject, extent, told, source, progress).await?);
+        proofs.push(judge(table, subject, extent, told, &there, source, progress).await?);
     }
     Ok(proofs)
 }
@@ -136,12 +136,20 @@ async fn judge(
     subject: &Subject<'_>,
     extent: &mut Extent,
     told: &mut BTreeMap<PieceId, Mebibytes>,
+    there: &There<'_>,
     source: &dyn Source,
     progress: &Progress,
 ) -> Result<Proof, Stop> {
-    let Subject { spec, pinned, recorded, foreign, .. } = subject;
+    let Subject { spec, pinned, recorded, foreign, others, .. } = subject;
+    let not_landed = NotLanded::of(&recorded.standing, there, source);
     let reader = lake::Reader::new(subject, table == REJECTS);
-    let lake = reader.count(progress).await?;
+    let mut lake = match reader.count(progress).await {
+        Ok(lake) => lake,
+        Err(error) => return without_table(subject, extent, told, not_landed, error).await,
+    };
+    if recorded.origin.adopted.is_some() {
+        lake.set_strangers_apart();
+    }
     if Evidence::of(subject, extent, told, &lake).left_is_renamed() {
         extent.rename_left(recorded);
         told.retain(|(_, left), _| !*left);
@@ -171,5 +179,42 @@ async fn judge(
         checksum_ok: of_lake.checksums && of_source.checksums,
         first_difference,
         unverifiable: extent.unverifiable.clone(),
+        not_landed,
+        others: others.clone(),
+        foreign_rows: lake.strangers.rows,
+        lost: Vec::new(),
+    })
+}
+
+/// What can be said of a table that could not be read: which of its files are lost. If none is, the `error` may pass.
+async fn without_table(
+    subject: &Subject<'_>,
+    extent: &Extent,
+    told: &BTreeMap<PieceId, Mebibytes>,
+    not_landed: NotLanded,
+    error: StoreError,
+) -> Result<Proof, Stop> {
+    let Subject { spec, pinned, recorded, others, .. } = subject;
+    let lost = pinned.lost().await?;
+    if lost.is_empty() {
+        return Err(error.into());
+    }
+    let totals_rows = recorded.account.totals.sum().rows;
+    let rows: u64 = lost.iter().filter_map(|lost| lost.rows).sum();
+    Ok(Proof {
+        name: spec.name.clone(),
+        position: recorded.standing.position(),
+        version: pinned.version(),
+        source_rows: told.values().flat_map(BTreeMap::values).map(|sum| sum.rows).sum(),
+        totals_rows,
+        lake_rows: totals_rows.saturating_sub(rows),
+        rows_ok: false,
+        checksum_ok: false,
+        first_difference: None,
+        unverifiable: extent.unverifiable.clone(),
+        not_landed,
+        others: others.clone(),
+        foreign_rows: 0,
+        lost,
     })
 }

@@ -1,13 +1,19 @@
 //! What a proof finds, and how far it is.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::difference::Difference;
 use super::extent::Unverifiable;
+use super::there::There;
+use crate::offsets::PartitionOffset;
 use crate::position::Position;
+use crate::protocol::document::Standing;
 use crate::protocol::table::Version;
+use crate::sink::delta::Lost;
+use crate::source::{Listed, Source};
 
 /// How far a proof is, for whoever watches it.
 #[derive(Debug, Default)]
@@ -61,11 +67,77 @@ pub struct Proof {
     pub first_difference: Option<Difference>,
     /// What the source does not tell any more.
     pub unverifiable: Vec<Unverifiable>,
+    /// What is in the source and not proved, for it has not landed.
+    pub not_landed: NotLanded,
+    /// The other pipelines of the table.
+    pub others: Vec<Other>,
+    /// Rows of those beside whom the pipeline was told to land, which no pipeline has landed.
+    pub foreign_rows: u64,
+    /// Files of the table that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
+}
+
+/// Bytes of the source behind the offsets of a table, with those of lines that are not finished.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NotLanded {
+    /// How many.
+    pub bytes: u64,
+    /// Of how many files.
+    pub files: u64,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<String>,
+}
+
+/// Another pipeline that lands in the same table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// Its name.
+    pub pipeline: String,
+    /// What it reads.
+    pub source: String,
+    /// How many rows it has landed there, by its totals.
+    pub rows: u64,
+    /// A file that both have landed there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twice: Option<String>,
 }
 
 impl Proof {
     /// Whether nothing differs.
     pub fn is_ok(&self) -> bool {
-        self.rows_ok && self.checksum_ok
+        self.rows_ok && self.checksum_ok && self.others.iter().all(|other| other.twice.is_none())
+    }
+
+    /// How many rows can neither be proved nor be found wrong.
+    pub fn unverifiable_rows(&self) -> u64 {
+        self.unverifiable.iter().map(|part| part.rows).sum()
+    }
+}
+
+impl NotLanded {
+    /// What is `there` behind the offsets of `standing`.
+    pub(super) fn of(standing: &Standing, there: &There<'_>, source: &dyn Source) -> NotLanded {
+        let offsets = &standing.offsets;
+        // A file that was renamed is known by its creation.
+        let by_creation = offsets.partitions.values().filter(|_| source.has_links());
+        let renamed: BTreeMap<&str, &PartitionOffset> =
+            by_creation.map(|at| (at.identity.created.as_str(), at)).collect();
+        let known = |file: &Listed| {
+            renamed.get(file.created.as_str()).copied().or_else(|| offsets.newest(&file.name).map(|(_, at)| at))
+        };
+        let behind = |file: &Listed| match known(file) {
+            Some(at) => file.length.saturating_sub(at.offset),
+            None if source.created_ms(&file.created).is_some_and(|at| at < offsets.retired.before_ms) => 0,
+            None => file.length,
+        };
+        let mut all = NotLanded::default();
+        for (file, bytes) in there.files().map(|file| (file, behind(file))).filter(|(_, bytes)| *bytes > 0) {
+            all.bytes += bytes;
+            all.files += 1;
+            all.first.get_or_insert_with(|| file.name.clone());
+        }
+        all
     }
 }

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::proof::Other;
 use crate::error::Stop;
-use crate::protocol::document::{OffsetsFiles, Recorded};
+use crate::offsets::PartitionId;
+use crate::protocol::document::{OffsetsFiles, Origin, Recorded};
 use crate::protocol::table::Clock;
+use crate::reads::Reads;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
 use crate::source::Source;
 use crate::totals::Sum;
@@ -18,6 +21,16 @@ pub(super) struct Subject<'s> {
     /// Rows of other pipelines in it, and their `_source`s.
     pub(super) foreign: Sum,
     pub(super) foreign_sources: BTreeSet<String>,
+    /// The other pipelines.
+    pub(super) others: Vec<Other>,
+}
+
+/// What the pipelines of a table have written down of it.
+struct Told {
+    recorded: Recorded,
+    foreign: Sum,
+    foreign_sources: BTreeSet<String>,
+    others: Vec<Other>,
 }
 
 /// Pins a table, and reads what it says of itself there.
@@ -34,14 +47,17 @@ pub(super) async fn pin<'s>(
             spec.name, spec.place
         ))
     };
+    let reads = Reads::new(source.identity(), &source.root());
     let mut pinned = Pinned::newest(&spec.place, pipeline).await?.ok_or_else(nothing)?;
     loop {
-        match describe(spec, pipeline, &pinned, clock.clone()).await {
+        match describe(spec, pipeline, &pinned, source, clock.clone()).await {
             Ok(None) => return Err(nothing()),
-            Ok(Some((recorded, foreign, foreign_sources))) if recorded.origin.source == source.identity() => {
-                return Ok(Subject { spec, pinned, recorded, foreign, foreign_sources });
+            Ok(Some(Told { recorded, foreign, foreign_sources, others }))
+                if recorded.origin.reads().is_one_with(&reads) =>
+            {
+                return Ok(Subject { spec, pinned, recorded, foreign, foreign_sources, others });
             }
-            Ok(Some((recorded, ..))) => {
+            Ok(Some(Told { recorded, .. })) => {
                 return Err(Stop::Refused(format!(
                     "table {:?} was landed from {}, not from {}: prove it with the pipeline file that it was landed with",
                     spec.name,
@@ -66,17 +82,39 @@ async fn describe(
     spec: &TableSpec,
     pipeline: &str,
     pinned: &Pinned,
+    source: &dyn Source,
     clock: Arc<dyn Clock>,
-) -> Result<Option<(Recorded, Sum, BTreeSet<String>)>, Stop> {
+) -> Result<Option<Told>, Stop> {
     let Some(held) = pinned.held() else { return Ok(None) };
     let table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
     let recorded = OffsetsFiles::read(&table, held).await?;
-    let (mut foreign, mut sources) = (Sum::default(), BTreeSet::new());
+    let (mut foreign, mut foreign_sources, mut others) = (Sum::default(), BTreeSet::new(), Vec::new());
     for (other, held) in pinned.others() {
         let table = DeltaTable::attach(spec.clone(), other, clock.clone());
         let other = OffsetsFiles::read(&table, *held).await?;
-        foreign += other.account.totals.sum();
-        sources.extend(other.standing.offsets.partitions.keys().map(ToString::to_string));
+        let sum = other.account.totals.sum();
+        foreign += sum;
+        foreign_sources.extend(other.standing.offsets.partitions.keys().map(ToString::to_string));
+        let twice = twice(&recorded, &other, source);
+        let Origin { pipeline, source, .. } = other.origin;
+        others.push(Other { pipeline, source, rows: sum.rows, twice });
     }
-    Ok(Some((recorded, foreign, sources)))
+    Ok(Some(Told { recorded, foreign, foreign_sources, others }))
+}
+
+/// A file of which two pipelines have landed rows, as the first calls it.
+fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn Source) -> Option<String> {
+    let (reads, others) = (ours.origin.reads(), theirs.origin.reads());
+    let landed = |of: &Recorded| -> Vec<(String, String)> {
+        let has_rows = |id: &PartitionId| of.account.totals.partitions.get(id).is_some_and(|all| all.sum().rows > 0);
+        let partitions = of.standing.offsets.partitions.iter().filter(|(id, _)| has_rows(id));
+        partitions.map(|(id, at)| (id.name.clone(), at.identity.created.clone())).collect()
+    };
+    let (mut places, mut created) = (BTreeSet::new(), BTreeSet::new());
+    for (name, at) in landed(theirs) {
+        places.insert(others.place(&name));
+        created.extend((source.has_links() && source.is_unique(&at)).then_some(at));
+    }
+    let is_theirs = |(name, at): &(String, String)| places.contains(&reads.place(name)) || created.contains(at);
+    landed(ours).into_iter().find(is_theirs).map(|(name, _)| name)
 }

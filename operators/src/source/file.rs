@@ -69,7 +69,7 @@ impl FileSource {
             },
         };
         let root = std::fs::canonicalize(root).map_err(|e| StoreError::definite(attempt(), e))?;
-        let identity = format!("file:{}{}", root.display().to_string().trim_end_matches('/'), select.identity());
+        let identity = format!("{}{}", folder_identity(&root), select.identity());
         let (folders, places, handles, is_blind) = Default::default();
         Ok(FileSource { inner: Arc::new(Inner { identity, root, select, folders, places, handles, is_blind }) })
     }
@@ -116,6 +116,10 @@ impl Inner {
     }
 }
 
+fn folder_identity(root: &Path) -> String {
+    format!("file:{}", root.display().to_string().trim_end_matches('/'))
+}
+
 /// Device, inode and birth (seconds and nanoseconds): inodes are used again soon after a file is deleted, a birth is not.
 fn created(device: u64, inode: u64, birth: Option<(i64, u32)>) -> String {
     let birth = birth.map_or(0, |(seconds, nanoseconds)| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
@@ -125,6 +129,10 @@ fn created(device: u64, inode: u64, birth: Option<(i64, u32)>) -> String {
 impl Source for FileSource {
     fn identity(&self) -> &str {
         &self.inner.identity
+    }
+
+    fn root(&self) -> String {
+        folder_identity(&self.inner.root)
     }
 
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
@@ -170,6 +178,11 @@ impl Source for FileSource {
 
     fn has_links(&self) -> bool {
         true
+    }
+
+    /// Inodes are used again; a birth is not, where the file system tells it.
+    fn is_unique(&self, created: &str) -> bool {
+        !created.ends_with(":0")
     }
 
     /// A file that was moved here is as old as it was elsewhere.

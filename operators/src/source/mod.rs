@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::error::StoreError;
 use crate::metrics::retry::Count;
 use crate::offsets::Identity;
+use crate::protocol::neighbours::File;
 use crate::protocol::table::Pending;
 
 /// A file or blob as a listing shows it.
@@ -115,10 +116,27 @@ pub enum Found {
     Unknown,
 }
 
+/// What is in `source` that another source may have under another name; nothing where no file can have two.
+pub async fn linkable(source: &dyn Source) -> Result<Vec<File>, StoreError> {
+    if !source.has_links() {
+        return Ok(Vec::new());
+    }
+    let file = |listed: Listed| File {
+        created: source.is_unique(&listed.created).then_some(listed.created),
+        name: listed.name,
+    };
+    Ok(source.list().await?.files.into_iter().map(file).collect())
+}
+
 /// A place with growing files or blobs.
 pub trait Source: Send + Sync {
     /// Which source this is, without credentials; it is recorded in the tables.
     fn identity(&self) -> &str;
+
+    /// The part of the identity below which partitions are named; all of it, unless it ends with a file's name or a glob.
+    fn root(&self) -> String {
+        self.identity().to_owned()
+    }
 
     /// What there is now. The first listing is whole.
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>>;
@@ -152,6 +170,11 @@ pub trait Source: Send + Sync {
 
     /// Whether one file can stand under two names, or change its name.
     fn has_links(&self) -> bool;
+
+    /// Whether no other file can ever be `created` so.
+    fn is_unique(&self, _created: &str) -> bool {
+        true
+    }
 
     /// What an [`Identity`]'s `created` says, on the store's clock, in milliseconds since 1970; none if the store cannot be relied
     /// upon to have listed all that was created before the listing.

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema};
-use lakefront_operators::error::Stop;
+use lakefront_operators::error::{Stop, StoreError, chain};
+use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::{Commit, Held, RunId, Table};
+use lakefront_operators::protocol::claim::{Intent, claim};
+use lakefront_operators::protocol::table::{
+    Commit, Created, Held, OffsetsName, Pending, Retention, RunId, Seen, Table, TableState, Version,
+};
 use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
@@ -15,7 +19,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::delta::{DeltaSink, batch, folder, stage};
-use crate::harness::{Foreign, PIPELINE, Sink, World, refusal, standing};
+use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, refusal, standing};
 use crate::lake::Lake;
 
 type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
@@ -40,6 +44,9 @@ on_lakes!([disk: crate::lake::Disk azure: crate::azure::Azure] [
     missing_columns_are_added_and_rows_stay
     a_table_that_does_not_fit_refuses_before_anything_is_written_anywhere
     a_table_whose_transactions_expire_is_refused
+    whatever_others_set_on_a_table_has_a_stated_outcome
+    a_property_that_is_set_under_a_run_stops_it_or_does_not_matter
+    a_log_that_is_kept_for_no_time_ends_a_claim
     two_that_create_the_tables_at_once_make_them_once
     a_log_checkpoint_carries_the_table_without_the_commits_below_it
     rows_by_day_lie_in_the_folders_of_their_days
@@ -117,6 +124,193 @@ async fn a_table_whose_transactions_expire_is_refused<L: Lake>(world: DeltaWorld
     world.sink.log(1).append(&[json!({"metaData": metadata})]);
     let text = refusal(open(&world).await);
     assert!(text.contains("delta.setTransactionRetentionDuration"), "{text}");
+}
+
+/// What others set on a table: its properties, its protocol where that is another, and words of the refusal, if it is refused.
+type Setting = (Value, Option<Value>, Option<&'static str>);
+
+fn settings_of_others() -> Vec<Setting> {
+    let plain = |key: &str, value: &str, refusal| (json!({key: value}), None, refusal);
+    let writer = |version: u64| Some(json!({"minReaderVersion": 1, "minWriterVersion": version}));
+    let with = |readers: &[&str], writers: &[&str]| {
+        Some(json!({
+            "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": readers, "writerFeatures": writers
+        }))
+    };
+    let vectors = with(&["deletionVectors"], &["deletionVectors"]);
+    let checkpoints = with(&["v2Checkpoint"], &["v2Checkpoint"]);
+    let log = "delta.logRetentionDuration";
+    let files = "delta.deletedFileRetentionDuration";
+    vec![
+        plain(log, "interval 0 seconds", Some("delta.logRetentionDuration of 0 s")),
+        plain(log, "interval 1 seconds", Some("delta.logRetentionDuration of 1 s")),
+        plain(log, "interval 10 milliseconds", Some("delta.logRetentionDuration of 0.01 s")),
+        plain(log, "interval 1 minutes", None),
+        plain(log, "interval -1 days", None),
+        plain(log, "nonsense", None),
+        plain(files, "interval 0 seconds", Some("delta.deletedFileRetentionDuration of 0 s")),
+        plain(files, "interval 1 seconds", Some("delta.deletedFileRetentionDuration of 1 s")),
+        plain(files, "interval 5 minutes", None),
+        plain(files, "nonsense", None),
+        plain("delta.setTransactionRetentionDuration", "interval 1 days", Some("lets transactions expire")),
+        plain("delta.appendOnly", "true", None),
+        plain("delta.constraints.c", "_offset > 0", Some("is a constraint")),
+        (json!({"delta.constraints.c": "_offset > 0"}), writer(3), Some("is a constraint")),
+        (json!({"delta.enableChangeDataFeed": "true"}), writer(4), None),
+        plain("delta.columnMapping.mode", "none", None),
+        (
+            json!({"delta.columnMapping.mode": "name"}),
+            with(&["columnMapping"], &["columnMapping"]),
+            Some("columnMapping"),
+        ),
+        (json!({"delta.enableDeletionVectors": "true"}), vectors, None),
+        (json!({"delta.checkpointPolicy": "v2"}), checkpoints, None),
+        plain("delta.checkpointInterval", "1", None),
+        plain("delta.checkpointInterval", "0", None),
+        plain("delta.checkpointInterval", "nonsense", None),
+        plain("delta.checkpoint.writeStatsAsJson", "false", None),
+        plain("delta.isolationLevel", "Serializable", None),
+        plain("delta.dataSkippingNumIndexedCols", "0", None),
+        plain("delta.randomizeFilePrefixes", "true", None),
+        plain("delta.enableIcebergCompatV1", "true", Some("needs more of a commit")),
+        plain(
+            "delta.coordinatedCommits.commitCoordinator-preview",
+            "x",
+            Some("somebody else make the table's commits"),
+        ),
+        plain("somebody.own", "\u{1b}[2J", None),
+        (json!({}), writer(5), Some("needs writer version 5")),
+        (json!({}), writer(6), Some("needs writer version 6")),
+        (json!({}), with(&[], &["rowTracking", "domainMetadata"]), Some("writer feature \"rowTracking\"")),
+        (json!({}), with(&[], &["generatedColumns"]), None),
+        (json!({}), with(&[], &["tomorrow"]), Some("tomorrow")),
+        (json!({}), with(&["tomorrow"], &["tomorrow"]), Some("tomorrow")),
+    ]
+}
+
+/// Sets it on the first table, as others do.
+fn set<L: Lake>(world: &World<DeltaSink<L>>, (properties, protocol, _): &Setting) {
+    let mut metadata = world.sink.log(0).last("metaData").unwrap();
+    metadata["configuration"] = properties.clone();
+    let mut actions = vec![json!({"metaData": metadata})];
+    actions.extend(protocol.iter().map(|protocol| json!({"protocol": protocol})));
+    world.sink.log(0).append(&actions);
+}
+
+async fn whatever_others_set_on_a_table_has_a_stated_outcome<L: Lake>(_: DeltaWorld<L>) {
+    for setting in settings_of_others() {
+        let world: DeltaWorld<L> = World::new();
+        let mut run = world.start().await.unwrap();
+        world.land(&mut run, 0, 10, &[1]).await.unwrap();
+        set(&world, &setting);
+        let before = world.sink.lake.contents("lake");
+
+        let next = world.start().await;
+
+        match setting.2 {
+            Some(words) => {
+                let error = chain(&next.err().expect(words));
+                assert!(error.contains(words) && error.contains("table"), "{setting:?}: {error}");
+                assert_eq!(world.sink.lake.contents("lake"), before, "{setting:?}");
+            }
+            None => {
+                world.land(&mut next.unwrap(), 0, 20, &[2]).await.unwrap();
+                assert_eq!(world.rows(0).await, [1, 2], "{setting:?}");
+            }
+        }
+    }
+}
+
+async fn a_property_that_is_set_under_a_run_stops_it_or_does_not_matter<L: Lake>(_: DeltaWorld<L>) {
+    for setting in settings_of_others() {
+        let world: DeltaWorld<L> = World::new();
+        let mut run = world.start().await.unwrap();
+        set(&world, &setting);
+        let landed = world.land(&mut run, 0, 10, &[1]).await;
+        match setting.2 {
+            Some(words) => {
+                let error = chain(&landed.unwrap_err());
+                assert!(error.contains(words), "{setting:?}: {error}");
+            }
+            None => assert_eq!((landed.is_ok(), world.rows(0).await), (true, vec![1]), "{setting:?}"),
+        }
+    }
+}
+
+async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<L>) {
+    let tables = world.sink.open(PIPELINE).await.unwrap();
+    let kept: Vec<Arc<dyn Table>> =
+        tables.into_iter().map(|table| Arc::new(Forgetful(table, world.clock.clone())) as _).collect();
+    let roles = ["primary", "replica", "rejects"];
+    let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(Offsets::default()) }) };
+    let intent = Intent {
+        pipeline: PIPELINE,
+        source: "file:/logs",
+        root: "file:/logs",
+        files: &|| Box::pin(async { Ok(Vec::new()) }),
+        roles: &roles,
+        settings: crate::harness::settings(1000),
+        known: None,
+        adopt: false,
+        process: None,
+        cold_start: &cold_start,
+    };
+    let text = refusal(claim(&kept, world.clock.clone(), &intent).await);
+    assert!(text.contains("raise its log retention"), "{text}");
+    assert_eq!(world.position(0).await, None);
+}
+
+/// A table whose log is cleaned up behind every look at it: each takes a millisecond, as in the world.
+struct Forgetful(Arc<dyn Table>, Arc<TestClock>);
+
+impl Table for Forgetful {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+        Box::pin(async {
+            let state = self.0.load().await?;
+            self.1.advance(1);
+            Ok(TableState { retention: Retention { log_ms: 0, ..state.retention }, ..state })
+        })
+    }
+
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
+        self.0.put(version, commit)
+    }
+
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+        self.0.read(version)
+    }
+
+    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+        self.0.recheck()
+    }
+
+    fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
+        self.0.write_offsets(name, content)
+    }
+
+    fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
+        self.0.read_offsets(name)
+    }
+
+    fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
+        self.0.list_offsets()
+    }
+
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+        self.0.others()
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.0.rows()
+    }
+
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+        self.0.delete_offsets(name)
+    }
 }
 
 async fn two_that_create_the_tables_at_once_make_them_once<L: Lake>(_: DeltaWorld<L>) {

@@ -13,6 +13,7 @@ pub(crate) enum Call {
     Read,
     WriteOffsets,
     ReadOffsets,
+    Others,
 }
 
 /// What becomes of a call.
@@ -160,8 +161,12 @@ impl Table for Faulty {
         self.table.list_offsets()
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
-        self.table.others()
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+        Box::pin(self.script.play(Call::Others, self.table.others(), never))
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.table.rows()
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

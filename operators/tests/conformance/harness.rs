@@ -8,7 +8,9 @@ use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, 
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::{Process, Standing};
+use lakefront_operators::protocol::neighbours::File;
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
+use lakefront_operators::reads::Reads;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum};
 
@@ -98,12 +100,16 @@ pub(crate) struct Start {
     pub(crate) roles: [&'static str; TABLES],
     pub(crate) known: Option<Position>,
     pub(crate) settings: Arc<RowSettings>,
+    pub(crate) adopt: bool,
+    /// The files that are in the source, and their creation.
+    pub(crate) files: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Start {
     fn default() -> Self {
         let roles = ["primary", "replica", "rejects"];
-        Start { pipeline: PIPELINE, source: "file:/logs/", roles, known: None, settings: settings(1000) }
+        let (settings, files) = (settings(1000), &[][..]);
+        Start { pipeline: PIPELINE, source: "file:/logs", roles, known: None, settings, adopt: false, files }
     }
 }
 
@@ -161,9 +167,20 @@ impl<S: Sink> World<S> {
             let at = self.cold_start.load(Ordering::SeqCst);
             Box::pin(async move { Ok(offsets(&[("log", at)])) })
         };
+        let files = || -> Pending<'_, Result<Vec<File>, Stop>> {
+            let file = |(name, created): &(&str, &str)| File {
+                name: (*name).to_owned(),
+                created: Some((*created).to_owned()),
+            };
+            Box::pin(async move { Ok(start.files.iter().map(file).collect()) })
+        };
+        let reads = Reads::recorded(start.source, None);
         let intent = Intent {
             pipeline: start.pipeline,
             source: start.source,
+            root: reads.root(),
+            files: &files,
+            adopt: start.adopt,
             roles: &start.roles,
             settings: start.settings.clone(),
             known: start.known,

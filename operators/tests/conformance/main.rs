@@ -46,6 +46,17 @@ macro_rules! conformance {
                 a_state_file_ahead_of_the_tables_refuses
                 a_state_file_behind_the_tables_says_nothing
                 tables_of_two_histories_refuse
+                a_claim_that_has_landed_nothing_gives_way
+                a_claim_that_gives_way_is_asked_where_to_begin
+                a_run_that_died_while_tables_began_anew_leaves_one_start_for_all
+                what_lands_while_a_claim_is_to_give_way_keeps_its_source
+                a_narrower_or_wider_glob_is_the_same_source
+                a_start_that_is_refused_writes_nothing
+                sources_that_overlap_refuse_however_they_are_spelled
+                a_file_that_another_pipeline_reads_refuses
+                of_two_overlapping_pipelines_that_claim_at_once_one_sees_the_other
+                rows_of_others_are_adopted_if_that_is_asked_for
+                rows_of_another_pipeline_are_no_strangers
             ],
             commits: [
                 rows_and_position_appear_together

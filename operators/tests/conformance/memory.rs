@@ -214,13 +214,21 @@ impl Table for MemoryTable {
         })
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
         self.act(|store| {
-            let others = store.offsets.iter().filter(|((pipeline, _), _)| *pipeline != self.pipeline);
-            // In order of names, so that the newest of a pipeline stays.
-            let newest: BTreeMap<_, _> = others.map(|((pipeline, _), content)| (pipeline, content.clone())).collect();
-            Ok(newest.into_values().collect())
+            let mut names: Vec<String> = store.offsets.keys().map(|(pipeline, _)| pipeline.clone()).collect();
+            names.dedup();
+            names.retain(|name| *name != self.pipeline);
+            let table = |pipeline: String| {
+                let (name, store) = (self.name.clone(), self.store.clone());
+                (pipeline.clone(), Box::new(MemoryTable { name, pipeline, store }) as Box<dyn Table>)
+            };
+            Ok(names.into_iter().map(table).collect())
         })
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.act(|store| Ok(store.visible.len() as u64))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::files::uid_of;
 use crate::read::{route, row_settings, sum_of};
-use crate::table::{Lake, NAMES};
+use crate::table::{FOREIGN, Lake, NAMES};
 use crate::world::World;
 
 /// The first rule of the outcome that does not hold.
@@ -18,7 +18,7 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
     let late = |uid| w.files.iter().chain(&w.deleted).find(|f| f.uid == uid).map_or(0, |f| f.late);
     let allowed = |uid, generation| if generation == 1 { 1 } else { late(uid).max(1) };
     for (t, lake) in w.lakes.iter().enumerate() {
-        for row in lake.active.iter().flat_map(|f| &lake.files[f].1) {
+        for row in lake.rows().filter(|row| row.uid != FOREIGN) {
             let (uid, start, name) = (row.uid, row.start, NAMES[t]);
             if row.torn {
                 return Err(format!("TORN: a piece of the line at {uid}:{start} lies in {name}"));
@@ -58,7 +58,7 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
         }
     }
     for (lake, name) in w.lakes.iter().zip(NAMES) {
-        let rows: Sum = lake.active.iter().flat_map(|f| &lake.files[f].1).map(sum_of).sum();
+        let rows: Sum = lake.rows().filter(|row| row.uid != FOREIGN).map(sum_of).sum();
         let totals = lake.held.map(|held| totals(lake, held)).unwrap_or_default();
         if rows != totals {
             return Err(format!("TOTALS: {name} holds {rows:?}, and its offsets file says {totals:?}"));

@@ -39,7 +39,7 @@ impl Feed {
             unterminated: Unterminated::Leave,
             settle: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.settle_ms }),
         };
-        let watcher = Watcher::new(Arc::new(SimSource::new(env.world.clone())), &offsets, rules);
+        let watcher = Watcher::new(Arc::new(SimSource::new(env.world.clone(), env.typo)), &offsets, rules);
         Feed { watcher: Some(watcher), looking: None, polled: false }
     }
 

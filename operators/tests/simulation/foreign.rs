@@ -1,9 +1,19 @@
 //! What others do to the tables: they compact, vacuum, clean up, delete, and change the schema.
 
-use crate::table::{Entry, Lake, NAMES, RETENTION_MS};
-use crate::world::{World, ev};
+use crate::table::{Entry, FOREIGN, Lake, NAMES, RETENTION_MS};
+use crate::world::{Row, World, ev};
 
 impl World {
+    /// A table is there before the pipeline is, with rows of others.
+    pub(crate) fn strangers(&mut self) {
+        let (t, id, now) = (self.rng.below(NAMES.len()), self.id(), self.now_ms);
+        let row = |start| Row { uid: FOREIGN, generation: 1, start, torn: false };
+        self.create(t);
+        self.lakes[t].files.insert(id, (now, (0..3).map(row).collect()));
+        let _ = self.put(t, 1, Entry { adds: vec![id], ..Entry::foreign() });
+        ev!(self, "{} holds rows of others", NAMES[t]);
+    }
+
     pub(crate) fn maintain(&mut self) {
         let t = self.rng.below(NAMES.len());
         let (now, lake) = (self.now_ms, &mut self.lakes[t]);

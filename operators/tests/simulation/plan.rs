@@ -19,11 +19,11 @@ use crate::read::{gone, row_settings};
 use crate::run::{Env, Flow};
 use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
 use crate::source::SimSource;
-use crate::table::{NAMES, SimClock, SimTable, give_way};
+use crate::table::{Lake, MAIN, NAMES, PIPELINES, SimClock, SimTable, TWIN, give_way};
 use crate::world::{TICK_MS, World};
 
 pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
-    let known = env.world().state[env.machine];
+    let known = env.world().state[env.machine].filter(|_| env.pipeline == MAIN);
     give_way().await;
     open(&env).await?;
     let claimed = take(&env, known).await?;
@@ -93,7 +93,7 @@ async fn open(env: &Env) -> Result<(), Stop> {
 }
 
 fn port(env: &Env, t: usize) -> Arc<dyn Table> {
-    let table = SimTable { world: env.world.clone(), t, tag: env.tag };
+    let table = SimTable { world: env.world.clone(), t, tag: env.tag, pipeline: env.pipeline };
     match env.world().without {
         Some(rule) => Arc::new(Sabotaged::new(table, rule)),
         None => Arc::new(table),
@@ -101,7 +101,7 @@ fn port(env: &Env, t: usize) -> Arc<dyn Table> {
 }
 
 async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> {
-    let source = Arc::new(SimSource::new(env.world.clone()));
+    let source = Arc::new(SimSource::new(env.world.clone(), env.typo));
     let latest = env.world().latest;
     let tables: Vec<Arc<dyn Table>> = (0..NAMES.len()).map(|t| port(env, t)).collect();
     let clock = Arc::new(SimClock(env.world.clone()));
@@ -112,9 +112,20 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
         }
     };
     let settings = Arc::new(row_settings(env.routes));
+    let name = match (env.pipeline, env.typo) {
+        (TWIN, _) => "file:sim/**",
+        (_, true) => "file:smi",
+        _ => "file:sim",
+    };
+    if env.world().lacks(Rule::GivesWay) {
+        refuse_another_source(env, name)?;
+    }
     let intent = |roles| Intent {
-        pipeline: "sim",
-        source: "file:sim",
+        pipeline: PIPELINES[env.pipeline],
+        source: name,
+        root: if env.typo { name } else { "file:sim" },
+        files: &|| Box::pin(async { Ok(Vec::new()) }),
+        adopt: env.adopt,
         roles,
         settings: settings.clone(),
         known,
@@ -139,6 +150,16 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
         level_but_for_the_sum(&claimed)?;
     }
     Ok(claimed)
+}
+
+/// Without the rule, a table belongs to the source of its first claim for good.
+fn refuse_another_source(env: &Env, name: &str) -> Result<(), Stop> {
+    let w = env.world();
+    let other = |held, lake: &Lake| lake.document(held)["source"] != name;
+    match env.pipeline == MAIN && w.lakes.iter().any(|lake| lake.held.is_some_and(|held| other(held, lake))) {
+        true => Err(Stop::Refused(format!("a table holds what was read from elsewhere, but source.url is {name}"))),
+        false => Ok(()),
+    }
 }
 
 /// One round of the planner. True: it is done.

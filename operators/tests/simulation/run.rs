@@ -19,7 +19,7 @@ use lakefront_operators::record::TableId;
 use crate::plan;
 use crate::read;
 use crate::saboteur::Rule;
-use crate::table::give_way;
+use crate::table::{MAIN, PIPELINES, TWIN, give_way};
 use crate::world::{World, ev};
 
 type Actor = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
@@ -68,6 +68,11 @@ pub(crate) struct Env {
     pub(crate) routes: usize,
     pub(crate) tail: bool,
     pub(crate) judge_ratio: bool,
+    /// Which pipeline it is a run of.
+    pub(crate) pipeline: usize,
+    /// Its source is mistyped.
+    pub(crate) typo: bool,
+    pub(crate) adopt: bool,
 }
 
 impl Env {
@@ -212,7 +217,10 @@ async fn checkpoint(env: Env) -> Result<(), Stop> {
             (position, flow.committing == 0)
         };
         if let Some(position) = position {
-            env.world().state[env.machine] = Some(position);
+            // The twin has a state file of its own.
+            if env.pipeline == MAIN {
+                env.world().state[env.machine] = Some(position);
+            }
             env.say(|| format!("state file {position}"));
         }
         if last {
@@ -240,9 +248,17 @@ impl Run {
             let routes = w.routes_now;
             w.routes_used.insert(routes);
             let judge_ratio = !last && !std::mem::take(&mut w.ratio_off);
-            ev!(w, "run{tag} starts on machine {machine}, routes {routes}, {}", if tail { "tail" } else { "backfill" });
+            let pipeline = if !last && w.twins && w.rng.chance(0.3) { TWIN } else { MAIN };
+            let typo = !last && pipeline == MAIN && w.typos && w.rng.chance(0.3);
+            let adopt = pipeline == MAIN && std::mem::take(&mut w.adopt);
+            let mode = if tail { "tail" } else { "backfill" };
+            let name = PIPELINES[pipeline];
+            ev!(
+                w,
+                "run{tag} of {name} starts on machine {machine}, routes {routes}, {mode}, typo: {typo}, adopt: {adopt}"
+            );
             let flow = Arc::new(Mutex::new(Flow::new()));
-            Env { world: world.clone(), flow, tag, machine, routes, tail, judge_ratio }
+            Env { world: world.clone(), flow, tag, machine, routes, tail, judge_ratio, pipeline, typo, adopt }
         };
         let actors: Vec<(&'static str, Actor)> = vec![("plan", Box::pin(plan::plan(env.clone())))];
         let slow = world.lock().expect("one thread a world").rng.pick(&[

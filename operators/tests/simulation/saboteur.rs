@@ -64,10 +64,16 @@ pub(crate) enum Rule {
     Follow,
     /// A file that has no name in the source any more is sought elsewhere. Without: it is gone.
     Seek,
+    /// A claim that has landed nothing gives way. Without: a table belongs to the source of its first claim.
+    GivesWay,
+    /// What another pipeline lands in the table is refused. Without: nobody sees the other.
+    Overlap,
+    /// Rows of others are adopted if that is asked for. Without: nobody sees them.
+    Adopt,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 24] = [
+    pub(crate) const ALL: [Rule; 27] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -92,6 +98,9 @@ impl Rule {
         Rule::Margin,
         Rule::Follow,
         Rule::Seek,
+        Rule::GivesWay,
+        Rule::Overlap,
+        Rule::Adopt,
     ];
 }
 
@@ -212,8 +221,18 @@ impl Table for Sabotaged {
         self.inner.list_offsets()
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
-        self.inner.others()
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+        match self.rule {
+            Rule::Overlap => Box::pin(async { Ok(Vec::new()) }),
+            _ => self.inner.others(),
+        }
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        match self.rule {
+            Rule::Adopt => Box::pin(async { Ok(0) }),
+            _ => self.inner.rows(),
+        }
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

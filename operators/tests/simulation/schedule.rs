@@ -8,7 +8,7 @@ use crate::check::check;
 use crate::read::ROUTES;
 use crate::run::{End, Run};
 use crate::saboteur::Rule;
-use crate::table::{Lake, NAMES};
+use crate::table::{Lake, MAIN, NAMES};
 use crate::world::{TICK_MS, World, ev, some_settle};
 
 /// Steps within which a run in a quiet world must be done.
@@ -172,15 +172,30 @@ impl Schedule {
                 Stop::RejectRatio { .. } => self.w().ratio_off = true,
                 Stop::Store(_) if text.contains("schema") => self.w().revert_schema(),
                 Stop::Store(_) => {}
-                Stop::Refused(_) => self.obey(&text),
+                Stop::Refused(_) => self.obey(at, &text),
             }
         }
     }
 
     /// The operator does what the message says.
-    fn obey(&mut self, text: &str) {
+    fn obey(&mut self, at: usize, text: &str) {
         let meddled = self.w().meddled;
-        if text.contains("the state file says") && meddled {
+        let (pipeline, typo) = (self.runs[at].env.pipeline, self.runs[at].env.typo);
+        if text.contains("already receives") && self.w().twins {
+            // Two that claim at once may refuse each other; then, or if the twin was first, the tables are taken from it.
+            if pipeline == MAIN {
+                self.start_over();
+            }
+        } else if text.contains("run --adopt") {
+            self.w().adopt = true;
+        } else if text.contains("but source.url is") && (typo || meddled) {
+            // A typo is found by whoever reads that.
+            if !typo {
+                self.start_over();
+            }
+        } else if pipeline != MAIN {
+            // Nobody cares for the twin.
+        } else if text.contains("the state file says") && meddled {
             self.w().state = [None, None];
         } else if text.contains("holds no position") && meddled {
             let t =

@@ -17,14 +17,16 @@ use crate::world::World;
 /// A source of blobs.
 pub(crate) struct SimSource {
     world: Arc<Mutex<World>>,
+    /// Its name is mistyped: there is nothing.
+    empty: bool,
     /// Which file each name (on a disk: each inode) was when it was last listed. Supposed: none is written anew in its place
     /// between listing and look.
     listed: Mutex<BTreeMap<String, u64>>,
 }
 
 impl SimSource {
-    pub(crate) fn new(world: Arc<Mutex<World>>) -> Self {
-        SimSource { world, listed: Mutex::default() }
+    pub(crate) fn new(world: Arc<Mutex<World>>, empty: bool) -> Self {
+        SimSource { world, empty, listed: Mutex::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -43,7 +45,7 @@ impl SimSource {
     fn page(&self, middle: &str, low: bool) -> Vec<Listed> {
         let w = self.world();
         let mut listed = self.listed.lock().expect("one thread a world");
-        let files = w.files.iter().filter(|f| (*f.name < *middle) == low && !f.outside);
+        let files = w.files.iter().filter(|f| !self.empty && (*f.name < *middle) == low && !f.outside);
         let page: Vec<&File> = files.collect();
         listed.extend(page.iter().map(|f| (w.key(f), f.uid)));
         page.into_iter().map(|f| show(&w, f)).collect()

@@ -19,9 +19,19 @@ pub(crate) static NAMES: [&str; 3] = ["primary", "replica", "rejects"];
 /// Log clean-up and vacuum spare what is younger.
 pub(crate) const RETENTION_MS: u64 = 60 * TICK_MS;
 
+/// The pipeline that is to land everything, and one that reads the same files under another spelling.
+pub(crate) const MAIN: usize = 0;
+pub(crate) const TWIN: usize = 1;
+/// Their names.
+pub(crate) const PIPELINES: [&str; 2] = ["sim", "twin"];
+/// The rows of others have no file.
+pub(crate) const FOREIGN: u64 = 0;
+
 /// One version of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
+    /// Of a commit of ours: which pipeline made it.
+    pub(crate) pipeline: usize,
     pub(crate) seen: Seen,
     pub(crate) held: Option<Held>,
     pub(crate) adds: Vec<u64>,
@@ -34,7 +44,7 @@ impl Entry {
     /// A commit of another writer.
     pub(crate) fn foreign() -> Self {
         let seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
-        Entry { seen, held: None, adds: Vec::new(), removes: Vec::new(), fits: None, at_ms: 0 }
+        Entry { pipeline: MAIN, seen, held: None, adds: Vec::new(), removes: Vec::new(), fits: None, at_ms: 0 }
     }
 }
 
@@ -50,6 +60,11 @@ pub(crate) struct Lake {
     pub(crate) files: BTreeMap<u64, (u64, Vec<Row>)>,
     pub(crate) offsets: BTreeMap<OffsetsName, Vec<u8>>,
     pub(crate) held: Option<Held>,
+    /// The same of the twin.
+    pub(crate) twin_offsets: BTreeMap<OffsetsName, Vec<u8>>,
+    pub(crate) twin_held: Option<Held>,
+    /// The life that the table is in.
+    pub(crate) lineage: serde_json::Value,
     /// Where the table began, by file.
     pub(crate) base: BTreeMap<u64, u64>,
     /// Rows of ours fit the schema.
@@ -67,6 +82,9 @@ impl Default for Lake {
             files: BTreeMap::new(),
             offsets: BTreeMap::new(),
             held: None,
+            twin_offsets: BTreeMap::new(),
+            twin_held: None,
+            lineage: serde_json::Value::Null,
             base: BTreeMap::new(),
             fits: true,
         }
@@ -74,6 +92,19 @@ impl Default for Lake {
 }
 
 impl Lake {
+    pub(crate) fn offsets_of(&mut self, pipeline: usize) -> &mut BTreeMap<OffsetsName, Vec<u8>> {
+        if pipeline == MAIN { &mut self.offsets } else { &mut self.twin_offsets }
+    }
+
+    pub(crate) fn held_by(&self, pipeline: usize) -> Option<Held> {
+        if pipeline == MAIN { self.held } else { self.twin_held }
+    }
+
+    /// The rows that a reader sees.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.active.iter().flat_map(|f| &self.files[f].1)
+    }
+
     pub(crate) fn document(&self, held: Held) -> serde_json::Value {
         let content = self.offsets.get(&OffsetsName(held)).map(Vec::as_slice).unwrap_or_default();
         serde_json::from_slice(content).unwrap_or_default()
@@ -124,11 +155,20 @@ impl World {
         if entry.seen.ours && !entry.adds.is_empty() && !self.lakes[t].fits {
             self.violate(format!("MISFIT: {} v{head} adds rows to a table whose schema changed", NAMES[t]));
         }
-        let genesis = entry.held.filter(|_| self.lakes[t].held.is_none());
+        let (ours, anew) = (entry.pipeline == MAIN, entry.adds.is_empty());
+        // A table begins with its first claim, and again with one of another life.
+        let begins = |h: &Held| {
+            let lake = &self.lakes[t];
+            lake.held.is_none() || (anew && lake.document(*h)["lineage"] != lake.lineage)
+        };
+        let genesis = entry.held.filter(|held| ours && begins(held));
         let lake = &mut self.lakes[t];
         lake.active.retain(|f| !entry.removes.contains(f));
         lake.active.extend(entry.adds);
-        lake.held = entry.held.or(lake.held);
+        match ours {
+            true => lake.held = entry.held.or(lake.held),
+            false => lake.twin_held = entry.held.or(lake.twin_held),
+        }
         lake.fits = entry.fits.unwrap_or(lake.fits);
         if let Some(held) = genesis {
             self.learn_base(t, held);
@@ -138,6 +178,11 @@ impl World {
     /// A table begins where its first commit says.
     fn learn_base(&mut self, t: usize, held: Held) {
         let document = self.lakes[t].document(held);
+        let strangers = self.lakes[t].rows().filter(|row| row.uid == FOREIGN).count();
+        if self.lakes[t].held == Some(held) && strangers > 0 && document["adopted"].is_null() {
+            self.violate(format!("SILENT: {} is claimed beside {strangers} rows of others", NAMES[t]));
+        }
+        self.lakes[t].lineage = document["lineage"].clone();
         // Supposed: once a table has begun anew beside the others, nobody restores what it was before.
         let lineage = |b: &mut Lake| b.held.map(|h| b.document(h)["lineage"].clone());
         self.backups[t].take_if(|b| lineage(b).as_ref() == Some(&document["lineage"]));
@@ -166,6 +211,7 @@ pub(crate) struct SimTable {
     pub(crate) world: Arc<Mutex<World>>,
     pub(crate) t: usize,
     pub(crate) tag: u64,
+    pub(crate) pipeline: usize,
 }
 
 impl SimTable {
@@ -219,8 +265,9 @@ impl SimTable {
     pub(crate) fn is_claim(&self, version: Version) -> bool {
         let w = self.world();
         let log = &w.lakes[self.t].log;
-        let ours = |v: u64| log.get(&v).and_then(|e| e.held);
-        let before = log.range(..version.0).rev().find_map(|(_, e)| e.held);
+        let of_mine = |e: &Entry| e.held.filter(|_| e.pipeline == self.pipeline);
+        let ours = |v: u64| log.get(&v).and_then(of_mine);
+        let before = log.range(..version.0).rev().find_map(|(_, e)| of_mine(e));
         ours(version.0).is_some_and(|h| before.is_some_and(|b| b.position == h.position && b.run < h.run))
     }
 }
@@ -237,7 +284,7 @@ impl Table for SimTable {
                 return Err(StoreError::definite("load", "there is no table"));
             }
             let retention = Retention { log_ms: RETENTION_MS, files_ms: RETENTION_MS };
-            Ok(TableState { head: Version(lake.head), held: lake.held, retention })
+            Ok(TableState { head: Version(lake.head), held: lake.held_by(self.pipeline), retention })
         })
     }
 
@@ -245,7 +292,7 @@ impl Table for SimTable {
         let (t, held) = (self.t, commit.held);
         let seen = Seen { id: Some(commit.id), ours: true, changes_table: false, removes_rows: false };
         let adds = commit.files.iter().map(|f| f.path.parse().expect("a simulated path")).collect();
-        let entry = Entry { seen, held: Some(held), adds, ..Entry::foreign() };
+        let entry = Entry { pipeline: self.pipeline, seen, held: Some(held), adds, ..Entry::foreign() };
         let what = format!("v{} at={} run={} files={:?}", version.0, held.position, held.run, entry.adds);
         let sent_ms = self.world().now_ms;
         let write = self.write(false, what, move |w| {
@@ -259,7 +306,8 @@ impl Table for SimTable {
     }
 
     fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
-        self.look("read", move |w| Ok(w.lakes[self.t].log.get(&version.0).map(|e| e.seen)))
+        let seen = |e: &Entry| Seen { ours: e.seen.ours && e.pipeline == self.pipeline, ..e.seen };
+        self.look("read", move |w| Ok(w.lakes[self.t].log.get(&version.0).map(seen)))
     }
 
     fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
@@ -270,31 +318,43 @@ impl Table for SimTable {
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
-        let (t, content) = (self.t, content.to_vec());
-        self.write(true, format!("writes {name}"), move |w| match w.lakes[t].offsets.contains_key(&name) {
-            true => Created::No,
-            false => {
-                w.lakes[t].offsets.insert(name, content);
-                Created::Yes
+        let (t, pipeline, content) = (self.t, self.pipeline, content.to_vec());
+        self.write(true, format!("writes {name}"), move |w| {
+            let offsets = w.lakes[t].offsets_of(pipeline);
+            match offsets.contains_key(&name) {
+                true => Created::No,
+                false => {
+                    offsets.insert(name, content);
+                    Created::Yes
+                }
             }
         })
     }
 
     fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
-        self.look("read offsets", move |w| Ok(w.lakes[self.t].offsets.get(&name).cloned()))
+        self.look("read offsets", move |w| Ok(w.lakes[self.t].offsets_of(self.pipeline).get(&name).cloned()))
     }
 
     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
-        self.look("list offsets", |w| Ok(w.lakes[self.t].offsets.keys().copied().collect()))
+        self.look("list offsets", |w| Ok(w.lakes[self.t].offsets_of(self.pipeline).keys().copied().collect()))
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
-        self.look("others", |_| Ok(Vec::new()))
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+        let other = 1 - self.pipeline;
+        self.look("others", move |w| {
+            let is_there = !w.lakes[self.t].offsets_of(other).is_empty();
+            let table = SimTable { world: self.world.clone(), t: self.t, tag: self.tag, pipeline: other };
+            Ok(is_there.then(|| (PIPELINES[other].to_owned(), Box::new(table) as Box<dyn Table>)).into_iter().collect())
+        })
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.look("rows", |w| Ok(w.lakes[self.t].rows().count() as u64))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
-        let t = self.t;
-        self.write(true, format!("deletes {name}"), move |w| drop(w.lakes[t].offsets.remove(&name)))
+        let (t, pipeline) = (self.t, self.pipeline);
+        self.write(true, format!("deletes {name}"), move |w| drop(w.lakes[t].offsets_of(pipeline).remove(&name)))
     }
 }
 

@@ -129,6 +129,12 @@ pub(crate) struct World {
     pub(crate) ratio_off: bool,
     /// `on_rewrite = "restart"`.
     pub(crate) restart: bool,
+    /// Now and then a run is started with a mistyped source, where there is nothing.
+    pub(crate) typos: bool,
+    /// Now and then somebody starts a pipeline that reads the same files under another spelling.
+    pub(crate) twins: bool,
+    /// `run --adopt` for the next run.
+    pub(crate) adopt: bool,
     /// Tables were restored or deleted: a state file may be ahead.
     pub(crate) meddled: bool,
     pub(crate) without: Option<Rule>,
@@ -144,7 +150,8 @@ impl World {
         let settle_ms = some_settle(&mut rng);
         let turnover = rng.chance(0.4);
         let on_disk = rng.chance(0.35);
-        World {
+        let (typos, twins, strangers) = (rng.chance(0.2), rng.chance(0.1), rng.chance(0.1));
+        let mut world = World {
             rng,
             now_ms: START_MS,
             set_ms: 0,
@@ -168,11 +175,18 @@ impl World {
             routes_now: 0,
             ratio_off: false,
             restart: false,
+            typos,
+            twins,
+            adopt: false,
             meddled: false,
             without,
             violation: None,
             trace: traced.then(Vec::new),
+        };
+        if strangers {
+            world.strangers();
         }
+        world
     }
 
     pub(crate) fn event(&mut self, text: String) {

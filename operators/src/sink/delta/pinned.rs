@@ -4,6 +4,8 @@
 //! delete, fills in partition values and missing columns, and follows files that were compacted or clustered. Nothing is written. What a
 //! clean-up removes from under a reader is an error, and a newer version can be pinned.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use arrow_array::RecordBatch;
 use deltalake::DeltaTableError;
 use deltalake::kernel::engine::arrow_data::ArrowEngineData;
@@ -11,6 +13,7 @@ use deltalake::kernel::{SchemaRef, Snapshot};
 use deltalake::logstore::LogStoreRef;
 use tokio::sync::mpsc;
 
+use super::files::{self, Lost};
 use super::log::AppIds;
 use super::place::Place;
 use crate::error::StoreError;
@@ -71,6 +74,22 @@ impl Pinned {
     /// Where other pipelines stand in it, by name.
     pub fn others(&self) -> &[(String, Held)] {
         &self.others
+    }
+
+    /// How many rows there are, counted one by one.
+    pub(super) async fn count(&self) -> Result<u64, StoreError> {
+        let first = AtomicBool::new(true);
+        let mut batches = self.rows(|_| first.swap(false, Ordering::Relaxed)).await?;
+        let mut rows = 0;
+        while let Some(batch) = batches.recv().await {
+            rows += batch?.num_rows() as u64;
+        }
+        Ok(rows)
+    }
+
+    /// The files that the table refers to now, and that cannot be read.
+    pub async fn lost(&self) -> Result<Vec<Lost>, StoreError> {
+        files::lost(&self.place).await
     }
 
     /// All rows, in any order: of the columns that `is_wanted` names, those that the table has.

@@ -6,6 +6,13 @@
 use arrow_schema::{DataType, Schema, TimeUnit};
 use serde_json::{Map, Value, json};
 
+use crate::protocol::table::Retention;
+
+/// A table must keep its log for at least so long, in milliseconds: within half of it a commit is read and written.
+const LOG_LEAST_MS: u64 = 60_000;
+/// Vacuum must leave files alone for at least so long, in milliseconds: within half of it a cut is written and committed.
+const FILES_LEAST_MS: u64 = 5 * 60_000;
+
 /// Writer features that an append of plain Parquet files cannot violate. `checkConstraints`, `invariants` and
 /// `generatedColumns` are harmless while nothing uses them, which [`check`] looks at.
 const HARMLESS_FEATURES: &[&str] = &[
@@ -100,7 +107,27 @@ pub(super) fn check(
     Ok(Fit::Widen(widened))
 }
 
+/// Whether the table keeps what the protocol relies on for long enough.
+pub(super) fn check_retention(retention: Retention) -> Result<(), String> {
+    let Retention { log_ms, files_ms } = retention;
+    let short = |key: &str, ms: u64, least_ms: u64, what: &str| {
+        let (s, least) = (ms as f64 / 1_000.0, least_ms / 60_000);
+        Err(format!("has the property {key} of {s} s, and {what} needs {least} min at least: raise it or unset it"))
+    };
+    if log_ms < LOG_LEAST_MS {
+        return short("delta.logRetentionDuration", log_ms, LOG_LEAST_MS, "a commit");
+    }
+    if files_ms < FILES_LEAST_MS {
+        return short("delta.deletedFileRetentionDuration", files_ms, FILES_LEAST_MS, "what is not committed yet");
+    }
+    Ok(())
+}
+
 fn check_features(protocol: &Value) -> Result<(), String> {
+    let reader = protocol["minReaderVersion"].as_u64().unwrap_or(u64::MAX);
+    if reader > 3 {
+        return Err(format!("needs reader version {reader}, which lakefront does not have"));
+    }
     let writer = protocol["minWriterVersion"].as_u64().unwrap_or(u64::MAX);
     let features = protocol["writerFeatures"].as_array().cloned().unwrap_or_default();
     let unknown = features.iter().filter_map(Value::as_str).find(|f| !HARMLESS_FEATURES.contains(f));
@@ -116,14 +143,19 @@ fn check_configuration(metadata: &Value) -> Result<(), String> {
     let configuration = metadata["configuration"].as_object().unwrap_or(&none);
     for (key, value) in configuration {
         let value = value.as_str().unwrap_or_default();
+        let is_on = value.eq_ignore_ascii_case("true");
         let obstacle = match key.as_str() {
             "delta.setTransactionRetentionDuration" => {
                 "lets transactions expire, and with them the pipeline's position"
             }
             "delta.columnMapping.mode" if value != "none" => "renames columns in files",
-            "delta.enableRowTracking" | "delta.enableInCommitTimestamps" if value == "true" => {
+            "delta.enableRowTracking" | "delta.enableInCommitTimestamps" if is_on => {
                 "needs more of a commit than lakefront writes"
             }
+            key if key.starts_with("delta.enableIcebergCompat") && is_on => {
+                "needs more of a commit than lakefront writes"
+            }
+            key if key.starts_with("delta.coordinatedCommits.") => "lets somebody else make the table's commits",
             key if key.starts_with("delta.constraints.") => "is a constraint that lakefront does not check",
             _ => continue,
         };

@@ -4,18 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use futures::future::try_join_all;
-use uuid::Uuid;
 
+use super::opening::offsets_folder;
 use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
-use super::{checkpoint, log};
-use crate::error::{Stop, StoreError, chain};
-use crate::protocol::commit::{Retry, ask};
-use crate::protocol::table::{
-    Clock, Commit, Created, Held, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version,
-};
+use super::{checkpoint, files, log};
+use crate::error::{StoreError, chain};
+use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version};
 
 /// A log checkpoint is written every so many versions, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
@@ -68,18 +64,19 @@ impl Checkpointed {
 
 impl TableSpec {
     /// All columns of the table, the partition column last.
-    fn columns(&self) -> Schema {
+    pub(super) fn columns(&self) -> Schema {
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
         fields.extend(self.partition.map(|p| Arc::new(Field::new(p.column, DataType::Date32, true))));
         Schema::new(fields)
     }
 
-    fn partition_columns(&self) -> Vec<&'static str> {
+    pub(super) fn partition_columns(&self) -> Vec<&'static str> {
         self.partition.iter().map(|p| p.column).collect()
     }
 
     /// Whether a table of this definition can take our rows; the error says what is in the way.
-    fn check(&self, snapshot: &Snapshot) -> Result<Fit, String> {
+    pub(super) fn check(&self, snapshot: &Snapshot) -> Result<Fit, String> {
+        schema::check_retention(snapshot.state.retention)?;
         schema::check(&snapshot.protocol, &snapshot.metadata, &self.columns(), &self.partition_columns())
     }
 }
@@ -96,99 +93,6 @@ pub struct DeltaTable {
     known: Mutex<Option<(Snapshot, Stamp)>>,
 }
 
-/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it. `refuse` sees where they
-/// stand before anything is written.
-pub async fn open(
-    specs: &[TableSpec],
-    pipeline: &str,
-    clock: Arc<dyn Clock>,
-    refuse: impl FnOnce(&[Option<Held>]) -> Result<(), Stop>,
-) -> Result<Vec<Arc<DeltaTable>>, Stop> {
-    let asked = Stamp::now(&*clock);
-    let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
-    refuse(&looks.iter().map(|snapshot| snapshot.as_ref().and_then(|s| s.state.held)).collect::<Vec<_>>())?;
-    let mut plans = Vec::new();
-    for (spec, snapshot) in specs.iter().zip(looks) {
-        let fit = snapshot.as_ref().map(|s| fit(spec, s)).transpose()?;
-        plans.push((spec, snapshot, fit));
-    }
-    let held = plans.iter().find(|(_, snapshot, _)| snapshot.as_ref().is_some_and(|s| s.state.held.is_some()));
-    let missing = plans.iter().find(|(_, snapshot, _)| snapshot.is_none());
-    if let (Some((held, ..)), Some((missing, ..))) = (held, missing) {
-        // All tables are created before any is claimed. The claim would refuse too, but leave an empty table in the place.
-        return Err(Stop::no_position(&missing.name, pipeline, &held.name));
-    }
-    let mut tables = Vec::new();
-    for (spec, snapshot, fit) in plans {
-        let now_ms = clock.now_ms();
-        let definition = match fit {
-            Some(Fit::Fits) => None,
-            Some(Fit::Widen(metadata)) => Some(log::definition(None, metadata, "ADD COLUMN", now_ms)),
-            None => {
-                let id = Uuid::new_v4().to_string();
-                let metadata = schema::metadata(&id, &spec.columns(), &spec.partition_columns(), now_ms);
-                Some(log::definition(Some(schema::protocol()), metadata, "CREATE TABLE", now_ms))
-            }
-        };
-        spec.place.join("_delta_log").prepare().await?;
-        offsets_folder(spec, pipeline).prepare().await?;
-        checkpoint::sweep(&spec.place).await?;
-        if let Some(content) = definition {
-            let version = snapshot.as_ref().map_or(Version(0), |s| s.state.head.next());
-            define(spec, pipeline, version, content, &*clock).await?;
-        }
-        let mut table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
-        table.checkpoint_interval = snapshot.as_ref().map_or(CHECKPOINT_INTERVAL, |s| s.checkpoint_interval).max(1);
-        table.known = Mutex::new(snapshot.map(|snapshot| (snapshot, asked)));
-        tables.push(Arc::new(table));
-    }
-    Ok(tables)
-}
-
-/// Whether the table can take our rows.
-pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
-    spec.check(snapshot).map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.place)))
-}
-
-/// The table as it is; asked again as long as the failure may pass.
-async fn look(spec: &TableSpec, pipeline: &str, clock: &dyn Clock) -> Result<Option<Snapshot>, Stop> {
-    ask(clock, || Box::pin(snapshot::read(&spec.place, pipeline))).await
-}
-
-/// Commits a definition. Where another writer made that version first, or the reply was lost, the table must fit as it is then.
-async fn define(
-    spec: &TableSpec,
-    pipeline: &str,
-    version: Version,
-    content: Vec<u8>,
-    clock: &dyn Clock,
-) -> Result<(), Stop> {
-    let file = spec.place.join("_delta_log").join(&log::file_name(version));
-    let mut retry = Retry::default();
-    loop {
-        let unknown = match file.create(content.clone()).await {
-            Ok(Created::Yes) => return Ok(()),
-            Ok(Created::No) => false,
-            Err(error) => {
-                retry.after(error, clock).await?;
-                true
-            }
-        };
-        match look(spec, pipeline, clock).await?.map(|s| fit(spec, &s)).transpose()? {
-            Some(Fit::Fits) => return Ok(()),
-            _ if unknown => {}
-            _ => {
-                let text = format!("table {:?} is being changed by another writer: start again", spec.name);
-                return Err(Stop::Refused(text));
-            }
-        }
-    }
-}
-
-fn offsets_folder(spec: &TableSpec, pipeline: &str) -> Place {
-    spec.place.join("_lakefront").join(pipeline)
-}
-
 impl DeltaTable {
     /// The table of `spec` as it is, unchecked: for those who only read.
     pub fn attach(spec: TableSpec, pipeline: &str, clock: Arc<dyn Clock>) -> Self {
@@ -200,6 +104,13 @@ impl DeltaTable {
             checkpointing: Arc::default(),
             known: Mutex::default(),
         }
+    }
+
+    /// The same, for which `snapshot` was read at this time.
+    pub(super) fn knowing(mut self, snapshot: Snapshot, asked: Stamp) -> Self {
+        self.checkpoint_interval = snapshot.checkpoint_interval.max(1);
+        self.known = Mutex::new(Some((snapshot, asked)));
+        self
     }
 
     fn log(&self) -> Place {
@@ -332,18 +243,20 @@ impl Table for DeltaTable {
         Box::pin(async { Ok(offsets_in(&self.offsets()).await?.collect()) })
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<Vec<u8>>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
         Box::pin(async {
-            let all = self.spec.place.join("_lakefront");
-            let mut newest = Vec::new();
-            for pipeline in all.names().await?.into_iter().filter(|name| *name != self.ids.position) {
-                let folder = all.join(&pipeline);
-                if let Some(name) = offsets_in(&folder).await?.max() {
-                    newest.extend(folder.join(&name.to_string()).read().await?);
-                }
-            }
-            Ok(newest)
+            let mut names = self.spec.place.join("_lakefront").names().await?;
+            names.retain(|name| *name != self.ids.position && !name.starts_with('_'));
+            let table = |name: String| {
+                let table = DeltaTable::attach(self.spec.clone(), &name, self.clock.clone());
+                (name, Box::new(table) as Box<dyn Table>)
+            };
+            Ok(names.into_iter().map(table).collect())
         })
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(files::rows(&self.spec.place))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

@@ -39,6 +39,8 @@ use crate::protocol::table::{Clock, Pending};
 /// A source of blobs.
 pub struct AzureSource {
     identity: String,
+    /// The identity of the container, with a slash.
+    whole: String,
     container: BlobContainerClient,
     names: Names,
     how: ListingSettings,
@@ -59,6 +61,7 @@ impl AzureSource {
     ) -> Result<AzureSource, StoreError> {
         Ok(AzureSource {
             identity: location.to_string(),
+            whole: format!("az://{}/{}/", location.account.name, location.container),
             container: client::container(location)?,
             names: Names::of(&location.path)?,
             how,
@@ -98,6 +101,12 @@ pub fn name_of(location: &Location, blob: &Location) -> Result<Option<String>, S
 impl Source for AzureSource {
     fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// A single blob is known as one once it has been listed.
+    fn root(&self) -> String {
+        let single = self.known().single.is_some();
+        format!("{}{}", self.whole, self.names.root(single)).trim_end_matches('/').to_owned()
     }
 
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {

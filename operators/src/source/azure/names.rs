@@ -63,6 +63,14 @@ impl Names {
         }
     }
 
+    /// What the names of blobs count from, without a slash at its end; `single`: the path names one blob.
+    pub(super) fn root(&self, single: bool) -> &str {
+        match &self.select {
+            Select::Either if single => self.prefix.rsplit_once('/').map_or("", |(folder, _)| folder),
+            _ => self.prefix.trim_end_matches('/'),
+        }
+    }
+
     /// What a listing asks for.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
@@ -125,6 +133,21 @@ mod tests {
     fn a_single_blob_is_called_by_the_end_of_its_name() {
         assert_eq!(name("logs/a.json", "logs/a.json"), Some(Named::Single("a.json".to_owned())));
         assert_eq!(name("logs/a.json", "logs/a.json2"), None);
+    }
+
+    #[test]
+    fn names_count_from_a_root() {
+        for (path, single, root) in [
+            ("", false, ""),
+            ("*.json", false, ""),
+            ("logs/a", false, "logs/a"),
+            ("logs/a/", false, "logs/a"),
+            ("logs/a/**/*.json", false, "logs/a"),
+            ("logs/a/PT1H.json", true, "logs/a"),
+            ("PT1H.json", true, ""),
+        ] {
+            assert_eq!(Names::of(path).expect("a good path").root(single), root, "{path}");
+        }
     }
 
     #[test]

@@ -1,0 +1,306 @@
+//! What a source reads, told by its name alone: whether two names mean one source, and whether one reads all that another does.
+//!
+//! A source's name is its root, and behind it nothing (everything below), a file's name, or a glob. Partitions are named below
+//! the root, so sources of one root that differ in the glob are the same source, of which more or less is read. Names are
+//! canonical: a folder that is spelled in two ways has one.
+
+use std::fmt;
+
+/// So many alternatives of braces are told apart; of a name with more nothing is said.
+const ALTERNATIVES: usize = 1_024;
+
+/// What a source reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reads {
+    source: String,
+    root: String,
+}
+
+impl Reads {
+    /// What the source of that name reads, all partitions of which are named below `root`.
+    pub fn new(source: &str, root: &str) -> Reads {
+        let (source, root) = (source.trim_end_matches('/'), root.trim_end_matches('/'));
+        let whole = |root: &str| source.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let root = if whole(root) { root } else { source };
+        Reads { source: source.to_owned(), root: root.to_owned() }
+    }
+
+    /// What a source that was written down reads. Earlier builds did not write down the root.
+    pub fn recorded(source: &str, root: Option<&str>) -> Reads {
+        let before_glob = || {
+            let special = source.find(['*', '?', '[', '{'])?;
+            source[..special].rfind('/').map(|slash| &source[..slash])
+        };
+        Reads::new(source, root.or_else(before_glob).unwrap_or(source))
+    }
+
+    /// The part of the name below which partitions are named.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Whether partitions of one are what they are in the other: only more or less of them are read.
+    pub fn is_one_with(&self, other: &Reads) -> bool {
+        self.source == other.source || self.root == other.root
+    }
+
+    /// Where the partition of that name lies.
+    pub fn place(&self, name: &str) -> String {
+        format!("{}/{name}", self.root)
+    }
+
+    /// Whether the file at `place` is read.
+    pub fn has(&self, place: &str) -> bool {
+        let place = literal(place);
+        self.patterns().is_some_and(|mine| mine.iter().any(|mine| holds(mine, &place)))
+    }
+
+    /// Whether everything that `other` reads is read, whatever there is. No: perhaps not.
+    pub fn covers(&self, other: &Reads) -> bool {
+        match (self.patterns(), other.patterns()) {
+            (Some(mine), Some(theirs)) => theirs.iter().all(|one| mine.iter().any(|mine| holds(mine, one))),
+            _ => self == other,
+        }
+    }
+
+    /// The places that are read, as alternatives; none if there are too many.
+    fn patterns(&self) -> Option<Vec<Vec<Token>>> {
+        let root = literal(&self.root);
+        let Some(rest) = self.source[self.root.len()..].strip_prefix('/') else {
+            return Some(vec![[&root[..], &[Token::of('/'), Token::Tree]].concat()]);
+        };
+        let below = parse(&rest.chars().collect::<Vec<_>>())?;
+        Some(below.into_iter().map(|rest| [&root[..], &[Token::of('/')], &rest].concat()).collect())
+    }
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+/// A piece of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// One character of these ranges; if `not`, any other.
+    One { ranges: Vec<(char, char)>, not: bool },
+    /// Any characters within a folder.
+    Star,
+    /// Any characters.
+    Tree,
+}
+
+impl Token {
+    fn of(character: char) -> Token {
+        Token::One { ranges: vec![(character, character)], not: false }
+    }
+
+    /// Whether every string that `other` stands for is one that this stands for; both are single characters.
+    fn includes(&self, other: &Token) -> bool {
+        let (Token::One { ranges, not }, Token::One { ranges: theirs, not: their_not }) = (self, other) else {
+            return false;
+        };
+        let within = |(from, to): &(char, char)| ranges.iter().any(|(low, high)| low <= from && to <= high);
+        let apart = |(from, to): &(char, char)| ranges.iter().all(|(low, high)| high < from || to < low);
+        match (not, their_not) {
+            (false, false) => theirs.iter().all(within),
+            (true, false) => theirs.iter().all(apart),
+            // What the other leaves out, this must leave out at least.
+            (true, true) => ranges.iter().all(|(from, to)| theirs.iter().any(|(low, high)| low <= from && to <= high)),
+            (false, true) => false,
+        }
+    }
+
+    /// One character that does not end a folder.
+    fn any() -> Token {
+        Token::One { ranges: vec![('/', '/')], not: true }
+    }
+
+    /// Whether this, which stands for any number of characters, may stand for `other` and more.
+    fn swallows(&self, other: &Token) -> bool {
+        match (self, other) {
+            (Token::Tree, _) | (Token::Star, Token::Star) => true,
+            (Token::Star, Token::One { .. }) => Token::any().includes(other),
+            _ => false,
+        }
+    }
+}
+
+fn literal(text: &str) -> Vec<Token> {
+    text.chars().map(Token::of).collect()
+}
+
+/// Whether every string of `other` is one of `pattern`. It is right when it says yes, and where `other` is literal.
+fn holds(pattern: &[Token], other: &[Token]) -> bool {
+    // From the end: whether the pattern from here on holds the rest of `other` from each place on.
+    let mut below: Vec<bool> = (0..=other.len()).map(|at| at == other.len()).collect();
+    for token in pattern.iter().rev() {
+        let mut here = vec![false; other.len() + 1];
+        for at in (0..=other.len()).rev() {
+            let next = other.get(at);
+            here[at] = match token {
+                Token::One { .. } => next.is_some_and(|next| token.includes(next)) && below[at + 1],
+                _ => below[at] || (next.is_some_and(|next| token.swallows(next)) && here[at + 1]),
+            };
+        }
+        below = here;
+    }
+    below[0]
+}
+
+/// The alternatives of a glob; none if there are too many, or it is none.
+fn parse(glob: &[char]) -> Option<Vec<Vec<Token>>> {
+    let mut all: Vec<Vec<Token>> = vec![Vec::new()];
+    let mut at = 0;
+    while at < glob.len() {
+        let starts = at == 0 || glob[at - 1] == '/';
+        let (pieces, read): (Vec<Vec<Token>>, usize) = match &glob[at..] {
+            // Any number of folders, or none.
+            ['*', '*', '/', ..] if starts => (vec![vec![], vec![Token::Tree, Token::of('/')]], 3),
+            ['*', '*'] if starts => (vec![vec![Token::Tree]], 2),
+            ['*', ..] => (vec![vec![Token::Star]], 1),
+            ['?', ..] => (vec![vec![Token::any()]], 1),
+            ['\\', escaped, ..] => (vec![vec![Token::of(*escaped)]], 2),
+            ['[', class @ ..] => {
+                let (token, length) = parse_class(class)?;
+                (vec![vec![token]], 1 + length)
+            }
+            ['{', rest @ ..] => {
+                let (choices, length) = split_braces(rest)?;
+                let choices: Option<Vec<_>> = choices.into_iter().map(parse).collect();
+                (choices?.concat(), 1 + length)
+            }
+            [other, ..] => (vec![vec![Token::of(*other)]], 1),
+            [] => break,
+        };
+        if all.len() * pieces.len() > ALTERNATIVES {
+            return None;
+        }
+        let longer = |before: &Vec<Token>| pieces.iter().map(|piece| [&before[..], piece].concat()).collect::<Vec<_>>();
+        all = all.iter().flat_map(longer).collect();
+        at += read;
+    }
+    Some(all)
+}
+
+/// What follows `[`, and how long it is with its `]`.
+fn parse_class(class: &[char]) -> Option<(Token, usize)> {
+    let not = matches!(class.first(), Some('!' | '^'));
+    let first = usize::from(not);
+    // A bracket that comes first is a member.
+    let end = first + 1 + class.get(first + 1..)?.iter().position(|c| *c == ']')?;
+    let (members, mut ranges, mut at) = (&class[first..end], Vec::new(), 0);
+    while at < members.len() {
+        match &members[at..] {
+            [from, '-', to, ..] => {
+                ranges.push((*from, *to));
+                at += 3;
+            }
+            [one, ..] => {
+                ranges.push((*one, *one));
+                at += 1;
+            }
+            [] => break,
+        }
+    }
+    Some((Token::One { ranges, not }, end + 1))
+}
+
+/// The choices that follow `{`, and how long they are with their `}`.
+fn split_braces(rest: &[char]) -> Option<(Vec<&[char]>, usize)> {
+    let (mut depth, mut begun, mut choices, mut at) = (0, 0, Vec::new(), 0);
+    while at < rest.len() {
+        match rest[at] {
+            '\\' => at += 1,
+            '{' => depth += 1,
+            ',' if depth == 0 => {
+                choices.push(&rest[begun..at]);
+                begun = at + 1;
+            }
+            '}' if depth == 0 => {
+                choices.push(&rest[begun..at]);
+                return Some((choices, at + 1));
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::glob;
+
+    fn reads(source: &str) -> Reads {
+        Reads::recorded(source, None)
+    }
+
+    #[test]
+    fn sources_of_one_root_are_one() {
+        let folder = reads("file:/logs");
+        for other in ["file:/logs/*.json", "file:/logs/**/PT1H.json", "file:/logs/{a,b}/*.json"] {
+            assert!(folder.is_one_with(&reads(other)) && folder.covers(&reads(other)), "{other}");
+        }
+        for other in ["file:/logs/a/*.json", "file:/log", "file:/logs2/*.json", "az://logs/a/*.json"] {
+            assert!(!folder.is_one_with(&reads(other)), "{other}");
+        }
+        let (file, glob) = (Reads::new("file:/logs/a.json", "file:/logs"), reads("file:/logs/*.json"));
+        assert!(file.is_one_with(&glob) && glob.covers(&file) && !file.covers(&glob));
+        assert_eq!(glob.place("a.json"), "file:/logs/a.json");
+    }
+
+    #[test]
+    fn what_reads_all_that_another_does() {
+        let cases = [
+            ("file:/logs", "file:/logs/x", true),
+            ("file:/logs", "file:/logs/x/**/a[0-9].json", true),
+            ("file:/logs", "file:/logs2", false),
+            ("file:/logs/*.json", "file:/logs/a*.json", true),
+            ("file:/logs/*.json", "file:/logs/x/*.json", false),
+            ("file:/logs/**/*.json", "file:/logs/x/*.json", true),
+            ("file:/logs/*primary*.json", "file:/logs/*replica*.json", false),
+            ("file:/logs/[0-9]*", "file:/logs/[3-4]x", true),
+            ("file:/logs/[!0-9]*", "file:/logs/[3-4]x", false),
+            ("file:/logs/{a,b}/*", "file:/logs/b/c*", true),
+            ("file:/logs/{a,b}/*", "file:/logs/{a,c}/*", false),
+        ];
+        for (one, other, covers) in cases {
+            assert_eq!(reads(one).covers(&reads(other)), covers, "{one} {other}");
+        }
+        assert!(reads("file:/logs/**").covers(&reads("file:/logs")));
+        assert!(reads("file:/logs/**/*.json").covers(&Reads::new("file:/logs/a.json", "file:/logs")));
+        let many = format!("file:/logs/{}", "{a,b,c}".repeat(9));
+        assert!(
+            reads(&many).covers(&reads(&many)) && !reads(&many).has("file:/logs/aaaaaaaaa"),
+            "nothing is said of it"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_the_glob_matches(
+            glob in "(\\*\\*/)?[ab]?(\\*|\\?|[ab]|\\[ab\\]|\\[!a\\]|\\{a,b\\*\\}|\\{a,\\{bb,\\?\\}\\}|/\\*\\*/|/){0,4}(\\*|/\\*\\*|a|\\?)",
+            path in "[ab]{1,2}(/[ab]{1,3}){0,3}",
+        ) {
+            prop_assume!(!glob.contains("//"));
+            let Ok(matcher) = glob::compile(&glob) else { return Ok(()) };
+            let reads = Reads::new(&format!("file:/r/{glob}"), "file:/r");
+            prop_assert_eq!(reads.has(&format!("file:/r/{}", path)), matcher.is_match(&path), "{}", glob);
+        }
+
+        #[test]
+        fn what_covers_another_reads_all_its_files(
+            one in "[ab*?]{1,4}", other in "[ab*?]{1,4}", name in "[ab]{1,4}",
+        ) {
+            let (one, other) = (Reads::new(&format!("file:/r/{one}"), "file:/r"), Reads::new(&format!("file:/r/{other}"), "file:/r"));
+            let place = format!("file:/r/{name}");
+            prop_assert!(!(one.covers(&other) && other.has(&place)) || one.has(&place));
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! How a pipeline's tables are opened: all are looked at and must fit, and only then are those made or widened that need it.
+//!
+//! Between the two is the place for whoever has a reason to refuse: nothing is written yet.
+
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use uuid::Uuid;
+
+use super::place::Place;
+use super::schema::{self, Fit};
+use super::snapshot::{self, Snapshot};
+use super::table::{DeltaTable, TableSpec};
+use super::{checkpoint, log};
+use crate::error::Stop;
+use crate::position::Position;
+use crate::protocol::commit::{Retry, ask};
+use crate::protocol::table::{Clock, Created, Held, Stamp, Table, Version};
+
+/// A table as it was found.
+struct Found {
+    spec: TableSpec,
+    /// What there is; none if there is no table.
+    there: Option<(Snapshot, Fit)>,
+}
+
+/// Tables that were looked at and fit. Nothing is written.
+pub struct Opening {
+    pipeline: String,
+    clock: Arc<dyn Clock>,
+    asked: Stamp,
+    found: Vec<Found>,
+}
+
+/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it. `refuse` sees where they
+/// stand before anything is written.
+pub async fn open(
+    specs: &[TableSpec],
+    pipeline: &str,
+    clock: Arc<dyn Clock>,
+    refuse: impl FnOnce(&[Option<Held>]) -> Result<(), Stop>,
+) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+    let opening = Opening::look(specs, pipeline, clock).await?;
+    refuse(&opening.held())?;
+    opening.make().await
+}
+
+impl Opening {
+    /// Looks at the tables of `pipeline`, and refuses those that cannot take its rows.
+    pub async fn look(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Opening, Stop> {
+        let asked = Stamp::now(&*clock);
+        let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
+        let mut found = Vec::new();
+        for (spec, snapshot) in specs.iter().cloned().zip(looks) {
+            let there = match snapshot {
+                Some(snapshot) => {
+                    let fit = fit(&spec, &snapshot)?;
+                    Some((snapshot, fit))
+                }
+                None => None,
+            };
+            found.push(Found { spec, there });
+        }
+        Ok(Opening { pipeline: pipeline.to_owned(), clock, asked, found })
+    }
+
+    /// Where the tables stand.
+    pub fn held(&self) -> Vec<Option<Held>> {
+        self.found.iter().map(Found::held).collect()
+    }
+
+    /// The tables; none for each that is yet to be made.
+    pub fn there(&self) -> Vec<Option<Arc<dyn Table>>> {
+        let table = |found: &Found| found.there.as_ref().map(|_| Arc::new(self.attach(found)) as Arc<dyn Table>);
+        self.found.iter().map(table).collect()
+    }
+
+    /// Makes and widens what needs it.
+    pub async fn make(self) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+        let beyond = |found: &&Found| found.held().is_some_and(|held| held.position > Position(0));
+        let missing = self.found.iter().find(|found| found.there.is_none());
+        if let (Some(with), Some(missing)) = (self.found.iter().find(beyond), missing) {
+            // All tables are made before any is claimed. The claim would refuse too, but leave an empty table in the place.
+            return Err(Stop::no_position(&missing.spec.name, &self.pipeline, &with.spec.name));
+        }
+        let mut tables = Vec::new();
+        for found in &self.found {
+            let Found { spec, there } = found;
+            let now_ms = self.clock.now_ms();
+            let definition = match there {
+                Some((_, Fit::Fits)) => None,
+                Some((_, Fit::Widen(metadata))) => Some(log::definition(None, metadata.clone(), "ADD COLUMN", now_ms)),
+                None => {
+                    let id = Uuid::new_v4().to_string();
+                    let metadata = schema::metadata(&id, &spec.columns(), &spec.partition_columns(), now_ms);
+                    Some(log::definition(Some(schema::protocol()), metadata, "CREATE TABLE", now_ms))
+                }
+            };
+            spec.place.join("_delta_log").prepare().await?;
+            offsets_folder(spec, &self.pipeline).prepare().await?;
+            checkpoint::sweep(&spec.place).await?;
+            if let Some(content) = definition {
+                let version = there.as_ref().map_or(Version(0), |(snapshot, _)| snapshot.state.head.next());
+                define(spec, &self.pipeline, version, content, &*self.clock).await?;
+            }
+            tables.push(Arc::new(self.attach(found)));
+        }
+        Ok(tables)
+    }
+
+    fn attach(&self, found: &Found) -> DeltaTable {
+        let table = DeltaTable::attach(found.spec.clone(), &self.pipeline, self.clock.clone());
+        match &found.there {
+            Some((snapshot, _)) => table.knowing(snapshot.clone(), self.asked),
+            None => table,
+        }
+    }
+}
+
+impl Found {
+    fn held(&self) -> Option<Held> {
+        self.there.as_ref().and_then(|(snapshot, _)| snapshot.state.held)
+    }
+}
+
+/// Whether the table can take our rows.
+pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
+    spec.check(snapshot).map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.place)))
+}
+
+/// The table as it is; asked again as long as the failure may pass.
+async fn look(spec: &TableSpec, pipeline: &str, clock: &dyn Clock) -> Result<Option<Snapshot>, Stop> {
+    ask(clock, || Box::pin(snapshot::read(&spec.place, pipeline))).await
+}
+
+/// Commits a definition. Where another writer made that version first, or the reply was lost, the table must fit as it is then.
+async fn define(
+    spec: &TableSpec,
+    pipeline: &str,
+    version: Version,
+    content: Vec<u8>,
+    clock: &dyn Clock,
+) -> Result<(), Stop> {
+    let file = spec.place.join("_delta_log").join(&log::file_name(version));
+    let mut retry = Retry::default();
+    loop {
+        let unknown = match file.create(content.clone()).await {
+            Ok(Created::Yes) => return Ok(()),
+            Ok(Created::No) => false,
+            Err(error) => {
+                retry.after(error, clock).await?;
+                true
+            }
+        };
+        match look(spec, pipeline, clock).await?.map(|s| fit(spec, &s)).transpose()? {
+            Some(Fit::Fits) => return Ok(()),
+            _ if unknown => {}
+            _ => {
+                let text = format!("table {:?} is being changed by another writer: start again", spec.name);
+                return Err(Stop::Refused(text));
+            }
+        }
+    }
+}
+
+pub(super) fn offsets_folder(spec: &TableSpec, pipeline: &str) -> Place {
+    spec.place.join("_lakefront").join(pipeline)
+}
