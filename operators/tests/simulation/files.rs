@@ -181,6 +181,10 @@ impl World {
         let name = if out { format!("out{uid}") } else { inside };
         let old = std::mem::replace(&mut self.files[at].name, name.clone());
         ev!(self, "file {old} uid {uid} renamed to {name}");
+        // If it was written anew before, it is told by the name that it has by then.
+        if self.reused.contains(&old) {
+            self.reused.insert(name.clone());
+        }
         let was_outside = std::mem::replace(&mut self.files[at].outside, out);
         self.files[at].former.push(old.clone());
         if !was_outside && self.rng.chance(0.7) && self.files.len() < FILES {
