@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::prove::{self, Difference, Odd, Progress, Proof, Unverifiable, What};
+use lakefront_operators::shown::one_line;
 use serde_json::json;
 
 use crate::cli::ProveArgs;
 use crate::exit::Exit;
 use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
-use crate::report::print;
+use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
 /// The progress is drawn so often.
@@ -23,10 +24,10 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
     let proofs = runtime::tokio()?.block_on(watched(&pipeline))?;
     let ok = proofs.iter().all(Proof::is_ok);
-    print(match args.json {
-        true => format!("{}\n", json!({"ok": ok, "tables": proofs})),
-        false => text(&pipeline.config.pipeline, &proofs, ok),
-    })?;
+    match args.json {
+        true => print_json(&json!({"ok": ok, "tables": proofs})),
+        false => print(text(&pipeline.config.pipeline, &proofs, ok)),
+    }?;
     Ok(if ok { Exit::Done } else { Exit::Mismatch })
 }
 
@@ -72,15 +73,21 @@ fn text(pipeline: &str, proofs: &[Proof], ok: bool) -> String {
         };
         text.push_str(&format!(
             "  {}: {verdict}; position {}, version {}: {} rows in the source, {} in the totals, {} in the table\n",
-            proof.name, proof.position, proof.version.0, proof.source_rows, proof.totals_rows, proof.lake_rows
+            one_line(&proof.name),
+            proof.position,
+            proof.version.0,
+            proof.source_rows,
+            proof.totals_rows,
+            proof.lake_rows
         ));
         if let Some(difference) = &proof.first_difference {
             text.push_str(&format!("    first difference: {}\n", named(difference)));
             text.push_str(&format!("    what to do: {}\n", advice(difference)));
         }
         for Unverifiable { reason, source, bytes, rows } in &proof.unverifiable {
-            let of = source.as_ref().map(|source| format!("{}: ", source.escape_debug())).unwrap_or_default();
+            let of = source.as_ref().map(|source| format!("{}: ", one_line(source))).unwrap_or_default();
             let s = if *rows == 1 { "" } else { "s" };
+            let reason = one_line(reason);
             text.push_str(&format!("    not verifiable: {of}{reason} ({bytes} bytes, {rows} row{s})\n"));
         }
     }
@@ -97,12 +104,12 @@ fn named(difference: &Difference) -> String {
         None => "rows were counted differently",
     };
     // Anybody may have put anything there.
-    let source = source.as_ref().map(|source| source.escape_debug().to_string());
+    let source = source.as_deref().map(one_line);
     let item = item.map(|item| format!(", record {item}")).unwrap_or_default();
     let place = match (source, offset, range) {
         (Some(source), Some(offset), _) => format!("{source}:{offset}{item}"),
         (Some(source), None, Some([start, end])) => format!("{source}, between {start} and {end}"),
-        (Some(source), None, None) => source,
+        (Some(source), None, None) => source.into_owned(),
         (None, ..) => "a place that cannot be told".to_owned(),
     };
     let odd = match odd {
