@@ -56,9 +56,8 @@ pub(crate) struct Landed {
 /// Runs a pipeline to its end.
 pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
     let config = with_flags(pipeline::load(&args.file)?, args)?;
-    let _lock = lock::take(&config.source.state_file, &config.pipeline, args.take_over)?;
     let (name, state_file) = (config.pipeline.clone(), config.source.state_file.clone());
-    let landed = locked(args, config);
+    let landed = open_and_land(args, config);
     match &landed {
         Err(error) if Exit::of(error) == Exit::Fatal => last_stop::write(&state_file, &name, error),
         _ => {}
@@ -66,11 +65,13 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
     landed
 }
 
-fn locked(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
+fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
-    shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
+    // Before the lock, which must not be made inside the source.
     let pipeline = Pipeline::open(config, stop.clone())?;
+    let _lock = lock::take(&pipeline.config.source.state_file, &pipeline.config.pipeline, args.take_over)?;
+    shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
 
     let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
     let metrics = Arc::new(Metrics::new(clock, &TABLES, workers, pipeline.source.retries()));
@@ -83,8 +84,10 @@ fn locked(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     }
     let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
     guard.look_first(&*pipeline.clock)?;
+    let rejects = Arc::new(Rejects::new(pipeline.config.reject_ratio, stop.clone()));
+    let source = pipeline.source.identity().to_owned();
     if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
-        return Ok(metrics);
+        return Ok(Landed { metrics, rejects, source });
     }
     let (tables, claimed) = tokio.block_on(take::tables(&pipeline, &metrics, process))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
@@ -96,7 +99,6 @@ fn locked(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     warn_of_other_roles(&pipeline.config, &claimed);
 
     let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
-    let rejects = Arc::new(Rejects::new(pipeline.config.reject_ratio, stop.clone()));
     let announce = progress.is_none();
     let process =
         Process { tokio, metrics: metrics.clone(), fatal, stop, guard, space, rejects: rejects.clone(), announce };
@@ -108,7 +110,7 @@ fn locked(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
         }
     });
     rejects.verdict()?;
-    Ok(Landed { metrics, rejects, source: pipeline.source.identity().to_owned() })
+    Ok(Landed { metrics, rejects, source })
 }
 
 /// Whoever changes `[roles]` may think that rows move, or that nothing changes.

@@ -9,6 +9,8 @@ use lakefront_operators::error::chain;
 use lakefront_operators::protocol::table::Clock;
 use serde_json::{Value, json};
 
+use crate::lock;
+
 /// A run that stopped with exit code 3.
 pub(crate) struct LastStop {
     /// When, in milliseconds since 1970.
@@ -24,8 +26,12 @@ fn path(state_file: &Path) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// Keeps `error`. Where that cannot be, as on a full disk, the run's own last line must do.
+/// Keeps `error`, where a run has come so far that its lock was made. Where that cannot be, as on a full disk, the run's own last line
+/// must do.
 pub(crate) fn write(state_file: &Path, pipeline: &str, error: &anyhow::Error) {
+    if !lock::path(state_file).exists() {
+        return;
+    }
     let stop = json!({"pipeline": pipeline, "at_ms": SystemClock.now_ms(), "error": chain(error.as_ref())});
     if let Err(error) = fs::write(path(state_file), format!("{stop:#}\n")) {
         tracing::debug!(%error, "why the run stops is not kept for doctor");
