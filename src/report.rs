@@ -137,10 +137,10 @@ impl Report {
             let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
         }
         for told in shapes::told(&self.shapes) {
-            let _ = writeln!(text, "  {told}");
+            let _ = writeln!(text, "  {}", shown::one_line(&told));
         }
         if !self.unnamed_roles.is_empty() {
-            let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{role} {lines}"));
+            let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{} {lines}", shown::one_line(role)));
             let _ = writeln!(text, "  roles that [roles] does not name: {}", roles.collect::<Vec<_>>().join(", "));
         }
         if self.retries.iter().any(|(_, times)| *times > 0) {

@@ -233,7 +233,8 @@ fn a_state_file_that_is_no_state_file_stays() {
     refuses(&pipeline, 3, &["this is no state file of lakefront's: name another path in source.state_file"]);
     let doctor = pipeline.call(&["doctor", "p.toml"]).exits_with(3).stdout;
     assert!(doctor.contains("this is no state file of lakefront's") && !doctor.contains("delete it"), "{doctor}");
-    pipeline.set("source", "state_file", "logs");
+    fs::create_dir(pipeline.path("folder")).expect("a folder");
+    pipeline.set("source", "state_file", "folder");
     refuses(&pipeline, 3, &["this is no state file of lakefront's"]);
     pipeline.set("source", "state_file", "state/another.json").append("a.json", Lines::new(2).take(5));
     pipeline.land();
