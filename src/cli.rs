@@ -12,10 +12,15 @@ pub(crate) use self::replay::{Rate, ReplayArgs};
 pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
-/// Lands PostgreSQL data in a lakehouse, exactly once.
+/// Lands PostgreSQL logs in Delta tables, exactly once.
 #[derive(Parser)]
 #[command(name = "lakefront", version, about, long_about = help::LAKEFRONT, after_long_help = help::LAKEFRONT_AFTER)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Cli {
+    /// Print this.
+    // The short form says no less: exit codes and examples are what one looks for.
+    #[arg(short, long, global = true, action = clap::ArgAction::HelpLong)]
+    help: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
     /// How standard error is written: for people, or a JSON object a line.
@@ -96,6 +101,9 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct StatusArgs {
     /// The pipeline file.
     pub(crate) file: PathBuf,
+    /// List all files, also where there are many.
+    #[arg(long)]
+    pub(crate) files: bool,
     /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,10 +4,14 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::MetadataExt;
+use std::io::Read;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use lakefront_operators::state;
+
+use crate::config::ConfigError;
 
 /// The lock, held until it is dropped or the process ends.
 pub(crate) struct Lock {
@@ -32,8 +36,9 @@ impl fmt::Display for Held {
 
 impl std::error::Error for Held {}
 
-/// Takes the lock of `state_file`. With `take_over`, a holder is left to be fenced by the claim, and its lock is taken when it ends.
-pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<Lock>> {
+/// Takes the lock of `state_file` for `pipeline`. With `take_over`, a holder is left to be fenced by the claim, and its lock is taken when
+/// it ends. Another pipeline would not be fenced: it is told apart by its name, which stands in the lock.
+pub(crate) fn take(state_file: &Path, pipeline: &str, take_over: bool) -> anyhow::Result<Option<Lock>> {
     let path = path(state_file);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
@@ -42,18 +47,52 @@ pub(crate) fn take(state_file: &Path, take_over: bool) -> anyhow::Result<Option<
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .open(&path)
         .with_context(|| format!("could not open the lock {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(Lock { _file: file })),
-        Err(TryLockError::WouldBlock) if take_over => {
-            inherit(file);
-            Ok(None)
+        Ok(()) => {
+            sign(&file, pipeline);
+            Ok(Some(Lock { _file: file }))
         }
-        Err(TryLockError::WouldBlock) => Err(Held { path }.into()),
+        Err(TryLockError::WouldBlock) => match owner(state_file).filter(|owner| owner != pipeline) {
+            Some(other) => Err(shared(state_file, &other).into()),
+            None if take_over => {
+                inherit(file, pipeline.to_owned());
+                Ok(None)
+            }
+            None => Err(Held { path }.into()),
+        },
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
     }
+}
+
+/// Two pipelines name one state file.
+fn shared(state_file: &Path, other: &str) -> ConfigError {
+    ConfigError::field(
+        "source.state_file",
+        format!(
+            "{state_file:?} is in use by a run of pipeline {other:?}, which is alive on this host: give each pipeline a state file of its own"
+        ),
+    )
+}
+
+/// Writes down whose lock it is. It is a courtesy within a courtesy: without it, the state file says so after the first commit.
+fn sign(file: &File, pipeline: &str) {
+    let name = format!("{pipeline}\n");
+    let signed = file.set_len(0).and_then(|()| file.write_all_at(name.as_bytes(), 0));
+    if let Err(error) = signed {
+        tracing::debug!(%error, "the lock does not say whose it is");
+    }
+}
+
+/// The pipeline that has taken the lock of `state_file`, or was the last to; none if nothing says.
+pub(crate) fn owner(state_file: &Path) -> Option<String> {
+    let mut name = String::new();
+    let read = File::open(path(state_file)).and_then(|file| file.take(1_000).read_to_string(&mut name));
+    let signed = read.ok().map(|_| name.trim().to_owned()).filter(|name| !name.is_empty());
+    signed.or_else(|| state::read(state_file).ok().flatten().map(|state| state.run.pipeline))
 }
 
 /// Where the lock of `state_file` is.
@@ -85,9 +124,12 @@ fn of_line(line: &str, device: (u32, u32), inode: u64) -> Option<u32> {
 }
 
 /// Waits for the lock in the background and keeps it to the end of the process, so that a third start is refused.
-fn inherit(file: File) {
+fn inherit(file: File, pipeline: String) {
     let wait = move || match file.lock() {
-        Ok(()) => std::mem::forget(file),
+        Ok(()) => {
+            sign(&file, &pipeline);
+            std::mem::forget(file);
+        }
         Err(error) => {
             tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same")
         }
@@ -106,10 +148,23 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let state_file = folder.path().join("p.json");
         assert_eq!(holder(&state_file), None);
-        let lock = take(&state_file, false).expect("nobody has it");
+        let lock = take(&state_file, "p", false).expect("nobody has it");
         assert_eq!(holder(&state_file), Some(std::process::id()));
+        assert_eq!(owner(&state_file).as_deref(), Some("p"));
         drop(lock);
         assert_eq!(holder(&state_file), None);
+    }
+
+    #[test]
+    fn another_pipelines_lock_is_not_taken_over() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let state_file = folder.path().join("p.json");
+        let _lock = take(&state_file, "p", false).expect("nobody has it");
+        for take_over in [false, true] {
+            let refused = take(&state_file, "q", take_over).err().expect("it is p's").to_string();
+            assert!(refused.contains("a run of pipeline \"p\"") && !refused.contains("take-over"), "{refused}");
+        }
+        assert!(take(&state_file, "p", false).err().expect("it is held").is::<Held>());
     }
 
     #[test]

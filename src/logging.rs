@@ -7,10 +7,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
+use lakefront_operators::shown;
 use tracing_subscriber::EnvFilter;
 
 use crate::progress;
-use crate::report::printable;
 
 /// How standard error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,7 @@ pub(crate) fn start(format: LogFormat) {
     let _ = FORMAT.set(format);
     let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
+    // Each event is written at once.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
     match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
@@ -50,25 +51,38 @@ pub(crate) fn error(text: &str) {
 /// Says something on a line of its own.
 pub(crate) fn say(text: &str) {
     match format() {
-        LogFormat::Text => tell(&format!("{}\n", printable(text))),
+        LogFormat::Text => tell(&format!("{}\n", shown::lines(&shown::without_secrets(text)))),
         LogFormat::Json => tracing::warn!("{text}"),
     }
 }
 
-/// Writes `text` to standard error as it is, in either format.
+/// Writes `text` to standard error as it is, in either format. What standard error cannot take is dropped: a reader that has gone, or a
+/// full disk under the log, is no reason to end a run, and whoever is told of it would want to write there too.
 pub(crate) fn tell(text: &str) {
-    // It never fails.
-    let _ = Stderr.write_all(text.as_bytes());
+    let _ = progress::beside(|| io::stderr().write_all(text.as_bytes()));
 }
 
-/// Standard error, beside the progress bar. What it cannot take is dropped: a reader that has gone, or a full disk under the log, is no
-/// reason to end a run, and whoever is told of it would want to write there too.
+/// An event of the log, which is one line, whatever stands in it: libraries speak here too, of URLs among others.
+fn line(event: &str, format: LogFormat) -> String {
+    let event = shown::without_secrets(event.strip_suffix('\n').unwrap_or(event));
+    let line = match format {
+        // Its colours are the log's own; what is foreign in it was escaped by whoever wrote them.
+        LogFormat::Text if io::stderr().is_terminal() => {
+            event.split('\u{1b}').map(shown::one_line).collect::<Vec<_>>().join("\u{1b}")
+        }
+        LogFormat::Text => shown::one_line(&event).into_owned(),
+        LogFormat::Json => shown::json(&event).into_owned(),
+    };
+    line + "\n"
+}
+
+/// Standard error, beside the progress bar, for the log.
 struct Stderr;
 
 impl Write for Stderr {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = progress::beside(|| io::stderr().write_all(line));
-        Ok(line.len())
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        tell(&line(&String::from_utf8_lossy(event), format()));
+        Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

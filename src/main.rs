@@ -28,18 +28,26 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use lakefront_operators::shown::one_line;
 
 use crate::cli::{Cli, Command};
+use crate::config::ConfigError;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe is the reader's choice.
-            let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { Exit::Done } else { Exit::Usage }.into();
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                // A closed pipe is the reader's choice.
+                let _ = error.print();
+                return Exit::Done.into();
+            }
+            // It repeats what was typed, which may be a signed URL, or a name that a shell has put there.
+            let typed = std::env::args_os().map(|arg| one_line(&arg.to_string_lossy()).into_owned());
+            let error = Cli::try_parse_from(typed).err().unwrap_or(error);
+            logging::say(error.render().to_string().trim_end());
+            return Exit::Usage.into();
         }
     };
     logging::start(cli.log_format);
@@ -63,7 +71,12 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => Exit::Done.into(),
         Err(error) => {
-            logging::error(&format!("{error:#}"));
+            let text = format!("{error:#}");
+            // What is wrong with a pipeline file is told line by line; in all else a line feed is somebody's name.
+            match error.is::<ConfigError>() {
+                true => logging::error(&text),
+                false => logging::error(&one_line(&text)),
+            }
             Exit::of(&error).into()
         }
     }

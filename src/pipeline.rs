@@ -8,6 +8,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::route::RoleMap;
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{Place, TableSpec};
 use lakefront_operators::source::Source;
 use lakefront_operators::source::azure::AzureSource;
@@ -37,7 +38,7 @@ pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
 pub(crate) fn naming(file: &Path, error: ConfigError) -> anyhow::Error {
     match error {
         ConfigError::Syntax { .. } | ConfigError::Fields(_) => {
-            anyhow::Error::from(error).context(format!("pipeline file {}", file.display()))
+            anyhow::Error::from(error).context(format!("pipeline file {}", one_line(&file.display().to_string())))
         }
         // These name it themselves.
         error => error.into(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::prove::{self, Difference, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::Lost;
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::cli::ProveArgs;
 use crate::exit::Exit;
 use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
-use crate::report::print;
+use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
 /// The progress is drawn so often.
@@ -26,12 +27,12 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     let verdict = Verdict::of(&proofs);
     let unverifiable: u64 = proofs.iter().map(Proof::unverifiable_rows).sum();
     let (ok, whole) = (verdict != Verdict::Differs, verdict == Verdict::Proved);
-    print(match args.json {
-        true => {
-            format!("{}\n", json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}))
-        }
-        false => text(&pipeline.config.pipeline, &proofs, verdict),
-    })?;
+    match args.json {
+        true => print_json(
+            &json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}),
+        ),
+        false => print(text(&pipeline.config.pipeline, &proofs, verdict)),
+    }?;
     Ok(if whole || (ok && !args.strict) { Exit::Done } else { Exit::Mismatch })
 }
 
@@ -125,7 +126,7 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
         proofs.iter().map(|proof| &proof.not_landed).max_by_key(|waits| waits.bytes)
     {
         let s = if *files == 1 { "" } else { "s" };
-        let (first, hint) = (first.escape_debug(), "a line without its newline counts, too");
+        let (first, hint) = (one_line(first), "a line without its newline counts, too");
         text.push_str(&format!(
             "  not landed yet, and not proved: {bytes} bytes of {files} file{s}, first {first} ({hint})\n"
         ));
@@ -140,7 +141,12 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
         };
         text.push_str(&format!(
             "  {}: {verdict}; position {}, version {}: {} rows in the source, {} in the totals, {} in the table\n",
-            proof.name, proof.position, proof.version.0, proof.source_rows, proof.totals_rows, proof.lake_rows
+            one_line(&proof.name),
+            proof.position,
+            proof.version.0,
+            proof.source_rows,
+            proof.totals_rows,
+            proof.lake_rows
         ));
         if let Some(difference) = &proof.first_difference {
             text.push_str(&format!("    first difference: {}\n", named(difference)));
@@ -149,7 +155,8 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
         text.push_str(&lost(&proof.lost));
         text.push_str(&company(proof));
         for Unverifiable { reason, source, bytes, rows: number } in &proof.unverifiable {
-            let of = source.as_ref().map(|source| format!("{}: ", source.escape_debug())).unwrap_or_default();
+            let of = source.as_ref().map(|source| format!("{}: ", one_line(source))).unwrap_or_default();
+            let reason = one_line(reason);
             text.push_str(&format!("    not verifiable: {of}{reason} ({bytes} bytes, {})\n", rows(*number)));
         }
     }
@@ -160,7 +167,7 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
 fn lost(files: &[Lost]) -> String {
     let told = |Lost { path, rows: number, reason }: &Lost| {
         let held = number.map_or("rows that nobody counted".to_owned(), rows);
-        format!("    a file is lost: {}: {}, it held {held}\n", path.escape_debug(), reason.escape_debug())
+        format!("    a file is lost: {}: {}, it held {held}\n", one_line(path), one_line(reason))
     };
     let mut text: String = files.iter().map(told).collect();
     if !files.is_empty() {
@@ -175,10 +182,10 @@ fn lost(files: &[Lost]) -> String {
 fn company(proof: &Proof) -> String {
     let mut text = String::new();
     for Other { pipeline, source, rows: number, twice } in &proof.others {
-        let (pipeline, source) = (pipeline.escape_debug(), source.escape_debug());
+        let (pipeline, source) = (one_line(pipeline), one_line(source));
         text.push_str(&format!("    also in the table: {} of pipeline {pipeline}, from {source}\n", rows(*number)));
         if let Some(file) = twice {
-            let file = file.escape_debug();
+            let file = one_line(file);
             text.push_str(&format!(
                 "    LANDED TWICE: {file}, by both pipelines\n    what to do: run one of them only, and land anew into new tables\n"
             ));
@@ -200,12 +207,12 @@ fn named(difference: &Difference) -> String {
         None => "rows were counted differently",
     };
     // Anybody may have put anything there.
-    let source = source.as_ref().map(|source| source.escape_debug().to_string());
+    let source = source.as_deref().map(one_line);
     let item = item.map(|item| format!(", record {item}")).unwrap_or_default();
     let place = match (source, offset, range) {
         (Some(source), Some(offset), _) => format!("{source}:{offset}{item}"),
         (Some(source), None, Some([start, end])) => format!("{source}, between {start} and {end}"),
-        (Some(source), None, None) => source,
+        (Some(source), None, None) => source.into_owned(),
         (None, ..) => "a place that cannot be told".to_owned(),
     };
     let odd = match odd {

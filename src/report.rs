@@ -8,27 +8,30 @@ use std::time::Duration;
 use anyhow::Context;
 
 use lakefront_operators::metrics::shapes::Seen;
-use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried};
+use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics};
 use lakefront_operators::position::Position;
 use lakefront_operators::record::Reason;
+use lakefront_operators::route::Counted;
+use lakefront_operators::shown;
 use serde_json::{Map, Value, json};
 
 use crate::shapes;
 
-/// `text` without what would do something to a terminal: the names of files and blobs in it are anybody's.
-pub(crate) fn printable(text: &str) -> String {
-    let visible = |c: char| match c {
-        '\n' | '\t' => c,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    text.chars().map(visible).collect()
+/// Writes `text` to standard output, without secrets, and so that it does nothing to a terminal. Its lines stay: what is foreign in it
+/// must have been made [`one_line`](shown::one_line) before.
+pub(crate) fn print(text: String) -> anyhow::Result<()> {
+    write(&shown::lines(&shown::without_secrets(&text)))
 }
 
-/// Writes `text` to standard output, as far as it is printable. A reader that has closed the pipe has read enough.
-pub(crate) fn print(text: String) -> anyhow::Result<()> {
+/// Writes `value` to standard output, on a line of its own.
+pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
+    write(&shown::json(&shown::without_secrets(&format!("{value}\n"))))
+}
+
+/// A reader that has closed the pipe has read enough.
+fn write(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(printable(&text).as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.context("could not write to standard output"),
     }
@@ -134,10 +137,10 @@ impl Report {
             let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
         }
         for told in shapes::told(&self.shapes) {
-            let _ = writeln!(text, "  {told}");
+            let _ = writeln!(text, "  {}", shown::one_line(&told));
         }
         if !self.unnamed_roles.is_empty() {
-            let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{role} {lines}"));
+            let roles = self.unnamed_roles.iter().map(|(role, lines)| format!("{} {lines}", shown::one_line(role)));
             let _ = writeln!(text, "  roles that [roles] does not name: {}", roles.collect::<Vec<_>>().join(", "));
         }
         if self.retries.iter().any(|(_, times)| *times > 0) {
@@ -155,6 +158,27 @@ impl Report {
         }
         text
     }
+}
+
+/// What is said last, if a run that ended well has landed no row: most likely something is wrong with the pipeline file.
+pub(crate) fn nothing(metrics: &Metrics, rejects: &[Counted], source: &str) -> Option<String> {
+    if metrics.source_end() == Position(0) {
+        return Some(format!(
+            "NOTHING WAS READ: {} has no file with a whole line; see that source.url names the logs",
+            shown::one_line(source)
+        ));
+    }
+    let rows: u64 = metrics.tables().iter().filter(|table| table.role() != "rejects").map(TableMetrics::rows).sum();
+    let rejected: u64 = Reason::ALL.iter().map(|reason| metrics.rejects(*reason)).sum();
+    if rows > 0 || rejected == 0 {
+        return None;
+    }
+    let reasons: Vec<String> = rejects.iter().map(Counted::to_string).collect();
+    Some(format!(
+        "NO LINE BECAME A ROW: all {rejected} were rejected: {}; what is in the rejects table stays there, so to land these lines as \
+         rows, mend that and start over with a new pipeline name and new tables",
+        reasons.join("; ")
+    ))
 }
 
 fn latency(Percentiles { count, p50, p90, p99, max }: Percentiles) -> Value {

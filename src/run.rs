@@ -1,5 +1,6 @@
 //! `lakefront run`: opens the pipeline, claims its tables, and runs the dataflow to its end.
 
+pub(crate) mod last_stop;
 mod take;
 mod wire;
 
@@ -11,38 +12,66 @@ use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol;
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::route::Rejects;
 use lakefront_operators::space::Guard;
 use lakefront_topologies::pg_logs::TABLES;
 
 use self::wire::Process;
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{Config, ConfigError, HttpConfig, Mode};
+use crate::exit::Exit;
 use crate::http::{self, Live, Watched};
 use crate::logging::{self, LogFormat};
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
-use crate::report::{Report, print};
-use crate::{lock, pipeline, process, runtime, shutdown};
+use crate::report::{Report, print, print_json};
+use crate::{lock, pipeline, process, report, runtime, shutdown};
 
 /// Runs a pipeline, and says what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let watch = Stopwatch::start();
-    let metrics = land(args)?;
+    let Landed { metrics, rejects, source } = land(args)?;
     let report = Report::new(&metrics, watch.elapsed());
-    print(match args.json {
-        true => format!("{}\n", report.json()),
-        false => report.text(),
-    })
+    match args.json {
+        true => print_json(&report.json()),
+        false => print(report.text()),
+    }?;
+    if let Some(nothing) = report::nothing(&metrics, &rejects.counted(), &source) {
+        logging::say(&nothing);
+    }
+    Ok(())
 }
 
-/// Runs a pipeline to its end; the answer is what it counted.
-pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
+/// What a run that has ended well has done.
+pub(crate) struct Landed {
+    /// What it counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What it rejected.
+    rejects: Arc<Rejects>,
+    /// What it read.
+    source: String,
+}
+
+/// Runs a pipeline to its end.
+pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
     let config = with_flags(pipeline::load(&args.file)?, args)?;
-    let _lock = lock::take(&config.source.state_file, args.take_over)?;
+    let (name, state_file) = (config.pipeline.clone(), config.source.state_file.clone());
+    let landed = open_and_land(args, config);
+    match &landed {
+        Err(error) if Exit::of(error) == Exit::Fatal => last_stop::write(&state_file, &name, error),
+        _ => {}
+    }
+    landed
+}
+
+fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
-    shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
+    // Before the lock, which must not be made inside the source.
     let pipeline = Pipeline::open(config, stop.clone())?;
+    let _lock = lock::take(&pipeline.config.source.state_file, &pipeline.config.pipeline, args.take_over)?;
+    shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
 
     let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
     let metrics = Arc::new(Metrics::new(clock, &TABLES, workers, pipeline.source.retries()));
@@ -55,8 +84,10 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     }
     let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
     guard.look_first(&*pipeline.clock)?;
+    let rejects = Arc::new(Rejects::new(pipeline.config.reject_ratio, stop.clone()));
+    let source = pipeline.source.identity().to_owned();
     if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
-        return Ok(metrics);
+        return Ok(Landed { metrics, rejects, source });
     }
     let (tables, claimed) = tokio.block_on(take::tables(&pipeline, args.adopt, &metrics, process))?;
     let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
@@ -64,9 +95,13 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
     let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
     metrics.claimed(run, &positions);
     tracing::info!(%run, position = %start, workers = pipeline.config.workers, "claimed the tables");
+    last_stop::forget(&pipeline.config.source.state_file);
+    warn_of_other_roles(&pipeline.config, &claimed);
 
     let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
-    let process = Process { tokio, metrics: metrics.clone(), fatal, stop, guard, space, announce: progress.is_none() };
+    let announce = progress.is_none();
+    let process =
+        Process { tokio, metrics: metrics.clone(), fatal, stop, guard, space, rejects: rejects.clone(), announce };
     let dataflow = wire::dataflow(&pipeline, claimed, process);
     runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
     tokio.block_on(async {
@@ -74,15 +109,28 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Arc<Metrics>> {
             table.at_rest().await;
         }
     });
-    Ok(metrics)
+    rejects.verdict()?;
+    Ok(Landed { metrics, rejects, source })
 }
 
-fn with_flags(mut config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
-    config.source.mode = match args.mode {
+/// Whoever changes `[roles]` may think that rows move, or that nothing changes.
+fn warn_of_other_roles(config: &Config, claimed: &[Claimed]) {
+    let landed = claimed.iter().map(|claimed| &claimed.standing).max_by_key(|standing| standing.position());
+    if let Some(standing) = landed.filter(|standing| standing.settings.roles != config.rows.roles) {
+        tracing::warn!(
+            position = %standing.position(),
+            "[roles] is not what it was when lines landed last: it holds from here on, and rows that have landed stay in their tables"
+        );
+    }
+}
+
+fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
+    let mode = match args.mode {
         Some(ModeArg::Backfill) => Mode::Backfill,
         Some(ModeArg::Tail) => Mode::Tail,
         None => config.source.mode,
     };
+    let config = config.with_mode(mode)?;
     match args.workers {
         Some(workers) => config.with_workers(usize::from(workers)),
         None => Ok(config),

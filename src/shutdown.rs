@@ -1,4 +1,7 @@
-//! SIGTERM and SIGINT: the first closes the open cut and ends the run cleanly, the second ends the process at once.
+//! SIGTERM, SIGINT and SIGHUP: the first closes the open cut and ends the run cleanly, the second ends the process at once.
+
+use std::pin::pin;
+use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,34 +13,80 @@ use crate::logging;
 pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std::io::Result<()> {
     let mut signals = Signals::new(runtime)?;
     runtime.spawn(async move {
-        signals.next().await;
+        let first = signals.next().await;
         tracing::info!("stopping: closing the open cut and committing it; a second signal ends the process at once");
         stop.request();
-        signals.next().await;
+        signals.second(first).await;
         logging::say("stopped at once: what was not committed will be staged again");
         std::process::exit(Exit::Fatal as i32);
     });
     Ok(())
 }
 
+/// The same signal again, so soon, is an echo: `timeout` and terminals send it to the process and to its group.
+const ECHO: Duration = Duration::from_millis(500);
+
+/// A wish to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Terminate,
+    Interrupt,
+    /// The terminal was closed.
+    HangUp,
+}
+
 /// The wishes to end, one after the other.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// A terminal that was closed; none if whoever started the process wants it to outlive that, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     /// Signals end the process no more: whoever asks for this is to look at them.
     pub(crate) fn new(runtime: &tokio::runtime::Runtime) -> std::io::Result<Signals> {
         let _entered = runtime.enter();
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt, hangup })
     }
 
     /// Waits for the next.
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> Wish {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Wish::Terminate,
+            _ = self.interrupt.recv() => Wish::Interrupt,
+            _ = hangup => Wish::HangUp,
         }
     }
+
+    /// Waits for somebody who, after the `first`, wishes the end at once. A terminal that is closed says so several times.
+    async fn second(&mut self, first: Wish) {
+        let mut echoes = pin!(tokio::time::sleep(ECHO));
+        loop {
+            tokio::select! {
+                () = &mut echoes => break,
+                wish = self.next() => match wish {
+                    Wish::HangUp => {}
+                    wish if wish == first => {}
+                    _ => return,
+                },
+            }
+        }
+        while self.next().await == Wish::HangUp {}
+    }
+}
+
+/// Whether this process was started with SIGHUP ignored, as the kernel says: a mask in hexadecimal, the lowest bit for signal 1.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -4,25 +4,34 @@
 
 mod running;
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::offsets::{PartitionId, PartitionOffset};
 use lakefront_operators::protocol::document::{OffsetsFiles, Process, Recorded, Standing};
 use lakefront_operators::protocol::table::{Held, RunId};
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::Listed;
+use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value, json};
-
-use std::collections::HashMap;
-use std::sync::Arc;
 
 use self::running::Running;
 use crate::cli::StatusArgs;
 use crate::moment::rfc3339;
 use crate::pipeline::Pipeline;
-use crate::report::print;
+use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
+
+/// So many files are listed unasked; of more, those that are behind.
+const LISTED: usize = 20;
+/// So many of those.
+const BEHIND: usize = 10;
 
 /// One table's standing; none before its first run.
 struct TableStatus {
@@ -33,36 +42,68 @@ struct TableStatus {
     lag: u64,
 }
 
+/// What is told.
+struct Status {
+    tables: Vec<TableStatus>,
+    /// The files as they are now, each as long as its whole lines.
+    files: Vec<Listed>,
+    /// Bytes behind the last line end, by partition: a line that waits for its newline.
+    unfinished: BTreeMap<PartitionId, u64>,
+    running: Running,
+}
+
 /// Prints the status of a pipeline.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
-    let look = async { tokio::join!(tables(&pipeline), running::ask(&pipeline.config)) };
-    let (tables, running) = runtime::tokio()?.block_on(look);
-    let mut tables = tables?;
-    let running = running.map(|running| match claimed(&tables) {
+    let look = async { tokio::join!(look(&pipeline), running::ask(&pipeline.config)) };
+    let (looked, running) = runtime::tokio()?.block_on(look);
+    let (mut tables, files, unfinished) = looked?;
+    let running = match claimed(&tables) {
         Some((run, _)) => running.beside(run.0),
         None => running,
-    });
-    if let Some(running) = &running {
-        TABLES.iter().zip(&mut tables).for_each(|(role, table)| table.correct(running.drained(role)));
+    };
+    TABLES.iter().zip(&mut tables).for_each(|(role, table)| table.correct(running.drained(role)));
+    let status = Status { tables, files, unfinished, running };
+    match args.json {
+        true => print_json(&to_json(&pipeline, &status)),
+        false => print(text(&pipeline, &status, args.files)),
     }
-    print(match args.json {
-        true => format!("{}\n", to_json(&pipeline, &tables, running)),
-        false => text(&pipeline, &tables, running),
-    })
 }
 
-async fn tables(pipeline: &Pipeline) -> anyhow::Result<Vec<TableStatus>> {
-    let listed = pipeline.source.list().await?.files;
-    let mut tables = Vec::new();
+type Looked = (Vec<TableStatus>, Vec<Listed>, BTreeMap<PartitionId, u64>);
+
+async fn look(pipeline: &Pipeline) -> anyhow::Result<Looked> {
+    let mut files = pipeline.source.list().await?.files;
+    let mut standings = Vec::new();
     for spec in &pipeline.tables {
-        let standing = standing(spec, &pipeline.config.pipeline).await?;
-        let lag = lag(pipeline, &listed, standing.as_ref().map(|(_, recorded)| &recorded.standing));
-        let process = standing.as_ref().and_then(|(_, recorded)| recorded.process.clone());
-        let standing = standing.map(|(held, recorded)| (held, recorded.standing));
-        tables.push(TableStatus { name: spec.name.clone(), standing, process, lag });
+        standings.push(standing(spec, &pipeline.config.pipeline).await?);
     }
-    Ok(tables)
+    let unfinished = unfinished(pipeline, &standings).await;
+    for file in &mut files {
+        let newest =
+            unfinished.range(PartitionId::first(&file.name)..).take_while(|(id, _)| id.name == file.name).last();
+        file.length = file.length.saturating_sub(newest.map_or(0, |(_, bytes)| *bytes));
+    }
+    let table = |(spec, found): (&TableSpec, Option<(Held, Recorded)>)| {
+        let lag = Reach::new(pipeline, found.as_ref().map(|(_, recorded)| &recorded.standing)).lag(&files);
+        let process = found.as_ref().and_then(|(_, recorded)| recorded.process.clone());
+        let standing = found.map(|(held, recorded)| (held, recorded.standing));
+        TableStatus { name: spec.name.clone(), standing, process, lag }
+    };
+    Ok((pipeline.tables.iter().zip(standings).map(table).collect(), files, unfinished))
+}
+
+/// The lines that wait for their newline, in files that the tables know; none where it cannot be told: `run` says why.
+async fn unfinished(pipeline: &Pipeline, standings: &[Option<(Held, Recorded)>]) -> BTreeMap<PartitionId, u64> {
+    let furthest = standings.iter().flatten().max_by_key(|(held, _)| held.position);
+    let Some((_, furthest)) = furthest else { return BTreeMap::new() };
+    let settle = pipeline.config.source.listing.settle;
+    let rules = watch::Rules { on_rewrite: watch::OnRewrite::Stop, unterminated: watch::Unterminated::Leave, settle };
+    let mut watcher = Watcher::new(pipeline.source.clone(), &furthest.standing.offsets, rules);
+    match watcher.poll().await {
+        Ok(_) => watcher.unfinished().map(|(id, bytes)| (id.clone(), bytes)).collect(),
+        Err(_) => BTreeMap::new(),
+    }
 }
 
 async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded)>, Stop> {
@@ -95,34 +136,48 @@ fn claimed(tables: &[TableStatus]) -> Option<(RunId, Option<&Process>)> {
     claims.max_by_key(|(run, _)| *run)
 }
 
-/// Bytes that are in the source and not in the table. A file that was written anew counts whole, one that is finished not at all.
-fn lag(pipeline: &Pipeline, listed: &[Listed], standing: Option<&Standing>) -> u64 {
-    let left_before_ms = standing.map_or(0, |s| s.offsets.retired.before_ms);
-    // A file that was renamed is known by its creation.
-    let renamed = standing
-        .filter(|_| pipeline.source.has_links())
-        .map(|s| s.offsets.partitions.values().map(|at| (at.identity.created.as_str(), at)).collect::<HashMap<_, _>>());
-    let known = |file: &Listed| {
-        let renamed = renamed.as_ref().and_then(|renamed| renamed.get(file.created.as_str()).copied());
-        renamed.or_else(|| standing.and_then(|s| s.offsets.newest(&file.name)).map(|(_, at)| at))
-    };
-    let behind = |file: &Listed| match known(file) {
-        Some(at) if at.offset > file.length => file.length,
-        Some(at) => file.length - at.offset,
-        None if pipeline.source.created_ms(&file.created).is_some_and(|created| created < left_before_ms) => 0,
-        None => file.length,
-    };
-    listed.iter().map(behind).sum()
+/// How far a table holds the files of its source.
+struct Reach<'s> {
+    pipeline: &'s Pipeline,
+    standing: Option<&'s Standing>,
+    /// By what the store says of their creation: a file that was renamed is known by that.
+    created: HashMap<&'s str, &'s PartitionOffset>,
 }
 
-fn to_json(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>) -> Value {
+impl<'s> Reach<'s> {
+    fn new(pipeline: &'s Pipeline, standing: Option<&'s Standing>) -> Self {
+        let standings = standing.filter(|_| pipeline.source.has_links()).into_iter();
+        let offsets = standings.flat_map(|standing| standing.offsets.partitions.values());
+        Reach { pipeline, standing, created: offsets.map(|at| (at.identity.created.as_str(), at)).collect() }
+    }
+
+    /// Bytes of whole lines that are in the source and not in the table.
+    fn lag(&self, files: &[Listed]) -> u64 {
+        files.iter().map(|file| self.behind(file)).sum()
+    }
+
+    /// Those of one file. One that was written anew counts whole, one that is finished not at all.
+    fn behind(&self, file: &Listed) -> u64 {
+        let left_before_ms = self.standing.map_or(0, |s| s.offsets.retired.before_ms);
+        let named = || self.standing.and_then(|s| s.offsets.newest(&file.name)).map(|(_, at)| at);
+        match self.created.get(file.created.as_str()).copied().or_else(named) {
+            Some(at) if at.offset > file.length => file.length,
+            Some(at) => file.length - at.offset,
+            None if self.pipeline.source.created_ms(&file.created).is_some_and(|at| at < left_before_ms) => 0,
+            None => file.length,
+        }
+    }
+}
+
+fn to_json(pipeline: &Pipeline, status: &Status) -> Value {
+    let by_partition = |entries: &mut dyn Iterator<Item = (&PartitionId, u64)>| -> Value {
+        Value::Object(entries.map(|(id, bytes)| (id.to_string(), Value::from(bytes))).collect())
+    };
     let mut by_role = Map::new();
-    for (role, table) in TABLES.iter().zip(tables) {
+    for (role, table) in TABLES.iter().zip(&status.tables) {
         let standing = table.standing.as_ref();
-        let offsets = standing.map(|(_, s)| {
-            let entries = s.offsets.partitions.iter().map(|(id, at)| (id.to_string(), Value::from(at.offset)));
-            Value::Object(entries.collect())
-        });
+        let offsets =
+            standing.map(|(_, s)| by_partition(&mut s.offsets.partitions.iter().map(|(id, at)| (id, at.offset))));
         let status = json!({
             "table": table.name,
             "position": standing.map(|(held, _)| held.position),
@@ -132,43 +187,78 @@ fn to_json(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>
         });
         by_role.insert((*role).to_owned(), status);
     }
-    let claimed = claimed(tables).map(|(run, process)| {
+    let claimed = claimed(&status.tables).map(|(run, process)| {
         let process = process.map(|at| json!({"host": at.host, "pid": at.pid, "since": rfc3339(at.since_ms)}));
         json!({"run": run, "process": process})
     });
-    let mut status = json!({
+    let mut json = json!({
         "pipeline": pipeline.config.pipeline,
         "source": pipeline.source.identity(),
         "claimed": claimed,
         "tables": by_role,
+        "unfinished": by_partition(&mut status.unfinished.iter().map(|(id, bytes)| (id, *bytes))),
     });
     if pipeline.config.http.is_some() {
-        status["running"] = running.map_or(Value::Null, |running| running.json());
+        json["running"] = status.running.json();
     }
-    status
+    json
 }
 
-fn text(pipeline: &Pipeline, tables: &[TableStatus], running: Option<Running>) -> String {
-    let mut text = format!("pipeline {} reads {}\n", pipeline.config.pipeline, pipeline.source.identity());
-    if let Some((run, Some(Process { host, pid, since_ms }))) = claimed(tables) {
-        text.push_str(&format!("  claimed by run {run}: process {pid} on {host}, at {}\n", rfc3339(*since_ms)));
+fn text(pipeline: &Pipeline, status: &Status, all_files: bool) -> String {
+    let source = one_line(pipeline.source.identity());
+    let mut text = format!("pipeline {} reads {source}\n", pipeline.config.pipeline);
+    if let Some((run, Some(Process { host, pid, since_ms }))) = claimed(&status.tables) {
+        let (host, since) = (one_line(host), rfc3339(*since_ms));
+        text.push_str(&format!("  claimed by run {run}: process {pid} on {host}, at {since}\n"));
     }
-    text.extend(running.map(|running| running.text()));
-    for (role, table) in TABLES.iter().zip(tables) {
+    text.push_str(&status.running.text());
+    for (role, table) in TABLES.iter().zip(&status.tables) {
+        let name = one_line(&table.name);
         match &table.standing {
-            None => {
-                text.push_str(&format!("  {role:<8} {}: no position yet, {} bytes behind\n", table.name, table.lag))
-            }
+            None => text.push_str(&format!("  {role:<8} {name}: no position yet, {} bytes behind\n", table.lag)),
             Some((held, standing)) => {
                 text.push_str(&format!(
-                    "  {role:<8} {}: position {} (run {}), {} bytes behind\n",
-                    table.name, held.position, held.run, table.lag
+                    "  {role:<8} {name}: position {} (run {}), {} bytes behind\n",
+                    held.position, held.run, table.lag
                 ));
-                for (partition, at) in &standing.offsets.partitions {
-                    text.push_str(&format!("           {partition} {}\n", at.offset));
-                }
+                text.push_str(&files(pipeline, &status.files, standing, all_files));
             }
         }
+    }
+    for (partition, bytes) in status.unfinished.iter().take(if all_files { usize::MAX } else { BEHIND }) {
+        let partition = partition.to_string();
+        let partition = one_line(&partition);
+        text.push_str(&format!(
+            "  {partition} ends in {bytes} bytes without a newline: a line lands with its newline\n"
+        ));
+    }
+    if status.unfinished.len() > BEHIND && !all_files {
+        text.push_str(&format!("  {} files end without a newline; --files lists all\n", status.unfinished.len()));
+    }
+    text
+}
+
+/// How far a table holds each file; of many files, how many there are, and which are behind most.
+fn files(pipeline: &Pipeline, files: &[Listed], standing: &Standing, all: bool) -> String {
+    let partitions = &standing.offsets.partitions;
+    let mut text = String::new();
+    if all || partitions.len() <= LISTED {
+        for (partition, at) in partitions {
+            text.push_str(&format!("           {} {}\n", one_line(&partition.to_string()), at.offset));
+        }
+        return text;
+    }
+    let reach = Reach::new(pipeline, Some(standing));
+    let behind = files.iter().map(|file| (reach.behind(file), &file.name));
+    let mut behind: Vec<_> = behind.filter(|(bytes, _)| *bytes > 0).collect();
+    behind.sort_by_key(|(bytes, name)| (Reverse(*bytes), *name));
+    text.push_str(&format!(
+        "           {} files, {} of them behind; --files lists all\n",
+        partitions.len(),
+        behind.len()
+    ));
+    for (bytes, name) in behind.into_iter().take(BEHIND) {
+        text.push_str(&format!("           {} is {bytes} bytes behind\n", one_line(name)));
     }
     text
 }

@@ -3,6 +3,7 @@
 use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::neighbours::refuse_strangers;
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, Fit};
 
 use crate::cli::ValidateArgs;
@@ -18,7 +19,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
     if !args.connect {
         return print(format!(
             "{}: the pipeline file is good; --connect looks at the source and the tables too\n",
-            args.file.display()
+            one_line(&args.file.display().to_string())
         ));
     }
     let pipeline = Pipeline::open(config, StopRequest::default())?;
@@ -36,25 +37,30 @@ async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
     let mut text = String::new();
     let listed = pipeline.source.list().await?.files;
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
-    text.push_str(&format!("source   {}: {} files, {bytes} bytes\n", pipeline.source.identity(), listed.len()));
+    text.push_str(&format!(
+        "source   {}: {} files, {bytes} bytes\n",
+        one_line(pipeline.source.identity()),
+        listed.len()
+    ));
     let First { good, bad } = shapes::first(pipeline.source.as_ref(), &listed, &pipeline.config.rows).await;
-    good.iter().for_each(|found| text.push_str(&format!("lines    {found}\n")));
-    bad.iter().for_each(|(found, advice)| text.push_str(&format!("lines    {found}; {advice}\n")));
+    good.iter().for_each(|found| text.push_str(&format!("lines    {}\n", one_line(found))));
+    bad.iter().for_each(|(found, advice)| text.push_str(&format!("lines    {}; {advice}\n", one_line(found))));
     for spec in &pipeline.tables {
-        let place = &spec.place;
-        match delta::read(place, &pipeline.config.pipeline).await? {
-            None => text.push_str(&format!("table    {}: will be created at {place}\n", spec.name)),
+        let (name, at) = (one_line(&spec.name), spec.place.to_string());
+        let place = one_line(&at);
+        match delta::read(&spec.place, &pipeline.config.pipeline).await? {
+            None => text.push_str(&format!("table    {}: will be created at {place}\n", name)),
             Some(snapshot) => {
                 let widen = match delta::fit(spec, &snapshot)? {
                     Fit::Fits => "",
                     Fit::Widen(_) => ", and missing columns will be added",
                 };
                 let head = snapshot.state.head.0;
-                text.push_str(&format!("table    {}: at {place}, version {head}; it fits{widen}\n", spec.name));
+                text.push_str(&format!("table    {name}: at {place}, version {head}; it fits{widen}\n"));
                 if snapshot.state.held.is_none() {
                     let table = DeltaTable::attach(spec.clone(), &pipeline.config.pipeline, pipeline.clock.clone());
                     if let Err(stop) = refuse_strangers(&table, &*pipeline.clock).await {
-                        text.push_str(&format!("table    {stop}\n"));
+                        text.push_str(&format!("table    {}\n", one_line(&stop.to_string())));
                     }
                 }
             }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::checkpoint;
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::route::Rejects;
 use lakefront_operators::sink::delta::DeltaTable;
 use lakefront_operators::state;
 use lakefront_topologies::pg_logs::{self, Once, PgLogs, TABLES};
@@ -77,7 +79,7 @@ impl Ready {
             tables: specs,
             held: std::array::from_fn(|i| positions[i]),
             source: run.source,
-            reject_ratio: 0.5,
+            rejects: Arc::new(Rejects::new(0.5, StopRequest::default())),
             clock: run.clock,
             budget: run.budget,
             bridge: run.bridge,

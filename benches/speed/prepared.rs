@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::fetch::{Fetched, fetch};
 use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Control;
 use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::route::{RatioJudge, Routed, Routes, route};
+use lakefront_operators::route::{RatioJudge, Rejects, Routed, Routes, route};
 use lakefront_operators::split::{Lines, split};
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{ConnectLoop, Feedback, Inspect, Probe};
@@ -75,7 +76,13 @@ pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run
 
 /// `route`, as the pipeline has it.
 pub(crate) fn routes<'s>(rows: StreamVec<'s, Position, Parsed>, run: &Run) -> Routes<'s> {
-    route(rows, RatioJudge::new(0.5), run.clock.clone(), run.metrics.clone(), run.fatal.clone())
+    route(
+        rows,
+        RatioJudge::new(Arc::new(Rejects::new(0.5, StopRequest::default()))),
+        run.clock.clone(),
+        run.metrics.clone(),
+        run.fatal.clone(),
+    )
 }
 
 type Kept<D> = Rc<RefCell<Vec<D>>>;

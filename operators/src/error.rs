@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use crate::offsets::PartitionId;
 use crate::position::Position;
+use crate::route::Counted;
+use crate::shown;
 
 /// A store or source could not do as asked.
 #[derive(Debug, Error)]
@@ -81,8 +83,9 @@ pub enum Stop {
     Refused(String),
     /// More lines are rejected than the pipeline allows.
     #[error(
-        "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: \
-         see the rejects table for what was committed, mend the source or [rows], or raise the ratio"
+        "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: {}; what was read is committed, \
+         these lines as rejects: mend what is wrong, or raise the ratio, and start again",
+        told(.reasons)
     )]
     RejectRatio {
         /// Rejected lines in the window.
@@ -91,10 +94,16 @@ pub enum Stop {
         of: u64,
         /// The bound.
         ratio: f64,
+        /// Why they were, the most frequent reason first.
+        reasons: Vec<Counted>,
     },
     /// The protocol met something that cannot be: a bug, reported before it can do harm.
     #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
     Bug(String),
+}
+
+fn told(reasons: &[Counted]) -> String {
+    reasons.iter().map(Counted::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Stop {
@@ -129,7 +138,7 @@ impl Stop {
     }
 }
 
-/// An error and its causes on one line, each after a colon.
+/// An error and its causes on one line, each after a colon, without secrets: libraries put URLs into theirs.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -138,5 +147,5 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
-    text
+    shown::one_line(&shown::without_secrets(&text)).into_owned()
 }

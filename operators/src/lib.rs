@@ -29,6 +29,7 @@ pub mod record;
 pub mod route;
 pub mod rows;
 pub mod settings;
+pub mod shown;
 pub mod sink;
 pub mod source;
 pub mod space;

@@ -3,6 +3,8 @@
 //! The decisions are [`Planner`]'s. The operator holds the one capability that lets time pass, and moves it when a cut closes. It
 //! hears of credits and of acknowledged positions through feedback that gates it but does not hold its time.
 
+mod waiting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::{Scope, StreamVec};
 use timely::progress::Antichain;
 
+use self::waiting::Waiting;
 use crate::bridge::{Bridge, Tasks};
 use crate::error::Stop;
 use crate::fatal::{Fatal, StopRequest};
@@ -26,6 +29,7 @@ use crate::position::Position;
 use crate::protocol::cut::{Chunk, Control};
 use crate::protocol::planner::{Planner, Step};
 use crate::protocol::table::{Clock, Stamp};
+use crate::shown::one_line;
 use crate::source::watch::{Polled, Watcher};
 use crate::space::Seen;
 
@@ -145,6 +149,13 @@ impl Time {
     }
 }
 
+/// Whoever names files shall not write to somebody's terminal.
+fn tell_unfinished(partition: &PartitionId, bytes: u64, what: &'static str) {
+    let partition = partition.to_string();
+    let partition = one_line(&partition);
+    tracing::warn!(%partition, bytes, "{what}");
+}
+
 type Looked = (Watcher, Result<Polled, Stop>);
 
 enum Do {
@@ -165,6 +176,7 @@ struct Worker0 {
     tasks: Tasks<Looked>,
     metrics: Arc<Metrics>,
     appends: Appends,
+    waiting: Waiting,
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
@@ -190,6 +202,7 @@ impl Worker0 {
             tasks,
             metrics,
             appends: Appends::default(),
+            waiting: Waiting::default(),
             credits,
             next_worker: 0,
             polled: false,
@@ -228,12 +241,18 @@ impl Worker0 {
             watcher.forget(&left, before_ms);
             self.polled = true;
             match self.mode {
-                Mode::Tail { poll } => self.poll(watcher, poll),
+                Mode::Tail { poll } => {
+                    for (partition, bytes) in self.waiting.seen(watcher.unfinished(), now_ms) {
+                        tell_unfinished(
+                            &partition,
+                            bytes,
+                            "the last line has no newline: it lands once that is written",
+                        );
+                    }
+                    self.poll(watcher, poll);
+                }
                 Mode::Backfill => watcher.unfinished().for_each(|(partition, bytes)| {
-                    // Whoever names files shall not write to somebody's terminal.
-                    let partition = partition.to_string();
-                    let partition = partition.escape_debug();
-                    tracing::warn!(%partition, bytes, "the last line has no newline: it is left in the source");
+                    tell_unfinished(partition, bytes, "the last line has no newline: it is left in the source");
                 }),
             }
         }

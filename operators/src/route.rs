@@ -1,9 +1,11 @@
 //! `route`: sends every row to the table of its server's role, and every reject to the rejects table.
 //!
-//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. More rejects than `reject_ratio` of the last lines stop the run, but not in a catch-up:
-//! another table holds those cuts already.
+//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. More rejects than
+//! `reject_ratio` of the last lines stop the run, but not in a catch-up: another table holds those cuts already. What was read by then
+//! goes its way all the same, and is committed.
 
 mod judge;
+mod rejects;
 mod roles;
 mod unnamed;
 
@@ -20,6 +22,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 
 pub use judge::RatioJudge;
+pub use rejects::{Counted, Rejects};
 pub use roles::RoleMap;
 
 use crate::error::Stop;
@@ -82,12 +85,11 @@ pub fn route<'s>(
             input.for_each(|capability, parsed| {
                 for parsed in parsed.drain(..) {
                     let (lines, catch_up) = (parsed.lines.len() + parsed.rejects.len(), parsed.fetched.chunk.catch_up);
-                    let routed = router.route(parsed, clock.now_ms(), &metrics).and_then(|routed| match catch_up {
-                        true => Ok(routed),
-                        false => judge.judge(lines, routed.rejected).map(|()| routed),
-                    });
-                    match routed {
+                    match router.route(parsed, clock.now_ms(), &metrics) {
                         Ok(routed) => {
+                            if !catch_up {
+                                judge.judge(lines, routed.rejected);
+                            }
                             routed.primary.into_iter().for_each(|rows| primary.session(&capability).give(rows));
                             routed.replica.into_iter().for_each(|rows| replica.session(&capability).give(rows));
                             routed.rejects.into_iter().for_each(|rows| rejects.session(&capability).give(rows));
@@ -109,7 +111,7 @@ struct Parts {
     primary: Option<Routed>,
     replica: Option<Routed>,
     rejects: Option<Routed>,
-    rejected: usize,
+    rejected: Vec<Counted>,
 }
 
 /// Keeps the role map of the settings that were used last.
@@ -144,7 +146,7 @@ impl Router {
             primary: part(Destination::Primary),
             replica: part(Destination::Replica),
             rejects: rejected.map(routed),
-            rejected: rejects.len(),
+            rejected: rejects::count(&rejects, &source),
         })
     }
 }

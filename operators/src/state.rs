@@ -56,15 +56,28 @@ impl State {
 
 /// Reads the state file; none if there is none.
 pub fn read(path: &Path) -> Result<Option<State>, StoreError> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        let hint = "it only informs: if it is damaged, delete it";
+    let failed = |hint: &str, error: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::definite(format!("read state file {} ({hint})", path.display()), error)
     };
     match fs::read(path) {
-        Ok(content) => serde_json::from_slice(&content).map(Some).map_err(|e| failed(e.into())),
+        Ok(content) => serde_json::from_slice(&content).map(Some).map_err(|e| match is_ours(&content) {
+            true => failed("it only informs, and is damaged: delete it", e.into()),
+            false => failed(NOT_OURS, e.into()),
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error.into())),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => Err(failed(NOT_OURS, error.into())),
+        Err(error) => Err(failed("let this user read it", error.into())),
     }
+}
+
+/// Nobody is told to delete a log, or a folder.
+const NOT_OURS: &str = "this is no state file of lakefront's: name another path in source.state_file";
+
+/// Whether `content`, which cannot be read, was a state file once: it begins as we write it, or is torn in there.
+fn is_ours(content: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"{\n  \"position\": ";
+    !content.is_empty()
+        && content[..content.len().min(BEGINNING.len())] == BEGINNING[..content.len().min(BEGINNING.len())]
 }
 
 /// Replaces the state file, durably.
@@ -90,4 +103,31 @@ fn replace(path: &Path, state: &State) -> io::Result<()> {
     fs::rename(&temporary, path)?;
     fail::fail_point!("state-renamed");
     File::open(directory)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_recognisably_ours_may_be_deleted() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join("state.json");
+        let told = |path: &Path| crate::error::chain(&read(path).expect_err("no state file"));
+        for (content, ours) in [
+            ("{\n  \"position\": 6", true),
+            ("{\n  \"posi", true),
+            ("", false),
+            ("torn", false),
+            ("{\"time\": \"2026-11-28\", \"message\": \"position\"}\n", false),
+            ("2026-11-28 LOG: ready\n", false),
+        ] {
+            fs::write(&path, content).expect("a file");
+            let told = told(&path);
+            assert_eq!(told.contains("delete"), ours, "{told}");
+            assert_eq!(told.contains("name another path in source.state_file"), !ours, "{told}");
+        }
+        assert!(told(folder.path()).contains("name another path"));
+        assert_eq!(read(&folder.path().join("none")).expect("none is no error"), None);
+    }
 }

@@ -102,7 +102,7 @@ the environment. A file that is there already is left alone, unless --force.";
 pub(super) const INIT_AFTER: &str = "\
 Examples:
   lakefront init                                      ask, write ./lakefront.toml
-  lakefront init shop --yes --source file:/var/log/postgresql/ --format jsonlog --mode tail
+  lakefront init shop --yes --source 'file:/var/log/postgresql/*.json' --format jsonlog --mode tail
   lakefront init shop --yes --lake az://lake/logs --account shoplogs \\
       --source https://shoplogs.blob.core.windows.net/insights-logs-postgresqllogs/
 

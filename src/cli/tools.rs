@@ -13,7 +13,7 @@ pub(crate) struct InitArgs {
     /// The directory of the pipeline; it is made if it is not there.
     #[arg(default_value = ".", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
-    /// Where the logs are, such as file:logs/ or az://container/folder/.
+    /// Where the logs are, such as file:logs/, 'file:/var/log/postgresql/*.json' or az://container/folder/.
     #[arg(long, value_name = "URL")]
     pub(crate) source: Option<String>,
     /// The shape of the lines.

@@ -115,6 +115,8 @@ pub(super) const SETTLE_ALLOWED: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(365 * 24 * 3600);
 /// A share of lines.
 pub(super) const REJECT_RATIO_ALLOWED: RangeInclusive<f64> = 0.0..=1.0;
+/// Of a state file's name, in bytes: a file system takes 255, and 25 are for `.NUMBER.tmp`.
+pub(super) const STATE_FILE_MAX_LENGTH: usize = 230;
 /// The pipeline's name becomes part of file names, which must stay under 255 bytes.
 pub(super) const PIPELINE_MAX_LENGTH: usize = 100;
 /// Catalog, schema and tables are folders, whose names file systems end at 255 bytes.

@@ -57,7 +57,7 @@ impl ConfigError {
     }
 
     /// One field that does not go with what the command line says.
-    pub(super) fn field(field: &str, constraint: String) -> Self {
+    pub(crate) fn field(field: &str, constraint: String) -> Self {
         ConfigError::Fields(vec![Problem { field: field.to_owned(), written: None, constraint }])
     }
 
@@ -73,12 +73,25 @@ impl ConfigError {
             quoting if quoting.starts_with("invalid ") && quoting.contains(" as i128") => "number too large",
             message => message,
         };
+        let line_end = text[at..].find('\n').map_or(text.len(), |length| at + length);
+        let quotes = match lacks_quotes(&text[line_start..line_end]) {
+            true => "; a text stands in quotes, as in mode = \"tail\" and poll = \"10s\"",
+            false => "",
+        };
         ConfigError::Syntax {
             line: 1 + before.iter().filter(|&&b| b == b'\n').count(),
             column: 1 + String::from_utf8_lossy(&before[line_start..]).chars().count(),
-            message: message.replace('\n', ", "),
+            message: message.replace('\n', ", ") + quotes,
         }
     }
+}
+
+/// Whether a line of the file gives a key a value that TOML would have in quotes.
+fn lacks_quotes(line: &str) -> bool {
+    let Some((_, value)) = line.split_once('=') else { return false };
+    let value = value.trim();
+    let is_plain = value == "true" || value == "false" || value.parse::<f64>().is_ok();
+    value.starts_with(|c: char| c.is_alphanumeric() || "/.~$*".contains(c)) && !is_plain
 }
 
 impl Problems {

@@ -35,6 +35,7 @@ use lakefront_operators::space::{Clean, OnLow};
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
+pub(crate) use self::places::AZURE;
 use self::raw::Section;
 use self::secrets::Env;
 pub(crate) use self::units::{duration as read_duration, show_size, size as read_size};
@@ -77,6 +78,15 @@ impl Config {
         match self.memory.and_then(|memory| sections::too_little(memory, &self.needs())) {
             Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),
             None => Ok(self),
+        }
+    }
+
+    /// The same in another mode.
+    pub(crate) fn with_mode(mut self, mode: Mode) -> Result<Config, ConfigError> {
+        self.source.mode = mode;
+        match source::lands_what_may_grow(mode, self.source.unterminated) {
+            true => Err(ConfigError::field("source.unterminated", source::MAY_GROW.to_owned())),
+            false => Ok(self),
         }
     }
 

@@ -5,7 +5,7 @@ use lakefront_operators::glob;
 use toml::Value;
 
 use super::raw::Reading;
-use super::values::is_path;
+use super::values::{is_encoded, is_path};
 
 /// What a URL says by itself.
 pub(super) enum Place {
@@ -28,9 +28,24 @@ pub(super) fn source(value: &Value) -> Reading<Place> {
     }
 }
 
+/// What is said of a folder in which tables could be made, and not be read.
+const UNREADABLE: &str = "the whole path of a lake has no percent sign before two hexadecimal digits, no backslash, no control \
+                          character and only UTF-8: readers of Delta logs would look elsewhere, as for \"a%20b\" in \"a b\"; name \
+                          another folder";
+
 /// Where the tables lie.
 pub(super) fn lake(value: &Value) -> Reading<Place> {
     let mut place = place(value)?;
+    let path = match &place {
+        // The folders above a relative path count too.
+        Place::File(path) => std::path::absolute(path).map_or(path.clone(), |path| path.to_string_lossy().into_owned()),
+        Place::Azure(address) => address.path.clone(),
+    };
+    if is_encoded(&path)
+        || path.contains(|c: char| c == '\\' || c.is_ascii_control() || c == char::REPLACEMENT_CHARACTER)
+    {
+        return Err(UNREADABLE.to_owned());
+    }
     if let Place::Azure(address) = &mut place {
         let path = &mut address.path;
         path.truncate(path.trim_end_matches('/').len());
@@ -59,9 +74,12 @@ pub(super) fn target(text: &str) -> Reading<Place> {
 const FORMS: &str = "allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and \
                      https://ACCOUNT.blob.core.windows.net/container/path";
 
+/// What addresses in Azure begin with.
+pub(crate) const AZURE: [&str; 7] = ["az", "https", "http", "abfss", "abfs", "wasbs", "wasb"];
+
 fn place(value: &Value) -> Reading<Place> {
     let text = value.as_str().ok_or(FORMS)?;
-    if ["az://", "https://", "http://"].iter().any(|scheme| text.starts_with(scheme)) {
+    if text.split_once("://").is_some_and(|(scheme, _)| AZURE.contains(&scheme)) {
         return Ok(Place::Azure(Box::new(Address::parse(text)?)));
     }
     Ok(Place::File(file_url(text).ok_or(FORMS)?))

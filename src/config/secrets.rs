@@ -4,6 +4,9 @@
 //! variable; and [`as_written`] shows a value as the file has it. Messages use only that form, which makes every variable
 //! a secret without anybody having to say so. Signatures and keys that stand in the file itself are left out of it.
 
+use std::borrow::Cow;
+
+use lakefront_operators::shown::without_secrets;
 use toml::{Table, Value};
 
 /// Looks a variable up; nothing if it is not set.
@@ -61,24 +64,10 @@ pub(super) fn hidden(value: &Value) -> String {
     value.as_str().filter(variable).map_or("\"***\"".to_owned(), |text| format!("{text:?}"))
 }
 
-/// `text` without the parts that open an account, wherever somebody may have put a signed URL or a connection string.
-fn without_keys(text: &str) -> String {
-    const BEFORE: [&str; 2] = ["sig=", "accountkey="];
-    let user = text.find("://").map(|at| at + 3).and_then(|from| {
-        let host = text[from..].find('/').map_or(text.len(), |length| from + length);
-        Some((from, from + text[from..host].rfind('@')?))
-    });
-    let text = user.map_or(text.to_owned(), |(from, to)| format!("{}***{}", &text[..from], &text[to..]));
-    let lower = text.to_ascii_lowercase();
-    let (mut shown, mut at) = (String::new(), 0);
-    let next = |at: usize| BEFORE.iter().filter_map(|name| Some(at + lower[at..].find(name)? + name.len())).min();
-    while let Some(start) = next(at) {
-        let end = text[start..].find(['&', ';']).map_or(text.len(), |length| start + length);
-        shown.push_str(&text[at..start]);
-        shown.push_str(if text[start..end].starts_with("${") { &text[start..end] } else { "***" });
-        at = end;
-    }
-    shown + &text[at..]
+/// `text` without what opens an account, wherever somebody may have put a signed URL, its query alone, or a connection string.
+fn without_keys(text: &str) -> Cow<'_, str> {
+    let is_query = !text.contains("://") && text.contains('&') && text.contains('=');
+    if is_query { Cow::Borrowed("***") } else { without_secrets(text) }
 }
 
 fn resolve_text(text: &str, env: Env<'_>) -> Result<String, Vec<String>> {

@@ -22,6 +22,15 @@ pub(super) struct Source {
     pub(super) keys: Option<Keys>,
 }
 
+/// What is said of `unterminated = "land"` in a tail.
+pub(super) const MAY_GROW: &str = "is for a backfill only: while a server writes, a line without a newline may be half of one; \
+                                   leave it out of a tail, and land what is left by a backfill once nobody writes any more";
+
+/// Whether a run would land the half of a line that is being written.
+pub(super) fn lands_what_may_grow(mode: Mode, unterminated: Unterminated) -> bool {
+    mode == Mode::Tail && unterminated == Unterminated::Land
+}
+
 /// Reads `[source]`; without a pipeline there is no configuration either, so its state file matters to nobody.
 pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let mut section = top.section("source");
@@ -34,7 +43,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
         choice(v, &[("earliest", ColdStart::Earliest), ("latest", ColdStart::Latest)])
     });
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
-    let state_file = section.optional("state_file", state_file, values::path);
+    let state_file = section.optional("state_file", state_file, values::state_file);
     let usual = match place {
         Some(Place::Azure(_)) => defaults::CHUNK_AZURE,
         _ => defaults::CHUNK,
@@ -50,6 +59,11 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let unterminated = section.optional("unterminated", defaults::UNTERMINATED, |v| {
         choice(v, &[("leave", Unterminated::Leave), ("land", Unterminated::Land)])
     });
+    if let (Some(mode), Some(unterminated)) = (mode, unterminated)
+        && lands_what_may_grow(mode, unterminated)
+    {
+        section.refuse("unterminated", MAY_GROW.to_owned());
+    }
     let on_rewrite = section.optional("on_rewrite", defaults::ON_REWRITE, |v| {
         choice(v, &[("stop", OnRewrite::Stop), ("restart", OnRewrite::Restart)])
     });

@@ -10,7 +10,9 @@ use std::time::Duration;
 use lakefront_operators::settings::{self, Destination, Zone};
 use toml::Value;
 
-use super::defaults::{self, NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, WORKERS_ALLOWED};
+use super::defaults::{
+    self, NAME_MAX_LENGTH, PIPELINE_MAX_LENGTH, REJECT_RATIO_ALLOWED, STATE_FILE_MAX_LENGTH, WORKERS_ALLOWED,
+};
 use super::raw::Reading;
 use super::units;
 
@@ -175,13 +177,29 @@ pub(super) fn lake_name(value: &Value) -> Reading<String> {
             && name.len() <= NAME_MAX_LENGTH
             && !name.starts_with(['.', '_'])
             && !name.contains(|c: char| c == '/' || c == '\\' || c.is_control())
+            && !is_encoded(name)
     };
     value.as_str().filter(good).map(str::to_owned).ok_or_else(|| {
         format!(
-            "allowed is a name of 1 to {NAME_MAX_LENGTH} bytes without '/', '\\' and control characters, not starting \
-             with '.' or '_'"
+            "allowed is a name of 1 to {NAME_MAX_LENGTH} bytes without '/', '\\', control characters and percent signs \
+             before two hexadecimal digits, not starting with '.' or '_'"
         )
     })
+}
+
+/// Whether `path` has a percent sign before two hexadecimal digits: readers of Delta logs take `a%20b` for `a b`, and look there.
+pub(super) fn is_encoded(path: &str) -> bool {
+    path.as_bytes().windows(3).any(|bytes| bytes[0] == b'%' && bytes[1..].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Where the state file lies. Beside it are made its lock, and a temporary file with a run's number in its name.
+pub(super) fn state_file(value: &Value) -> Reading<PathBuf> {
+    let path = path(value)?;
+    let name = path.file_name().filter(|_| !path.as_os_str().as_encoded_bytes().ends_with(b"/"));
+    match name.is_some_and(|name| name.len() <= STATE_FILE_MAX_LENGTH) {
+        true => Ok(path),
+        false => Err(format!("allowed is the path of a file whose name has 1 to {STATE_FILE_MAX_LENGTH} bytes")),
+    }
 }
 
 /// A path of this machine, given without `file:`.

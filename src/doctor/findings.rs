@@ -1,5 +1,6 @@
 //! What was found, for people or as one JSON object.
 
+use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
 /// How bad it is.
@@ -37,17 +38,27 @@ pub(super) struct Findings(Vec<Finding>);
 impl Findings {
     /// Nothing to do.
     pub(super) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
-        self.0.push(Finding { check, level: Level::Ok, found: found.into(), advice: None });
+        self.push(check, Level::Ok, found.into(), None);
     }
 
     /// It works, and `advice` makes it better.
     pub(super) fn warn(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
-        self.0.push(Finding { check, level: Level::Warning, found: found.into(), advice: Some(advice.into()) });
+        self.push(check, Level::Warning, found.into(), Some(advice.into()));
     }
 
     /// It does not work; `advice` mends it.
     pub(super) fn problem(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
-        self.0.push(Finding { check, level: Level::Problem, found: found.into(), advice: Some(advice.into()) });
+        self.push(check, Level::Problem, found.into(), Some(advice.into()));
+    }
+
+    /// A problem that is told line by line; nothing foreign is in it as it was found.
+    pub(super) fn problem_of_lines(&mut self, check: &'static str, found: String, advice: &str) {
+        self.0.push(Finding { check, level: Level::Problem, found, advice: Some(advice.to_owned()) });
+    }
+
+    fn push(&mut self, check: &'static str, level: Level, found: String, advice: Option<String>) {
+        let advice = advice.map(|advice| one_line(&advice).into_owned());
+        self.0.push(Finding { check, level, found: one_line(&found).into_owned(), advice });
     }
 
     pub(super) fn count(&self, level: Level) -> usize {

@@ -26,7 +26,7 @@ use self::findings::{Findings, Level};
 use crate::cli::DoctorArgs;
 use crate::config::{self, Config, LakeRoot};
 use crate::pipeline::Pipeline;
-use crate::report::print;
+use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
 /// Looks at everything and tells what it found. An error if there are problems.
@@ -39,10 +39,10 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
         }
         Some(file) => look(&mut findings, file),
     };
-    print(match args.json {
-        true => format!("{}\n", findings.json()),
-        false => findings.text(),
-    })?;
+    match args.json {
+        true => print_json(&findings.json()),
+        false => print(findings.text()),
+    }?;
     looked?;
     match findings.count(Level::Problem) {
         0 => Ok(()),
@@ -87,7 +87,7 @@ fn load(findings: &mut Findings, file: &Path) -> anyhow::Result<Config> {
         }
         Err(error) => {
             let error = pipeline::naming(file, error);
-            findings.problem("file", format!("{error:#}"), "mend each line of it");
+            findings.problem_of_lines("file", format!("{error:#}"), "mend each line of it");
             Err(error)
         }
     }

@@ -13,17 +13,32 @@ use super::clock;
 use super::findings::Findings;
 use crate::config::Config;
 use crate::lock;
+use crate::run::last_stop;
 
 /// Looks at the state file; the position that it says.
 pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) -> Option<Position> {
     let path = &config.source.state_file;
+    let other = lock::owner(path).filter(|owner| *owner != config.pipeline);
     match holder(&lock::path(path)) {
+        Some(process) if other.is_some() => findings.problem(
+            "run",
+            format!("a run of pipeline {:?} uses the same state file, process {process}", other.unwrap_or_default()),
+            "give each pipeline a state file of its own in source.state_file",
+        ),
         Some(process) => findings.warn(
             "run",
             format!("a run of this pipeline is alive on this host, process {process}"),
             "let it run; another start would end with exit code 4, unless --take-over",
         ),
         None => findings.ok("run", "no run of this pipeline holds its lock on this host"),
+    }
+    if let Some(stop) = last_stop::read(path, &config.pipeline) {
+        let minutes = clock.now_ms().saturating_sub(stop.at_ms) / 60_000;
+        findings.warn(
+            "run",
+            format!("the last run stopped {minutes} minutes ago: {}", stop.error),
+            "do as it says and start again; the run that goes on forgets it",
+        );
     }
     let shown = path.display();
     let state = match state::read(path) {
@@ -33,7 +48,11 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
             return None;
         }
         Err(error) => {
-            findings.problem("state", chain(&error), "delete it: the tables are the checkpoint");
+            findings.problem(
+                "state",
+                chain(&error),
+                "do as it says: nothing is lost by it, for the tables are the checkpoint",
+            );
             return None;
         }
     };

@@ -17,7 +17,7 @@ use self::lines::{Author, Lines};
 use crate::cli::GenerateArgs;
 use crate::exit::Usage;
 use crate::logging;
-use crate::report::print;
+use crate::report::print_json;
 
 /// Writes log lines.
 pub(crate) fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ pub(crate) fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
         None => out::file(&mut lines, args.size, &args.out, Author::Primary)?,
     }
     match (args.json, to_stdout) {
-        (true, false) => print(format!("{}\n", lines.tally.json())),
+        (true, false) => print_json(&lines.tally.json()),
         (true, true) => {
             logging::tell(&format!("{}\n", lines.tally.json()));
             Ok(())

@@ -1,5 +1,7 @@
 //! What `init` needs to know, and the check of it: a file made of the answers is read by the parser that `run` uses.
 
+use lakefront_operators::shown;
+
 use crate::cli::{FormatArg, InitArgs, ModeArg};
 use crate::config;
 
@@ -53,7 +55,7 @@ impl Answers {
             Field::Lake => self.lake.as_str(),
             Field::Account | Field::Pipeline => "",
         };
-        if url.to_ascii_lowercase().contains("sig=") {
+        if shown::without_secrets(url) != url {
             let advice = "it carries a signature, which must not stand in a file: leave out what follows the question mark, and \
                           give it as AZURE_STORAGE_SAS_TOKEN in the environment";
             return Some(advice.to_owned());
@@ -80,5 +82,5 @@ impl Answers {
 }
 
 pub(super) fn is_azure(url: &str) -> bool {
-    ["az:", "https:", "http:"].iter().any(|scheme| url.starts_with(scheme))
+    url.starts_with("az:") || url.split_once("://").is_some_and(|(scheme, _)| config::AZURE.contains(&scheme))
 }

@@ -9,8 +9,8 @@ use crate::cli::{FormatArg, InitArgs, ModeArg};
 use crate::exit::Usage;
 
 const SOURCE: &str = "\
-Where are the logs? A file, a directory or a glob of this machine, such as file:/var/log/postgresql/
-or file:logs/**/*.json; or blobs in Azure, such as az://insights-logs-postgresqllogs/ or
+Where are the logs? A file, a directory or a glob of this machine, such as file:logs/ or, for the log
+folder of a server that writes jsonlog, file:/var/log/postgresql/*.json; or blobs in Azure, such as az://insights-logs-postgresqllogs/ or
 https://ACCOUNT.blob.core.windows.net/insights-logs-postgresqllogs/";
 const FORMAT: &str = "\
 Which shape do the lines have? azure: resource logs of Azure Database for PostgreSQL;

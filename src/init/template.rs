@@ -19,8 +19,8 @@ fn head() -> String {
 #     lakefront run lakefront.toml        # lands what is there; run it again, and it finds nothing new
 #     lakefront status lakefront.toml     # where the tables stand
 #
-# Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from the environment, and no log or
-# error shows what came from there. A line such as `# key = value` shows the default.
+# Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from the environment, and what is said
+# of a wrong value shows the name alone. Keys and signatures are never shown. A line such as `# key = value` shows the default.
 "
     .to_owned()
 }
@@ -47,10 +47,12 @@ fn source(answers: &Answers) -> String {
         FormatArg::Azure => "resource logs of Azure Database for PostgreSQL; or \"jsonlog\"",
         FormatArg::Jsonlog => "PostgreSQL's own; or \"azure\"",
     };
-    let what = if azure {
-        "a blob, a folder with all below it, or a glob"
-    } else {
-        "a file, a directory with all below it, or a glob"
+    let what = match (azure, answers.format) {
+        (true, _) => "a blob, a folder with all below it, or a glob",
+        (false, FormatArg::Azure) => "a file, a directory with all below it, or a glob",
+        (false, FormatArg::Jsonlog) => {
+            "a file, a directory or a glob; *.json in a server's log folder, for .log lies beside it"
+        }
     };
     let state_file = format!("# state_file = {}", quoted(&format!("state/{}.offset.json", answers.pipeline)));
     let mut text = [

@@ -77,7 +77,7 @@ pub(super) async fn drive(
     }
     let target = tokio::select! {
         target = Target::begin(place, watched.is_some()) => target?,
-        () = signals.next() => anyhow::bail!("stopped before anything was written"),
+        _ = signals.next() => anyhow::bail!("stopped before anything was written"),
     };
     let log = log()?;
     if let Some(watched) = watched.as_deref_mut() {
@@ -119,7 +119,7 @@ async fn ready(
                 "table {:?} holds no position of pipeline {:?} after {} s: start `lakefront run {}` first",
                 watched.tables[missing].name, watched.config.pipeline, timeout.as_secs_f32(), watched.file.display()
             ),
-            () = signals.next() => anyhow::bail!("stopped before the tables held a position: nothing was written"),
+            _ = signals.next() => anyhow::bail!("stopped before the tables held a position: nothing was written"),
         }
     }
     Ok(Waiting::new(known.len()))
@@ -165,7 +165,7 @@ impl Running {
                     }
                     behind[0] = behind[0].max(waiting.as_ref().map_or(0, Waiting::behind));
                 }
-                () = signals.next() => {
+                _ = signals.next() => {
                     left = self.stop.is_requested();
                     anyhow::ensure!(!left || written.is_some(), "stopped at once: of the append under way some may be written");
                     self.stop.request();

@@ -32,7 +32,7 @@ use self::watch::Watched;
 use self::write::Plan;
 use crate::cli::ReplayArgs;
 use crate::exit::Usage;
-use crate::report::print;
+use crate::report::{print, print_json};
 use crate::shutdown::Signals;
 use crate::{pipeline, runtime};
 
@@ -53,10 +53,10 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     // Before anything is written, for at the end there would be no second chance.
     let log = || histogram.map(create).transpose();
     let mut outcome = tokio.block_on(drive::drive(input, &place, log, watched.as_mut(), plan, signals))?;
-    print(match args.json {
-        true => format!("{}\n", report::json(&outcome, &place, args.rate, watched.as_ref())),
-        false => report::text(&outcome, &place, watched.as_ref()),
-    })?;
+    match args.json {
+        true => print_json(&report::json(&outcome, &place, args.rate, watched.as_ref())),
+        false => print(report::text(&outcome, &place, watched.as_ref())),
+    }?;
     if let (Some(log), Some(seen)) = (outcome.log.take(), &outcome.seen) {
         seen.latencies.write_log(log, outcome.began).context("could not write the histogram log")?;
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
 use super::drive::{Outcome, Seen};
@@ -65,8 +66,9 @@ pub(super) fn text(outcome: &Outcome, target: &Place, watched: Option<&Watched>)
         _ => String::new(),
     };
     let mut text = format!(
-        "wrote {bytes} bytes, {lines} lines, in {appends} append{} to {target} in {:.2} s: {:.1} MB/s{held}\n",
+        "wrote {bytes} bytes, {lines} lines, in {appends} append{} to {} in {:.2} s: {:.1} MB/s{held}\n",
         if appends == 1 { "" } else { "s" },
+        one_line(&target.to_string()),
         took.as_secs_f64(),
         a_second(bytes, took.max(pace.due(bytes))) / 1e6
     );

@@ -13,6 +13,7 @@ use lakefront_operators::protocol::claim::Claimed;
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::planner::{Bounds, Planner};
 use lakefront_operators::record::TableId;
+use lakefront_operators::route::Rejects;
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow, Seen};
 use lakefront_operators::state;
@@ -36,13 +37,15 @@ pub(super) struct Process {
     pub(super) guard: Guard,
     /// What it saw.
     pub(super) space: Arc<Seen>,
+    /// What is rejected.
+    pub(super) rejects: Arc<Rejects>,
     /// Whether each cut is told in the log.
     pub(super) announce: bool,
 }
 
 /// Everything the workers share.
 pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Process) -> PgLogs {
-    let Process { tokio, metrics, fatal, stop, guard, space, announce } = process;
+    let Process { tokio, metrics, fatal, stop, guard, space, rejects, announce } = process;
     let config = &pipeline.config;
     tokio.spawn(guard.watch(pipeline.clock.clone(), fatal.clone()));
     let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
@@ -65,7 +68,7 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
         tables: pipeline.tables.clone(),
         held,
         source: pipeline.source.clone(),
-        reject_ratio: config.reject_ratio,
+        rejects,
         clock: pipeline.clock.clone(),
         budget,
         bridge: Bridge::new(tokio.handle().clone()),

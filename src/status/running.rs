@@ -1,9 +1,12 @@
 //! What a run that is alive adds to what the tables say.
 
+use std::net::SocketAddr;
+
+use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::http;
+use crate::{http, lock};
 
 /// Characters of a text: more than any reason has.
 const LONGEST: usize = 500;
@@ -11,9 +14,20 @@ const LONGEST: usize = 500;
 /// The status of a run that others have taken over from, which no run gives itself.
 const FENCED: &str = "fenced";
 
+/// Whether a run is alive, as far as can be told from here.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// Where it should answer; none without `[http]`.
+    listen: Option<SocketAddr>,
+    /// The process that holds the lock beside the state file.
+    holder: Option<u32>,
+    /// What it says; none if it does not answer.
+    answer: Option<Answer>,
+}
+
 /// A run as it describes itself.
 #[derive(Debug, PartialEq)]
-pub(super) struct Running {
+struct Answer {
     run: Option<u64>,
     ready: bool,
     status: String,
@@ -26,22 +40,57 @@ pub(super) struct Running {
     drained: Vec<(String, u64)>,
 }
 
-/// Asks the run of this pipeline where the file says that it listens; none if it says nothing of that, or nobody answers.
-pub(super) async fn ask(config: &Config) -> Option<Running> {
-    let answer = http::ask(config.http?.listen, &config.pipeline).await?;
-    Running::read(&answer)
+/// Asks the run of this pipeline where the file says that it listens, and looks who holds its lock.
+pub(super) async fn ask(config: &Config) -> Running {
+    let listen = config.http.map(|http| http.listen);
+    let answer = match listen {
+        Some(listen) => http::ask(listen, &config.pipeline).await,
+        None => None,
+    };
+    let holder = lock::holder(&config.source.state_file);
+    Running { listen, holder, answer: answer.as_ref().and_then(Answer::read) }
 }
 
 impl Running {
+    /// The same, as somebody sees it who knows that `claimed` is the newest run in the tables.
+    pub(super) fn beside(self, claimed: u64) -> Running {
+        Running { answer: self.answer.map(|answer| answer.beside(claimed)), ..self }
+    }
+
+    /// Up to where no rows wait for the table that is for `role`, if the run says that.
+    pub(super) fn drained(&self, role: &str) -> Option<u64> {
+        self.answer.as_ref()?.drained(role)
+    }
+
+    /// For `status --json`; null if nobody answers.
+    pub(super) fn json(&self) -> Value {
+        self.answer.as_ref().map_or(Value::Null, Answer::json)
+    }
+
+    /// A line for people; none where nothing is known of a run.
+    pub(super) fn text(&self) -> String {
+        match (&self.answer, self.listen, self.holder) {
+            (Some(answer), ..) => answer.text(),
+            (None, Some(listen), Some(process)) => {
+                format!("  running: process {process} holds the lock, and DOES NOT ANSWER at {listen}\n")
+            }
+            (None, Some(listen), None) => format!("  no run answers at {listen}\n"),
+            (None, None, Some(process)) => format!("  running: process {process}; with [http] it would say more\n"),
+            (None, None, None) => String::new(),
+        }
+    }
+}
+
+impl Answer {
     /// Takes what is needed out of an answer, which may be anybody's; none if it is not of the form.
-    fn read(answer: &Value) -> Option<Running> {
+    fn read(answer: &Value) -> Option<Answer> {
         let (health, rates) = (&answer["health"], &answer["rates"]);
-        Some(Running {
+        Some(Answer {
             run: answer["run"].as_u64(),
             ready: health["ready"].as_bool()?,
-            status: printable(&health["status"])?,
-            step: printable(&health["step"]),
-            reason: printable(&health["reason"]),
+            status: start(&health["status"])?,
+            step: start(&health["step"]),
+            reason: start(&health["reason"]),
             uptime_seconds: sane(&answer["uptime_seconds"])?,
             bytes_per_second: sane(&rates["bytes_per_second"])?,
             rows_per_second: sane(&rates["rows_per_second"])?,
@@ -51,14 +100,14 @@ impl Running {
 
     /// What it says, as somebody sees it who knows that `claimed` is the newest run in the tables:
     /// of itself an older one knows nothing better.
-    pub(super) fn beside(self, claimed: u64) -> Running {
+    fn beside(self, claimed: u64) -> Answer {
         if self.run.is_none_or(|run| run >= claimed) {
             return self;
         }
         let reason = format!("run {claimed} has taken over, and this process ends once it has noticed");
         let (step, reason, drained) = (None, Some(reason), Vec::new());
         let (bytes_per_second, rows_per_second) = (0.0, 0.0);
-        Running {
+        Answer {
             ready: false,
             status: FENCED.into(),
             step,
@@ -71,12 +120,12 @@ impl Running {
     }
 
     /// Up to where no rows wait for the table that is for `role`, if it says that.
-    pub(super) fn drained(&self, role: &str) -> Option<u64> {
+    fn drained(&self, role: &str) -> Option<u64> {
         self.drained.iter().find(|(is, _)| is == role).map(|(_, drained)| *drained)
     }
 
     /// For `status --json`.
-    pub(super) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         json!({
             "run": self.run,
             "ready": self.ready,
@@ -90,7 +139,7 @@ impl Running {
     }
 
     /// A line for people.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let run = self.run.map_or("a run".to_owned(), |run| format!("run {run}"));
         let rates = format!("{:.1} MB/s, {:.0} rows/s", self.bytes_per_second / 1e6, self.rows_per_second);
         let health = match (&self.reason, self.ready) {
@@ -105,14 +154,10 @@ impl Running {
     }
 }
 
-/// The start of a text, which can do nothing to a terminal: it is one line, and its letters stand in the order in which they are read.
-fn printable(value: &Value) -> Option<String> {
-    let visible = |c: char| match c {
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        c => c,
-    };
-    Some(value.as_str()?.chars().take(LONGEST).map(visible).collect())
+/// The start of a text, on one line.
+fn start(value: &Value) -> Option<String> {
+    let start: String = value.as_str()?.chars().take(LONGEST).collect();
+    Some(one_line(&start).into_owned())
 }
 
 fn drained(table: &Value) -> Option<(String, u64)> {
@@ -140,13 +185,13 @@ mod tests {
 
     #[test]
     fn a_run_is_one_line() {
-        let running = Running::read(&answer()).expect("an answer");
+        let running = Answer::read(&answer()).expect("an answer");
         assert_eq!(running.text(), "  running: run 7, 12.3 MB/s, 15300 rows/s, ready\n");
     }
 
     #[test]
     fn a_run_that_was_taken_over_has_no_say() {
-        let running = || Running::read(&answer()).expect("an answer");
+        let running = || Answer::read(&answer()).expect("an answer");
         assert_eq!(running().beside(7), running());
         assert_eq!((running().drained("primary"), running().drained("rejects")), (Some(90), None));
         let fenced = running().beside(8);
@@ -161,8 +206,8 @@ mod tests {
         answer["health"] =
             json!({"status": "stalled", "ready": false, "step": "fetch", "reason": "fetch holds\u{1b}[2J it"});
         answer["run"] = Value::Null;
-        let running = Running::read(&answer).expect("an answer");
-        let text = "  running: a run, 12.3 MB/s, 15300 rows/s, stalled: fetch holds\u{fffd}[2J it\n";
+        let running = Answer::read(&answer).expect("an answer");
+        let text = "  running: a run, 12.3 MB/s, 15300 rows/s, stalled: fetch holds\\u{1b}[2J it\n";
         assert_eq!(running.text(), text, "and what it says does nothing to a terminal");
         assert_eq!(running.json()["step"], "fetch");
     }
@@ -172,18 +217,18 @@ mod tests {
         let mut answer = answer();
         let reason = format!("a\u{202e}b\u{2028}{}", "z".repeat(100_000));
         answer["health"] = json!({"status": "stalled", "ready": false, "step": null, "reason": reason});
-        let text = Running::read(&answer).expect("an answer").text();
-        assert!(text.contains("stalled: a\u{fffd}b\u{fffd}zzz") && text.len() < 1_000, "{text}");
+        let text = Answer::read(&answer).expect("an answer").text();
+        assert!(text.contains("stalled: a\\u{202e}b\\u{2028}zzz") && text.len() < 1_000, "{text}");
         for number in [1e300, -1.0] {
             answer["rates"]["rows_per_second"] = number.into();
-            assert_eq!(Running::read(&answer), None);
+            assert_eq!(Answer::read(&answer), None);
         }
     }
 
     #[test]
     fn what_is_not_of_the_form_is_no_run() {
         for answer in [json!({}), json!([]), json!({"health": {"ready": "yes"}}), json!({"health": {"ready": true}})] {
-            assert_eq!(Running::read(&answer), None, "{answer}");
+            assert_eq!(Answer::read(&answer), None, "{answer}");
         }
     }
 }

@@ -168,3 +168,13 @@ fn the_state_file_tells_blob_offset_etag_and_creation() {
         assert_eq!(status["tables"][table]["lag_bytes"], 0);
     }
 }
+
+#[test]
+fn a_prefix_that_matches_nothing_is_told_last() {
+    let mut world = World::new();
+    write_all(&world, "logs/");
+    world.read_from("lgos/");
+    let ended = world.pipeline.run().exits_with(0);
+    let last = ended.stderr.lines().last().unwrap_or_default();
+    assert!(last.starts_with("NOTHING WAS READ: az://") && last.contains("/lgos has no file"), "{}", ended.stderr);
+}

@@ -163,3 +163,36 @@ fn properties_of_a_table_that_are_unusual() {
     has_one(&found, "table", "warning", "primary lets vacuum delete files after 10 minutes");
     has_one(&found, "table", "ok", "delta.logRetentionDuration");
 }
+
+#[test]
+fn what_a_run_would_refuse_is_found_by_doctor_and_validate_in_the_same_words() {
+    let spoilt: [(&str, &[(&str, &str, &str)]); 5] = [
+        ("another name", &[("", "pipeline", "q")]),
+        ("another source", &[("source", "url", "file:other/")]),
+        ("swapped tables", &[("tables", "primary", "replica"), ("tables", "replica", "primary")]),
+        ("another table", &[("tables", "replica", "standby")]),
+        ("another state file", &[("", "pipeline", "q"), ("source", "state_file", "state/p.offset.json")]),
+    ];
+    for (what, settings) in spoilt {
+        let mut pipeline = Pipeline::new();
+        pipeline.write("a.json", LINES);
+        fs::create_dir(pipeline.path("other")).expect("a folder");
+        fs::write(pipeline.path("other/b.json"), LINES).expect("a log");
+        pipeline.land();
+        for (section, key, value) in settings {
+            pipeline.set(section, key, *value);
+        }
+        let before = everything(&pipeline);
+        let validated = pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(3).error();
+        let found = pipeline.call(&["doctor", "p.toml", "--json"]).exits_with(3).json();
+        assert!(everything(&pipeline) == before, "{what}: something was changed");
+        let refused = pipeline.run().exits_with(3).error();
+        assert_eq!(validated, refused, "{what}");
+        let words = refused.trim_start_matches("error: ").trim_end();
+        let all = found["checks"].as_array().expect("a list");
+        assert!(
+            all.iter().any(|one| one["level"] == "problem" && one["found"] == words),
+            "{what}: {words} in {found:#}"
+        );
+    }
+}

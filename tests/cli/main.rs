@@ -4,15 +4,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod completions;
 mod doctor;
 mod examples;
+mod foreign;
 mod generate;
 mod init;
 mod inspect;
 mod logs;
+mod names;
 mod peers;
 mod progress;
+mod rejects;
 mod report;
 mod rivals;
 mod shapes;

@@ -54,6 +54,38 @@ fn a_run_that_takes_over_fences_the_older_and_goes_on() {
 }
 
 #[test]
+fn two_pipelines_with_one_state_file_are_told_of_each_other() {
+    let mut pipeline = Pipeline::new();
+    pipeline.set("source", "state_file", "state/p.offset.json").write("a.json", Lines::new(1).take(10));
+    let tail = pipeline.tail();
+    pipeline.set("", "pipeline", "q").set("lake", "schema", "others");
+    for arguments in [&["run", "p.toml"][..], &["run", "p.toml", "--take-over"]] {
+        let ended = pipeline.call(arguments).exits_with(2);
+        let error = ended.error();
+        assert!(error.contains("is in use by a run of pipeline \"p\"") && !error.contains("take-over"), "{error}");
+    }
+    let doctor = pipeline.call(&["doctor", "p.toml"]).stdout;
+    assert!(doctor.contains("a run of pipeline \"p\" uses the same state file"), "{doctor}");
+    // As it says.
+    pipeline.set("source", "state_file", "state/q.json");
+    pipeline.land();
+    tail.stop();
+}
+
+#[test]
+fn roles_that_have_changed_are_told_once_at_the_start() {
+    let mut pipeline = Pipeline::new();
+    let told = "[roles] is not what it was when lines landed last";
+    pipeline.write("a.json", ONE_FOR_EACH_TABLE);
+    assert!(!pipeline.run().exits_with(0).stderr.contains(told));
+    pipeline.set("roles", "default", "primary").append("a.json", ONE_FOR_EACH_TABLE);
+    let changed = pipeline.run().exits_with(0).stderr;
+    assert_eq!(changed.matches(told).count(), 1, "{changed}");
+    pipeline.append("a.json", ONE_FOR_EACH_TABLE);
+    assert!(!pipeline.run().exits_with(0).stderr.contains(told), "it holds by now");
+}
+
+#[test]
 fn a_killed_run_leaves_no_lock() {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(3).take(10));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::support::{Lines, Pipeline, Running};
 
@@ -15,8 +16,15 @@ fn patient() -> Pipeline {
 
 /// A tail that has staged rows and committed none.
 fn tail_with_an_open_cut(pipeline: &Pipeline, failpoints: &str) -> Running {
-    let mut command = pipeline.command(&["run", "p.toml", "--mode", "tail", "--json"]);
-    command.env("FAILPOINTS", failpoints);
+    tail_with_hangups(pipeline, failpoints, "--default-signal=HUP")
+}
+
+/// The same, started by somebody who has set what SIGHUP does: the tests may run under `nohup` themselves.
+fn tail_with_hangups(pipeline: &Pipeline, failpoints: &str, hangups: &str) -> Running {
+    let lakefront = pipeline.command(&["run", "p.toml", "--mode", "tail", "--json"]);
+    let mut command = Command::new("env");
+    command.arg(hangups).arg(lakefront.get_program()).args(lakefront.get_args());
+    command.current_dir(pipeline.path("")).env_remove("LAKEFRONT_LOG").env("FAILPOINTS", failpoints);
     let mut tail = pipeline.spawn(command);
     tail.until("staged rows", || has_parquet(&pipeline.table("primary")));
     assert_eq!(pipeline.position(), 0, "nothing is committed");
@@ -29,17 +37,35 @@ fn has_parquet(table: &Path) -> bool {
 }
 
 #[test]
-fn sigterm_and_sigint_land_what_was_read_and_end_cleanly() {
-    for signal in ["TERM", "INT"] {
+fn sigterm_sigint_and_sighup_land_what_was_read_and_end_cleanly() {
+    for signal in ["TERM", "INT", "HUP"] {
         let pipeline = patient();
-        let mut tail = tail_with_an_open_cut(&pipeline, "");
+        // Somebody who is at work when the echo comes.
+        let mut tail = tail_with_an_open_cut(&pipeline, "state-write=sleep(200)");
         tail.signal(signal);
+        tail.until_it_says("a second signal ends the process at once");
+        // `timeout` and terminals send it twice.
+        if !tail.has_ended() {
+            tail.signal(signal);
+        }
         let report = tail.end().exits_with(0).json();
         let length = fs::metadata(pipeline.path("logs/a.json")).expect("a log file").len();
         assert_eq!(report["position"], length, "all of it was read before SIG{signal}");
         assert_eq!(pipeline.position(), length);
         pipeline.is_exact();
     }
+}
+
+#[test]
+fn a_run_that_is_to_outlive_its_terminal_does() {
+    let pipeline = patient();
+    let mut tail = tail_with_hangups(&pipeline, "", "--ignore-signal=HUP");
+    tail.signal("HUP");
+    tail.signal("TERM");
+    tail.until_it_says("a second signal ends the process at once");
+    let ended = tail.end().exits_with(0);
+    assert!(!ended.stderr.contains("stopped at once"), "the first was no wish to end: {}", ended.stderr);
+    pipeline.is_exact();
 }
 
 #[test]

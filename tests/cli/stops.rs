@@ -352,8 +352,8 @@ fn a_damaged_state_file() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: could not read state file state/p.offset.json (it only informs: if it is damaged, delete it): EOF while parsing an object at line 1 column 1
-    "#]],
+            error: could not read state file state/p.offset.json (it only informs, and is damaged: delete it): EOF while parsing an object at line 1 column 1
+        "#]],
     );
 
     pipeline.forget_state();
@@ -389,8 +389,8 @@ fn more_rejects_than_allowed() {
         pipeline.run(),
         3,
         &expect![[r#"
-        error: 12000 of the last 12000 lines were rejected, above limits.reject_ratio = 0.5: see the rejects table for what was committed, mend the source or [rows], or raise the ratio
-    "#]],
+            error: 12000 of the last 12000 lines were rejected, above limits.reject_ratio = 0.5: invalid_json 12000, first a.json:0 `not JSON`: see that source.url names logs in JSON only, such as *.json; what was read is committed, these lines as rejects: mend what is wrong, or raise the ratio, and start again
+        "#]],
     );
 
     pipeline.set("limits", "reject_ratio", 1.0);

@@ -21,6 +21,7 @@ fn every_command_teaches() {
     for words in ["First steps:", "Exit codes:", "LAKEFRONT_LOG"] {
         assert!(all.contains(words), "{words} in\n{all}");
     }
+    assert_eq!(pipeline.call(&["-h"]).exits_with(0).stdout, all, "-h says the same");
     let commands = all.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let commands: Vec<&str> =
         commands.filter_map(|line| line.split_whitespace().next()).filter(|c| *c != "help").collect();
@@ -29,6 +30,7 @@ fn every_command_teaches() {
         let help = pipeline.call(&[command, "--help"]).exits_with(0).stdout;
         assert!(help.contains(&format!("Examples:\n  lakefront {command}")), "{help}");
         assert!(help.contains("Exit codes:") || command == "completions", "{help}");
+        assert_eq!(pipeline.call(&[command, "-h"]).exits_with(0).stdout, help, "{command} -h says the same");
         let wide: Vec<&str> = help.lines().filter(|line| line.chars().count() > 120).collect();
         assert_eq!(wide, Vec::<&str>::new(), "{command}");
     }

@@ -214,7 +214,7 @@ fn toml(value: &Value) -> String {
             let entry = |(key, value): (&String, &Value)| format!("{} = {}", Value::from(key.as_str()), toml(value));
             format!("{{ {} }}", list(entries.iter().map(entry).collect()))
         }
-        other => other.to_string(),
+        other => other.to_string().replace('\u{7f}', "\\u007F"),
     }
 }
 

@@ -28,7 +28,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::commit::Committer;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::record::TableId;
-use lakefront_operators::route::{RatioJudge, route};
+use lakefront_operators::route::{RatioJudge, Rejects, route};
 use lakefront_operators::rows;
 use lakefront_operators::settings::Format;
 use lakefront_operators::sink::delta::{DayPartition, DeltaStage, TableSpec};
@@ -58,8 +58,8 @@ pub struct PgLogs {
     pub held: [Position; 3],
     /// Where bytes come from.
     pub source: Arc<dyn Source>,
-    /// Rejects among the last lines above which the run stops, 0 to 1.
-    pub reject_ratio: f64,
+    /// What is rejected, and how much may be.
+    pub rejects: Arc<Rejects>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// What buffers may take.
@@ -106,7 +106,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
         let blocks = watch(blocks, metrics, StepId::Fetch, |fetched| fetched.chunk.len());
         let lines = watch(split(blocks), metrics, StepId::Split, |lines| count(lines.lines.len(), lines.rejects.len()));
         let rows = watch(parse(lines), metrics, StepId::Parse, |rows| count(rows.lines.len(), rows.rejects.len()));
-        let judge = RatioJudge::new(run.reject_ratio);
+        let judge = RatioJudge::new(run.rejects.clone());
         let routes = route(rows, judge, clock.clone(), metrics.clone(), fatal.clone());
 
         let routes = [routes.primary, routes.replica, routes.rejects];

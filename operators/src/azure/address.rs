@@ -33,6 +33,12 @@ const CONTAINER: &str = "a container's name has 3 to 63 lower case letters, digi
 const HOST: &str = "the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and \
                     localhost have the account as the first folder";
 
+/// Hadoop's names of the same blobs; what is not encrypted there is here.
+const HADOOP: [&str; 4] = ["abfss", "abfs", "wasbs", "wasb"];
+const OF_HADOOP: &str = "this is written abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/path";
+/// OneLake's hosts; a container is a workspace there.
+const FABRIC: &str = ".fabric.microsoft.com";
+
 impl Service {
     /// The service of `account` in Azure's public cloud.
     pub fn public(account: &str) -> Option<Service> {
@@ -50,10 +56,14 @@ impl Service {
 
 impl Address {
     /// The address that `text` says: `az://container[/path]`, or `https://ACCOUNT.blob.…/container[/path][?SAS]`, with
-    /// `http` for this machine only. Percent signs are encoding in the latter only.
+    /// `http` for this machine only. Percent signs are encoding in the latter only. Hadoop's `abfss://CONTAINER@ACCOUNT.dfs.…/path` and
+    /// `wasbs://` mean the same blobs, and are read through the blob service as all others.
     pub fn parse(text: &str) -> Result<Address, &'static str> {
+        if let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| HADOOP.contains(scheme)) {
+            return Address::of_hadoop(rest);
+        }
         let (service, path, sas) = match text.strip_prefix("az://") {
-            Some(path) if path.contains('?') && path.contains("sig=") => {
+            Some(path) if path.split_once('?').is_some_and(|(_, rest)| is_signature(rest) || is_query(rest)) => {
                 return Err(
                     "an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas",
                 );
@@ -65,8 +75,29 @@ impl Address {
                 (Some((account.ok_or(HOST)?, endpoint)), decode(path)?, sas)
             }
         };
-        let (container, path) = path.split_once('/').unwrap_or((&path, ""));
-        if !is_container(container) {
+        // A path is shown, in logs and tables.
+        if is_signature(&path) {
+            return Err("a shared access signature begins with a question mark, and its parts stand between & signs");
+        }
+        Address::new(service, &path, sas)
+    }
+
+    /// What stands behind `abfss://`.
+    fn of_hadoop(text: &str) -> Result<Address, &'static str> {
+        let (authority, path) = text.split_once('/').unwrap_or((text, ""));
+        let (container, host) = authority.split_once('@').ok_or(OF_HADOOP)?;
+        if is_signature(path) || path.split_once('?').is_some_and(|(_, rest)| is_query(rest)) {
+            return Err("an abfss:// URL has no query: a shared access signature stands in the key sas");
+        }
+        let Service { account, endpoint } = Service::parse(&format!("https://{host}"))?;
+        Address::new(Some((account.ok_or(HOST)?, endpoint)), &format!("{container}/{path}"), None)
+    }
+
+    fn new(service: Option<(String, Url)>, path: &str, sas: Option<Credential>) -> Result<Address, &'static str> {
+        let (container, path) = path.split_once('/').unwrap_or((path, ""));
+        let is_fabric =
+            service.as_ref().is_some_and(|(_, at)| at.host_str().is_some_and(|host| host.ends_with(FABRIC)));
+        if !(is_container(container) || is_fabric && is_workspace(container)) {
             return Err(CONTAINER);
         }
         if path.starts_with('/') || path.split('/').any(|folder| folder == "." || folder == "..") {
@@ -77,6 +108,19 @@ impl Address {
         }
         Ok(Address { service, container: container.to_owned(), path: path.to_owned(), sas })
     }
+}
+
+/// Whether a signature is in `text`, encoded or not.
+fn is_signature(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["sig=", "sig%3d"].iter().any(|sig| text.contains(sig))
+}
+
+/// Whether `text` is the query of a URL rather than the rest of a glob.
+fn is_query(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.split('&').flat_map(|part| part.split("%26")).filter(|part| part.contains('=') || part.contains("%3d")).count()
+        > 1
 }
 
 /// Whether Azure lets an account be named so.
@@ -90,6 +134,11 @@ fn is_container(name: &str) -> bool {
     matches!(name, "$root" | "$logs") || ((3..=63).contains(&name.len()) && folders())
 }
 
+/// Whether a workspace of OneLake may be called so.
+fn is_workspace(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || " ._-".contains(c))
+}
+
 /// The service, what follows it without the slash between, and the query. By hand, for the URL's own parser would encode
 /// the glob in a path and take folders of dots away.
 fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
@@ -99,6 +148,8 @@ fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
     }
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (authority, mut path) = rest.split_once('/').unwrap_or((rest, ""));
+    // The same account's blobs by the service for folders: files are created there by other requests than ours.
+    let authority = authority.replacen(".dfs.", ".blob.", 1);
     let mut endpoint = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| "this is not a URL")?;
     if !endpoint.username().is_empty() || endpoint.password().is_some() {
         return Err("a user and a password do not open an account");
@@ -181,6 +232,16 @@ mod tests {
             ("https://acc1.blob.example/logs/x?sp=r&sig=a%3D", r#"acc1 https://acc1.blob.example/ logs "x" signed"#),
             ("http://127.0.0.1:10000/dev1/logs/x?sig=a", r#"dev1 http://127.0.0.1:10000/dev1/ logs "x" signed"#),
             ("http://[::1]:10000/dev1/logs", r#"dev1 http://[::1]:10000/dev1/ logs """#),
+            ("https://acc1.dfs.core.windows.net/logs/x", r#"acc1 https://acc1.blob.core.windows.net/ logs "x""#),
+            (
+                "abfss://logs@acc1.dfs.core.windows.net/a%20b/",
+                r#"acc1 https://acc1.blob.core.windows.net/ logs "a%20b/""#,
+            ),
+            ("wasbs://logs@acc1.blob.core.windows.net", r#"acc1 https://acc1.blob.core.windows.net/ logs """#),
+            (
+                "abfss://Sales Team@onelake.dfs.fabric.microsoft.com/lake.Lakehouse/Files",
+                r#"onelake https://onelake.blob.fabric.microsoft.com/ Sales Team "lake.Lakehouse/Files""#,
+            ),
             ("https://10.0.0.7/dev1/logs/x", r#"dev1 https://10.0.0.7/dev1/ logs "x""#),
         ] {
             assert_eq!(told(text), expected, "{text}");
@@ -196,6 +257,16 @@ mod tests {
             ("az://-ab", "container's name"),
             ("az://lo", "container's name"),
             ("az://logs?sp=r&sig=hunter2", "no query"),
+            ("az://logs?sp=r&sgi=hunter2", "no query"),
+            ("az://logs/x?sp%3Dr%26sig%3Dhunter2", "no query"),
+            ("https://acc1.blob.example/logs/x&sp=r&sig=hunter2", "question mark"),
+            ("https://acc1.blob.example/logs/x&sig%3Dhunter2", "question mark"),
+            ("https://acc1.blob.example/logs/x?sig%3Dhunter2", "sig="),
+            ("https://acc1.blob.example/logs/x?sgi=hunter2", "sig="),
+            ("abfss://logs/x", "CONTAINER@ACCOUNT"),
+            ("abfss://LOGS@acc1.dfs.core.windows.net/x", "container's name"),
+            ("abfss://logs@acc1.dfs.core.windows.net/x?sv=1&sgi=hunter2", "no query"),
+            ("abfss://u:hunter2@logs@acc1.dfs.core.windows.net/x", "password"),
             ("az://logs//x", "empty first folder"),
             ("az://logs/a/../b", "no folders . and .."),
             ("https://acc1.blob.example/logs/%2e%2E/b", "no folders . and .."),

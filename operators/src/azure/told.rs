@@ -4,6 +4,8 @@
 
 use azure_core::error::{Error, ErrorKind};
 
+use crate::shown::without_secrets;
+
 /// `error` and its causes on one line; no cause says what the one before has said.
 pub fn told(error: &Error) -> String {
     let mut text = one_line(&error.to_string());
@@ -15,7 +17,7 @@ pub fn told(error: &Error) -> String {
         }
         cause = error.source();
     }
-    unsigned(&text)
+    without_secrets(&text).into_owned()
 }
 
 /// What the service calls the error, such as `ContainerNotFound`; nothing if it was not the service that failed.
@@ -61,28 +63,15 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// `text` without the signatures in it.
-fn unsigned(text: &str) -> String {
-    let (mut shown, mut rest) = (String::new(), text);
-    while let Some(at) = rest.find("sig=") {
-        let from = at + "sig=".len();
-        let length = rest[from..].find(|c: char| !(c.is_ascii_alphanumeric() || "%+/=-_.~".contains(c)));
-        shown.push_str(&rest[..from]);
-        shown.push_str("***");
-        rest = &rest[length.map_or(rest.len(), |length| from + length)..];
-    }
-    shown + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn one_line_without_signatures() {
-        let cause = std::io::Error::other("for url (https://a/c?sp=r&sig=hunter2%3D&se=1)\nno route");
+        let cause = std::io::Error::other("for url (https://a/c?sp=r&sgi=hunter2%3D&se=1)\nno route");
         let error = Error::with_error(ErrorKind::Io, cause, "could not\nsend ?sig=hunter2");
-        assert_eq!(told(&error), "could not send ?sig=***: for url (https://a/c?sp=r&sig=***&se=1) no route");
+        assert_eq!(told(&error), "could not send ?sig=***: for url (https://a/c?***) no route");
         assert_eq!(code(&error), None);
     }
 }

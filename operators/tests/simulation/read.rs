@@ -63,7 +63,7 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
     let staged_at = Stamp::now(&SimClock(env.world.clone()));
     let rows = rows_of(env, &mut env.world(), &chunk)?;
     if env.judge_ratio {
-        judge_ratio(env, &chunk, &rows)?;
+        judge_ratio(env, &chunk, &rows);
     }
     give_way().await;
     for (t, rows) in rows.into_iter().enumerate() {
@@ -129,21 +129,23 @@ pub(crate) fn gone(partition: &PartitionId, range: &Range<u64>) -> Stop {
     Stop::Refused(format!("{:?}: bytes that a table lacks are gone, {}..{}", partition.name, range.start, range.end))
 }
 
-/// More than half of the lines of new cuts are rejected: the run stops. Catch-up is exempt, it repeats what was judged.
-fn judge_ratio(env: &Env, chunk: &Chunk, rows: &[Vec<Row>; 3]) -> Result<(), Stop> {
+/// More than half of the lines of new cuts are rejected: the run commits what it has read, and stops. Catch-up is exempt, it repeats
+/// what was judged.
+fn judge_ratio(env: &Env, chunk: &Chunk, rows: &[Vec<Row>; 3]) {
     if chunk.catch_up && !env.world().lacks(Rule::Ratio) {
-        return Ok(());
+        return;
     }
     let mut flow = env.flow();
     let lines = rows.iter().map(|r| r.len() as u64).sum::<u64>();
     flow.lines = (flow.lines.0 + lines, flow.lines.1 + rows[2].len() as u64);
     let (of, rejected) = flow.lines;
     if of < 3 || rejected * 2 <= of {
-        return Ok(());
+        return;
     }
+    flow.terminate = true;
+    flow.over.get_or_insert(Stop::RejectRatio { rejected, of, ratio: 0.5, reasons: Vec::new() });
     if chunk.catch_up {
         drop(flow);
         env.world().violate("RATIO: it stops a catch-up that another table holds already".into());
     }
-    Err(Stop::RejectRatio { rejected, of, ratio: 0.5 })
 }

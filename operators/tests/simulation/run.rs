@@ -55,6 +55,8 @@ pub(crate) struct Flow {
     pub(crate) fresh: bool,
     /// Lines and rejects of cuts that are not catch-up.
     pub(crate) lines: (u64, u64),
+    /// Too many of them: the run was asked to end, and stops by this when all that was handed out is committed.
+    pub(crate) over: Option<Stop>,
     spawned: Vec<(&'static str, Actor)>,
 }
 
@@ -111,6 +113,7 @@ impl Flow {
             terminate: false,
             fresh: false,
             lines: (0, 0),
+            over: None,
             spawned: Vec::new(),
         }
     }
@@ -299,8 +302,9 @@ impl Run {
         }
         self.actors.append(&mut self.env.flow().spawned);
         if self.actors.is_empty() {
-            self.env.say(|| "done".into());
-            self.finish(End::Done);
+            let over = self.env.flow().over.take();
+            self.env.say(|| if over.is_some() { "has committed what it had read, and stops" } else { "done" }.into());
+            self.finish(over.map_or(End::Done, End::Stopped));
         }
     }
 

@@ -121,7 +121,7 @@ fn a_full_file_says_everything() {
         in_flight    = 64
         poll         = "250ms"
         max_line     = "1 MB"
-        unterminated = "land"
+        unterminated = "leave"
         on_rewrite   = "restart"
         temporary    = "read"
         [lake]
@@ -177,7 +177,7 @@ fn a_full_file_says_everything() {
                 chunk: 65536,
                 in_flight: 64,
                 poll: 250ms,
-                unterminated: Land,
+                unterminated: Leave,
                 on_rewrite: Restart,
                 temporary: Read,
                 listing: ListingSettings {
@@ -287,7 +287,7 @@ fn an_address_is_enough_to_be_watched() {
 fn urls_give_paths() {
     for (url, path) in [
         ("file:data/logs", "data/logs"),
-        ("file:./a b/%20", "./a b/%20"),
+        ("file:./a b/%2", "./a b/%2"),
         ("file:/var/log", "/var/log"),
         ("file:///var/log", "/var/log"),
         ("file:logs/**/*.{json,log}", "logs/**/*.{json,log}"),
@@ -297,6 +297,8 @@ fn urls_give_paths() {
         let root = good(&with("lake", &format!("root = {url:?}"))).lake.root;
         assert_eq!(root, LakeRoot::File(PathBuf::from(path)));
     }
+    let encoded = good(&with("source", "url = \"file:a%20b\"")).source.url;
+    assert_eq!(encoded, SourceUrl::File("a%20b".to_owned()), "of a lake it would be refused");
 }
 
 #[test]

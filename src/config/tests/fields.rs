@@ -65,11 +65,11 @@ fn names_and_words() {
         "lake",
         &["catalog = \"\"", "catalog = \"a/b\"", "schema = \"a\\\\b\"", "schema = \"..\"", "schema = \"a\\tb\""],
         expect![[r#"
-            lake.catalog = "": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
-            lake.catalog = "a/b": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
-            lake.schema = "a\\b": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
-            lake.schema = "..": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
-            lake.schema = "a\tb": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.catalog = "": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.catalog = "a/b": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "a\\b": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "..": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "a\tb": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
@@ -292,7 +292,7 @@ fn tables_have_names_of_their_own() {
             tables.replica = "t": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
             tables.rejects = "t": names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
             tables.rejects: names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
-            tables.rejects = "_rejects": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            tables.rejects = "_rejects": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
 }

@@ -129,7 +129,7 @@ fn toml_errors_tell_the_place_and_not_the_line() {
     let told: Vec<_> = texts.iter().map(|text| told(text) + "\n").collect();
     expect![[r#"
         line 1, column 15: not valid TOML: invalid basic string, expected `"`
-        line 1, column 7: not valid TOML: string values must be quoted, expected literal string
+        line 1, column 7: not valid TOML: string values must be quoted, expected literal string; a text stands in quotes, as in mode = "tail" and poll = "10s"
         line 2, column 17: not valid TOML: unexpected key or value, expected newline, `#`
         line 3, column 10: not valid TOML: unclosed table, expected `]`
         line 2, column 1: not valid TOML: duplicate key

@@ -25,7 +25,7 @@ fn variables_that_cannot_be_resolved() {
             lake.schema = "${SECRET": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
             lake.schema = "${SECRET:-x}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
             lake.schema = "${1X}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
-            lake.schema = "$${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.schema = "$${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
@@ -83,15 +83,15 @@ fn a_secret_is_never_told() {
             "url = \"${SIGNED_URL}#\"",
         ],
         expect![[r#"
-            source.url = "az://logs?sig=${SECRET}": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
+            source.url = "az://logs?***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
             source.format = "${SECRET}": allowed are "azure" and "jsonlog"
             source.state_file = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
             source.chunk = "${SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
             source.poll = "${SECRET}": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
             source.poll = ["${SECRET}"]: allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
             source.in_flight = "${SECRET}": allowed is a whole number from 1 to 64
-            source.url = "az://logs/?sp=r&sig=***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
-            source.url = "https://acc1.example/logs?sig=***&sp=${SECRET}": the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and localhost have the account as the first folder
+            source.url = "az://logs/?***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
+            source.url = "https://acc1.example/logs?***": the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and localhost have the account as the first folder
             source.url = "https://***@acc1.blob.example/logs": a user and a password do not open an account
             source.url = "${SIGNED_URL}#": a URL has no fragment, backslash or control character: write %23 for #
         "#]],
@@ -101,7 +101,7 @@ fn a_secret_is_never_told() {
         &["root = \"${SECRET}\"", "catalog = \"${SECRET}/\""],
         expect![[r#"
             lake.root = "${SECRET}": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
-            lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\' and control characters, not starting with '.' or '_'
+            lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
@@ -129,7 +129,7 @@ fn a_secret_is_never_told() {
         expect![[r#"
             source.azure.account = "${SECRET}!": allowed is an account's name, 3 to 24 lower case letters and digits
             source.azure.account = "AccountName=acc1;AccountKey=***;": allowed is an account's name, 3 to 24 lower case letters and digits
-            source.azure.endpoint = "https://acc1.blob.example/?sig=***": an endpoint has no container and no query
+            source.azure.endpoint = "https://acc1.blob.example/?***": an endpoint has no container and no query
             source.azure.connection_string = "***": a connection string is NAME=value;NAME=value
             source.azure.connection_string = "${SECRET}": a connection string is NAME=value;NAME=value
             source.azure.connection_string = "***": an account's key is Base64

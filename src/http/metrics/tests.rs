@@ -59,7 +59,7 @@ fn landed(lines: &str) -> Arc<Metrics> {
     );
     fs::write(path("p.toml"), file).expect("a pipeline file");
     let args = RunArgs { file: path("p.toml").into(), workers: None, mode: None, json: true, take_over: false };
-    run::land(&args).expect("a run that ends well")
+    run::land(&args).expect("a run that ends well").metrics
 }
 
 fn value(families: &BTreeMap<String, Family>, sample: &str, labels: &[(&str, &str)]) -> f64 {

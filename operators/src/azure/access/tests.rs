@@ -21,7 +21,7 @@ fn errors_are_told_with_what_to_do() {
         (StatusCode::Forbidden, "AuthenticationFailed", "clock", false),
         (StatusCode::Forbidden, "AuthorizationFailure", "network rules", false),
         (StatusCode::NotFound, "ContainerNotFound", "create the container", false),
-        (StatusCode::ServiceUnavailable, "ServerBusy", "sig=***", true),
+        (StatusCode::ServiceUnavailable, "ServerBusy", "https://a/c?***", true),
     ] {
         let error = error(status, code);
         assert_eq!(permission(&error), None);

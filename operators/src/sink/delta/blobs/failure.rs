@@ -18,6 +18,7 @@ use deltalake::logstore::object_store::client::HttpError;
 
 use super::connect::NoToken;
 use crate::error::{StoreError, chain};
+use crate::shown::without_secrets;
 
 /// What became of a request that did not succeed.
 #[derive(Debug, PartialEq)]
@@ -101,7 +102,7 @@ pub(in super::super) fn library_failure(attempt: String, error: &DeltaTableError
         || causes(error).any(|e| e.is::<HttpError>() || e.is::<NoToken>() || e.is::<object_store::Error>());
     match is_account {
         true => Answer::of(error).failure(attempt),
-        false => StoreError::definite(attempt, text.split("sig=").next().unwrap_or_default().to_owned()),
+        false => StoreError::definite(attempt, without_secrets(&text).into_owned()),
     }
 }
 

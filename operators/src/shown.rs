@@ -1,0 +1,182 @@
+//! How text that is not ours is shown: names of files and blobs, what a service or a library says, what somebody has typed.
+//!
+//! Promises: what was escaped is text, and does nothing to a terminal: it neither breaks a line nor turns one around, and looks like no
+//! line of ours. What opens an account is left out: the query of every URL, its user, and what stands behind `sig=` and the like.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// `text` on one line, with `\n` and `\u{202e}` for what would do something.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, |_| false, escape)
+}
+
+/// `text` with its lines and tabs as they are.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\n' | '\t'), escape)
+}
+
+/// `text`, which is JSON, with what would do something written as JSON writes it: a reader gets the same value.
+pub fn json(text: &str) -> Cow<'_, str> {
+    escaped(
+        text,
+        |c| matches!(c, '\n' | '\t'),
+        |c, out| {
+            // What stands between values is ASCII, so it is in a string. A `String` takes all that is written into it.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        },
+    )
+}
+
+fn escaped(text: &str, stays: impl Fn(char) -> bool, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
+    let acts = |c: char| acts(c) && !stays(c);
+    if !text.chars().any(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match acts(c) {
+            true => escape(c, &mut out),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn escape(c: char, out: &mut String) {
+    match c {
+        '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+        c => out.extend(c.escape_unicode()),
+    }
+}
+
+/// Whether a terminal does something about `c`, or shows nothing of it: controls, line separators, marks that turn the direction of
+/// writing, and characters without width.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// What belongs to the sentence when it stands behind a URL or a value.
+const BEHIND: [char; 7] = [')', ']', '\'', ',', ':', '.', ';'];
+/// What stands for what is left out.
+const HIDDEN: &str = "***";
+/// A value begins behind these; the percent sign is an equals sign that was encoded.
+const BEFORE: [&str; 6] =
+    ["sig=", "sig%3d", "accountkey=", "accountkey%3d", "sharedaccesssignature=", "client_secret="];
+
+/// `text` without what opens an account, however it got there and however it is misspelled: all behind the question mark of a URL, its
+/// user and password, and the values of a connection string. A `${VARIABLE}` says nothing, and stays.
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains("://") && !BEFORE.iter().any(|before| lower.contains(before)) {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find("://") {
+        let scheme = rest[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
+        // Before a character that is not ASCII there is no scheme: that is no boundary either.
+        let scheme = rest.get(scheme..at).unwrap_or_default();
+        let (before, url) = rest.split_at(at + "://".len());
+        let (url, behind) = url.split_at(end_of_url(url));
+        out.push_str(before);
+        out.push_str(&without_query(url, &scheme.to_ascii_lowercase()));
+        rest = behind;
+    }
+    out.push_str(rest);
+    Cow::Owned(without_values(&out))
+}
+
+/// Where a URL ends in a sentence, a log line or a list.
+fn end_of_url(text: &str) -> usize {
+    let end = text.find(|c: char| c.is_whitespace() || c.is_control() || "\"<>`\\".contains(c)).unwrap_or(text.len());
+    text[..end].trim_end_matches(BEHIND).len()
+}
+
+/// `url`, from behind its scheme on, without user and query. In the other schemes a question mark may be a glob's, and what stands
+/// before an `@` a container.
+fn without_query(url: &str, scheme: &str) -> String {
+    let is_http = matches!(scheme, "http" | "https");
+    let authority = url.find(['/', '?']).unwrap_or(url.len());
+    let user = url[..authority].rfind('@').filter(|at| is_http || url[..*at].contains(':'));
+    let (user, rest) = user.map_or(("", url), |at| (HIDDEN, &url[at..]));
+    let lower = rest.to_ascii_lowercase();
+    let query = ["?", "%3f"].iter().filter_map(|mark| Some((lower.find(mark)?, mark.len()))).min();
+    let opens = |query: &str| !query.is_empty() && (is_http || query.contains('=') || query.contains("%3d"));
+    match query.filter(|(at, mark)| scheme != "file" && opens(&lower[at + mark..])) {
+        Some((at, mark)) => format!("{user}{}{HIDDEN}", &rest[..at + mark]),
+        None => format!("{user}{rest}"),
+    }
+}
+
+/// `text` without the values of keys that open an account.
+fn without_values(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    let next = |at: usize| BEFORE.iter().filter_map(|name| Some(at + lower[at..].find(name)? + name.len())).min();
+    while let Some(start) = next(at) {
+        let is_end = |c: char| c.is_whitespace() || c.is_control() || "&;\"<>`\\)".contains(c);
+        let end = text[start..].find(is_end).map_or(text.len(), |length| start + length);
+        let end = start + text[start..end].trim_end_matches(BEHIND).len();
+        out.push_str(&text[at..start]);
+        out.push_str(if text[start..end].starts_with("${") { &text[start..end] } else { HIDDEN });
+        at = end;
+    }
+    out + &text[at..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NASTY: &str = "a\nb\rc\td\u{1b}[2J\u{9b}e\u{202e}f\u{2028}g\u{200b}h\u{e0041}é…→";
+
+    #[test]
+    fn nothing_acts_and_letters_stay() {
+        let shown = one_line(NASTY);
+        assert_eq!(shown, "a\\nb\\rc\\td\\u{1b}[2J\\u{9b}e\\u{202e}f\\u{2028}g\\u{200b}h\\u{e0041}é…→");
+        assert!(!shown.chars().any(acts));
+        assert_eq!(lines("a\n\tb\rc"), "a\n\tb\\rc");
+        assert!(matches!(one_line("orders-uat/täglich é.json"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_is_the_same_value() {
+        let value = serde_json::json!({NASTY: [NASTY]});
+        let text = value.to_string();
+        let shown = json(&text);
+        assert!(!shown.chars().any(acts), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
+    }
+
+    #[test]
+    fn nothing_that_opens_an_account_is_shown() {
+        for (text, shown) in [
+            ("https://a.blob.example/c?sp=r&sig=hunter2%3D&se=1", "https://a.blob.example/c?***"),
+            ("https://a.blob.example/c?sp=r&sig%3Dhunter2", "https://a.blob.example/c?***"),
+            ("https://a.blob.example/c?sp=r&sgi=hunter2", "https://a.blob.example/c?***"),
+            ("HTTPS://a/c?hunter2", "HTTPS://a/c?***"),
+            ("https://a/c%3Fsp%3Dr%26sgi%3Dhunter2", "https://a/c%3F***"),
+            ("https%3A%2F%2Fa%2Fc%3Fsp%3Dr%26sig%3Dhunter2", "https%3A%2F%2Fa%2Fc%3Fsp%3Dr%26sig%3D***"),
+            ("https://u:hunter2@a/c", "https://***@a/c"),
+            ("for url (https://a/c?sgi=hunter2): no route", "for url (https://a/c?***): no route"),
+            ("at https://a/c?sgi=hunter2, and http://b/?x=hunter2.", "at https://a/c?***, and http://b/?***."),
+            ("{\"url\":\"https://a/c?sgi=hunter2\",\"n\":1}", "{\"url\":\"https://a/c?***\",\"n\":1}"),
+            ("az://logs/?sp=r&sgi=hunter2", "az://logs/?***"),
+            ("az://logs/**/?.{json,log}", "az://logs/**/?.{json,log}"),
+            ("file:///logs/?/h=1/x", "file:///logs/?/h=1/x"),
+            ("abfss://logs@acc1.dfs.core.windows.net/a", "abfss://logs@acc1.dfs.core.windows.net/a"),
+            ("AccountName=a;AccountKey=hunter2==;X=1", "AccountName=a;AccountKey=***;X=1"),
+            ("?sv=1&sig=hunter2&se=1", "?sv=1&sig=***&se=1"),
+            ("az://logs?sig=${SIG}", "az://logs?***"),
+            ("sig=${SIG}", "sig=${SIG}"),
+            ("nothing ü://", "nothing ü://"),
+        ] {
+            assert_eq!(without_secrets(text), shown, "{text}");
+            assert_eq!(without_secrets(shown), shown, "a second time");
+        }
+    }
+}
