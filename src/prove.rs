@@ -28,9 +28,9 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     let unverifiable: u64 = proofs.iter().map(Proof::unverifiable_rows).sum();
     let (ok, whole) = (verdict != Verdict::Differs, verdict == Verdict::Proved);
     match args.json {
-        true => print_json(
-            &json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}),
-        ),
+        true => {
+            print_json(&json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}))
+        }
         false => print(text(&pipeline.config.pipeline, &proofs, verdict)),
     }?;
     Ok(if whole || (ok && !args.strict) { Exit::Done } else { Exit::Mismatch })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId};
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::source::Why;
 
 use super::health::{Failing, Health, Held, NotRead, Seen, Status, judge};
 use super::history::History;
@@ -93,6 +94,8 @@ impl Live {
 
     fn not_read(&self) -> Option<NotRead> {
         let (since, passed_over) = self.metrics.not_read()?;
+        // A file that is compressed is told once, and may lie there for good.
+        let passed_over: Vec<_> = passed_over.iter().filter(|p| !matches!(p.why, Why::Encoded(_))).collect();
         let (first, rest) = passed_over.split_first()?;
         let for_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         Some(NotRead { for_ms, name: first.name.clone(), why: first.why.to_string(), more: rest.len() })
