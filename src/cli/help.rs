@@ -115,7 +115,7 @@ and text of several bytes a character.
 
 The same flags make the same bytes on every machine. What it wrote is told at the end, table by
 table and reject by reject, so that a landing can be checked against it. With --rejects, lines
-are bad in nine ways: torn, `[227B blob data]`, plain text, an array, a wrong type, a number too
+are bad in nine ways: torn, `[227B blob data]`, plain text, a quoted line, a wrong type, a number too
 large, a time without a certain zone, another encoding, no role.";
 
 pub(super) const GENERATE_AFTER: &str = "\

@@ -65,7 +65,7 @@ pub(crate) use time::{Clock as RowClock, parse_micros};
 
 use builder::ColumnBuilder;
 use columns::MAX_COLUMNS;
-use line::Rules;
+use line::{Line, Rules};
 use rest::Rest;
 use scan::scan;
 use shape::Opened;
@@ -163,15 +163,18 @@ impl RowBuilder {
     fn append(&mut self, text: &str, at: At, rules: Rules) -> Result<(), Reason> {
         self.detail = None;
         let columns = &self.columns;
-        // The trail is one of the keys of this layout.
-        let followed = match std::ptr::eq(rules.layout, self.rules.layout) {
-            true => self.trail.follow(text, rules, |place| columns[place].last(), &mut self.rest),
-            false => None,
-        };
-        let line = match followed {
-            Some(line) => line,
-            None => scan(text, rules, &mut self.rest)?,
-        };
+        // The trail is one of the keys of this layout. Lines are judged where they lie: they are too long to be moved.
+        if std::ptr::eq(rules.layout, self.rules.layout)
+            && let Some(line) = self.trail.follow(text, rules, |place| columns[place].last(), &mut self.rest)
+        {
+            return self.judge(&line, at, rules);
+        }
+        let line = scan(text, rules, &mut self.rest)?;
+        self.judge(&line, at, rules)
+    }
+
+    /// Appends the row of a line whose values were found.
+    fn judge(&mut self, line: &Line<'_>, at: At, rules: Rules) -> Result<(), Reason> {
         if let Some(found) = line.properties_mistyped {
             self.detail = self.rules.lenient.then(|| detail::of_properties(found));
             return Err(Reason::WrongType);
@@ -246,6 +249,9 @@ impl RowBuilder {
     }
 
     fn item_numbers(&mut self, rows: usize) -> Int64Array {
+        if self.items.is_empty() {
+            return Int64Array::new_null(rows);
+        }
         let mut numbers = Int64Builder::with_capacity(rows);
         for (row, number) in self.items.drain(..) {
             numbers.append_nulls(row - numbers.len());
