@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn an_envelope_of_many_records_makes_many_batches() {
         let items = 2 * BATCH_LINES + 10;
-        let record = |item: usize| if item % 3 == 0 { "7" } else { r#"{"Region":"r"}"# };
+        let record = |item: usize| if item.is_multiple_of(3) { "7" } else { r#"{"Region":"r"}"# };
         let array: Vec<&str> = (0..items).map(record).collect();
         let bytes = format!("{{\"Region\":\"a\"}}\n[{}]\n\n[\n{{\"Region\":\"b\"}},\nx\n", array.join(","));
         let batches = batches(bytes.as_bytes());

@@ -166,7 +166,9 @@ fn properties_of_a_table_that_are_unusual() {
 
 #[test]
 fn what_a_run_would_refuse_is_found_by_doctor_and_validate_in_the_same_words() {
-    let spoilt: [(&str, &[(&str, &str, &str)]); 5] = [
+    /// Section, key, value.
+    type Setting = (&'static str, &'static str, &'static str);
+    let spoilt: [(&str, &[Setting]); 5] = [
         ("another name", &[("", "pipeline", "q")]),
         ("another source", &[("source", "url", "file:other/")]),
         ("swapped tables", &[("tables", "primary", "replica"), ("tables", "replica", "primary")]),

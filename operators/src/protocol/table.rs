@@ -164,6 +164,9 @@ impl std::str::FromStr for OffsetsName {
     }
 }
 
+/// Another pipeline's name, and the table as that pipeline sees it.
+pub type Neighbour = (String, Box<dyn Table>);
+
 /// One table of a sink, for one pipeline.
 pub trait Table: Send + Sync {
     /// The name that messages use.
@@ -191,7 +194,7 @@ pub trait Table: Send + Sync {
     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>>;
 
     /// The table as every other pipeline sees it that has offsets files here, with the pipelines' names.
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>>;
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>>;
 
     /// How many rows a reader sees, whoever has landed them. It may take long.
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>>;

@@ -64,7 +64,7 @@ impl<'s> Routing<'s> {
         let named = |name: &str| servers.iter().find(|(server, _)| self.is_same(server, name)).map(|(_, to)| *to);
         let by_resource = || {
             let words: Vec<&str> = resource.split('/').collect();
-            let provider = words.iter().position(|word| word.to_ascii_uppercase() == "MICROSOFT.DBFORPOSTGRESQL")?;
+            let provider = words.iter().position(|word| word.eq_ignore_ascii_case("MICROSOFT.DBFORPOSTGRESQL"))?;
             named(words.get(provider + 2)?)
         };
         named(server).or_else(|| if self.settings.rows_version < 2 { None } else { by_resource() })

@@ -138,7 +138,7 @@ impl AzureSource {
         let mut nothing = true;
         let each = |blob: &BlobItem| {
             let named = self.names.name(blob.name.as_deref().unwrap_or_default());
-            nothing = !named.is_some_and(|named| !self.names.is_temporary(&named));
+            nothing = named.is_none_or(|named| self.names.is_temporary(&named));
             if nothing { Flow::Continue(()) } else { Flow::Break(()) }
         };
         self.list_below(self.names.prefix(), each).await?;
