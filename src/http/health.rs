@@ -7,9 +7,8 @@
 
 use std::time::Duration;
 
+use lakefront_operators::shown;
 use lakefront_operators::space::Free;
-
-use crate::report::printable;
 
 /// A commit that failed once may have met a hiccup; one that fails for so long has not.
 const FAILING_MS: u64 = 5_000;
@@ -92,7 +91,8 @@ impl Health {
     fn because(self, cause: Option<&str>) -> Health {
         let Some(cause) = cause else { return self };
         let visible = |c: char| if c.is_whitespace() { ' ' } else { c };
-        let error: String = printable(cause).chars().take(CAUSE).map(visible).collect();
+        let line: String = shown::without_secrets(cause).chars().map(visible).collect();
+        let error: String = shown::one_line(&line).chars().take(CAUSE).collect();
         let reason = self.reason.map(|reason| format!("{reason}: {error}"));
         Health { reason, error: Some(error), ..self }
     }

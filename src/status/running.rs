@@ -107,16 +107,7 @@ impl Answer {
         let reason = format!("run {claimed} has taken over, and this process ends once it has noticed");
         let (step, reason, drained) = (None, Some(reason), Vec::new());
         let (bytes_per_second, rows_per_second) = (0.0, 0.0);
-        Answer {
-            ready: false,
-            status: FENCED.into(),
-            step,
-            reason,
-            bytes_per_second,
-            rows_per_second,
-            drained,
-            ..self
-        }
+        Answer { ready: false, status: FENCED.into(), step, reason, bytes_per_second, rows_per_second, drained, ..self }
     }
 
     /// Up to where no rows wait for the table that is for `role`, if it says that.
