@@ -242,7 +242,7 @@ impl Worker0 {
             self.polled = true;
             match self.mode {
                 Mode::Tail { poll } => {
-                    for (partition, bytes) in self.waiting.seen(watcher.unfinished(), self.clock.steady_ms()) {
+                    for (partition, bytes) in self.waiting.seen(watcher.unfinished(), now.steady_ms) {
                         tell_unfinished(
                             &partition,
                             bytes,

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use lakefront_operators::shown::{one_line, without_secrets};
+use lakefront_operators::shown;
 use lakefront_operators::space::Free;
 
 /// A commit that failed once may have met a hiccup; one that fails for so long has not.
@@ -91,8 +91,8 @@ impl Health {
     fn because(self, cause: Option<&str>) -> Health {
         let Some(cause) = cause else { return self };
         let visible = |c: char| if c.is_whitespace() { ' ' } else { c };
-        let cause: String = without_secrets(cause).chars().take(CAUSE).map(visible).collect();
-        let error = one_line(&cause).into_owned();
+        let line: String = shown::without_secrets(cause).chars().map(visible).collect();
+        let error: String = shown::one_line(&line).chars().take(CAUSE).collect();
         let reason = self.reason.map(|reason| format!("{reason}: {error}"));
         Health { reason, error: Some(error), ..self }
     }

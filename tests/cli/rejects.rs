@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Ended, Pipeline};
 
-const NO_ROLE: &str = "{\"Message\": \"hello\"}\n";
+const NO_ROLE: &str = "{\"LogicalServerName\":\"\"}\n";
 
 /// The last line that a person sees.
 fn last(ended: &Ended) -> &str {
@@ -28,8 +28,8 @@ fn a_run_that_stops_has_committed_what_it_read_and_the_doctor_knows_why() {
     let said = pipeline.run().exits_with(3).error();
     for words in [
         "lines were rejected, above limits.reject_ratio = 0.5: no_role ",
-        "first a.json:0 `{\"Message\": \"hello\"}`: set roles.default",
-        ", first a.json:189000 `\\u{1b}[2Jtorn https://a.example/?***`: see that source.url",
+        "first a.json:0 `{\"LogicalServerName\":\"\"}`: set roles.default",
+        ", first a.json:225000 `\\u{1b}[2Jtorn https://a.example/?***`: see that source.url",
     ] {
         assert!(said.contains(words), "{words} in {said}");
     }
