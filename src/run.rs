@@ -1,7 +1,7 @@
 //! `lakefront run`: opens the pipeline, claims its tables, and runs the dataflow to its end.
 
 pub(crate) mod last_stop;
-mod take;
+pub(crate) mod take;
 mod wire;
 
 use std::sync::Arc;

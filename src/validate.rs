@@ -2,14 +2,14 @@
 
 use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::protocol::neighbours::refuse_strangers;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::{self, DeltaTable, Fit};
+use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
 use crate::config::{LakeRoot, SourceUrl};
 use crate::pipeline::Pipeline;
 use crate::report::print;
+use crate::run::take;
 use crate::shapes::{self, First};
 use crate::{pipeline, runtime};
 
@@ -57,14 +57,9 @@ async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
                 };
                 let head = snapshot.state.head.0;
                 text.push_str(&format!("table    {name}: at {place}, version {head}; it fits{widen}\n"));
-                if snapshot.state.held.is_none() {
-                    let table = DeltaTable::attach(spec.clone(), &pipeline.config.pipeline, pipeline.clock.clone());
-                    if let Err(stop) = refuse_strangers(&table, &*pipeline.clock).await {
-                        text.push_str(&format!("table    {}\n", one_line(&stop.to_string())));
-                    }
-                }
             }
         }
     }
-    print(text)
+    print(text)?;
+    Ok(take::judge(pipeline).await?)
 }

@@ -51,6 +51,13 @@ impl Findings {
         self.push(check, Level::Problem, found.into(), Some(advice.into()));
     }
 
+    /// A problem, unless the same was found before.
+    pub(super) fn problem_once(&mut self, check: &'static str, found: String, advice: &str) {
+        if !self.0.iter().any(|known| known.level == Level::Problem && known.found == one_line(&found)) {
+            self.problem(check, found, advice);
+        }
+    }
+
     /// A problem that is told line by line; nothing foreign is in it as it was found.
     pub(super) fn problem_of_lines(&mut self, check: &'static str, found: String, advice: &str) {
         self.0.push(Finding { check, level: Level::Problem, found, advice: Some(advice.to_owned()) });

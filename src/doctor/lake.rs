@@ -1,18 +1,14 @@
 //! The tables: whether they fit, who holds them, where they stand, and which of their properties are unusual.
 
-use std::sync::Arc;
-
-use lakefront_operators::clock::SystemClock;
-use lakefront_operators::error::{Stop, chain};
+use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::{OffsetsFiles, Recorded};
-use lakefront_operators::protocol::neighbours::strangers;
 use lakefront_operators::protocol::table::Held;
-use lakefront_operators::reads::Reads;
-use lakefront_operators::sink::delta::{self, DeltaTable, Fit, Snapshot, TableSpec};
+use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};
 
 use super::findings::Findings;
 use super::source::PATIENCE;
+use crate::pipeline::Pipeline;
+use crate::run::take;
 
 /// A table whose log is kept for less is read again before most commits.
 const LOG_MS: u64 = 24 * 3_600_000;
@@ -23,8 +19,8 @@ const FILES_MS: u64 = 3_600_000;
 pub(super) struct Lake<'a> {
     /// The pipeline's name.
     pub(super) pipeline: &'a str,
-    /// Where their lines should be from; none if the source could not be opened.
-    pub(super) source: Option<Reads>,
+    /// The pipeline; none if its source could not be opened.
+    pub(super) opened: Option<&'a Pipeline>,
     /// In claim order.
     pub(super) tables: &'a [TableSpec],
 }
@@ -55,56 +51,23 @@ impl Lake<'_> {
                 }
             }
         }
-        positions(findings, &held, known);
-        for (spec, held) in held {
-            match held {
-                Some(held) => self.origin(findings, spec, held).await,
-                None => self.strangers(findings, spec).await,
-            }
+        match self.opened {
+            Some(pipeline) => judge(findings, pipeline).await,
+            None => positions(findings, &held, known),
         }
     }
+}
 
-    /// Whose rows are in a table that the pipeline has not claimed yet.
-    async fn strangers(&self, findings: &mut Findings, spec: &TableSpec) {
-        if !matches!(delta::read(&spec.place, self.pipeline).await, Ok(Some(_))) {
-            return;
+/// What a run would refuse, in its words.
+async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
+    match tokio::time::timeout(PATIENCE, take::judge(pipeline)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(stop)) => {
+            findings.problem_once("table", chain(&stop), "do as it says: a run would stop with these words")
         }
-        let table = DeltaTable::attach(spec.clone(), self.pipeline, Arc::new(SystemClock));
-        match strangers(&table, &SystemClock).await {
-            Ok(0) => {}
-            Ok(rows) => findings.problem(
-                "table",
-                format!("{} holds {rows} rows that no pipeline has landed", spec.name),
-                "to land beside them, start once with run --adopt; or name another table in [tables]",
-            ),
-            Err(stop) => findings.problem("table", chain(&stop), "see that the folder is a Delta table, whole"),
-        }
-    }
-
-    /// Whose lines the table holds.
-    async fn origin(&self, findings: &mut Findings, spec: &TableSpec, held: Held) {
-        let table = DeltaTable::attach(spec.clone(), self.pipeline, Arc::new(SystemClock));
-        match OffsetsFiles::read(&table, held).await {
-            Ok(Recorded { origin, .. }) => {
-                let is_other = |reads: &&Reads| !origin.reads().is_one_with(reads) && held.position > Position(0);
-                if let Some(source) = self.source.as_ref().filter(is_other) {
-                    findings.problem(
-                        "table",
-                        format!("{} holds what was read from {}, not from {source}", spec.name, origin.source),
-                        "set source.url back (a glob over the same folder may change), or give the new source a pipeline name of its own",
-                    );
-                }
-            }
-            // A run that is alive commits, and deletes the file of the position before.
-            Err(stop) => self.moved(findings, spec, held, stop).await,
-        }
-    }
-
-    async fn moved(&self, findings: &mut Findings, spec: &TableSpec, held: Held, stop: Stop) {
-        let now = delta::read(&spec.place, self.pipeline).await.ok().flatten();
-        if now.and_then(|snapshot| snapshot.state.held) == Some(held) {
-            let advice = "restore the table's _lakefront folder with the table: it holds the offsets of its position";
-            findings.problem("table", chain(&stop), advice);
+        Err(_) => {
+            let found = format!("the tables were not looked at within {} s", PATIENCE.as_secs());
+            findings.problem("table", found, "see that the lake can be reached from here");
         }
     }
 }

@@ -20,7 +20,6 @@ use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::position::Position;
-use lakefront_operators::reads::Reads;
 
 use self::findings::{Findings, Level};
 use crate::cli::DoctorArgs;
@@ -106,9 +105,9 @@ async fn connect(findings: &mut Findings, config: Config, known: Option<Position
     {
         return;
     }
-    let source = opened.as_ref().ok().map(|opened| Reads::new(opened.source.identity(), &opened.source.root()));
+    let opened = opened.as_ref().ok();
     match tables {
-        Ok(tables) => lake::Lake { pipeline: &name, source, tables: &tables }.look(findings, known).await,
+        Ok(tables) => lake::Lake { pipeline: &name, opened, tables: &tables }.look(findings, known).await,
         Err(stop) => findings.problem("lake", chain(&stop), "mend what it names in lake.root or [lake.azure]"),
     }
 }

@@ -7,13 +7,12 @@ use std::path::Path;
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::Clock;
-use lakefront_operators::state;
 
 use super::clock;
 use super::findings::Findings;
 use crate::config::Config;
 use crate::lock;
-use crate::run::last_stop;
+use crate::run::{last_stop, take};
 
 /// Looks at the state file; the position that it says.
 pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) -> Option<Position> {
@@ -41,32 +40,21 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         );
     }
     let shown = path.display();
-    let state = match state::read(path) {
+    let state = match take::state_of(config) {
         Ok(Some(state)) => state,
         Ok(None) => {
             findings.ok("state", format!("{shown} is not there: before the first run, or deleted, which does no harm"));
             return None;
         }
-        Err(error) => {
-            findings.problem(
-                "state",
-                chain(&error),
-                "do as it says: nothing is lost by it, for the tables are the checkpoint",
-            );
+        Err(stop) => {
+            let advice = "do as it says: nothing is lost by it, for the tables are the checkpoint";
+            findings.problem("state", chain(&stop), advice);
             return None;
         }
     };
     if let Ok(metadata) = fs::metadata(path) {
         let written_ms = metadata.mtime() * 1000 + metadata.mtime_nsec() / 1_000_000;
         clock::stepped_back(findings, u64::try_from(written_ms).unwrap_or_default(), clock.now_ms());
-    }
-    if state.run.pipeline != config.pipeline {
-        findings.problem(
-            "state",
-            format!("{shown} belongs to pipeline {:?}", state.run.pipeline),
-            "give this pipeline one of its own in source.state_file",
-        );
-        return None;
     }
     findings.ok("state", format!("{shown} says position {} of run {}", state.position, state.run.run));
     Some(state.position)

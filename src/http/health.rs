@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(judge(&failing_for(FAILING_MS - 1), MINUTE, CUT), Health::OK, "a hiccup");
         let health = judge(&failing_for(8_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref()), (Status::Failing, Some("commit[replica]")));
-        let error = "could not create x: 503 \u{fffd}[2J";
+        let error = "could not create x: 503 \\u{1b}[2J";
         let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is tried again: {error}");
         assert_eq!((health.reason, health.for_ms), (Some(reason), Some(8_000)));
         assert_eq!(health.error.as_deref(), Some(error), "as one line that does nothing to a terminal");

@@ -1,4 +1,5 @@
-//! How a run takes its tables: it reads the state file, opens the tables and claims them.
+//! How a run takes its tables: it reads the state file, opens the tables and claims them. What it would refuse before it writes anything
+//! is judged here for `doctor` and `validate` too.
 
 use std::sync::Arc;
 
@@ -10,13 +11,13 @@ use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::neighbours::File;
 use lakefront_operators::protocol::preflight::preflight;
-use lakefront_operators::protocol::table::{Held, Pending, Table};
+use lakefront_operators::protocol::table::{Clock, Held, Pending, Table};
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
 use lakefront_operators::source::{linkable, watch};
-use lakefront_operators::state;
+use lakefront_operators::state::{self, State};
 use lakefront_topologies::pg_logs::TABLES;
 
-use crate::config::{ColdStart, Mode};
+use crate::config::{ColdStart, Config, Mode};
 use crate::pipeline::Pipeline;
 
 /// Looks at the source before the tables are touched: a source that cannot be listed, or a backfill of nothing, leaves no trace
@@ -41,22 +42,49 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline) -> Result<bool, Stop> 
     Ok(false)
 }
 
-/// Opens the tables and claims them. The state file is read first, for positions only ever grow.
+/// Tables that were opened, and claimed.
+type Taken = (Vec<Arc<DeltaTable>>, Vec<Claimed>);
+
+/// Opens the tables and claims them.
 pub(super) async fn tables(
     pipeline: &Pipeline,
     adopt: bool,
     metrics: &Metrics,
     process: Process,
-) -> Result<(Vec<Arc<DeltaTable>>, Vec<Claimed>), Stop> {
-    let config = &pipeline.config;
-    let known = state::read(&config.source.state_file)?;
-    if let Some(other) = known.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
-        return Err(Stop::Refused(format!(
+) -> Result<Taken, Stop> {
+    let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
+    take(pipeline, adopt, clock, Some(process)).await
+}
+
+/// Refuses what a run would refuse, in its words, and writes nothing.
+pub(crate) async fn judge(pipeline: &Pipeline) -> Result<(), Stop> {
+    take(pipeline, false, pipeline.clock.clone(), None).await.map(drop)
+}
+
+/// The state file of this pipeline; none if there is none.
+pub(crate) fn state_of(config: &Config) -> Result<Option<State>, Stop> {
+    let state = state::read(&config.source.state_file)?;
+    match state.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
+        Some(other) => Err(Stop::Refused(format!(
             "state file {} belongs to pipeline {:?}: give this pipeline one of its own in source.state_file",
             config.source.state_file.display(),
             other.run.pipeline
-        )));
+        ))),
+        None => Ok(state),
     }
+}
+
+/// Takes the tables for `process`; without one it goes as far as nothing is written, and takes none. The state file is read first, for
+/// positions only ever grow.
+async fn take(
+    pipeline: &Pipeline,
+    adopt: bool,
+    clock: Arc<dyn Clock>,
+    process: Option<Process>,
+) -> Result<Taken, Stop> {
+    let claims = process.is_some();
+    let config = &pipeline.config;
+    let known = state_of(config)?;
     let at = known.as_ref().map(|state| state.position).unwrap_or_default();
     let opening = Opening::look(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
     refuse_vanished(pipeline, at, &opening.held())?;
@@ -80,12 +108,15 @@ pub(super) async fn tables(
         roles: &TABLES,
         settings: Arc::new(config.rows.clone()),
         known: known.map(|state| state.position),
-        process: Some(process),
+        process,
         cold_start: &cold_start,
     };
-    let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
     // Whoever is refused has written nothing.
+    opening.refuse_missing()?;
     preflight(&opening.there(), &*clock, &intent).await?;
+    if !claims {
+        return Ok((Vec::new(), Vec::new()));
+    }
     let opened = opening.make().await?;
     let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
     let claimed = claim(&tables, clock, &intent).await?;

@@ -75,14 +75,20 @@ impl Opening {
         self.found.iter().map(table).collect()
     }
 
-    /// Makes and widens what needs it.
-    pub async fn make(self) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+    /// Refuses a table that is not there, though another stands beyond zero: it would begin anew.
+    pub fn refuse_missing(&self) -> Result<(), Stop> {
         let beyond = |found: &&Found| found.held().is_some_and(|held| held.position > Position(0));
         let missing = self.found.iter().find(|found| found.there.is_none());
         if let (Some(with), Some(missing)) = (self.found.iter().find(beyond), missing) {
             // All tables are made before any is claimed. The claim would refuse too, but leave an empty table in the place.
             return Err(Stop::no_position(&missing.spec.name, &self.pipeline, &with.spec.name));
         }
+        Ok(())
+    }
+
+    /// Makes and widens what needs it.
+    pub async fn make(self) -> Result<Vec<Arc<DeltaTable>>, Stop> {
+        self.refuse_missing()?;
         let mut tables = Vec::new();
         for found in &self.found {
             let Found { spec, there } = found;
