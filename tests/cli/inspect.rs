@@ -199,7 +199,7 @@ fn of_many_files_those_are_told_that_are_behind() {
         ),
         "{few}"
     );
-    assert_eq!(few.lines().count(), 1 + 3 * 12, "{few}");
+    assert_eq!(few.lines().count(), 2 + 3 * 12, "{few}");
     let all = pipeline.call(&["status", "p.toml", "--files"]).exits_with(0).stdout;
     assert!((0..30).all(|i| all.contains(&format!("           {i:02}.json 27\n"))), "{all}");
 }

@@ -45,7 +45,13 @@ impl Watcher {
         let is_listed = |track: &&Track| {
             listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
         };
-        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(self.former.values());
+        // A file that was written anew in its place is its newest generation: the earlier ones are nowhere.
+        let now: BTreeSet<&str> = match self.former.is_empty() {
+            true => BTreeSet::new(),
+            false => self.tracks.values().map(|track| track.limit.identity.created.as_str()).collect(),
+        };
+        let former = self.former.values().filter(|track| !now.contains(track.limit.identity.created.as_str()));
+        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(former);
         let vanished = vanished.map(|track| track.id.clone()).collect();
         let is_known = |file: &&Listed| {
             self.tracks.get(&file.name).is_some_and(|track| track.limit.identity.created == file.created)
