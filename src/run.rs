@@ -86,7 +86,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     guard.look_first(&*pipeline.clock)?;
     let rejects = Arc::new(Rejects::new(pipeline.config.reject_ratio, stop.clone()));
     let source = pipeline.source.identity().to_owned();
-    if !tokio.block_on(take::is_worth_a_claim(&pipeline))? {
+    if !tokio.block_on(take::is_worth_a_claim(&pipeline, &stop))? {
         return Ok(Landed { metrics, rejects, source });
     }
     let (tables, claimed) = tokio.block_on(take::tables(&pipeline, args.adopt, &metrics, process))?;

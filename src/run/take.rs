@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
@@ -22,9 +23,13 @@ use crate::pipeline::Pipeline;
 
 /// Looks at the source before the tables are touched: a source that cannot be listed, or a backfill of nothing, leaves no trace
 /// in them. A run that has landed before goes on all the same: its tables may have to be brought level.
-pub(super) async fn is_worth_a_claim(pipeline: &Pipeline) -> Result<bool, Stop> {
-    if !pipeline.source.is_empty().await? {
-        return Ok(true);
+pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) -> Result<bool, Stop> {
+    match pipeline.source.is_empty().await {
+        Ok(false) => return Ok(true),
+        Ok(true) => {}
+        // Nothing was begun that would have to be finished.
+        Err(_) if stop.is_requested() => return Ok(false),
+        Err(error) => return Err(error.into()),
     }
     let source = pipeline.source.identity();
     tracing::warn!(

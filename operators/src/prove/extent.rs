@@ -87,7 +87,7 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
         let range = from.at(id)..at.offset;
         let file = files.get(id);
         let seen = match file {
-            Some(file) if taken.contains(file.created.as_str()) => {
+            Some(file) if taken.contains(file.name.as_str()) => {
                 Seen::Not("another file has its name now, a later generation")
             }
             Some(file) => see(id, at, file, source).await?,
@@ -95,7 +95,7 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
         };
         match seen {
             Seen::There(identity) => {
-                taken.extend(file.map(|file| file.created.as_str()));
+                taken.extend(file.map(|file| file.name.as_str()));
                 if !range.is_empty() {
                     let limit = if at.landed_tail { at.offset } else { file.map_or(at.offset, |file| file.length) };
                     let is_line_start = from.partitions.get(id).is_some_and(|from| from.landed_tail);

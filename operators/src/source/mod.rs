@@ -155,7 +155,7 @@ pub trait Source: Send + Sync {
         Box::pin(async { false })
     }
 
-    /// Whether there is anything to read at this moment. Nothing is learned by it: the first listing is whole all the same.
+    /// Whether there is nothing to read, asked once, before the first listing, which is whole all the same.
     fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>>;
 
     /// When `listed` was last appended to, as well as the store can say, in milliseconds since 1970. For measuring only.

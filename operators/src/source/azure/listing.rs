@@ -1,7 +1,6 @@
 //! What there is in a container, at the price of as few requests as can be.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use azure_core::http::{Etag, Response};
 use azure_storage_blob::models::{
@@ -18,9 +17,6 @@ use crate::azure::client;
 use crate::error::StoreError;
 use crate::source::{Listed, Listing, PassedOver, Why};
 
-/// Whether to go on.
-type Flow = ControlFlow<()>;
-
 /// What earlier listings have taught.
 #[derive(Default)]
 pub(super) struct Known {
@@ -32,6 +28,8 @@ pub(super) struct Known {
     pages: usize,
     /// When that was.
     whole_at_ms: u64,
+    /// A listing that nobody has taken yet.
+    pub(super) looked: Option<Listing>,
 }
 
 /// One page of a listing.
@@ -75,10 +73,10 @@ impl AzureSource {
         let hours = self.how.hour_folders.as_deref().map(Hours::new);
         let each = |blob: &BlobItem| {
             let name = blob.name.as_deref().unwrap_or_default();
-            let Some(named) = self.names.name(name) else { return Flow::Continue(()) };
+            let Some(named) = self.names.name(name) else { return };
             if self.names.is_temporary(&named) {
                 passed_over.push(temporary(named));
-                return Flow::Continue(());
+                return;
             }
             if let Some(head) = hours.as_ref().and_then(|hours| hours.head(name)).filter(|head| !heads.contains(*head))
             {
@@ -91,7 +89,6 @@ impl AzureSource {
                 Named::Single(_) => single = Some(file),
                 Named::Below(_) => files.push(file),
             }
-            Flow::Continue(())
         };
         let Took { pages, at_ms } = self.list_below(self.names.prefix(), each).await?;
         if single.is_some() && !files.is_empty() {
@@ -101,7 +98,7 @@ impl AzureSource {
             ));
         }
         files.extend(single.clone());
-        *self.known() = Known { single, heads, pages, whole_at_ms: began_ms };
+        *self.known() = Known { single, heads, pages, whole_at_ms: began_ms, looked: None };
         Ok(Listing { files, whole: true, at_ms, passed_over })
     }
 
@@ -120,34 +117,28 @@ impl AzureSource {
     async fn list_folders(&self, folders: Vec<String>) -> Result<Listing, StoreError> {
         let (mut files, mut passed_over) = (Vec::new(), Vec::new());
         for folder in folders {
-            let each = |blob: &BlobItem| {
-                match self.names.name(blob.name.as_deref().unwrap_or_default()) {
-                    Some(named) if self.names.is_temporary(&named) => passed_over.push(temporary(named)),
-                    Some(named) => files.push(listed(&named, blob)),
-                    None => {}
-                }
-                Flow::Continue(())
+            let each = |blob: &BlobItem| match self.names.name(blob.name.as_deref().unwrap_or_default()) {
+                Some(named) if self.names.is_temporary(&named) => passed_over.push(temporary(named)),
+                Some(named) => files.push(listed(&named, blob)),
+                None => {}
             };
             self.list_below(&folder, each).await?;
         }
         Ok(Listing { files, passed_over, ..Listing::default() })
     }
 
-    /// Whether nothing is there to be read. No more pages are asked for than are needed to find one blob.
+    /// Whether nothing is there to be read. What was listed for that is the answer to the next call of `list`: a service is not
+    /// asked twice at a start.
     pub(super) async fn has_nothing(&self) -> Result<bool, StoreError> {
-        let mut nothing = true;
-        let each = |blob: &BlobItem| {
-            let named = self.names.name(blob.name.as_deref().unwrap_or_default());
-            nothing = named.is_none_or(|named| self.names.is_temporary(&named));
-            if nothing { Flow::Continue(()) } else { Flow::Break(()) }
-        };
-        self.list_below(self.names.prefix(), each).await?;
+        let listing = self.look_around().await?;
+        let nothing = listing.files.is_empty();
+        self.known().looked = Some(listing);
         Ok(nothing)
     }
 
-    /// Shows the blobs whose names begin with `prefix` to `each`, until that has seen enough. Only a page of them is in memory as the service tells them, for
+    /// Shows the blobs whose names begin with `prefix` to `each`. Only a page of them is in memory as the service tells them, for
     /// that takes several times what is kept of it.
-    async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem) -> Flow) -> Result<Took, StoreError> {
+    async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem)) -> Result<Took, StoreError> {
         let (mut pages, mut at_ms, mut next) = (0, None, None);
         loop {
             let mut tries = self.retries.begin(format!("list {} below {prefix:?}", self.identity));
@@ -159,9 +150,9 @@ impl AzureSource {
             };
             pages += 1;
             at_ms = at_ms.or(page.at_ms);
-            let enough = page.blobs.iter().try_for_each(&mut each).is_break();
+            page.blobs.iter().for_each(&mut each);
             next = page.next.filter(|next| !next.is_empty());
-            if enough || next.is_none() {
+            if next.is_none() {
                 return Ok(Took { pages, at_ms });
             }
         }

@@ -110,7 +110,13 @@ impl Source for AzureSource {
     }
 
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
-        Box::pin(self.look_around())
+        Box::pin(async move {
+            let looked = self.known().looked.take();
+            match looked {
+                Some(listing) => Ok(listing),
+                None => self.look_around().await,
+            }
+        })
     }
 
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
