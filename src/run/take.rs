@@ -24,11 +24,12 @@ use crate::pipeline::Pipeline;
 /// Looks at the source before the tables are touched: a source that cannot be listed, or a backfill of nothing, leaves no trace
 /// in them. A run that has landed before goes on all the same: its tables may have to be brought level.
 pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) -> Result<bool, Stop> {
+    let cold_start = pipeline.config.source.cold_start;
     match pipeline.source.is_empty().await {
         Ok(false) => return Ok(true),
         Ok(true) => {}
-        // Nothing was begun that would have to be finished.
-        Err(_) if stop.is_requested() => return Ok(false),
+        // Nothing was begun that would have to be finished. But where to begin is not known if that depends on what is there.
+        Err(_) if stop.is_requested() && cold_start == ColdStart::Earliest => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     let source = pipeline.source.identity();
