@@ -31,7 +31,7 @@ impl Watcher {
         if !strangers.is_empty() {
             self.refuse_second_names(listing, &mut strangers);
             let moved = self.renamed(&vanished, &strangers).await?;
-            strangers.retain(|name, _| !moved.values().any(|moved| moved == name));
+            moved.values().for_each(|name| _ = strangers.remove(name));
             vanished.retain(|id| !moved.contains_key(id));
             self.rename(moved);
             self.succeed_in_place(&mut vanished, &mut strangers).await?;
@@ -79,11 +79,10 @@ impl Watcher {
                 None => _ = first.insert(file.created.clone(), name.clone()),
             }
         }
-        for second in second {
-            strangers.remove(&second.name);
-            listing.files.retain(|file| file.name != second.name);
-            listing.passed_over.push(second);
-        }
+        second.iter().for_each(|second| _ = strangers.remove(&second.name));
+        let names: BTreeSet<&str> = second.iter().map(|second| second.name.as_str()).collect();
+        listing.files.retain(|file| !names.contains(file.name.as_str()));
+        listing.passed_over.extend(second);
     }
 
     /// The names that files of `vanished` partitions have now, among those that were not there before.
