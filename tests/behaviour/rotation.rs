@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Lines, Pipeline, wait};
+use crate::support::{Lines, Pipeline};
 
 /// Lines for each table in turn, so that no table is without rows for long.
 fn lines(from: usize, count: usize) -> String {
@@ -43,8 +43,9 @@ fn a_log_rotation_loses_nothing_whether_or_not_the_source_matches_the_rotated_na
     for url in ["file:logs/*.json", "file:logs/pg.json*"] {
         let pipeline = given(url);
         pipeline.write("pg.json", lines(0, 51));
-        let tail = pipeline.tail();
-        let mut written = 51;
+        let mut tail = pipeline.tail();
+        let (mut written, mut bytes) = (51, lines(0, 51).len() as u64);
+        tail.until("landed the first lines", || pipeline.position() == bytes);
         for round in 0..5 {
             for _ in 0..7 {
                 pipeline.append("pg.json", lines(written, 9));
@@ -58,14 +59,9 @@ fn a_log_rotation_loses_nothing_whether_or_not_the_source_matches_the_rotated_na
             pipeline.append("pg.json.1", lines(written, 3));
             pipeline.write("pg.json", lines(written + 3, 3));
             written += 6;
-            // Two rotations lie further apart than two looks.
-            wait::pause(std::time::Duration::from_millis(200));
+            bytes += lines(written - 69, 69).len() as u64;
+            tail.until("landed every byte", || pipeline.position() == bytes);
         }
-        let mut tail = tail;
-        let length = |name: String| fs::metadata(pipeline.path("logs").join(name)).map_or(0, |file| file.len());
-        let names = (1..=5).map(|n| format!("pg.json.{n}")).chain(["pg.json".to_owned()]);
-        let bytes: u64 = names.map(length).sum();
-        tail.until("landed every byte", || pipeline.position() == bytes);
         tail.stop();
         assert_eq!(proved(&pipeline), written as u64, "{url}");
         pipeline.land();
@@ -120,14 +116,15 @@ fn rsync_and_azcopy_bring_files_by_temporary_names_and_each_line_lands_once() {
     let mut tail = pipeline.tail();
     for round in 1..=4 {
         pipeline.write(".pg.json.Ab12", lines(0, 3 * round + 3));
-        wait::pause(std::time::Duration::from_millis(120));
+        // It is seen before it gets its name, at least once.
+        tail.until_it_says(".pg.json.Ab12");
         rename(&pipeline, ".pg.json.Ab12", "pg.json");
         let length = lines(0, 3 * round + 3).len() as u64;
         tail.until("landed the longer copy", || pipeline.position() == length);
     }
     let copied = lines(0, 15).len() as u64;
     pipeline.write("z/.azDownload-7a1b-PT1H.json", lines(15, 3));
-    wait::pause(std::time::Duration::from_millis(120));
+    tail.until_it_says(".azDownload-7a1b-PT1H.json");
     rename(&pipeline, "z/.azDownload-7a1b-PT1H.json", "z/PT1H.json");
     let all = copied + lines(15, 3).len() as u64;
     tail.until("landed the download", || pipeline.position() == all);
