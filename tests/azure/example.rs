@@ -1,4 +1,4 @@
-//! The example with Azurite runs as the README says it is typed, but for the port and the build.
+//! The example with Azurite runs as `docs/azure.md` says it is typed, but for the port and the build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -56,8 +56,8 @@ fn land(folder: &TempDir, number: usize) -> Value {
 }
 
 #[test]
-fn as_the_readme_says() {
-    let readme = include_str!("../../README.md");
+fn as_the_page_says() {
+    let page = include_str!("../../docs/azure.md");
     let example = include_str!("../../examples/pg_logs_azurite.toml");
     for typed in [
         "npm ci --prefix examples/azurite",
@@ -66,7 +66,7 @@ fn as_the_readme_says() {
         "node examples/azurite/upload.js examples/data/azure insights-logs-postgresqllogs ",
         "cargo run --release -- run examples/pg_logs_azurite.toml",
     ] {
-        assert!(readme.contains(typed) && example.contains(typed), "{typed}");
+        assert!(page.contains(typed) && example.contains(typed), "{typed}");
     }
     let folder = given();
     assert!(folder.path().join("examples/azurite/node_modules/.bin/azurite-blob").is_file());

@@ -88,6 +88,27 @@ fn every_query_names_what_is_exported_and_every_panel_explains_it() {
 }
 
 #[test]
+fn the_reference_lists_what_is_exported_with_its_labels() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let page = std::fs::read_to_string(path).expect("the reference");
+    let (_, list) = page.split_once("\n## Metrics").expect("its part about metrics");
+    let names = list.lines().filter_map(|line| line.strip_prefix("| `")?.split('|').next());
+    let listed: BTreeMap<String, BTreeSet<String>> = names
+        .flat_map(|cell| cell.split('`').step_by(2))
+        .map(|name| {
+            let (name, labels) = name.trim_end_matches('}').split_once('{').unwrap_or((name, ""));
+            let labels = labels.split(',').filter(|label| !label.is_empty()).map(str::to_owned);
+            (name.to_owned(), labels.collect())
+        })
+        .filter(|(name, _)| !name.is_empty())
+        .collect();
+    // A bucket's bound is a label that every histogram has.
+    let of = |names: Names| names.labels.into_iter().filter(|label| label != "le").collect();
+    let exported: BTreeMap<_, BTreeSet<_>> = exported().into_iter().map(|(name, names)| (name, of(names))).collect();
+    assert_eq!(listed, exported);
+}
+
+#[test]
 fn panels_lie_side_by_side() {
     let dashboard = dashboard();
     assert!(dashboard["schemaVersion"].as_u64() >= Some(39), "as Grafana 11 writes it");

@@ -6,6 +6,7 @@
 mod accepted;
 mod azure;
 mod fields;
+mod reference;
 mod refused;
 mod secrets;
 
