@@ -17,13 +17,13 @@ use crate::logging::LogFormat;
 #[command(name = "lakefront", version, about, long_about = help::LAKEFRONT, after_long_help = help::LAKEFRONT_AFTER)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Cli {
-    /// Print this.
-    // The short form says no less: exit codes and examples are what one looks for.
+    /// Print this help.
+    // `-h` prints the long help too, because exit codes and examples are what one looks for.
     #[arg(short, long, global = true, action = clap::ArgAction::HelpLong)]
     help: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// How standard error is written: for people, or a JSON object a line.
+    /// Format of standard error: text for people, or one JSON object per line.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
 }
@@ -66,25 +66,25 @@ pub(crate) struct RunArgs {
     /// Worker threads, instead of the file's `workers`.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) workers: Option<u16>,
-    /// Instead of the file's `source.mode`.
+    /// The mode, instead of the file's `source.mode`.
     #[arg(long)]
     pub(crate) mode: Option<ModeArg>,
     /// Print a JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Take the tables from a run on this host that is still alive; it stops with exit code 4.
+    /// Take over the tables from a run that is alive on this host; that run ends with exit code 4.
     #[arg(long)]
     pub(crate) take_over: bool,
-    /// Land in tables that hold rows of others, beside those.
+    /// Accept tables that hold rows which no pipeline has landed.
     #[arg(long)]
     pub(crate) adopt: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModeArg {
-    /// To the end of what is there.
+    /// Read to the end of what is there, then end.
     Backfill,
-    /// Until it is stopped.
+    /// Follow the source until stopped.
     Tail,
 }
 
@@ -92,7 +92,7 @@ pub(crate) enum ModeArg {
 pub(crate) struct ValidateArgs {
     /// The pipeline file.
     pub(crate) file: PathBuf,
-    /// Look at the source and the tables too. Nothing is written.
+    /// Check the source and the tables too. Nothing is written.
     #[arg(long)]
     pub(crate) connect: bool,
 }
@@ -101,7 +101,7 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct StatusArgs {
     /// The pipeline file.
     pub(crate) file: PathBuf,
-    /// List all files, also where there are many.
+    /// List all files, even if there are many.
     #[arg(long)]
     pub(crate) files: bool,
     /// Print a JSON object.
@@ -116,7 +116,7 @@ pub(crate) struct ProveArgs {
     /// Print a JSON object.
     #[arg(long)]
     pub(crate) json: bool,
-    /// End with 1 also if rows cannot be verified, or none has landed.
+    /// Exit with 1 also if rows cannot be verified, or none has landed.
     #[arg(long)]
     pub(crate) strict: bool,
 }

@@ -1,4 +1,5 @@
-//! `lakefront completions`: a script for a shell, made from the command line as it is parsed, so that it knows every flag.
+//! `lakefront completions`: a shell script, generated from the parser's definition of the command
+//! line, so that it knows every flag.
 
 use clap::CommandFactory;
 

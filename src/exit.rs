@@ -1,4 +1,4 @@
-//! Exit codes: what a supervisor can tell without reading.
+//! Exit codes: what a supervisor learns without reading the output.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use lakefront_operators::error::Stop;
 use crate::config::ConfigError;
 use crate::lock::Held;
 
-/// Arguments that the parser takes one by one and that do not go together, or not with what is there.
+/// Arguments that are valid one by one, but do not fit together or do not fit what already exists.
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
@@ -58,9 +58,9 @@ impl From<Exit> for ExitCode {
 /// The pipeline file names an address that this process cannot have.
 #[derive(Debug)]
 pub(crate) struct Unavailable {
-    /// Which.
+    /// The address.
     pub(crate) address: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     pub(crate) error: io::Error,
 }
 

@@ -1,6 +1,6 @@
-//! A lock beside the state file: a courtesy that makes a second start on the same host refuse at once.
+//! A lock next to the state file, so that a second start on the same host is refused at once.
 //!
-//! It is not what keeps rows single. That is the claim in the tables, which works across hosts.
+//! It is a courtesy. Exactly once rests on the claim in the tables, which works across hosts.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -36,8 +36,9 @@ impl fmt::Display for Held {
 
 impl std::error::Error for Held {}
 
-/// Takes the lock of `state_file` for `pipeline`. With `take_over`, a holder is left to be fenced by the claim, and its lock is taken when
-/// it ends. Another pipeline would not be fenced: it is told apart by its name, which stands in the lock.
+/// Takes the lock of `state_file` for `pipeline`. With `take_over`, a lock that is held is no
+/// error: the claim fences its holder, and the lock is taken once the holder ends. A run of another
+/// pipeline would not be fenced, so its lock, known by the name in it, is always refused.
 pub(crate) fn take(state_file: &Path, pipeline: &str, take_over: bool) -> anyhow::Result<Option<Lock>> {
     let path = path(state_file);
     if let Some(directory) = path.parent() {
@@ -78,16 +79,18 @@ fn shared(state_file: &Path, other: &str) -> ConfigError {
     )
 }
 
-/// Writes down whose lock it is. It is a courtesy within a courtesy: without it, the state file says so after the first commit.
+/// Writes the pipeline's name into the lock. A failure is harmless: after the first commit the
+/// state file has the name too.
 fn sign(file: &File, pipeline: &str) {
     let name = format!("{pipeline}\n");
     let signed = file.set_len(0).and_then(|()| file.write_all_at(name.as_bytes(), 0));
     if let Err(error) = signed {
-        tracing::debug!(%error, "the lock does not say whose it is");
+        tracing::debug!(%error, "could not write the pipeline's name into the lock");
     }
 }
 
-/// The pipeline that has taken the lock of `state_file`, or was the last to; none if nothing says.
+/// The pipeline that holds the lock of `state_file`, or held it last; `None` if neither the lock
+/// nor the state file names one.
 pub(crate) fn owner(state_file: &Path) -> Option<String> {
     let mut name = String::new();
     let read = File::open(path(state_file)).and_then(|file| file.take(1_000).read_to_string(&mut name));
@@ -95,15 +98,16 @@ pub(crate) fn owner(state_file: &Path) -> Option<String> {
     signed.or_else(|| state::read(state_file).ok().flatten().map(|state| state.run.pipeline))
 }
 
-/// Where the lock of `state_file` is.
+/// The path of the lock of `state_file`.
 pub(crate) fn path(state_file: &Path) -> PathBuf {
     let mut path = state_file.as_os_str().to_owned();
     path.push(".lock");
     PathBuf::from(path)
 }
 
-/// The process that holds the lock of `state_file`; none if none of this host does, or the system does
-/// not say: some file systems, such as btrfs and overlayfs, tell a file's device otherwise than the list of locks does.
+/// The process that holds the lock of `state_file`; `None` if no process on this host does, or if
+/// the system does not show it: some file systems, such as btrfs and overlayfs, report another
+/// device for the file than the list of locks has.
 pub(crate) fn holder(state_file: &Path) -> Option<u32> {
     let lock = std::fs::metadata(path(state_file)).ok()?;
     let device = (rustix::fs::major(lock.dev()), rustix::fs::minor(lock.dev()));
@@ -111,8 +115,9 @@ pub(crate) fn holder(state_file: &Path) -> Option<u32> {
     locks.lines().find_map(|line| of_line(line, device, lock.ino()))
 }
 
-/// A line is `1: FLOCK  ADVISORY  WRITE 5105 fe:00:1234 0 EOF`: the process, then device and inode of what it locks. One that waits has an
-/// arrow behind the number, and one of another container is process 0.
+/// A line is `1: FLOCK  ADVISORY  WRITE 5105 fe:00:1234 0 EOF`: the process, then device and inode
+/// of the locked file. A process that waits has an arrow after the number, and one of another
+/// container is shown as process 0.
 fn of_line(line: &str, device: (u32, u32), inode: u64) -> Option<u32> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
     let [_, "FLOCK", _, _, process, file, ..] = fields[..] else { return None };
@@ -123,7 +128,8 @@ fn of_line(line: &str, device: (u32, u32), inode: u64) -> Option<u32> {
     process.parse().ok().filter(|process| is_it && *process > 0)
 }
 
-/// Waits for the lock in the background and keeps it to the end of the process, so that a third start is refused.
+/// Waits for the lock in the background and keeps it until the process ends, so that a third start
+/// is refused.
 fn inherit(file: File, pipeline: String) {
     let wait = move || match file.lock() {
         Ok(()) => {
@@ -131,11 +137,11 @@ fn inherit(file: File, pipeline: String) {
             std::mem::forget(file);
         }
         Err(error) => {
-            tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same")
+            tracing::warn!(%error, "no lock next to the state file; the claim in the tables protects the run anyway")
         }
     };
     if let Err(error) = std::thread::Builder::new().name("lakefront-lock".to_owned()).spawn(wait) {
-        tracing::warn!(%error, "no lock beside the state file; the claim in the tables holds all the same");
+        tracing::warn!(%error, "no lock next to the state file; the claim in the tables protects the run anyway");
     }
 }
 

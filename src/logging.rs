@@ -1,7 +1,7 @@
-//! What goes to standard error, as text for people or as one JSON object a line. Standard output is the report's.
+//! Standard error: text for people, or one JSON object per line. Standard output is for reports.
 //!
-//! Every line goes through here, so that none tears the progress bar and all are JSON where JSON was asked for. Only what is said before
-//! the format is known, about wrong usage, is text always.
+//! Every line goes through here, so that none breaks the progress bar, and all are JSON if JSON was
+//! asked for. Only errors of usage, which come before the format is known, are always text.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::progress;
 
-/// How standard error is written.
+/// The format of standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     Text,
@@ -21,13 +21,13 @@ pub(crate) enum LogFormat {
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// Logs go to standard error from now on. `LAKEFRONT_LOG` sets the level, as in `debug`.
+/// Starts logging to standard error. `LAKEFRONT_LOG` sets the level, such as `debug`.
 pub(crate) fn start(format: LogFormat) {
-    // The process starts its logs once.
+    // `start` is called once per process.
     let _ = FORMAT.set(format);
     let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
         .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
-    // Each event is written at once.
+    // Each event arrives in one `write`.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
     match format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).with_target(false).init(),
@@ -40,7 +40,7 @@ pub(crate) fn format() -> LogFormat {
     FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
 
-/// Says why the process ends with another exit code than 0, whatever the level is.
+/// Reports why the process ends with an exit code other than 0, at whatever log level.
 pub(crate) fn error(text: &str) {
     match format() {
         LogFormat::Text => say(&format!("error: {text}")),
@@ -48,7 +48,7 @@ pub(crate) fn error(text: &str) {
     }
 }
 
-/// Says something on a line of its own.
+/// Writes `text` as a line of its own.
 pub(crate) fn say(text: &str) {
     match format() {
         LogFormat::Text => tell(&format!("{}\n", shown::lines(&shown::without_secrets(text)))),
@@ -56,17 +56,20 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-/// Writes `text` to standard error as it is, in either format. What standard error cannot take is dropped: a reader that has gone, or a
-/// full disk under the log, is no reason to end a run, and whoever is told of it would want to write there too.
+/// Writes `text` to standard error as it is, in either format. What standard error cannot take is
+/// dropped: a reader that has gone, or a full disk under the log, is no reason to end a run, and an
+/// error about it would go to the same place.
 pub(crate) fn tell(text: &str) {
     let _ = progress::beside(|| io::stderr().write_all(text.as_bytes()));
 }
 
-/// An event of the log, which is one line, whatever stands in it: libraries speak here too, of URLs among others.
+/// Makes one line of a log event, whatever it contains. Libraries log here too, and their events
+/// may contain URLs.
 fn line(event: &str, format: LogFormat) -> String {
     let event = shown::without_secrets(event.strip_suffix('\n').unwrap_or(event));
     let line = match format {
-        // Its colours are the log's own; what is foreign in it was escaped by whoever wrote them.
+        // The escape characters are those of the log's own colours: the formatter has escaped any
+        // in foreign text.
         LogFormat::Text if io::stderr().is_terminal() => {
             event.split('\u{1b}').map(shown::one_line).collect::<Vec<_>>().join("\u{1b}")
         }
@@ -76,7 +79,7 @@ fn line(event: &str, format: LogFormat) -> String {
     line + "\n"
 }
 
-/// Standard error, beside the progress bar, for the log.
+/// The log's writer: standard error, with the progress bar out of its way.
 struct Stderr;
 
 impl Write for Stderr {

@@ -1,4 +1,5 @@
-//! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands, files and exit codes.
+//! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands,
+//! files and exit codes.
 
 mod cli;
 mod completions;
@@ -39,11 +40,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-                // A closed pipe is the reader's choice.
+                // A reader may close the pipe early: that is no error.
                 let _ = error.print();
                 return Exit::Done.into();
             }
-            // It repeats what was typed, which may be a signed URL, or a name that a shell has put there.
+            // The message repeats the arguments, which may hold a signed URL or a file name from a
+            // shell glob.
             let typed = std::env::args_os().map(|arg| one_line(&arg.to_string_lossy()).into_owned());
             let error = Cli::try_parse_from(typed).err().unwrap_or(error);
             logging::say(error.render().to_string().trim_end());
@@ -72,7 +74,8 @@ fn main() -> ExitCode {
         Ok(()) => Exit::Done.into(),
         Err(error) => {
             let text = format!("{error:#}");
-            // What is wrong with a pipeline file is told line by line; in all else a line feed is somebody's name.
+            // Errors of a pipeline file come one per line; in any other error a line feed is part
+            // of a name.
             match error.is::<ConfigError>() {
                 true => logging::error(&text),
                 false => logging::error(&one_line(&text)),

@@ -1,17 +1,18 @@
-//! Moments as text: those of lines, which are rendered once a second, for a calendar costs more
-//! than a line; and those that people read.
+//! Moments as text: for generated lines and for people. Generated lines share one rendering per
+//! second, because computing a date costs more than writing a line.
 
-/// 2026-11-21 07:00:00 UTC, in seconds since 1970: when the first line is written. A fixed time makes equal files.
+/// 2026-11-21 07:00:00 UTC, in seconds since 1970: the time of the first line. It is fixed so that
+/// files are reproducible.
 const START: u64 = 1_795_244_400;
 const DAY: u64 = 86_400;
 
 /// One second.
 pub(crate) struct Second {
-    /// Since 1970.
+    /// Seconds since 1970.
     pub(crate) unix: u64,
-    /// As in `2026-11-21`.
+    /// Such as `2026-11-21`.
     pub(crate) date: String,
-    /// As in `07:00:01`.
+    /// Such as `07:00:01`.
     pub(crate) time: String,
 }
 
@@ -35,21 +36,21 @@ impl Second {
         Second::at(self.unix + 1)
     }
 
-    /// The folder that Azure keeps this hour's blob in, as in `y=2026/m=11/d=21/h=07/m=00`.
+    /// The folder in which Azure keeps this hour's blob, such as `y=2026/m=11/d=21/h=07/m=00`.
     pub(crate) fn hour_folder(&self) -> String {
         let (year, month, day) = (&self.date[..4], &self.date[5..7], &self.date[8..]);
         format!("y={year}/m={month}/d={day}/h={}/m=00", &self.time[..2])
     }
 }
 
-/// A moment in milliseconds since 1970, to the second, as in `2026-11-21T07:00:01Z`.
+/// A moment in milliseconds since 1970, to the second, such as `2026-11-21T07:00:01Z`.
 pub(crate) fn rfc3339(unix_ms: u64) -> String {
     let Second { date, time, .. } = Second::at(unix_ms / 1000);
     format!("{date}T{time}Z")
 }
 
-/// The Gregorian day that is `days` after 1970-01-01: eras of 400 years that begin on the first of March, as Howard Hinnant
-/// describes it.
+/// The Gregorian date that is `days` after 1970-01-01. Eras of 400 years begin on the first of
+/// March, as in Howard Hinnant's algorithm.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

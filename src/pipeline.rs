@@ -1,4 +1,4 @@
-//! A pipeline as its file describes it, opened: the source, and which tables there are.
+//! Opens a pipeline as its file describes it: the source, and the list of its tables.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use lakefront_topologies::pg_logs;
 
 use crate::config::{self, Config, ConfigError, LakeRoot, PartitionBy, SourceConfig, SourceUrl, Temporary, Topology};
 
-/// What every command needs of a pipeline.
+/// What every command needs from a pipeline.
 pub(crate) struct Pipeline {
-    /// Its file.
+    /// The parsed pipeline file.
     pub(crate) config: Config,
-    /// Where bytes come from.
+    /// The source of the bytes.
     pub(crate) source: Arc<dyn Source>,
     /// The tables, in claim order.
     pub(crate) tables: [TableSpec; 3],
@@ -29,24 +29,25 @@ pub(crate) struct Pipeline {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Reads a pipeline file; the error says which.
+/// Reads a pipeline file. An error names the file.
 pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
     config::load(file).map_err(|error| naming(file, error))
 }
 
-/// `error`, with the file that it is about.
+/// Adds the file's name to `error`.
 pub(crate) fn naming(file: &Path, error: ConfigError) -> anyhow::Error {
     match error {
         ConfigError::Syntax { .. } | ConfigError::Fields(_) => {
             anyhow::Error::from(error).context(format!("pipeline file {}", one_line(&file.display().to_string())))
         }
-        // These name it themselves.
+        // The other errors name the file themselves.
         error => error.into(),
     }
 }
 
 impl Pipeline {
-    /// Opens what `config` names. Nothing is read or written but the source's folder. The source hears of a request to `stop`.
+    /// Opens what `config` names. Of that, only the source's folder is looked at, and nothing is
+    /// written. Once a `stop` is requested, an Azure source waits for no outage.
     pub(crate) fn open(config: Config, stop: StopRequest) -> Result<Pipeline, Stop> {
         RoleMap::new(&config.rows)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -73,12 +74,12 @@ impl Pipeline {
     }
 }
 
-/// A run that reads what it writes would never come to an end.
+/// Refuses a lake or a state file inside the source: a run that reads what it writes never ends.
 fn refuse_own_files(config: &Config, source: &FileSource) -> Result<(), Stop> {
     let refused = |what: &str, path: &Path, way_out: &str| {
         Err(Stop::Refused(format!(
-            "{what} ({}) lies inside the source {}, which would read it as logs: {way_out}, or let source.url name the \
-             logs alone, such as file:logs/*.json",
+            "{what} ({}) lies inside the source {}, which would read it as logs: {way_out}, or let source.url name only \
+             the logs, such as file:logs/*.json",
             path.display(),
             source.identity()
         )))
@@ -86,7 +87,7 @@ fn refuse_own_files(config: &Config, source: &FileSource) -> Result<(), Stop> {
     if let LakeRoot::File(root) = &config.lake.root
         && source.enters(root)
     {
-        return refused("the lake", root, "set lake.root to a folder beside it");
+        return refused("the lake", root, "set lake.root to a folder next to it");
     }
     let state = &config.source.state_file;
     match source.name_of(state) {
@@ -111,7 +112,7 @@ fn pg_logs_tables(config: &Config, root: &Place) -> [TableSpec; 3] {
     let schemas = pg_logs::schemas(config.rows.format);
     std::array::from_fn(|i| {
         let name = &config.rows.tables[i];
-        // Rejects have no day: their time is often what is wrong with them.
+        // Rejects are not partitioned by day: a bad time is often why they were rejected.
         let by_day = config.lake.partition_by == PartitionBy::Day && pg_logs::TABLES[i] != "rejects";
         TableSpec {
             place: folder.join(name),

@@ -1,40 +1,41 @@
-//! What a process uses, as the kernel says.
+//! Resource usage of a process, as the kernel reports it.
 
 use std::fs;
 use std::time::Duration;
 
 use lakefront_operators::protocol::document::Process;
 
-/// The kernel's clock ticks a second, in what it shows to programs: the same on every machine that lakefront runs on.
+/// Clock ticks per second in the times that the kernel shows to programs: the same on every machine
+/// that lakefront runs on.
 const TICKS: u64 = 100;
 
-/// What a process uses.
+/// Resource usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
     /// User and system time so far.
     pub(crate) cpu: Duration,
-    /// Memory that is resident.
+    /// Resident memory.
     pub(crate) resident_bytes: u64,
-    /// The most that was, since the process began.
+    /// Peak resident memory since the process began.
     pub(crate) peak_bytes: u64,
 }
 
-/// Characters of a host's name: more than any has.
+/// Maximum characters of a host name: more than any has.
 const HOST: usize = 100;
 
-/// This process, as it is recorded with what it claims at `now_ms`.
+/// This process, as it is recorded in the claims that it makes at `now_ms`.
 pub(crate) fn this(now_ms: u64) -> Process {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = name.trim().chars().filter(|c| !c.is_control()).take(HOST).collect();
     Process { host, pid: std::process::id(), since_ms: now_ms }
 }
 
-/// What this process uses; none where the kernel does not say.
+/// Usage of this process; `None` if the kernel does not report it.
 pub(crate) fn usage() -> Option<Usage> {
     read("self")
 }
 
-/// What the process of that id uses; none if it has ended.
+/// Usage of the process with that id; `None` if it has ended.
 pub(crate) fn usage_of(id: u32) -> Option<Usage> {
     read(&id.to_string())
 }
@@ -46,7 +47,8 @@ fn read(process: &str) -> Option<Usage> {
     Some(Usage { cpu: cpu(&stat)?, resident_bytes, peak_bytes })
 }
 
-/// Fields 14 and 15, counted behind the program's name, which may have spaces and parentheses in it.
+/// User and system time: fields 14 and 15, counted from the end of the program's name, which may
+/// contain spaces and parentheses.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_ascii_whitespace().skip(11).map(str::parse::<u64>);

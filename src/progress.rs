@@ -1,6 +1,8 @@
-//! The progress bar of a backfill on a terminal: bytes read of those there are, rows, rate, time left.
+//! The progress bar of a backfill on a terminal: bytes read out of the total, rows, rate, time
+//! left.
 //!
-//! It shows what was read, which is a little ahead of what has landed; the report says what has.
+//! It shows what was read, which is a little more than what has landed; the report says what has
+//! landed.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,10 +12,10 @@ use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDraw
 use lakefront_operators::metrics::{Metrics, StepId};
 use tokio::task::JoinHandle;
 
-/// Between two looks at the numbers.
+/// Time between two updates.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The bar on the terminal, for those who write beside it.
+/// The bar on the terminal, which others suspend while they write ([`beside`]).
 static BAR: OnceLock<ProgressBar> = OnceLock::new();
 
 /// A bar that moves until it is dropped.
@@ -22,7 +24,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Shows what `metrics` count; none if standard error is no terminal that can show it.
+    /// Shows the counts in `metrics`; `None` if standard error is not a terminal that can show a
+    /// bar.
     pub(crate) fn start(runtime: &tokio::runtime::Runtime, metrics: Arc<Metrics>) -> Option<Progress> {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if bar.is_hidden() {
@@ -31,7 +34,7 @@ impl Progress {
         let counted = metrics.clone();
         let style = ProgressStyle::with_template("{bar:30} {rest}").expect("the template is well formed");
         bar.set_style(style.with_key("rest", move |state: &ProgressState, text: &mut dyn fmt::Write| {
-            // A line that cannot be drawn is drawn again.
+            // An error is ignored, because the line is drawn again.
             let _ = write_rest(&counted, state, text);
         }));
         let bar = BAR.get_or_init(|| bar).clone();
@@ -74,7 +77,7 @@ fn write_rest(metrics: &Metrics, state: &ProgressState, text: &mut dyn fmt::Writ
     write!(text, "  {}/s  {:#} left", HumanBytes(state.per_sec() as u64), HumanDuration(state.eta()))
 }
 
-/// Does `write`, which writes to the terminal, with the bar out of its way.
+/// Runs `write`, which writes to the terminal, with the bar suspended.
 pub(crate) fn beside<R>(write: impl FnOnce() -> R) -> R {
     match BAR.get() {
         Some(bar) => bar.suspend(write),

@@ -1,4 +1,5 @@
-//! `lakefront prove`: whether the tables hold every row of the source, once. It reads, and claims nothing.
+//! `lakefront prove`: checks that the tables hold every row of the source, once. It only reads, and
+//! claims nothing.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::pipeline::Pipeline;
 use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
-/// The progress is drawn so often.
+/// Time between two updates of the progress line.
 const DRAWN_EVERY: Duration = Duration::from_millis(250);
 
 /// Proves a pipeline's tables, and prints what was found.
@@ -36,12 +37,12 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
     Ok(if whole || (ok && !args.strict) { Exit::Done } else { Exit::Mismatch })
 }
 
-/// What comes of the proofs of all tables.
+/// The result over the proofs of all tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// Every row that has landed is there, once.
     Proved,
-    /// Nothing differs, and some rows cannot be verified.
+    /// Nothing differs, but some rows cannot be verified.
     InPart,
     /// No row can be verified.
     NotVerifiable,
@@ -65,7 +66,7 @@ impl Verdict {
         }
     }
 
-    /// The first line, which names what was found.
+    /// The first line of the report, which states the result.
     fn told(self, pipeline: &str, proofs: &[Proof]) -> String {
         let position = proofs.iter().map(|proof| proof.position).min().unwrap_or_default();
         let unverifiable = rows(proofs.iter().map(Proof::unverifiable_rows).sum());
@@ -74,12 +75,12 @@ impl Verdict {
                 format!("pipeline {pipeline} is proved: up to position {position}, every row is there, once")
             }
             Verdict::InPart => format!(
-                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, the source does not \
-                 tell all any more"
+                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, the source can no \
+                 longer confirm all rows"
             ),
             Verdict::NotVerifiable => format!(
-                "pipeline {pipeline}: NOTHING IS PROVED: {unverifiable} not verifiable; tables and totals agree, but the source does \
-                 not tell any row any more"
+                "pipeline {pipeline}: NOTHING IS PROVED: {unverifiable} not verifiable; tables and totals agree, but the source can \
+                 no longer confirm any row"
             ),
             Verdict::Nothing => {
                 format!("pipeline {pipeline}: NOTHING TO PROVE: no row has landed, up to position {position}")
@@ -89,12 +90,12 @@ impl Verdict {
     }
 }
 
-/// So many rows, in words.
+/// `number` with its noun, such as `1 row`.
 fn rows(number: u64) -> String {
     format!("{number} row{}", if number == 1 { "" } else { "s" })
 }
 
-/// Proves, and shows how far it is where somebody looks on.
+/// Proves, and shows progress if standard error is a terminal and the log format is text.
 async fn watched(pipeline: &Pipeline) -> anyhow::Result<Vec<Proof>> {
     let progress = Arc::new(Progress::default());
     let name = pipeline.config.pipeline.clone();
@@ -121,17 +122,17 @@ async fn draw(progress: Arc<Progress>) {
 
 fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
     let mut text = format!("{}\n", verdict.told(pipeline, proofs));
-    // The table that is furthest behind tells most.
+    // The table that is furthest behind is the most informative.
     if let Some(NotLanded { bytes, files, first: Some(first) }) =
         proofs.iter().map(|proof| &proof.not_landed).max_by_key(|waits| waits.bytes)
     {
         let s = if *files == 1 { "" } else { "s" };
-        let (first, hint) = (one_line(first), "a line without its newline counts, too");
+        let (first, hint) = (one_line(first), "a last line without a newline counts too");
         text.push_str(&format!(
             "  not landed yet, and not proved: {bytes} bytes of {files} file{s}, first {first} ({hint})\n"
         ));
     } else if verdict == Verdict::Nothing {
-        text.push_str("  the source has nothing either: see that source.url is right\n");
+        text.push_str("  the source is empty too: check source.url\n");
     }
     for proof in proofs {
         let verdict = match (proof.is_ok(), proof.unverifiable.is_empty()) {
@@ -166,19 +167,19 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
 /// Files of the table that cannot be read.
 fn lost(files: &[Lost]) -> String {
     let told = |Lost { path, rows: number, reason }: &Lost| {
-        let held = number.map_or("rows that nobody counted".to_owned(), rows);
+        let held = number.map_or("an unknown number of rows".to_owned(), rows);
         format!("    a file is lost: {}: {}, it held {held}\n", one_line(path), one_line(reason))
     };
     let mut text: String = files.iter().map(told).collect();
     if !files.is_empty() {
         text.push_str(
-            "    what to do: put the file back from a backup of the table's folder, or land anew into new tables\n",
+            "    what to do: put the file back from a backup of the table's folder, or land the source again into new tables\n",
         );
     }
     text
 }
 
-/// Whom else the table has rows of.
+/// Rows of the table that are not this pipeline's.
 fn company(proof: &Proof) -> String {
     let mut text = String::new();
     for Other { pipeline, source, rows: number, twice } in &proof.others {
@@ -187,7 +188,7 @@ fn company(proof: &Proof) -> String {
         if let Some(file) = twice {
             let file = one_line(file);
             text.push_str(&format!(
-                "    LANDED TWICE: {file}, by both pipelines\n    what to do: run one of them only, and land anew into new tables\n"
+                "    LANDED TWICE: {file}, by both pipelines\n    what to do: run only one of them, and land the source again into new tables\n"
             ));
         }
     }
@@ -202,18 +203,18 @@ fn named(difference: &Difference) -> String {
     let what = match what {
         Some(What::Missing) => "a row is missing",
         Some(What::Doubled) => "a row is there more than once",
-        Some(What::Altered) => "a row is another",
-        Some(What::Unexpected) => "a row is there that the source does not tell",
+        Some(What::Altered) => "a row was altered",
+        Some(What::Unexpected) => "a row is there that is not in the source",
         None => "rows were counted differently",
     };
-    // Anybody may have put anything there.
+    // The name comes from the table, where anybody may have written anything.
     let source = source.as_deref().map(one_line);
     let item = item.map(|item| format!(", record {item}")).unwrap_or_default();
     let place = match (source, offset, range) {
         (Some(source), Some(offset), _) => format!("{source}:{offset}{item}"),
         (Some(source), None, Some([start, end])) => format!("{source}, between {start} and {end}"),
         (Some(source), None, None) => source.into_owned(),
-        (None, ..) => "a place that cannot be told".to_owned(),
+        (None, ..) => "an unknown place".to_owned(),
     };
     let odd = match odd {
         Some(Odd::Table) => " (source and totals agree, the table differs)",
@@ -226,16 +227,17 @@ fn named(difference: &Difference) -> String {
 
 fn advice(difference: &Difference) -> &'static str {
     if difference.source.is_none() && difference.what == Some(What::Unexpected) {
-        return "look at the table's history for who has written them; if they are to stay, start the pipeline once with run --adopt";
+        return "look at the table's history to see who wrote them; to keep them, start the pipeline once with run --adopt";
     }
     match difference.odd {
         Some(Odd::Source) => {
-            "the file was changed after it was read: look at its line there, and put the old file back if it is wrong"
+            "the file was changed after it was read: look at its line there, and if it is wrong, put the old file back"
         }
         Some(Odd::Totals) => "rows and source agree; this is likely a bug in lakefront, please report it",
         Some(Odd::Table) | None => {
             "look at the table's history for a commit that is not lakefront's, and undo it with all runs stopped: RESTORE to the version \
-             before it only if nothing has landed since, for what has would be lost; otherwise put back a copy of the table's whole folder"
+             before it only if nothing has landed since, because rows landed since would be lost; otherwise put back a copy \
+             of the table's whole folder"
         }
     }
 }

@@ -17,18 +17,18 @@ use serde_json::{Map, Value, json};
 
 use crate::shapes;
 
-/// Writes `text` to standard output, without secrets, and so that it does nothing to a terminal. Its lines stay: what is foreign in it
-/// must have been made [`one_line`](shown::one_line) before.
+/// Writes `text` to standard output, without secrets and without control of a terminal. Its line
+/// breaks stay, so foreign text in it must have gone through [`one_line`](shown::one_line).
 pub(crate) fn print(text: String) -> anyhow::Result<()> {
     write(&shown::lines(&shown::without_secrets(&text)))
 }
 
-/// Writes `value` to standard output, on a line of its own.
+/// Writes `value` to standard output, as a line of its own.
 pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
     write(&shown::json(&shown::without_secrets(&format!("{value}\n"))))
 }
 
-/// A reader that has closed the pipe has read enough.
+/// A pipe that the reader has closed is no error.
 fn write(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -44,15 +44,15 @@ pub(crate) struct Report {
     seconds: f64,
     cuts: u64,
     tables: Vec<Landed>,
-    /// What occurred, and how often.
+    /// The reasons that occurred, and how often.
     rejects: Vec<(Reason, u64)>,
-    /// Lines by their role, where `[roles]` does not name it.
+    /// Lines per role, for roles that `[roles]` does not name.
     unnamed_roles: BTreeMap<String, u64>,
-    /// What lines looked like that are no records by themselves.
+    /// The shapes of lines that are not records themselves.
     shapes: Seen,
-    /// What was tried again, and how often.
+    /// What was retried, and how often.
     retries: [(Retried, u64); Retried::ALL.len()],
-    /// How long a chunk took to read, a commit to land, an append to be seen.
+    /// How long it took to read a chunk, to land a commit, and until an append was visible.
     latencies: [(&'static str, Option<Percentiles>); 3],
 }
 
@@ -65,7 +65,7 @@ struct Landed {
 }
 
 impl Report {
-    /// What `metrics` count, for a run that took `elapsed`.
+    /// The counts in `metrics`, for a run that took `elapsed`.
     pub(crate) fn new(metrics: &Metrics, elapsed: Duration) -> Report {
         let tables = metrics.tables().iter().map(|table| Landed {
             role: table.role(),
@@ -93,7 +93,7 @@ impl Report {
         self.tables.iter().map(|table| table.rows).sum()
     }
 
-    /// The object that `run --json` ends with. Latencies are in seconds.
+    /// The object that `run --json` prints at the end. Latencies are in seconds.
     pub(crate) fn json(&self) -> Value {
         let mut tables = Map::new();
         for Landed { role, rows, commits, position } in &self.tables {
@@ -118,7 +118,7 @@ impl Report {
         })
     }
 
-    /// Some lines for people.
+    /// The same as text for people.
     pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "landed {} bytes in {:.2} s, {} cut{}; the tables hold position {}\n",
@@ -129,7 +129,7 @@ impl Report {
             self.position
         );
         for Landed { role, rows, commits, position } in &self.tables {
-            // A string takes all that is written into it, here and below.
+            // Writing to a `String` cannot fail, here and below.
             let _ = writeln!(text, "  {role:<8} {rows:>12} rows  {commits:>6} commits  position {position}");
         }
         if !self.rejects.is_empty() {
@@ -145,7 +145,7 @@ impl Report {
         }
         if self.retries.iter().any(|(_, times)| *times > 0) {
             let retries = self.retries.iter().map(|(what, times)| format!("{} {times}", what.as_str()));
-            let _ = writeln!(text, "  tried again: {}", retries.collect::<Vec<_>>().join(", "));
+            let _ = writeln!(text, "  retried: {}", retries.collect::<Vec<_>>().join(", "));
         }
         if self.bytes > 0 {
             let (megabytes, rows) = (self.bytes as f64 / 1e6 / self.seconds, self.rows() as f64 / self.seconds);
@@ -160,11 +160,12 @@ impl Report {
     }
 }
 
-/// What is said last, if a run that ended well has landed no row: most likely something is wrong with the pipeline file.
+/// A last message for a run that ended well but landed no row: most likely something is wrong with
+/// the pipeline file.
 pub(crate) fn nothing(metrics: &Metrics, rejects: &[Counted], source: &str) -> Option<String> {
     if metrics.source_end() == Position(0) {
         return Some(format!(
-            "NOTHING WAS READ: {} has no file with a whole line; see that source.url names the logs",
+            "NOTHING WAS READ: {} has no file with a whole line; check that source.url names the logs",
             shown::one_line(source)
         ));
     }
@@ -175,8 +176,8 @@ pub(crate) fn nothing(metrics: &Metrics, rejects: &[Counted], source: &str) -> O
     }
     let reasons: Vec<String> = rejects.iter().map(Counted::to_string).collect();
     Some(format!(
-        "NO LINE BECAME A ROW: all {rejected} were rejected: {}; what is in the rejects table stays there, so to land these lines as \
-         rows, mend that and start over with a new pipeline name and new tables",
+        "NO LINE BECAME A ROW: all {rejected} were rejected: {}; the rejects table keeps them, so to land these lines as \
+         rows, fix the cause and start over with a new pipeline name and new tables",
         reasons.join("; ")
     ))
 }
@@ -186,7 +187,7 @@ fn latency(Percentiles { count, p50, p90, p99, max }: Percentiles) -> Value {
     json!({"count": count, "p50": p50, "p90": p90, "p99": p99, "max": max})
 }
 
-/// Three digits or so, in the unit that suits them.
+/// About three digits, in a suitable unit.
 pub(crate) fn short(time: &Duration) -> String {
     match time.as_secs_f64() {
         s if s < 0.001 => format!("{:.0} µs", s * 1e6),

@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::report::{Report, print, print_json};
 use crate::{lock, pipeline, process, report, runtime, shutdown};
 
-/// Runs a pipeline, and says what it did.
+/// Runs a pipeline, and reports what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let watch = Stopwatch::start();
     let Landed { metrics, rejects, source } = land(args)?;
@@ -43,13 +43,13 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a run that has ended well has done.
+/// The result of a run that ended well.
 pub(crate) struct Landed {
-    /// What it counted.
+    /// Its counters.
     pub(crate) metrics: Arc<Metrics>,
-    /// What it rejected.
+    /// Its rejects.
     rejects: Arc<Rejects>,
-    /// What it read.
+    /// Its source.
     source: String,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
 fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
-    // Before the lock, which must not be made inside the source.
+    // Opened before the lock is taken, because the lock must not be made inside the source.
     let pipeline = Pipeline::open(config, stop.clone())?;
     let _lock = lock::take(&pipeline.config.source.state_file, &pipeline.config.pipeline, args.take_over)?;
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
@@ -113,13 +113,13 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     Ok(Landed { metrics, rejects, source })
 }
 
-/// Whoever changes `[roles]` may think that rows move, or that nothing changes.
+/// Warns of a changed `[roles]`: a user may expect that landed rows move, or that nothing changes.
 fn warn_of_other_roles(config: &Config, claimed: &[Claimed]) {
     let landed = claimed.iter().map(|claimed| &claimed.standing).max_by_key(|standing| standing.position());
     if let Some(standing) = landed.filter(|standing| standing.settings.roles != config.rows.roles) {
         tracing::warn!(
             position = %standing.position(),
-            "[roles] is not what it was when lines landed last: it holds from here on, and rows that have landed stay in their tables"
+            "[roles] has changed since lines last landed: it applies from here on, and rows that have landed stay in their tables"
         );
     }
 }
@@ -137,7 +137,7 @@ fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
     }
 }
 
-/// What the run's page says of it.
+/// The fixed facts about the run, for its HTTP endpoints.
 fn watched(pipeline: &Pipeline, http: HttpConfig, process: protocol::document::Process) -> Watched {
     let config = &pipeline.config;
     Watched {
@@ -155,7 +155,8 @@ fn watched(pipeline: &Pipeline, http: HttpConfig, process: protocol::document::P
     }
 }
 
-/// A bar moves for somebody who watches a run that will end; anybody else reads a line a cut.
+/// Whether to show a progress bar: for a backfill whose output is text. Other runs log a line per
+/// cut.
 fn shows_progress(config: &Config, args: &RunArgs) -> bool {
     config.source.mode == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
 }

@@ -1,4 +1,5 @@
-//! The process around a dataflow: the runtime, workers, and the supervisor that ends it all on a fatal error.
+//! The process around a dataflow: the runtime, the workers, and the supervisor that ends them all
+//! on a fatal error.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use lakefront_topologies::pg_logs::{self, PgLogs};
 use crate::exit::Exit;
 use crate::logging::{self, LogFormat};
 
-/// A panic anywhere ends the process: its peers would wait for it for ever, and no destructor may finish a file.
+/// A panic in any thread ends the process: the other workers would wait for it forever, and no
+/// destructor may finish a file.
 pub(crate) fn end_process_on_panic() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -24,8 +26,9 @@ pub(crate) fn end_process_on_panic() {
 
 /// The runtime that reads, uploads and commits; workers compute on threads of their own.
 ///
-/// It ends with the process and not before: torn down under a log checkpoint, the library that writes it would panic, and a run
-/// that stops for a reason would say that of a bug instead.
+/// It is leaked, so that it lives until the process ends: if it were torn down during a log
+/// checkpoint, the library that writes the checkpoint would panic, and a run that stops for a good
+/// reason would report a bug instead.
 pub(crate) fn tokio() -> anyhow::Result<&'static tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -38,8 +41,8 @@ pub(crate) fn tokio() -> anyhow::Result<&'static tokio::runtime::Runtime> {
 
 /// Runs the dataflow on `workers` threads until it is complete, or until the first fatal error.
 ///
-/// On a fatal error the workers are left as they are, and the caller is to end the process: a dataflow that is torn down would see
-/// its inputs end, and take that for completion.
+/// On a fatal error the workers are left as they are, and the caller must end the process: a
+/// dataflow that is torn down would see its inputs end, and take that for completion.
 pub(crate) fn execute(
     workers: usize,
     run: PgLogs,
@@ -54,19 +57,19 @@ pub(crate) fn execute(
                 while worker.step_or_park(None) {}
             });
             let joined = guards.and_then(|guards| guards.join().into_iter().collect::<Result<Vec<()>, String>>());
-            // The supervisor is gone only when the process is ending.
+            // Sending fails only while the process is ending.
             let _ = done.send(joined.map(drop));
         })
         .context("could not start the workers")?;
     crossbeam_channel::select! {
         recv(supervisor) -> stop => match stop {
             Ok(stop) => return Err(stop.into()),
-            // When the dataflow is complete, all who could raise an error are gone.
+            // Everything that could raise an error is gone: the dataflow is complete.
             Err(_) => finished.recv(),
         },
         recv(finished) -> joined => joined,
     }
-    .context("the workers ended without a word")?
+    .context("the workers ended without a result")?
     .map_err(|error| anyhow::anyhow!("a worker failed: {error}"))?;
     supervisor.try_recv().map_or(Ok(()), |stop| Err(stop.into()))
 }

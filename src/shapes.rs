@@ -1,4 +1,4 @@
-//! What lines looked like that are no records by themselves, in words: at the end of a run, and before one.
+//! Describes lines that are not records themselves: at the end of a run, and before one.
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::metrics::shapes::Seen;
@@ -9,16 +9,16 @@ use lakefront_operators::settings::{Envelope, Format, RowSettings};
 use lakefront_operators::source::{Listed, Source};
 use serde_json::{Map, Value, json};
 
-/// What a file is that is no NDJSON.
+/// What a file is that is not NDJSON.
 const DOCUMENT: &str = "one JSON document over many lines, which is not NDJSON (a record a line)";
 /// What to do about it.
 const ONE_LINE: &str = "jq -c . FILE makes one line of it, which is opened";
-/// Files that are looked into before a run.
+/// How many files are examined before a run.
 const FILES: usize = 3;
-/// Bytes of each.
+/// Bytes read of each.
 const BYTES: u64 = 64 << 10;
 
-/// A sentence for each thing that is worth one.
+/// A sentence per finding.
 pub(crate) fn told(seen: &Seen) -> Vec<String> {
     let mut told: Vec<String> = seen.opened.iter().map(|(shape, count)| opened(shape, count)).collect();
     told.extend(seen.documents.first().map(|first| first.escape_debug()).map(|first| match seen.documents.len() - 1 {
@@ -32,7 +32,7 @@ pub(crate) fn told(seen: &Seen) -> Vec<String> {
     told
 }
 
-/// The same for programs.
+/// What was opened, and the documents, for programs.
 pub(crate) fn json(seen: &Seen) -> Value {
     let count = |(shape, Count { lines, records }): (Shape, Count)| {
         (shape.as_str().to_owned(), json!({"lines": lines, "records": records}))
@@ -41,15 +41,16 @@ pub(crate) fn json(seen: &Seen) -> Value {
     json!({"opened": opened, "documents": seen.documents})
 }
 
-/// What the first lines of some files look like, and what to do if they are no rows.
+/// What the first lines of some files look like, and what to do if they are not rows.
 pub(crate) struct First {
-    /// What is as it should be.
+    /// What is fine.
     pub(crate) good: Vec<String>,
     /// What will be rejected, and what to do about it.
     pub(crate) bad: Vec<(String, String)>,
 }
 
-/// Looks at the first lines of the first files. A file that cannot be read is passed over: others tell why.
+/// Examines the first lines of the first files. A file that cannot be read is skipped: other checks
+/// report why.
 pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowSettings) -> First {
     let is_text = |file: &&Listed| file.length > 0 && !file.name.ends_with(".gz");
     let mut names: Vec<&Listed> = files.iter().filter(is_text).collect();
@@ -68,7 +69,7 @@ pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowS
             first.bad.push((at(&found), advice(*looks, settings.envelope)));
         }
         if looked.rows == 0 && looked.rejects > 0 && looked.looks.is_empty() {
-            first.bad.push((at("none of its first lines is a row"), "see source.url and source.format".to_owned()));
+            first.bad.push((at("none of its first lines is a row"), "check source.url and source.format".to_owned()));
         }
     }
     let shown = opened.iter().map(|(shape, _)| format!("first lines look like {}, and are opened", shape.name()));
@@ -93,7 +94,7 @@ fn opened(shape: Shape, Count { lines, records }: Count) -> String {
     }
 }
 
-/// What is said of rejects that look so; nothing if their reason says it all.
+/// A description of rejects that look like this; `None` if their reason is enough.
 fn like(looks: Looks) -> Option<String> {
     Some(match looks {
         Looks::Strange => return None,
@@ -108,11 +109,11 @@ fn advice(looks: Looks, envelope: Envelope) -> String {
         (Looks::Document, _) => ONE_LINE.to_owned(),
         (Looks::Closed(_), Envelope::None) => "rows.envelope = \"auto\" opens them".to_owned(),
         (Looks::Closed(_), Envelope::Auto) => {
-            "what they hold is plain text or no record of this format: see source.format, and what the server logs"
+            "they hold plain text, or what is not a record of this format: check source.format, and what the server logs"
                 .to_owned()
         }
         (Looks::Of(format), _) => format!("set source.format = {:?}", word(format)),
-        (Looks::Strange, _) => "see that source.url names logs of PostgreSQL, and source.format theirs".to_owned(),
+        (Looks::Strange, _) => "check that source.url names PostgreSQL logs, and that source.format is their format".to_owned(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! SIGTERM, SIGINT and SIGHUP: the first closes the open cut and ends the run cleanly, the second ends the process at once.
+//! SIGTERM, SIGINT and SIGHUP: the first closes the open cut and ends the run cleanly, the second
+//! ends the process at once.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::Exit;
 use crate::logging;
 
-/// Watches for signals from now on. Ending at once is safe: what is not committed is staged again by the next run.
+/// Watches for signals from now on. Ending at once is safe: what is not committed is staged again
+/// by the next run.
 pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std::io::Result<()> {
     let mut signals = Signals::new(runtime)?;
     runtime.spawn(async move {
@@ -23,10 +25,11 @@ pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std
     Ok(())
 }
 
-/// The same signal again, so soon, is an echo: `timeout` and terminals send it to the process and to its group.
+/// The same signal within this time is an echo: `timeout` and terminals send it to the process and
+/// to its group.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// A wish to end.
+/// A request to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Terminate,
@@ -35,16 +38,17 @@ pub(crate) enum Wish {
     HangUp,
 }
 
-/// The wishes to end, one after the other.
+/// The requests to end, one after the other.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// A terminal that was closed; none if whoever started the process wants it to outlive that, as `nohup` does.
+    /// SIGHUP: a terminal was closed. `None` if the process was started to outlive that, as `nohup`
+    /// does.
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// Signals end the process no more: whoever asks for this is to look at them.
+    /// From now on signals do not end the process: the caller must watch for them.
     pub(crate) fn new(runtime: &tokio::runtime::Runtime) -> std::io::Result<Signals> {
         let _entered = runtime.enter();
         let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
@@ -52,7 +56,7 @@ impl Signals {
         Ok(Signals { terminate, interrupt, hangup })
     }
 
-    /// Waits for the next.
+    /// Waits for the next request.
     pub(crate) async fn next(&mut self) -> Wish {
         let hangup = async {
             match &mut self.hangup {
@@ -67,7 +71,8 @@ impl Signals {
         }
     }
 
-    /// Waits for somebody who, after the `first`, wishes the end at once. A terminal that is closed says so several times.
+    /// Waits for a second request, which ends the process at once. An echo of the `first` does not
+    /// count, nor does SIGHUP, which a closed terminal sends several times.
     async fn second(&mut self, first: Wish) {
         let mut echoes = pin!(tokio::time::sleep(ECHO));
         loop {
@@ -84,7 +89,8 @@ impl Signals {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as the kernel says: a mask in hexadecimal, the lowest bit for signal 1.
+/// Whether this process was started with SIGHUP ignored. The kernel shows a mask in hexadecimal,
+/// whose lowest bit is signal 1.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,6 +1,7 @@
-//! `lakefront status`: where the tables stand, and how far behind the source. It reads and claims nothing.
+//! `lakefront status`: where the tables stand, and how far behind the source they are. It only
+//! reads, and claims nothing.
 //!
-//! A run that is alive is asked too, if its file says where it listens (running); the tables' own word is what counts.
+//! A live run is asked too, if its file says where it listens (`running`), but the tables decide.
 
 mod running;
 
@@ -28,26 +29,27 @@ use crate::pipeline::Pipeline;
 use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
-/// So many files are listed unasked; of more, those that are behind.
+/// Up to this many files are listed without `--files`; if there are more, only those that are
+/// behind.
 const LISTED: usize = 20;
-/// So many of those.
+/// At most this many of those.
 const BEHIND: usize = 10;
 
-/// One table's standing; none before its first run.
+/// One table; `standing` is `None` before its first run.
 struct TableStatus {
     name: String,
     standing: Option<(Held, Standing)>,
-    /// The process of the run that the table was last claimed by, if that has said so.
+    /// The process of the run that claimed the table last, if its claim says so.
     process: Option<Process>,
     lag: u64,
 }
 
-/// What is told.
+/// What is printed.
 struct Status {
     tables: Vec<TableStatus>,
-    /// The files as they are now, each as long as its whole lines.
+    /// The files as they are now. Each length counts whole lines only.
     files: Vec<Listed>,
-    /// Bytes behind the last line end, by partition: a line that waits for its newline.
+    /// Bytes after the last line end, by partition: a line that waits for its newline.
     unfinished: BTreeMap<PartitionId, u64>,
     running: Running,
 }
@@ -93,7 +95,8 @@ async fn look(pipeline: &Pipeline) -> anyhow::Result<Looked> {
     Ok((pipeline.tables.iter().zip(standings).map(table).collect(), files, unfinished))
 }
 
-/// The lines that wait for their newline, in files that the tables know; none where it cannot be told: `run` says why.
+/// The lines that wait for their newline, in files that the tables know. Empty if the source cannot
+/// be read: `run` reports why.
 async fn unfinished(pipeline: &Pipeline, standings: &[Option<(Held, Recorded)>]) -> BTreeMap<PartitionId, u64> {
     let furthest = standings.iter().flatten().max_by_key(|(held, _)| held.position);
     let Some((_, furthest)) = furthest else { return BTreeMap::new() };
@@ -112,7 +115,7 @@ async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Reco
     while let Some(now) = held().await? {
         match OffsetsFiles::read(&table, now).await {
             Ok(recorded) => return Ok(Some((now, recorded))),
-            // A run is alive: it has committed since, and deleted the file of the position before.
+            // A live run has committed since, and deleted the offsets file of the position before.
             Err(_) if held().await? != Some(now) => {}
             Err(stop) => return Err(stop),
         }
@@ -121,8 +124,8 @@ async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Reco
 }
 
 impl TableStatus {
-    /// The run knows that no rows wait for the table up to `drained`, though its transaction has
-    /// not moved there yet.
+    /// Subtracts from the lag what is empty for the table: the run knows that the table is drained
+    /// up to `drained`, though its transaction has not moved there yet.
     fn correct(&mut self, drained: Option<u64>) {
         let position = self.standing.as_ref().map(|(held, _)| held.position.0);
         let empty = drained.zip(position).map_or(0, |(drained, position)| drained.saturating_sub(position));
@@ -140,7 +143,7 @@ fn claimed(tables: &[TableStatus]) -> Option<(RunId, Option<&Process>)> {
 struct Reach<'s> {
     pipeline: &'s Pipeline,
     standing: Option<&'s Standing>,
-    /// By what the store says of their creation: a file that was renamed is known by that.
+    /// By creation, as the store reports it: that still identifies a renamed file.
     created: HashMap<&'s str, &'s PartitionOffset>,
 }
 
@@ -156,7 +159,7 @@ impl<'s> Reach<'s> {
         files.iter().map(|file| self.behind(file)).sum()
     }
 
-    /// Those of one file. One that was written anew counts whole, one that is finished not at all.
+    /// The same for one file. A rewritten file counts whole, a retired one not at all.
     fn behind(&self, file: &Listed) -> u64 {
         let left_before_ms = self.standing.map_or(0, |s| s.offsets.retired.before_ms);
         let named = || self.standing.and_then(|s| s.offsets.newest(&file.name)).map(|(_, at)| at);
@@ -229,7 +232,7 @@ fn text(pipeline: &Pipeline, status: &Status, all_files: bool) -> String {
         let partition = partition.to_string();
         let partition = one_line(&partition);
         text.push_str(&format!(
-            "  {partition} ends in {bytes} bytes without a newline: a line lands with its newline\n"
+            "  {partition} ends in {bytes} bytes without a newline: the line lands once it has one\n"
         ));
     }
     if status.unfinished.len() > BEHIND && !all_files {
@@ -238,7 +241,7 @@ fn text(pipeline: &Pipeline, status: &Status, all_files: bool) -> String {
     text
 }
 
-/// How far a table holds each file; of many files, how many there are, and which are behind most.
+/// How far a table holds each file; if there are many, how many, and which are furthest behind.
 fn files(pipeline: &Pipeline, files: &[Listed], standing: &Standing, all: bool) -> String {
     let partitions = &standing.offsets.partitions;
     let mut text = String::new();

@@ -1,4 +1,5 @@
-//! `lakefront validate`: checks a pipeline file, and with `--connect` the source and the tables behind it. Nothing is written.
+//! `lakefront validate`: checks a pipeline file and, with `--connect`, the source and the tables it
+//! names. Nothing is written.
 
 use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
@@ -27,7 +28,7 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
 }
 
 async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
-    // Told at once: where a permission is missing, the next look fails, and this is what says why.
+    // Printed at once: if a permission is missing, the next step fails, and this line says why.
     if let SourceUrl::Azure(location) = &pipeline.config.source.url {
         print(format!("access   source: {}\n", access::probe(location).await?))?;
     }

@@ -1,4 +1,4 @@
-"""The columns that every tool keeps: all that a line may have, under the names of lakefront's tables."""
+"""The columns that every tool keeps: all that a line may have, named as in lakefront's tables."""
 
 # Column: key.
 TOP = {
@@ -18,7 +18,7 @@ TOP = {
     "app_version": "AppVersion",
     "region": "Region",
 }
-# The same in the object `properties`.
+# The same for the object `properties`.
 PROPERTIES = {
     "log_timestamp": "timestamp",
     "process_id": "processId",
@@ -28,5 +28,6 @@ PROPERTIES = {
     "message": "message",
     "detail": "detail",
 }
-# The keys that are no text: an integer, and two moments, `2026-11-21T07:00:00.001Z` and `2026-11-21 07:00:00.000 UTC`.
+# The keys whose values are not kept as text: an integer, and two moments,
+# `2026-11-21T07:00:00.001Z` and `2026-11-21 07:00:00.000 UTC`.
 INTEGER, TIME, LOG_TIME = "processId", "time", "timestamp"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """DuckDB reads the lines and writes Parquet files by role; it commits to no table.
 
-Settings are those that its documentation gives for bulk loads: the columns are named, so nothing is guessed, and the order of rows is
-free.
+The settings are those that its documentation gives for bulk loads: the columns are named, so
+nothing is guessed, and the order of rows is free.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def land(logs: Path, out: Path, threads: int) -> dict[str, int]:
 
     connection = duckdb.connect(config={"threads": threads, "preserve_insertion_order": False})
     connection.execute(query(logs, out))
-    # From the files' footers: what was written, not what was meant.
+    # From the files' footers: what was written, not what was intended.
     counts = connection.execute(
         "SELECT regexp_extract(file_name, 'role=(\\w+)', 1) AS role, sum(num_rows) FROM parquet_file_metadata(?) GROUP BY role",
         [f"{out}/**/*.parquet"],

@@ -1,4 +1,4 @@
-"""What has to be there before anything is measured: the peers' virtual environment, and the log lines."""
+"""What measuring needs beforehand: the peers' virtual environment, and the log lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def set_up_venv(venv: Path) -> None:
-    """A virtual environment with exactly the locked packages; made again when the lock changes."""
+    """A virtual environment with exactly the locked packages; rebuilt when the lock changes."""
     requirements = HERE / "requirements.txt"
     lock = hashlib.sha256(requirements.read_bytes()).hexdigest()
     stamp = venv / "lock.sha256"
@@ -27,7 +27,7 @@ def set_up_venv(venv: Path) -> None:
 
 
 def set_up_logs(binary: Path, work: Path, size: str, seed: int) -> Path:
-    """The log file; its name says what made it, so that another generator, or another seed, makes another file."""
+    """The log file; another generator, or another seed, makes a file with another name."""
     sample = subprocess.run([binary, "generate", "--size", "1MiB", "--seed", str(seed), "-"], check=True, capture_output=True)
     version = hashlib.sha256(sample.stdout).hexdigest()[:8]
     logs = work / f"azure-{size.replace(' ', '')}-{seed}-{version}.json"
@@ -45,5 +45,5 @@ def set_up_logs(binary: Path, work: Path, size: str, seed: int) -> Path:
 
 
 def say(text: str) -> None:
-    """Tells who waits what is going on."""
+    """Reports progress on standard error."""
     print(text, file=sys.stderr, flush=True)

@@ -1,8 +1,9 @@
-"""What the peers' jobs have in common: `JOB LOGS OUT_DIR --threads N` lands `LOGS` below `OUT_DIR`, by role, and prints how many rows, as
-`{"primary": N, "replica": N}`.
+"""What the peers' jobs share: `JOB LOGS OUT_DIR --threads N` lands `LOGS` below `OUT_DIR`, by role.
 
-What the peers do not do, and lakefront does: keep each line's place in its source and unknown keys, set bad lines aside, sync what they
-have written, or go on after a crash.
+It prints how many rows, as `{"primary": N, "replica": N}`.
+
+The peers do not do what lakefront does: keep each line's place in its source and unknown keys, set
+bad lines aside, sync what they have written, or go on after a crash.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ Land = Callable[[Path, Path, int], dict[str, int]]
 
 
 def main(description: str, land: Land) -> None:
-    """Runs `land(logs, out, threads)`, which imports its libraries itself: they read the environment when they are loaded."""
+    """Runs `land(logs, out, threads)`.
+
+    It imports its libraries itself, because they read the environment when they are loaded.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("logs", type=Path)
     parser.add_argument("out", type=Path, help="a directory; what it holds is removed first")
@@ -30,7 +34,7 @@ def main(description: str, land: Land) -> None:
 
 
 def delta_rows(out: Path) -> dict[str, int]:
-    """From the tables' logs: what was committed, not what was meant."""
+    """The rows by the tables' logs: what was committed, not what was intended."""
     from deltalake import DeltaTable
 
     return {role: DeltaTable(out / role).count() for role in ("primary", "replica")}

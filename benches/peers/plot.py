@@ -1,4 +1,4 @@
-"""A plot of the rates as plain SVG: two bars a tool, with a whisker from the slowest round to the fastest.
+"""A plot of the rates as plain SVG: two bars per tool, with whiskers from slowest to fastest round.
 
 The picture has no background, and its colours follow the reader's scheme, light or dark.
 """
@@ -72,6 +72,6 @@ def bar(rate: Spread, css: str, y: int, scale: float) -> list[str]:
 
 
 def nice_step(most: float) -> int:
-    """Between four and ten lines of the grid, at round numbers."""
+    """The step between grid lines: a round number that gives between four and ten of them."""
     magnitude = 10 ** floor(log10(most))
     return max(1, next(int(step) for step in (magnitude / 10, magnitude / 5, magnitude / 2, magnitude) if most / step <= 10))

@@ -1,7 +1,7 @@
-"""What the rounds come to: medians, ratios to ours paired by round, and the table that shows them.
+"""What the rounds come to: medians, ratios to ours paired by round, and the table of them.
 
-The machine's speed drifts, so a ratio is taken within a round, where all tools ran one after the other; its least and its greatest
-value say how far to trust the median.
+The machine's speed drifts, so a ratio is taken within a round, in which all tools ran one after the
+other. Its least and its greatest value show how far to trust the median.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TIMES = ("wall_s", "cpu_s")
 
 @dataclass
 class Spread:
-    """A number that was measured once a round."""
+    """A number that was measured once per round."""
 
     median: float
     least: float
@@ -30,7 +30,7 @@ class Spread:
 
 
 def spreads(samples: list[Sample], logs_bytes: int) -> dict[str, Spread]:
-    """Every measure, and the rates: MB of the source in a second of wall time, and in one of CPU time."""
+    """Every measure, and the rates: MB of the source per second of wall time and of CPU time."""
     result = {name: Spread.of([getattr(sample, name) for sample in samples]) for name in MEASURES}
     result["mb_per_s"] = Spread.of([logs_bytes / 1e6 / sample.wall_s for sample in samples])
     result["mb_per_cpu_s"] = Spread.of([logs_bytes / 1e6 / sample.cpu_s for sample in samples])
@@ -38,13 +38,13 @@ def spreads(samples: list[Sample], logs_bytes: int) -> dict[str, Spread]:
 
 
 def ratios(theirs: list[Sample], ours: list[Sample]) -> dict[str, Spread]:
-    """How many times ours they took, round by round."""
+    """Their measures as multiples of ours, round by round."""
     pairs = list(zip(theirs, ours, strict=True))
     return {name: Spread.of([getattr(they, name) / getattr(we, name) for they, we in pairs]) for name in MEASURES}
 
 
 def table(samples: dict[str, list[Sample]], labels: dict[str, str], logs_bytes: int) -> str:
-    """One line a tool: the medians, and beside each how many times the first tool's it is."""
+    """One line per tool: the medians, each with its multiple of the first tool's."""
     ours = next(iter(samples.values()))
     heads = ["tool"]
     for name, head in MEASURES.items():
@@ -65,7 +65,7 @@ def times_ours(ratio: Spread, with_spread: bool) -> str:
 
 
 def aligned(rows: list[list[str]]) -> list[str]:
-    """The first column to the left, all others to the right, and a rule below the heads."""
+    """Aligns the first column left and all others right, and puts a rule below the heads."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     cells = [[row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))] for row in rows]
     lines = ["  ".join(row) for row in cells]

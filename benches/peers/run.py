@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""lakefront beside DuckDB, Polars and pyarrow: the same file, the same columns, the same threads, in one run.
+"""lakefront beside DuckDB, Polars and pyarrow: same file, same columns, same threads, one run.
 
     cargo build --release && python3 benches/peers/run.py
 
-It sets up what it needs under cargo's target directory: a virtual environment with the peers, and a file of log lines that
-`lakefront generate` writes. Then the tools take turns, each time into an empty place, and one table says what each took. The machine's
-speed drifts, so only figures of one run compare, and the ratios hold longer than the times. The file is read once before, so that nobody
-waits for the disk.
+It sets up what it needs under cargo's target directory: a virtual environment with the peers, and a
+file of log lines that `lakefront generate` writes. Then the tools take turns, each time into an
+empty place, and one table shows what each took. The machine's speed drifts, so only figures of one
+run are comparable, and ratios are more stable than times. The file is read once beforehand, so that
+no tool waits for the disk.
 
-`tools.py` runs the tools, `*_job.py` is what the peers do, `ground.py` is set up first, `report.py` and `plot.py` show what came of it.
+`tools.py` runs the tools, `*_job.py` are the peers' jobs, `ground.py` sets up what they need,
+`report.py` and `plot.py` show the results.
 """
 
 from __future__ import annotations
@@ -55,7 +57,10 @@ def arguments() -> argparse.Namespace:
 
 
 def take_turns(tools: list[str], rounds: int, settings: Settings, logs: Path, scratch: Path) -> dict[str, list[Sample]]:
-    """Every tool once a round. Who goes first changes each round: the others find the machine busy with the first one's pages."""
+    """Runs every tool once per round.
+
+    The first one changes each round, because the others find the machine busy with its pages.
+    """
     samples: dict[str, list[Sample]] = {tool: [] for tool in tools}
     for number in range(rounds):
         first = number % len(tools)
@@ -70,7 +75,7 @@ def take_turns(tools: list[str], rounds: int, settings: Settings, logs: Path, sc
 
 
 def agreed_rows(samples: dict[str, list[Sample]]) -> dict[str, int]:
-    """What landed in each table. Tools that do not agree on it did not do the same work."""
+    """The rows that landed in each table. Tools that disagree on them did not do the same work."""
     counts = [sample.rows for rounds in samples.values() for sample in rounds]
     if any(rows != counts[0] for rows in counts):
         sys.exit(f"the row counts differ: {json.dumps({tool: [s.rows for s in rounds] for tool, rounds in samples.items()})}")

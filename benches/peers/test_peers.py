@@ -1,4 +1,4 @@
-"""`python3 -m unittest discover benches/peers`: what is made of the rounds, without any peer."""
+"""`python3 -m unittest discover benches/peers`: how the rounds are evaluated, without any peer."""
 
 from __future__ import annotations
 

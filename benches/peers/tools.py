@@ -1,4 +1,7 @@
-"""The tools, and what a run of one of them takes: wall time, CPU seconds (user and system), peak memory, all of the whole process."""
+"""The tools, and what one run takes.
+
+That is wall time, CPU seconds (user and system) and peak memory, each of the whole process.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class Sample:
 
 @dataclass
 class Settings:
-    """What every tool is run with."""
+    """The settings of all tools."""
 
     binary: Path
     python: Path
@@ -59,14 +62,17 @@ class Settings:
 
 @dataclass
 class Tool:
-    """A tool, and what the table and the plot call it."""
+    """A tool, and its label in the table and the plot."""
 
     label: str
     run: Callable[[Settings, Path, Path], Sample]
 
 
 def measure(command: list[str | Path], out: Path) -> tuple[Sample, dict]:
-    """Runs `command`, which writes below `out`; returns what it took, without rows, and the JSON object that it printed last."""
+    """Runs `command`, which writes below `out`.
+
+    Returns what it took, without rows, and the JSON object that it printed last.
+    """
     log = out.with_name(out.name + ".stdout")
     with log.open("wb") as stdout:
         started = time.monotonic()

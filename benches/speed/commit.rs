@@ -1,6 +1,7 @@
-//! `commit`, in commits a second: for a source of one file, and for one of very many, of which one grows.
+//! Commits per second, for a source of one file and for one of very many files, of which one grows.
 //!
-//! Each round is a cut with one file. No file is opened by whoever commits it, so all rounds describe the same one under other names.
+//! Each round is a cut with one file. Committing opens no file, so every round describes the same
+//! file under a different name.
 
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ fn read_to(offset: u64) -> PartitionOffset {
     PartitionOffset { offset, identity, landed_tail: false }
 }
 
-/// What `commit` gets of one cut.
+/// What `commit` receives for one cut.
 struct Round {
     staged: Staged,
     sum: Update,
@@ -105,7 +106,7 @@ impl Committing {
         })
     }
 
-    /// Hands over one cut, and works until it is committed.
+    /// Sends one cut and steps the worker until it is committed.
     fn run(&mut self, worker: &mut Worker, Round { staged, sum, cut }: Round) {
         let (lower, upper) = (cut.lower, cut.upper);
         self.advance(lower);

@@ -1,11 +1,11 @@
-//! An operator in a dataflow of its own, which is handed the same input again and again.
+//! One operator in its own dataflow, fed the same input again and again.
 
 use lakefront_operators::position::Position;
 use timely::dataflow::operators::vec::input::{Handle, Input};
 use timely::dataflow::{ProbeHandle, StreamVec};
 use timely::worker::Worker;
 
-/// A dataflow with `N` inputs. It is complete once this value is gone.
+/// A dataflow with `N` inputs. It completes when this value is dropped.
 pub(crate) struct Driven<D: Clone + 'static, const N: usize> {
     inputs: [Handle<Position, D>; N],
     probe: ProbeHandle<Position>,
@@ -13,7 +13,7 @@ pub(crate) struct Driven<D: Clone + 'static, const N: usize> {
 }
 
 impl<D: Clone + 'static, const N: usize> Driven<D, N> {
-    /// Builds it: `build` gets the inputs, and lets the probe see every stream that comes out.
+    /// `build` gets the inputs and attaches the probe to every output stream.
     pub(crate) fn new(
         worker: &mut Worker,
         build: impl for<'s> FnOnce([StreamVec<'s, Position, D>; N], &ProbeHandle<Position>),
@@ -25,7 +25,8 @@ impl<D: Clone + 'static, const N: usize> Driven<D, N> {
         Driven { inputs, probe, now: Position(0) }
     }
 
-    /// Hands over `records`, a list for each input, as a cut of their own, and works until nothing of it is under way.
+    /// Sends `records`, a list for each input, as one cut, and steps the worker until all of it is
+    /// processed.
     pub(crate) fn run(&mut self, worker: &mut Worker, records: [Vec<D>; N]) {
         self.now.0 += 1;
         for (input, records) in self.inputs.iter_mut().zip(records) {

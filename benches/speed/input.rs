@@ -1,4 +1,4 @@
-//! The log lines that everything is measured with, as `lakefront generate` writes them.
+//! The log lines for all measurements, written by `lakefront generate`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,17 +6,17 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// More than a chunk, little enough for the page cache.
+/// More than one chunk, and small enough for the page cache.
 const SIZE: &str = "16MiB";
-/// A line in a thousand cannot be a row.
+/// One line in a thousand cannot be a row.
 const REJECTS: &str = "0.001";
 
-/// A file of log lines, and room beside it. It is gone with this value.
+/// A file of log lines in a temporary folder, which is deleted with this value.
 pub(crate) struct Input {
     folder: TempDir,
-    /// In bytes.
+    /// The size of the file.
     pub(crate) bytes: u64,
-    /// How many rows of it go to each table, in claim order.
+    /// How many of its rows go to each table, in claim order.
     pub(crate) rows: [u64; 3],
 }
 
@@ -34,7 +34,7 @@ impl Input {
         Input { folder, bytes: number(&told["bytes"]), rows }
     }
 
-    /// The file.
+    /// The path of the file.
     pub(crate) fn path(&self) -> PathBuf {
         file(self.folder.path())
     }

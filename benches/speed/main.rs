@@ -1,12 +1,14 @@
-//! What each operator can do alone, and what the whole pipeline does, in bytes of the source a second.
+//! Throughput of each operator alone and of the whole pipeline, in bytes of the source per second.
 //!
-//! `cargo bench --workspace` measures everything, `cargo bench --workspace -- parse` what is called so. `cargo test --workspace --benches` runs
-//! each once, to see that it works.
+//! `cargo bench --workspace` measures everything; `cargo bench --workspace -- parse` only what has
+//! this in its name. `cargo test --workspace --benches` runs each once, to check that it works.
 //!
-//! Every operator is the one that runs, in a dataflow of its own on one worker, and gets what the operator before it made of the
-//! same file; `commit` is measured in commits. The pipeline is the whole of it, on one worker and on two. Each measurement ends when the
-//! frontier has passed what was put in, so `stage` includes syncing, and `commit` all that makes it durable. Fail points are compiled in
-//! here, as in every test, and cost a look into an empty map where one is passed: a batch, a file, a commit, never a line.
+//! Each operator is the one that runs in production, in its own dataflow on one worker. Its input
+//! is what the operator before it made of the same file; `commit` is measured in commits. The
+//! pipeline is measured whole, on one worker and on two. Each measurement ends when the frontier
+//! has passed its input, so `stage` includes syncing, and `commit` includes all that makes it
+//! durable. Fail points are compiled in here, as in every test. Passing one costs a lookup in an
+//! empty map, once per batch, file or commit, never per line.
 
 mod commit;
 mod driven;
@@ -25,7 +27,8 @@ use criterion::Criterion;
 use crate::input::Input;
 
 fn main() {
-    // A worker that panics would be waited for; so would a dataflow that holds what it failed to do.
+    // Otherwise the program would wait for a panicked worker, or for a dataflow whose failed work
+    // never completes.
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         print(panic);

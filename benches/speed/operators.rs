@@ -1,4 +1,5 @@
-//! The operators that touch every row, each alone: `fetch` (with `plan`), `split`, `parse`, `route`, `tally` (with `totals`), `stage`.
+//! The operators that touch every row, each alone: `fetch` (with `plan`), `split`, `parse`,
+//! `route`, `tally` (with `totals`), `stage`.
 
 use std::fs;
 use std::path::Path;
@@ -26,15 +27,15 @@ use crate::run::Run;
 /// More chunks than the file has.
 const IN_FLIGHT: usize = 8;
 
-/// Sees every stream that comes out of an operator.
+/// Probes every output stream of an operator.
 type Probed = ProbeHandle<Position>;
 
-/// Measures them, in bytes of the source a second.
+/// Measures them, in bytes of the source per second.
 pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Input) {
     let run = Run::new(input, 1, IN_FLIGHT);
     let prepared = Prepared::new(worker, &run);
     let rows = |table: &Vec<Routed>| table.iter().map(|routed| routed.rows.num_rows() as u64).sum::<u64>();
-    assert_eq!(prepared.routed.each_ref().map(rows), input.rows, "the operators make of the file what was generated");
+    assert_eq!(prepared.routed.each_ref().map(rows), input.rows, "the operators make the rows that were generated");
 
     let mut group = criterion.benchmark_group("operators");
     group.sampling_mode(SamplingMode::Flat).throughput(Throughput::BytesDecimal(input.bytes));
@@ -60,7 +61,8 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
     group.finish();
 }
 
-/// Reads the file from the page cache. The dataflow is a new one each time, for it plans a file once.
+/// Reads the file from the page cache. Each round has a new dataflow, because a dataflow plans a
+/// file once.
 fn fetch(group: &mut BenchmarkGroup<'_, WallTime>, worker: &mut Worker, run: &Run) {
     group.bench_function("fetch", |bencher| {
         let routine = |planning| {
@@ -73,7 +75,7 @@ fn fetch(group: &mut BenchmarkGroup<'_, WallTime>, worker: &mut Worker, run: &Ru
     });
 }
 
-/// Encodes Parquet, writes and syncs it. The files of a round are removed before the next.
+/// Encodes Parquet, then writes and syncs it. The files of a round are removed before the next.
 fn staging(group: &mut BenchmarkGroup<'_, WallTime>, worker: &mut Worker, run: &Run, prepared: &Prepared) {
     let folder = folder();
     let specs = lake::specs(folder.path());
@@ -91,7 +93,7 @@ fn staging(group: &mut BenchmarkGroup<'_, WallTime>, worker: &mut Worker, run: &
 }
 
 fn empty(folder: &Path) {
-    // There is none before the first round.
+    // Before the first round the folder does not exist.
     let Ok(files) = fs::read_dir(folder) else { return };
     files.for_each(|file| fs::remove_file(file.expect("a file").path()).expect("it is removed"));
 }

@@ -1,6 +1,7 @@
-//! The whole pipeline in this process: `pg_logs` on some workers, from the file to committed tables.
+//! The whole pipeline in this process: `pg_logs` on one or two workers, from the file to committed
+//! tables.
 //!
-//! Tables are created and claimed before a measurement begins; starting the workers belongs to it.
+//! Tables are created and claimed before a measurement begins; starting the workers is part of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +24,7 @@ use crate::run::{Run, wait};
 /// Chunks in a worker's memory at once.
 const IN_FLIGHT: usize = 2;
 
-/// Measures it, in bytes of the source a second.
+/// Measures it, in bytes of the source per second.
 pub(crate) fn bench(criterion: &mut Criterion, input: &Input) {
     let mut group = criterion.benchmark_group("pipeline");
     group.sampling_mode(SamplingMode::Flat).throughput(Throughput::BytesDecimal(input.bytes));
@@ -46,7 +47,7 @@ struct Ready {
     pipeline: PgLogs,
 }
 
-/// Where a pipeline lands, and what it says of it. Gone with this value, and with it all that landed.
+/// Where a pipeline lands its rows, and its metrics. Dropping this deletes all that landed.
 struct Lake {
     metrics: Arc<Metrics>,
     tables: Vec<Arc<DeltaTable>>,

@@ -20,7 +20,7 @@ use timely::worker::Worker;
 
 use crate::run::{Run, settings};
 
-/// The whole file, step by step.
+/// The whole file after each operator.
 pub(crate) struct Prepared {
     pub(crate) blocks: Vec<Fetched>,
     pub(crate) lines: Vec<Lines>,
@@ -53,12 +53,12 @@ impl Prepared {
     }
 }
 
-/// What is planned with when nothing was ever read.
+/// A plan that starts with nothing read.
 pub(crate) fn whole_file(run: &Run) -> Planning {
     run.planning(&[Standing { offsets: Arc::default(), settings: settings(), since: Position(0) }])
 }
 
-/// `plan` and `fetch`. Nothing is committed: what was planned counts as acknowledged at once.
+/// `plan` and `fetch`. Nothing is committed: a planned cut counts as acknowledged at once.
 pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run) -> StreamVec<'s, Position, Fetched> {
     let Run { source, budget, bridge, metrics, fatal, .. } = run;
     let (returned, credits) = scope.feedback::<Vec<usize>>(());
@@ -74,7 +74,7 @@ pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run
     blocks
 }
 
-/// `route`, as the pipeline has it.
+/// `route`, set up as in the pipeline.
 pub(crate) fn routes<'s>(rows: StreamVec<'s, Position, Parsed>, run: &Run) -> Routes<'s> {
     route(
         rows,

@@ -1,4 +1,4 @@
-//! What the operators of one run share, with the settings of a pipeline file that names none.
+//! What the operators of one run share, with the default settings of a pipeline file.
 
 use std::process::exit;
 use std::sync::{Arc, LazyLock};
@@ -33,7 +33,7 @@ pub(crate) const CUT: u64 = 256 * MIB;
 /// The longest line that becomes a row, in bytes.
 const MAX_LINE: u64 = 16 * MIB;
 
-/// The process has one.
+/// One for the whole process.
 static TOKIO: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("the runtime starts")
@@ -51,7 +51,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// A run over `input` by so many `workers`, each of which may have `in_flight` chunks in memory.
+    /// A run over `input` with `workers` workers, each of which may have `in_flight` chunks in
+    /// memory.
     pub(crate) fn new(input: &Input, workers: usize, in_flight: usize) -> Run {
         let path = input.path();
         let source = FileSource::open(path.to_str().expect("a path of plain characters")).expect("the file is there");
@@ -68,7 +69,7 @@ impl Run {
         }
     }
 
-    /// What worker 0 plans with: the whole file, once, for tables that stand at `standings`.
+    /// The plan of worker 0: the whole file, once, for tables that stand at `standings`.
     pub(crate) fn planning(&self, standings: &[Standing]) -> Planning {
         let bounds = Bounds { chunk: CHUNK, cut_bytes: CUT, cut_ms: 10_000, ahead: 4 * CUT };
         let rules =
@@ -91,7 +92,7 @@ impl Run {
     }
 }
 
-/// Rows by role, as Azure names them.
+/// Rows of Azure's format, routed by role.
 pub(crate) fn settings() -> Arc<RowSettings> {
     Arc::new(RowSettings {
         rows_version: ROWS_VERSION,
@@ -117,7 +118,8 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     TOKIO.block_on(future)
 }
 
-/// A cell for a fatal error, which ends the process: what failed is never complete, and would be waited for.
+/// A cell for a fatal error. The error ends the process, because failed work never completes and
+/// would be waited for.
 fn supervised() -> Fatal {
     let (fatal, supervisor) = Fatal::new();
     std::thread::spawn(move || {

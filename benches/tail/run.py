@@ -3,10 +3,12 @@
 
     cargo build --release && python3 benches/tail/run.py
 
-It writes a file of log lines below cargo's target directory, starts `lakefront run` on an empty folder and an empty lake, and lets
-`lakefront replay --watch` append those lines at the pace and look at the Delta logs as a reader does. One row of a table says how it went:
-percentiles of append-to-visible, what was behind at most, CPU seconds and peak memory of the run. It ends with exit code 1 if a line was
-not visible, the pace was not held, or a target is missed. With `--prove`, `lakefront prove` then reads both again.
+It writes a file of log lines below cargo's target directory, starts `lakefront run` on an empty
+folder and an empty lake, and lets `lakefront replay --watch` append those lines at a steady pace
+and follow the Delta logs as a reader would. It prints a table of one row: percentiles of
+append-to-visible, the most that was behind, CPU seconds and peak memory of the run. It exits with
+code 1 if a line was not visible, the pace was not held, or a target was missed. With `--prove`,
+`lakefront prove` reads source and tables once more.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def say(text: str) -> None:
 
 
 def set_up_logs(binary: Path, work: Path, size: str) -> Path:
-    """The log file; its name says what made it."""
+    """The log file; its name shows what made it."""
     logs = work / f"azure-{size.replace(' ', '')}-rejects.json"
     if not logs.is_file():
         say(f"generating {logs.name}")
@@ -64,7 +66,7 @@ def set_up_logs(binary: Path, work: Path, size: str) -> Path:
 
 
 def replay(args: argparse.Namespace, logs: Path, place: Path) -> dict:
-    """Runs the pipeline while lines are appended; what the replay told."""
+    """Runs the pipeline while lines are appended; returns the replay's report."""
     (place / "logs").mkdir(parents=True)
     pipeline = place / "tail.toml"
     pipeline.write_text(PIPELINE.format(place=place, workers=args.workers, poll=args.poll, interval=args.interval))
@@ -85,7 +87,7 @@ def replay(args: argparse.Namespace, logs: Path, place: Path) -> dict:
 
 
 def row(told: dict) -> tuple[list[str], list[str]]:
-    """The table's head, and what was measured."""
+    """The table's head, and the measured values."""
     watch, ms = told["watch"], lambda seconds: f"{seconds * 1000:.0f}"
     latency, used = watch["latency_seconds"], watch["run"] or {"cpu_seconds": float("nan"), "peak_bytes": float("nan")}
     cells = {
@@ -105,7 +107,7 @@ def row(told: dict) -> tuple[list[str], list[str]]:
 
 
 def missed(args: argparse.Namespace, told: dict) -> list[str]:
-    """What was not reached."""
+    """What was missed."""
     latency = told["watch"]["latency_seconds"]
     wanted = {"p50": args.p50_ms, "p99": args.p99_ms}
     late = [f"{name} is {latency[name] * 1000:.0f} ms, above {ms} ms" for name, ms in wanted.items() if latency[name] * 1000 > ms]

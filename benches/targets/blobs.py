@@ -1,4 +1,4 @@
-"""Azurite, as the tests use it: installed by npm as its lock file says, with blobs in memory, on a port of its own."""
+"""Azurite as in the tests: npm installs it from its lock file; in memory, on its own port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTAINER = "logs"
 
 
 class Azurite:
-    """One that runs until it is closed, or this process ends."""
+    """An Azurite that runs until it is closed, or until this process ends."""
 
     def __init__(self, work: Path) -> None:
         self.folder = install(work / "azurite")
@@ -32,7 +32,7 @@ class Azurite:
         self.connection = f"DefaultEndpointsProtocol=http;BlobEndpoint={endpoint}/{ACCOUNT};AccountName={ACCOUNT};AccountKey={KEY}"
 
     def upload(self, folder: Path) -> str:
-        """Makes blobs of the files of a flat folder; returns the URL of a source of them."""
+        """Uploads the files of a flat folder as blobs; returns the URL of a source over them."""
         environment = os.environ | {"AZURE_STORAGE_CONNECTION_STRING": self.connection}
         command = ["node", self.folder / "upload.js", folder, CONTAINER]
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -44,7 +44,7 @@ class Azurite:
 
 
 def install(folder: Path) -> Path:
-    """Azurite and its client, installed once for each lock file."""
+    """Installs Azurite and its client, once for each lock file."""
     lock, marker = (SOURCES / "package-lock.json").read_bytes(), folder / "complete"
     if marker.is_file() and marker.read_bytes() == lock:
         return folder

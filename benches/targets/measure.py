@@ -1,4 +1,7 @@
-"""What the targets share: log files, pipelines, runs, and what a run takes. Everything lies below one work folder."""
+"""What the targets share: log files, pipelines, runs, and what a run takes.
+
+Everything lies below one work folder.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ default = "reject"
 
 @dataclass
 class Taken:
-    """What a run took, and the report that it ended with."""
+    """What a run took, and its report."""
 
     wall_s: float
     cpu_s: float
@@ -51,7 +54,7 @@ class Taken:
 
 @dataclass
 class Place:
-    """A pipeline with a lake of its own, in a folder that nothing else uses."""
+    """A pipeline with its own lake, in a folder that nothing else uses."""
 
     binary: Path
     folder: Path
@@ -82,7 +85,10 @@ class Place:
 
 
 def set_up_logs(binary: Path, work: Path, name: str, size: str, *flags: str, files: int = 0) -> Path:
-    """Lines that `generate` writes, once for each generator, into one file or so many; read once, so that nobody waits for the disk."""
+    """The lines that `generate` writes, once for each generator, into one file or `files` files.
+
+    They are read once, so that no run waits for the disk.
+    """
     sample = subprocess.run([binary, "generate", "--size", "1MiB", *flags, "-"], check=True, capture_output=True)
     logs = work / f"{name}-{size}-{hashlib.sha256(sample.stdout).hexdigest()[:8]}"
     if not logs.exists():
@@ -105,7 +111,7 @@ def set_up_logs(binary: Path, work: Path, name: str, size: str, *flags: str, fil
 
 
 def cpu_seconds(process: int) -> float:
-    """What the threads of a process that are alive have had of the cores, to the nanosecond."""
+    """The CPU time of a process's live threads so far, to the nanosecond."""
     total = 0
     for task in Path(f"/proc/{process}/task").iterdir():
         try:
@@ -116,12 +122,12 @@ def cpu_seconds(process: int) -> float:
 
 
 def spread(figures: list[float]) -> dict[str, float]:
-    """The median, and how far the rounds lie apart."""
+    """The median, and the least and the most of the rounds."""
     return {"figure": median(figures), "least": min(figures), "most": max(figures)}
 
 
 def clear(path: Path) -> None:
-    """Removes what is there."""
+    """Removes a file or a folder, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

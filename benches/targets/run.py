@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""What lakefront is to keep on its source's side, each target measured by one command.
+"""Targets for lakefront on the side of its source, each measured by one command.
 
     cargo build --release && python3 benches/targets/run.py all
 
-| target | figure |
-|---|---|
-| scaling | one worker's wall time for a file over that of two, in turn |
-| memory | peak resident memory, of a small source and of a large one |
-| idle | share of a core that a tail over many files takes when nothing is appended; with `--blobs`, over blobs in Azurite |
-| commits | p50 of a commit into tables of many commits over that into new tables, in turn; and a start over the former |
-| files | the rate at which a folder of many small files lands over that of one file of the same lines, in turn |
+- scaling: one worker's wall time for a file, divided by that of two workers, in turn
+- memory: peak resident memory, with a small source and with a large one
+- idle: share of a core that a tail over many files takes when nothing is appended; with `--blobs`,
+  over blobs in Azurite too
+- commits: p50 of a commit into tables with many commits, divided by that into new tables, in turn;
+  and the time of a start over the former
+- files: the rate at which a folder of many small files lands, divided by that of one file with the
+  same lines, in turn
 
-The machine's speed drifts and others may use it: ratios are of runs in turn, as medians, with the least and the most beside them.
-Wall times, and ratios of them, mean little while something else uses the cores.
+The machine's speed drifts, and others may use it: ratios are of runs in turn, as medians, with the
+least and the most beside them. Wall times, and ratios of them, mean little while something else
+uses the cores.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ def idle(args: argparse.Namespace) -> Iterator[dict]:
 
 
 def idle_tail(args: argparse.Namespace, kind: str, url: str, source: str) -> dict:
-    """The share in each window, after the tail has landed what there was and come to rest."""
+    """The CPU share in each window, after the tail has landed everything and come to rest."""
     place = Place.make(args.binary, args.place, url, mode="tail", source=f'poll = "1s"\n{source}')
     shares = []
     with (place.folder / "log").open("wb") as log:
@@ -174,7 +176,7 @@ def told(result: dict) -> str:
 
 def arguments() -> argparse.Namespace:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
-    parser = argparse.ArgumentParser(description="measures what lakefront is to keep on its source's side")
+    parser = argparse.ArgumentParser(description="measures lakefront's targets on the side of its source")
     parser.add_argument("target", choices=[*TARGETS, "all"])
     parser.add_argument("binary", type=Path, nargs="?", default=target / "release/lakefront", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=5)

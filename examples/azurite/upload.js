@@ -1,15 +1,16 @@
-// Writes the files of a folder as append blobs, as Azure does with logs; run again, it appends what the files have grown by.
+// Writes the files of a folder as append blobs, as Azure does with logs. Run again, it appends what
+// the files have grown by.
 //
 //     node examples/azurite/upload.js FOLDER CONTAINER [PREFIX]
 //
-// AZURE_STORAGE_CONNECTION_STRING says where. The container is made if there is none.
+// AZURE_STORAGE_CONNECTION_STRING names the account. The container is created if it is missing.
 "use strict";
 
 const fs = require("node:fs");
 const path = require("node:path");
 const { BlobServiceClient } = require("@azure/storage-blob");
 
-// What one append takes at most.
+// The most bytes of one append.
 const BLOCK = 4 << 20;
 
 async function upload(file, blob) {

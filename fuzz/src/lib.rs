@@ -1,4 +1,5 @@
-//! What the fuzz targets hold the operators against. `operators/tests/corpus.rs` runs the same over the corpus with every test run.
+//! The oracles of the fuzz targets. `operators/tests/corpus.rs` runs them over the corpus in every
+//! test run.
 
 pub mod parse;
 pub mod split;

@@ -1,6 +1,7 @@
-//! `parse` against `serde_json`: the same lines are rows, with the same values.
+//! `parse` against `serde_json`: both must take the same lines as rows, with the same values.
 //!
-//! The reference knows the rules of rows and nothing of how lakefront reads them. It leaves out one thing: which texts are moments.
+//! The reference knows the rules for rows, but not how lakefront reads them. It does not check one
+//! thing: which texts are moments.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,11 +16,11 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The first byte chooses the format, what becomes of unknown keys, and how many lines a batch has. Each line of the rest is pushed twice into one builder, which remembers
-/// the lines before.
+/// The first byte chooses the format, what becomes of unknown keys, and the number of lines per
+/// batch. Each line of the rest is pushed twice into one builder, which remembers earlier lines.
 ///
 /// # Panics
-/// If one of the two takes a line that the other rejects, or finds another value.
+/// If one takes a line that the other rejects, or their values differ.
 pub fn check(input: &[u8]) {
     let Some((choice, bytes)) = input.split_first() else { return };
     let format = if choice % 2 == 0 { Format::Azure } else { Format::Jsonlog };
@@ -48,10 +49,11 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Keys that wrappers have: what is under them is not judged here.
+/// Keys of wrappers: what is below them is not checked here.
 const WRAPPERS: [&str; 4] = ["record", "Payload", "log", "\\u"];
 
-/// A line that may be opened: a record is taken as it is, and of an array each element is judged as if it were a line.
+/// Checks a line that may be opened: a record is taken as it is, and each element of an array is
+/// judged as if it were a line.
 fn check_opened(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
     let Ok(text) = std::str::from_utf8(line) else { return };
     let mut rows = RowBuilder::new(format, unknown_keys).opening();
@@ -65,7 +67,8 @@ fn check_opened(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
     };
     match rows.take(text, 0) {
         Ok(Taken::Row) if reference(line, format, unknown_keys).is_none() => {
-            // A container's line, an element with a comma, a wrapper.
+            // Only opening makes it a row: a container's line, an element with a comma, or a
+            // wrapper.
             assert!(rows.finish("fuzz").num_rows() == 1);
         }
         Ok(Taken::Row) => same(Ok(()), text, &mut rows),
@@ -93,7 +96,7 @@ fn elements(text: &str) -> Vec<&str> {
     elements.into_iter().map(RawValue::get).collect()
 }
 
-/// The values of a row by column, numbers in decimal digits, moments as [`MOMENT`].
+/// The values of a row by column: numbers in decimal digits, moments as [`MOMENT`].
 type Row = BTreeMap<String, String>;
 
 const MOMENT: &str = "a moment";
@@ -149,7 +152,7 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
                 }
             }
             None => {
-                // Spelled like a key of `properties`, it is told apart.
+                // A leading dot tells it apart from a key of `properties`.
                 let like_inner = format == Format::Azure && key.trim_start_matches('.').starts_with("properties.");
                 unknown.push((false, format!("{}{key}", if like_inner { "." } else { "" }), value.get()));
             }
@@ -182,7 +185,7 @@ fn reference(line: &[u8], format: Format, unknown_keys: UnknownKeys) -> Option<R
     Some(row)
 }
 
-/// The integer that a text is as a JSON number, in decimal digits.
+/// The integer value of a text that is a JSON number, in decimal digits.
 fn integer(text: &str) -> Option<String> {
     let is_number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) && !text.ends_with(char::is_whitespace);
     let _: &RawValue = serde_json::from_str(text).ok().filter(|_| is_number)?;
@@ -192,7 +195,7 @@ fn integer(text: &str) -> Option<String> {
     if digits.bytes().all(|digit| digit == b'0') {
         return Some("0".to_owned());
     }
-    // Longer than the line, the point moves out of sight.
+    // This moves the point further than any line is long.
     let far = if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 };
     let mut point = exponent.parse::<i64>().unwrap_or(far).clamp(-1_000_000_000, 1_000_000_000) - fraction.len() as i64;
     while point < 0 && digits.ends_with('0') {
@@ -205,7 +208,7 @@ fn integer(text: &str) -> Option<String> {
     Some(integer.to_string())
 }
 
-/// The unknown keys as an object; of those with one name the last.
+/// The unknown keys as an object; of several with one name, the last.
 fn rest(unknown: &[(bool, String, &str)]) -> Option<String> {
     let last: BTreeMap<&str, usize> =
         unknown.iter().enumerate().map(|(at, (_, name, _))| (name.as_str(), at)).collect();
@@ -221,7 +224,7 @@ enum Kind {
     Time,
 }
 
-/// The column of a key, and what it holds: as the README lists them.
+/// The column of a key and the kind of its values, as docs/tables.md lists them.
 fn column(format: Format, inner: bool, key: &str) -> Option<(String, Kind)> {
     let kind = match (format, inner, key) {
         (Format::Azure, false, "time") | (Format::Azure, true, "timestamp") => Kind::Time,
@@ -276,7 +279,7 @@ fn snake(key: &str) -> String {
     name
 }
 
-/// The members of an object in order, with those that others replace.
+/// The members of an object in order, including those that later ones replace.
 struct Members<'line>(Vec<(String, &'line RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

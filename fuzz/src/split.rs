@@ -1,19 +1,19 @@
-//! `split` against the plainest way to find lines.
+//! `split` against the simplest way to find lines.
 
 use lakefront_operators::record::Reason;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::block::Block;
 use lakefront_operators::split::lines;
 
-/// The first three bytes choose: whether the block begins its partition, the longest line, and how few lines a batch has. The rest is
-/// the block.
+/// The first three bytes choose whether the block begins its partition and is lenient, the longest
+/// line, and how few lines a batch has. The rest is the block.
 ///
 /// # Panics
-/// If a line is lost, doubled, cut elsewhere, or its offset is wrong.
+/// If a line is lost, doubled or cut in the wrong place, or its offset is wrong.
 pub fn check(input: &[u8]) {
     let Some((&[first, max_line, few], bytes)) = input.split_first_chunk::<3>() else { return };
     let base = if first % 2 == 0 { 0 } else { 17 };
-    // A batch is bounded by what the names of its rows take.
+    // A batch is bounded by the size of its rows' names.
     let name = "n".repeat((2 << 20) / (usize::from(few % 8) + 1));
     let block = Block { bytes: bytes.to_vec(), begin: 0, base, oversized: None, lenient: first / 2 % 2 == 0 };
     let settings = settings(u64::from(max_line));
@@ -33,7 +33,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(found, expected(bytes, base, usize::from(max_line), block.lenient));
 }
 
-/// The text of each line, or what is too long, by its offset.
+/// Each line by its offset: its text, or the bytes of a line that is too long.
 type Lines = Vec<(u64, Result<Vec<u8>, Vec<u8>>)>;
 
 fn settings(max_line: u64) -> RowSettings {

@@ -1,8 +1,9 @@
-//! Where timely and tokio meet, and the only place.
+//! The only place where timely and tokio meet.
 //!
-//! An operator never blocks: it starts a task on the shared runtime and is woken when the task is done. It holds a capability
-//! for every task in flight, so that time cannot pass the work. The order matters: first the result is published, then the
-//! operator is woken; woken first, it could look, find nothing and sleep for ever.
+//! An operator never blocks: it starts a task on the shared runtime and is woken when the task is
+//! done. It holds a capability for every task in flight, so that time cannot pass the work. The
+//! order matters: the result is published before the operator is woken. Otherwise it could wake,
+//! find nothing and sleep for ever.
 
 use std::future::Future;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl Bridge {
     }
 }
 
-/// One operator's tasks, and its alarm clock.
+/// One operator's tasks, and its timer.
 pub struct Tasks<T> {
     runtime: tokio::runtime::Handle,
     sender: crossbeam_channel::Sender<T>,
@@ -53,7 +54,7 @@ impl<T: Send + 'static> Tasks<T> {
         let (sender, waker) = (self.sender.clone(), self.waker.clone());
         self.runtime.spawn(async move {
             let result = task.await;
-            // Both fail only when the operator is gone, and then nobody waits.
+            // Both fail only when the operator is gone; then nobody waits for the result.
             let _ = sender.send(result);
             let _ = waker.activate();
         });

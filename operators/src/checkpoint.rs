@@ -1,7 +1,8 @@
-//! `checkpoint`: moves the acknowledged position to what every table's transaction holds, and tells `plan`.
+//! `checkpoint`: moves the acknowledged position to the one that every table's transaction holds,
+//! and sends it to `plan`.
 //!
-//! This is where the sentence is kept: nothing is acknowledged to the source until every sink has drained. The state file is for
-//! people and for the next start; the tables are the truth.
+//! It enforces the rule: nothing is acknowledged to the source until every sink has drained. The
+//! state file is for people and for the next start; the tables are the truth.
 
 mod landing;
 
@@ -29,7 +30,7 @@ use crate::state::{self, State};
 
 use self::landing::{Landed, Landing};
 
-/// What a checkpoint needs to know of its run.
+/// What a checkpoint needs to know about its run.
 pub struct Settings {
     /// The state file.
     pub path: PathBuf,
@@ -41,8 +42,8 @@ pub struct Settings {
     pub announce: bool,
 }
 
-/// Writes the state file as the tables move; the stream carries each acknowledged position. Worker 0 brings the `settings`,
-/// all others none.
+/// Writes the state file as the tables move; the stream carries each acknowledged position. Worker
+/// 0 passes the `settings`, all others `None`.
 pub fn checkpoint<'s>(
     moved: Vec<StreamVec<'s, Position, Moved>>,
     control: StreamVec<'s, Position, Control>,
@@ -65,11 +66,12 @@ pub fn checkpoint<'s>(
             let landing = Landing::new(settings.standings.iter().map(Standing::position));
             (Ledger::new(&settings.standings), landing, settings)
         });
-        // The newest standing that waits for the state file, and the capability of the one that is being written.
+        // The newest standing that is not in the state file yet, and the capability of the one
+        // being written.
         let mut waiting: Option<(Capability<Position>, Standing)> = None;
         let mut writing: Option<Capability<Position>> = None;
         move |_frontiers| {
-            // Records come to worker 0 alone.
+            // Only worker 0 receives records.
             let Some((ledger, landing, settings)) = &mut settings else { return };
             control.for_each(|_, records| {
                 for record in records.drain(..) {
@@ -118,7 +120,7 @@ pub fn checkpoint<'s>(
     stream
 }
 
-/// Logs what has landed since it was last said. What is acknowledged may be behind it: see
+/// Logs what has landed since the last such line. The acknowledged position may be behind it: see
 /// [`landing`].
 fn announce(metrics: &Metrics, landed: &Landed, took: Duration) {
     let Landed { position, bytes, rows } = landed;

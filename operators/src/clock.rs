@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::protocol::table::{Clock, Pending};
 
-/// Where the steady clock begins: with the time of day then, so that what was before the process
-/// has a time on it too.
+/// The start of the steady clock: the time of day at its first use, so that moments before the
+/// process have a time on it too.
 static BEGAN: LazyLock<(u64, Stopwatch)> = LazyLock::new(|| (SystemClock.now_ms(), Stopwatch::start()));
 
 /// The machine's clocks.
@@ -30,7 +30,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Measures how long something takes, whatever becomes of the machine's clock meanwhile.
+/// Measures how long something takes, even if somebody sets the machine's clock meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
@@ -41,7 +41,7 @@ impl Stopwatch {
         Stopwatch(Instant::now())
     }
 
-    /// How long ago that was.
+    /// The time since [`Stopwatch::start`].
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

@@ -1,9 +1,10 @@
-//! `commit`: one committer a table, on one worker. A cut commits once the frontier shows that all its files are there.
+//! `commit`: one committer per table, on one worker. A cut commits once the frontier shows that all
+//! its files have arrived.
 //!
-//! The decisions are the protocol's: [`CommitQueue`] says what comes next, [`Committer`] lands it. One commit at a time, in
-//! order. Each reports the position that the table's transaction holds from then on; what is empty
-//! for the table is reported too, for it waits for nobody. A committer without work looks now and
-//! then whether its run was taken over.
+//! The protocol decides: [`CommitQueue`] picks the next job and [`Committer`] lands it. A table
+//! commits one cut at a time, in order, and reports the position that its transaction then holds.
+//! Cuts that are empty for the table are reported too, because nothing waits for them. A committer
+//! without work checks from time to time whether another run has taken over.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,18 +31,17 @@ use crate::record::TableId;
 use crate::stage::Staged;
 use crate::totals::Update;
 
-/// While a run has nothing to commit in a table, it looks this often whether another run has
-/// claimed it.
+/// How often a run that has nothing to commit in a table checks whether another run has claimed it.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// A table has come further.
+/// A table has advanced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Moved {
     /// The table.
     pub table: TableId,
-    /// Where its transaction stands now.
+    /// The position that its transaction holds now.
     pub position: Position,
-    /// Up to where no rows wait for it: there, or further if what follows is empty for it.
+    /// No rows below this wait for the table: `position`, or further if the next cuts are empty.
     pub drained: Position,
     /// Rows that a commit made visible.
     pub rows: u64,
@@ -52,15 +52,15 @@ pub fn home(table: TableId, peers: usize) -> usize {
     table.0 % peers
 }
 
-/// What a table's rows have become.
+/// A table's rows, staged and counted.
 pub struct Rows<'s> {
     /// The files that hold them.
     pub staged: StreamVec<'s, Position, Staged>,
-    /// What they add up to, on the table's home worker.
+    /// Their sums, on the table's home worker.
     pub sums: StreamVec<'s, Position, Update>,
 }
 
-/// Commits the cuts of `table`. Its home worker brings the `committer`, all others none.
+/// Commits the cuts of `table`. Its home worker passes the `committer`, all others `None`.
 pub fn commit<'s>(
     rows: Rows<'s>,
     control: StreamVec<'s, Position, Control>,
@@ -86,7 +86,7 @@ pub fn commit<'s>(
         let mut queue = idle.as_ref().map(|committer| CommitQueue::new(committer.name(), committer.position()));
         let mut told = queue.as_ref().map(CommitQueue::drained).unwrap_or_default();
         let mut rest = Rest::begin();
-        // The capabilities of the cuts that this table has yet to pass: its position is theirs to announce.
+        // Capabilities of the cuts that this table has yet to pass; its position is sent with them.
         let mut held: BTreeMap<Position, Capability<Position>> = BTreeMap::new();
         move |frontiers| {
             staged.for_each(|capability, files| {
@@ -139,8 +139,8 @@ pub fn commit<'s>(
                 tasks.spawn(land(committer, job, table, metrics.clone()));
                 return;
             }
-            // Nothing to announce below the first cut that is not complete; what is empty is
-            // settled by a later record.
+            // Nothing is left to report below the first incomplete cut; empty cuts are settled by a
+            // later record.
             let open = held.keys().find(|lower| !complete(**lower)).copied();
             held = match open {
                 Some(open) => held.split_off(&open),
@@ -155,7 +155,7 @@ pub fn commit<'s>(
     stream
 }
 
-/// How long a committer has had nothing to do, and the alarm that ends it.
+/// How long a committer has been idle, and the timer that ends the wait.
 struct Rest {
     since: Stopwatch,
     is_set: bool,
@@ -166,8 +166,8 @@ impl Rest {
         Rest { since: Stopwatch::start(), is_set: false }
     }
 
-    /// Whether it is time to look; if not, `wake_after` is told once when it will be. Alarms of an
-    /// earlier rest may still come.
+    /// Whether it is time to look. If not, `wake_after` is called, once per rest, with the time
+    /// left. Timers of an earlier rest may still fire.
     fn is_over(&mut self, wake_after: impl FnOnce(Duration)) -> bool {
         let left = LOOK.saturating_sub(self.since.elapsed());
         if !left.is_zero() && !std::mem::replace(&mut self.is_set, true) {
@@ -179,9 +179,9 @@ impl Rest {
 
 /// What a committer has done.
 enum Did {
-    /// It landed a job of so many rows.
+    /// It landed a job with this many rows.
     Land(u64),
-    /// It looked after its table.
+    /// It checked its table.
     Look,
 }
 
@@ -199,13 +199,13 @@ async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<M
     (committer, landed.map(|_| Did::Land(rows)))
 }
 
-/// Looks after the table of a run that has nothing to commit. A lake that does not answer is no
-/// reason to end it: the next look may.
+/// Checks the table of a run that has nothing to commit. A lake that does not answer does not end
+/// the run, because the next look may succeed.
 async fn look(mut committer: Committer, table: TableId, metrics: Arc<Metrics>) -> Done {
     let looked = match committer.look().await {
         Err(Stop::Store(error)) => {
             let text = chain(&error);
-            tracing::warn!(table = committer.name(), error = text, "could not look whether another run has taken over");
+            tracing::warn!(table = committer.name(), error = text, "could not check whether another run took over");
             metrics.commit_failed(table, text);
             Ok(Did::Look)
         }

@@ -1,6 +1,7 @@
-//! Why a run stops, and what a store or source answers when it cannot do as asked.
+//! Why a run stops, and the errors of stores and sources.
 //!
-//! Every error says what was attempted. A bad record is not an error: it is a [`Reject`](crate::record::Reject).
+//! Every error says what was attempted. A bad record is not an error: it is a
+//! [`Reject`](crate::record::Reject).
 
 use std::ops::Range;
 
@@ -11,15 +12,16 @@ use crate::position::Position;
 use crate::route::Counted;
 use crate::shown;
 
-/// A store or source could not do as asked.
+/// A request to a store or source failed.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The outcome is unknown, or the store may answer next time. A write may have happened: read before trying again.
+    /// The outcome is unknown, or the next attempt may succeed. A write may have happened: read
+    /// before trying again.
     #[error("could not {attempt}")]
     Transient {
         /// What was attempted.
         attempt: String,
-        /// What the store said.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Trying again will not help: a full disk, a missing permission, a broken file.
@@ -27,7 +29,7 @@ pub enum StoreError {
     Definite {
         /// What was attempted.
         attempt: String,
-        /// What the store said.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -49,7 +51,7 @@ impl StoreError {
         StoreError::Transient { attempt: attempt.into(), source: source.into() }
     }
 
-    /// The same failure, with no use in trying again.
+    /// The same failure, made definite.
     pub fn for_good(self) -> StoreError {
         match self {
             StoreError::Transient { attempt, source } | StoreError::Definite { attempt, source } => {
@@ -64,40 +66,41 @@ impl StoreError {
     }
 }
 
-/// Why a run ends before its work does. Nothing that was committed is touched, and nothing uncommitted is acknowledged.
+/// Why a run ends before its work is done. Nothing that was committed is touched, and nothing
+/// uncommitted is acknowledged.
 #[derive(Debug, Error)]
 pub enum Stop {
     /// Another run of the pipeline has claimed the tables: this one may not write any more.
     #[error("fenced: table {table:?} was claimed by another run of this pipeline (seen {seen})")]
     Fenced {
-        /// The table in which the other run was met.
+        /// The table in which the other run was seen.
         table: String,
-        /// Where it was met.
+        /// Where it was seen.
         seen: String,
     },
     /// The store or the source failed for good.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The world is in a state that needs a person; the text says which, and what to do.
+    /// A person must decide; the text says what is wrong and what to do.
     #[error("{0}")]
     Refused(String),
     /// More lines are rejected than the pipeline allows.
     #[error(
-        "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: {}; what was read is committed, \
-         these lines as rejects: mend what is wrong, or raise the ratio, and start again",
+        "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: {}; all lines read are \
+         committed, these as rejects; fix the cause or raise the ratio, then start again",
         told(.reasons)
     )]
     RejectRatio {
         /// Rejected lines in the window.
         rejected: u64,
-        /// The window.
+        /// The window, in lines.
         of: u64,
-        /// The bound.
+        /// The highest ratio allowed.
         ratio: f64,
-        /// Why they were, the most frequent reason first.
+        /// The reasons, most frequent first.
         reasons: Vec<Counted>,
     },
-    /// The protocol met something that cannot be: a bug, reported before it can do harm.
+    /// The protocol met an impossible state: a bug, reported before it can do harm.
     #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
     Bug(String),
 }
@@ -112,7 +115,7 @@ impl Stop {
         matches!(self, Stop::Fenced { .. })
     }
 
-    /// A table is new to a pipeline whose other tables are not.
+    /// A table has no position, though another table of the pipeline has one.
     pub(crate) fn no_position(table: &str, pipeline: &str, other: &str) -> Stop {
         Stop::Refused(format!(
             "table {table:?} holds no position of pipeline {pipeline:?}, though table {other:?} does: it is new, renamed or \
@@ -120,7 +123,7 @@ impl Stop {
         ))
     }
 
-    /// A table lacks bytes that other tables hold, and the source does not have them as they were.
+    /// A lagging table needs bytes that other tables hold, but the source has lost or changed them.
     pub(crate) fn bytes_lost(partition: &PartitionId, range: Range<u64>, why: &str) -> Stop {
         Stop::Refused(format!(
             "a table that lags behind needs bytes {}..{} of {partition}, and they cannot be read: {why}; put the file back as it \
@@ -129,7 +132,7 @@ impl Stop {
         ))
     }
 
-    /// A table's offsets file is missing: its position cannot be understood without it.
+    /// A table's offsets file is missing; without it, the position cannot be resolved.
     pub(crate) fn offsets_missing(table: &str, position: Position, file: &str) -> Stop {
         Stop::Refused(format!(
             "table {table:?} stands at position {position}, but its offsets file {file} is gone: restore the table's \
@@ -138,7 +141,8 @@ impl Stop {
     }
 }
 
-/// An error and its causes on one line, each after a colon, without secrets: libraries put URLs into theirs.
+/// An error and its causes on one line, separated by colons. Secrets are removed, because libraries
+/// put URLs into their errors.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,7 +1,8 @@
-//! The first fatal error of a run, and the request to stop: the two things that every worker and the supervisor share.
+//! A run's first fatal error and its request to stop, shared by every worker and the supervisor.
 //!
-//! An operator that fails reports it here, *keeps its capabilities* and returns: dropping one would say "complete", and a
-//! table downstream would commit what is not. The supervisor ends the process; nothing is undone and nothing is finished.
+//! An operator that fails reports the error here, *keeps its capabilities* and returns: dropping
+//! one would mean "complete", and a table downstream would commit an incomplete cut. The supervisor
+//! ends the process; nothing is undone and nothing is finished.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,13 +22,13 @@ pub struct Fatal {
 }
 
 impl Fatal {
-    /// A cell, and the supervisor's end of it.
+    /// A cell, and the supervisor's receiver.
     pub fn new() -> (Fatal, crossbeam_channel::Receiver<Stop>) {
         let (first, supervisor) = crossbeam_channel::bounded(1);
         (Fatal { raised: Arc::default(), first }, supervisor)
     }
 
-    /// Records `stop`, unless there was one before.
+    /// Records `stop`, unless an error was recorded before.
     pub fn raise(&self, stop: Stop) {
         if !self.raised.swap(true, Ordering::AcqRel) {
             // The supervisor is gone only when the process is ending anyway.
@@ -35,18 +36,18 @@ impl Fatal {
         }
     }
 
-    /// Whether the run is lost: no operator may go on.
+    /// Whether the run has failed: no operator may go on.
     pub fn is_raised(&self) -> bool {
         self.raised.load(Ordering::Acquire)
     }
 }
 
-/// The wish that a run should close its cut, drain, and end.
+/// A request that a run close its cut, drain, and end.
 #[derive(Clone)]
 pub struct StopRequest {
     requested: Arc<AtomicBool>,
     listeners: Arc<Mutex<Vec<SyncActivator>>>,
-    /// For those who wait in a task.
+    /// For tasks that wait for the request.
     tell: Arc<Mutex<Option<oneshot::Sender<()>>>>,
     told: Shared<oneshot::Receiver<()>>,
 }
@@ -63,7 +64,7 @@ impl StopRequest {
     /// Asks the run to end.
     pub fn request(&self) {
         self.requested.store(true, Ordering::Release);
-        // It is told once, and nobody may be waiting.
+        // This is sent only once, and possibly nobody waits for it.
         let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = tell.map(|tell| tell.send(()));
         for listener in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -79,7 +80,7 @@ impl StopRequest {
 
     /// Waits until the run is asked to end.
     pub async fn requested(&self) {
-        // The one who tells lives as long as any clone.
+        // The sender lives as long as any clone.
         let _ = self.told.clone().await;
     }
 

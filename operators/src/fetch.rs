@@ -1,8 +1,8 @@
-//! `fetch`: reads the lines of a chunk, or of some small ones, on the worker that `plan` chose for them.
+//! `fetch`: reads the lines of one chunk, or several small ones, on the worker that `plan` chose.
 //!
-//! Their *credit* travels with the rows and comes back when the last of them has been staged; only then may `plan` hand this
-//! worker another chunk, and only then is its room in the [`Budget`] free. So bytes in memory are bounded, however fast the
-//! source is.
+//! Their *credit* travels with the rows and comes back when the last of them has been staged. Only
+//! then may `plan` hand this worker another chunk, and only then is its room in the [`Budget`]
+//! free. This bounds the bytes in memory, however fast the source is.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -31,15 +31,16 @@ use crate::protocol::cut::Chunk;
 use crate::source::Source;
 use crate::source::block::{self, Block};
 
-/// Of the chunks that share a credit, so many are read at a time: blobs are far away, and one request waits while others are answered.
+/// How many chunks of one credit are read at once. Blobs are far away, so the requests overlap.
 const READS: usize = 8;
 
-/// What goes to a worker for one credit.
+/// What a worker receives for one credit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Assigned {
     /// The worker.
     pub worker: usize,
-    /// What it is to read: a chunk, or several small ones, of which all but the last end where nothing is behind them.
+    /// What it reads: one chunk, or several small ones, each but the last ending where its
+    /// partition's readable bytes end.
     pub chunks: Vec<Chunk>,
 }
 
@@ -55,14 +56,14 @@ impl Assigned {
     }
 }
 
-/// A block, with its long line's turn if it has one.
+/// A block, and the long line's turn if the block has a long line.
 type Read = (Block, Option<LongLine>);
 
-/// Bytes held in a worker's memory; returned to `plan` when dropped.
+/// The right to hold chunks in a worker's memory; returned to `plan` when dropped.
 pub struct Credit {
     returned: Rc<Cell<usize>>,
     fetch: Rc<Activator>,
-    /// Given back before `plan` is told.
+    /// Released before the credit returns to `plan`.
     room: Option<(Hold, Vec<LongLine>)>,
 }
 
@@ -77,7 +78,7 @@ impl Drop for Credit {
 /// The lines of one chunk.
 #[derive(Clone)]
 pub struct Fetched {
-    /// Which piece of the source, and by which settings.
+    /// The piece of the source, and the settings for its rows.
     pub chunk: Rc<Chunk>,
     /// The lines.
     pub block: Rc<Block>,
@@ -85,10 +86,11 @@ pub struct Fetched {
     pub credit: Rc<Credit>,
 }
 
-/// Chunks that are being read for one credit, at their cut's time, in their room.
+/// Chunks being read for one credit: their cut's capability, the chunks, and their room in memory.
 type InFlight = (Capability<Position>, Vec<Rc<Chunk>>, Hold);
 
-/// Reads chunks; the second stream returns, for each credit whose rows have left this worker's memory, the worker's index.
+/// Reads chunks. The second stream carries the worker's index once for each credit whose rows have
+/// left this worker's memory.
 pub fn fetch<'s>(
     chunks: StreamVec<'s, Position, Assigned>,
     source: Arc<dyn Source>,
@@ -114,7 +116,7 @@ pub fn fetch<'s>(
         let returned = Rc::new(Cell::new(0));
         let mut next = 0_u64;
         let mut in_flight: HashMap<u64, InFlight> = HashMap::new();
-        // One capability for each credit that is out, so that there is always one to return the next with.
+        // One capability for each credit that is out, so that every credit can be returned.
         let mut out: Vec<Capability<Position>> = Vec::new();
         move |_frontiers| {
             input.for_each(|capability, assigned| {
@@ -136,7 +138,8 @@ pub fn fetch<'s>(
                 let read = match result {
                     Ok(read) => read,
                     Err((at, error)) => {
-                        // Its entry stays, and with it the capability: nobody may think that the chunk was read.
+                        // Its entry stays and keeps the capability, so that the chunk does not
+                        // count as read.
                         let chunk = in_flight.get(&id).and_then(|(_, chunks, _)| chunks.get(at));
                         fatal.raise(gone(chunk, error));
                         return;
@@ -161,7 +164,8 @@ pub fn fetch<'s>(
     (fetched_stream, credits_stream)
 }
 
-/// Reads chunks, a few at a time, and counts them if that goes well; else the answer is which could not be read, and why.
+/// Reads chunks, a few at a time, and counts those that were read. The error comes with the index
+/// of the chunk that could not be read.
 async fn read(
     source: &dyn Source,
     chunks: &[Chunk],
@@ -184,8 +188,9 @@ async fn read(
     stream::iter(reads).buffered(READS).try_collect().await
 }
 
-/// A file that was deleted between the look and the read has nothing to read any more, and the run goes on: it says what was
-/// lost. Not so in a catch-up: what one table holds of it, the others cannot get any more.
+/// A file that was deleted between the look and the read has nothing left to read: a warning
+/// reports the loss, and the run goes on. In a catch-up this is an error, because the lagging
+/// tables cannot get what another table holds of the file.
 async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) -> Result<Block, StoreError> {
     let Chunk { partition, identity, start, end, catch_up, .. } = chunk;
     if *catch_up || error.is_transient() || !source.is_gone(&partition.name, identity).await {
@@ -197,7 +202,7 @@ async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) 
     Ok(Block { bytes: Vec::new(), begin: 0, base: *start, oversized: None, lenient: true })
 }
 
-/// A chunk could not be read. Bytes that a lagging table needs cannot be had elsewhere.
+/// A chunk could not be read. Bytes that a lagging table needs are nowhere else.
 fn gone(chunk: Option<&Rc<Chunk>>, error: StoreError) -> Stop {
     match chunk.filter(|chunk| chunk.catch_up) {
         None => error.into(),

@@ -1,4 +1,5 @@
-//! What a glob means, everywhere: `*` and `?` stay within a folder, `**` crosses folders, `[ab]` and `{a,b}` choose.
+//! What a glob means, throughout: `*` and `?` stay within a folder, `**` crosses folders, `[ab]`
+//! and `{a,b}` choose.
 
 use globset::{GlobBuilder, GlobMatcher};
 

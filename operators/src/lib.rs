@@ -1,11 +1,13 @@
-//! The operators that lakefront's pipelines are composed of, one a file, named after the step it takes:
+//! The operators that lakefront's pipelines are composed of, one per file, named after its step:
 //!
 //! ```text
-//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table] ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
+//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table]
+//!      ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
 //! ```
 //!
-//! [`protocol`] holds the decisions that make it exactly once, without I/O; [`source`] and [`sink`] hold what differs
-//! between stores. Operators know no pipeline, flag, configuration file or environment, and print nothing.
+//! [`protocol`] holds the decisions that make delivery exactly-once, without I/O; [`source`] and
+//! [`sink`] hold what differs between stores. Operators know no pipeline, flag, configuration file
+//! or environment, and print nothing.
 
 pub mod azure;
 pub mod bridge;

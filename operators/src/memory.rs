@@ -1,21 +1,26 @@
-//! Memory: what the buffers of a run may take together.
+//! Memory: how much a run's buffers may take together.
 //!
-//! A limit is divided once, when the run begins:
+//! The limit is divided once, when the run begins:
 //!
-//! | part | what it bounds | how |
-//! |---|---|---|
-//! | chunks | blocks between `fetch` and `stage`: a chunk and [`READ_BEHIND`] each | `plan` hands out none that does not fit; one alone always may go |
-//! | the long line | the one line that goes on further, up to `max_line`, with all its copies | who reads one waits for its turn |
-//! | batches | what `split`, `parse` and `route` make of blocks, a few batches a worker | a batch has a most of lines and bytes |
-//! | row groups | files that are being written | `stage` closes its largest row group or file when it holds more than its share |
-//! | uploads | parts on their way to blobs | their own bound, `sink/delta/blobs/upload.rs` |
+//! - **Chunks**: blocks between `fetch` and `stage`, each a chunk and [`READ_BEHIND`]. `plan` hands
+//!   out none that does not fit, but one alone may always go.
+//! - **The long line**: the one line that goes on further, up to `max_line`, with all its copies. A
+//!   chunk waits for its turn to read one.
+//! - **Batches**: what `split`, `parse` and `route` make of blocks, a few batches per worker. A
+//!   batch has a maximum of lines and of bytes.
+//! - **Row groups**: files being written. `stage` closes its largest row group or file when it
+//!   holds more than its share.
+//! - **Uploads**: parts on their way to blobs, with a bound of their own in
+//!   `sink/delta/blobs/upload.rs`.
 //!
-//! Nobody waits in a circle. `plan` waits for room only while a chunk is out, and every chunk comes back by work that waits for
-//! nothing: parsing and staging need no room, for `stage` makes its own by writing row groups to disk. The one exception is the
-//! long line: it is granted to one chunk at a time, in the order of asking, and the one that has it is past its only wait.
+//! There is no deadlock. `plan` waits for room only while a chunk is out, and every chunk comes
+//! back through work that waits for nothing: parsing and staging need no room, because `stage`
+//! makes its own by writing row groups to disk. The one exception is the long line: it is granted
+//! to one chunk at a time, in order of request, and the chunk that has it waits for nothing else.
 //!
-//! The parts are upper bounds, the sum of them is the limit. What is not a buffer is not in it: code, the runtime, a file's or
-//! blob's entry in the listing, what the allocator keeps. A catch-up may read lines by an older, longer `max_line`.
+//! The parts are upper bounds, and their sum is within the limit. It covers only buffers: not code,
+//! the runtime, the listing's entry for each file or blob, or what the allocator keeps. A catch-up
+//! may read longer lines, up to the `max_line` of older settings.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -25,21 +30,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::rows;
 use crate::split::{BATCH_BYTES, BATCH_LINES, BATCH_NAMES};
 
-/// A chunk's last line may go on this far behind the chunk before it is a long one, in bytes.
+/// How far, in bytes, a chunk's last line may go on beyond it before it counts as a long line.
 pub const READ_BEHIND: u64 = 1 << 20;
-/// Batches on their way through a worker, as bytes of text: while one is built in columns that grow by doubling, the one before is
-/// divided by role, and the one before that is staged.
+/// Memory for the batches on their way through a worker, in batches: while one is built in columns
+/// that grow by doubling, the one before is divided by role, and the one before that is staged.
 const BATCHES: u64 = 7;
 /// A row without its text, in bytes: offsets, nulls and numbers of all columns.
 const ROW: u64 = 256;
-/// A long line in the block, in the scratch of its unknown keys, which grow in `_rest`, and in its column; or later as a value, a
-/// dictionary entry, a minimum, a maximum and a compressed page of Parquet.
+/// Copies of a long line: in the block, in the scratch of its unknown keys, which grow in `_rest`,
+/// and in its column; or later as a value, a dictionary entry, a minimum, a maximum and a
+/// compressed page of Parquet.
 const LINE_COPIES: u64 = 16;
-/// Less than this for the row groups of one table on one worker, in bytes, and files become too many.
+/// The minimum for the row groups of one table on one worker, in bytes: less makes too many files.
 const SHARE_MIN: u64 = 4 << 20;
-/// By default, for the run, in bytes: the long line and the first chunks,
+/// A run's share of the default limit, in bytes: the long line and the first chunks.
 const USUAL: u64 = 512 << 20;
-/// and for each worker, in bytes: its batches and row groups of the size that readers like.
+/// Each worker's share of it, in bytes: its batches, and row groups of the size that readers like.
 const USUAL_WORKER: u64 = 384 << 20;
 
 /// What decides how much memory a run needs. Sizes in bytes.
@@ -60,17 +66,18 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// The smallest limit with which a run gets on: one chunk at a time, and the least of everything else.
+    /// The smallest limit with which a run makes progress: one chunk at a time, and the minimum of
+    /// everything else.
     pub fn least(&self) -> u64 {
         self.reserved() + self.most_of_a_chunk() + SHARE_MIN * self.stages()
     }
 
-    /// The limit of a run that was given none: enough that it does not show, or the least.
+    /// The limit of a run that was given none: enough that the limit is not noticed, or the least.
     pub fn usual(&self) -> u64 {
         self.least().max(USUAL + USUAL_WORKER * self.workers as u64)
     }
 
-    /// What each worker takes for its batches.
+    /// What each worker needs for its batches.
     pub fn worker(&self) -> u64 {
         let batch = BATCH_BYTES as u64 + BATCH_NAMES as u64 + ROW * BATCH_LINES as u64;
         // A line inside a chunk needs no turn, however long it is.
@@ -79,7 +86,7 @@ impl Needs {
             + LINE_COPIES * self.max_line.min(self.most_of_a_chunk())
     }
 
-    /// What the long line takes, with its copies; nothing if none can be that long.
+    /// What the long line takes, with its copies; zero if no line can be that long.
     pub fn long_line(&self) -> u64 {
         if self.max_line > READ_BEHIND { LINE_COPIES * self.max_line } else { 0 }
     }
@@ -101,12 +108,12 @@ impl Needs {
     }
 }
 
-/// The account of one run, shared by its workers.
+/// The memory budget of one run, shared by its workers.
 #[derive(Debug)]
 pub struct Budget {
     limit: u64,
     needs: Needs,
-    /// For chunks that are out; at least one.
+    /// For chunks that are out; enough for at least one.
     room: u64,
     /// For the row groups of one table on one worker.
     share: u64,
@@ -120,7 +127,8 @@ impl Budget {
     pub fn new(limit: u64, needs: Needs) -> Arc<Budget> {
         let free = limit.saturating_sub(needs.reserved());
         let chunk = needs.most_of_a_chunk();
-        // The row groups get what the chunks cannot use, and half in any case, or the least if that is more.
+        // The row groups get what the chunks cannot use: at least half, or their minimum if that is
+        // more. One chunk always fits.
         let wanted = chunk.saturating_mul((needs.workers * needs.in_flight) as u64);
         let half = (free / 2).min(free.saturating_sub(SHARE_MIN * needs.stages()));
         let room = wanted.min(half.max(chunk));
@@ -134,7 +142,8 @@ impl Budget {
         self.limit
     }
 
-    /// What buffers may hold at this moment, in bytes: chunks that are out and row groups as they are, all else at its most.
+    /// What buffers may hold at this moment, in bytes: chunks that are out and row groups as
+    /// counted, everything else at its maximum.
     pub fn held(&self) -> u64 {
         let chunks = self.chunks.load(Relaxed);
         let long_line = if self.long_line.available_permits() == 0 { self.needs.long_line() } else { 0 };
@@ -148,7 +157,7 @@ impl Budget {
         out == 0 || out + self.needs.most_of_a_chunk() <= self.room
     }
 
-    /// Takes the room of a chunk of `length` bytes; the [`Hold`] that its worker makes gives it back.
+    /// Takes room for a chunk of `length` bytes; the [`Hold`] that its worker makes gives it back.
     pub(crate) fn take(&self, length: u64) {
         self.chunks.fetch_add(self.cost(length), Relaxed);
     }
@@ -158,8 +167,9 @@ impl Budget {
         Hold { budget: self.clone(), bytes: self.cost(length) }
     }
 
-    /// What a chunk of `length` bytes may take without the long line's turn. A last line without newline is never divided and can
-    /// make a chunk longer than any other: the rest of it is a long line.
+    /// How much a chunk of `length` bytes may take without the long line's turn. A last line
+    /// without newline is never divided, so it can make a chunk longer than any other: the excess
+    /// is a long line.
     pub(crate) fn cost(&self, length: u64) -> u64 {
         length.min(self.needs.chunk) + READ_BEHIND
     }
@@ -176,7 +186,7 @@ impl Budget {
     }
 }
 
-/// The room of a chunk that is out; dropped, it is given back.
+/// The room of a chunk that is out; dropping it gives the room back.
 pub(crate) struct Hold {
     budget: Arc<Budget>,
     bytes: u64,
@@ -188,7 +198,7 @@ impl Drop for Hold {
     }
 }
 
-/// The turn of a long line; dropped, the next one has it.
+/// The turn to read a long line; dropping it passes the turn on.
 #[derive(Debug)]
 pub struct LongLine {
     _turn: OwnedSemaphorePermit,
@@ -206,7 +216,7 @@ impl Share {
         self.budget.share
     }
 
-    /// They take `bytes` now.
+    /// Records that they take `bytes` now.
     pub(crate) fn set(&mut self, bytes: u64) {
         self.budget.row_groups.fetch_add(bytes, Relaxed);
         self.budget.row_groups.fetch_sub(self.held, Relaxed);

@@ -1,10 +1,11 @@
 //! Where the next read of each partition starts.
 //!
-//! A partition is one ordered piece of a source: a *generation* of a file or blob. A re-created file has the same name and
-//! the next generation. [`Offsets`] only ever grow, partition by partition, and their sum is their [`Position`].
+//! A partition is one ordered piece of a source: a *generation* of a file or blob. A re-created
+//! file has the same name and the next generation. [`Offsets`] only ever grow, partition by
+//! partition, and their sum is their [`Position`].
 //!
-//! A partition that is finished *leaves* the offsets: its bytes go on counting in [`Retired`], so that offsets stay small
-//! however many blobs there ever were.
+//! A finished partition *leaves* the offsets. Its bytes still count, in [`Retired`], so that
+//! offsets stay small however many blobs there ever were.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,8 +31,9 @@ impl PartitionId {
 }
 
 impl fmt::Display for PartitionId {
-    /// What the column `_source` holds: the name, with `#2` and so on for later generations. The first generation of a name that
-    /// ends like that itself has its `#1`, so that no two partitions look the same.
+    /// The value of the column `_source`: the name, with `#2` and so on for later generations. If
+    /// the name itself ends like that, its first generation gets `#1`, so that no two partitions
+    /// look the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.generation {
             1 if !ends_like_a_generation(&self.name) => f.write_str(&self.name),
@@ -44,7 +46,7 @@ fn ends_like_a_generation(name: &str) -> bool {
     name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The first bytes of a partition, by which it is recognised again.
+/// A hash of a partition's first bytes, by which it is recognised again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// How many of the first bytes the hash covers, at most [`Fingerprint::MAX`].
@@ -66,20 +68,20 @@ impl Fingerprint {
     }
 }
 
-/// Of no bytes, which every file begins with.
+/// The fingerprint of no bytes, which every file begins with.
 impl Default for Fingerprint {
     fn default() -> Self {
         Fingerprint::of(b"")
     }
 }
 
-/// How a partition's bytes are told from those of another file of the same name.
+/// What tells a partition's bytes from those of another file of the same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// What the store says of the file's creation, opaque and compared for equality only.
+    /// The store's mark of the file's creation: opaque, compared for equality only.
     pub created: String,
-    /// What the store says of its content when it was looked into (an ETag): the same only while the content is. It tells
-    /// what need not be looked at again, and never that a file is another.
+    /// The store's mark of the content when it was looked into (an ETag), equal only while the
+    /// content is. An equal mark saves another look; a different one never means another file.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub revision: String,
     /// The partition's first bytes.
@@ -94,7 +96,7 @@ pub struct PartitionOffset {
     /// Which file this is.
     #[serde(flatten)]
     pub identity: Identity,
-    /// A last line without a newline was landed: what follows `offset` starts a line of its own.
+    /// The last line was landed without a newline: the bytes after `offset` start a new line.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub landed_tail: bool,
 }
@@ -102,10 +104,10 @@ pub struct PartitionOffset {
 /// The partitions that have left the offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
-    /// What was consumed of them, all together.
+    /// Bytes consumed of them, in total.
     pub bytes: u64,
-    /// Every file that the store has created before this (its own clock, milliseconds since 1970) and that is not among the
-    /// partitions has left them, or was never to be read. Zero: none has.
+    /// Files created before this instant (the store's clock, milliseconds since 1970) that are not
+    /// among the partitions are done: consumed and retired, or excluded. Zero means none.
     pub before_ms: u64,
 }
 
@@ -115,7 +117,7 @@ impl Retired {
     }
 }
 
-/// Per partition, where the next read starts. A partition that is absent stands at zero, or has left.
+/// Per partition, where the next read starts. An absent partition stands at zero, or has left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offsets {
     /// The partitions that may still grow.
@@ -124,10 +126,10 @@ pub struct Offsets {
     pub retired: Retired,
 }
 
-/// What leads from some offsets to later ones.
+/// The difference between some offsets and later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delta {
-    /// The partitions that stand elsewhere, and what has left by then.
+    /// The partitions that are new or have changed, and everything retired by then.
     pub changed: Offsets,
     /// The partitions that have left in between.
     pub gone: Vec<PartitionId>,
@@ -139,7 +141,7 @@ impl Delta {
         self.changed.len() + self.gone.len()
     }
 
-    /// Whether it leads nowhere.
+    /// Whether it names none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -156,7 +158,7 @@ impl Offsets {
         self.partitions.len()
     }
 
-    /// Whether nothing was ever read.
+    /// Whether there is no partition, and none has left.
     pub fn is_empty(&self) -> bool {
         self.partitions.is_empty() && self.retired.is_none()
     }
@@ -166,7 +168,8 @@ impl Offsets {
         self.partitions.get(partition).map_or(0, |p| p.offset)
     }
 
-    /// Whether no partition stands further than in `later`, and those that are not there any more have left as they stand here.
+    /// Whether no partition is further than in `later`, and those missing there have left at the
+    /// offsets they have here.
     pub fn precede(&self, later: &Offsets) -> bool {
         let (mut gone, mut grown) = (0, true);
         for (id, here) in &self.partitions {
@@ -185,7 +188,7 @@ impl Offsets {
         self.partitions.range(first..=last).next_back()
     }
 
-    /// What leads from `base` to these offsets.
+    /// The difference from `base` to these offsets.
     pub fn since(&self, base: &Offsets) -> Delta {
         let changed = self.partitions.iter().filter(|(id, p)| base.partitions.get(*id) != Some(*p));
         let partitions = changed.map(|(id, p)| (id.clone(), p.clone())).collect();
@@ -193,7 +196,7 @@ impl Offsets {
         Delta { changed: Offsets { partitions, retired: self.retired }, gone }
     }
 
-    /// Where `delta` leads from here.
+    /// These offsets with `delta` applied.
     pub fn updated(mut self, delta: Delta) -> Offsets {
         for id in &delta.gone {
             self.partitions.remove(id);
@@ -210,7 +213,8 @@ impl FromIterator<(PartitionId, PartitionOffset)> for Offsets {
     }
 }
 
-/// Partitions as a list, because a JSON object's keys could not tell `a#2` from the second generation of `a`.
+/// Partitions as a list, because a JSON object's keys could not tell `a#2` from the second
+/// generation of `a`.
 impl Serialize for Offsets {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = |(id, at): (&PartitionId, &PartitionOffset)| Entry { id: id.clone(), at: at.clone() };
@@ -252,7 +256,7 @@ mod tests {
         entries.iter().map(entry).collect()
     }
 
-    /// The same with `bytes` that have left.
+    /// The same, with `bytes` retired.
     fn retired(entries: &[(&str, u32, u64)], bytes: u64) -> Offsets {
         Offsets { retired: Retired { bytes, before_ms: 1 }, ..offsets(entries) }
     }

@@ -1,8 +1,8 @@
-//! `parse`: turns lines into typed columns, some thousand lines at a time.
+//! `parse`: turns lines into typed columns, some thousands of lines at a time.
 //!
-//! A line that is not what it should be becomes a [`Reject`], never a null. The rules are in [`rows`](crate::rows). A line may be an
-//! envelope of any number of records: a batch ends inside of it when it has enough rows, so that what comes after never has more of them
-//! in memory.
+//! A line that breaks the rules becomes a [`Reject`], never a null. The rules are in
+//! [`rows`](crate::rows). A line may be an envelope of any number of records: a batch that has
+//! enough rows ends inside it, so that the operators that follow never have more rows in memory.
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ pub struct Parsed {
     pub lines: Vec<Line>,
     /// The rows that are records of an envelope, in order.
     pub elements: Vec<Element>,
-    /// The lines, and records of envelopes, that are no rows.
+    /// The lines, and records of envelopes, that did not become rows.
     pub rejects: Vec<Reject>,
-    /// What the lines held their records in.
+    /// How often each shape was opened.
     pub opened: Opened,
 }
 
@@ -59,7 +59,7 @@ impl Parsed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Element {
     row: usize,
-    /// Of the record in its line.
+    /// The number of the record in its line.
     number: u64,
     /// Where it lies in the block's bytes.
     start: usize,
@@ -77,7 +77,7 @@ pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Positio
             input.for_each(|capability, lines| {
                 for mut lines in lines.drain(..) {
                     let mut next = Next::default();
-                    // In order: nothing passes what waits.
+                    // Lines stay in order: none overtakes those that wait.
                     if waiting.is_empty() {
                         let (parsed, rest) = parser.parse(&mut lines, next);
                         output.session(&capability).give(parsed);
@@ -100,21 +100,21 @@ pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Positio
     })
 }
 
-/// Where to go on in a batch of lines: at a line, perhaps inside of it.
+/// Where to go on in a batch of lines: at a line, perhaps inside it.
 #[derive(Clone, Copy, Default)]
 struct Next {
     line: usize,
     item: Option<(Shape, NextItem)>,
 }
 
-/// Builders are kept from chunk to chunk; settings change between cuts at most.
+/// Builders are kept from chunk to chunk, because settings change only between cuts.
 #[derive(Default)]
 struct Parser {
     builder: Option<(Arc<RowSettings>, RowBuilder)>,
 }
 
 impl Parser {
-    /// Parses lines from `next` on, and tells where to go on if there were too many records in them.
+    /// Parses lines from `next` on, and returns where to go on if they held too many records.
     fn parse(&mut self, lines: &mut Lines, next: Next) -> (Parsed, Option<Next>) {
         let settings = &lines.fetched.chunk.settings;
         let same = |of: &Arc<RowSettings>| Arc::ptr_eq(of, settings) || of == settings;
@@ -142,7 +142,7 @@ impl Parser {
 struct Batch<'b> {
     builder: &'b mut RowBuilder,
     block: &'b Block,
-    /// At most so much of a reject is kept, in bytes.
+    /// At most this much of a reject is kept, in bytes.
     keep: u64,
     /// The line of each row so far, and the rows that are records of envelopes.
     lines: Vec<Line>,
@@ -151,10 +151,11 @@ struct Batch<'b> {
 }
 
 impl Batch<'_> {
-    /// Takes lines from `next` on, until there are enough rows.
+    /// Takes lines from `next` on, until there are enough rows; returns where to go on.
     fn take(&mut self, lines: &[Line], mut next: Next) -> Option<Next> {
-        // Checking all lines at once is cheaper; if that fails, each is judged for itself. So it is where a batch goes on, so that no
-        // line is checked again for each piece of those before.
+        // Checking all lines at once is cheaper; if that fails, each line is checked separately. A
+        // batch that is continued also checks each line separately, because otherwise every
+        // continuation would check the remaining lines again.
         let is_first = next.line == 0 && next.item.is_none();
         let begin = lines.first().map_or(0, |line| line.start);
         let end = lines.last().filter(|_| is_first).map_or(begin, |line| line.end);
@@ -175,7 +176,8 @@ impl Batch<'_> {
         None
     }
 
-    /// Takes a line; tells where to go on inside of it. `texts` is what lies from `begin` on, if that is known to be UTF-8.
+    /// Takes a line; returns where to go on inside it, if it is not finished. `texts` is what lies
+    /// from `begin` on, if that is known to be UTF-8.
     fn line(&mut self, line: &Line, texts: Option<&str>, begin: usize) -> Option<(Shape, NextItem)> {
         let block = self.block;
         let Range { start, end } = line.text_range(block);
@@ -216,7 +218,8 @@ impl Batch<'_> {
         Some((shape, items.next_item()))
     }
 
-    /// Lines alone are never so many.
+    /// Only envelopes have this many before the last line, because `split` limits the lines of a
+    /// batch.
     fn is_full(&self) -> bool {
         self.lines.len() + self.rejects.len() >= BATCH_LINES
     }
@@ -227,7 +230,8 @@ mod tests {
     use super::*;
     use crate::settings::Envelope;
 
-    /// What is kept of one batch after the other: for each record, its line's offset, its number and whether it is a row.
+    /// The records of one batch after the other: for each record, its line's offset, its number and
+    /// whether it is a row.
     fn batches(bytes: &[u8]) -> Vec<Vec<(u64, Option<u64>, bool)>> {
         let settings = RowSettings { envelope: Envelope::Auto, ..RowSettings::example() };
         let block = Block { bytes: bytes.to_vec(), begin: 0, base: 100, oversized: None, lenient: true };

@@ -1,7 +1,9 @@
-//! `plan`: hands out the source as chunks, a credit each, and closes cuts. It works on worker 0.
+//! `plan`: hands out the source as chunks, in return for credits, and closes cuts. It runs on
+//! worker 0.
 //!
-//! The decisions are [`Planner`]'s. The operator holds the one capability that lets time pass, and moves it when a cut closes. It
-//! hears of credits and of acknowledged positions through feedback that gates it but does not hold its time.
+//! [`Planner`] makes the decisions. The operator holds the one capability that lets time pass, and
+//! moves it when a cut closes. Credits and acknowledged positions arrive through feedback that
+//! gates it but does not hold its time.
 
 mod waiting;
 
@@ -33,33 +35,34 @@ use crate::shown::one_line;
 use crate::source::watch::{Polled, Watcher};
 use crate::space::Seen;
 
-/// A credit is for one chunk, or for so many small ones that together are no longer: each is work for `plan` and `fetch`.
+/// The most chunks for one credit, because each is work for `plan` and `fetch`. A credit covers one
+/// chunk, or small ones that together are no longer.
 const CHUNKS_A_CREDIT: usize = 64;
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.
 const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
 
-/// Whether a run ends when everything there was at its start has landed.
+/// Whether a run ends once everything that was there at its start has landed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// It does.
+    /// It ends then.
     Backfill,
-    /// It looks for more, this often, until it is asked to stop.
+    /// It looks for more until it is asked to stop.
     Tail {
         /// The pause between two looks.
         poll: Duration,
     },
 }
 
-/// What worker 0 plans with.
+/// What worker 0 needs to plan.
 pub struct Planning {
-    /// The decisions.
+    /// Decides what to hand out.
     pub planner: Planner,
     /// Finds new bytes.
     pub watcher: Watcher,
     /// When to end.
     pub mode: Mode,
-    /// Chunks in memory at once, a worker.
+    /// Chunks in memory at once, per worker.
     pub in_flight: usize,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -67,11 +70,11 @@ pub struct Planning {
     pub budget: Arc<Budget>,
     /// Whether there is disk for another chunk.
     pub space: Arc<Seen>,
-    /// The wish to end.
+    /// The request to end.
     pub stop: StopRequest,
 }
 
-/// Plans the source. Worker 0 brings the `planning`, all others none.
+/// Plans the source. Worker 0 passes the `planning`, all others `None`.
 pub fn plan<'s>(
     scope: Scope<'s, Position>,
     acknowledged: StreamVec<'s, Position, Position>,
@@ -136,7 +139,7 @@ pub fn plan<'s>(
     (chunks_stream, control_stream)
 }
 
-/// The right to hand out data and records at a time and later.
+/// The right to hand out chunks and records at a time and later.
 struct Time {
     chunks: Capability<Position>,
     control: Capability<Position>,
@@ -149,7 +152,7 @@ impl Time {
     }
 }
 
-/// Whoever names files shall not write to somebody's terminal.
+/// The name is escaped, because a file's name must not control somebody's terminal.
 fn tell_unfinished(partition: &PartitionId, bytes: u64, what: &'static str) {
     let partition = partition.to_string();
     let partition = one_line(&partition);
@@ -180,9 +183,9 @@ struct Worker0 {
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
-    /// When the operator wakes by itself, on the steady clock; in the past if it was not asked to.
+    /// When the operator's timer fires, on the steady clock; in the past if none is set.
     alarm_ms: u64,
-    /// What the planner said behind the last chunk, which goes out first.
+    /// The planner's step after the last chunk, put off until that chunk is handed out.
     put_off: Option<Step>,
 }
 
@@ -226,7 +229,7 @@ impl Worker0 {
         while let Some((mut watcher, polled)) = self.tasks.next_done() {
             let Polled { limits, appended, finished, gone, passed_over } = match polled {
                 Ok(polled) => polled,
-                // What was begun is finished, whatever there may be beyond it.
+                // A stopping run only finishes what was begun, so a failed look does not matter.
                 Err(_) if self.stop.is_requested() => continue,
                 Err(stop) => return Err(stop),
             };
@@ -263,7 +266,7 @@ impl Worker0 {
         if !self.polled && !self.stop.is_requested() {
             return Ok(Do::Sleep);
         }
-        // Who waits for memory is woken by a credit, who waits for disk by the guard.
+        // A returned credit wakes the operator if memory was short, the guard if disk space was.
         let worker = self.pick().filter(|_| self.budget.has_room() && self.space.is_enough());
         let now_ms = self.clock.steady_ms();
         let step = self.put_off.take().unwrap_or_else(|| self.planner.next(now_ms, worker.is_some()));
@@ -297,12 +300,12 @@ impl Worker0 {
             }
             Step::Done => Do::End,
             Step::Lost { partition, range } => {
-                return Err(Stop::bytes_lost(&partition, range, "it is not in the source any more"));
+                return Err(Stop::bytes_lost(&partition, range, "it is no longer in the source"));
             }
         })
     }
 
-    /// The partition's file is nowhere any more.
+    /// The partition's file was deleted or replaced.
     fn lose(&mut self, id: &PartitionId) {
         let bytes = self.planner.gone(id);
         if bytes > 0 {
@@ -312,7 +315,8 @@ impl Worker0 {
         }
     }
 
-    /// The chunk, and the small ones behind it that its credit has room for: what is left of other files.
+    /// The chunk, and the small ones after it that fit into its credit: each is all that is left of
+    /// another file.
     fn gather(&mut self, first: Chunk, now_ms: u64) -> Vec<Chunk> {
         self.appends.handed_out(&first, now_ms);
         let (mut bytes, mut chunks) = (first.len(), vec![first]);
@@ -333,7 +337,7 @@ impl Worker0 {
         chunks
     }
 
-    /// The worker with the most credits; in turn among equals.
+    /// The worker with the most credits; round-robin among equals.
     fn pick(&self) -> Option<usize> {
         let peers = self.credits.len();
         let turn = (0..peers).map(|i| (self.next_worker + i) % peers);

@@ -1,7 +1,8 @@
 //! The logical timestamp of every dataflow: a position in a source.
 //!
-//! A position counts everything consumed from the source since its beginning. With one file or blob it *is* that blob's
-//! byte offset; with several it is the sum of their offsets. One position has exactly one [`Offsets`](crate::offsets::Offsets).
+//! A position counts everything consumed from the source since its beginning. With one file or blob
+//! it *is* that file's byte offset; with several it is the sum of their offsets. One position has
+//! exactly one [`Offsets`](crate::offsets::Offsets).
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use timely::progress::timestamp::{PathSummary, Refines, Timestamp};
 pub struct Position(pub u64);
 
 impl Position {
-    /// How far `self` is beyond `earlier`; zero if it is not beyond it.
+    /// How far `self` is beyond `earlier`; zero if it is not.
     pub fn since(self, earlier: Position) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -35,7 +36,7 @@ impl PartialOrder for Position {
 
 impl TotalOrder for Position {}
 
-/// Positions only ever move along a path unchanged: no operator advances time but `plan`, through its capability.
+/// Positions move along a path unchanged: only `plan` advances time, through its capability.
 impl Timestamp for Position {
     type Summary = ();
     fn minimum() -> Self {

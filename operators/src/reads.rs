@@ -1,12 +1,15 @@
-//! What a source reads, told by its name alone: whether two names mean one source, and whether one reads all that another does.
+//! What a source reads, judged by its name alone: whether two names mean the same source, and
+//! whether one reads everything that the other does.
 //!
-//! A source's name is its root, and behind it nothing (everything below), a file's name, or a glob. Partitions are named below
-//! the root, so sources of one root that differ in the glob are the same source, of which more or less is read. Names are
-//! canonical: a folder that is spelled in two ways has one.
+//! A source's name is its root, followed by nothing (everything below), a file's name, or a glob.
+//! Partitions are named relative to the root, so sources that share a root and differ in the glob
+//! are the same source, of which more or less is read. Names are canonical: a folder that can be
+//! spelled in two ways has one name.
 
 use std::fmt;
 
-/// So many alternatives of braces are told apart; of a name with more nothing is said.
+/// The most alternatives that a glob is expanded to. A glob with more matches no file and covers
+/// only itself.
 const ALTERNATIVES: usize = 1_024;
 
 /// What a source reads.
@@ -17,7 +20,7 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// What the source of that name reads, all partitions of which are named below `root`.
+    /// What the source of that name reads; its partitions are named relative to `root`.
     pub fn new(source: &str, root: &str) -> Reads {
         let (source, root) = (source.trim_end_matches('/'), root.trim_end_matches('/'));
         let whole = |root: &str| source.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -25,7 +28,7 @@ impl Reads {
         Reads { source: source.to_owned(), root: root.to_owned() }
     }
 
-    /// What a source that was written down reads. Earlier builds did not write down the root.
+    /// What a recorded source reads. Earlier builds did not record the root.
     pub fn recorded(source: &str, root: Option<&str>) -> Reads {
         let before_glob = || {
             let special = source.find(['*', '?', '[', '{'])?;
@@ -34,17 +37,17 @@ impl Reads {
         Reads::new(source, root.or_else(before_glob).unwrap_or(source))
     }
 
-    /// The part of the name below which partitions are named.
+    /// The part of the name to which partition names are relative.
     pub fn root(&self) -> &str {
         &self.root
     }
 
-    /// Whether partitions of one are what they are in the other: only more or less of them are read.
+    /// Whether a partition's name means the same in both: they differ only in how much they read.
     pub fn is_one_with(&self, other: &Reads) -> bool {
         self.source == other.source || self.root == other.root
     }
 
-    /// Where the partition of that name lies.
+    /// The place of the partition of that name: the root and the name.
     pub fn place(&self, name: &str) -> String {
         format!("{}/{name}", self.root)
     }
@@ -55,7 +58,8 @@ impl Reads {
         self.patterns().is_some_and(|mine| mine.iter().any(|mine| holds(mine, &place)))
     }
 
-    /// Whether everything that `other` reads is read, whatever there is. No: perhaps not.
+    /// Whether everything that `other` reads is read, whatever files there are. `false` means:
+    /// perhaps not.
     pub fn covers(&self, other: &Reads) -> bool {
         match (self.patterns(), other.patterns()) {
             (Some(mine), Some(theirs)) => theirs.iter().all(|one| mine.iter().any(|mine| holds(mine, one))),
@@ -63,7 +67,8 @@ impl Reads {
         }
     }
 
-    /// The places that are read, as alternatives; none if there are too many.
+    /// The places that are read, as alternatives; `None` if there are too many or the glob is
+    /// invalid.
     fn patterns(&self) -> Option<Vec<Vec<Token>>> {
         let root = literal(&self.root);
         let Some(rest) = self.source[self.root.len()..].strip_prefix('/') else {
@@ -96,7 +101,7 @@ impl Token {
         Token::One { ranges: vec![(character, character)], not: false }
     }
 
-    /// Whether every string that `other` stands for is one that this stands for; both are single characters.
+    /// Whether this matches every character that `other` matches; both match single characters.
     fn includes(&self, other: &Token) -> bool {
         let (Token::One { ranges, not }, Token::One { ranges: theirs, not: their_not }) = (self, other) else {
             return false;
@@ -106,18 +111,18 @@ impl Token {
         match (not, their_not) {
             (false, false) => theirs.iter().all(within),
             (true, false) => theirs.iter().all(apart),
-            // What the other leaves out, this must leave out at least.
+            // Whatever this leaves out, the other must leave out too.
             (true, true) => ranges.iter().all(|(from, to)| theirs.iter().any(|(low, high)| low <= from && to <= high)),
             (false, true) => false,
         }
     }
 
-    /// One character that does not end a folder.
+    /// Any one character but a slash.
     fn any() -> Token {
         Token::One { ranges: vec![('/', '/')], not: true }
     }
 
-    /// Whether this, which stands for any number of characters, may stand for `other` and more.
+    /// Whether this, which matches any number of characters, can match those of `other` and more.
     fn swallows(&self, other: &Token) -> bool {
         match (self, other) {
             (Token::Tree, _) | (Token::Star, Token::Star) => true,
@@ -131,9 +136,11 @@ fn literal(text: &str) -> Vec<Token> {
     text.chars().map(Token::of).collect()
 }
 
-/// Whether every string of `other` is one of `pattern`. It is right when it says yes, and where `other` is literal.
+/// Whether `pattern` matches every string that `other` matches. `true` is always right; `false` is
+/// right where `other` is literal.
 fn holds(pattern: &[Token], other: &[Token]) -> bool {
-    // From the end: whether the pattern from here on holds the rest of `other` from each place on.
+    // From the end: for each place in `other`, whether the pattern from here on matches the rest of
+    // it.
     let mut below: Vec<bool> = (0..=other.len()).map(|at| at == other.len()).collect();
     for token in pattern.iter().rev() {
         let mut here = vec![false; other.len() + 1];
@@ -149,7 +156,7 @@ fn holds(pattern: &[Token], other: &[Token]) -> bool {
     below[0]
 }
 
-/// The alternatives of a glob; none if there are too many, or it is none.
+/// The alternatives of a glob; `None` if there are too many, or it is no glob.
 fn parse(glob: &[char]) -> Option<Vec<Vec<Token>>> {
     let mut all: Vec<Vec<Token>> = vec![Vec::new()];
     let mut at = 0;
@@ -184,11 +191,11 @@ fn parse(glob: &[char]) -> Option<Vec<Vec<Token>>> {
     Some(all)
 }
 
-/// What follows `[`, and how long it is with its `]`.
+/// The class that follows `[`, and its length with its `]`.
 fn parse_class(class: &[char]) -> Option<(Token, usize)> {
     let not = matches!(class.first(), Some('!' | '^'));
     let first = usize::from(not);
-    // A bracket that comes first is a member.
+    // A closing bracket that comes first is a member.
     let end = first + 1 + class.get(first + 1..)?.iter().position(|c| *c == ']')?;
     let (members, mut ranges, mut at) = (&class[first..end], Vec::new(), 0);
     while at < members.len() {
@@ -207,7 +214,7 @@ fn parse_class(class: &[char]) -> Option<(Token, usize)> {
     Some((Token::One { ranges, not }, end + 1))
 }
 
-/// The choices that follow `{`, and how long they are with their `}`.
+/// The choices that follow `{`, and their length with their `}`.
 fn split_braces(rest: &[char]) -> Option<(Vec<&[char]>, usize)> {
     let (mut depth, mut begun, mut choices, mut at) = (0, 0, Vec::new(), 0);
     while at < rest.len() {

@@ -1,32 +1,37 @@
-//! What travels between operators about rows: which table they go to, and what became of a line that cannot go to one.
+//! What operators tell each other about rows: the table they go to, and the reject that a line
+//! becomes if it cannot go to one.
 
 use serde::{Deserialize, Serialize};
 
-/// A table of a pipeline, by its place in the pipeline's fixed order (the order in which a run claims them).
+/// A table of a pipeline, by its place in the pipeline's fixed order (the order in which a run
+/// claims them).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableId(pub usize);
 
-/// At most this much of a rejected line is kept, in bytes.
+/// By default, at most this much of a rejected line is kept, in bytes.
 pub const REJECT_RAW_LIMIT: usize = 64 * 1024;
 
-/// Why a line was rejected. The closed list: a new reason is a new variant here, and nowhere else.
+/// Why a line was rejected. The list is closed: a new reason is a new variant here, and nowhere
+/// else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The line is longer than `max_line`.
     LineTooLong,
     /// The line is not valid UTF-8.
     InvalidUtf8,
-    /// The line is not JSON: torn, or with something PostgreSQL should not have written, such as `[227B blob data]`.
+    /// The line is not JSON: torn, or with something PostgreSQL should not have written, such as
+    /// `[227B blob data]`.
     InvalidJson,
     /// The line is JSON, but not an object.
     NotAnObject,
-    /// A known key has a value of another type than its column.
+    /// A known key has a value of a different type than its column.
     WrongType,
     /// An integer does not fit its column (int64).
     IntegerOutOfRange,
     /// A timestamp cannot be read, or names a time zone whose offset is not certain.
     MalformedTime,
-    /// The line is an object without a single key of the format, or a wrapper whose record cannot be taken out exactly.
+    /// The line is an object without a single key of the format, or a wrapper whose record cannot
+    /// be taken out exactly.
     UnknownShape,
     /// A key is unknown, and `unknown_keys = "reject"`.
     UnknownKey,
@@ -37,7 +42,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The list, in the order of the variants.
+    /// All reasons, in the order of the variants.
     pub const ALL: [Reason; 11] = [
         Reason::LineTooLong,
         Reason::InvalidUtf8,
@@ -75,15 +80,17 @@ impl Reason {
 pub struct Reject {
     /// Where the line starts in its partition.
     pub offset: u64,
-    /// Its number among the records of its line, if it is one of several: then what follows is of it alone.
+    /// The number of the record in its line, if it is one of several; `raw`, `length` and `detail`
+    /// are then those of the record.
     pub item: Option<u64>,
     /// Why it was rejected.
     pub reason: Reason,
-    /// The first bytes of the line: [`REJECT_RAW_LIMIT`] at most, unless the settings say otherwise.
+    /// The first bytes of the line: [`REJECT_RAW_LIMIT`] at most, unless the settings say
+    /// otherwise.
     pub raw: Vec<u8>,
     /// The whole line's length in bytes, without its newline.
     pub length: u64,
-    /// Which key is to blame, and for what: never its value.
+    /// The key to blame, and why; never its value.
     pub detail: Option<String>,
 }
 
@@ -93,19 +100,19 @@ impl Reject {
         Reject::keeping(REJECT_RAW_LIMIT as u64, line, offset, reason)
     }
 
-    /// The same, of which `most` bytes are kept.
+    /// The same, keeping at most `most` bytes.
     pub fn keeping(most: u64, line: &[u8], offset: u64, reason: Reason) -> Self {
         let kept = usize::try_from(most).map_or(line.len(), |most| line.len().min(most));
         let (raw, length) = (line[..kept].to_vec(), line.len() as u64);
         Reject { offset, item: None, reason, raw, length, detail: None }
     }
 
-    /// The same, of the record `number` of the line at that offset.
+    /// The same, for the record `number` of the line at that offset.
     pub fn at_item(self, number: u64) -> Self {
         Reject { item: Some(number), ..self }
     }
 
-    /// The same, with what is to blame.
+    /// The same, with the key to blame.
     pub fn detailed(self, detail: Option<String>) -> Self {
         Reject { detail, ..self }
     }

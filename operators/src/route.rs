@@ -1,8 +1,10 @@
-//! `route`: sends every row to the table of its server's role, and every reject to the rejects table.
+//! `route`: sends every row to the table of its server's role, and every reject to the rejects
+//! table.
 //!
-//! In order: a glob over the partition's name; the row's own role; the row's server by name; the default. More rejects than
-//! `reject_ratio` of the last lines stop the run, but not in a catch-up: another table holds those cuts already. What was read by then
-//! goes its way all the same, and is committed.
+//! In order of precedence: a glob over the partition's name; the row's own role; the row's server
+//! by name; the default. A share of rejects above `reject_ratio` among the last lines stops the
+//! run, but not in a catch-up, because another table holds those cuts already. What was read by
+//! then is still routed and committed.
 
 mod judge;
 mod rejects;
@@ -78,7 +80,7 @@ pub fn route<'s>(
     let (mut rejects, rejects_stream) = output();
     builder.build(move |_capabilities| {
         let mut router = Router::default();
-        // What has not been routed when the run is lost: its capability says that it is not complete.
+        // The capabilities of batches that could not be routed: they keep their cut incomplete.
         let mut stuck = Vec::new();
         move |_frontiers| {
             let (mut primary, mut replica, mut rejects) = (primary.activate(), replica.activate(), rejects.activate());
@@ -106,7 +108,7 @@ pub fn route<'s>(
     Routes { primary: primary_stream, replica: replica_stream, rejects: rejects_stream }
 }
 
-/// The parts of one chunk; a part without rows is none.
+/// The parts of one batch; a part without rows is `None`.
 struct Parts {
     primary: Option<Routed>,
     replica: Option<Routed>,
@@ -151,7 +153,7 @@ impl Router {
     }
 }
 
-/// The rows that go to one table. A chunk of one role, the usual case, is not copied.
+/// The rows that go to one table. A batch of one role, the usual case, is not copied.
 fn select(rows: &RecordBatch, destinations: &[Result<Destination, Reason>], to: Destination) -> Option<RecordBatch> {
     let chosen = destinations.iter().filter(|d| **d == Ok(to)).count();
     match chosen {

@@ -1,7 +1,9 @@
-//! The settings that belong to positions: what decides which table a row goes to, and what it holds.
+//! The settings that belong to positions: what decides which table a row goes to, and what it
+//! holds.
 //!
-//! They are kept in the offsets file of each position. A table that lags behind is brought up by the settings that were in
-//! force there, not by today's, so that no line lands twice or nowhere when the configuration changes between two runs.
+//! They are kept in the offsets file of each position. A table that lags is caught up under the
+//! settings that were in force there, not under today's, so that no line lands twice or nowhere
+//! when the configuration changes between two runs.
 
 mod zones;
 
@@ -13,17 +15,19 @@ pub use zones::{Zone, Zones, offset};
 
 use crate::record::REJECT_RAW_LIMIT;
 
-/// Version of the row rules of this binary: how a line becomes columns. A change of meaning needs a new version, and the binary
-/// keeps reading by the old rules what is to be read by them: a table that lags is caught up by the version it names.
+/// Version of the row rules of this binary: how a line becomes columns. A change of meaning needs a
+/// new version, and the binary keeps the old rules: a table that lags is caught up under the
+/// version that it names.
 ///
-/// 1 is the first; 2 opens envelopes and is lenient with numbers, roles, and bytes that are no part of a line.
+/// 1 is the first; 2 opens envelopes and is lenient with numbers, roles, and bytes that are no part
+/// of a line.
 pub const ROWS_VERSION: u32 = 2;
 
 /// The shape of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Azure Database for PostgreSQL resource logs: an envelope with `properties`.
+    /// Azure Database for PostgreSQL resource logs: an object with `properties`.
     Azure,
     /// PostgreSQL's own `jsonlog`.
     Jsonlog,
@@ -41,11 +45,12 @@ pub enum UnknownKeys {
     Reject,
 }
 
-/// Whether a line may hold records in something else: an array, a batch of a service, a collector's wrapper.
+/// Whether a line may hold its records in something else: an array, a batch of a service, a
+/// collector's wrapper.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Envelope {
-    /// What is known is opened where that is exact; see `rows/shape.rs`.
+    /// Known shapes are opened where that is exact; see `rows/shape.rs`.
     Auto,
     /// A line is a record or nothing.
     #[default]
@@ -53,7 +58,7 @@ pub enum Envelope {
 }
 
 impl Envelope {
-    /// Whether nothing is opened, as before there was a choice.
+    /// Whether nothing is opened, as before this setting existed.
     pub fn is_none(&self) -> bool {
         *self == Envelope::None
     }
@@ -82,17 +87,18 @@ impl Destination {
     }
 }
 
-/// Which lines go where. Order of precedence: `sources`, the line's own role, `servers`, `default`. Roles and servers are compared
-/// without case, but in version 1 of the row rules.
+/// Which lines go where. Order of precedence: `sources`, the line's own role, `servers`, `default`.
+/// Roles and servers are compared without regard to case, except under version 1 of the row rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Roles {
-    /// Values of the line's role that go to the primary table; `"*"` is any non-empty value not named elsewhere.
+    /// Values of the line's role that go to the primary table; `"*"` is any non-empty value not
+    /// named elsewhere.
     pub primary: Vec<String>,
     /// Values of the line's role that go to the replica table; `"*"` as above.
     pub replica: Vec<String>,
-    /// Where lines go without a role, or with one that is named nowhere.
+    /// Where lines go that have no role, or one that no list names.
     pub default: Destination,
-    /// By logical server name, or the server that the resource id names, for the same lines.
+    /// For the same lines: by logical server name, or by the server that the resource id names.
     pub servers: BTreeMap<String, Destination>,
     /// By glob over the partition's name.
     pub sources: BTreeMap<String, Destination>,
@@ -109,13 +115,14 @@ pub struct RowSettings {
     pub max_line: u64,
     /// What becomes of keys that have no column.
     pub unknown_keys: UnknownKeys,
-    /// Where times are that do not say it.
+    /// The zones of times that do not state one.
     #[serde(default, skip_serializing_if = "Zones::is_empty")]
     pub zones: Zones,
-    /// At most this much of a rejected line is kept, in bytes; of one over `max_line`, at most [`REJECT_RAW_LIMIT`].
+    /// At most this much of a rejected line is kept, in bytes; of one over `max_line`, at most
+    /// [`REJECT_RAW_LIMIT`].
     #[serde(default = "RowSettings::usual_raw", skip_serializing_if = "RowSettings::is_usual_raw")]
     pub raw: u64,
-    /// Whether what holds records is opened.
+    /// Whether envelopes and wrappers are opened.
     #[serde(default, skip_serializing_if = "Envelope::is_none")]
     pub envelope: Envelope,
     /// Which lines go where.
@@ -125,12 +132,12 @@ pub struct RowSettings {
 }
 
 impl RowSettings {
-    /// What is kept of a rejected line if nothing else is said, in bytes.
+    /// How much of a rejected line is kept by default, in bytes.
     pub fn usual_raw() -> u64 {
         REJECT_RAW_LIMIT as u64
     }
 
-    /// What is kept of a line over `max_line`, in bytes: memory is bounded by such lines.
+    /// How much of a line over `max_line` is kept, in bytes: at most the default, to bound memory.
     pub fn raw_of_long_line(&self) -> u64 {
         self.raw.min(RowSettings::usual_raw())
     }

@@ -1,28 +1,32 @@
-//! How text that is not ours is shown: names of files and blobs, what a service or a library says, what somebody has typed.
+//! How foreign text is shown: names of files and blobs, messages of services and libraries, and
+//! what somebody has typed.
 //!
-//! Promises: what was escaped is text, and does nothing to a terminal: it neither breaks a line nor turns one around, and looks like no
-//! line of ours. What opens an account is left out: the query of every URL, its user, and what stands behind `sig=` and the like.
+//! Promises: escaped text does nothing to a terminal. It neither breaks a line nor reverses one,
+//! and cannot pass for a line of ours. What opens an account is left out: the query of every URL,
+//! its user, and the values after `sig=` and the like.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// `text` on one line, with `\n` and `\u{202e}` for what would do something.
+/// `text` on one line, with escapes such as `\n` and `\u{202e}` for characters that act on a
+/// terminal.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false, escape)
 }
 
-/// `text` with its lines and tabs as they are.
+/// The same, with line breaks and tabs as they are.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'), escape)
 }
 
-/// `text`, which is JSON, with what would do something written as JSON writes it: a reader gets the same value.
+/// `text`, which is JSON, with such characters in JSON's escapes: a parser reads the same value.
 pub fn json(text: &str) -> Cow<'_, str> {
     escaped(
         text,
         |c| matches!(c, '\n' | '\t'),
         |c, out| {
-            // What stands between values is ASCII, so it is in a string. A `String` takes all that is written into it.
+            // Between values there is only ASCII, so it is in a string. Writing to a `String`
+            // cannot fail.
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(out, "\\u{unit:04x}");
             }
@@ -52,24 +56,25 @@ fn escape(c: char, out: &mut String) {
     }
 }
 
-/// Whether a terminal does something about `c`, or shows nothing of it: controls, line separators, marks that turn the direction of
-/// writing, and characters without width.
+/// Whether a terminal acts on `c` or shows nothing for it: control characters, line separators,
+/// marks that turn the direction of writing, and characters without width.
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// What belongs to the sentence when it stands behind a URL or a value.
+/// Punctuation that belongs to the sentence when it follows a URL or a value.
 const BEHIND: [char; 7] = [')', ']', '\'', ',', ':', '.', ';'];
-/// What stands for what is left out.
+/// Replaces what is left out.
 const HIDDEN: &str = "***";
-/// A value begins behind these; the percent sign is an equals sign that was encoded.
+/// A secret value follows these; `%3d` is an encoded equals sign.
 const BEFORE: [&str; 6] =
     ["sig=", "sig%3d", "accountkey=", "accountkey%3d", "sharedaccesssignature=", "client_secret="];
 
-/// `text` without what opens an account, however it got there and however it is misspelled: all behind the question mark of a URL, its
-/// user and password, and the values of a connection string. A `${VARIABLE}` says nothing, and stays.
+/// `text` without what opens an account, however it got there and however it is misspelled:
+/// everything after the question mark of a URL, its user and password, and the values of a
+/// connection string. A `${VARIABLE}` reveals nothing, and stays.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let lower = text.to_ascii_lowercase();
     if !lower.contains("://") && !BEFORE.iter().any(|before| lower.contains(before)) {
@@ -78,7 +83,8 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find("://") {
         let scheme = rest[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |before| before + 1);
-        // Before a character that is not ASCII there is no scheme: that is no boundary either.
+        // After a character that is not ASCII, this index is no character boundary: then there is
+        // no scheme.
         let scheme = rest.get(scheme..at).unwrap_or_default();
         let (before, url) = rest.split_at(at + "://".len());
         let (url, behind) = url.split_at(end_of_url(url));
@@ -96,8 +102,8 @@ fn end_of_url(text: &str) -> usize {
     text[..end].trim_end_matches(BEHIND).len()
 }
 
-/// `url`, from behind its scheme on, without user and query. In the other schemes a question mark may be a glob's, and what stands
-/// before an `@` a container.
+/// `url`, which begins after its scheme, without user and query. In schemes other than HTTP, a
+/// question mark may belong to a glob, and what precedes an `@` may be a container.
 fn without_query(url: &str, scheme: &str) -> String {
     let is_http = matches!(scheme, "http" | "https");
     let authority = url.find(['/', '?']).unwrap_or(url.len());

@@ -1,10 +1,12 @@
 //! `split`: finds the lines of a block.
 //!
-//! CRLF is tolerated, and what may stand before a record and is no part of it: byte order marks, NULs (a file that was truncated while it
-//! was written begins with them) and other control characters. By version 1 of the row rules, only a mark at the beginning of a partition
-//! is. Blank lines are skipped, and lines of NULs. A line over `max_line` is rejected with its first bytes. A line's offset and length are
-//! those of the file, with all of that. Lines go on in batches
-//! that bound the memory of all that follows.
+//! CRLF is tolerated, and so are bytes that may stand before a record and are no part of it: byte
+//! order marks, NULs (a file that was truncated while it was written begins with them) and other
+//! control characters. Under version 1 of the row rules, the only such bytes are a byte order mark
+//! at the beginning of a partition. Blank lines and lines of NULs are skipped. A line over
+//! `max_line` is rejected with its first bytes. A line's offset and length are those in the file,
+//! including all these bytes. Lines are passed on in batches that bound the memory of everything
+//! that follows.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -24,7 +26,7 @@ use crate::source::block::Block;
 /// Written by some editors and services at the beginning of UTF-8 files.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A line in a block, as it is in the file but for its newline.
+/// A line in a block, as it is in the file, without its newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Where it starts in the block's bytes.
@@ -44,7 +46,7 @@ impl Line {
         block.base + self.start as u64
     }
 
-    /// The text of the line: without carriage return, and without what stands before the record.
+    /// The text of the line, without carriage return and without the bytes before the record.
     pub fn text<'b>(&self, block: &'b Block) -> &'b [u8] {
         &block.bytes[self.text_range(block)]
     }
@@ -62,11 +64,11 @@ impl Line {
         self.start + before..end
     }
 
-    /// Whether nothing is on it.
+    /// Whether the line is blank.
     fn is_blank(&self, block: &Block) -> bool {
         let text = self.text(block);
         match block.lenient {
-            // Marks are whole in what stands before a record, and that is all there is.
+            // Nothing is left after the bytes before a record, so every mark is whole.
             true => text.is_empty() && self.raw(block).iter().all(|b| b"\0 \t\r\xef\xbb\xbf".contains(b)),
             false => text.iter().all(|b| b" \t\r".contains(b)),
         }
@@ -84,11 +86,12 @@ fn before_record(line: &[u8]) -> usize {
     }
 }
 
-/// Lines a batch, at most.
+/// The most lines in a batch.
 pub const BATCH_LINES: usize = 16 * 1024;
-/// A batch ends with the line that brings it to this many bytes of text: a chunk of the usual size makes one batch.
+/// A batch ends with the line that brings it to this many bytes of text: a chunk of the usual size
+/// makes one batch.
 pub const BATCH_BYTES: usize = 4 << 20;
-/// The names of its partition, one a row, take so many bytes at most.
+/// A batch repeats the partition's name for each row, which takes at most this many bytes.
 pub const BATCH_NAMES: usize = 2 << 20;
 
 /// Some lines of one chunk.
@@ -96,13 +99,14 @@ pub const BATCH_NAMES: usize = 2 << 20;
 pub struct Lines {
     /// Where they lie.
     pub fetched: Fetched,
-    /// The lines that are to be parsed.
+    /// The lines to parse.
     pub lines: Vec<Line>,
-    /// The lines that are too long.
+    /// The lines to parse.
     pub rejects: Vec<Reject>,
 }
 
-/// Splits blocks into lines, one batch at a time, so that what comes after it never has more than a few batches in memory.
+/// Splits blocks into lines, one batch at a time, so that the operators that follow never have more
+/// than a few batches in memory.
 pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Position, Lines> {
     let scope = blocks.scope();
     blocks.unary::<CapacityContainerBuilder<Vec<Lines>>, _, _, _>(Pipeline, "split", |_, info| {
@@ -132,9 +136,9 @@ pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Posi
 
 /// Lines of a block, as many as are parsed at once.
 pub struct Batch {
-    /// Those that are to be parsed.
+    /// The lines to parse.
     pub lines: Vec<Line>,
-    /// Those that are too long.
+    /// The lines that are too long.
     pub rejects: Vec<Reject>,
     /// Where in the block's bytes the next batch begins; none if this is the last.
     pub next: Option<usize>,
@@ -197,7 +201,7 @@ mod tests {
         let first = block(b"\xef\xbb\xbf{}\r\n\r\n  \t\n{1}\n", 0);
         assert_eq!(texts(&first), [&b"{}"[..], b"{1}"]);
         let later = Block { lenient: false, ..block(b"\xef\xbb\xbf{}\n", 8) };
-        assert_eq!(texts(&later), [&b"\xef\xbb\xbf{}"[..]], "to version 1, a mark is one only at the beginning");
+        assert_eq!(texts(&later), [&b"\xef\xbb\xbf{}"[..]], "under version 1, only a mark at the beginning is one");
         assert_eq!(texts(&Block { lenient: false, ..first }), [&b"{}"[..], b"{1}"]);
     }
 
@@ -208,7 +212,7 @@ mod tests {
         let expected: [&[u8]; 7] = [b"{}", b"{1}", b"{2}", b"{3}", b"\xef\xbb{4}", b"", b"{\0}"];
         assert_eq!(texts(&later), expected);
         let batch = lines(&later, 0, "a", 100);
-        assert_eq!(batch.lines[0].offset(&later), 8, "an offset is the line's");
+        assert_eq!(batch.lines[0].offset(&later), 8, "the offset is that of the line");
         assert_eq!(batch.lines[0].raw(&later), b"\0\0\0{}");
     }
 

@@ -1,8 +1,8 @@
-//! `stage`: writes a table's rows into files that no reader can see yet, a set for each cut and worker.
+//! `stage`: writes a table's rows into files that no reader can see yet, per cut and worker.
 //!
-//! A table that already stands beyond a cut holds its rows: they are dropped here. When the frontier passes a cut, its files are
-//! closed, made durable, and reported to the table's committer. Rows that are still in memory are written early when they take more
-//! than the table's share of it.
+//! A table that already stands beyond a cut holds the cut's rows, so they are dropped here. When
+//! the frontier passes a cut, its files are closed, made durable, and reported to the table's
+//! committer. Rows in memory are written early when they take more than the table's share of it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -44,7 +44,8 @@ pub fn stage<'s>(
         move |_capability, info| {
             let tasks = bridge.tasks::<(Position, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
             let mut open = Open::new();
-            // What is being synced, and what failed: a capability that stays says that its cut is not complete.
+            // Cuts being synced, and cuts that failed: a capability that is kept means that its cut
+            // is not complete.
             let mut closing: HashMap<Position, Capability<Position>> = HashMap::new();
             let mut failed: Vec<Capability<Position>> = Vec::new();
             move |(input, frontier), output| {
@@ -87,18 +88,18 @@ pub fn stage<'s>(
     )
 }
 
-/// By their cuts' lower bounds.
+/// Open writers, by their cuts' lower bounds.
 type Open = BTreeMap<Position, (Capability<Position>, Box<dyn StageWriter>)>;
 
 fn memory(open: &Open) -> u64 {
     open.values().map(|(_, writer)| writer.memory()).sum()
 }
 
-/// Holds the writers to their share.
+/// Makes the writers write rows early until they are within their share.
 fn relieve(open: &mut Open, share: &mut Share) -> Result<(), StoreError> {
     while memory(open) > share.most() {
         let largest = open.values_mut().max_by_key(|(_, writer)| writer.memory());
-        let (_, writer) = largest.expect("no writer holds no memory");
+        let (_, writer) = largest.expect("memory in use has a writer");
         writer.relieve()?;
     }
     share.set(memory(open));

@@ -1,7 +1,7 @@
-//! The state file: what was acknowledged, for people to read and for the next start to compare with.
+//! The state file: what was acknowledged, for people to read and the next start to compare with.
 //!
-//! It informs and never overrides: deleting it changes nothing. It is replaced whole: written under a temporary name, synced, renamed, and
-//! the directory synced.
+//! It informs and never overrides: deleting it changes nothing. It is replaced as a whole: written
+//! under a temporary name, synced and renamed; then the directory is synced.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -31,7 +31,7 @@ pub struct Run {
 /// The content of the state file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// What every table's transaction holds.
+    /// The position that every table's transaction holds.
     pub position: Position,
     /// Which run wrote this.
     #[serde(flatten)]
@@ -54,14 +54,14 @@ impl State {
     }
 }
 
-/// Reads the state file; none if there is none.
+/// Reads the state file; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<State>, StoreError> {
     let failed = |hint: &str, error: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::definite(format!("read state file {} ({hint})", path.display()), error)
     };
     match fs::read(path) {
         Ok(content) => serde_json::from_slice(&content).map(Some).map_err(|e| match is_ours(&content) {
-            true => failed("it only informs, and is damaged: delete it", e.into()),
+            true => failed("it is damaged, and only informs: delete it", e.into()),
             false => failed(NOT_OURS, e.into()),
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -70,10 +70,11 @@ pub fn read(path: &Path) -> Result<Option<State>, StoreError> {
     }
 }
 
-/// Nobody is told to delete a log, or a folder.
-const NOT_OURS: &str = "this is no state file of lakefront's: name another path in source.state_file";
+/// This does not advise deleting the file, because it may be a log or a folder.
+const NOT_OURS: &str = "this is not a lakefront state file: name another path in source.state_file";
 
-/// Whether `content`, which cannot be read, was a state file once: it begins as we write it, or is torn in there.
+/// Whether `content`, which cannot be parsed, was a state file once: it begins as ours do, or is
+/// cut off within that beginning.
 fn is_ours(content: &[u8]) -> bool {
     const BEGINNING: &[u8] = b"{\n  \"position\": ";
     !content.is_empty()

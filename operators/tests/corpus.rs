@@ -1,4 +1,5 @@
-//! What the fuzz targets check, over the corpus that they have gathered: it holds with every run of the tests, on any toolchain.
+//! The checks of the fuzz targets, over the corpus that they have gathered. They run with every
+//! test run, on any toolchain.
 
 #[expect(unreachable_pub, reason = "the fuzz crate exports it")]
 #[path = "../../fuzz/src/parse.rs"]

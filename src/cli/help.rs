@@ -1,5 +1,5 @@
-//! The long help of each command: what it does, when one wants it, examples, and how it ends. Lines are broken by hand, at 100
-//! characters.
+//! The long help of each command: what it does, when to use it, examples, and exit codes. Lines are
+//! broken by hand, at 100 characters.
 
 pub(super) const LAKEFRONT: &str = "\
 Lands PostgreSQL logs in Delta tables, exactly once.
@@ -12,15 +12,15 @@ First steps:
   lakefront init shop                       ask a few questions, write shop/lakefront.toml
   cd shop && lakefront doctor lakefront.toml
                                             check this machine, the file, the source and the lake
-  lakefront run lakefront.toml              land what there is
-  lakefront prove lakefront.toml            and know that every line is there, once
+  lakefront run lakefront.toml              land what is there
+  lakefront prove lakefront.toml            check that every line is there, once
 
 Exit codes:
   0  done, or stopped cleanly
-  1  prove has found a difference
+  1  prove found a difference
   2  wrong usage or configuration
   3  stopped on a fatal error: nothing that was committed is touched; start again once the cause
-     is mended
+     is fixed
   4  another run has the pipeline
 
 Environment:
@@ -31,11 +31,11 @@ Environment:
 pub(super) const RUN: &str = "\
 Runs a pipeline: to the end of what is there (mode backfill), or until it is stopped (tail).
 
-It claims the tables, goes on where they stand, and commits every few seconds or megabytes. The
-tables are created on first use. Killed at any instant, it goes on without a gap or a duplicate.
-SIGTERM or Ctrl-C closes the open cut, commits it and ends; a second one ends at once, safely.
-A table that holds rows which no pipeline has landed is refused, unless --adopt says to land
-beside them; that is said once, and `prove` tells such rows apart from then on.";
+It claims the tables, continues where they stand, and commits every few seconds or megabytes. The
+tables are created on first use. If it is killed at any instant, the next run continues without a
+gap or a duplicate. SIGTERM or Ctrl-C closes the open cut, commits it and ends the run; a second
+one ends it at once, safely. A table that holds rows which no pipeline has landed is refused,
+unless --adopt is given. That is needed only once; from then on `prove` counts such rows separately.";
 
 pub(super) const RUN_AFTER: &str = "\
 Examples:
@@ -47,11 +47,11 @@ Exit codes: 0 done or stopped cleanly, 2 the file is wrong, 3 fatal error, 4 ano
 pipeline.";
 
 pub(super) const VALIDATE: &str = "\
-Checks a pipeline file, and names every field that is wrong with what is allowed there.
+Checks a pipeline file, and names every wrong field together with what is allowed there.
 
-With --connect it also opens the source and the tables: which credential was used, what it may
-do, how many files there are, whether each table fits. Nothing is written either way. `doctor`
-checks more: the machine, the disks, the clock, and whether a run is alive.";
+With --connect it also opens the source and the tables, and reports which credential was used,
+what it may do, how many files there are, and whether each table fits. Nothing is written either
+way. `doctor` checks more: the machine, the disks, the clock, and whether a run is alive.";
 
 pub(super) const VALIDATE_AFTER: &str = "\
 Examples:
@@ -62,42 +62,43 @@ Exit codes: 0 good, 2 the file is wrong, 3 the source or a table is out of reach
 
 pub(super) const STATUS: &str = "\
 Shows where each table of a pipeline stands, by file or blob, and how many bytes of the source it
-does not hold yet. It reads and claims nothing, so it may be asked beside a run.";
+does not hold yet. It only reads and claims nothing, so it can be used during a run.";
 
 pub(super) const STATUS_AFTER: &str = "\
 Examples:
   lakefront status lakefront.toml
   lakefront status lakefront.toml --json | jq '.tables[].lag_bytes'
 
-Exit codes: 0 told, 2 the file is wrong, 3 the source or a table is out of reach.";
+Exit codes: 0 shown, 2 the file is wrong, 3 the source or a table is out of reach.";
 
 pub(super) const PROVE: &str = "\
 Proves that the tables hold every row of the source, once.
 
-It pins each table's version, reads the source again up to where the table stands, by a second and
-plain path that shares no parser with the first, and the table as any reader would, and compares
-both with the totals that every commit carries. The first row that differs is named by its _source
-and _offset: missing, doubled, altered or unexpected. Rows whose source is gone, or that landed
-under other settings, are told as unverifiable, and still compared with the totals. It says what
-has not landed yet, and whose rows are in the tables beside the pipeline's. Nothing is written or
-locked, and a run may be alive.";
+It pins each table's version and reads the table as any reader would. It reads the source again up
+to where the table stands, on a second, plain path that shares no parser with `run`. Both are
+compared with the totals that every commit carries. The first row that differs is named by its
+_source and _offset: missing, doubled, altered or unexpected. Rows whose source is gone, or that
+landed under other settings, are reported as unverifiable, but still compared with the totals. It
+also reports what has not landed yet, and rows in the tables that the pipeline has not landed.
+Nothing is written or locked, and a run may be alive.";
 
 pub(super) const PROVE_AFTER: &str = "\
 Examples:
   lakefront prove lakefront.toml                      after a backfill, or every night
   lakefront prove lakefront.toml --json | jq .ok      for a script
-  lakefront prove lakefront.toml --strict             what cannot be verified is a failure, too
+  lakefront prove lakefront.toml --strict             also fail if something cannot be verified
 
-Exit codes: 0 nothing differs, 1 something does (with --strict, or something cannot be verified), 2
-the file is wrong, 3 it could not be proved: the source or a table is out of reach, or not there.";
+Exit codes: 0 nothing differs, 1 something differs (with --strict, also if something cannot be
+verified or no row has landed), 2 the file is wrong, 3 no proof was possible: the source or a table
+is out of reach, or not there.";
 
 pub(super) const INIT: &str = "\
 Writes DIR/lakefront.toml: a pipeline file with comments, after five questions or from flags.
 
-On a terminal it asks, each question with a default that Enter takes. What a flag says is not
-asked; with --yes, or without a terminal, nothing is. Relative paths count from DIR, and so the
-commands are to run there. Secrets are neither asked for nor written: the file names variables of
-the environment. A file that is there already is left alone, unless --force.";
+On a terminal it asks, and Enter takes a question's default. A question that a flag answers is
+skipped; with --yes, or without a terminal, all are. Relative paths are relative to DIR, so run the
+commands there. Secrets are neither asked for nor written: the file names environment variables.
+An existing file is left alone, unless --force is given.";
 
 pub(super) const INIT_AFTER: &str = "\
 Examples:
@@ -106,17 +107,17 @@ Examples:
   lakefront init shop --yes --lake az://lake/logs --account shoplogs \\
       --source https://shoplogs.blob.core.windows.net/insights-logs-postgresqllogs/
 
-Exit codes: 0 written, 2 an answer is wrong or the file is there, 3 it could not be written.";
+Exit codes: 0 written, 2 an answer is wrong or the file exists, 3 it could not be written.";
 
 pub(super) const GENERATE: &str = "\
-Writes log lines such as real servers write: a primary and two replicas, connections, slow
+Writes log lines like those of real servers: a primary and two replicas, connections, slow
 statements over several lines, errors with details, checkpoints, vacuums, replication, audits,
-and text of several bytes a character.
+and text with several bytes per character.
 
-The same flags make the same bytes on every machine. What it wrote is told at the end, table by
-table and reject by reject, so that a landing can be checked against it. With --rejects, lines
-are bad in nine ways: torn, `[227B blob data]`, plain text, a quoted line, a wrong type, a number too
-large, a time without a certain zone, another encoding, no role.";
+The same flags make the same bytes on every machine. At the end it reports what it wrote, by table
+and by reason of rejects, so that the landed rows can be checked against it. With --rejects, some
+lines are bad, in nine ways: torn, `[227B blob data]`, plain text, a quoted line, a wrong type, a
+number too large, a malformed or ambiguous time, another encoding, no role.";
 
 pub(super) const GENERATE_AFTER: &str = "\
 Examples:
@@ -125,18 +126,18 @@ Examples:
                                                       logs/y=2026/m=11/d=21/h=07/m=00/PT1H.json
   lakefront generate --size 5MiB - | head -1
 
-Exit codes: 0 written, 2 a file is there already, 3 it could not be written.";
+Exit codes: 0 written, 2 a file exists already, 3 it could not be written.";
 
 pub(super) const REPLAY: &str = "\
 Writes the lines of FILE to a file or an append blob that grows as a server's log does: whole
-lines, at a pace, each append durable before the next. What is there already and has content is
-never written to. Ctrl-C ends it early, with the report.
+lines, at a pace, each append durable before the next. A target that already has content is never
+written to. Ctrl-C ends it early, with the report.
 
-With --watch it measures a run that is alive. An append is visible once all its lines are rows in
-the tables: what a reader of the Delta logs sees, looked for every 5 ms (every 50 ms in Azure). The
-time counts from the moment at which the append is durable, so a slow writer makes no run look
-good; how late the writer was is told. CPU seconds are those of the whole replay, the peak of
-memory is the run's since its start; both are told of a run on this machine.";
+With --watch it measures a live run. An append is visible once all its lines are rows in the tables
+as a reader of the Delta logs sees them; it looks every 5 ms (every 50 ms in Azure). The time counts
+from the moment at which the append is durable. The report says how late the writer was, so that a
+slow writer makes no run look good. CPU seconds cover the whole replay, peak memory the run since
+its start; both are reported only for a run on this machine.";
 
 pub(super) const REPLAY_AFTER: &str = "\
 Examples:
@@ -145,7 +146,7 @@ Examples:
   lakefront replay big.json --to logs/ --rate 50MB/s --watch lakefront.toml --json \\
       --histogram tail.hlog | jq .watch.latency_seconds
 
-Exit codes: 0 written, and visible if that is watched; 2 the target has content, or is not what
+Exit codes: 0 written, and visible if watched; 2 the target has content, or is not what
 the pipeline reads; 3 it could not be written, or did not become visible in time.";
 
 pub(super) const COMPLETIONS: &str = "\
@@ -158,17 +159,17 @@ Examples:
   lakefront completions fish > ~/.config/fish/completions/lakefront.fish";
 
 pub(super) const DOCTOR: &str = "\
-Looks for what keeps a pipeline from running, or will at the worst moment, and says what to do:
+Looks for what keeps a pipeline from running, or may stop it later, and says what to do. It checks
 the machine, the pipeline file, the disks, the state file, the source, credentials, clocks, the
-lake, its tables, and whether a run is alive. Without FILE it looks at the machine alone.
+lake, its tables, and whether a run is alive. Without FILE it checks only the machine.
 
-Nothing lasting is written and nothing is claimed, so it may be asked beside a run. On a local
-lake's disk it makes a file to see that it may, and removes it. Each finding is ok, a warning
-(it works, but know this) or a problem (a run would fail).";
+Nothing is claimed and nothing is left behind, so it can be used during a run. On a local lake's
+disk it creates a file to see whether it can, and removes it. Each finding is ok, a warning (it
+works, but know this) or a problem (a run would fail).";
 
 pub(super) const DOCTOR_AFTER: &str = "\
 Examples:
   lakefront doctor lakefront.toml                     before the first run; when something is odd
   lakefront doctor lakefront.toml --json | jq '.checks[] | select(.level != \"ok\")'
 
-Exit codes: 0 no problem (warnings there may be), 2 the file is wrong, 3 problems were found.";
+Exit codes: 0 no problem (there may be warnings), 2 the file is wrong, 3 problems were found.";

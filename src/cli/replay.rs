@@ -10,28 +10,29 @@ use crate::config;
 
 #[derive(Args)]
 pub(crate) struct ReplayArgs {
-    /// The lines, a file.
+    /// The file with the lines.
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// The file or blob that grows: a path, az://container/blob or https://…; in a folder it is called as FILE.
+    /// The file or blob that grows: a path, az://container/blob or https://…; in a folder it gets
+    /// FILE's name.
     #[arg(long, value_name = "PLACE")]
     pub(crate) to: String,
-    /// Bytes a second, such as 50MB/s or 20MiB/s; or max.
+    /// Bytes per second, such as 50MB/s or 20MiB/s; or max.
     #[arg(long, default_value = "max", value_parser = rate)]
     pub(crate) rate: Rate,
-    /// Bytes of one append, at most: whole lines, and a longer line alone.
+    /// Maximum bytes of an append, in whole lines; a longer line is an append of its own.
     #[arg(long, default_value = "64KiB", value_name = "SIZE", value_parser = size)]
     pub(crate) append: u64,
-    /// Begin anew at FILE's end, for so long: 30s, 5m.
+    /// Write for this long, starting over at FILE's end: 30s, 5m.
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub(crate) lasting: Option<Duration>,
-    /// Measure when lines are visible in the tables of this pipeline, whose run is alive.
+    /// Measure when lines are visible in the tables of this pipeline, which must have a live run.
     #[arg(long, value_name = "PIPELINE.toml", value_hint = clap::ValueHint::FilePath)]
     pub(crate) watch: Option<PathBuf>,
-    /// Nothing more becomes visible for so long: give up.
+    /// Give up if nothing more becomes visible for this long.
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time, requires = "watch")]
     pub(crate) timeout: Duration,
-    /// Write the latencies of each second, in microseconds, as an HdrHistogram log: a new file.
+    /// Write the latencies of each second, in microseconds, to a new file, as an HdrHistogram log.
     #[arg(long, value_name = "FILE", requires = "watch")]
     pub(crate) histogram: Option<PathBuf>,
     /// Print a JSON object.
@@ -42,9 +43,9 @@ pub(crate) struct ReplayArgs {
 /// How fast lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rate {
-    /// As fast as they are taken.
+    /// As fast as the target takes them.
     Max,
-    /// So many bytes a second, at least one.
+    /// Bytes per second, at least one.
     BytesPerSecond(u64),
 }
 
@@ -53,7 +54,7 @@ fn rate(text: &str) -> Result<Rate, String> {
         return Ok(Rate::Max);
     }
     let bytes = text.strip_suffix("/s").and_then(config::read_size).filter(|bytes| *bytes > 0);
-    bytes.map(Rate::BytesPerSecond).ok_or_else(|| "allowed is max, or a size a second: 50MB/s, 20MiB/s".to_owned())
+    bytes.map(Rate::BytesPerSecond).ok_or_else(|| "allowed is max, or a size per second: 50MB/s, 20MiB/s".to_owned())
 }
 
 fn time(text: &str) -> Result<Duration, String> {

@@ -10,36 +10,37 @@ use crate::config;
 
 #[derive(Args)]
 pub(crate) struct InitArgs {
-    /// The directory of the pipeline; it is made if it is not there.
+    /// The directory of the pipeline; it is created if it does not exist.
     #[arg(default_value = ".", value_hint = clap::ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
-    /// Where the logs are, such as file:logs/, 'file:/var/log/postgresql/*.json' or az://container/folder/.
+    /// Where the logs are, such as file:logs/, 'file:/var/log/postgresql/*.json' or
+    /// az://container/folder/.
     #[arg(long, value_name = "URL")]
     pub(crate) source: Option<String>,
-    /// The shape of the lines.
+    /// The format of the lines.
     #[arg(long)]
     pub(crate) format: Option<FormatArg>,
     /// Whether a run ends (backfill), or follows the logs until it is stopped (tail).
     #[arg(long)]
     pub(crate) mode: Option<ModeArg>,
-    /// Where the tables will lie, such as file:lake or az://container/folder.
+    /// Where the tables will be, such as file:lake or az://container/folder.
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
     /// The pipeline's name: letters, digits, '.', '_' and '-'.
     #[arg(long, value_name = "NAME")]
     pub(crate) pipeline: Option<String>,
-    /// The storage account, where an az:// URL does not say it.
+    /// The storage account, if an az:// URL does not name it.
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
-    /// Ask nothing: what no flag says gets its default.
+    /// Ask nothing: what no flag sets gets its default.
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Replace a lakefront.toml that is there.
+    /// Replace an existing lakefront.toml.
     #[arg(long)]
     pub(crate) force: bool,
 }
 
-/// The shape of lines.
+/// The format of lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatArg {
     /// Resource logs of Azure Database for PostgreSQL.
@@ -49,7 +50,7 @@ pub(crate) enum FormatArg {
 }
 
 impl FormatArg {
-    /// The word of the pipeline file.
+    /// The format's name in the pipeline file.
     pub(crate) fn word(self) -> &'static str {
         match self {
             FormatArg::Azure => "azure",
@@ -62,25 +63,27 @@ impl FormatArg {
 pub(crate) struct GenerateArgs {
     /// A new file; - for standard output; with --files a folder.
     pub(crate) out: PathBuf,
-    /// Bytes in all, reached with whole lines: 64MiB, "1.5 GiB", 1000000.
+    /// Total bytes, rounded up to whole lines: 64MiB, "1.5 GiB", 1000000.
     #[arg(long, default_value = "64MiB", value_parser = size)]
     pub(crate) size: u64,
     /// Share of lines that cannot be rows, from 0 to 1.
     #[arg(long, default_value = "0", value_name = "SHARE", value_parser = share)]
     pub(crate) rejects: f64,
-    /// Another number makes other lines.
+    /// Seed: another number makes other lines.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// The shape of the lines.
+    /// The format of the lines.
     #[arg(long, default_value = "azure")]
     pub(crate) format: FormatArg,
-    /// Spread the lines over files, one an hour: azure in folders of hours, jsonlog by server in turn.
+    /// Spread the lines over N files: azure one per hour, in folders; jsonlog one per hour and
+    /// server.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) files: Option<u32>,
-    /// In azure, the four keys that newer images add to a line.
+    /// For azure, write the four keys that newer images add to a line.
     #[arg(long)]
     pub(crate) app_keys: bool,
-    /// Tell what was written as a JSON object on standard output; on standard error where the lines go there.
+    /// Report what was written as a JSON object on standard output; on standard error if the lines
+    /// go there.
     #[arg(long)]
     pub(crate) json: bool,
 }

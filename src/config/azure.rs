@@ -1,7 +1,8 @@
-//! `[source.azure]` and `[lake.azure]`: what opens a storage account, from the section first, then from the environment.
+//! `[source.azure]` and `[lake.azure]`: the credentials of a storage account, from the section
+//! first, then from the environment.
 //!
-//! Promises: one order of credentials, told in the README; a key for one account is never sent to another, so far as the file
-//! and the environment say which account it is for.
+//! Promises: credentials have one order, which docs/azure.md documents; a key for one account is
+//! never sent to another, so far as the file and the environment name the account that it is for.
 
 use lakefront_operators::azure::address::{Address, Service, is_account};
 use lakefront_operators::azure::{Account, Credential, Entra, Location, Secret, connection};
@@ -11,10 +12,10 @@ use super::raw::{Reading, Section};
 use super::secrets::Env;
 use super::values::text;
 
-/// What the section, or the environment, says of an account.
+/// What the section or the environment says about an account.
 #[derive(Clone, Default)]
 pub(super) struct Keys {
-    /// Who says it.
+    /// The section, or "the environment", as messages call it.
     place: &'static str,
     account: Option<String>,
     endpoint: Option<Service>,
@@ -56,7 +57,7 @@ pub(super) fn keys(section: &mut Section<'_>, place: &'static str) -> Option<Key
     for key in ["client_secret", "client_certificate_path", "federated_token_file"] {
         if section.given(key) && (entra.tenant_id.is_none() || entra.client_id.is_none()) {
             let constraint =
-                "needs tenant_id and client_id, beside it or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment";
+                "needs tenant_id and client_id, here or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment";
             section.refuse(key, constraint.to_owned());
         }
     }
@@ -64,12 +65,13 @@ pub(super) fn keys(section: &mut Section<'_>, place: &'static str) -> Option<Key
         Keys { place, account: account?, endpoint: endpoint?, connection: connection?, key: key?, sas: sas?, entra };
     let names = keys.names();
     if let Some(second) = names.iter().find(|(_, name)| *name != names[0].1) {
-        section.refuse(second.0, format!("is of another account than {} beside it", names[0].0));
+        section.refuse(second.0, format!("names another account than {} in the same section", names[0].0));
     }
     Some(keys)
 }
 
-/// What `[source.azure]` leaves out. The environment is not ours alone, so what is wrong in it matters when it is needed only.
+/// Reads what the section leaves out. The environment is not for lakefront alone, so an error in it
+/// matters only when it is needed.
 fn from_environment(env: Env<'_>) -> Reading<Keys> {
     let keys = Keys {
         place: "the environment",
@@ -91,13 +93,14 @@ fn from_environment(env: Env<'_>) -> Reading<Keys> {
     };
     match (&keys.account, &keys.connection) {
         (Some(account), Some(connection)) if *account != connection.name => {
-            Err("AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_CONNECTION_STRING are of two accounts".to_owned())
+            Err("AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_CONNECTION_STRING name different accounts".to_owned())
         }
         _ => Ok(keys),
     }
 }
 
-/// The location of `address`, which the section's `key` says; nothing if `keys` are wrong, or it is told why.
+/// The location of `address`, which is the value of the section's `key`. `None` if `keys` are
+/// wrong, or if the location is refused, which is reported.
 pub(super) fn located(
     section: &Section<'_>,
     key: &'static str,
@@ -113,8 +116,8 @@ pub(super) fn located(
     }
 }
 
-/// The location of `address` for one who knows another `account` already, which opens it unless the address names a different one or
-/// has a signature of its own.
+/// The location of `address` for a caller that already knows an `account`. That account opens it,
+/// unless the address names a different one or carries its own signature.
 pub(super) fn beside(address: &Address, account: Option<&Account>, env: Env<'_>) -> Reading<Location> {
     let is_same = |account: &&Account| match &address.service {
         Some((name, endpoint)) => *name == account.name && *endpoint == account.endpoint,
@@ -129,35 +132,35 @@ pub(super) fn beside(address: &Address, account: Option<&Account>, env: Env<'_>)
     }
 }
 
-/// Who opens `address` with what; else why that cannot be told.
+/// The account and the credential for `address`, or why they cannot be determined.
 fn location(address: &Address, keys: &Keys, env: Env<'_>) -> Reading<Location> {
     let own = address.sas.clone().or_else(|| keys.opener());
     let service = address.service.clone().map(|(account, endpoint)| Service { account: Some(account), endpoint });
     let named = service.as_ref().and_then(|service| service.account.clone()).or_else(|| keys.name());
     let outer = if own.is_none() || named.is_none() { from_environment(env)? } else { Keys::default() };
     let name = named.or_else(|| outer.name()).ok_or(
-        "does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the \
+        "does not name the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the \
          environment, or write https://ACCOUNT.blob.core.windows.net/container/path",
     )?;
 
-    // What opens one account would be sent to the other.
+    // Otherwise a credential of one account would be sent to the other.
     let asked = [(address.sas.is_none(), keys), (own.is_none() && outer.storage().is_some(), &outer)];
     for (_, keys) in asked.iter().filter(|(used, _)| *used) {
         if keys.name().is_some_and(|other| other != name) {
             let place = keys.place;
             return Err(format!(
-                "is not in the account that {place} names: give what opens this one in a section of its own"
+                "is not in the account that {place} names: give the credentials for this URL in a section of their own"
             ));
         }
     }
     let of_outer = outer.service().filter(|_| outer.name().as_ref() == Some(&name));
     let service = service.or_else(|| keys.service()).or(of_outer).or_else(|| Service::public(&name));
-    let endpoint = service.ok_or("does not say the account")?.endpoint;
+    let endpoint = service.ok_or("does not name the account")?.endpoint;
     let mut credential = own.or_else(|| outer.storage()).unwrap_or(Credential::Entra(outer.entra));
     if let Credential::Entra(entra) = &mut credential {
         if endpoint.scheme() == "http" {
             return Err(
-                "is not encrypted, and no token of Entra ID goes that way: give an account_key or a sas".to_owned()
+                "is not encrypted, so no token of Entra ID is sent there: give an account_key or a sas".to_owned()
             );
         }
         entra.authority_host = variable(env, &["AZURE_AUTHORITY_HOST"], authority)?;
@@ -167,7 +170,7 @@ fn location(address: &Address, keys: &Keys, env: Env<'_>) -> Reading<Location> {
 }
 
 impl Keys {
-    /// The accounts that are named, by which key.
+    /// The accounts that the keys name, each with its key.
     fn names(&self) -> Vec<(&'static str, String)> {
         let endpoint = self.endpoint.as_ref().and_then(|endpoint| endpoint.account.clone());
         let connection = self.connection.as_ref().map(|account| account.name.clone());
@@ -187,13 +190,13 @@ impl Keys {
         self.endpoint.clone().or_else(of_connection)
     }
 
-    /// What opens the account without Entra.
+    /// The credential that opens the account without Entra ID.
     fn storage(&self) -> Option<Credential> {
         let connection = self.connection.as_ref().map(|account| account.credential.clone());
         connection.or_else(|| self.key.clone()).or_else(|| self.sas.clone())
     }
 
-    /// What opens the account; nothing if it is left to the environment.
+    /// The credential that opens the account; `None` leaves it to the environment.
     fn opener(&self) -> Option<Credential> {
         let entra = || (self.entra != Entra::default()).then(|| Credential::Entra(self.entra.clone()));
         self.storage().or_else(entra)
@@ -209,25 +212,25 @@ fn endpoint_url(value: &Value) -> Reading<Service> {
     Ok(Service::parse(text(value)?)?)
 }
 
-/// A tenant, by id or domain, or a client.
+/// A tenant's id or domain, or a client's id.
 fn id(value: &Value) -> Reading<String> {
     let good = |id: &&str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     let allowed = || "allowed are letters, digits, '-', '.' and '_'".to_owned();
     value.as_str().filter(good).map(str::to_owned).ok_or_else(allowed)
 }
 
-/// Where tokens are given, for clouds that are not the public one.
+/// The authority that issues tokens, for clouds other than the public one.
 fn authority(value: &Value) -> Reading<String> {
     let good =
         |url: &&str| url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '@']));
-    value.as_str().filter(good).map(str::to_owned).ok_or_else(|| "allowed is https:// and a host".to_owned())
+    value.as_str().filter(good).map(str::to_owned).ok_or_else(|| "allowed is https:// followed by a host".to_owned())
 }
 
 fn file(value: &Value) -> Reading<String> {
     super::values::path(value).map(|path| path.to_string_lossy().into_owned())
 }
 
-/// The first of the variables `names` that is set, and not to nothing.
+/// The first of the variables `names` that is set and not empty.
 fn variable<T>(env: Env<'_>, names: &[&str], read: impl FnOnce(&Value) -> Reading<T>) -> Reading<Option<T>> {
     let set = names.iter().find_map(|name| Some((name, env(name).filter(|value| !value.is_empty())?)));
     let Some((name, value)) = set else {

@@ -1,7 +1,8 @@
-//! The `[disk]` section: how much space a run leaves free, what it may delete for that, and what it does when it cannot.
+//! The `[disk]` section: how much space a run leaves free, what it may delete for that, and what it
+//! does when that is not enough.
 //!
-//! Promises: a folder to be cleaned neither holds nor lies in the lake, the source or the state file's folder, as their paths
-//! are written. Leaves to the run: what links make of them.
+//! Promises: going by the paths as written, a folder to be cleaned neither contains nor lies in the
+//! lake, the source or the state file's folder. Leaves to the run: links in these paths.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use super::raw::{Reading, Section};
 use super::values::{self, choice, duration, size};
 use super::{DiskConfig, LakeConfig, LakeRoot, SourceConfig, SourceUrl, defaults, units};
 
-/// Reads `[disk]`; `kept` is what the run needs, where that could be read.
+/// Reads `[disk]`; `kept` are the paths that the run needs, `None` if they could not be read.
 pub(super) fn disk(top: &mut Section<'_>, kept: Option<&[PathBuf]>) -> Option<DiskConfig> {
     let mut section = top.section("disk");
     let min_free = section.optional("min_free", defaults::MIN_FREE, |v| size(v, defaults::MIN_FREE_ALLOWED));
@@ -22,15 +23,15 @@ pub(super) fn disk(top: &mut Section<'_>, kept: Option<&[PathBuf]>) -> Option<Di
     if let (Some(clean), Some(kept)) = (&clean, kept)
         && clean.iter().any(|clean| kept.iter().any(|kept| clean.touches(kept).unwrap_or(true)))
     {
-        let constraint = "no dir may hold or lie in lake.root, source.url or the folder of source.state_file: \
-                          what is old there would be deleted";
+        let constraint = "no dir may contain or lie in lake.root, source.url or the folder of source.state_file: \
+                          old files there would be deleted";
         section.refuse("clean", constraint.to_owned());
     }
     section.finish();
     Some(DiskConfig { min_free: min_free?, on_low: on_low?, clean: clean? })
 }
 
-/// What a run reads and writes on this machine.
+/// The paths that a run reads and writes on this machine.
 pub(super) fn kept(source: &SourceConfig, lake: &LakeConfig) -> Vec<PathBuf> {
     let mut kept = vec![state_folder(source)];
     if let LakeRoot::File(root) = &lake.root {
@@ -52,7 +53,7 @@ pub(super) fn state_folder(source: &SourceConfig) -> PathBuf {
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 
-/// A list of folders, each with the age from which its files may go.
+/// A list of folders, each with the age from which its files may be deleted.
 fn clean(value: &Value) -> Reading<Vec<Clean>> {
     let allowed = || {
         let (least, most) = (defaults::CLEAN_AGE_ALLOWED.start(), defaults::CLEAN_AGE_ALLOWED.end());

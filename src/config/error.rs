@@ -1,7 +1,7 @@
-//! What can be wrong with a pipeline file, told so that the user can mend it in one go.
+//! What can be wrong with a pipeline file, reported so that the user can fix everything in one go.
 //!
-//! Promises: every problem of a file is reported, one a line, each line beginning with its field; no resolved variable
-//! and no line of the file is ever part of a message.
+//! Promises: every problem of a file is reported, one per line, and each line begins with its
+//! field; no resolved variable and no line of the file is ever part of a message.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,11 +13,12 @@ use std::path::PathBuf;
 pub(crate) enum ConfigError {
     /// There is no such file.
     NotFound(PathBuf),
-    /// The file is there and could not be read.
+    /// The file exists but could not be read.
     Unreadable(PathBuf, io::Error),
     /// The file is not UTF-8.
     NotText(PathBuf),
-    /// The file is not TOML. Parsing stops at the first such place, what follows it would be guesswork.
+    /// The file is not TOML. Parsing stops at the first error, because what follows it would be
+    /// guesswork.
     Syntax {
         /// Counted from one.
         line: usize,
@@ -26,7 +27,7 @@ pub(crate) enum ConfigError {
         /// What the parser expected.
         message: String,
     },
-    /// The file is TOML and its fields are not right; never empty.
+    /// The file is TOML, but fields are wrong; never empty.
     Fields(Vec<Problem>),
 }
 
@@ -35,18 +36,20 @@ pub(crate) enum ConfigError {
 pub(crate) struct Problem {
     /// The field's whole name, such as `source.mode`.
     pub(super) field: String,
-    /// The value as the file has it, variables unresolved; nothing if the file does not have the field.
+    /// The value as the file has it, variables unresolved; `None` if the file does not have the
+    /// field.
     pub(super) written: Option<String>,
-    /// What is allowed. Says nothing about the value, which may be a secret.
+    /// What is allowed. It says nothing about the value, which may be a secret.
     pub(super) constraint: String,
 }
 
-/// The problems found so far. Shared by all sections of a file, which are read one inside the other.
+/// The problems found so far. All sections of a file share them, because sections are read one
+/// inside the other.
 #[derive(Default)]
 pub(super) struct Problems(RefCell<Vec<Problem>>);
 
 impl ConfigError {
-    /// What is wrong with `field`, its values left out; nothing if it is not among the problems.
+    /// What is wrong with `field`, without its value; `None` if it is not among the problems.
     pub(crate) fn about(&self, field: &str) -> Option<&str> {
         match self {
             ConfigError::Fields(problems) => {
@@ -56,26 +59,27 @@ impl ConfigError {
         }
     }
 
-    /// One field that does not go with what the command line says.
+    /// One field that conflicts with the command line.
     pub(crate) fn field(field: &str, constraint: String) -> Self {
         ConfigError::Fields(vec![Problem { field: field.to_owned(), written: None, constraint }])
     }
 
-    /// The parser's own error prints the line it stumbled over and keeps the whole text in its `Debug` form, and either
-    /// may hold a secret. So only place and message are taken from it, and it is not kept as the source.
+    /// The parser's own error prints the offending line and keeps the whole text in its `Debug`
+    /// form, and either may hold a secret. So only its place and message are used, and it is not
+    /// kept as the source.
     pub(super) fn syntax(text: &str, error: &toml::de::Error) -> Self {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = &text.as_bytes()[..at];
         let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
-        // The parser's own messages speak of the grammar only. Those that serde makes quote the value, and the only value
-        // that TOML allows and serde cannot hold is a number too large.
+        // The parser's own messages mention only the grammar. Those of serde quote the value, and
+        // the only value that TOML allows and serde cannot hold is a number that is too large.
         let message = match error.message() {
             quoting if quoting.starts_with("invalid ") && quoting.contains(" as i128") => "number too large",
             message => message,
         };
         let line_end = text[at..].find('\n').map_or(text.len(), |length| at + length);
         let quotes = match lacks_quotes(&text[line_start..line_end]) {
-            true => "; a text stands in quotes, as in mode = \"tail\" and poll = \"10s\"",
+            true => "; a string must be quoted, as in mode = \"tail\" and poll = \"10s\"",
             false => "",
         };
         ConfigError::Syntax {
@@ -86,7 +90,7 @@ impl ConfigError {
     }
 }
 
-/// Whether a line of the file gives a key a value that TOML would have in quotes.
+/// Whether a line of the file gives a key a value without the quotes that TOML requires.
 fn lacks_quotes(line: &str) -> bool {
     let Some((_, value)) = line.split_once('=') else { return false };
     let value = value.trim();

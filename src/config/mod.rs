@@ -1,11 +1,13 @@
 //! The pipeline file: TOML in, one validated [`Config`] out.
 //!
 //! ```text
-//! text -> toml -> sections, key by key (raw) -> variables resolved (secrets) -> validated (values) -> Config (sections)
+//! text -> toml -> sections, key by key (raw) -> variables resolved (secrets)
+//!      -> validated (values) -> Config (sections)
 //! ```
 //!
-//! Promises: a [`Config`] keeps every rule of the file format, so nobody checks again; a file that breaks some is refused
-//! with all of them named (error). Leaves to others: whether paths exist, flags that override.
+//! Promises: a [`Config`] keeps every rule of the file format, so no other code checks again; a
+//! file that breaks rules is refused with all of them named (error). Leaves to others: whether
+//! paths exist, and flags that override the file.
 
 mod azure;
 mod defaults;
@@ -40,12 +42,13 @@ use self::raw::Section;
 use self::secrets::Env;
 pub(crate) use self::units::{duration as read_duration, show_size, size as read_size};
 
-/// A pipeline, as its file says it. `Debug` exists in tests only: values may be secrets, and a log line is soon written.
+/// A pipeline as its file describes it. `Debug` exists in tests only, because values may be
+/// secrets, and one is easily logged by mistake.
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Config {
     /// Names the transactions in the tables and the pipeline's folder.
     pub(crate) pipeline: String,
-    /// What is composed.
+    /// The dataflow to run.
     pub(crate) topology: Topology,
     /// Threads of the dataflow.
     pub(crate) workers: usize,
@@ -53,7 +56,7 @@ pub(crate) struct Config {
     pub(crate) source: SourceConfig,
     /// Where the tables lie.
     pub(crate) lake: LakeConfig,
-    /// What belongs to positions: what decides a row's table and content.
+    /// The settings that belong to positions: they decide a row's table and content.
     pub(crate) rows: RowSettings,
     /// Input bytes after which a cut is committed.
     pub(crate) commit_bytes: u64,
@@ -61,18 +64,18 @@ pub(crate) struct Config {
     pub(crate) commit_interval: Duration,
     /// Bytes read but not yet committed, at most; at least one chunk.
     pub(crate) ahead: u64,
-    /// What buffers may take together; nothing for what fits the other settings.
+    /// The limit of all buffers together; `None` for one that fits the other settings.
     pub(crate) memory: Option<u64>,
     /// Share of rejects among the last lines above which the run stops.
     pub(crate) reject_ratio: f64,
-    /// The space that is left free.
+    /// How much disk space is left free, and how.
     pub(crate) disk: DiskConfig,
-    /// Where a run can be watched; nowhere if none.
+    /// Where a run can be watched; `None` for nowhere.
     pub(crate) http: Option<HttpConfig>,
 }
 
 impl Config {
-    /// The same with another number of workers, which may need more memory than the file gives.
+    /// The same with another number of workers. Fails if they need more memory than the file gives.
     pub(crate) fn with_workers(mut self, workers: usize) -> Result<Config, ConfigError> {
         self.workers = workers;
         match self.memory.and_then(|memory| sections::too_little(memory, &self.needs())) {
@@ -81,7 +84,7 @@ impl Config {
         }
     }
 
-    /// The same in another mode.
+    /// The same in another mode. Fails if `unterminated` does not allow that mode.
     pub(crate) fn with_mode(mut self, mode: Mode) -> Result<Config, ConfigError> {
         self.source.mode = mode;
         match source::lands_what_may_grow(mode, self.source.unterminated) {
@@ -90,12 +93,12 @@ impl Config {
         }
     }
 
-    /// What decides how much memory a run needs.
+    /// The settings that decide how much memory a run needs.
     pub(crate) fn needs(&self) -> Needs {
         sections::needs(self.workers, &self.source, self.rows.max_line, &self.lake)
     }
 
-    /// What a run reads and writes on this machine, and so must not delete.
+    /// The paths that a run reads and writes on this machine, and so must not delete.
     pub(crate) fn kept(&self) -> Vec<PathBuf> {
         disk::kept(&self.source, &self.lake)
     }
@@ -109,22 +112,22 @@ impl Config {
 /// The `[disk]` section.
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct DiskConfig {
-    /// Free bytes below which a run reads no more.
+    /// With fewer free bytes than this, a run stops reading.
     pub(crate) min_free: u64,
-    /// What becomes of a tail then.
+    /// What a tail does then.
     pub(crate) on_low: OnLow,
-    /// What may be deleted before.
+    /// What may be deleted first.
     pub(crate) clean: Vec<Clean>,
 }
 
-/// The dataflows there are.
+/// The dataflows to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
     /// PostgreSQL log lines into two tables and rejects.
     PgLogs,
 }
 
-/// The `[source]` section, without what decides rows.
+/// The `[source]` section, without the settings that decide rows.
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct SourceConfig {
     /// What is read.
@@ -133,7 +136,7 @@ pub(crate) struct SourceConfig {
     pub(crate) mode: Mode,
     /// Where the first run begins.
     pub(crate) cold_start: ColdStart,
-    /// The cache of what the tables hold.
+    /// The file that caches what the tables hold.
     pub(crate) state_file: PathBuf,
     /// Bytes of one read.
     pub(crate) chunk: u64,
@@ -141,15 +144,15 @@ pub(crate) struct SourceConfig {
     pub(crate) in_flight: usize,
     /// How often a tail looks for growth.
     pub(crate) poll: Duration,
-    /// What becomes of a last line without newline.
+    /// What happens to a last line without a newline.
     pub(crate) unterminated: Unterminated,
-    /// What becomes of a file that shrank or was created anew.
+    /// What happens to a file that shrank or was created anew.
     pub(crate) on_rewrite: OnRewrite,
-    /// What becomes of hidden and temporary files.
+    /// What happens to hidden and temporary files.
     pub(crate) temporary: Temporary,
     /// How blobs are found; for Azure only.
     pub(crate) listing: ListingSettings,
-    /// How often a request is tried; for Azure only.
+    /// How requests are retried; for Azure only.
     pub(crate) retry: RetrySettings,
 }
 
@@ -157,7 +160,7 @@ pub(crate) struct SourceConfig {
 #[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum SourceUrl {
-    /// What stood after `file:`: a file, a directory or a glob.
+    /// The text after `file:`: a file, a directory or a glob.
     File(String),
     /// A blob, a prefix or a glob in a storage account.
     Azure(Box<Location>),
@@ -168,7 +171,7 @@ pub(crate) enum SourceUrl {
 pub(crate) enum Mode {
     /// At the end of what was there when it began.
     Backfill,
-    /// When told to.
+    /// When it is told to stop.
     Tail,
 }
 
@@ -181,7 +184,7 @@ pub(crate) enum ColdStart {
     Latest,
 }
 
-/// What becomes of a backfill's last line without newline.
+/// What happens to a backfill's last line without a newline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unterminated {
     /// It is left for a later run, and reported.
@@ -190,16 +193,16 @@ pub(crate) enum Unterminated {
     Land,
 }
 
-/// What becomes of files whose names are those of hidden or temporary files.
+/// What happens to files whose names are those of hidden or temporary files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Temporary {
-    /// They are passed over.
+    /// They are skipped.
     Skip,
     /// They are read like all others.
     Read,
 }
 
-/// What becomes of a file that shrank or was created anew.
+/// What happens to a file that shrank or was created anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnRewrite {
     /// The run stops.
@@ -225,9 +228,9 @@ pub(crate) struct LakeConfig {
 #[cfg_attr(test, derive(Debug))]
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum LakeRoot {
-    /// A folder of this machine.
+    /// A folder on this machine.
     File(PathBuf),
-    /// A folder in a storage account, without a slash at its end; empty for the container itself.
+    /// A folder in a storage account, without a trailing slash; empty for the container itself.
     Azure(Box<Location>),
 }
 
@@ -265,8 +268,8 @@ pub(crate) fn load_in(path: &Path, env: Env<'_>) -> Result<Config, ConfigError> 
     parse(&text, env)
 }
 
-/// Where a writer of logs puts them: a path, or a blob whose account is the pipeline's, or else the environment's. What is said of a wrong
-/// one has nothing of `text` in it, which may hold a signature.
+/// Where a writer of logs puts them: a path, or a blob whose account is the pipeline's, or else the
+/// environment's. The error for a wrong one contains nothing of `text`, which may hold a signature.
 pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl, String> {
     let account = pipeline.and_then(|config| match &config.source.url {
         SourceUrl::Azure(location) => Some(&location.account),

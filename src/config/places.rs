@@ -1,4 +1,5 @@
-//! Where lines are read and tables lie: paths of this machine, and addresses in Azure that wait for what opens them.
+//! Where lines are read and where tables lie: paths on this machine, and addresses in Azure that do
+//! not have a credential yet.
 
 use lakefront_operators::azure::address::Address;
 use lakefront_operators::glob;
@@ -7,9 +8,9 @@ use toml::Value;
 use super::raw::Reading;
 use super::values::{is_encoded, is_path};
 
-/// What a URL says by itself.
+/// What a URL says by itself, without credentials.
 pub(super) enum Place {
-    /// What stood after `file:`.
+    /// The text after `file:`.
     File(String),
     /// A container and a path in it.
     Azure(Box<Address>),
@@ -28,16 +29,16 @@ pub(super) fn source(value: &Value) -> Reading<Place> {
     }
 }
 
-/// What is said of a folder in which tables could be made, and not be read.
-const UNREADABLE: &str = "the whole path of a lake has no percent sign before two hexadecimal digits, no backslash, no control \
-                          character and only UTF-8: readers of Delta logs would look elsewhere, as for \"a%20b\" in \"a b\"; name \
+/// The error for a folder in which tables could be created but not read.
+const UNREADABLE: &str = "the whole path of a lake must be UTF-8, without backslashes, control characters or percent signs before \
+                          two hexadecimal digits: readers of Delta logs would look elsewhere, such as in \"a b\" for \"a%20b\"; name \
                           another folder";
 
 /// Where the tables lie.
 pub(super) fn lake(value: &Value) -> Reading<Place> {
     let mut place = place(value)?;
     let path = match &place {
-        // The folders above a relative path count too.
+        // The folders above a relative path are checked too.
         Place::File(path) => std::path::absolute(path).map_or(path.clone(), |path| path.to_string_lossy().into_owned()),
         Place::Azure(address) => address.path.clone(),
     };
@@ -50,7 +51,7 @@ pub(super) fn lake(value: &Value) -> Reading<Place> {
         let path = &mut address.path;
         path.truncate(path.trim_end_matches('/').len());
         if path.contains(['*', '?', '[', '{']) || path.split('/').any(str::is_empty) && !path.is_empty() {
-            return Err("a lake lies in one folder: no glob, and no folder without a name".to_owned());
+            return Err("a lake is one folder: no glob, and no folder without a name".to_owned());
         }
     }
     Ok(place)
@@ -74,7 +75,7 @@ pub(super) fn target(text: &str) -> Reading<Place> {
 const FORMS: &str = "allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and \
                      https://ACCOUNT.blob.core.windows.net/container/path";
 
-/// What addresses in Azure begin with.
+/// The schemes of addresses in Azure.
 pub(crate) const AZURE: [&str; 7] = ["az", "https", "http", "abfss", "abfs", "wasbs", "wasb"];
 
 fn place(value: &Value) -> Reading<Place> {
@@ -85,11 +86,13 @@ fn place(value: &Value) -> Reading<Place> {
     Ok(Place::File(file_url(text).ok_or(FORMS)?))
 }
 
-/// The path of a `file:` URL. It is taken as it stands: a percent sign is a percent sign, as names of log files have them.
+/// The path of a `file:` URL, taken literally: a percent sign is a percent sign, because names of
+/// log files may contain it.
 fn file_url(text: &str) -> Option<String> {
     let path = text.strip_prefix("file:")?;
     let path = match path.strip_prefix("//") {
-        // Between "//" and the next slash stands a host, and there is none but this one.
+        // Between "//" and the next slash stands a host. Only an empty one is allowed: this
+        // machine.
         Some(absolute) if absolute.starts_with('/') => absolute,
         Some(_) => return None,
         None => path,

@@ -1,7 +1,9 @@
-//! The file's sections: raw values taken out key by key, each validated once by the reader its field is given.
+//! The file's sections: raw values are taken out key by key, and each is validated once by its
+//! field's reader.
 //!
-//! Promises: a wrong field does not stop the reading, so that all problems of a file are found in one go; the field's name
-//! and the value as written are put before what its reader says; a key that nobody asked for is a problem.
+//! Promises: a wrong field does not stop the reading, so that all problems of a file are found in
+//! one go; the field's name and the value as written come before the reader's message; a key that
+//! no reader asked for is a problem.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +16,16 @@ use super::secrets::{Env, as_written, hidden, resolve};
 pub(super) struct Section<'a> {
     /// The table's name, such as `roles.servers`; empty at the top of the file.
     name: String,
-    /// What was not yet asked for.
+    /// The keys that were not asked for yet.
     table: Table,
-    /// The keys asked for, with the values as written of those that were there.
+    /// The keys asked for so far, each with its value as written if the file has it.
     asked: BTreeMap<&'static str, Option<String>>,
     env: Env<'a>,
     problems: &'a Problems,
 }
 
-/// Turns a resolved value into a field's own type, or says what is allowed. The value may be a secret, so what is said
-/// must not depend on it.
+/// A resolved value turned into a field's own type, or what is allowed. The value may be a secret,
+/// so the error must contain nothing of it.
 pub(super) type Reading<T> = Result<T, String>;
 
 impl<'a> Section<'a> {
@@ -46,7 +48,7 @@ impl<'a> Section<'a> {
         Section { name, ..Section::top(table, self.env, self.problems) }
     }
 
-    /// A field that the file must have; `example` shows a value it could have.
+    /// A field that the file must have; `example` shows a possible value.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -60,7 +62,7 @@ impl<'a> Section<'a> {
         self.read(key, value, read)
     }
 
-    /// A field that is `default` if the file does not have it; nothing if the file has it wrong.
+    /// A field that is `default` if the file does not have it; `None` if its value is wrong.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -73,7 +75,8 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A field whose value is a secret, also when it stands in the file itself; nothing in it if the file does not have it.
+    /// A field whose value is a secret, even if it stands in the file itself; `Some(None)` if the
+    /// file does not have it.
     pub(super) fn secret<T>(
         &mut self,
         key: &'static str,
@@ -97,14 +100,15 @@ impl<'a> Section<'a> {
         self.env
     }
 
-    /// All keys of a section whose keys the user chooses. Keys are names and taken literally.
+    /// All entries of a section whose keys the user chooses. Keys are names and are taken
+    /// literally.
     pub(super) fn entries<T>(mut self, read: impl Fn(&Value) -> Reading<T>) -> Option<BTreeMap<String, T>> {
         let table = std::mem::take(&mut self.table);
         let total = table.len();
         let mut entries = BTreeMap::new();
         for (key, value) in table {
             if key.contains("${") {
-                let constraint = "variables stand in values, not in names".to_owned();
+                let constraint = "variables are allowed in values, not in names".to_owned();
                 self.problems.push(self.field(&key), None, constraint);
                 continue;
             }
@@ -115,7 +119,7 @@ impl<'a> Section<'a> {
         (entries.len() == total).then_some(entries)
     }
 
-    /// The same, for keys that are of a certain form.
+    /// The same, for keys that must have a certain form.
     pub(super) fn named_entries<T>(
         self,
         is_name: impl Fn(&str) -> Result<(), String>,
@@ -131,13 +135,13 @@ impl<'a> Section<'a> {
         self.entries(read).filter(|_| are_good)
     }
 
-    /// Reports that `key`, which must have been asked for, does not go with another field.
+    /// Reports that `key`, which must have been asked for, conflicts with another field.
     pub(super) fn refuse(&self, key: &'static str, constraint: String) {
         let written = self.asked.get(key).expect("only fields that were read are refused");
         self.problems.push(self.field(key), written.clone(), constraint);
     }
 
-    /// Reports the keys that nobody asked for, with the nearest of those that somebody did.
+    /// Reports the keys that no reader asked for, each with the nearest known key.
     pub(super) fn finish(self) {
         let place = match self.name.as_str() {
             "" => "at the top of the file".to_owned(),
@@ -154,10 +158,10 @@ impl<'a> Section<'a> {
                 Some((_, known)) => format!("did you mean {known:?}?"),
                 None => {
                     let known: Vec<_> = self.asked.keys().copied().collect();
-                    format!("known are {}", known.join(", "))
+                    format!("known keys are {}", known.join(", "))
                 }
             };
-            // The value is left out: it has nothing to do with the problem, and nothing says that it may be shown.
+            // The value is left out: it does not matter here, and it may be a secret.
             let constraint = format!("unknown key {place}, {advice}");
             self.problems.push(self.field(key), None, constraint);
         }
@@ -195,7 +199,7 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// The whole name of `key`, as TOML would have it.
+    /// The full name of `key`, as TOML writes it.
     fn field(&self, key: &str) -> String {
         let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         let key = if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") };
@@ -210,7 +214,8 @@ fn distance(key: &str, known: &str) -> usize {
     strsim::damerau_levenshtein(&key.to_lowercase().replace('-', "_"), known)
 }
 
-/// Whether a typist may have meant `known`: a third of it wrong at most, so that "bytes" is not offered for "retry".
+/// Whether `known` may have been meant: at most a third of it is wrong, so that "bytes" is not
+/// suggested for "retry".
 fn is_near(distance: usize, known: &str) -> bool {
     distance <= known.len().div_ceil(3)
 }

@@ -1,6 +1,7 @@
 //! The `[roles]` section: which lines go to which table.
 //!
-//! Promises: no role goes to two tables, the globs are globs, and some line of the format can reach a table at all.
+//! Promises: no role goes to two tables, every glob is valid, and at least some lines of the format
+//! can reach a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use super::defaults;
 use super::raw::Section;
 use super::values;
 
-/// Reads `[roles]`; `format` is nothing if that field is wrong.
+/// Reads `[roles]`; `format` is `None` if that field is wrong.
 pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Roles> {
     let mut section = top.section("roles");
     let named = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
@@ -25,7 +26,7 @@ pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Rol
         refuse_shared(&section, primary, replica);
     }
     if servers.as_ref().is_some_and(has_twins) {
-        section.refuse("servers", "names a server twice: names that differ only in case are one server's".to_owned());
+        section.refuse("servers", "names a server twice: names that differ only in case mean one server".to_owned());
     }
     if format == Some(Format::Jsonlog)
         && default == Some(Destination::Reject)
@@ -48,20 +49,21 @@ pub(super) fn roles(top: &mut Section<'_>, format: Option<Format>) -> Option<Rol
     Some(Roles { primary: primary?, replica: replica?, default: default?, servers: servers?, sources: sources? })
 }
 
-/// Which of the roles is shared is not said: it may have come from a variable.
+/// Refuses a role that both lists have. The message does not name it, because it may have come from
+/// a variable.
 fn refuse_shared(section: &Section<'_>, primary: &[String], replica: &[String]) {
     let is_shared = |role: &String| replica.iter().any(|other| other.eq_ignore_ascii_case(role));
     if primary.iter().any(is_shared) {
         section.refuse(
             "replica",
-            "shares a role with roles.primary; a role, in whatever case, and \"*\" for any role not named, may stand in one \
+            "shares a role with roles.primary; a role, in any case, and \"*\", any role not named, may be in one \
              list only; the defaults are primary = [\"Primary\", \"None\"] and replica = [\"*\"]"
                 .to_owned(),
         );
     }
 }
 
-/// Whether two names are one without case.
+/// Whether two names differ only in case.
 fn has_twins(servers: &BTreeMap<String, Destination>) -> bool {
     let names: BTreeSet<String> = servers.keys().map(|name| name.to_ascii_lowercase()).collect();
     names.len() < servers.len()

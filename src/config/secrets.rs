@@ -1,18 +1,19 @@
-//! Variables in values: `${NAME}` stands for the environment's value, `$${` for a plain `${`.
+//! Variables in values: `${NAME}` stands for the value in the environment, `$${` for a plain `${`.
 //!
-//! Promises: values are resolved after the file was parsed, once, so nothing in a variable is read as TOML or as another
-//! variable; and [`as_written`] shows a value as the file has it. Messages use only that form, which makes every variable
-//! a secret without anybody having to say so. Signatures and keys that stand in the file itself are left out of it.
+//! Promises: values are resolved once, after the file was parsed, so nothing in a variable is read
+//! as TOML or as another variable; [`as_written`] shows a value as the file has it. Messages use
+//! only that form, which makes every variable a secret without declaring it one. Signatures and
+//! keys that stand in the file itself are left out of it.
 
 use std::borrow::Cow;
 
 use lakefront_operators::shown::without_secrets;
 use toml::{Table, Value};
 
-/// Looks a variable up; nothing if it is not set.
+/// Looks a variable up; `None` if it is not set.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// `value` with the variables of all strings in it resolved, or what is wrong with each that could not be.
+/// `value` with the variables in all its strings resolved, or an error for each that could not be.
 pub(super) fn resolve(value: &Value, env: Env<'_>) -> Result<Value, Vec<String>> {
     match value {
         Value::String(text) => resolve_text(text, env).map(Value::String),
@@ -26,7 +27,7 @@ pub(super) fn resolve(value: &Value, env: Env<'_>) -> Result<Value, Vec<String>>
             }
             if wrong.is_empty() { Ok(Value::Array(resolved)) } else { Err(wrong) }
         }
-        // One of a list: sections hand their entries over one by one.
+        // An entry of a list. The entries of a section are resolved one by one.
         Value::Table(entries) => {
             let (mut resolved, mut wrong) = (Table::new(), Vec::new());
             for (key, entry) in entries {
@@ -58,13 +59,14 @@ pub(super) fn as_written(value: &Value) -> String {
     }
 }
 
-/// A secret as the file has it: the name of its variable, or nothing of it.
+/// A secret as the file has it: the name of its variable, or else `***`.
 pub(super) fn hidden(value: &Value) -> String {
     let variable = |text: &&str| text.strip_prefix("${").and_then(|text| text.strip_suffix('}')).is_some_and(is_name);
     value.as_str().filter(variable).map_or("\"***\"".to_owned(), |text| format!("{text:?}"))
 }
 
-/// `text` without what opens an account, wherever somebody may have put a signed URL, its query alone, or a connection string.
+/// `text` without credentials, wherever someone may have put a signed URL, its query alone, or a
+/// connection string.
 fn without_keys(text: &str) -> Cow<'_, str> {
     let is_query = !text.contains("://") && text.contains('&') && text.contains('=');
     if is_query { Cow::Borrowed("***") } else { without_secrets(text) }
@@ -92,7 +94,7 @@ fn resolve_text(text: &str, env: Env<'_>) -> Result<String, Vec<String>> {
         };
         match env(name) {
             Some(value) => resolved.push_str(&value),
-            None => wrong.push(format!("the environment variable {name} is not set, or not to UTF-8 text")),
+            None => wrong.push(format!("the environment variable {name} is not set, or is not UTF-8")),
         }
         rest = after;
     }

@@ -1,7 +1,8 @@
-//! The file's layout: which section has which fields, and the rules that tie fields of different sections together.
+//! The file's layout: which section has which fields, and the rules between fields of different
+//! sections.
 //!
-//! Promises: every section is read before any is given up on, and a rule across sections is checked whenever the fields it
-//! ties are good by themselves, whatever else is wrong.
+//! Promises: every section is read even if another one is wrong, and a rule across sections is
+//! checked whenever its own fields are valid, whatever else is wrong.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use super::{
     Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, source, units,
 };
 
-/// The whole file.
+/// Reads the whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let pipeline = top.required("pipeline", "pg-logs", values::pipeline);
     let topology = top.required("topology", "pg_logs", |v| choice(v, &[("pg_logs", Topology::PgLogs)]));
@@ -69,7 +70,8 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     })
 }
 
-/// The `[lake]` section; `source` is what opens the source's account, and holds for the lake's if it has no section of its own.
+/// Reads `[lake]`. `source` are the credentials of the source's account; they also hold for the
+/// lake if `[lake.azure]` is missing.
 fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let mut section = top.section("lake");
     let place = section.required("root", "file:lake", places::lake);
@@ -103,7 +105,8 @@ fn tables(top: &mut Section<'_>) -> Option<Vec<String>> {
     let names = TABLES.map(|(key, default)| section.optional(key, default.to_owned(), values::lake_name));
 
     for (later, (key, default)) in TABLES.iter().enumerate() {
-        // File systems and catalogs that fold case would make one table of two names that differ in nothing else.
+        // File systems and catalogs that fold case would merge two tables whose names differ only
+        // in case.
         let same = |earlier: &Option<String>| match (earlier, &names[later]) {
             (Some(earlier), Some(later)) => earlier.to_lowercase() == later.to_lowercase(),
             _ => false,
@@ -111,7 +114,7 @@ fn tables(top: &mut Section<'_>) -> Option<Vec<String>> {
         if let Some(earlier) = names[..later].iter().position(same) {
             let other = TABLES[earlier].0;
             let constraint = format!(
-                "names the same table as tables.{other}, they must differ in more than case; by default it is {default:?}"
+                "names the same table as tables.{other}: they must differ in more than case; the default is {default:?}"
             );
             section.refuse(key, constraint);
         }
@@ -147,7 +150,7 @@ fn rows(top: &mut Section<'_>, max_line: Option<u64>) -> Rows {
     Rows { unknown_keys, envelope, zones, raw }
 }
 
-/// The bytes and the interval of `[commit]`.
+/// Reads `[commit]`: the bytes and the interval.
 fn commit(top: &mut Section<'_>) -> Option<(u64, Duration)> {
     let mut section = top.section("commit");
     let bytes = section.optional("bytes", defaults::COMMIT_BYTES, |v| size(v, defaults::BYTES_ALLOWED));
@@ -156,7 +159,7 @@ fn commit(top: &mut Section<'_>) -> Option<(u64, Duration)> {
     Some((bytes?, interval?))
 }
 
-/// What decides how much memory a run needs.
+/// The settings that decide how much memory a run needs.
 pub(super) fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: &LakeConfig) -> Needs {
     let uploads = match lake.root {
         LakeRoot::File(_) => 0,
@@ -166,14 +169,14 @@ pub(super) fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: 
     Needs { workers, tables: TABLES.len(), chunk, in_flight, max_line, uploads }
 }
 
-/// What is wrong with a limit of `memory` for a run of these `needs`.
+/// What is wrong with a limit of `memory` for a run with these `needs`.
 pub(super) fn too_little(memory: u64, needs: &Needs) -> Option<String> {
     let mib = |bytes: u64| bytes.div_ceil(units::MIB);
     let (least, worker) = (needs.least(), needs.worker());
     (memory < least).then(|| {
         format!(
             "must be at least {} MiB: {} MiB for each worker, {} MiB for a line of source.max_line, the rest for a chunk and open \
-             files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them",
+             files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them",
             mib(least),
             mib(worker),
             mib(needs.long_line())
@@ -181,7 +184,8 @@ pub(super) fn too_little(memory: u64, needs: &Needs) -> Option<String> {
     })
 }
 
-/// What may be ahead of the tables, the limit of memory if there is one, and the ratio of rejects, of `[limits]`.
+/// Reads `[limits]`: the bytes that may be ahead of the tables, the memory limit if there is one,
+/// and the ratio of rejects.
 fn limits(top: &mut Section<'_>, chunk: Option<u64>, needs: Option<Needs>) -> Option<(u64, Option<u64>, f64)> {
     let mut section = top.section("limits");
     let ahead = section.optional("ahead", defaults::AHEAD, |v| size(v, defaults::BYTES_ALLOWED));
@@ -191,7 +195,7 @@ fn limits(top: &mut Section<'_>, chunk: Option<u64>, needs: Option<Needs>) -> Op
     {
         let [files, blobs] = [defaults::CHUNK, defaults::CHUNK_AZURE].map(units::show_size);
         let constraint = format!(
-            "must be at least source.chunk, by default {files}, for Azure {blobs}, or not a single chunk may be read"
+            "must be at least source.chunk, by default {files}, for Azure {blobs}, or no chunk can ever be read"
         );
         section.refuse("ahead", constraint);
     }

@@ -1,6 +1,7 @@
-//! The `[source]` section with those inside it: what is read, and how.
+//! The `[source]` section and the sections inside it: what is read, and how.
 //!
-//! Promises: what makes sense for blobs only is refused for files, rather than kept without effect.
+//! Promises: settings that apply to blobs only are refused for files, instead of being kept without
+//! effect.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::raw::Section;
 use super::values::{self, choice, duration, number, size};
 use super::{ColdStart, Mode, OnRewrite, SourceConfig, SourceUrl, Temporary, Unterminated, defaults};
 
-/// What the section says; beside it what belongs to rows, and what other sections are checked against.
+/// What the section says, plus the settings that belong to rows and those that other sections are
+/// checked against.
 pub(super) struct Source {
     pub(super) config: Option<SourceConfig>,
     pub(super) format: Option<Format>,
@@ -22,16 +24,17 @@ pub(super) struct Source {
     pub(super) keys: Option<Keys>,
 }
 
-/// What is said of `unterminated = "land"` in a tail.
-pub(super) const MAY_GROW: &str = "is for a backfill only: while a server writes, a line without a newline may be half of one; \
-                                   leave it out of a tail, and land what is left by a backfill once nobody writes any more";
+/// The error for `unterminated = "land"` in a tail.
+pub(super) const MAY_GROW: &str = "is for a backfill only: while a server writes, a line without a newline may be incomplete; \
+                                   leave it out of a tail, and land the rest with a backfill once no server writes any more";
 
-/// Whether a run would land the half of a line that is being written.
+/// Whether a run could land half of a line that is still being written.
 pub(super) fn lands_what_may_grow(mode: Mode, unterminated: Unterminated) -> bool {
     mode == Mode::Tail && unterminated == Unterminated::Land
 }
 
-/// Reads `[source]`; without a pipeline there is no configuration either, so its state file matters to nobody.
+/// Reads `[source]`. Without a pipeline there is no configuration either, so the default state file
+/// does not matter then.
 pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let mut section = top.section("source");
     let place = section.required("url", "file:data/logs/", places::source);
@@ -106,7 +109,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     Source { config: config(), format, max_line, chunk, keys }
 }
 
-/// `[source.azure]`. What opens an account may serve the lake, also when the source is files.
+/// Reads `[source.azure]`. Its credentials may serve the lake, even if the source is files.
 fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Option<Keys>, Option<ListingSettings>) {
     let mut section = source.section("azure");
     let keys = azure::keys(&mut section, "[source.azure]");
@@ -123,7 +126,7 @@ fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Op
     (keys, listing())
 }
 
-/// `[source.retry]`.
+/// Reads `[source.retry]`.
 fn retry(source: &mut Section<'_>, files: bool) -> Option<RetrySettings> {
     let mut section = source.section("retry");
     let wait = |v: &_| duration(v, defaults::WAIT_ALLOWED);
@@ -135,7 +138,7 @@ fn retry(source: &mut Section<'_>, files: bool) -> Option<RetrySettings> {
         && cap < first
     {
         let constraint =
-            "must be at least source.retry.first: the pauses grow from that to this; by default 200ms and 30s";
+            "must be at least source.retry.first: pauses grow from first to cap; the defaults are 200ms and 30s";
         section.refuse("cap", constraint.to_owned());
     }
     if files {

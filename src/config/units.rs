@@ -1,6 +1,7 @@
-//! Sizes and durations in words: `"8 MiB"`, `"64 MB"`, `"1.5 GiB"`, `"500ms"`, `"48h"`.
+//! Sizes and durations as text: `"8 MiB"`, `"64 MB"`, `"1.5 GiB"`, `"500ms"`, `"48h"`.
 //!
-//! Promises: exact numbers or nothing. Nothing is rounded, and what does not fit is refused, never wrapped.
+//! Promises: a number is exact, or there is none. Nothing is rounded, and a value that does not fit
+//! is refused, never wrapped.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub(super) const GIB: u64 = 1024 * MIB;
 /// Bytes in a TiB.
 pub(super) const TIB: u64 = 1024 * GIB;
 
-/// The units of sizes, in bytes; a number without unit counts bytes.
+/// The units of sizes, in bytes; a number without a unit counts bytes.
 const SIZE_UNITS: [(&str, u64); 10] = [
     ("", 1),
     ("B", 1),
@@ -27,20 +28,21 @@ const SIZE_UNITS: [(&str, u64); 10] = [
     ("TB", 1_000_000_000_000),
 ];
 
-/// The units of durations, in milliseconds. None goes without: 10 seconds and 10 milliseconds are too far apart to guess.
+/// The units of durations, in milliseconds. A unit is required, because 10 seconds and 10
+/// milliseconds are too far apart to guess.
 const DURATION_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
 
-/// The bytes that `text` says.
+/// The bytes that `text` stands for.
 pub(crate) fn size(text: &str) -> Option<u64> {
     quantity(text, &SIZE_UNITS)
 }
 
-/// The duration that `text` says.
+/// The duration that `text` stands for.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     quantity(text, &DURATION_UNITS).map(Duration::from_millis)
 }
 
-/// `bytes` in the largest binary unit that says it exactly.
+/// `bytes` in the largest binary unit that expresses it exactly.
 pub(crate) fn show_size(bytes: u64) -> String {
     for (unit, factor) in [("TiB", TIB), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB)] {
         if bytes >= factor && bytes.is_multiple_of(factor) {
@@ -50,7 +52,7 @@ pub(crate) fn show_size(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// `duration` in the largest unit that says it exactly, to the millisecond.
+/// `duration` in the largest unit that expresses it exactly, to the millisecond.
 pub(super) fn show_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     for (unit, factor) in DURATION_UNITS.iter().rev() {
@@ -77,7 +79,7 @@ fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     if whole.is_empty() {
         return None;
     }
-    // In whole numbers throughout: a float would turn "0.3 MB" into a byte more or less.
+    // Integers throughout: a float would turn "0.3 MB" into a byte more or less.
     let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
     let scale = 10u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
     let total = digits.checked_mul(u128::from(*factor))?;

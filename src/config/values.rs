@@ -1,6 +1,6 @@
 //! What one value may be: the readers that turn raw values into validated ones.
 //!
-//! Promises: what a reader says when it refuses is the same for every value, so no secret can be in it.
+//! Promises: the errors of readers are fixed texts without the value, so no secret can be in them.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -33,10 +33,10 @@ pub(super) fn destination(value: &Value) -> Reading<Destination> {
     )
 }
 
-/// Where times are that have no zone.
+/// The zone of times that have none.
 pub(super) fn zone(value: &Value) -> Reading<Zone> {
     value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        "allowed is a name of the tz database, spelled as there, such as \"Europe/London\", or an offset from UTC, such as \"+05:30\""
+        "allowed is a name of the tz database, spelled exactly, such as \"Europe/London\", or an offset from UTC, such as \"+05:30\""
             .to_owned()
     })
 }
@@ -48,23 +48,23 @@ pub(super) fn offset(value: &Value) -> Reading<i32> {
     })
 }
 
-/// The abbreviation of a zone whose offset is not certain.
+/// Checks the abbreviation of a zone whose offset is ambiguous.
 pub(super) fn abbreviation(name: &str) -> Result<(), String> {
     match name {
-        "Z" | "UTC" | "GMT" => Err("is certain: it cannot be another offset".to_owned()),
+        "Z" | "UTC" | "GMT" => Err("is unambiguous: it cannot have another offset".to_owned()),
         name if name.len() <= 16 && name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.contains(' ') => {
             Ok(())
         }
-        _ => Err("allowed is an abbreviation of a zone as it stands in the logs, such as IST".to_owned()),
+        _ => Err("allowed is a zone abbreviation as it appears in the logs, such as IST".to_owned()),
     }
 }
 
 /// How much is kept of a rejected line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Raw {
-    /// So many of its first bytes.
+    /// This many of its first bytes.
     Bytes(u64),
-    /// All of it, if it is not too long to be read at all.
+    /// All of it, unless it is too long to be read at all.
     Line,
 }
 
@@ -77,9 +77,9 @@ pub(super) fn raw(value: &Value) -> Reading<Raw> {
     bytes.map_err(|constraint| format!("{constraint}; or \"line\" for the whole line up to source.max_line"))
 }
 
-/// Any text but an empty one.
+/// Any string but an empty one.
 pub(super) fn text(value: &Value) -> Reading<&str> {
-    value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| "allowed is a text that is not empty".to_owned())
+    value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| "allowed is a non-empty string".to_owned())
 }
 
 /// A number of workers.
@@ -94,7 +94,7 @@ pub(super) fn number<T: TryFrom<i64>>(value: &Value, allowed: &RangeInclusive<i6
     number.ok_or_else(|| format!("allowed is a whole number {}", from_to(allowed)))
 }
 
-/// The folder of one hour; nothing for an empty one.
+/// The pattern for the folder of an hour; `None` if it is empty.
 pub(super) fn hour_folders(value: &Value) -> Reading<Option<String>> {
     let good = |pattern: &str| {
         let pieces: Vec<_> = pattern.split('%').collect();
@@ -140,7 +140,7 @@ pub(super) fn size(value: &Value, allowed: RangeInclusive<u64>) -> Reading<u64> 
 
 /// A length of time.
 pub(super) fn duration(value: &Value, allowed: RangeInclusive<Duration>) -> Reading<Duration> {
-    // Telling the type of a value tells nothing of a secret: variables are strings only.
+    // The type of a value reveals nothing of a secret, because variables are strings only.
     if value.is_integer() || value.is_float() {
         return Err("a duration needs a unit, ms, s, m or h, such as \"10s\"".to_owned());
     }
@@ -169,8 +169,8 @@ pub(super) fn pipeline(value: &Value) -> Reading<String> {
     })
 }
 
-/// A catalog's, a schema's or a table's name. It is one folder in the lake, never a way out of it, and not hidden: Delta's
-/// readers pass over what starts with `.` or `_`.
+/// The name of a catalog, a schema or a table. It is one folder in the lake, never a way out of it,
+/// and not hidden: Delta's readers skip names that start with `.` or `_`.
 pub(super) fn lake_name(value: &Value) -> Reading<String> {
     let good = |name: &&str| {
         !name.is_empty()
@@ -181,18 +181,20 @@ pub(super) fn lake_name(value: &Value) -> Reading<String> {
     };
     value.as_str().filter(good).map(str::to_owned).ok_or_else(|| {
         format!(
-            "allowed is a name of 1 to {NAME_MAX_LENGTH} bytes without '/', '\\', control characters and percent signs \
+            "allowed is a name of 1 to {NAME_MAX_LENGTH} bytes without '/', '\\', control characters or percent signs \
              before two hexadecimal digits, not starting with '.' or '_'"
         )
     })
 }
 
-/// Whether `path` has a percent sign before two hexadecimal digits: readers of Delta logs take `a%20b` for `a b`, and look there.
+/// Whether `path` has a percent sign before two hexadecimal digits: readers of Delta logs decode
+/// `a%20b` to `a b`, and look there.
 pub(super) fn is_encoded(path: &str) -> bool {
     path.as_bytes().windows(3).any(|bytes| bytes[0] == b'%' && bytes[1..].iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Where the state file lies. Beside it are made its lock, and a temporary file with a run's number in its name.
+/// The path of the state file. Its lock, and a temporary file with a run's number in its name, are
+/// created next to it.
 pub(super) fn state_file(value: &Value) -> Reading<PathBuf> {
     let path = path(value)?;
     let name = path.file_name().filter(|_| !path.as_os_str().as_encoded_bytes().ends_with(b"/"));
@@ -202,7 +204,7 @@ pub(super) fn state_file(value: &Value) -> Reading<PathBuf> {
     }
 }
 
-/// A path of this machine, given without `file:`.
+/// A path on this machine, given without `file:`.
 pub(super) fn path(value: &Value) -> Reading<PathBuf> {
     value
         .as_str()
@@ -217,10 +219,10 @@ pub(super) fn role_list(value: &Value) -> Reading<Vec<String>> {
         let role = |item: &Value| item.as_str().filter(|role| !role.is_empty()).map(str::to_owned);
         items.iter().map(role).collect()
     });
-    roles.ok_or_else(|| "allowed is a list of non-empty strings; lines without a role go by roles.default".to_owned())
+    roles.ok_or_else(|| "allowed is a list of non-empty strings; roles.default is for lines without a role".to_owned())
 }
 
-/// Whether the system could open it at all.
+/// Whether the system could open such a path at all.
 pub(super) fn is_path(path: &str) -> bool {
     !path.is_empty() && !path.contains('\0')
 }

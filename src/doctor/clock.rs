@@ -1,17 +1,17 @@
-//! Clocks: this machine's against those that its files and requests are judged by.
+//! Compares this machine's clock with those that its files and requests are judged by.
 
 use super::findings::Findings;
 
-/// A clock that differs by this is set by hand, or not at all.
+/// A clock that differs by more than this is set by hand, or not at all.
 const NOTICEABLE_MS: u64 = 2_000;
-/// Services differ by a little, and requests take a while.
+/// Services differ a little, and requests take some time.
 const NETWORK_MS: u64 = 60_000;
-/// Azure refuses requests that are 15 minutes off.
+/// Azure refuses requests that are 15 minutes off; this is a minute less.
 const REFUSED_MS: u64 = 14 * 60_000;
 
 const SET: &str = "set the clock by NTP: timedatectl set-ntp true, or chronyc makestep";
 
-/// A file that was just written to the lake's disk has the time of whoever keeps the disk.
+/// A file just written to the lake's disk has the time of the machine that keeps the disk.
 pub(super) fn disk(findings: &mut Findings, at_ms: i64, now_ms: u64) {
     let off = now_ms.abs_diff(u64::try_from(at_ms).unwrap_or_default());
     match off > NOTICEABLE_MS {
@@ -20,27 +20,27 @@ pub(super) fn disk(findings: &mut Findings, at_ms: i64, now_ms: u64) {
     }
 }
 
-/// The storage service's clock, by its answer to a listing.
+/// The storage service's clock, taken from its answer to a listing.
 pub(super) fn service(findings: &mut Findings, of: &str, at_ms: u64, now_ms: u64) {
     let off = now_ms.abs_diff(at_ms);
     let found = format!("this machine differs from the {of}'s service by {} s", off / 1000);
     match off {
         off if off > REFUSED_MS => {
-            findings.problem("clock", found, format!("{SET}; at 15 minutes requests are refused"))
+            findings.problem("clock", found, format!("{SET}; requests that are 15 minutes off are refused"))
         }
         off if off > NETWORK_MS => findings.warn("clock", found, SET),
         _ => findings.ok("clock", format!("the {of}'s service and this machine agree")),
     }
 }
 
-/// A state file that was written in the future: the clock has been set back since.
+/// A state file with a time in the future: the clock was set back since it was written.
 pub(super) fn stepped_back(findings: &mut Findings, written_ms: u64, now_ms: u64) {
     let ahead = written_ms.saturating_sub(now_ms);
     if ahead > NOTICEABLE_MS {
         findings.warn(
             "clock",
-            format!("the state file was written {} s from now: the clock was set back", ahead / 1000),
-            "see that the clock is right now: rows say by it when they were read; a run measures time by another clock, and loses nothing",
+            format!("the state file was written {} s in the future: the clock was set back", ahead / 1000),
+            "check that the clock is right now: it dates the reading of rows; a run measures time by another clock, and loses nothing",
         );
     }
 }

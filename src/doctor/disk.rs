@@ -1,4 +1,5 @@
-//! Folders of this machine: whether they may be written, how much room there is, and on what kind of file system they lie.
+//! Folders of this machine: whether they are writable, how much room they have, and what kind of
+//! file system they lie on.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -16,14 +17,14 @@ use super::findings::Findings;
 use crate::config::{Config, LakeRoot, Mode, show_size};
 
 const MIB: u64 = 1 << 20;
-/// Files that a file system must still take.
+/// The file system must have room for this many more files.
 const INODES: u64 = 1_000;
-/// The state file is some megabytes with a hundred thousand blobs.
+/// The state file takes some megabytes for a hundred thousand blobs.
 const STATE: u64 = 64 * MIB;
-/// Begins like the lake's own temporary files, which readers and vacuum pass over.
+/// Starts like the lake's own temporary files, which readers and vacuum skip.
 const TRIAL: &str = "_lakefront_tmp_doctor";
 
-/// Looks at the disks under the lake, the state file, and the scratch files of a lake in Azure.
+/// Checks the disks under the lake, the state file, and the scratch files of a lake in Azure.
 pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) {
     let state = config.source.state_file.parent().unwrap_or(Path::new("."));
     match &config.lake.root {
@@ -43,21 +44,21 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         findings.warn(
             "state",
             format!("{} lies on {}", there.display(), kind.name()),
-            "put source.state_file on a local disk: its lock, which refuses a second start at once, may not work there",
+            "put source.state_file on a local disk: its lock, which refuses a second run at once, may not work there",
         );
     }
     let kept = config.kept();
     for refused in config.disk.clean.iter().filter_map(|clean| clean.look(&kept).err()) {
-        findings.warn("disk", chain(&refused), "mend disk.clean: a run whose disk is low would delete nothing there");
+        findings.warn("disk", chain(&refused), "fix disk.clean: a run that is low on space would delete nothing there");
     }
 }
 
 /// Bytes that a disk should have free for a pipeline.
 struct Room<'a> {
     config: &'a Config,
-    /// Or a run fails soon.
+    /// With less, a run fails soon.
     least: u64,
-    /// Or it may fail some day.
+    /// With less, it may fail some day.
     good: u64,
 }
 
@@ -68,46 +69,46 @@ impl Room<'_> {
     }
 }
 
-/// The folder, or the nearest above it that is there: what is missing will be made in that.
+/// The folder, or its nearest ancestor that exists, in which the missing ones will be created.
 fn existing(folder: &Path) -> PathBuf {
     let there = folder.ancestors().find(|folder| folder.is_dir());
     there.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Whether `folder` may be written. If so, its room is looked at.
+/// Whether `folder` is writable. If so, its room is checked.
 fn space(findings: &mut Findings, check: &'static str, folder: &Path, needed: &Room<'_>) -> bool {
     let accessible = access(folder, Access::WRITE_OK | Access::EXEC_OK);
     match accessible {
         Ok(()) => room(findings, check, folder, needed),
         Err(error) => findings.problem(
             check,
-            format!("{} may not be written: {error}", folder.display()),
-            "give the user who runs lakefront this folder, or name another; in a systemd unit it must be in ReadWritePaths=",
+            format!("{} is not writable: {error}", folder.display()),
+            "let the user who runs lakefront write there, or name another folder; in a systemd unit it must be in ReadWritePaths=",
         ),
     }
     accessible.is_ok()
 }
 
-/// Whether the disk has room.
+/// Checks how much room the disk has.
 fn room(findings: &mut Findings, check: &'static str, folder: &Path, needed: &Room<'_>) {
     let shown = folder.display();
     let disk = match statvfs(folder) {
         Ok(disk) => disk,
         Err(error) => {
-            return findings.warn(check, format!("{shown} does not say how much room it has: {error}"), "look with df");
+            return findings.warn(check, format!("{shown} does not report its free space: {error}"), "check with df");
         }
     };
-    // Some file systems have no fixed number of files, and say none.
+    // Some file systems have no fixed number of files, and report zero.
     if disk.f_files > 0 && disk.f_favail < INODES {
-        findings.problem(check, format!("{shown} takes {} more files", disk.f_favail), "make room: df -i shows it");
+        findings.problem(check, format!("{shown} has room for {} more files", disk.f_favail), "make room: see df -i");
     } else if disk.f_blocks == 0 {
-        findings.ok(check, format!("{shown} has no end that could be seen"));
+        findings.ok(check, format!("{shown} does not report a size"));
     } else {
         judge(findings, check, &shown.to_string(), disk.f_bavail.saturating_mul(disk.f_frsize), needed);
     }
 }
 
-/// Judges that `shown` has `free` bytes.
+/// Judges `shown`, which has `free` bytes left.
 fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, needed: &Room<'_>) {
     let disk = &needed.config.disk;
     let has = format!("{shown} has {} free", show_size(free / MIB * MIB));
@@ -116,30 +117,30 @@ fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, n
         let lower = "make room, or set disk.min_free lower";
         match (needed.config.source.mode, disk.on_low) {
             _ if !disk.clean.is_empty() => {
-                findings.warn(check, found, format!("{lower}: a run would first delete what is old in disk.clean"))
+                findings.warn(check, found, format!("{lower}: a run would first delete old files in disk.clean"))
             }
             (Mode::Tail, OnLow::Pause) => findings.problem(check, found, format!("{lower}: a run would only wait")),
             _ => findings.problem(check, found, format!("{lower}: a run would stop at once")),
         }
     } else if free < needed.least {
-        findings.problem(check, format!("{has}, which a commit may need alone"), "make room, or name another disk");
+        findings.problem(check, format!("{has}, and one commit may need more"), "make room, or name another disk");
     } else if free - disk.min_free < needed.good {
         let advice =
-            "make room: what is read ahead of the tables may take as much as limits.ahead, and disk.min_free stays";
+            "make room: data read ahead of the tables may take up to limits.ahead, and disk.min_free stays free";
         findings.warn(check, has, advice);
     } else {
         findings.ok(check, has);
     }
 }
 
-/// What is written to a lake in Azure is encoded into unnamed files first.
+/// Files for a lake in Azure are first encoded into unnamed files here.
 fn scratch(findings: &mut Findings, config: &Config) {
     let folder = std::env::temp_dir();
     space(findings, "scratch", &folder, &Room::of_files(config));
     if kind(&folder).is_some_and(|kind| kind == Kind::TMPFS) {
         findings.warn(
             "scratch",
-            format!("{} is in memory, and files wait there for their upload", folder.display()),
+            format!("{} is in memory, and files wait there to be uploaded", folder.display()),
             "set TMPDIR to a folder on a disk",
         );
     }
@@ -148,18 +149,18 @@ fn scratch(findings: &mut Findings, config: &Config) {
 fn lake_kind(findings: &mut Findings, folder: &Path) {
     let Some(kind) = kind(folder) else { return };
     let advice = match kind {
-        Kind::TMPFS => "name a folder on a disk, unless the tables may go with the next restart",
-        Kind::OVERLAY => "mount a volume there: what lies in the container's own layer goes with the container",
+        Kind::TMPFS => "name a folder on a disk, unless the tables may be lost at the next restart",
+        Kind::OVERLAY => "mount a volume there: the container's own layer is deleted with the container",
         kind if kind.is_remote() => {
-            "it works where hard links are atomic and syncing is honest, which only its makers can promise; az:// is the sure way \
-             to a lake that others reach"
+            "it works if hard links are atomic and synced files are durable, which only its makers can promise; az:// is the \
+             safe way to a lake that other machines reach"
         }
         _ => return,
     };
     findings.warn("lake", format!("{} lies on {}", folder.display(), kind.name()), advice);
 }
 
-/// Makes a file under a second name, as every commit does, and looks at its time.
+/// Creates a file and a hard link to it, as every commit does, and checks its time.
 fn trial(findings: &mut Findings, folder: &Path, clock: &dyn Clock) {
     let names = ["", "-linked"].map(|end| folder.join(format!("{TRIAL}-{}{end}", std::process::id())));
     let _removed = Removed(&names);
@@ -173,16 +174,16 @@ fn trial(findings: &mut Findings, folder: &Path, clock: &dyn Clock) {
         Err(error) => {
             return findings.problem(
                 "lake",
-                format!("no file can be made in {}: {error}", folder.display()),
-                "give the user who runs lakefront this folder, make room, or name another folder",
+                format!("no file can be created in {}: {error}", folder.display()),
+                "let the user who runs lakefront write there, make room, or name another folder",
             );
         }
     };
     if let Err(error) = fs::hard_link(&names[0], &names[1]) {
         return findings.problem(
             "lake",
-            format!("no hard link can be made in {}: {error}", folder.display()),
-            "name a folder on another file system: a commit is a hard link, which is what makes it happen once",
+            format!("no hard link can be created in {}: {error}", folder.display()),
+            "name a folder on another file system: a commit is a hard link, which makes it happen exactly once",
         );
     }
     findings.ok("lake", format!("{} takes files and hard links", folder.display()));
@@ -190,13 +191,13 @@ fn trial(findings: &mut Findings, folder: &Path, clock: &dyn Clock) {
     clock::disk(findings, at_ms, clock.now_ms());
 }
 
-/// Removes files that may be there when it is dropped.
+/// Removes the files when it is dropped, if they are there.
 struct Removed<'a>(&'a [PathBuf]);
 
 impl Drop for Removed<'_> {
     fn drop(&mut self) {
         for path in self.0 {
-            // It may never have been made.
+            // The file may never have been created.
             let _ = fs::remove_file(path);
         }
     }

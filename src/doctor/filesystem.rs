@@ -1,16 +1,16 @@
-//! Kinds of file systems: which are not what a folder on a disk is.
+//! Kinds of file systems: which of them differ from a folder on a disk.
 
 use std::path::Path;
 
 use rustix::fs::statfs;
 
-/// The magic number of a file system, as statfs(2) lists them.
+/// The magic number of a file system, as statfs(2) lists it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kind(u32);
 
-/// The kind that `folder` lies on; none if the system does not say.
+/// The kind that `folder` lies on; `None` if the system does not report it.
 pub(super) fn kind(folder: &Path) -> Option<Kind> {
-    // The system's type differs from machine to machine; the numbers are of 32 bits.
+    // The field's type differs from platform to platform; the numbers have 32 bits.
     statfs(folder).ok().map(|found| Kind(found.f_type as u32))
 }
 

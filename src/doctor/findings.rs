@@ -1,4 +1,4 @@
-//! What was found, for people or as one JSON object.
+//! The findings, as text for people or as one JSON object.
 
 use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub(super) enum Level {
     /// As it should be.
     Ok,
-    /// It works, but one should know.
+    /// It works, but the user should know.
     Warning,
     /// A run would fail.
     Problem,
@@ -46,7 +46,7 @@ impl Findings {
         self.push(check, Level::Warning, found.into(), Some(advice.into()));
     }
 
-    /// It does not work; `advice` mends it.
+    /// It does not work; `advice` fixes it.
     pub(super) fn problem(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
         self.push(check, Level::Problem, found.into(), Some(advice.into()));
     }
@@ -58,7 +58,8 @@ impl Findings {
         }
     }
 
-    /// A problem that is told line by line; nothing foreign is in it as it was found.
+    /// A problem that takes several lines. It stays as it is, so foreign text in it must be escaped
+    /// already.
     pub(super) fn problem_of_lines(&mut self, check: &'static str, found: String, advice: &str) {
         self.0.push(Finding { check, level: Level::Problem, found, advice: Some(advice.to_owned()) });
     }

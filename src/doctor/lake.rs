@@ -1,4 +1,5 @@
-//! The tables: whether they fit, who holds them, where they stand, and which of their properties are unusual.
+//! The tables: whether they fit, who holds them, where they stand, and which of their properties
+//! are unusual.
 
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
@@ -10,23 +11,23 @@ use super::source::PATIENCE;
 use crate::pipeline::Pipeline;
 use crate::run::take;
 
-/// A table whose log is kept for less is read again before most commits.
+/// A table that keeps its log for less than this is read again before most commits.
 const LOG_MS: u64 = 24 * 3_600_000;
-/// Files that are staged for half of what vacuum leaves alone are never committed.
+/// Files that have been staged for half of vacuum's retention are never committed.
 const FILES_MS: u64 = 3_600_000;
 
 /// The tables of a pipeline.
 pub(super) struct Lake<'a> {
     /// The pipeline's name.
     pub(super) pipeline: &'a str,
-    /// The pipeline; none if its source could not be opened.
+    /// The pipeline; `None` if its source could not be opened.
     pub(super) opened: Option<&'a Pipeline>,
     /// In claim order.
     pub(super) tables: &'a [TableSpec],
 }
 
 impl Lake<'_> {
-    /// Looks at the tables; `known` is what the state file says.
+    /// Checks the tables; `known` is the position in the state file.
     pub(super) async fn look(&self, findings: &mut Findings, known: Option<Position>) {
         let mut held = Vec::new();
         for spec in self.tables {
@@ -34,10 +35,10 @@ impl Lake<'_> {
             match read {
                 Err(_) => {
                     let found = format!("table {} was not read within {} s", spec.name, PATIENCE.as_secs());
-                    return findings.problem("table", found, "see that the lake can be reached from here");
+                    return findings.problem("table", found, "check that the lake can be reached from here");
                 }
                 Ok(Err(error)) => {
-                    let advice = "see that the folder is a Delta table, whole, and that this user may read it";
+                    let advice = "check that the folder is a complete Delta table, and that this user may read it";
                     return findings.problem("table", chain(&error), advice);
                 }
                 Ok(Ok(None)) => {
@@ -58,16 +59,16 @@ impl Lake<'_> {
     }
 }
 
-/// What a run would refuse, in its words.
+/// What a run would refuse, in the run's own words.
 async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
     match tokio::time::timeout(PATIENCE, take::judge(pipeline)).await {
         Ok(Ok(())) => {}
         Ok(Err(stop)) => {
-            findings.problem_once("table", chain(&stop), "do as it says: a run would stop with these words")
+            findings.problem_once("table", chain(&stop), "do as it says: a run would stop with this message")
         }
         Err(_) => {
-            let found = format!("the tables were not looked at within {} s", PATIENCE.as_secs());
-            findings.problem("table", found, "see that the lake can be reached from here");
+            let found = format!("the tables were not checked within {} s", PATIENCE.as_secs());
+            findings.problem("table", found, "check that the lake can be reached from here");
         }
     }
 }
@@ -92,7 +93,7 @@ fn properties(findings: &mut Findings, spec: &TableSpec, snapshot: &Snapshot) {
         findings.warn(
             "table",
             format!("{name} keeps its log for {} minutes", retention.log_ms / 60_000),
-            "raise delta.logRetentionDuration: a table that was left alone for half of it is read again before a commit",
+            "raise delta.logRetentionDuration: a table that was idle for half of it is read again before a commit",
         );
     }
     if retention.files_ms < FILES_MS {
@@ -109,7 +110,7 @@ fn properties(findings: &mut Findings, spec: &TableSpec, snapshot: &Snapshot) {
     }
 }
 
-/// What a run compares before it claims.
+/// Compares positions as a run does before it claims the tables.
 fn positions(findings: &mut Findings, tables: &[(&TableSpec, Option<Held>)], known: Option<Position>) {
     let with = tables.iter().find(|(_, held)| held.is_some());
     let without = tables.iter().find(|(_, held)| held.is_none());
@@ -126,7 +127,7 @@ fn positions(findings: &mut Findings, tables: &[(&TableSpec, Option<Held>)], kno
         (Some(known), None) if known > Position(0) => findings.problem(
             "table",
             format!("the state file says position {known}, but no table holds one"),
-            "restore the tables or set lake back, or delete the state file to begin anew",
+            "restore the tables, set [lake] back to the old place, or delete the state file to start over",
         ),
         (Some(known), Some(lowest)) if known > lowest => findings.problem(
             "table",

@@ -1,4 +1,5 @@
-//! The machine: cores, memory, and how many files may be open, against what the pipeline may take of them.
+//! The machine: its cores, its memory and how many files may be open, compared with what the
+//! pipeline may use.
 
 use std::fs;
 use std::num::NonZero;
@@ -8,14 +9,15 @@ use super::findings::Findings;
 use crate::config::{Config, PartitionBy, show_size};
 
 const MIB: u64 = 1 << 20;
-/// What the program takes before it reads: code, the runtime, buffers of the network.
+/// What the program takes before it reads: code, the runtime, network buffers.
 const BASE: u64 = 128 * MIB;
-/// Open files beside those of workers: standard streams, the lock, connections, directories that are synced.
+/// Open files besides those of the workers: standard streams, the lock, connections, directories
+/// that are being synced.
 const FILES: u64 = 64;
-/// Enough for the lines of a cut that are of a thousand days.
+/// Enough for a cut with lines of a thousand days.
 const FILES_BY_DAY: u64 = 4096;
 
-/// Looks at the machine; what a pipeline needs of it, if there is one.
+/// Checks the machine, and what a pipeline needs of it if there is one.
 pub(super) fn look(findings: &mut Findings, config: Option<&Config>) {
     cores(findings, config);
     memory(findings, config);
@@ -28,7 +30,7 @@ fn cores(findings: &mut Findings, config: Option<&Config>) {
         Some(workers) if workers > cores => findings.warn(
             "cores",
             format!("{workers} workers on {cores} cores"),
-            format!("set workers = {cores}: more than one a core take turns and hold more memory"),
+            format!("set workers = {cores}: more than one per core take turns and use more memory"),
         ),
         Some(workers) => findings.ok("cores", format!("{workers} workers on {cores} cores")),
         None => findings.ok("cores", format!("{cores} cores")),
@@ -38,16 +40,16 @@ fn cores(findings: &mut Findings, config: Option<&Config>) {
 fn memory(findings: &mut Findings, config: Option<&Config>) {
     match [meminfo("MemAvailable:"), cgroup_limit()].into_iter().flatten().min() {
         Some(available) => enough_memory(findings, available, config),
-        None => findings.warn("memory", "the system does not say how much there is", "see that /proc is mounted"),
+        None => findings.warn("memory", "the system does not report how much is free", "check that /proc is mounted"),
     }
 }
 
 fn enough_memory(findings: &mut Findings, available: u64, config: Option<&Config>) {
     let has = show_size(available / MIB * MIB);
-    let Some(config) = config else { return findings.ok("memory", format!("{has} to be had")) };
+    let Some(config) = config else { return findings.ok("memory", format!("{has} available")) };
     let needs = config.needs();
     let needed = config.memory.unwrap_or(needs.usual()).saturating_add(BASE);
-    let found = format!("{has} to be had, and the pipeline may take {}", show_size(needed.div_ceil(MIB) * MIB));
+    let found = format!("{has} available, and the pipeline may take {}", show_size(needed.div_ceil(MIB) * MIB));
     match available.checked_sub(BASE).filter(|room| *room / MIB * MIB >= needs.least()) {
         _ if needed <= available => findings.ok("memory", found),
         Some(room) => {
@@ -67,7 +69,8 @@ fn meminfo(key: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// The least limit of the control groups that this process is in: a container's, or a unit's.
+/// The lowest memory limit of the control groups that this process is in: a container's, or a
+/// unit's.
 fn cgroup_limit() -> Option<u64> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
     let below = own.lines().find_map(|line| line.strip_prefix("0::"))?.trim_start_matches('/');
@@ -78,26 +81,26 @@ fn cgroup_limit() -> Option<u64> {
 
 fn open_files(findings: &mut Findings, config: Option<&Config>) {
     let Some(limit) = open_file_limit() else {
-        return findings.warn("files", "the system does not say how many may be open", "see that /proc is mounted");
+        return findings.warn("files", "the system does not report the limit", "check that /proc is mounted");
     };
     let may = match limit {
         u64::MAX => "any number of files may be open".to_owned(),
         limit => format!("{limit} files may be open"),
     };
     let Some(config) = config else { return findings.ok("files", may) };
-    // Of each table one, of each chunk in flight one.
+    // For each worker: one per table, one per chunk in flight.
     let needs = FILES + config.workers as u64 * (3 + config.source.in_flight as u64);
     let raise = "raise it: LimitNOFILE= in a systemd unit, ulimit -n in a shell";
     if limit < needs {
         findings.problem("files", format!("{may}, and the pipeline needs {needs}"), raise);
     } else if limit < FILES_BY_DAY && config.lake.partition_by == PartitionBy::Day {
-        findings.warn("files", format!("{may}, and lines of many days keep one open for each"), raise);
+        findings.warn("files", format!("{may}, and lines of many days keep one open per day"), raise);
     } else {
         findings.ok("files", may);
     }
 }
 
-/// The soft limit of this process.
+/// The soft limit on open files of this process.
 fn open_file_limit() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/limits").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;

@@ -1,7 +1,8 @@
-//! `lakefront doctor`: looks for what keeps a pipeline from running, or will at the worst moment, and says what to do.
+//! `lakefront doctor`: finds what keeps a pipeline from running, or will at the worst moment, and
+//! says what to do.
 //!
-//! Promises: nothing lasting is written, nothing is claimed and no lock is taken, so that it may be asked beside a run; one thing
-//! that is out of reach does not keep the rest from being looked at; no secret is told.
+//! Promises: nothing lasting is written, nothing is claimed and no lock is taken, so that it may be
+//! used during a run; if one thing is unreachable, the rest is still checked; no secret is shown.
 
 mod clock;
 mod disk;
@@ -28,7 +29,7 @@ use crate::pipeline::Pipeline;
 use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
-/// Looks at everything and tells what it found. An error if there are problems.
+/// Checks everything and prints the findings. Fails if there are problems.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     let mut findings = Findings::default();
     let looked = match &args.file {
@@ -49,7 +50,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Looks at the pipeline and all that it needs. An error if its file is wrong.
+/// Checks the pipeline and all that it needs. Fails if its file is wrong.
 fn look(findings: &mut Findings, file: &Path) -> anyhow::Result<()> {
     let config = match load(findings, file) {
         Ok(config) => config,
@@ -65,7 +66,7 @@ fn look(findings: &mut Findings, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads the pipeline file, and tells which variables of the environment it uses.
+/// Reads the pipeline file, and reports which environment variables it uses.
 fn load(findings: &mut Findings, file: &Path) -> anyhow::Result<Config> {
     let used = RefCell::new(BTreeSet::new());
     let env = |name: &str| {
@@ -86,19 +87,19 @@ fn load(findings: &mut Findings, file: &Path) -> anyhow::Result<Config> {
         }
         Err(error) => {
             let error = pipeline::naming(file, error);
-            findings.problem_of_lines("file", format!("{error:#}"), "mend each line of it");
+            findings.problem_of_lines("file", format!("{error:#}"), "fix each line of it");
             Err(error)
         }
     }
 }
 
-/// Looks at what may be far away.
+/// Checks what may be remote: the source, the lake, the tables.
 async fn connect(findings: &mut Findings, config: Config, known: Option<Position>) {
     let (lake, name, tables) = (config.lake.root.clone(), config.pipeline.clone(), pipeline::tables(&config));
     let opened = Pipeline::open(config, StopRequest::default());
     match &opened {
         Ok(pipeline) => source::look(findings, &pipeline.config, &pipeline.source, &SystemClock).await,
-        Err(stop) => findings.problem("source", chain(stop), "see that it is there, and that source.url is right"),
+        Err(stop) => findings.problem("source", chain(stop), "check that it is there, and that source.url is right"),
     }
     if let LakeRoot::Azure(location) = &lake
         && !source::account(findings, "lake", location, &SystemClock).await
@@ -108,6 +109,6 @@ async fn connect(findings: &mut Findings, config: Config, known: Option<Position
     let opened = opened.as_ref().ok();
     match tables {
         Ok(tables) => lake::Lake { pipeline: &name, opened, tables: &tables }.look(findings, known).await,
-        Err(stop) => findings.problem("lake", chain(&stop), "mend what it names in lake.root or [lake.azure]"),
+        Err(stop) => findings.problem("lake", chain(&stop), "fix what it names in lake.root or [lake.azure]"),
     }
 }

@@ -16,12 +16,12 @@ use super::findings::Findings;
 use crate::config::{Config, SourceUrl, show_size};
 use crate::shapes::{self, First};
 
-/// Whoever has not answered by then does not answer.
+/// What has not answered by then counts as unreachable.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Files that are opened to see that they may be.
+/// At most this many files are opened to check that they can be.
 const OPENED: usize = 1_000;
 
-/// Looks at the source, which could be opened.
+/// Checks a source that could be opened.
 pub(super) async fn look(findings: &mut Findings, config: &Config, source: &Arc<dyn Source>, clock: &dyn Clock) {
     if let SourceUrl::Azure(location) = &config.source.url
         && !account(findings, "source", location, clock).await
@@ -32,18 +32,18 @@ pub(super) async fn look(findings: &mut Findings, config: &Config, source: &Arc<
     let listed = match tokio::time::timeout(PATIENCE, source.list()).await {
         Ok(Ok(listing)) => listing.files,
         Ok(Err(error)) => {
-            return findings.problem("source", chain(&error), "see that it is there, and that this user may list it");
+            return findings.problem("source", chain(&error), "check that it is there, and that this user may list it");
         }
         Err(_) => {
             let found = format!("{identity} was not listed within {} s", PATIENCE.as_secs());
-            return findings.problem("source", found, "see that the service is up and can be reached from here");
+            return findings.problem("source", found, "check that the service is up and can be reached from here");
         }
     };
     let bytes: u64 = listed.iter().map(|file| file.length).sum();
     let found = format!("{identity}: {} files, {}", listed.len(), show_size(bytes));
     match listed.is_empty() {
         true => {
-            findings.warn("source", found, "see that source.url is the right folder, if there should be logs already")
+            findings.warn("source", found, "check that source.url is the right folder, if there should be logs already")
         }
         false => findings.ok("source", found),
     }
@@ -55,7 +55,7 @@ pub(super) async fn look(findings: &mut Findings, config: &Config, source: &Arc<
     bad.into_iter().for_each(|(found, advice)| findings.warn("lines", found, advice));
 }
 
-/// Opens an account; whether it could be.
+/// Checks the access to an account; whether it can be opened and nothing is denied.
 pub(super) async fn account(findings: &mut Findings, of: &'static str, location: &Location, clock: &dyn Clock) -> bool {
     if let Credential::Sas(query) = &location.account.credential {
         expiry(findings, query.reveal(), clock.now_ms());
@@ -63,13 +63,13 @@ pub(super) async fn account(findings: &mut Findings, of: &'static str, location:
     let access = match tokio::time::timeout(PATIENCE, access::probe(location)).await {
         Ok(Ok(access)) => access,
         Ok(Err(error)) => {
-            let advice = "mend what it names; README says what opens an account, and in which order it is looked for";
+            let advice = "fix what it names; docs/azure.md lists what opens an account, and in which order";
             findings.problem(of, chain(&error), advice);
             return false;
         }
         Err(_) => {
             let found = format!("account {} did not answer within {} s", location.account.name, PATIENCE.as_secs());
-            findings.problem(of, found, "see that its name is right, and that it can be reached from here");
+            findings.problem(of, found, "check that its name is right, and that it can be reached from here");
             return false;
         }
     };
@@ -85,12 +85,13 @@ pub(super) async fn account(findings: &mut Findings, of: &'static str, location:
     !denied
 }
 
-/// A signature says itself how long it is good: `se=2026-12-01T00:00:00Z`, the colons escaped or not.
+/// Checks when a signature expires, which it states itself: `se=2026-12-01T00:00:00Z`, with colons
+/// escaped or not.
 fn expiry(findings: &mut Findings, query: &str, now_ms: u64) {
     const WEEK_MS: u64 = 7 * 24 * 3_600_000;
     let Some(at_ms) = query.split('&').find_map(|pair| pair.strip_prefix("se=")).and_then(moment_ms) else { return };
     let left = at_ms.saturating_sub(now_ms);
-    let advice = "make a new signature, and put it where the old one is";
+    let advice = "create a new signature, and replace the old one";
     if left == 0 {
         findings.problem("access", "the shared access signature has expired", advice);
     } else if left < WEEK_MS {
@@ -98,7 +99,7 @@ fn expiry(findings: &mut Findings, query: &str, now_ms: u64) {
     }
 }
 
-/// A moment of a signature, in milliseconds since 1970; a day is its beginning.
+/// A time in a signature, in milliseconds since 1970; a date alone means its first moment.
 fn moment_ms(text: &str) -> Option<u64> {
     let text = text.replace("%3A", ":").replace("%3a", ":");
     let (date, time) = text.split_once('T').unwrap_or((&text, "00:00:00Z"));
@@ -110,7 +111,7 @@ fn moment_ms(text: &str) -> Option<u64> {
     {
         return None;
     }
-    // Days since 1970-01-01: years begin in March, so that the leap day is the last.
+    // Days since 1970-01-01. Years begin in March here, so that the leap day is the last.
     let (year, month): (u64, u64) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     Some((((days.checked_sub(719_469)? * 24 + hour) * 60 + minute) * 60 + second) * 1000)

@@ -1,4 +1,5 @@
-//! The state file, and whether a run on this host holds its lock. The lock is looked up, not taken: a start must not meet it.
+//! The state file, and whether a run on this host holds its lock. The lock is looked up, not taken,
+//! so that a run that starts meanwhile does not find it held.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +15,7 @@ use crate::config::Config;
 use crate::lock;
 use crate::run::{last_stop, take};
 
-/// Looks at the state file; the position that it says.
+/// Checks the state file; the position in it.
 pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) -> Option<Position> {
     let path = &config.source.state_file;
     let other = lock::owner(path).filter(|owner| *owner != config.pipeline);
@@ -27,7 +28,7 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         Some(process) => findings.warn(
             "run",
             format!("a run of this pipeline is alive on this host, process {process}"),
-            "let it run; another start would end with exit code 4, unless --take-over",
+            "let it run; another run would end with exit code 4, unless started with --take-over",
         ),
         None => findings.ok("run", "no run of this pipeline holds its lock on this host"),
     }
@@ -36,18 +37,18 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         findings.warn(
             "run",
             format!("the last run stopped {minutes} minutes ago: {}", stop.error),
-            "do as it says and start again; the run that goes on forgets it",
+            "do as it says and start again; this warning ends once a run has claimed the tables",
         );
     }
     let shown = path.display();
     let state = match take::state_of(config) {
         Ok(Some(state)) => state,
         Ok(None) => {
-            findings.ok("state", format!("{shown} is not there: before the first run, or deleted, which does no harm"));
+            findings.ok("state", format!("{shown} is missing: before the first run, or deleted, which is harmless"));
             return None;
         }
         Err(stop) => {
-            let advice = "do as it says: nothing is lost by it, for the tables are the checkpoint";
+            let advice = "do as it says: this loses nothing, because the tables are the checkpoint";
             findings.problem("state", chain(&stop), advice);
             return None;
         }
@@ -60,13 +61,15 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
     Some(state.position)
 }
 
-/// The process that holds the lock in `path`, as the kernel lists it; none if nobody does, or it is in another container.
+/// The process that holds the lock in `path`, as the kernel lists it; `None` if nothing holds it,
+/// or a process in another container does.
 fn holder(path: &Path) -> Option<u64> {
     let inode = fs::metadata(path).ok()?.ino();
     holder_of(inode, &fs::read_to_string("/proc/locks").ok()?)
 }
 
-/// `1: FLOCK  ADVISORY  WRITE 4711 08:01:393259 0 EOF`; an arrow stands before those who wait.
+/// Reads lines such as `1: FLOCK  ADVISORY  WRITE 4711 08:01:393259 0 EOF`; those of waiting
+/// processes have an arrow.
 fn holder_of(inode: u64, locks: &str) -> Option<u64> {
     locks.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(1);

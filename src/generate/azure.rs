@@ -1,4 +1,5 @@
-//! Lines as Azure Database for PostgreSQL writes them: an envelope of one server around what it said. 18 keys, or 22.
+//! Lines as Azure Database for PostgreSQL writes them: a server's envelope around its message. They
+//! have 18 keys, or 22.
 
 use std::io::Write;
 
@@ -14,21 +15,21 @@ const PRIMARY: &str = "orders-uat-pg";
 const SERVERS: [(&str, &str); 3] =
     [(PRIMARY, "Primary"), ("orders-uat-pg-ro1", "AsyncReplica"), ("orders-uat-pg-ro2", "GeoAsyncReplica")];
 
-/// All that does not change from line to line, rendered.
+/// All that does not change from line to line, already rendered.
 pub(super) struct Azure {
     head: String,
-    /// What the primary says, and what replicas say.
+    /// Texts of the primary, and texts of replicas.
     pools: [Vec<Text>; 2],
     servers: [Server; 3],
 }
 
-/// What was said, before and behind the prefix that PostgreSQL puts before the message.
+/// A message, before and after the prefix that PostgreSQL puts in front of it.
 struct Text {
     before: String,
     after: String,
 }
 
-/// The end of an envelope, before and behind its time.
+/// The end of an envelope, before and after its time.
 struct Server {
     before: String,
     after: String,
@@ -45,9 +46,10 @@ impl Azure {
         Azure { head, pools: [pool(true), pool(false)], servers: SERVERS.map(server) }
     }
 
-    /// Appends a line without its newline, written `ms` into `second`; whether it is the primary's.
+    /// Appends a line without its newline, written `ms` into `second`. Returns whether it is the
+    /// primary's.
     pub(super) fn line(&self, out: &mut Vec<u8>, second: &Second, ms: u32, random: &mut Random) -> bool {
-        // Two lines of the primary to one of a replica.
+        // Two lines of the primary for each line of a replica.
         let server = *random.pick(&[0, 0, 0, 0, 1, 2]);
         let text = random.pick(&self.pools[usize::from(server > 0)]);
         let pid = random.between(20_000, 22_000);
@@ -55,7 +57,7 @@ impl Azure {
         out.extend_from_slice(self.head.as_bytes());
         put(out, format_args!("{date} {time}.{ms:03} UTC\",\"processId\": {pid}"));
         out.extend_from_slice(text.before.as_bytes());
-        // A session is known by when it began, and by its process.
+        // A session is identified by its start and its process.
         put(out, format_args!("{date} {time} UTC-{unix:x}.{pid:x}-"));
         out.extend_from_slice(text.after.as_bytes());
         let server_end = &self.servers[server];

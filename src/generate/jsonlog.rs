@@ -1,4 +1,5 @@
-//! Lines as PostgreSQL's own `jsonlog` writes them. They do not say which server wrote them: a file has one server's.
+//! Lines as PostgreSQL's own `jsonlog` writes them. They do not name the server that wrote them,
+//! because a file belongs to one server.
 
 use super::azure::put;
 use super::random::Random;
@@ -7,12 +8,12 @@ use crate::moment::Second;
 
 const APPLICATIONS: [&str; 4] = ["orders-api", "orders-worker", "metabase", "psql"];
 
-/// What the primary says, and what replicas say, rendered.
+/// Texts of the primary, and texts of replicas, already rendered.
 pub(super) struct Jsonlog {
     pools: [Vec<Text>; 2],
 }
 
-/// What was said, from the severity on.
+/// A message, from the severity on.
 struct Text {
     by_client: bool,
     said: String,
@@ -24,7 +25,8 @@ impl Jsonlog {
         Jsonlog { pools: [pool(true), pool(false)] }
     }
 
-    /// Appends a line of the primary, or of a replica, without its newline, written `ms` into `second`.
+    /// Appends a line of the primary, or of a replica, without its newline, written `ms` into
+    /// `second`.
     pub(super) fn line(&self, out: &mut Vec<u8>, primary: bool, second: &Second, ms: u32, random: &mut Random) {
         let text = random.pick(&self.pools[usize::from(!primary)]);
         let (pid, number) = (random.between(20_000, 22_000), random.between(1, 500));
@@ -61,7 +63,7 @@ fn text(said: &Said) -> Text {
     let optional =
         |key: &str, text: &Option<String>| text.as_ref().map_or(String::new(), |text| format!(",\"{key}\":\"{text}\""));
     let mut line = format!(",\"error_severity\":\"{level}\"");
-    // PostgreSQL leaves out what says nothing.
+    // PostgreSQL leaves out the code for success.
     if *state != "00000" {
         line.push_str(&format!(",\"state_code\":\"{state}\""));
     }

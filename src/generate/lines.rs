@@ -11,9 +11,10 @@ use super::spoil::{self, Fault};
 use crate::cli::FormatArg;
 use crate::moment::Second;
 
-/// Lines a second, so that 1 GiB is an hour of a busy server.
+/// Lines per second, so that 1 GiB is an hour of a busy server.
 const PACE: u64 = 380;
-/// The last line of a second is written before its last millisecond, for an envelope's time is one later.
+/// The last line of a second is written before its last millisecond, because an envelope's time is
+/// one later.
 const MILLISECONDS: u64 = 998;
 
 /// What was written.
@@ -50,14 +51,14 @@ impl Tally {
     }
 }
 
-/// Who wrote a file of `jsonlog`.
+/// The kind of server that wrote a file of `jsonlog`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Author {
     Primary,
     Replica,
 }
 
-/// The lines of one log, with the time going on.
+/// The lines of one log, in which time advances.
 pub(super) struct Lines {
     format: FormatArg,
     rejects: Chance,
@@ -65,7 +66,7 @@ pub(super) struct Lines {
     azure: Azure,
     jsonlog: Jsonlog,
     second: Second,
-    /// Lines of this second so far, and how many it has.
+    /// Lines of this second so far, and how many a second has.
     written: u64,
     pace: u64,
     line: Vec<u8>,
@@ -89,15 +90,16 @@ impl Lines {
         }
     }
 
-    /// Goes to the beginning of the `n`th hour, which is to have room for `bytes`.
+    /// Moves to the start of the `n`th hour, which must have room for `bytes`.
     pub(super) fn begin_hour(&mut self, n: u64, bytes: u64) -> &Second {
-        // No line is as short as this on average.
+        // The average line is longer than this.
         const SHORT: u64 = 250;
         (self.second, self.written, self.pace) = (Second::of_hour(n), 0, PACE.max(bytes / SHORT / 3600 + 1));
         &self.second
     }
 
-    /// Appends a line with its newline. In `azure` the line says whose it is, so `author` does not matter.
+    /// Appends a line with its newline. An `azure` line names its server, so `author` does not
+    /// matter there.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, author: Author) {
         if self.written == self.pace {
             (self.second, self.written) = (self.second.next(), 0);
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_same_everywhere() {
-        // A change of these numbers is a change of every file that anybody has measured with.
+        // If these numbers change, so does every file that was ever measured with.
         let digest = |bytes: &[u8]| {
             bytes
                 .iter()

@@ -1,7 +1,7 @@
 //! `lakefront generate`: log lines to try a pipeline with, or to measure it.
 //!
-//! Promises: the same flags make the same bytes on every machine; what it says it wrote is what a pipeline with the default
-//! roles lands, table by table and reason by reason.
+//! Promises: the same flags make the same bytes on every machine; the counts it reports are what a
+//! pipeline with the default roles lands, table by table and reason by reason.
 
 mod azure;
 mod jsonlog;

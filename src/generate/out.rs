@@ -1,6 +1,7 @@
-//! Where generated lines go: one file, standard output, or a folder laid out as a server's.
+//! Where generated lines go: one file, standard output, or a folder laid out like a server's.
 //!
-//! Nothing that is there already is overwritten. A file grows under its own name, as a log does, so that a tail may read along.
+//! Existing files are never overwritten. A file grows under its final name, as a log does, so that
+//! a tail can read along.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -15,7 +16,8 @@ use crate::exit::Usage;
 /// Bytes written at once.
 const BLOCK: usize = 1 << 20;
 
-/// Writes `size` bytes of whole lines to standard output. A reader that has closed the pipe has read enough.
+/// Writes `size` bytes of whole lines to standard output. If the reader closes the pipe, it has
+/// read enough.
 pub(super) fn stdout(lines: &mut Lines, size: u64) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     lines.tally.files += 1;
@@ -30,14 +32,16 @@ pub(super) fn file(lines: &mut Lines, size: u64, path: &Path, author: Author) ->
     let mut file = create(path)?;
     lines.tally.files += 1;
     write(lines, size, author, &mut file).with_context(|| {
-        format!("could not write {}: make room or name another disk, and remove what is there of it", path.display())
+        format!("could not write {}: make room or name another disk, and remove the partial file", path.display())
     })
 }
 
-/// Spreads `size` bytes over `files` files below `root`, an hour each; of `jsonlog`, a server's hour each.
+/// Spreads `size` bytes over `files` files below `root`, each an hour, or for `jsonlog` an hour of
+/// one server.
 pub(super) fn folder(lines: &mut Lines, size: u64, root: &Path, files: u32, format: FormatArg) -> anyhow::Result<()> {
     for n in 0..u64::from(files) {
-        // What the files before have beyond their share, to end their last lines, is not added up.
+        // A file exceeds its share to end its last line. The targets are cumulative, so that the
+        // excess does not add up.
         let target = u128::from(size) * u128::from(n + 1) / u128::from(files);
         let share = u64::try_from(target).expect("it is at most the size").saturating_sub(lines.tally.bytes);
         let (path, author) = match format {
@@ -57,7 +61,7 @@ pub(super) fn folder(lines: &mut Lines, size: u64, root: &Path, files: u32, form
     Ok(())
 }
 
-/// Who writes `jsonlog`, by turns. Names say the role, for nothing in the lines does.
+/// The servers that write `jsonlog`, in turn. File names give the role, because the lines do not.
 const SERVERS: [(&str, Author); 3] =
     [("primary", Author::Primary), ("replica1", Author::Replica), ("replica2", Author::Replica)];
 
@@ -74,7 +78,7 @@ fn create(path: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Whole lines until `size` bytes are reached.
+/// Writes whole lines until `size` bytes are reached.
 fn write(lines: &mut Lines, size: u64, author: Author, out: &mut impl Write) -> io::Result<()> {
     let mut block = Vec::with_capacity(2 * BLOCK);
     let mut left = size;

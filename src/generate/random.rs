@@ -1,6 +1,7 @@
-//! Seeded randomness that is the same on every machine and in every version: files are known by what made them.
+//! Seeded randomness that is the same on every machine and in every version, because files are
+//! identified by what made them.
 
-/// SplitMix64, by Steele, Lea and Flood: 64 bits of state, and every seed is a good one.
+/// SplitMix64, by Steele, Lea and Flood: 64 bits of state, and every seed is good.
 #[derive(Clone)]
 pub(super) struct Random(u64);
 
@@ -32,20 +33,21 @@ impl Random {
         from[self.index(from.len())]
     }
 
-    /// A place in a list of that length.
+    /// An index into a list of this length.
     pub(super) fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.between(0, length as u64)).expect("it is below a length")
     }
 }
 
-/// How often something happens, as a bound for 64 random bits: no rounding differs between machines once it is made.
+/// How often something happens, as a bound for 64 random bits, so that after `new` no rounding
+/// differs between machines.
 #[derive(Clone, Copy)]
 pub(super) struct Chance(u64);
 
 impl Chance {
     /// `share` is from 0 to 1.
     pub(super) fn new(share: f64) -> Chance {
-        // The scale is a power of two, so that the product is exact; the cast cuts, and stops at the largest number.
+        // The scale is a power of two, so the product is exact; the cast truncates and saturates.
         Chance((share * 18_446_744_073_709_551_616.0) as u64)
     }
 

@@ -1,13 +1,13 @@
-//! What the servers say: kinds of messages by how often they come, and the parts of them that vary.
+//! What the servers log: kinds of messages, how often each comes, and the parts of them that vary.
 //!
-//! Texts are filled once and drawn from a pool, so that a line costs little more than its copy.
+//! Texts are filled in once and drawn from a pool, so that a line costs little more than a copy.
 
 use super::random::Random;
 
-/// Texts of a kind are this many times its weight.
+/// A kind has this many texts for each unit of its weight.
 const TEXTS_PER_WEIGHT: u32 = 100;
 
-/// Which servers say something.
+/// The servers that log a kind of message.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum On {
     All,
@@ -15,7 +15,8 @@ enum On {
     Replicas,
 }
 
-/// A kind of message. In its texts `<n>`, `<b>`, `<mm>`, `<ms>`, `<port>`, `<word>` and `<name>` vary.
+/// A kind of message. In its texts `<n>`, `<b>`, `<mm>`, `<ms>`, `<port>`, `<word>` and `<name>`
+/// vary.
 struct Shape {
     weight: u32,
     on: On,
@@ -43,7 +44,7 @@ const LOG: Shape = Shape {
 };
 const ERROR: Shape = Shape { level: "ERROR", ..LOG };
 
-/// A busy server's hour. Most lines are about connections, as most lines of real servers are.
+/// A busy server's hour. Most lines are about connections, as on real servers.
 const SHAPES: [Shape; 19] = [
     Shape {
         weight: 45,
@@ -183,7 +184,7 @@ const WORDS: [&str; 10] =
     ["orders", "customers", "order_lines", "invoices", "api", "worker", "płatności", "FORM", "stock", "events"];
 const NAMES: [&str; 6] = ["orders_app", "orders_app", "bi_reader", "josé", "admin@contoso", "分析"];
 
-/// What one line says; texts are escaped for JSON.
+/// The content of one line; texts are escaped for JSON.
 pub(super) struct Said {
     pub(super) level: &'static str,
     pub(super) state: &'static str,
@@ -195,13 +196,13 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Whether it is about somebody's session.
+    /// Whether a client's session logged it.
     pub(super) fn by_client(&self) -> bool {
         self.backend == CLIENT
     }
 }
 
-/// What a primary server, or a replica, says in its hour, each as often as it is said.
+/// The messages of a primary, or of a replica, in proportion to their weights.
 pub(super) fn said(primary: bool, random: &mut Random) -> Vec<Said> {
     let silent = if primary { On::Replicas } else { On::Primary };
     let mut all = Vec::new();
@@ -217,7 +218,7 @@ pub(super) fn said(primary: bool, random: &mut Random) -> Vec<Said> {
     all
 }
 
-/// `text` with its varying parts filled in, escaped for JSON. What stands in angle brackets and is none of them stays.
+/// `text` with its varying parts filled in, escaped for JSON. Other text in angle brackets stays.
 fn filled(text: &str, random: &mut Random) -> String {
     let mut filled = String::with_capacity(text.len() + 32);
     let mut rest = text;

@@ -1,4 +1,5 @@
-//! Bad lines: each kind is one that real servers, disks or pipelines have produced, and has exactly one reason for its reject.
+//! Bad lines. Real servers, disks or pipelines have produced each kind, and each is rejected for
+//! exactly one reason.
 
 use lakefront_operators::record::Reason;
 
@@ -10,25 +11,25 @@ use crate::cli::FormatArg;
 pub(super) enum Fault {
     /// Its end is missing: the writer died.
     Torn,
-    /// PostgreSQL, or what carries its lines, gave up on a value: `[227B blob data]`.
+    /// PostgreSQL, or a carrier of its lines, gave up on a value: `[227B blob data]`.
     BlobData,
     /// It came from standard error, not from the logger.
     PlainText,
-    /// Somebody made a text of it.
+    /// The whole line was made a JSON string.
     Quoted,
-    /// A number that is a word.
+    /// A string in place of a number.
     WrongType,
     /// A number beyond int64.
     TooLarge,
-    /// A time without a certain zone.
+    /// A malformed time, or one without a certain zone.
     Time,
-    /// A text of another encoding.
+    /// Text in another encoding.
     Latin1,
-    /// It does not say which server wrote it.
+    /// It does not name a role.
     NoRole,
 }
 
-/// The faults of a format. In a `jsonlog` line nothing says the role, so that nothing can be missing.
+/// The faults. A `jsonlog` line has no role, so the last one is for `azure` only.
 const FAULTS: [Fault; 9] = [
     Fault::Torn,
     Fault::BlobData,
@@ -49,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// Why such a line is rejected, by the defaults of a pipeline file.
+    /// Why such a line is rejected, with the defaults of a pipeline file.
     pub(super) fn reason(self) -> Reason {
         match self {
             Fault::Torn | Fault::BlobData | Fault::PlainText => Reason::InvalidJson,
@@ -63,7 +64,7 @@ impl Fault {
     }
 }
 
-/// `line`, which is a good one of `format` without its newline, with `fault` in it.
+/// `line`, a good one of `format` without its newline, with `fault` put into it.
 pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut Random) -> Vec<u8> {
     let (pid, message, time) = match format {
         FormatArg::Azure => ("\"processId\": ", "\"message\": \"", "\"time\": \""),
@@ -72,7 +73,7 @@ pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut 
     let number = || line[behind(line, pid)..].split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     let text = match fault {
         Fault::Torn => {
-            // Between two characters: half of one would be another fault.
+            // Between two characters, because half of one would be another fault.
             let at = random.between(line.len() as u64 / 3, line.len() as u64 * 9 / 10);
             line[..line.floor_char_boundary(usize::try_from(at).expect("it is below a length"))].to_owned()
         }
@@ -83,7 +84,7 @@ pub(super) fn spoiled(line: &str, format: FormatArg, fault: Fault, random: &mut 
             };
             let length = match format {
                 FormatArg::Azure => line[from..].find(", \"resourceId\""),
-                // Within a text, a quote has a backslash before it: this one ends the text.
+                // Inside a string, a backslash precedes every quote, so this one ends the string.
                 FormatArg::Jsonlog => line[from..].find("\",\"").map(|quote| quote + 1),
             };
             let length = length.expect("another key follows");
@@ -116,7 +117,7 @@ fn behind(line: &str, key: &str) -> usize {
     line.find(key).expect("every line has this key") + key.len()
 }
 
-/// `line` with `new` for `old` as what follows `key`.
+/// `line` with `new` in place of the `old` that follows `key`.
 fn replaced(line: &str, key: &str, old: &str, new: &str) -> String {
     let at = behind(line, key);
     format!("{}{new}{}", &line[..at], &line[at + old.len()..])
@@ -157,7 +158,7 @@ mod tests {
             let judged = judged(format, &bad);
             let shown = String::from_utf8_lossy(&bad);
             match fault {
-                // Roles are looked at by the next operator.
+                // The next operator checks roles.
                 Fault::NoRole => assert!(judged.is_ok() && !shown.contains("Role"), "{shown}"),
                 fault => assert_eq!(judged, Err(fault.reason()), "{fault:?} {shown}"),
             }

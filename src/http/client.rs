@@ -1,7 +1,8 @@
-//! Asks a running pipeline how it is, for those who want to know more than the tables say.
+//! Asks a running pipeline for its status, which says more than the tables do.
 //!
-//! Nobody has to answer, and who answers is not trusted: the question goes where the pipeline's file says and nowhere else, it waits
-//! a moment, and it takes no more than a bounded answer of the pipeline's own name.
+//! There may be no answer, and an answer is not trusted: the request goes only to the address in
+//! the pipeline's file, has a short timeout, and takes only a bounded answer that names the
+//! pipeline.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -9,12 +10,13 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use serde_json::Value;
 
-/// From the connection to the last byte.
+/// Timeout, from the connection to the last byte.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Bytes of an answer: far more than the longest.
+/// Maximum bytes of an answer: far more than the longest has.
 const LONGEST: usize = 1 << 20;
 
-/// What the run of `pipeline` at `address` says at `/status.json`; none if it does not answer, or another does.
+/// The answer of the run of `pipeline` at `address` to `/status.json`; `None` if nothing answers,
+/// or something else does.
 pub(crate) async fn ask(address: SocketAddr, pipeline: &str) -> Option<Value> {
     let answer =
         status(reachable(address)).await.inspect_err(|error| tracing::debug!(%error, "no run answers")).ok()?;
@@ -26,7 +28,7 @@ pub(crate) async fn ask(address: SocketAddr, pipeline: &str) -> Option<Value> {
 }
 
 async fn status(address: SocketAddr) -> anyhow::Result<Value> {
-    // The address is what counts: no proxy of the environment's, and no other place that an answer may name.
+    // Only this address is asked: no proxy from the environment, and no redirect to another place.
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build()?;
     let mut response = client.get(format!("http://{address}/status.json")).send().await?.error_for_status()?;
     let mut body = Vec::new();
@@ -37,7 +39,7 @@ async fn status(address: SocketAddr) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// Who listens everywhere is asked on loopback.
+/// A run that listens on all addresses is asked on loopback.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,8 +1,9 @@
-//! Connections that cannot pile up: a bounded number at once, each for a bounded time, whatever the other side does.
+//! Connections that cannot pile up: a bounded number at once, each for a bounded time, whatever the
+//! other side does.
 //!
-//! A run must not suffer from those who watch it, nor those who watch it from each other: a slow or silent reader loses its connection
-//! after a while, and at once to one that comes when there are too many. So a supervisor's question is answered also while somebody
-//! holds on to all the connections there are.
+//! A run must not suffer from its readers, nor the readers from each other: a slow or silent reader
+//! loses its connection after a while, or at once to a new one when there are too many. So a
+//! supervisor is answered even while somebody holds all the connections there are.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,15 +19,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot::{self, Receiver, Sender};
 use tokio::time::{Sleep, sleep};
 
-/// Connections at once; a browser has six, a scraper one.
+/// Maximum connections at once; a browser has six, a scraper one.
 const AT_ONCE: usize = 64;
-/// From the first byte to the last. Every answer is a few kilobytes and closes its connection.
+/// Maximum lifetime of a connection. Every answer is a few kilobytes and closes its connection.
 const LIFETIME: Duration = Duration::from_secs(10);
 
 /// A listener that has at most [`AT_ONCE`] connections.
 pub(super) struct Bounded {
     listener: TcpListener,
-    /// Oldest first; dropped, a connection ends.
+    /// Oldest first. Dropping an entry ends its connection.
     open: VecDeque<Sender<()>>,
 }
 
@@ -57,7 +58,7 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that fails once its time is over, or its place is another's.
+/// A connection that fails once its lifetime is over, or a newer one has displaced it.
 pub(super) struct Connection {
     stream: TcpStream,
     end: Pin<Box<Sleep>>,
@@ -66,13 +67,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// The result of `poll`, which is left alone once the connection is over.
+    /// The result of `poll`, which is not called once the connection is over.
     fn in_time<T>(
         &mut self,
         context: &mut Context<'_>,
         poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        // Neither may be asked again once it was ready.
+        // Neither future may be polled again once it was ready.
         self.is_over = self.is_over
             || self.end.as_mut().poll(context).is_ready()
             || Pin::new(&mut self.displaced).poll(context).is_ready();

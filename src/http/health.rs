@@ -1,21 +1,22 @@
-//! Whether a run is well, judged from what was seen of it: pure, so that every rule has a test.
+//! Judges the health of a run from what was seen of it. It is pure, so that every rule has a test.
 //!
-//! A run is not ready while it starts or ends, while a disk is low, while commits fail, and while input waits and the frontier
-//! stands still. Which step holds the frontier is the metrics' to say. An open cut is not waited for, as it closes by its own bounds;
-//! if it does not, the worker that would close it hangs. Nor is a table without rows: nothing waits
-//! for it, and it is moved when it is told.
+//! A run is not ready while it starts or ends, while a disk is low, while commits fail, while input
+//! waits and the frontier stands still, and while something in the source cannot be read. The
+//! metrics say which step holds the frontier. An open cut is not waited for, because it closes by
+//! its own bounds; if it does not, the worker that would close it hangs. Nor is a table without
+//! rows: nothing waits for it, and it is settled later.
 
 use std::time::Duration;
 
 use lakefront_operators::shown;
 use lakefront_operators::space::Free;
 
-/// A commit that failed once may have met a hiccup; one that fails for so long has not.
+/// A single failure of a commit may be a hiccup; failing for this long is not.
 const FAILING_MS: u64 = 5_000;
-/// Characters of a cause: those of stores may be pages.
+/// Maximum characters of a cause: those of stores may be pages long.
 const CAUSE: usize = 400;
 
-/// What a run says of itself.
+/// What a run reports about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
     /// Ready.
@@ -28,14 +29,14 @@ pub(super) enum Status {
     Stalled,
     /// A table's commits fail.
     Failing,
-    /// A file system has less free than it must.
+    /// A file system has less free space than it must.
     LowDisk,
-    /// Something in the source cannot be read, and lines may be missed by that.
+    /// Something in the source cannot be read, so lines may be missed.
     NotRead,
 }
 
 impl Status {
-    /// As the answers have it.
+    /// The word for it in the answers.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Status::Ok => "ok",
@@ -52,15 +53,15 @@ impl Status {
 /// A judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Health {
-    /// In a word.
+    /// The judgement in a word.
     pub(super) status: Status,
-    /// The step that holds the frontier, if one does for too long.
+    /// The step that holds the frontier for too long, or that fails.
     pub(super) step: Option<String>,
     /// For people, unless all is well.
     pub(super) reason: Option<String>,
-    /// The last error on the way, if something that fails is the reason.
+    /// The last error, if a failure is the reason.
     pub(super) error: Option<String>,
-    /// For so long, in milliseconds, if that is known.
+    /// For how long, in milliseconds, if that is known.
     pub(super) for_ms: Option<u64>,
 }
 
@@ -68,7 +69,7 @@ impl Health {
     /// Nothing is wrong.
     const OK: Health = Health { status: Status::Ok, step: None, reason: None, error: None, for_ms: None };
 
-    /// Something is, for a `reason`.
+    /// Something is wrong, for a `reason`.
     pub(super) fn not_ready(status: Status, reason: impl Into<String>) -> Health {
         Health { status, reason: Some(reason.into()), ..Health::OK }
     }
@@ -86,8 +87,8 @@ impl Health {
         Health { for_ms: Some(ms), ..self }
     }
 
-    /// What stores and services say may have anything in it: it is shown as one line that does
-    /// nothing to a terminal.
+    /// Adds the cause. What stores and services say may contain anything, so it becomes one line
+    /// that is harmless to a terminal.
     fn because(self, cause: Option<&str>) -> Health {
         let Some(cause) = cause else { return self };
         let visible = |c: char| if c.is_whitespace() { ' ' } else { c };
@@ -101,33 +102,33 @@ impl Health {
 /// What was seen of a run that has its tables.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Since the last chunk of the open cut was handed out, in milliseconds; none if no cut is open.
+    /// Milliseconds since the last chunk of the open cut was handed out; `None` if no cut is open.
     pub(super) open_ms: Option<u64>,
-    /// Since the acknowledged position moved, in milliseconds; none if it is where the tables were
+    /// Milliseconds since the acknowledged position moved; `None` if it is where the tables were
     /// told to move.
     pub(super) behind_ms: Option<u64>,
-    /// Which step keeps the acknowledged position from moving; none if nothing waits.
+    /// The step that keeps the acknowledged position from moving; `None` if nothing waits.
     pub(super) held: Option<Held>,
     /// Bytes of whole lines in the source that have not landed.
     pub(super) lag: u64,
-    /// Tables in which something fails and is tried again.
+    /// Tables in which something fails and is retried.
     pub(super) failing: Vec<Failing>,
-    /// What is in the source and is not read, though it might matter.
+    /// What is in the source but is not read, though it might matter.
     pub(super) not_read: Option<NotRead>,
-    /// A place that has less free than it must.
+    /// A file system that has less free space than it must.
     pub(super) low_disk: Option<Free>,
 }
 
-/// What is not read of the source.
+/// Files of the source that are not read.
 #[derive(Debug)]
 pub(super) struct NotRead {
-    /// Since the first of it was met, in milliseconds.
+    /// Milliseconds since the first was met.
     pub(super) for_ms: u64,
-    /// The first of it.
+    /// The name of the first.
     pub(super) name: String,
-    /// Why that is not read.
+    /// Why the first is not read.
     pub(super) why: String,
-    /// How much more there is.
+    /// How many more there are.
     pub(super) more: usize,
 }
 
@@ -136,28 +137,29 @@ pub(super) struct NotRead {
 pub(super) struct Held {
     /// Its name.
     pub(super) step: String,
-    /// For so long, in milliseconds.
+    /// For how long, in milliseconds.
     pub(super) for_ms: u64,
-    /// The last failure of what it tries, if there was one since.
+    /// The last failure of what it tries, if there was one in that time.
     pub(super) cause: Option<String>,
 }
 
-/// A table in which a commit fails, or a look at it.
+/// A table in which a commit fails, or a look at its log.
 #[derive(Debug)]
 pub(super) struct Failing {
     /// `commit to` or `look at`.
     pub(super) what: &'static str,
-    /// What the table is for.
+    /// The role of the table.
     pub(super) role: &'static str,
     /// Its name.
     pub(super) name: String,
-    /// Since the first failure, in milliseconds.
+    /// Milliseconds since the first failure.
     pub(super) for_ms: u64,
     /// The last failure.
     pub(super) cause: String,
 }
 
-/// Judges a run that has its tables. A cut is closed after `cut`; a frontier may stand still for `stall`.
+/// Judges a run that has its tables. A cut closes after `cut`; a frontier may stand still for
+/// `stall`.
 pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
     if let Some(Free { name, bytes, .. }) = seen.low_disk {
         let reason = format!("the file system of {name} has {bytes} bytes free, less than disk.min_free");
@@ -165,7 +167,7 @@ pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
     }
     let failing = seen.failing.iter().filter(|table| table.for_ms >= FAILING_MS);
     if let Some(Failing { what, role, name, for_ms, cause }) = failing.max_by_key(|table| table.for_ms) {
-        let reason = format!("a {what} table {name:?} has failed for {} s, and is tried again", for_ms / 1000);
+        let reason = format!("a {what} table {name:?} has failed for {} s, and is being retried", for_ms / 1000);
         let health = Health::not_ready(Status::Failing, reason).at(format!("commit[{role}]"));
         return health.for_ms(*for_ms).because(Some(cause));
     }
@@ -177,12 +179,12 @@ pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
     }
     if let Some(ms) = seen.behind_ms.filter(|ms| u128::from(*ms) >= stall.as_millis()) {
         let reason =
-            format!("what is acknowledged has stood still for {} s, though every step has passed more", ms / 1000);
+            format!("the acknowledged position has stood still for {} s, though every step has passed it", ms / 1000);
         return Health::not_ready(Status::Stalled, reason).at("checkpoint").for_ms(ms);
     }
     if let Some(ms) = seen.open_ms.filter(|ms| u128::from(*ms) >= stall.saturating_add(cut).as_millis()) {
         let reason = format!(
-            "plan has handed out nothing and closed no cut for {} s, and one is due: its worker hangs",
+            "plan has handed out nothing and closed no cut for {} s, though one is due: its worker hangs",
             ms / 1000
         );
         return Health::not_ready(Status::Stalled, reason).at("plan").for_ms(ms);
@@ -266,7 +268,7 @@ mod tests {
         let health = judge(&failing_for(8_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref()), (Status::Failing, Some("commit[replica]")));
         let error = "could not create x: 503 \\u{1b}[2J";
-        let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is tried again: {error}");
+        let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is being retried: {error}");
         assert_eq!((health.reason, health.for_ms), (Some(reason), Some(8_000)));
         assert_eq!(health.error.as_deref(), Some(error), "as one line that does nothing to a terminal");
     }

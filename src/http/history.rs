@@ -1,4 +1,4 @@
-//! The last minutes of a run, a sample a second: rates for people, and the charts of the page.
+//! The last minutes of a run, one sample per second: rates for people, and the charts of the page.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,19 +10,20 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::live::Live;
 
-/// Between two samples.
+/// Time between two samples.
 const EVERY: Duration = Duration::from_secs(1);
 /// Samples that are shown: five minutes, and the one before.
 const SHOWN: usize = 301;
-/// At most so many are kept, however long cuts are open: an hour, some hundreds of bytes each.
+/// Maximum number of samples kept, however long cuts are open: an hour, some hundreds of bytes
+/// each.
 const KEPT: usize = 3_600;
-/// A rate is taken over so many samples: steady enough to be read, quick enough to be believed.
+/// Samples over which a rate is taken: enough to be steady, few enough to follow changes.
 const WINDOW: usize = 5;
-/// Rows land when a cut does. Until so long after the next is due, it is only late: a look at the
-/// source, staging and the commit take time.
+/// Rows land when a cut does. Up to this long after it is due, the next cut is only late, because a
+/// look at the source, staging and the commit take time.
 const LATE_MS: u64 = 3_000;
 
-/// What had been done at an instant.
+/// The counters at an instant.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Sample {
     /// On the steady clock.
@@ -31,10 +32,10 @@ struct Sample {
     lag: u64,
     /// By table.
     rows: Vec<u64>,
-    /// Rows a second of all tables, as of then.
+    /// Rows per second of all tables, at that time.
     rate: f64,
-    /// By step: handed on, seconds of work over all workers, and whether it hands on when a cut
-    /// ends.
+    /// By step: amount handed on, seconds of work over all workers, and whether it hands on when a
+    /// cut ends.
     steps: Vec<(u64, f64, bool)>,
 }
 
@@ -42,27 +43,27 @@ struct Sample {
 pub(super) struct History {
     /// Oldest first.
     samples: VecDeque<Sample>,
-    /// What was acknowledged, and since when it has been behind what the tables were told to move
-    /// to.
+    /// The acknowledged position, and since when it has been behind what the tables were told to
+    /// move to.
     behind: Option<(Position, u64)>,
-    /// After so long a cut is closed, in milliseconds.
+    /// Time after which a cut is closed, in milliseconds.
     cut_ms: u64,
-    /// So many samples are kept.
+    /// How many samples are kept.
     kept: usize,
 }
 
-/// What was done a second, of late.
+/// Recent rates per second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rates {
     /// Bytes read.
     pub(super) bytes: f64,
     /// Rows landed, by table.
     pub(super) rows: Vec<f64>,
-    /// By step: handed on, and seconds of work.
+    /// By step: amount handed on, and seconds of work.
     pub(super) steps: Vec<(f64, f64)>,
 }
 
-/// Samples the run of `live` each second, to the end of the process.
+/// Samples the run of `live` each second, until the process ends.
 pub(super) async fn keep(live: Arc<Live>) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -73,8 +74,7 @@ pub(super) async fn keep(live: Arc<Live>) {
 }
 
 impl History {
-    /// Of a run whose cuts are closed after `cut`: what lands is measured over two of them at
-    /// least.
+    /// For a run whose cuts close after `cut`. What lands is measured over at least two of them.
     pub(super) fn of_cuts(cut: Duration) -> History {
         let cut_ms = u64::try_from(cut.as_millis()).unwrap_or(u64::MAX);
         let cuts = usize::try_from(cut_ms.saturating_mul(4) / 1000).unwrap_or(KEPT);
@@ -104,7 +104,7 @@ impl History {
         self.behind = is_behind.then_some((acknowledged, since_ms));
     }
 
-    /// Since when the acknowledged position has not moved though the tables were told to move
+    /// Since when the acknowledged position has not moved, though the tables were told to move
     /// beyond it, in milliseconds on the steady clock.
     pub(super) fn behind_since_ms(&self) -> Option<u64> {
         self.behind.map(|(_, since_ms)| since_ms)
@@ -120,8 +120,8 @@ impl History {
         self.samples.iter_mut().next_back().expect("it was just added").rate = rate;
     }
 
-    /// What was done a second over the last few, or the last cuts; nothing while there are not two
-    /// samples.
+    /// The rates over the last few samples, or over the last cuts for what comes with cuts; zero
+    /// until there are two samples.
     pub(super) fn rates(&self) -> Rates {
         let Some(last) = self.samples.back() else { return Rates::default() };
         let first = &self.samples[self.samples.len().saturating_sub(1 + WINDOW)];
@@ -138,9 +138,9 @@ impl History {
         }
     }
 
-    /// What came a second of that which comes with cuts: from a cut to one at least two intervals
-    /// later, or as long as is known. As long as the next cut is not late, the last one counts;
-    /// from then on, so does the time since.
+    /// The rate of a count that moves only with cuts. It is measured up to the newest cut, from a
+    /// cut at least two intervals earlier, or from the first sample if there is none. Once the next
+    /// cut is late, the time since the newest one counts too.
     fn landing(&self, of: impl Fn(&Sample) -> u64) -> f64 {
         let (samples, last) = (&self.samples, self.samples.len().saturating_sub(1));
         let came = |at: &usize| of(&samples[*at]) != of(&samples[at - 1]);
@@ -153,7 +153,7 @@ impl History {
         samples[begin].per_second(&samples[end], of)
     }
 
-    /// Bytes read and rows landed a second, and bytes behind, sample by sample.
+    /// Bytes read and rows landed per second, and bytes behind, sample by sample.
     pub(super) fn charts(&self) -> [Vec<u64>; 3] {
         let shown = || self.samples.iter().skip(self.samples.len().saturating_sub(SHOWN));
         let pairs = || shown().zip(shown().skip(1));
@@ -171,7 +171,7 @@ impl Sample {
     }
 }
 
-/// At least a millisecond.
+/// Seconds between two samples, at least a millisecond.
 fn seconds(first: &Sample, last: &Sample) -> f64 {
     last.at_ms.saturating_sub(first.at_ms).max(1) as f64 / 1000.0
 }
@@ -203,8 +203,8 @@ mod tests {
         assert_eq!(history.rates(), Rates { bytes: 10.0, rows: vec![2.0, 0.0], steps: vec![(1.0, 0.25)] });
     }
 
-    /// The rate and the chart's last point of a run whose cuts land so many rows at these seconds,
-    /// at each of its seconds.
+    /// The rate at each second up to `upto` of a run whose cuts land as (second, rows) in `cuts`.
+    /// The chart's last point must agree.
     fn landing(cuts: &[(u64, u64)], upto: u64) -> Vec<f64> {
         let mut history = History::of_cuts(CUT);
         let at = |second: u64| {

@@ -1,4 +1,4 @@
-//! What the server answers from: a run's numbers, what does not change about it, and how it is judged.
+//! What the server answers from: a run's counters, its fixed facts, and its health.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use lakefront_operators::source::Why;
 use super::health::{Failing, Health, Held, NotRead, Seen, Status, judge};
 use super::history::History;
 
-/// What does not change about a run.
+/// The facts about a run that do not change.
 pub(crate) struct Watched {
     /// The pipeline's name.
     pub(crate) pipeline: String,
@@ -27,7 +27,7 @@ pub(crate) struct Watched {
     pub(crate) process: Process,
     /// How long a frontier may stand still while input waits.
     pub(crate) stall: Duration,
-    /// After so long a cut is closed, whatever its size.
+    /// Time after which a cut is closed, whatever its size.
     pub(crate) cut: Duration,
 }
 
@@ -52,7 +52,7 @@ impl Live {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is well.
+    /// Whether the run is well.
     pub(super) fn health(&self) -> Health {
         if self.fatal.is_raised() {
             return Health::not_ready(Status::Stopping, "the run met a fatal error and ends");
@@ -69,7 +69,7 @@ impl Live {
         judge(&self.seen(), self.run.stall, self.run.cut)
     }
 
-    /// Tables in which something fails and is tried again.
+    /// Tables in which something fails and is retried.
     pub(super) fn failing(&self) -> Vec<Failing> {
         let now_ms = self.metrics.steady_ms();
         let failing = self.metrics.tables().iter().zip(&self.run.tables).filter_map(|(table, name)| {
@@ -80,8 +80,7 @@ impl Live {
         failing.collect()
     }
 
-    /// Why the step that holds the frontier has not come further, if it tries something again and
-    /// again.
+    /// The last error of the step that holds the frontier, if it keeps retrying something.
     fn cause(&self, holder: &Holder<'_>) -> Option<String> {
         let within = Duration::from_millis(holder.for_ms);
         match holder.step.id() {
@@ -94,7 +93,7 @@ impl Live {
 
     fn not_read(&self) -> Option<NotRead> {
         let (since, passed_over) = self.metrics.not_read()?;
-        // A file that is compressed is told once, and may lie there for good.
+        // A compressed file is reported once, and may stay there for good.
         let passed_over: Vec<_> = passed_over.iter().filter(|p| !matches!(p.why, Why::Encoded(_))).collect();
         let (first, rest) = passed_over.split_first()?;
         let for_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);

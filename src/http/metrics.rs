@@ -1,8 +1,9 @@
 //! A run's numbers in Prometheus' text format, version 0.0.4.
 //!
-//! Names are Prometheus' conventions: base units, `_total` for what only grows. Every family is there from the start, with each of its labels'
-//! values where these are a closed list, so that a query never lacks its series: except what nobody has measured (`disk`, `memory`).
-//! Labels name roles, steps, reasons and workers, never files.
+//! Names follow Prometheus' conventions: base units, `_total` for what only grows. Every family is
+//! there from the start, with each value of its labels if these are a closed list, so that no query
+//! lacks its series. The exception is what nobody has measured (`disk`, `memory`). Labels name
+//! roles, steps, reasons and workers, never files.
 
 mod page;
 
@@ -14,7 +15,7 @@ use lakefront_operators::record::Reason;
 use self::page::{Page, one};
 use crate::process::{self, Usage};
 
-/// What the text is, for a `Content-Type`.
+/// The `Content-Type` of the text.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The text for a scrape.
@@ -33,8 +34,8 @@ fn source(page: &mut Page, metrics: &Metrics) {
     page.gauge("lakefront_workers", "Worker threads of the run.", one(workers));
     let run = metrics.run().unwrap_or_default().0;
     page.gauge("lakefront_run_number", "The number under which the run has claimed its tables; 0 before.", one(run));
-    page.counter("lakefront_bytes_read_total", "Bytes of the source that were read.", one(metrics.bytes_read()));
-    page.counter("lakefront_chunks_read_total", "Chunks of the source that were read.", one(metrics.chunks_read()));
+    page.counter("lakefront_bytes_read_total", "Bytes that were read from the source.", one(metrics.bytes_read()));
+    page.counter("lakefront_chunks_read_total", "Chunks that were read from the source.", one(metrics.chunks_read()));
     page.gauge(
         "lakefront_source_lag_bytes",
         "Bytes of whole lines in the source that have not landed, as of the last look at it.",
@@ -42,13 +43,13 @@ fn source(page: &mut Page, metrics: &Metrics) {
     );
     page.gauge(
         "lakefront_source_position_bytes",
-        "Up to where the source has whole lines, as of the last look at it.",
+        "Position up to which the source has whole lines, as of the last look at it.",
         one(metrics.source_end().0),
     );
-    page.gauge("lakefront_planned_position_bytes", "Up to where chunks were handed out.", one(metrics.planned().0));
+    page.gauge("lakefront_planned_position_bytes", "End position of the chunks handed out.", one(metrics.planned().0));
     page.gauge(
         "lakefront_acknowledged_position_bytes",
-        "Up to where the transaction of every table holds the source.",
+        "Position up to which the transaction of every table holds the source.",
         one(metrics.position().0),
     );
     page.counter(
@@ -58,7 +59,7 @@ fn source(page: &mut Page, metrics: &Metrics) {
     );
     page.counter(
         "lakefront_retries_total",
-        "What failed in a way that may pass and was tried again: requests to the source, uploads of staged files, steps of commits and looks at tables.",
+        "Retries of what failed in a way that may pass: requests to the source, uploads of staged files, steps of commits and looks at tables.",
         Retried::ALL.map(|kind| ([("kind", kind.as_str())], metrics.retries().of(kind))),
     );
     let help = "How long chunks took to read, from the first request to the last byte.";
@@ -73,7 +74,7 @@ fn tables(page: &mut Page, metrics: &Metrics) {
     page.counter("lakefront_commits_total", "Commits that were made.", by_table(|table| table.commits()));
     page.gauge(
         "lakefront_table_position_bytes",
-        "Up to where the table has all its rows: its transaction moves over what is empty for it some cuts later.",
+        "Position up to which the table has all its rows: its transaction moves past what is empty for it some cuts later.",
         by_table(|table| table.drained().0),
     );
     let help = "How long commits took, from the offsets file to the commit's success, retries included.";
@@ -87,12 +88,12 @@ fn steps(page: &mut Page, metrics: &Metrics) {
     let steps = || metrics.steps().iter();
     page.gauge_seconds(
         "lakefront_frontier_lag_seconds",
-        "For how long a step has not moved though there was work for it.",
+        "How long a step has not moved though there was work for it.",
         steps().map(|step| ([("step", step.name())], Duration::from_millis(metrics.frontier_lag_ms(step.id())))),
     );
     page.gauge(
         "lakefront_frontier_position_bytes",
-        "Up to where a step has handed everything on.",
+        "Position up to which a step has handed everything on.",
         steps().map(|step| ([("step", step.name())], step.frontier().unwrap_or(metrics.planned()).0)),
     );
     page.counter(
@@ -115,7 +116,7 @@ fn machine(page: &mut Page, metrics: &Metrics) {
     page.gauge("lakefront_memory_limit_bytes", "Bytes that buffers may hold.", metrics.memory_limit().and_then(one));
     let started = Duration::from_millis(metrics.started_ms());
     page.gauge_seconds("process_start_time_seconds", "When the run began, in seconds since 1970.", one(started));
-    // Numbers about ourselves are no reason to fail.
+    // Lacking numbers about this process is no reason to fail.
     let Some(Usage { cpu, resident_bytes, .. }) = process::usage() else { return };
     page.counter_seconds("process_cpu_seconds_total", "User and system time spent.", one(cpu));
     page.gauge("process_resident_memory_bytes", "Bytes of memory that are resident.", one(resident_bytes));

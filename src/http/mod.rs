@@ -1,16 +1,17 @@
 //! A run, watched over HTTP: a live page, health for supervisors, numbers for Prometheus.
 //!
 //! ```text
-//! /               the live page (page/), which asks for /status.json each second
+//! /               the live page (page/), which polls /status.json each second
 //! /status.json    all that is known of the run
 //! /metrics        the numbers, in Prometheus text
-//! /health         whether the run is well, with the step that holds the frontier; 503 if it is not ready
+//! /health         whether the run is well, with the step that holds the frontier; 503 if not ready
 //! /health/live    200 as long as the process answers
 //! /health/ready   200 or 503
 //! ```
 //!
-//! It only reads, asks for no name and keeps no secret: whoever reaches the address may see the numbers and the tables' names. It cannot
-//! harm the run: connections are few and short (connection), answers are made of counters, and nothing is written.
+//! It only reads. It has no authentication and knows no secrets: whoever reaches the address may
+//! see the numbers and the tables' names. It cannot harm the run: connections are few and short
+//! (`connection`), answers are made from counters, and nothing is written.
 
 mod client;
 mod connection;
@@ -40,10 +41,11 @@ pub(crate) use self::live::{Live, Watched};
 use crate::config::HttpConfig;
 use crate::exit::Unavailable;
 
-/// Between two attempts to get the address of a run that is about to end.
+/// Time between two attempts to bind the address of a run that is about to end.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Sent with every answer: scripts, styles and requests of our own, and nothing else, in no frame; nothing is guessed or kept.
+/// Sent with every answer: only our own scripts, styles, images and requests are allowed, and no
+/// frames; types are not guessed, and nothing is cached.
 const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -56,12 +58,13 @@ const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
-    // So that a connection is never held for a request that may come.
+    // A connection is never kept open for a request that may come.
     (header::CONNECTION, HeaderValue::from_static("close")),
 ];
 
-/// Takes the address, before the tables are claimed: a run that cannot be watched as its file says does not begin. With `take_over`
-/// the run that is taken over may still have it; then it is none, and [`serve`] waits for it.
+/// Binds the address before the tables are claimed, because a run that cannot be watched as its
+/// file says must not begin. With `take_over` the old run may still hold the address; then this is
+/// `None`, and [`serve`] waits for it.
 pub(crate) async fn listen(http: HttpConfig, take_over: bool) -> Result<Option<TcpListener>, Unavailable> {
     match TcpListener::bind(http.listen).await {
         Ok(listener) => Ok(Some(listener)),
@@ -70,7 +73,7 @@ pub(crate) async fn listen(http: HttpConfig, take_over: bool) -> Result<Option<T
     }
 }
 
-/// Answers requests to the end of the process.
+/// Answers requests until the process ends.
 pub(crate) async fn serve(http: HttpConfig, listener: Option<TcpListener>, live: Arc<Live>) {
     tokio::spawn(history::keep(live.clone()));
     let listener = match listener {
@@ -81,14 +84,14 @@ pub(crate) async fn serve(http: HttpConfig, listener: Option<TcpListener>, live:
     if address.ip().is_loopback() {
         tracing::info!(%address, "answers over HTTP");
     } else {
-        tracing::warn!(%address, "answers over HTTP, without asking who it is: whoever reaches the address may read");
+        tracing::warn!(%address, "answers over HTTP without authentication: whoever reaches the address may read");
     }
     let listener = connection::Bounded::new(listener);
-    // It never ends by itself.
+    // This never ends by itself.
     let _ = axum::serve(listener, router(address, live)).await;
 }
 
-/// The address, once the run that has it is gone.
+/// Binds the address once the run that holds it is gone.
 async fn inherit(address: SocketAddr) -> TcpListener {
     tracing::info!(%address, "waits for the address of the run that is taken over");
     loop {
@@ -115,7 +118,8 @@ fn router(address: SocketAddr, live: Arc<Live>) -> Router {
         .with_state(live)
 }
 
-/// Refuses what a foreign page sends through its reader's browser, and gives every answer its headers.
+/// Refuses what a foreign page sends through its reader's browser, and adds the headers to every
+/// answer.
 async fn guard(State(address): State<SocketAddr>, request: Request, next: Next) -> Response {
     let mut response = match is_for_us(address, &request) {
         true => next.run(request).await,
@@ -126,8 +130,9 @@ async fn guard(State(address): State<SocketAddr>, request: Request, next: Next) 
     response
 }
 
-/// A page whose name was made to point to this machine is of one origin with us, but its requests carry that name. Ports are not
-/// compared: a tunnel has one of its own. What does not listen on loopback has names that only its network knows.
+/// A page whose host name was made to point to this machine has the same origin as ours, but its
+/// requests carry that name. Ports are not compared, because a tunnel has its own. An address that
+/// is not loopback has names that only its network knows, so all are accepted.
 fn is_for_us(address: SocketAddr, request: &Request) -> bool {
     if !address.ip().is_loopback() {
         return true;

@@ -1,6 +1,7 @@
-//! The live page: plain files, in the binary as they lie in the folder. Nothing builds them, and they ask for nothing elsewhere.
+//! The live page: plain files, embedded in the binary as they are. There is no build step, and they
+//! load nothing from elsewhere.
 
-/// Path, type and content of each.
+/// Path, type and content of each file.
 pub(super) const FILES: [(&str, &str, &str); 4] = [
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("/live.css", "text/css; charset=utf-8", include_str!("page/live.css")),

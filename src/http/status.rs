@@ -18,12 +18,12 @@ use super::live::Live;
 use super::{health, metrics};
 use crate::moment::rfc3339;
 
-/// A partition's name, which is anybody's.
+/// A partition's name, escaped, because anybody may have chosen it.
 fn shown(partition: &PartitionId) -> String {
     partition.to_string().escape_debug().to_string()
 }
 
-/// `/health/live`: who answers lives.
+/// `/health/live`: an answer means that the process is alive.
 pub(super) fn alive() -> Response {
     answer(StatusCode::OK, &json!({"status": "ok"}))
 }
@@ -104,7 +104,7 @@ fn code(health: &health::Health) -> StatusCode {
     if health.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// `since` is when it began to be so, by the time of day.
+/// `since` is the time of day at which this state began.
 fn judgement(live: &Live, health: &health::Health) -> Value {
     let since = health.for_ms.map(|ms| rfc3339(live.metrics.now_ms().saturating_sub(ms)));
     json!({
@@ -117,7 +117,7 @@ fn judgement(live: &Live, health: &health::Health) -> Value {
     })
 }
 
-/// Which process this is, as it stands in the tables too.
+/// The process, as it is recorded in the tables too.
 fn process(live: &Live) -> Value {
     let Process { host, pid, since_ms } = &live.run.process;
     json!({"host": host, "pid": pid, "since": rfc3339(*since_ms)})
@@ -130,7 +130,7 @@ fn uptime(metrics: &Metrics) -> f64 {
 /// The steps in order; `busy` is the share of all workers' time.
 fn steps(live: &Live, rates: &Rates) -> Vec<Value> {
     let metrics = &live.metrics;
-    // A step that has nothing more to come stands at the end of all that was handed out.
+    // A step that gets no more input stands at the end of all that was handed out.
     let frontier = |step: &Step| step.frontier().unwrap_or(metrics.planned());
     let closed = metrics.steps().iter().next().map(frontier).unwrap_or_default();
     let step = |(i, step): (usize, &Step)| {

@@ -1,4 +1,5 @@
-//! What `init` needs to know, and the check of it: a file made of the answers is read by the parser that `run` uses.
+//! What `init` needs to know. The answers are checked by making a file of them and reading it with
+//! the parser that `run` uses.
 
 use lakefront_operators::shown;
 
@@ -7,7 +8,7 @@ use crate::config;
 
 use super::template;
 
-/// What the file will say. Texts are as they stand in it, and not secret.
+/// What the file will contain. Texts are as they stand in it, and not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answers {
     pub(super) source: String,
@@ -41,7 +42,7 @@ impl Answers {
         }
     }
 
-    /// What is wrong with one answer, whatever else is. A secret in it is not repeated.
+    /// What is wrong with one answer, whatever else is wrong. A secret in it is not repeated.
     pub(super) fn complaint(&self, field: Field) -> Option<String> {
         let key = match field {
             Field::Source => "source.url",
@@ -56,15 +57,16 @@ impl Answers {
             Field::Account | Field::Pipeline => "",
         };
         if shown::without_secrets(url) != url {
-            let advice = "it carries a signature, which must not stand in a file: leave out what follows the question mark, and \
-                          give it as AZURE_STORAGE_SAS_TOKEN in the environment";
+            let advice = "it carries a signature, which must not be in a file: leave out what follows the question mark, and \
+                          set AZURE_STORAGE_SAS_TOKEN to it in the environment";
             return Some(advice.to_owned());
         }
         let error = config::parse(&template::render(self), &|name| self.variable(name)).err()?;
         error.about(key).map(str::to_owned)
     }
 
-    /// The environment that the file is checked in. What opens an account is known when a command runs, and perhaps not here.
+    /// The environment that the file is checked in. An account's credentials must be known when a
+    /// command runs, but need not be known here.
     fn variable(&self, name: &str) -> Option<String> {
         let any = |scheme: &str| self.source.starts_with(scheme) || self.lake.starts_with(scheme);
         match name {
@@ -75,7 +77,7 @@ impl Answers {
         }
     }
 
-    /// Whether an account is missing that only the user, or the environment, can name.
+    /// Whether an account is needed that only the user or the environment can name.
     pub(super) fn needs_account(&self) -> bool {
         self.source.starts_with("az:") || self.lake.starts_with("az:")
     }

@@ -1,4 +1,4 @@
-//! The questions, each with an example and a default, asked again until the answer can be used.
+//! The questions, each with an example and a default, repeated until the answer can be used.
 
 use std::io::{self, BufRead, Write};
 
@@ -9,25 +9,26 @@ use crate::cli::{FormatArg, InitArgs, ModeArg};
 use crate::exit::Usage;
 
 const SOURCE: &str = "\
-Where are the logs? A file, a directory or a glob of this machine, such as file:logs/ or, for the log
-folder of a server that writes jsonlog, file:/var/log/postgresql/*.json; or blobs in Azure, such as az://insights-logs-postgresqllogs/ or
+Where are the logs? A file, a directory or a glob on this machine, such as file:logs/, or
+file:/var/log/postgresql/*.json for the log folder of a server that writes jsonlog; or blobs
+in Azure, such as az://insights-logs-postgresqllogs/ or
 https://ACCOUNT.blob.core.windows.net/insights-logs-postgresqllogs/";
 const FORMAT: &str = "\
-Which shape do the lines have? azure: resource logs of Azure Database for PostgreSQL;
+Which format do the lines have? azure: resource logs of Azure Database for PostgreSQL;
 jsonlog: PostgreSQL's own, with log_destination = 'jsonlog'";
 const MODE: &str = "\
 When does a run end? backfill: at the end of what is there; tail: when it is stopped";
 const LAKE: &str = "\
-Where will the tables lie? A folder of this machine, such as file:/data/lake, or one in Azure,
+Where should the tables go? A folder on this machine, such as file:/data/lake, or one in Azure,
 such as az://lake/logs";
 const ACCOUNT: &str = "\
-Which storage account? Its name; nothing if AZURE_STORAGE_ACCOUNT or a connection string in the
-environment will say it";
+Which storage account? Its name, or nothing if AZURE_STORAGE_ACCOUNT or a connection string in
+the environment will name it";
 const PIPELINE: &str = "\
-How is the pipeline called? The name marks its commits in the tables, so it cannot be changed
-later, such as orders-uat";
+What is the pipeline called, for example orders-uat? The name marks its commits in the tables, so
+it cannot be changed later";
 
-/// Asks for what no flag has said.
+/// Asks for what the flags leave open.
 pub(super) fn ask(args: &InitArgs, input: &mut impl BufRead, out: &mut impl Write) -> anyhow::Result<Answers> {
     let mut answers = Answers::of(args);
     let mut console = Console { input, out };
@@ -108,7 +109,7 @@ impl<I: BufRead, O: Write> Console<'_, I, O> {
         self.out.flush()?;
         let mut line = String::new();
         match self.input.read_line(&mut line) {
-            Ok(0) => Err(Usage("the answers ended before the questions: nothing was written".to_owned()).into()),
+            Ok(0) => Err(Usage("the input ended before the last question: nothing was written".to_owned()).into()),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Err(Usage("an answer is not UTF-8: nothing was written".to_owned()).into())
             }

@@ -1,7 +1,7 @@
 //! `lakefront init`: writes a pipeline file with comments, after a few questions or from flags.
 //!
-//! Promises: what it writes is what `run` reads, for it is parsed before it is written; no secret is asked for or written; a
-//! file that is there is replaced only if that was asked for.
+//! Promises: `run` can read what it writes, because that is parsed before it is written; no secret
+//! is asked for or written; an existing file is replaced only if that was asked for.
 
 mod answers;
 mod ask;
@@ -18,13 +18,13 @@ use crate::cli::InitArgs;
 use crate::exit::Usage;
 use crate::report::print;
 
-/// The file's name, the same for every pipeline: it has a directory of its own.
+/// The file's name, the same for every pipeline, because each has a directory of its own.
 const NAME: &str = "lakefront.toml";
 
 /// Writes a pipeline file.
 pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
     let path = args.dir.join(NAME);
-    // Told before anybody has answered questions; written later in a way that cannot overwrite either.
+    // Checked before the user answers questions; the write below cannot overwrite a file either.
     if !args.force && path.exists() {
         return Err(already_there(&path).into());
     }
@@ -86,14 +86,14 @@ fn next(args: &InitArgs, answers: &Answers) -> String {
     text
 }
 
-/// The directory that the source names, if it is not there.
+/// The directory that the source names, if it does not exist.
 fn missing_folder<'a>(args: &InitArgs, answers: &'a Answers) -> Option<&'a str> {
     let folder = answers.source.strip_prefix("file:")?;
     let plain = folder.ends_with('/') && !folder.starts_with("//") && !folder.contains(['*', '?', '[', '{', '$']);
     (plain && !args.dir.join(folder).exists()).then_some(folder)
 }
 
-/// `text` as a shell takes it for one word.
+/// `text` quoted so that a shell takes it as one word.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
     match !text.is_empty() && text.chars().all(plain) {

@@ -1,9 +1,10 @@
-//! The text of a new pipeline file. Lines such as `# key = value` show the default of a key, and may be uncommented as they are.
+//! The text of a new pipeline file. Lines such as `# key = value` show the default of a key, and
+//! can be uncommented as they are.
 
 use super::answers::{Answers, is_azure};
 use crate::cli::{FormatArg, ModeArg};
 
-/// The column that comments begin in.
+/// The column in which comments begin.
 const COMMENTS: usize = 40;
 
 /// The whole file.
@@ -16,11 +17,12 @@ fn head() -> String {
 # Lands PostgreSQL logs in three Delta tables, exactly once. From this file's directory:
 #
 #     lakefront doctor lakefront.toml     # is everything in place?
-#     lakefront run lakefront.toml        # lands what is there; run it again, and it finds nothing new
+#     lakefront run lakefront.toml        # lands what is there; a second run finds nothing new
 #     lakefront status lakefront.toml     # where the tables stand
 #
-# Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from the environment, and what is said
-# of a wrong value shows the name alone. Keys and signatures are never shown. A line such as `# key = value` shows the default.
+# Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from
+# the environment, and a message about a wrong value shows only the name. Keys and signatures are
+# never shown. A line such as `# key = value` shows the default.
 "
     .to_owned()
 }
@@ -32,7 +34,7 @@ fn top(answers: &Answers) -> String {
             "names the transactions in the tables: do not change it later",
         ),
         line("topology = \"pg_logs\"", ""),
-        line("# workers = 2", "default: the cores"),
+        line("# workers = 2", "default: one per core"),
     ]
     .concat()
 }
@@ -48,10 +50,10 @@ fn source(answers: &Answers) -> String {
         FormatArg::Jsonlog => "PostgreSQL's own; or \"azure\"",
     };
     let what = match (azure, answers.format) {
-        (true, _) => "a blob, a folder with all below it, or a glob",
-        (false, FormatArg::Azure) => "a file, a directory with all below it, or a glob",
+        (true, _) => "a blob, a folder (recursive), or a glob",
+        (false, FormatArg::Azure) => "a file, a directory (recursive), or a glob",
         (false, FormatArg::Jsonlog) => {
-            "a file, a directory or a glob; *.json in a server's log folder, for .log lies beside it"
+            "a file, a directory or a glob; in a server's log folder *.json, to skip its .log files"
         }
     };
     let state_file = format!("# state_file = {}", quoted(&format!("state/{}.offset.json", answers.pipeline)));
@@ -60,42 +62,43 @@ fn source(answers: &Answers) -> String {
         line(&format!("url    = {}", quoted(&answers.source)), what),
         line(&format!("format = \"{}\"", answers.format.word()), other),
         line(&format!("mode   = \"{}\"", mode.0), mode.1),
-        line("# cold_start = \"earliest\"", "the first run; or \"latest\": the last line end as it is then"),
-        line(&state_file, "informs; the tables are the checkpoint"),
-        line(if azure { "# chunk = \"8 MiB\"" } else { "# chunk = \"4 MiB\"" }, "one read"),
+        line("# cold_start = \"earliest\"", "where the first run begins; or \"latest\": the last line end then"),
+        line(&state_file, "for information; the tables are the checkpoint"),
+        line(if azure { "# chunk = \"8 MiB\"" } else { "# chunk = \"4 MiB\"" }, "size of one read"),
         line("# poll = \"1s\"", "how often a tail looks for growth"),
         line("# max_line = \"16 MiB\"", "a longer line is a reject"),
-        line("# unterminated = \"leave\"", "a backfill's last line without newline; or \"land\""),
-        line("# on_rewrite = \"stop\"", "a file that shrank or was written anew; or \"restart\": it lands as another"),
+        line("# unterminated = \"leave\"", "a backfill's last line without a newline; or \"land\""),
+        line("# on_rewrite = \"stop\"", "a file that shrank or was rewritten; or \"restart\": land it as another"),
         line("# temporary = \"skip\"", "hidden and temporary files (.x, ~, .tmp, .part); or \"read\""),
     ]
     .concat();
     if azure {
-        text.push_str(&line("# settle = \"48h\"", "a blob that was quiet for so long is finished"));
+        text.push_str(&line("# settle = \"48h\"", "a blob quiet for this long is finished"));
         text.push_str(&line("# in_flight = 4", "chunks in a worker's memory at once"));
         text.push('\n');
         text.push_str(&opener("source", answers));
-        text.push_str(&line("# page = 5000", "blobs that one listing request asks for"));
+        text.push_str(&line("# page = 5000", "blobs per listing request"));
         text.push_str(&line("# hour_folders = \"y=%Y/m=%m/d=%d/h=%H/\"", "where new blobs appear"));
-        text.push_str(&line("# relist = \"5m\"", "how often all blobs are listed, and not those folders alone"));
+        text.push_str(&line("# relist = \"5m\"", "how often all blobs are listed, not only those folders"));
         text.push_str("\n[source.retry]\n");
-        text.push_str(&line("# timeout = \"30s\"", "without a byte"));
-        text.push_str(&line("# first = \"200ms\"", "pauses grow from here"));
+        text.push_str(&line("# timeout = \"30s\"", "longest wait for a byte"));
+        text.push_str(&line("# first = \"200ms\"", "pauses between tries grow from here"));
         text.push_str(&line("# cap = \"30s\"", "to here"));
-        text.push_str(&line("# max_time = \"5m\"", "then the run stops"));
+        text.push_str(&line("# max_time = \"5m\"", "time without progress until the run stops"));
     }
     text
 }
 
-/// The section that says what opens an account; no secret stands in it.
+/// The section for the credentials of an account; no secret stands in it.
 fn opener(section: &str, answers: &Answers) -> String {
     let account =
         answers.account.as_ref().map_or(String::new(), |account| line(&format!("account = {}", quoted(account)), ""));
     format!(
         "\
-# What opens the storage account stands in the environment: AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_KEY with
-# AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN; or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET. Without any, it is the
-# machine's managed identity, or who is logged in with the Azure CLI. For variables of other names, say which here, such as:
+# The credentials of the storage account are in the environment: AZURE_STORAGE_CONNECTION_STRING,
+# AZURE_STORAGE_KEY with AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_SAS_TOKEN; or AZURE_TENANT_ID,
+# AZURE_CLIENT_ID and AZURE_CLIENT_SECRET. Without any, the machine's managed identity or the login
+# of the Azure CLI is used. If your variables have other names, give them here, such as:
 #     sas = \"${{SHOP_LOGS_SAS}}\"
 [{section}.azure]
 {account}"
@@ -132,7 +135,7 @@ fn roles(answers: &Answers) -> String {
     match answers.format {
         FormatArg::Azure => [
             "[roles]\n".to_owned(),
-            line("# primary = [\"Primary\", \"None\"]", "values of ReplicaRole; None: a server that stands alone"),
+            line("# primary = [\"Primary\", \"None\"]", "values of ReplicaRole; None: a standalone server"),
             line("# replica = [\"*\"]", "all others"),
             line("# default = \"reject\"", "lines without a role: \"primary\", \"replica\" or \"reject\""),
             "# By LogicalServerName or the server in resourceId, before the default:\n# [roles.servers]\n# \"orders-uat-pg\" = \"primary\"\n"
@@ -141,9 +144,9 @@ fn roles(answers: &Answers) -> String {
         .concat(),
         FormatArg::Jsonlog => [
             "[roles]\n".to_owned(),
-            line("default = \"primary\"", "files that no name below fits; or \"replica\", \"reject\""),
+            line("default = \"primary\"", "files that match no pattern below; or \"replica\", \"reject\""),
             "\n[roles.sources]\n".to_owned(),
-            line("\"**/*replica*\" = \"replica\"", "a line does not say which server wrote it: the file's name does"),
+            line("\"**/*replica*\" = \"replica\"", "lines do not name their server, but file names do"),
             line("\"**/*primary*\" = \"primary\"", ""),
         ]
         .concat(),
@@ -155,34 +158,34 @@ fn rest() -> String {
         "[rows]\n".to_owned(),
         line("# unknown_keys = \"keep\"", "in the column _rest; or \"drop\", \"reject\""),
         line("# envelope = \"auto\"", "arrays, Event Hub batches and wrappers are opened; or \"none\""),
-        line("# raw = \"64 KiB\"", "of a rejected line, at most; or \"line\": all of it, up to source.max_line"),
-        "# Where times are that have no zone, or one such as PST that means several; or what single names mean:\n\
+        line("# raw = \"64 KiB\"", "most that is kept of a rejected line; or \"line\": all of it, up to source.max_line"),
+        "# The zone of times without one, or with an ambiguous one such as PST; or what single names mean:\n\
          #     zone = \"America/Los_Angeles\"\n#     zones = { IST = \"+05:30\" }\n"
             .to_owned(),
         "\n[commit]\n".to_owned(),
-        line("# bytes = \"256 MiB\"", "a commit is made after so much,"),
-        line("# interval = \"10s\"", "or after so long"),
+        line("# bytes = \"256 MiB\"", "a commit is made after this much input,"),
+        line("# interval = \"10s\"", "or after this long"),
         "\n[limits]\n".to_owned(),
         line("# ahead = \"1 GiB\"", "read but not yet committed, at most"),
-        line("# reject_ratio = 0.5", "of the last 10,000 lines: above it the run stops, for the format is wrong"),
-        "# What buffers may take together fits workers, source.chunk and source.max_line. In a container, say less than it has:\n\
+        line("# reject_ratio = 0.5", "of the last 10,000 lines; above it the run stops: the format is wrong"),
+        "# The limit of all buffers fits workers, source.chunk and source.max_line. In a container, set\n# less than it has:\n\
          #     memory = \"1 GiB\"\n"
             .to_owned(),
         "\n[disk]\n".to_owned(),
-        line("# min_free = \"2 GiB\"", "stays free where the run writes; looked at before work is handed out and every second"),
-        line("# on_low = \"stop\"", "when there is less; or \"pause\": a tail waits until there is room"),
-        "# Old files in folders named here go first. Never name one that somebody still needs:\n\
+        line("# min_free = \"2 GiB\"", "kept free where the run writes; checked before work is handed out and each second"),
+        line("# on_low = \"stop\"", "if less is free; or \"pause\": a tail waits until there is room"),
+        "# Old files in these folders are deleted first. Never name a folder that is still needed:\n\
          #     clean = [{ dir = \"/var/tmp/old\", older_than = \"1h\" }]\n"
             .to_owned(),
     ]
     .concat()
 }
 
-/// A tail is watched; a backfill is over soon, and shows a bar.
+/// A tail is watched; a backfill ends soon, and shows a bar.
 fn http(answers: &Answers) -> String {
-    let what = "# What a run does, as it does it: a page at /, /metrics for Prometheus, /health for supervisors. Nothing listens without it.\n";
-    let reach = "who reaches the address may read: nobody is asked who it is";
-    let stall = "a frontier that stands still for so long while input waits is not ready";
+    let what = "# To watch a run: a page at /, /metrics for Prometheus, /health for supervisors. Without an\n# address, nothing listens.\n";
+    let reach = "whoever reaches this address may read: there is no login";
+    let stall = "not ready: a frontier stalls for this long while input waits";
     match answers.mode {
         ModeArg::Tail => {
             [format!("{what}[http]\n"), line("listen = \"127.0.0.1:8089\"", reach), line("# stall = \"60s\"", stall)]
@@ -205,7 +208,8 @@ fn line(text: &str, comment: &str) -> String {
     }
 }
 
-/// A TOML string. JSON's escapes are TOML's too, but for one character that TOML wants escaped.
+/// A TOML string. The escapes of JSON are valid in TOML, except that TOML requires one more
+/// character to be escaped.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
@@ -240,7 +244,7 @@ mod tests {
         config::parse(text, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
-    /// `# key = value` without its sign.
+    /// `# key = value` without its leading `# `.
     fn uncommented(line: &str) -> &str {
         let key = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")).map(|(key, _)| key.trim_end());
         match key {

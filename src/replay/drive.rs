@@ -1,4 +1,5 @@
-//! A replay as it happens: one task writes, one a table looks, and here their news come together until all is written and visible.
+//! Drives a replay: one task writes, one task per table looks, and their events come together here
+//! until all is written and visible.
 
 use std::fs::File;
 use std::time::{Duration, SystemTime};
@@ -18,18 +19,18 @@ use super::write::{Plan, Written, write};
 use crate::exit::Usage;
 use crate::shutdown::Signals;
 
-/// Between two looks at what the run uses, and at whether it is time to give up.
+/// Time between two looks at what the run uses, and at whether it is time to give up.
 const TICK: Duration = Duration::from_millis(200);
 
-/// News of a replay.
+/// An event of a replay.
 pub(super) enum Event {
     /// An append is durable.
     Written(Append),
-    /// All that was to be written is, or could not be.
+    /// The writing has ended, or failed.
     Ended(anyhow::Result<Written>),
-    /// What a table, by its number, holds of the target.
+    /// What the table with this number holds of the target.
     Seen(usize, Sighting),
-    /// A table cannot be read any more.
+    /// A table can no longer be read.
     Lost(Stop),
 }
 
@@ -38,13 +39,13 @@ pub(super) struct Seen {
     pub(super) latencies: Latencies,
     /// Rows of the target in the tables.
     pub(super) rows: u64,
-    /// Bytes that were durable and not visible: at most, when the last append was, and at the end.
+    /// Bytes that were durable but not visible: the maximum, after the last append, and at the end.
     pub(super) behind: [u64; 3],
     /// How far each table has come in the target.
     pub(super) offsets: Vec<u64>,
     /// From the first append to the last sighting.
     pub(super) took: Duration,
-    /// Nothing more became visible for too long.
+    /// Whether it gave up, because nothing more became visible for too long.
     pub(super) gave_up: bool,
 }
 
@@ -54,12 +55,13 @@ pub(super) struct Outcome {
     pub(super) seen: Option<Seen>,
     /// When it began.
     pub(super) began: SystemTime,
-    /// Where the latencies are to go.
+    /// The file for the latencies.
     pub(super) log: Option<File>,
 }
 
-/// Writes `input` to `place`, and watches it if that is wanted. Nothing is made before the tables have said that they hold nothing of that
-/// name: what is shorter than what they hold stops a run. `log` opens the log.
+/// Writes `input` to `place`, and watches it if `watched` is given. Nothing is made before the
+/// tables are known to hold nothing of that name, because a file that is shorter than what they
+/// hold stops a run. `log` opens the log of latencies.
 pub(super) async fn drive(
     input: Input,
     place: &Place,
@@ -82,7 +84,7 @@ pub(super) async fn drive(
     let log = log()?;
     if let Some(watched) = watched.as_deref_mut() {
         if !watched.find_run() {
-            tracing::warn!("no run of this pipeline was found on this machine: what it uses is not told");
+            tracing::warn!("no run of this pipeline was found on this machine: what it uses is not reported");
         }
         watched.measure();
     }
@@ -94,7 +96,8 @@ pub(super) async fn drive(
     Ok(Outcome { written, seen, began, log })
 }
 
-/// Waits until every table holds a position of the pipeline, and nothing of the target.
+/// Waits until every table holds a position of the pipeline. Refuses if one holds bytes of the
+/// target.
 async fn ready(
     watched: &Watched,
     news: &mut UnboundedReceiver<Event>,
@@ -134,7 +137,7 @@ struct Running {
 }
 
 impl Running {
-    /// The first signal ends the writing, the second the waiting for what was written.
+    /// The first signal ends the writing, the second ends the wait until all is visible.
     async fn until_its_end(
         self,
         mut waiting: Option<Waiting>,
@@ -167,7 +170,7 @@ impl Running {
                 }
                 _ = signals.next() => {
                     left = self.stop.is_requested();
-                    anyhow::ensure!(!left || written.is_some(), "stopped at once: of the append under way some may be written");
+                    anyhow::ensure!(!left || written.is_some(), "stopped at once: the append under way may be written in part");
                     self.stop.request();
                 }
                 _ = ticks.tick() => {

@@ -1,7 +1,9 @@
-//! The lines of a file, an append at a time.
+//! The lines of a file, one append at a time.
 //!
-//! An append is made of whole lines, as PostgreSQL and Azure write them; a line that is longer than an append is one of its own. The bytes
-//! are the file's. Only where the file begins anew behind a last line without a newline, it gets one, so that two lines stay two.
+//! An append consists of whole lines, as PostgreSQL and Azure write them; a line that is longer
+//! than an append is one of its own. The bytes are those of the file, with one exception: if the
+//! file starts over after a last line without a newline, a newline is added, so that two lines stay
+//! two.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek};
@@ -19,11 +21,11 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Input {
     file: BufReader<File>,
     path: PathBuf,
-    /// Bytes of an append, at most.
+    /// Maximum bytes of an append.
     size: usize,
-    /// Whether the file begins anew at its end.
+    /// Whether the file starts over at its end.
     endless: bool,
-    /// A line that did not go into the append before.
+    /// A line that did not fit into the append before.
     left: Vec<u8>,
     is_first: bool,
 }
@@ -32,11 +34,12 @@ pub(super) struct Input {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
-    /// How many of them are whole lines: what is behind the last newline lands when its newline does.
+    /// How many of them are whole lines: what follows the last newline lands when its newline does.
     pub(super) whole: usize,
-    /// Where the whole lines that are not blank start. Each becomes a row of one table,
+    /// Where the whole lines that are not blank start. Each becomes a row of one table, unless
+    /// `has_envelopes`.
     pub(super) starts: Vec<usize>,
-    /// unless there are some that may hold several records, or none.
+    /// Whether some lines may hold several records, or none.
     pub(super) has_envelopes: bool,
 }
 
@@ -46,14 +49,14 @@ impl Input {
         let file = File::open(path).with_context(|| format!("could not open {}", path.display()))?;
         let metadata = file.metadata().with_context(|| format!("could not look at {}", path.display()))?;
         if !metadata.is_file() || metadata.len() == 0 {
-            return Err(Usage(format!("{} is no file with lines in it", path.display())).into());
+            return Err(Usage(format!("{} is not a file with lines in it", path.display())).into());
         }
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let file = BufReader::with_capacity(BUFFER, file);
         Ok(Input { file, path: path.to_owned(), size, endless, left: Vec::new(), is_first: true })
     }
 
-    /// The next append; none at the end.
+    /// The next append; `None` at the end.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Piece>> {
         let mut piece = Piece::default();
         let mut line = std::mem::take(&mut self.left);
@@ -101,7 +104,8 @@ impl Piece {
     }
 }
 
-/// Whether a line may be more or less than one record: an array or a piece of one, or a batch of Event Hubs.
+/// Whether a line may hold more or less than one record: an array or a piece of one, or an Event
+/// Hubs batch.
 fn may_be_envelope(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     let is_batch = || text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"records\""));

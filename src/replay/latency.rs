@@ -1,4 +1,5 @@
-//! How long appends took to be visible: percentiles, and a log of each second that HdrHistogram's tools plot.
+//! How long appends took to become visible: percentiles, and a log of each second that
+//! HdrHistogram's tools can plot.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -11,20 +12,20 @@ use serde_json::{Value, json};
 
 use super::visible::Visible;
 
-/// What takes longer counts as this long: one day, in microseconds.
+/// Anything longer counts as this long: one day, in microseconds.
 const LONGEST_US: u64 = 24 * 3600 * 1_000_000;
 /// Significant decimal digits of a percentile.
 const DIGITS: u8 = 3;
-/// The percentiles that are told, with their names for programs and for people.
+/// The percentiles that are reported, with their names for programs and for people.
 const TOLD: [(f64, &str, &str); 4] =
     [(0.5, "p50", "p50"), (0.9, "p90", "p90"), (0.99, "p99", "p99"), (0.999, "p999", "p99.9")];
 /// The log's maxima are in milliseconds, its histograms in microseconds.
 const MAX_DIVISOR: f64 = 1000.0;
 
-/// The latency of each append: some 16 bytes of memory an append.
+/// The latency of each append: 24 bytes of memory per append.
 pub(super) struct Latencies {
     all: Histogram<u64>,
-    /// When each was seen, since the beginning, and its microseconds; in order.
+    /// When each was seen, since the beginning, and its latency in microseconds; in order.
     each: Vec<(Duration, u64)>,
 }
 
@@ -40,7 +41,8 @@ fn histogram() -> Histogram<u64> {
 
 impl Latencies {
     pub(super) fn record(&mut self, seen: Visible) {
-        // What was visible before it was durable counts as a microsecond, the least that the histogram holds.
+        // An append that was visible before it was durable counts as a microsecond, the least that
+        // the histogram holds.
         let us = u64::try_from(seen.after.as_micros()).unwrap_or(LONGEST_US).clamp(1, LONGEST_US);
         self.all.saturating_record(us);
         self.each.push((seen.at, us));
@@ -61,7 +63,7 @@ impl Latencies {
         self.each.last().map(|(at, _)| *at)
     }
 
-    /// In seconds; null if there is none.
+    /// Percentiles in seconds; null if there are none.
     pub(super) fn json(&self) -> Value {
         if self.all.is_empty() {
             return Value::Null;
@@ -81,7 +83,7 @@ impl Latencies {
         percentiles.chain([("max", Duration::from_micros(self.all.max()))]).collect()
     }
 
-    /// Writes the log. `began` is the beginning.
+    /// Writes the log of a replay that began at `began`.
     pub(super) fn write_log(&self, file: File, began: SystemTime) -> io::Result<()> {
         let mut out = BufWriter::new(file);
         self.log(&mut out, began)?;
@@ -164,7 +166,7 @@ mod tests {
         assert_eq!(intervals.len(), 2);
     }
 
-    /// By hand, for no more than a test needs it.
+    /// Decodes base64, by hand and only as far as the test needs it.
     fn base64(text: &str) -> Vec<u8> {
         let value = |c: u8| match c {
             b'A'..=b'Z' => c - b'A',

@@ -1,4 +1,5 @@
-//! `lakefront replay`: lines that are there, as a file or append blob that grows; and how long each append takes to be visible.
+//! `lakefront replay`: writes the lines of a file to a file or append blob that grows, and measures
+//! how long each append takes to become visible.
 //!
 //! ```text
 //! input ─appends─▶ target, at a pace      written ─┐
@@ -6,8 +7,10 @@
 //! Delta logs ─▶ watch, one task a table   seen ────┘
 //! ```
 //!
-//! Promises: an append is whole lines and durable before the next begins; the time to be visible counts from then, whatever pace was
-//! asked for. It runs no pipeline and writes nothing but the target: it watches a run that is alive, by what any reader of the tables sees.
+//! Promises: an append is whole lines, and durable before the next begins; the time to become
+//! visible counts from then, whatever pace was asked for. Replay runs no pipeline and writes
+//! nothing but the target and the log of latencies: it watches a live run by what any reader of the
+//! tables sees.
 
 mod drive;
 mod input;
@@ -36,7 +39,7 @@ use crate::report::{print, print_json};
 use crate::shutdown::Signals;
 use crate::{pipeline, runtime};
 
-/// Replays a file, and says what it did.
+/// Replays a file, and reports what it did.
 pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = args.watch.as_deref().map(pipeline::load).transpose()?;
     let input = Input::open(&args.file, args.append, args.lasting.is_some())?;
@@ -50,7 +53,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     }
     let signals = Signals::new(tokio).context("could not watch for signals")?;
     let plan = Plan { rate: args.rate, lasting: args.lasting, timeout: args.timeout };
-    // Before anything is written, for at the end there would be no second chance.
+    // Made before anything is written, because at the end there would be no second chance.
     let log = || histogram.map(create).transpose();
     let mut outcome = tokio.block_on(drive::drive(input, &place, log, watched.as_mut(), plan, signals))?;
     match args.json {
@@ -63,7 +66,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     watched.map_or(Ok(()), |watched| all_visible(&outcome, &place, &watched, args))
 }
 
-/// Makes the file at `path`: whatever is there stays as it is, the target above all.
+/// Makes the file at `path`. Whatever is there stays as it is, above all the target.
 fn create(path: &Path) -> anyhow::Result<File> {
     match File::create_new(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(is_there(path).into()),
@@ -81,8 +84,8 @@ fn all_visible(outcome: &Outcome, target: &Place, watched: &Watched, args: &Repl
     let tables = watched.tables.iter().zip(&seen.offsets);
     let tables: Vec<String> = tables.map(|(table, offset)| format!("{:?} to byte {offset}", table.name)).collect();
     anyhow::bail!(
-        "nothing more of {target} became visible for {} s, and {} bytes are not; the tables hold it so far: {}. Is `lakefront run {} \
-         --mode tail` alive, and well?",
+        "nothing more of {target} became visible for {} s, and {} bytes are not visible; the tables hold it so far: {}. Is `lakefront run {} \
+         --mode tail` alive and well?",
         args.timeout.as_secs_f32(),
         seen.behind[2],
         tables.join(", "),

@@ -1,21 +1,22 @@
 //! When each append is due.
 //!
-//! The schedule is laid down at the beginning: an append that is late does not make the next ones due later, and so a stall is caught up.
+//! The schedule is fixed at the beginning: a late append does not make the next ones due later, so
+//! a stall is caught up.
 
 use std::time::Duration;
 
 use crate::cli::Rate;
 
-/// A part of the planned time by which a replay may take longer and still have kept its pace.
+/// Fraction of the planned time by which a replay may take longer and still have kept its pace.
 const SLACK: f64 = 0.01;
-/// What is allowed in any case: a short replay is not late because one disk write was slow.
+/// Slack that is always allowed: a short replay is not late because one disk write was slow.
 const LEAST_SLACK: Duration = Duration::from_millis(100);
 
 /// A schedule, and how well it was kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     rate: Rate,
-    /// How late the latest append began.
+    /// The longest delay with which an append began.
     latest: Duration,
 }
 
@@ -24,14 +25,15 @@ impl Pace {
         Pace { rate, latest: Duration::ZERO }
     }
 
-    /// How long to wait for the turn of an append with `bytes` before it, `elapsed` after the beginning.
+    /// How long to wait, `elapsed` after the beginning, before an append that has `bytes` before
+    /// it.
     pub(super) fn wait(&mut self, bytes: u64, elapsed: Duration) -> Duration {
         let due = self.due(bytes);
         self.latest = self.latest.max(elapsed.saturating_sub(due));
         due.saturating_sub(elapsed)
     }
 
-    /// How long `bytes` take at the pace; no time if there is none.
+    /// How long `bytes` take at the pace; zero if none was asked for.
     pub(super) fn due(&self, bytes: u64) -> Duration {
         match self.rate {
             Rate::Max => Duration::ZERO,
@@ -39,12 +41,12 @@ impl Pace {
         }
     }
 
-    /// How late the latest append began; none if none is ever due.
+    /// The longest delay with which an append began; `None` if no pace was asked for.
     pub(super) fn latest(&self) -> Option<Duration> {
         (self.rate != Rate::Max).then_some(self.latest)
     }
 
-    /// Whether `bytes` in `elapsed` are what was asked for; none if nothing was.
+    /// Whether `bytes` in `elapsed` keep the pace; `None` if none was asked for.
     pub(super) fn was_held(&self, bytes: u64, elapsed: Duration) -> Option<bool> {
         let due = self.due(bytes);
         let slack = due.mul_f64(SLACK).max(LEAST_SLACK);

@@ -12,7 +12,7 @@ use super::write::Written;
 use crate::cli::Rate;
 use crate::report::short;
 
-/// The object that `replay --json` ends with. Times are in seconds.
+/// The object that `replay --json` prints at the end. Times are in seconds.
 pub(super) fn json(outcome: &Outcome, target: &Place, rate: Rate, watched: Option<&Watched>) -> Value {
     let Written { bytes, lines, appends, took, pace } = outcome.written;
     let asked = match rate {
@@ -55,7 +55,7 @@ fn watch(seen: &Seen, written: Written, watched: &Watched) -> Value {
     })
 }
 
-/// Some lines for people.
+/// The same as text for people.
 pub(super) fn text(outcome: &Outcome, target: &Place, watched: Option<&Watched>) -> String {
     let Written { bytes, lines, appends, took, pace } = outcome.written;
     let held = match (pace.was_held(bytes, took), pace.latest()) {
@@ -105,12 +105,13 @@ fn watch_text(seen: &Seen, written: Written, watched: &Watched) -> String {
         Some((cpu, peak)) => {
             format!("  the run used {:.2} CPU seconds, and {:.0} MiB of memory at most\n", cpu.as_secs_f64(), mib(peak))
         }
-        None => "  what the run uses is not known: no run of it was found on this machine\n".to_owned(),
+        None => "  what the run uses is not known: it was not found on this machine\n".to_owned(),
     });
     text
 }
 
-/// How long what was seen took: at a pace the last append's own time belongs to it, though nobody waits for its end.
+/// How long it took until what was seen was visible. With a pace, the last append's own time counts
+/// too, though nobody waits for its end.
 fn time_of(seen: &Seen, written: Written) -> Duration {
     seen.took.max(written.pace.due(written.bytes - seen.behind[2]))
 }

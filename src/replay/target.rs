@@ -1,7 +1,8 @@
-//! What grows: a file, or an append blob.
+//! The target that grows: a file, or an append blob.
 //!
-//! An append is durable when it returns: a file is synced, the blob service has said that it has the bytes. What has content already is
-//! refused, for nobody could tell its bytes from ours; and whoever else writes to it meanwhile is noticed.
+//! An append is durable when it returns: a file is synced, or the blob service has confirmed the
+//! bytes. A target that already has content is refused, because nobody could tell its bytes from
+//! ours. If somebody else writes to it in the meantime, that is noticed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +18,7 @@ use lakefront_operators::clock::SystemClock;
 use crate::config::{self, Config, SourceUrl};
 use crate::exit::Usage;
 
-/// Where lines are to go.
+/// Where the lines go.
 #[derive(Clone)]
 pub(super) enum Place {
     File(PathBuf),
@@ -34,7 +35,8 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// The file or blob at `to`; in a folder it is called as `input` is. Nothing is looked at but whether a path is a folder.
+    /// The file or blob at `to`; in a folder it gets the name of `input`. It only checks whether a
+    /// path is a folder.
     pub(super) fn of(to: &str, input: &Path, watched: Option<&Config>) -> anyhow::Result<Place> {
         let name = input.file_name().and_then(|name| name.to_str()).unwrap_or("replay.json");
         match config::target(to, watched).map_err(|constraint| Usage(format!("--to: {constraint}")))? {
@@ -53,14 +55,15 @@ impl Place {
     }
 }
 
-/// What grows.
+/// The target that grows.
 pub(super) enum Target {
     File { file: File, path: PathBuf, length: u64 },
     Blob(Box<AppendBlob>),
 }
 
 impl Target {
-    /// Begins at `place`, which is empty, or made. What a pipeline reads that is `watched` should not be removed: what landed stays.
+    /// Begins at `place`, which must be empty, or is made. If it is `watched`, the error does not
+    /// advise to remove it, because what landed stays.
     pub(super) async fn begin(place: &Place, watched: bool) -> anyhow::Result<Target> {
         let advice = if watched { "name" } else { "remove it, or name" };
         let has_content = || Usage(format!("{place} has content already: {advice} another target with --to"));
@@ -74,7 +77,7 @@ impl Target {
                 Begun::Empty(blob) => Ok(Target::Blob(Box::new(blob))),
                 Begun::HasContent => Err(has_content().into()),
                 Begun::IsFolder => Err(Usage(format!(
-                    "{place} is a folder: end --to with a slash, and the blob in it is called as FILE"
+                    "{place} is a folder: end --to with a slash, and the blob in it gets FILE's name"
                 ))
                 .into()),
             },
@@ -94,7 +97,7 @@ impl Target {
     }
 }
 
-/// Appends `bytes` to `file`, which then has to be `length` bytes long.
+/// Appends `bytes` to `file`, which must then be `length` bytes long.
 fn append_file(file: &mut File, bytes: &[u8], length: u64) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_data()?;
@@ -103,7 +106,7 @@ fn append_file(file: &mut File, bytes: &[u8], length: u64) -> io::Result<()> {
     if now == length { Ok(()) } else { Err(io::Error::other(text())) }
 }
 
-/// The file at `path`, which is durable even if it stays empty; none if it has content.
+/// The file at `path`, which is durable even if it stays empty; `None` if it has content.
 fn begin_file(path: &Path) -> io::Result<Option<File>> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;

@@ -1,9 +1,11 @@
-//! Which appends are visible, by what each table was seen to hold of the target.
+//! Decides which appends are visible, by what each table was seen to hold of the target.
 //!
-//! A byte of a line is visible when the line is a row. A table says how far it has come (its offsets) and how many rows it has of the
-//! target (its totals); it says the first only when it commits, and a table that gets no rows commits now and then. So all up to some
-//! offset is visible when every table has come that far, or when those that have hold a row for every line there is. Both are the
-//! tables' own words; neither is ever true before the rows are there. Where a line may hold several records, only the first counts.
+//! A byte of a line is visible when the line is a row. A table records how far it has come (its
+//! offsets) and how many rows of the target it has (its totals). Its offsets move only when it
+//! commits, and a table that gets no rows commits now and then. So everything up to some offset is
+//! visible when every table has come that far, or when the tables hold as many rows up to there as
+//! there are lines. Both conditions come from the tables themselves, and neither is ever true
+//! before the rows are there. If a line may hold several records, only the first is used.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,22 +13,22 @@ use std::time::Duration;
 /// An append that is durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Append {
-    /// Behind its last whole line, in the target's bytes.
+    /// Where its last whole line ends, in the target's bytes.
     pub(super) end: u64,
     /// Where the lines that become rows start.
     pub(super) starts: Vec<u64>,
-    /// Whether lines may be more or less than a row each.
+    /// Whether a line may become more or less than one row.
     pub(super) has_envelopes: bool,
-    /// When it was durable.
+    /// When it became durable.
     pub(super) at: Duration,
 }
 
 /// What a table was seen to hold of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sighting {
-    /// Bytes.
+    /// Bytes of the target.
     pub(super) offset: u64,
-    /// Rows of the lines that start there.
+    /// Rows of the lines that start in these bytes.
     pub(super) rows: u64,
     /// When a reader could see it.
     pub(super) at: Duration,
@@ -44,12 +46,12 @@ pub(super) struct Visible {
 /// The appends that are not visible, and what is known of each table.
 pub(super) struct Waiting {
     appends: VecDeque<Append>,
-    /// In order. The first of each is at or before what is visible.
+    /// By table, in order. The first of each is at or before what is visible.
     tables: Vec<VecDeque<Sighting>>,
     visible: u64,
     /// Lines of the appends that are visible.
     lines_before: u64,
-    /// Rows tell nothing about lines any more.
+    /// Whether the number of rows no longer tells the number of lines.
     has_envelopes: bool,
     durable: u64,
 }
@@ -61,7 +63,8 @@ impl Waiting {
         Waiting { appends: VecDeque::new(), tables, visible: 0, lines_before: 0, has_envelopes: false, durable: 0 }
     }
 
-    /// An append is durable. It may be visible already: who reads does not wait for the sync.
+    /// Takes a durable append. It may be visible already, because a reader does not wait for the
+    /// sync.
     pub(super) fn appended(&mut self, append: Append) -> Vec<Visible> {
         self.durable = append.end;
         self.has_envelopes |= append.has_envelopes;
@@ -69,7 +72,7 @@ impl Waiting {
         self.advance()
     }
 
-    /// A table holds more than before.
+    /// Takes a sighting: a table holds more than before.
     pub(super) fn seen(&mut self, table: usize, sighting: Sighting) -> Vec<Visible> {
         self.tables[table].push_back(sighting);
         self.advance()
@@ -80,7 +83,7 @@ impl Waiting {
         self.durable.saturating_sub(self.visible)
     }
 
-    /// The oldest append that waits.
+    /// The oldest append that is not visible.
     pub(super) fn oldest(&self) -> Option<&Append> {
         self.appends.front()
     }
@@ -120,7 +123,7 @@ impl Waiting {
         if self.offsets().all(|offset| offset >= upto) {
             return true;
         }
-        // Lines that are not known to be there cannot be counted.
+        // Beyond what is known to be durable, lines cannot be counted.
         !self.has_envelopes && upto <= self.durable && self.rows_before(upto) == self.lines_below(upto)
     }
 
@@ -195,7 +198,8 @@ mod tests {
         let mut waiting = Waiting::new(3);
         waiting.appended(append(0, 5));
         waiting.appended(append(1, 10));
-        // Three of the first append and two of the second; then five of the first: ten rows, and two of the first are not there.
+        // Three of the first append and two of the second; then five of the first: ten rows, and
+        // two of the first are not there.
         assert_eq!(seen(&mut waiting, 0, 200, 5, 20), NONE);
         assert_eq!(seen(&mut waiting, 1, 100, 5, 30), NONE);
         assert_eq!(seen(&mut waiting, 2, 100, 2, 40), [35]);

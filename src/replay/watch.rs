@@ -1,7 +1,8 @@
-//! Looks at a pipeline's tables as a reader does, and says what each holds of the target; and what the run uses that fills them.
+//! Watches a pipeline's tables as a reader does, to find what each holds of the target, and
+//! measures what the run that fills them uses.
 //!
-//! One task a table follows its log. The time of a sighting is that of the look that found the commit: the offsets file, which says what
-//! the commit holds of the target, is read after it.
+//! One task per table follows its log. The time of a sighting is that of the look that found the
+//! commit; the offsets file, which says what the commit holds of the target, is read after that.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,11 +25,12 @@ use crate::exit::Usage;
 use crate::process::Usage as Used;
 use crate::{lock, pipeline, process};
 
-/// Between two looks at a log on a disk, and at one in Azure: a request each.
+/// Time between two looks at a log: on a disk, and in Azure, where each is a request.
 const LOOKS: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
-/// After so long without a new version the newest is asked for: a clean-up may have taken the next one away.
+/// After this long without a new version the newest is asked for, because a clean-up may have
+/// removed the next one.
 const SILENCE: Duration = Duration::from_secs(10);
-/// What cannot be read after so many looks never will be.
+/// What cannot be read after this many looks is given up.
 const TRIES: u32 = 200;
 
 /// A pipeline that is watched.
@@ -36,16 +38,17 @@ pub(super) struct Watched {
     pub(super) config: Config,
     pub(super) file: PathBuf,
     pub(super) tables: [TableSpec; 3],
-    /// What the target is called in its source.
+    /// The target's name in the pipeline's source.
     name: String,
-    /// The process of its run, and what it had used when it was found; none if none was found on this machine.
+    /// The process of its run, and what it had used when it was found; `None` if none was found on
+    /// this machine.
     run: Option<(u32, Used)>,
-    /// What it had used at the last look.
+    /// What the run had used at the last look.
     used: Option<Used>,
 }
 
 impl Watched {
-    /// Watches the pipeline of `config`, which is to read `target`.
+    /// Watches the pipeline of `config`, which must read `target`.
     pub(super) fn new(config: Config, file: &Path, target: &target::Place) -> anyhow::Result<Watched> {
         let (name, source) = match (&config.source.url, target) {
             (SourceUrl::File(source), target::Place::File(path)) => {
@@ -85,14 +88,16 @@ impl Watched {
         }
     }
 
-    /// Finds the run, and begins to count what it uses; whether one was found on this machine.
+    /// Looks for the run on this machine, and begins to count what it uses. Returns whether it was
+    /// found.
     pub(super) fn find_run(&mut self) -> bool {
         let holder = lock::holder(&self.config.source.state_file);
         self.run = holder.and_then(|process| Some((process, process::usage_of(process)?)));
         self.run.is_some()
     }
 
-    /// Looks at what the run uses, which may have been started only now. Of one that has ended the last look counts.
+    /// Looks at what the run uses. The run may have been started only now; if it has ended, the
+    /// last look counts.
     pub(super) fn measure(&mut self) {
         if self.run.is_none() {
             self.find_run();
@@ -101,14 +106,15 @@ impl Watched {
         self.used = now.or(self.used);
     }
 
-    /// CPU time of the run since the replay began, or the run if that was later; and its peak of memory in bytes.
+    /// CPU time of the run since the replay began, or since the run was found if that was later;
+    /// and its peak of memory in bytes.
     pub(super) fn used(&self) -> Option<(Duration, u64)> {
         let ((_, before), now) = self.run.zip(self.used)?;
         Some((now.cpu.saturating_sub(before.cpu), now.peak_bytes))
     }
 }
 
-/// One table, and the file or blob that matters of it.
+/// One table, and the file or blob that is followed in it.
 struct Followed {
     files: DeltaTable,
     place: Place,
@@ -125,7 +131,8 @@ impl Followed {
             match Follower::open(&self.place, &self.pipeline).await {
                 Ok(Some(follower)) => return Ok(follower),
                 Ok(None) => {}
-                // It may be in the making; or the store is out of reach, which ends when nobody waits any more.
+                // The table may be in the making. A store that is out of reach is tried until
+                // nobody waits any more.
                 Err(error) if error.is_transient() || failed < TRIES => {
                     again(&error);
                     failed += 1;
@@ -136,7 +143,8 @@ impl Followed {
         }
     }
 
-    /// Tells each sighting: the first as soon as the table holds a position of the pipeline, then one for each commit.
+    /// Sends each sighting: the first as soon as the table holds a position of the pipeline, then
+    /// one for each commit.
     async fn tell(&self, table: usize, events: &UnboundedSender<Event>) -> Result<(), Stop> {
         let [disk, azure] = LOOKS;
         let pause = if matches!(self.place, Place::Disk(_)) { disk } else { azure };
@@ -148,9 +156,10 @@ impl Followed {
                 match self.sighting(held, at).await {
                     Ok(sighting) if events.send(Event::Seen(table, sighting)).is_err() => return Ok(()),
                     Ok(_) => (told, failed) = (Some(held), 0),
-                    // Who waits for something gives up in time.
+                    // Tried without end, because whoever waits for a sighting gives up in time.
                     Err(Stop::Store(error)) if error.is_transient() => again(&error),
-                    // The run has committed since, and deleted the file: the next look finds that.
+                    // The run has committed since, and deleted the file: the next look finds the
+                    // new one.
                     Err(_) if failed < TRIES => failed += 1,
                     Err(stop) => return Err(stop),
                 }
@@ -169,7 +178,7 @@ impl Followed {
         }
     }
 
-    /// What the table holds of the target where it stands.
+    /// What the table holds of the target at its position `held`.
     async fn sighting(&self, held: Held, at: Duration) -> Result<Sighting, Stop> {
         let recorded = OffsetsFiles::read(&self.files, held).await?;
         let newest = recorded.standing.offsets.newest(&self.name);
@@ -178,7 +187,7 @@ impl Followed {
     }
 }
 
-/// A look failed, and the next may not.
+/// Logs a look that failed. The next may succeed.
 fn again(error: &StoreError) {
     tracing::debug!(error = %chain(error), "looking again");
 }

@@ -1,4 +1,4 @@
-//! Writes: append after append, each at its time and durable before the next.
+//! Writes one append after the other, each when it is due, and durable before the next.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::cli::Rate;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Written {
     pub(super) bytes: u64,
-    /// Those that become rows.
+    /// Lines that become rows.
     pub(super) lines: u64,
     pub(super) appends: u64,
     /// From the beginning to the end of the last append.
@@ -30,11 +30,12 @@ pub(super) struct Written {
 pub(super) struct Plan {
     pub(super) rate: Rate,
     pub(super) lasting: Option<Duration>,
-    /// How long to wait for headway.
+    /// How long to wait for more to become visible.
     pub(super) timeout: Duration,
 }
 
-/// Writes until the input ends, or its time is over, or it is to `stop`. The times of its news are those of `watch`.
+/// Writes until the input ends, its time is over, or a `stop` is requested. Events carry the time
+/// of `watch`.
 pub(super) async fn write(
     mut input: Input,
     mut target: Target,
@@ -74,6 +75,6 @@ pub(super) async fn write(
         anyhow::Ok(written)
     };
     let ended = ended.await;
-    // Nobody listens once the replay was left.
+    // Nobody listens once the replay has ended.
     let _ = events.send(Event::Ended(ended));
 }

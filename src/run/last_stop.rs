@@ -1,5 +1,5 @@
-//! Why the last run stopped, in a file beside the state file, for `doctor`: whoever looks in the morning has the log of the night, or has
-//! not. It informs only. A run that has claimed the tables removes it.
+//! Why the last run stopped, in a file next to the state file, for `doctor`: the log of that run
+//! may not be at hand. It is only informative. A run that has claimed the tables removes it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,36 +15,36 @@ use crate::lock;
 pub(crate) struct LastStop {
     /// When, in milliseconds since 1970.
     pub(crate) at_ms: u64,
-    /// What it said; no secret.
+    /// Its error, without secrets.
     pub(crate) error: String,
 }
 
-/// Where it is kept for `state_file`.
+/// The path of the file for `state_file`.
 fn path(state_file: &Path) -> PathBuf {
     let mut path = state_file.as_os_str().to_owned();
     path.push(".stopped");
     PathBuf::from(path)
 }
 
-/// Keeps `error`, where a run has come so far that its lock was made. Where that cannot be, as on a full disk, the run's own last line
-/// must do.
+/// Writes `error` to the file if the run got as far as creating its lock. If that fails, as on a
+/// full disk, only the last line that the run prints has it.
 pub(crate) fn write(state_file: &Path, pipeline: &str, error: &anyhow::Error) {
     if !lock::path(state_file).exists() {
         return;
     }
     let stop = json!({"pipeline": pipeline, "at_ms": SystemClock.now_ms(), "error": chain(error.as_ref())});
     if let Err(error) = fs::write(path(state_file), format!("{stop:#}\n")) {
-        tracing::debug!(%error, "why the run stops is not kept for doctor");
+        tracing::debug!(%error, "could not write for doctor why the run stops");
     }
 }
 
-/// The pipeline runs again.
+/// Removes the file, because the pipeline runs again.
 pub(crate) fn forget(state_file: &Path) {
-    // There is none mostly.
+    // Mostly there is none.
     let _ = fs::remove_file(path(state_file));
 }
 
-/// Why the last run of `pipeline` stopped; none if one has gone on since.
+/// Why the last run of `pipeline` stopped; `None` if one has claimed the tables since.
 pub(crate) fn read(state_file: &Path, pipeline: &str) -> Option<LastStop> {
     let stop: Value = serde_json::from_slice(&fs::read(path(state_file)).ok()?).ok()?;
     let is_ours = stop["pipeline"] == pipeline;

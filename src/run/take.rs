@@ -1,5 +1,5 @@
-//! How a run takes its tables: it reads the state file, opens the tables and claims them. What it would refuse before it writes anything
-//! is judged here for `doctor` and `validate` too.
+//! How a run takes its tables: it reads the state file, opens the tables and claims them. What a
+//! run refuses before it writes anything is checked here for `doctor` and `validate` too.
 
 use std::sync::Arc;
 
@@ -21,20 +21,22 @@ use lakefront_topologies::pg_logs::TABLES;
 use crate::config::{ColdStart, Config, Mode};
 use crate::pipeline::Pipeline;
 
-/// Looks at the source before the tables are touched: a source that cannot be listed, or a backfill of nothing, leaves no trace
-/// in them. A run that has landed before goes on all the same: its tables may have to be brought level.
+/// Looks at the source before the tables are touched, so that a source that cannot be listed, or a
+/// backfill of nothing, leaves no trace in them. If the pipeline has landed before, the run goes on
+/// regardless, because its tables may have to be brought level.
 pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) -> Result<bool, Stop> {
     let cold_start = pipeline.config.source.cold_start;
     match pipeline.source.is_empty().await {
         Ok(false) => return Ok(true),
         Ok(true) => {}
-        // Nothing was begun that would have to be finished. But where to begin is not known if that depends on what is there.
+        // A run that was asked to stop has begun nothing that it must finish. With
+        // `ColdStart::Latest` the error counts, because the start depends on what is there.
         Err(_) if stop.is_requested() && cold_start == ColdStart::Earliest => return Ok(false),
         Err(error) => return Err(error.into()),
     }
     let source = pipeline.source.identity();
     tracing::warn!(
-        "nothing is there to read: no file or blob matches {source}; see that source.url names the right place"
+        "nothing is there to read: no file or blob matches {source}; check that source.url names the right place"
     );
     if pipeline.config.source.mode == Mode::Tail {
         return Ok(true);
@@ -48,7 +50,7 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) ->
     Ok(false)
 }
 
-/// Tables that were opened, and claimed.
+/// The opened tables, and their claims.
 type Taken = (Vec<Arc<DeltaTable>>, Vec<Claimed>);
 
 /// Opens the tables and claims them.
@@ -62,12 +64,12 @@ pub(super) async fn tables(
     take(pipeline, adopt, clock, Some(process)).await
 }
 
-/// Refuses what a run would refuse, in its words, and writes nothing.
+/// Refuses what a run would refuse, with the same errors, and writes nothing.
 pub(crate) async fn judge(pipeline: &Pipeline) -> Result<(), Stop> {
     take(pipeline, false, pipeline.clock.clone(), None).await.map(drop)
 }
 
-/// The state file of this pipeline; none if there is none.
+/// The state file of this pipeline; `None` if it does not exist.
 pub(crate) fn state_of(config: &Config) -> Result<Option<State>, Stop> {
     let state = state::read(&config.source.state_file)?;
     match state.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
@@ -80,8 +82,8 @@ pub(crate) fn state_of(config: &Config) -> Result<Option<State>, Stop> {
     }
 }
 
-/// Takes the tables for `process`; without one it goes as far as nothing is written, and takes none. The state file is read first, for
-/// positions only ever grow.
+/// Takes the tables for `process`. Without a process it stops before the first write, and takes
+/// none. The state file is read before the tables, because positions only grow.
 async fn take(
     pipeline: &Pipeline,
     adopt: bool,
@@ -117,7 +119,7 @@ async fn take(
         process,
         cold_start: &cold_start,
     };
-    // Whoever is refused has written nothing.
+    // A refusal here comes before anything is written.
     opening.refuse_missing()?;
     preflight(&opening.there(), &*clock, &intent).await?;
     if !claims {
@@ -129,14 +131,15 @@ async fn take(
     Ok((opened, claimed))
 }
 
-/// Tables that all vanished would begin anew, and with `cold_start = "latest"` skip what was never landed.
+/// Refuses to run if all tables vanished: they would begin anew, and with `cold_start = "latest"`
+/// skip what has not landed.
 fn refuse_vanished(pipeline: &Pipeline, known: Position, held: &[Option<Held>]) -> Result<(), Stop> {
     if known == Position(0) || held.iter().any(Option::is_some) {
         return Ok(());
     }
     Err(Stop::Refused(format!(
-        "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them or \
-         set lake back, or delete the state file to begin anew",
+        "the state file says position {known}, but none of the pipeline's tables holds one ({} and so on): restore them, \
+         set [lake] back to the old place, or delete the state file to start over",
         pipeline.tables[0].place
     )))
 }

@@ -1,4 +1,5 @@
-//! What the workers of a run share: the pipeline's settings become a planner, guards, committers and a checkpoint.
+//! What the workers of a run share: the pipeline's settings become a planner, guards, committers
+//! and a checkpoint.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -29,17 +30,17 @@ pub(super) struct Process {
     pub(super) tokio: &'static Runtime,
     /// Counts what is done.
     pub(super) metrics: Arc<Metrics>,
-    /// The first fatal error.
+    /// Takes the first fatal error.
     pub(super) fatal: Fatal,
-    /// The wish to end.
+    /// The request to stop.
     pub(super) stop: StopRequest,
-    /// Watches over free space.
+    /// Watches free disk space.
     pub(super) guard: Guard,
-    /// What it saw.
+    /// What the guard saw.
     pub(super) space: Arc<Seen>,
-    /// What is rejected.
+    /// Counts what is rejected.
     pub(super) rejects: Arc<Rejects>,
-    /// Whether each cut is told in the log.
+    /// Whether each cut is logged.
     pub(super) announce: bool,
 }
 
@@ -119,7 +120,8 @@ fn planning(
     }
 }
 
-/// Where the run writes, and what becomes of it when space is low. Only a tail pauses: who waits for a backfill's end is to be told.
+/// Where the run writes, and what it does when space is low. Only a tail pauses. A backfill stops,
+/// because somebody waits for its end and must know.
 pub(super) fn guarded(config: &Config, file: &Path) -> space::Settings {
     let mut watched = vec![space::Watched { name: "state", path: config.state_folder() }];
     watched.push(match &config.lake.root {

@@ -1,4 +1,4 @@
-//! What a run that is alive adds to what the tables say.
+//! What a live run adds to what the tables hold.
 
 use std::net::SocketAddr;
 
@@ -8,20 +8,20 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::{http, lock};
 
-/// Characters of a text: more than any reason has.
+/// Maximum characters of a text: more than any reason has.
 const LONGEST: usize = 500;
 
-/// The status of a run that others have taken over from, which no run gives itself.
+/// The status of a run that another has taken over from. No run reports it about itself.
 const FENCED: &str = "fenced";
 
-/// Whether a run is alive, as far as can be told from here.
+/// Whether a run is alive, as far as this process can find out.
 #[derive(Debug)]
 pub(super) struct Running {
-    /// Where it should answer; none without `[http]`.
+    /// Where it should answer; `None` without `[http]`.
     listen: Option<SocketAddr>,
-    /// The process that holds the lock beside the state file.
+    /// The process that holds the lock next to the state file.
     holder: Option<u32>,
-    /// What it says; none if it does not answer.
+    /// Its answer; `None` if there is none.
     answer: Option<Answer>,
 }
 
@@ -36,11 +36,12 @@ struct Answer {
     uptime_seconds: f64,
     bytes_per_second: f64,
     rows_per_second: f64,
-    /// Up to where no rows wait, by the role of the table.
+    /// The position up to which a table is drained, by role.
     drained: Vec<(String, u64)>,
 }
 
-/// Asks the run of this pipeline where the file says that it listens, and looks who holds its lock.
+/// Asks the run of this pipeline at the address in its file, and finds the process that holds its
+/// lock.
 pub(super) async fn ask(config: &Config) -> Running {
     let listen = config.http.map(|http| http.listen);
     let answer = match listen {
@@ -52,22 +53,23 @@ pub(super) async fn ask(config: &Config) -> Running {
 }
 
 impl Running {
-    /// The same, as somebody sees it who knows that `claimed` is the newest run in the tables.
+    /// The same, except that the answer of a run older than `claimed`, the newest in the tables, is
+    /// marked as fenced.
     pub(super) fn beside(self, claimed: u64) -> Running {
         Running { answer: self.answer.map(|answer| answer.beside(claimed)), ..self }
     }
 
-    /// Up to where no rows wait for the table that is for `role`, if the run says that.
+    /// The position up to which the table of `role` is drained, if the run reports one.
     pub(super) fn drained(&self, role: &str) -> Option<u64> {
         self.answer.as_ref()?.drained(role)
     }
 
-    /// For `status --json`; null if nobody answers.
+    /// For `status --json`; null if there is no answer.
     pub(super) fn json(&self) -> Value {
         self.answer.as_ref().map_or(Value::Null, Answer::json)
     }
 
-    /// A line for people; none where nothing is known of a run.
+    /// A line for people; empty if nothing is known of a run.
     pub(super) fn text(&self) -> String {
         match (&self.answer, self.listen, self.holder) {
             (Some(answer), ..) => answer.text(),
@@ -82,7 +84,8 @@ impl Running {
 }
 
 impl Answer {
-    /// Takes what is needed out of an answer, which may be anybody's; none if it is not of the form.
+    /// Takes what is needed from an answer, which any program may have sent; `None` if its form is
+    /// wrong.
     fn read(answer: &Value) -> Option<Answer> {
         let (health, rates) = (&answer["health"], &answer["rates"]);
         Some(Answer {
@@ -98,8 +101,8 @@ impl Answer {
         })
     }
 
-    /// What it says, as somebody sees it who knows that `claimed` is the newest run in the tables:
-    /// of itself an older one knows nothing better.
+    /// The answer, marked as fenced if the run is older than `claimed`, the newest in the tables:
+    /// it does not know yet that it was taken over, so its own judgement does not count.
     fn beside(self, claimed: u64) -> Answer {
         if self.run.is_none_or(|run| run >= claimed) {
             return self;
@@ -110,7 +113,7 @@ impl Answer {
         Answer { ready: false, status: FENCED.into(), step, reason, bytes_per_second, rows_per_second, drained, ..self }
     }
 
-    /// Up to where no rows wait for the table that is for `role`, if it says that.
+    /// The position up to which the table of `role` is drained, if it is reported.
     fn drained(&self, role: &str) -> Option<u64> {
         self.drained.iter().find(|(is, _)| is == role).map(|(_, drained)| *drained)
     }
@@ -145,7 +148,7 @@ impl Answer {
     }
 }
 
-/// The start of a text, on one line.
+/// The start of a text, as one line.
 fn start(value: &Value) -> Option<String> {
     let start: String = value.as_str()?.chars().take(LONGEST).collect();
     Some(one_line(&start).into_owned())
@@ -155,7 +158,7 @@ fn drained(table: &Value) -> Option<(String, u64)> {
     Some((table["role"].as_str()?.to_owned(), table["position"].as_u64()?))
 }
 
-/// A number that a run may come to.
+/// A number in the range that a run can reach.
 fn sane(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| (0.0..=1e15).contains(number))
 }

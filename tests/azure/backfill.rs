@@ -1,11 +1,11 @@
-//! What there is is landed once, whatever it is called and however the source names it.
+//! Every blob lands once, whatever its name and however the source refers to it.
 
 use crate::support::Lines;
 use crate::support::lines::samples;
 use crate::support::proxy::Kind;
 use crate::world::{Requests, World};
 
-/// As Azure has them, and with what URLs spell otherwise.
+/// Names as Azure writes them, and names with characters that URLs encode.
 const NAMES: [&str; 6] = [
     "resourceId=/SUBSCRIPTIONS/A/FLEXIBLESERVERS/X/y=2026/m=11/d=21/h=07/m=00/PT1H.json",
     "resourceId=/SUBSCRIPTIONS/A/FLEXIBLESERVERS/X/y=2026/m=11/d=21/h=08/m=00/PT1H.json",
@@ -15,7 +15,7 @@ const NAMES: [&str; 6] = [
     "Größe/日本語 🚀.json",
 ];
 
-/// Some lines in each of `NAMES`, below `folder`.
+/// Writes some lines to each of `NAMES`, below `folder`.
 fn write_all(world: &World, folder: &str) {
     for (seed, name) in (1..).zip(NAMES) {
         world.container.write(&format!("{folder}{name}"), Lines::new(seed).take(15));
@@ -85,7 +85,7 @@ fn lines_of_every_kind_are_landed_as_from_files() {
 
 #[test]
 fn a_folder_may_have_an_entry_of_its_own() {
-    // As accounts with a hierarchical namespace list folders.
+    // Accounts with a hierarchical namespace list folders like this.
     let mut world = World::new();
     world.read_from("logs");
     world.container.write("logs", "");
@@ -120,7 +120,7 @@ fn a_container_that_does_not_exist_stops_a_run_at_once() {
     world.pipeline.set("source", "url", "az://there-is-none/logs/");
     let error = world.pipeline.run().exits_with(3).error();
     assert!(error.contains("could not list az://devstoreaccount1/there-is-none/logs"), "{error}");
-    assert!(error.contains("404 ContainerNotFound: create the container, or mend the URL"), "{error}");
+    assert!(error.contains("404 ContainerNotFound: create the container, or correct the URL"), "{error}");
     assert_eq!(world.requests(), Requests { lists: 1, reads: 0, heads: 0 });
     let error = world.pipeline.call(&["status", "p.toml"]).exits_with(3).error();
     assert!(error.contains("ContainerNotFound"), "{error}");

@@ -1,4 +1,5 @@
-//! What opens a container, from wherever it comes; what does not is told with what to do, and nothing of it is ever shown.
+//! What opens a container, wherever it comes from. What does not is reported with a remedy, and no
+//! secret is ever shown.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,10 +10,11 @@ use crate::support::blobs::connection_string;
 use crate::support::proxy::Kind;
 use crate::support::{Container, Ended, Lines, Pipeline, Proxy};
 
-/// A key that is none of the account's.
+/// A key that is not the account's.
 const WRONG: &str = "d3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmcgd3Jvbmc=";
 
-/// A pipeline that reads `container`, as yet without anything that opens it; what opens it may not show.
+/// A pipeline that reads `container`, at first without anything that opens it. None of `secrets`
+/// may show.
 struct Locked {
     pipeline: Pipeline,
     proxy: Proxy,
@@ -31,7 +33,7 @@ impl Locked {
         Locked { pipeline, proxy, container, secrets, environment: Vec::new() }
     }
 
-    /// Keeps a signature in mind, as it is and as URLs have it.
+    /// Remembers a signature, as it is in URLs and decoded.
     fn signed(&mut self, sas: String) -> String {
         let signature = sas.split_once("sig=").expect("a signature").1.to_owned();
         let decoded = signature.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
@@ -43,13 +45,13 @@ impl Locked {
         self.proxy.endpoint().trim_end_matches('/').to_owned()
     }
 
-    /// Sets account and endpoint, beside which a key or a signature stands.
+    /// Sets the endpoint, which names the account too; a key or a signature goes beside it.
     fn named(&mut self) -> &mut Pipeline {
         let endpoint = self.endpoint_without_slash();
         self.pipeline.set("source.azure", "endpoint", endpoint)
     }
 
-    /// Runs the binary; it may say what it likes, at any length, but no secret.
+    /// Runs the binary, which may say anything, at any length, but no secret.
     fn call(&self, arguments: &[&str]) -> Ended {
         let mut command = self.pipeline.command(arguments);
         command.env("LAKEFRONT_LOG", "trace").envs(self.environment.iter().map(|(name, value)| (*name, value)));
@@ -63,7 +65,7 @@ impl Locked {
         ended
     }
 
-    /// Every command succeeds, and nothing secret is in what they leave.
+    /// Every command succeeds, and leaves no secret behind.
     fn opens(&self) {
         self.call(&["run", "p.toml", "--json"]).exits_with(0);
         assert_eq!(self.pipeline.position(), self.container.list("logs/")[0].length);
@@ -87,7 +89,7 @@ impl Locked {
         }
     }
 
-    /// The run ends with the first answer; what it says.
+    /// The run ends with the first answer. Returns its error.
     fn stays_shut(&self) -> String {
         let error = self.call(&["run", "p.toml", "--json"]).exits_with(3).error();
         assert_eq!(self.proxy.count(|_| true), 1, "a refusal is no reason to ask again: {error}");
@@ -123,7 +125,7 @@ fn the_doctor_looks_at_access_and_clock() {
     let found = found["checks"].as_array().expect("a list").clone();
     let problem = found.iter().find(|f| f["level"] == "problem").expect("a problem");
     assert!(problem["found"].to_string().contains("the key or signature is wrong"), "{problem}");
-    // What does not depend on the account is looked at all the same.
+    // What does not depend on the account is checked anyway.
     assert!(found.iter().any(|f| f["check"] == "table"), "{found:#?}");
 }
 
@@ -210,7 +212,7 @@ fn a_signature_that_allows_too_little_is_told_at_once() {
         let sas = locked.signed(locked.container.sas(permissions));
         locked.named().set("source.azure", "sas", sas);
         let error = locked.call(&["run", "p.toml", "--json"]).exits_with(3).error();
-        let told = ["with the permissions read and list (rl)", "does not allow to read and to list (sp=rl"];
+        let told = ["with the permissions read and list (rl)", "does not allow reading and listing (sp=rl"];
         assert!(told.iter().any(|words| error.contains(words)), "{error}");
         assert_eq!(locked.proxy.count(|seen| seen.kind == Kind::List), 1);
         assert!(locked.proxy.count(|_| true) <= 3, "a refusal is no reason to ask again: {error}");

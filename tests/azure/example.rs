@@ -1,4 +1,4 @@
-//! The example with Azurite runs as `docs/azure.md` says it is typed, but for the port and the build.
+//! The example with Azurite runs as typed in docs/azure.md, except for the port and the build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,14 +13,14 @@ use crate::support::pipeline::append;
 use crate::support::{Azurite, Running, azurite, blobs};
 
 const EXAMPLE: &str = "examples/pg_logs_azurite.toml";
-/// As Azure names the folder of an hour.
+/// The folder of an hour, as Azure names it.
 const HOUR: &str = "y=2026/m=11/d=21/h=07/m=00/";
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let from = entry.expect("an entry").path();
-        // What a newcomer has installed there is not the example's.
+        // Folders are left out: what a newcomer has installed there is not part of the example.
         if from.is_file() {
             fs::copy(&from, to.join(from.file_name().expect("a name"))).expect("a file is copied");
         }
@@ -38,7 +38,7 @@ fn given() -> TempDir {
     folder
 }
 
-/// Runs a command in the folder, as one whose environment opens the account.
+/// Runs a command in the folder, with an environment that opens the account.
 fn call(folder: &TempDir, program: &str, arguments: &[&str], number: usize) -> crate::support::Ended {
     let mut command = Command::new(program);
     let connection = blobs::connection_string(&Azurite::shared().endpoint());
@@ -61,7 +61,8 @@ fn as_the_page_says() {
     let example = include_str!("../../examples/pg_logs_azurite.toml");
     for typed in [
         "npm ci --prefix examples/azurite",
-        "examples/azurite/node_modules/.bin/azurite-blob --inMemoryPersistence --skipApiVersionCheck --disableTelemetry --silent &",
+        "examples/azurite/node_modules/.bin/azurite-blob --inMemoryPersistence ",
+        " --skipApiVersionCheck --disableTelemetry --silent &",
         "export AZURE_STORAGE_CONNECTION_STRING=",
         "node examples/azurite/upload.js examples/data/azure insights-logs-postgresqllogs ",
         "cargo run --release -- run examples/pg_logs_azurite.toml",

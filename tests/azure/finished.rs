@@ -1,22 +1,22 @@
-//! Blobs that are finished leave the offsets, and nothing of them lands twice or is missed.
+//! Finished blobs leave the offsets, and none of their rows lands twice or is missed.
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Lines, Running, wait};
 use crate::world::{World, below};
 
-/// A world whose blobs are finished when they were quiet for a second.
+/// A world whose blobs are finished once they have been quiet for a second.
 fn hasty() -> World {
     let mut world = World::new();
     world.pipeline.set("source", "settle", "1s").set("commit", "interval", "20ms");
     world
 }
 
-/// How many bytes have left the offsets, as the state file has it.
+/// How many bytes have left the offsets, according to the state file.
 fn retired(world: &World) -> u64 {
     world.pipeline.state().and_then(|state| state["offsets"]["retired"]["bytes"].as_u64()).unwrap_or(0)
 }
 
-/// Writes blobs, one after the other, until those that were there before have left; the bytes written.
+/// Writes blobs, one after the other, until the earlier ones have left. Returns the bytes written.
 fn write_until_they_left(world: &World, tail: &mut Running, round: &str, bytes: u64) -> u64 {
     let (mut written, mut i) = (0, 0);
     tail.until("took blobs for finished", || {
@@ -41,7 +41,7 @@ fn offsets_stay_small_under_a_tail_while_blobs_come_and_go() {
     let mut tail = world.pipeline.tail();
     tail.until("landed it all", || world.pipeline.position() == old);
     let mut written = old + write_until_they_left(&world, &mut tail, "one", old);
-    // Those that are gone from the source leave as well.
+    // Blobs that are gone from the source leave as well.
     (0..=60).for_each(|i| world.delete(&format!("old/{i}.json")));
     let gone = retired(&world) + 30 * ONE_FOR_EACH_TABLE.len() as u64;
     written += write_until_they_left(&world, &mut tail, "two", gone);
@@ -76,7 +76,8 @@ fn offsets_stay_small_over_a_series_of_backfills() {
         }
         assert_eq!(world.pipeline.land()["position"], position);
         most = most.max(world.partitions().len());
-        // The subject is time that passes: two ticks of the service's clock, which counts seconds, beyond `settle`.
+        // The test is about time that passes: two ticks of the service's clock, which counts
+        // seconds, are beyond `settle`.
         wait::pause(std::time::Duration::from_millis(2100));
     }
     assert!(most <= 16, "of 40 blobs, only the last are in the offsets: {most}");
@@ -86,7 +87,7 @@ fn offsets_stay_small_over_a_series_of_backfills() {
     world.is_exact();
 }
 
-/// A world in which `a.json` has left the offsets; what it held then.
+/// A world in which `a.json` has left the offsets, and what the blob held then.
 fn after_it_left() -> (World, Vec<u8>) {
     let world = hasty();
     let content = [&Lines::new(1).take(10)[..], ONE_FOR_EACH_TABLE.as_bytes()].concat();
@@ -108,7 +109,7 @@ fn a_blob_that_grows_after_it_left_stops_the_run() {
     assert!(error.contains("\"a.json\" has grown after it had been quiet for source.settle"), "{error}");
     assert!(error.contains("set source.on_rewrite = \"restart\""), "{error}");
 
-    // As the message says: with the blob out of the way, the run goes on.
+    // As the message says: once the blob is out of the way, the run goes on.
     world.pipeline.write("a.json", content);
     world.container.delete(&below("a.json"));
     world.write("c.json", ONE_FOR_EACH_TABLE);
@@ -129,7 +130,7 @@ fn a_blob_that_grows_after_it_left_is_read_again_on_request() {
 
     let kept = world.pipeline.path("a.old");
     std::fs::write(&kept, content).expect("a copy of the old blob");
-    // Its earlier generations are forgotten, so it has one that they cannot have had.
+    // Its earlier generations are forgotten, so it gets a number that they cannot have had.
     let again =
         world.partitions().iter().find_map(|at| at["generation"].as_u64().filter(|n| *n > 2)).expect("it is read");
     let grown = world.pipeline.path("logs/a.json");

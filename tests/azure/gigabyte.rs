@@ -1,4 +1,5 @@
-//! What a gigabyte in one blob takes, calm and in a storm. Not a part of every run: it is for the figures in notes.
+//! What a gigabyte in one blob takes, in calm and in a storm. Not part of every test run: it is for
+//! the figures in notes.
 
 use std::fs;
 
@@ -40,7 +41,7 @@ fn a_gigabyte() {
             peak >> 20
         );
         assert_eq!(report["bytes"], world.bytes());
-        // The next one begins anew.
+        // The next run begins anew.
         world.pipeline.forget_state();
         fs::remove_dir_all(world.pipeline.path("lake")).expect("a lake");
     }

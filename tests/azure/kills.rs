@@ -1,4 +1,5 @@
-//! The real binary is killed at random instants while blobs grow by torn lines, through a proxy that fails requests now and then.
+//! The real binary is killed at random instants while blobs grow by torn lines, through a proxy
+//! that fails requests now and then.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -8,11 +9,12 @@ use crate::storms::one_in_twenty;
 use crate::support::{Container, Lines, Random, wait};
 use crate::world::{World, below};
 
-/// In each of the stories.
+/// How many kills each story has.
 const KILLS: usize = 12;
-/// What a writer appends at most.
+/// The most bytes that a writer appends.
 const MOST_BYTES: usize = 2 << 20;
-/// An instant is drawn from so many milliseconds: beyond the start and the claims, and some cuts.
+/// An instant is drawn from this many milliseconds: enough for the start, the claims, and some
+/// cuts.
 const INSTANTS_MS: u64 = 500;
 
 #[test]
@@ -62,7 +64,7 @@ fn story(seed: u64, modes: &[&str]) -> World {
     world
 }
 
-/// Other chunks and cuts than before.
+/// Sets other chunks and cuts than before.
 fn vary(world: &mut World, random: &mut Random) {
     let pipeline = &mut world.pipeline;
     pipeline.set("source", "chunk", format!("{} B", random.below(1 << 10..1 << 16)));
@@ -71,7 +73,7 @@ fn vary(world: &mut World, random: &mut Random) {
     pipeline.set("commit", "interval", format!("{}ms", random.below(10..200)));
 }
 
-/// Appends lines in torn pieces, now to this blob and now to that, until it is told to finish the lines it began.
+/// Appends lines in torn pieces to random blobs, until it is told to finish the lines it began.
 struct Writer {
     finish: Sender<()>,
     thread: JoinHandle<()>,

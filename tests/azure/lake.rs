@@ -1,4 +1,5 @@
-//! The lake on Azure, through a network that fails, judged as files: its blobs are copied to where the oracle reads tables.
+//! The lake on Azure, through a network that fails. It is judged as files: its blobs are copied to
+//! where the oracle reads tables.
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ fn given(seed: u64) -> World {
     world
 }
 
-/// The tables hold the source exactly; what the oracle says then.
+/// The tables hold the source exactly. Returns what the oracle says.
 #[track_caller]
 fn is_exact(world: &World) -> String {
     let _ = fs::remove_dir_all(world.pipeline.path("lake"));
@@ -44,7 +45,7 @@ fn source_and_lake_in_one_container() {
     for words in ["access   source: ", "access   lake: ", "the account key", "/a lake/lakehouse/logs/primary"] {
         assert!(said.contains(words), "{words} in {said}");
     }
-    assert!(!world.pipeline.path("lake").exists(), "nothing of it is here");
+    assert!(!world.pipeline.path("lake").exists(), "no part of the lake is on the disk");
     is_exact(&world);
 }
 
@@ -112,7 +113,7 @@ fn a_crash_at_any_step_loses_and_doubles_nothing() {
             let world = given(0);
             let mut lines = Lines::new(7);
             ["a.json", "b.json"].iter().for_each(|name| world.write(name, lines.take(15)));
-            // A disk has steps of its own.
+            // Only a lake on a disk passes all points.
             if !fails_at(&world.pipeline, point, time) {
                 break;
             }
@@ -142,7 +143,7 @@ fn killed_again_and_again_while_requests_fail() {
             false => world.append(&name, lines.take(60)),
         }
         let mut tail = world.pipeline.start(&["run", "p.toml", "--mode", "tail", "--json"]);
-        // From the first request of the claim to some way into the commits.
+        // A kill comes between the first request of the claim and some way into the commits.
         let (before, wanted) = (world.proxy.count(|_| true), random.below(0..150) as usize);
         tail.until("sent requests", || {
             world.proxy.count(|_| true) >= before + wanted || world.pipeline.position() == world.bytes()

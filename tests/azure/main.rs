@@ -1,4 +1,5 @@
-//! Blobs in Azurite as a source of the real binary, and what networks and busy services make of requests for them.
+//! Blobs in Azurite as a source of the real binary, and how it copes with bad networks and busy
+//! services.
 
 #[path = "../support/mod.rs"]
 mod support;

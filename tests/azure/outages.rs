@@ -1,4 +1,5 @@
-//! A run that is asked to stop while the service is away ends soon, whatever it was waiting for.
+//! A run that is asked to stop during an outage of the service ends soon, whatever it was waiting
+//! for.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::support::proxy::{Fault, Kind, Rule};
 use crate::support::{Lines, Running, wait};
 use crate::world::World;
 
-/// No outage of the service is too long for it, and no silence.
+/// A world that outlasts every outage of the service here, and every silence.
 fn patient() -> World {
     let mut world = World::new();
     world.pipeline.set("commit", "interval", "20ms").set("source.retry", "timeout", "60s");
@@ -15,7 +16,7 @@ fn patient() -> World {
     world
 }
 
-/// Asks it to stop; the answer is its exit code, and what it said.
+/// Asks the run to stop. Returns its exit code, and what it said.
 fn stop(mut run: Running) -> (Option<i32>, String) {
     run.signal("TERM");
     let start = wait::now();
@@ -25,7 +26,7 @@ fn stop(mut run: Running) -> (Option<i32>, String) {
     (ended.code, ended.stderr)
 }
 
-/// A service that says it is busy for an hour, one that is silent, one that is not there.
+/// A service that says it is busy for five minutes, one that is silent, one that is not there.
 const OUTAGES: [Fault; 3] = [Fault::ServerBusy(Some(300)), Fault::Stall(Duration::from_secs(100)), Fault::Reset];
 
 #[test]
@@ -102,7 +103,7 @@ fn a_cold_start_that_waits_for_the_source_ends_soon() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("could not list az://") && said.contains("and the run was asked to stop"), "{said}");
 
-    // Nothing was decided: what is there when the source is first seen is passed over.
+    // Nothing was decided: the next run passes over what is there when it first sees the source.
     world.proxy.calm();
     world.append("a.json", ONE_FOR_EACH_TABLE);
     assert_eq!(world.pipeline.land()["position"], world.bytes());

@@ -1,4 +1,5 @@
-//! Every fault by itself: it passes, and the run goes on exactly; or it lasts, and the run ends in time and says why.
+//! Every fault by itself: either it passes, and the run goes on exactly; or it lasts, and the run
+//! ends in time and says why.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::support::proxy::{Kind, Rule};
 use crate::support::{Lines, wait};
 use crate::world::{World, below};
 
-/// What a busy or broken service does, and a broken line.
+/// What a busy or broken service does, and a broken connection.
 const PASSING: [Fault; 9] = [
     TooManyRequests(None),
     InternalError(None),
@@ -28,13 +29,14 @@ fn impatient() -> World {
     world
 }
 
-/// A tail goes through these faults of requests of a kind, one after the other, and lands what grows meanwhile.
+/// A tail goes through these faults of one kind of request, one after the other, and lands what
+/// grows meanwhile.
 fn passes(world: &World, kind: Kind, faults: &[Fault]) {
     world.write("a.json", Lines::new(1).take(30));
     world.append("a.json", ONE_FOR_EACH_TABLE);
     let mut tail = world.pipeline.tail();
     for fault in faults {
-        // Two in a row: the first pause, and the next.
+        // Two in a row, for the first pause and the next.
         world.proxy.rule(Rule::new(kind, *fault).times(2));
         world.append("a.json", ONE_FOR_EACH_TABLE);
         let met = || world.proxy.count(|seen| seen.kind == kind && seen.fault == Some(*fault));
@@ -71,7 +73,7 @@ fn what_the_service_asks_for_is_waited_for() {
         let start = wait::now();
         world.pipeline.land();
         assert!(wait::now() - start >= 2.0, "it came back before the service wanted it to");
-        assert_eq!(world.proxy.count(|seen| seen.fault.is_some()), 1, "it did not knock in between");
+        assert_eq!(world.proxy.count(|seen| seen.fault.is_some()), 1, "it sent no request in between");
         world.is_exact();
     }
 }
@@ -81,7 +83,7 @@ fn an_answer_that_breaks_off_is_continued_where_it_broke_off() {
     let mut world = World::new();
     world.pipeline.set("source", "chunk", "8 MiB");
     world.write("a.json", Lines::new(1).take(1500));
-    // Not the look for the last line end; of each try, half of what is missing comes.
+    // Not the look for the last line end. Each try brings half of what is missing.
     world.proxy.rule(Rule::new(Kind::Read, Truncated).nth(2).times(4));
     world.pipeline.land();
     let reads: Vec<_> =
@@ -94,7 +96,7 @@ fn an_answer_that_breaks_off_is_continued_where_it_broke_off() {
 #[test]
 fn a_whole_blob_in_place_of_a_range_is_not_taken_for_it() {
     let mut world = World::new();
-    // A key would sign the range, and the service miss it.
+    // With a key the range would be signed, and the service would miss it.
     world.pipeline.unset("source.azure", "connection_string");
     world.pipeline.set("source.azure", "endpoint", world.proxy.endpoint().trim_end_matches('/'));
     world.pipeline.set("source.azure", "sas", world.container.sas("rl")).set("source", "chunk", "16 KiB");
@@ -120,7 +122,8 @@ fn a_container_that_is_deleted_under_a_tail_stops_it() {
     }
 }
 
-/// A backfill in which every request of a kind fails; what it says, and how many such requests there were.
+/// A backfill in which every request of a kind fails. Returns its error, and how many such requests
+/// there were.
 fn lasts(kind: Kind, fault: Fault) -> (String, usize) {
     let mut world = impatient();
     world.pipeline.set("source.retry", "max_time", "1500ms");
@@ -132,7 +135,7 @@ fn lasts(kind: Kind, fault: Fault) -> (String, usize) {
     assert!(took < 15.0, "{fault:?} of {kind:?} took {took} s");
     assert!(error.contains("az://"), "{error}");
     assert_eq!(world.pipeline.position(), 0);
-    // Once it is over, all lands.
+    // Once the fault is over, everything lands.
     world.proxy.calm();
     world.pipeline.land();
     world.is_exact();
@@ -144,7 +147,7 @@ fn a_list_that_fails_for_too_long_ends_the_run() {
     for fault in [ServerBusy(None), Reset, Truncated] {
         let (error, requests) = lasts(Kind::List, fault);
         assert!(error.contains("could not list az://") && error.contains("tries in "), "{error}");
-        // 10, 20, 40, 80 and 160 ms, then 200, each shortened by half at most.
+        // The pauses are 10, 20, 40, 80 and 160 ms, then 200, each shortened by half at most.
         assert!((4..=24).contains(&requests), "{requests} requests: {error}");
     }
 }
@@ -175,7 +178,7 @@ fn an_outage_after_the_list_ends_the_run_with_few_requests() {
     assert!(error.contains(".json\" in az://") && error.contains("503 ServerBusy"), "{error}");
     let requests = world.requests();
     println!("an outage of 1.5 s under 16 looks: {requests:?}");
-    // Each look reads, and then looks whether the blob is there at all.
+    // Each look reads, and then checks whether the blob is there at all.
     assert!(requests.lists == 1 && requests.reads <= 20 * 24 && requests.heads <= 20 * 24, "{requests:?}");
 }
 

@@ -25,7 +25,7 @@ fn source_and_lake_on_azure_are_proved_through_faults() {
     world.append("a.json", lines.take(20));
     world.pipeline.land();
     world.pipeline.is_proved();
-    assert!(!world.pipeline.path("lake").exists(), "nothing of it is here");
+    assert!(!world.pipeline.path("lake").exists(), "no part of the lake is on the disk");
 }
 
 #[test]
@@ -38,7 +38,8 @@ fn finished_blobs_are_proved_together_while_all_are_there() {
         }
         world.write(&format!("{round}/all.json"), ONE_FOR_EACH_TABLE);
         world.pipeline.land();
-        // The subject is time that passes: two ticks of the service's clock, which counts seconds, beyond `settle`.
+        // The test is about time that passes: two ticks of the service's clock, which counts
+        // seconds, are beyond `settle`.
         wait::pause(Duration::from_millis(2100));
     }
     let retired = world.pipeline.state().map(|state| state["offsets"]["retired"]["bytes"].clone());
@@ -58,11 +59,12 @@ fn finished_blobs_are_proved_together_while_all_are_there() {
     world.delete("0/1.json");
     let said = world.pipeline.prove(0);
     let unverifiable = &said["tables"][0]["unverifiable"];
-    let reason = format!("of finished blobs, {bytes} bytes are not in the source any more");
+    let reason = format!("{bytes} bytes of finished blobs are no longer in the source");
     assert_eq!(unverifiable[0]["reason"], reason, "{said:#}");
     assert_eq!(Some(&unverifiable[0]["bytes"]), retired.as_ref());
 
-    // A new blob under the name of one that has left: its rows have the same `_source`, and offsets that repeat.
+    // A new blob under the name of one that has left: its rows have the same `_source`, and repeat
+    // offsets.
     world.write("0/1.json", Lines::new(99).take(8));
     world.pipeline.land();
     assert_eq!(world.pipeline.prove(0)["ok"], true);

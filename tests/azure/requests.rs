@@ -1,4 +1,5 @@
-//! Requests cost money and time: how many there are, for many blobs, for none that changed, and for one.
+//! Requests cost money and time: how many are sent for many blobs, for blobs without changes, and
+//! for one blob.
 
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use crate::support::proxy::Kind;
 use crate::support::{Lines, Running, wait};
 use crate::world::{Requests, World, below};
 
-/// Between two polls of a tail that is watched.
+/// Between two polls of a watched tail.
 const POLL: Duration = Duration::from_millis(100);
-/// How many of them are.
+/// How many polls are watched.
 const POLLS: usize = 15;
 
-/// The requests of an idle tail, from one poll to the one so many later, which `is_poll` counts.
+/// The requests of an idle tail over [`POLLS`] polls. Requests of the kind `is_poll` count as
+/// polls.
 fn idle(world: &World, tail: &mut Running, is_poll: Kind) -> Requests {
     let polls = || world.proxy.count(|seen| seen.kind == is_poll && seen.status.is_some());
     let first = polls();
@@ -35,7 +37,7 @@ fn an_idle_tail_over_hundreds_of_blobs_sends_one_request_a_poll() {
     tail.stop();
     println!("an idle tail over 300 blobs: {requests:?} in {POLLS} polls");
     assert_eq!((requests.reads, requests.heads), (0, 0), "no blob is asked for");
-    // Between two looks of the test there may be one more.
+    // One more may come between two checks of the test.
     assert!(requests.lists <= POLLS + 1, "{requests:?}");
     world.is_exact();
 }
@@ -75,7 +77,8 @@ fn a_thousand_small_blobs_take_two_requests_each() {
     let (took, at_once) = (wait::now() - start, world.proxy.most_at_once());
     println!("{BLOBS} blobs: {requests:?} in {took:.1} s, at most {at_once} at once");
     assert_eq!((requests.lists, requests.heads), (3, 0));
-    // One to find the last line end, one for the lines; a long line, or a cut that ends in a blob, takes one more now and then.
+    // One to find the last line end, one for the lines. Now and then a long line, or a cut that
+    // ends in a blob, takes one more.
     assert!(requests.reads <= 2 * BLOBS + BLOBS / 10, "{requests:?}");
     assert!(at_once > 4, "blobs are read at the same time");
     world.is_exact();
@@ -89,7 +92,8 @@ fn a_large_blob_takes_a_request_for_each_chunk() {
     world.pipeline.land();
     let (requests, chunks) = (world.requests(), world.bytes().div_ceil(64 << 10) as usize);
     println!("one blob of {chunks} chunks: {requests:?}");
-    // A chunk brings the end of its last line along; a longer line, and the first look, take one more now and then.
+    // A chunk brings the end of its last line along. Now and then a longer line, and the first
+    // look, take one more.
     assert!(requests.all() <= chunks + chunks / 4 + 4, "{requests:?} for {chunks} chunks");
     assert!(world.proxy.most_at_once() > 1, "chunks are read at the same time");
     world.is_exact();

@@ -1,4 +1,4 @@
-//! Blobs that are no longer the ones that were read: created anew, shorter, written over, deleted.
+//! Blobs that are no longer the ones that were read: created anew, shorter, overwritten, deleted.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::support::proxy::{Fault, Kind, Rule};
 use crate::support::{Ended, Lines};
 use crate::world::{World, below};
 
-/// Lands `old`, lets `change` put `new` in its place, and lands that by either rule.
+/// Lands `old`, replaces it with `new` by `put`, and lands that under either rule.
 fn is_told_or_read_again(old: &[u8], new: &[u8], says: &str, put: impl Fn(&World, &[u8])) {
     let mut world = World::new();
     put(&world, old);
@@ -29,7 +29,7 @@ fn is_told_or_read_again(old: &[u8], new: &[u8], says: &str, put: impl Fn(&World
     world.is_exact_with(&["--alias", &aliases[0], "--alias", &aliases[1]]);
 }
 
-/// An append blob, which is deleted if it is there.
+/// Writes an append blob, and deletes it first if it is there.
 fn append_blob(world: &World, content: &[u8]) {
     match world.container.list(&below("a.json")).is_empty() {
         true => world.write("a.json", content),
@@ -40,7 +40,7 @@ fn append_blob(world: &World, content: &[u8]) {
 #[test]
 fn a_blob_that_was_created_anew() {
     let mut lines = Lines::new(1);
-    is_told_or_read_again(&lines.take(20), &lines.take(40), "was written anew", append_blob);
+    is_told_or_read_again(&lines.take(20), &lines.take(40), "was rewritten", append_blob);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_blob_that_was_created_anew_and_is_shorter() {
 #[test]
 fn a_block_blob_that_was_written_over() {
     let mut lines = Lines::new(3);
-    is_told_or_read_again(&lines.take(20), &lines.take(40), "was written anew", |world, content| {
+    is_told_or_read_again(&lines.take(20), &lines.take(40), "was rewritten", |world, content| {
         world.put("a.json", content);
     });
 }
@@ -155,8 +155,9 @@ fn a_blob_that_is_created_anew_while_it_is_read_stops_the_run_and_nothing_of_it_
     let (old, new) = (lines.take(3), lines.take(90));
     assert!(old.len() < 16 << 10, "the first read is all of the look for the last line end");
     let error = replaced_under_a_run(&world, &old, &new).exits_with(3).error();
-    // The service tells creations by seconds; where that does not tell them apart, their first bytes do.
-    let written_anew = error.contains("it was written anew since it was planned");
+    // The service reports creations in seconds; if those are equal, the first bytes tell the blobs
+    // apart.
+    let written_anew = error.contains("it was rewritten after it was planned");
     assert!(written_anew || error.contains("another blob has taken its name since it was planned"), "{error}");
     world.pipeline.land();
     world.is_exact();
@@ -168,7 +169,7 @@ fn a_blob_that_is_created_anew_under_the_look_for_its_last_line_end_is_not_mixed
     let (old, new) = (lines.take(60), lines.take(90));
     assert!(old.len() > 16 << 10 && new.len() > old.len());
     let ended = replaced_under_a_run(&world, &old, &new);
-    // Told by its creation, it is left to the next look, and a backfill has one only.
+    // If its creation gives it away, it is left to the next look, and a backfill has only one.
     assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.stderr);
     assert_eq!(world.pipeline.position(), 0);
     world.pipeline.land();

@@ -1,4 +1,4 @@
-//! A slow line with long ways is kept full, in bounded memory.
+//! A slow connection with a long delay is kept busy, in bounded memory.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::world::World;
 const BYTES_A_SECOND: u64 = 2 << 20;
 /// Before each answer.
 const DELAY: Duration = Duration::from_millis(300);
-/// What a debug build takes, and far below what was read twenty times over.
+/// Enough for a debug build.
 const MOST_MEMORY: u64 = 300 << 20;
 
 #[test]
@@ -49,7 +49,7 @@ fn a_body_that_comes_slowly_is_not_silent() {
     let mut world = World::new();
     world.pipeline.set("source", "chunk", "1 MiB").set("commit", "bytes", "4 MiB").set("source.retry", "timeout", "1s");
     world.write("a.json", Lines::new(1).take(500));
-    // A chunk takes longer than `timeout`, and a piece of it does not.
+    // A chunk takes longer than `timeout`, but a piece of it does not.
     world.proxy.limit_bandwidth(Some(200 << 10));
     world.pipeline.land();
     let (requests, chunks) = (world.requests(), world.bytes().div_ceil(1 << 20) as usize);

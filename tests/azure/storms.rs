@@ -1,4 +1,4 @@
-//! Many faults at random: rows stay exact, and requests few.
+//! Many random faults: rows stay exact, and requests few.
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::proxy::Fault::*;
@@ -6,18 +6,19 @@ use crate::support::proxy::Kind;
 use crate::support::{Lines, Proxy, Random};
 use crate::world::World;
 
-/// About one in twenty requests fails.
+/// Makes about one in twenty requests fail.
 pub(crate) fn one_in_twenty(proxy: &Proxy) {
     let any = [TooManyRequests(None), InternalError(None), ServerBusy(None), ModifiedWhileReading, Reset];
     let cut = [Truncated, LostReply];
     for kind in [Kind::List, Kind::Read, Kind::Head] {
         any.into_iter().chain(cut).for_each(|fault| proxy.chance(kind, 180, fault));
     }
-    // A service that denies a blob twice, to the read and to the look that follows, is believed: only reads are denied.
+    // A service that denies a blob twice, to the read and to the look that follows, is believed. So
+    // only reads are denied.
     [NotFound, InvalidRange, EmptyPart].into_iter().for_each(|fault| proxy.chance(Kind::Read, 180, fault));
 }
 
-/// Many blobs, of which some have many chunks; the same for every seed.
+/// Lands many blobs, some of which have many chunks; they are the same for every seed.
 fn backfill(seed: u64, stormy: bool) -> World {
     let mut world = World::with_seed(seed);
     world.pipeline.set("source", "chunk", "16 KiB").set("commit", "bytes", "512 KiB");
@@ -64,7 +65,7 @@ fn a_tail_in_a_storm_is_exact() {
             let name = *random.pick(&names);
             world.append(name, lines.take(some));
             if round % 15 == 0 {
-                // The last to be planned, so that the last cut has a row for each table.
+                // The blob that is planned last, so that the last cut has a row for each table.
                 world.append(names[names.len() - 1], ONE_FOR_EACH_TABLE);
                 tail.until("kept up", || world.pipeline.position() == world.bytes());
             }

@@ -1,4 +1,5 @@
-//! What the other tests here stand on: blobs with any name, opened with a key and with a signature, and a proxy that counts.
+//! What the other tests here rely on: blobs with any name, opened with a key or a signature, and a
+//! proxy that counts.
 
 use std::net::TcpStream;
 use std::sync::Barrier;
@@ -14,7 +15,7 @@ use crate::support::blobs::{Container, connection_string, location, run, with_ke
 use crate::support::proxy::{Fault, Kind, Proxy, Rule, Seen};
 use crate::support::{Azurite, wait};
 
-/// As Azure has them, and with what an URL spells otherwise.
+/// Names as Azure writes them, and names with characters that URLs encode.
 const NAMES: [&str; 6] = [
     "resourceId=/SUBSCRIPTIONS/A/y=2026/m=11/d=21/h=07/m=00/PT1H.json",
     "with space/and  two.json",
@@ -24,7 +25,7 @@ const NAMES: [&str; 6] = [
     "[brackets]~'quotes'(and);more,@:$!*.json",
 ];
 
-/// A container as the source opens it.
+/// A container, opened as the source opens it.
 fn open(endpoint: &str, container: &Container, credential: Credential) -> BlobContainerClient {
     client::container(&location(endpoint, container.name(), credential)).expect("a client")
 }

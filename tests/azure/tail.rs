@@ -7,7 +7,7 @@ use crate::support::proxy::Kind;
 use crate::support::{Lines, Random};
 use crate::world::{World, below};
 
-/// The blob of the hour that was so many hours ago.
+/// The blob of the hour that was `ago` hours ago.
 fn hour(server: &str, ago: i64) -> String {
     let at = OffsetDateTime::from_unix_timestamp(crate::support::wait::now() as i64).expect("a time");
     let at = at - Duration::hours(ago);
@@ -26,7 +26,7 @@ fn blobs_that_grow_by_torn_lines_while_they_are_read_land_exactly() {
     for _ in 0..200 {
         let (name, rest) = &mut rest[usize::from(random.one_in(2))];
         let piece = usize::try_from(random.below(1..2000)).expect("a small number").min(rest.len());
-        // Anywhere: in the middle of a line, an escape, or a character.
+        // Cut anywhere: in the middle of a line, an escape, or a character.
         let piece: Vec<u8> = rest.drain(..piece).collect();
         if !piece.is_empty() {
             world.append(name, piece);
@@ -53,7 +53,7 @@ fn the_turn_of_the_hour_leaves_nothing_behind() {
         if round == 2 {
             world.write(&new, Lines::new(2).take(3));
         }
-        // The old hour's blob goes on growing, for its lines come late.
+        // The old hour's blob goes on growing, because its lines come late.
         let grows = if round < 2 { vec![&old] } else { vec![&new, &old] };
         for name in grows {
             world.append(name, Lines::new(round + 10).take(5));
@@ -78,15 +78,15 @@ fn of_many_blobs_only_the_folders_of_the_last_hours_are_listed_until_all_are() {
     let prefix = |prefix: &str| world.proxy.count(|seen| seen.kind == Kind::List && seen.name == prefix);
     tail.until("landed it all", || world.pipeline.position() == world.bytes());
 
-    // A late line in an old blob is found with all the others.
+    // A late line in an old blob is found when all blobs are listed.
     let (all, recent) = (prefix(&below("")), world.requests().lists - prefix(&below("")));
     world.append(&hour("A", 100), ONE_FOR_EACH_TABLE);
     tail.until("found a late line", || world.pipeline.position() == world.bytes());
     let (all, recent) = (prefix(&below("")) - all, world.requests().lists - prefix(&below("")) - recent);
     assert!((11..=33).contains(&all), "all blobs, ten a page, were listed once or twice: {all} requests");
-    assert!(recent >= 4, "in between, only the last folders were: {recent} and {all} requests");
+    assert!(recent >= 4, "in between, only the last folders were listed: {recent} and {all} requests");
 
-    // A line of this hour needs no listing of all.
+    // A line of this hour needs no listing of all blobs.
     let before = prefix(&below(""));
     world.append(&now, ONE_FOR_EACH_TABLE);
     tail.until("found a line of this hour", || world.pipeline.position() == world.bytes());

@@ -1,4 +1,5 @@
-//! A pipeline whose source is a container of its own, seen through a proxy of its own, and what the oracle needs to judge it.
+//! A pipeline with its own container as the source, seen through its own proxy, and what the oracle
+//! needs to judge it.
 
 use std::ops::Sub;
 
@@ -11,7 +12,7 @@ use crate::support::{Container, Pipeline, Proxy};
 /// The folder that is read, unless a test says otherwise.
 const BELOW: &str = "logs/";
 
-/// All of it.
+/// The pipeline, its container, and the proxy between them.
 pub(crate) struct World {
     pub(crate) pipeline: Pipeline,
     pub(crate) container: Container,
@@ -42,29 +43,30 @@ impl Sub for Requests {
 }
 
 impl World {
-    /// Reads all below a folder of an empty container.
+    /// Reads everything below a folder of an empty container.
     pub(crate) fn new() -> World {
         World::with_seed(0)
     }
 
-    /// The same; the proxy's chances depend on the seed.
+    /// The same, with a seed for the proxy's chances.
     pub(crate) fn with_seed(seed: u64) -> World {
         let (mut pipeline, container, proxy) = (Pipeline::new(), Container::create(), Proxy::start(seed));
         pipeline.set("source", "url", format!("az://{}/{BELOW}", container.name())).set("source", "poll", "20ms");
         pipeline.set("source.azure", "connection_string", connection_string(&proxy.endpoint()));
-        // Longer than a busy machine keeps an answer waiting: only tests about silence have a shorter timeout.
+        // Longer than a busy machine delays an answer: only tests about silence have a shorter
+        // timeout.
         pipeline.set("source.retry", "timeout", "10s").set("source.retry", "max_time", "20s");
         pipeline.set("source.retry", "first", "10ms").set("source.retry", "cap", "200ms");
         World { pipeline, container, proxy }
     }
 
-    /// Sets what `source.url` says behind the container.
+    /// Sets the part of `source.url` after the container.
     pub(crate) fn read_from(&mut self, path: &str) -> &mut Self {
         self.pipeline.set("source", "url", format!("az://{}/{path}", self.container.name()));
         self
     }
 
-    /// An append blob below the folder.
+    /// Writes an append blob below the folder.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         self.container.write(&below(name), content);
     }
@@ -77,7 +79,7 @@ impl World {
         self.container.recreate(&below(name), content);
     }
 
-    /// A block blob below the folder.
+    /// Writes a block blob below the folder.
     pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) {
         self.container.put(&below(name), content);
     }
@@ -96,7 +98,8 @@ impl World {
         requests
     }
 
-    /// The tables hold the folder's blobs, those that were deleted among them, exactly; what the oracle says then.
+    /// The tables hold the folder's blobs exactly, deleted ones included. Returns what the oracle
+    /// says.
     #[track_caller]
     pub(crate) fn is_exact(&self) -> String {
         self.is_exact_with(&[])
@@ -124,7 +127,7 @@ impl World {
         partitions.and_then(|partitions| partitions.as_array().cloned()).unwrap_or_default()
     }
 
-    /// How many bytes the source has.
+    /// The size of the source.
     pub(crate) fn bytes(&self) -> u64 {
         self.container.list(BELOW).iter().map(|blob| blob.length).sum()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Lines, Pipeline, wait};
 
-/// Far below what the inputs would take if they were held whole, far above what chunks take in a debug build.
+/// Far below what the inputs would take if held whole, far above what chunks take in a debug build.
 const MOST_MEMORY: u64 = 400 << 20;
 
 fn peak_memory_of(pipeline: &Pipeline, bytes: u64) -> u64 {
@@ -16,7 +16,8 @@ fn peak_memory_of(pipeline: &Pipeline, bytes: u64) -> u64 {
     peak
 }
 
-/// Lands the source; the peak of the memory that was resident, as it was seen until shortly before the end, and the report.
+/// Lands the source. Returns the peak of resident memory, as seen until shortly before the end, and
+/// the report.
 fn run_watched(pipeline: &Pipeline) -> (u64, serde_json::Value) {
     let mut run = pipeline.start(&["run", "p.toml", "--json"]);
     let mut peak = 0;
@@ -60,14 +61,15 @@ fn millions_of_tiny_lines_land_in_bounded_memory() {
     assert_eq!(rows, LINES.to_string());
 }
 
-/// What is resident of the program itself, beside its buffers, in a debug build: 31 MiB of code and runtime in a run of one line,
-/// and what the allocator keeps.
+/// The resident memory of the program itself, without its buffers, in a debug build: 31 MiB of code
+/// and runtime in a run of one line, and what the allocator keeps.
 const PROGRAM: u64 = 64 << 20;
-/// A GiB of lines is this many times the same ones.
+/// How often the same lines are repeated to make a GiB.
 const ROUNDS: u64 = 800;
 
-/// Lands a GiB of lines with one of 200 MiB among them in at most `limit` bytes and what the program takes. The rows of each table
-/// are those of one round, so many times; what is more than that is the long line's.
+/// Lands a GiB of lines, with one of 200 MiB among them, in at most `limit` bytes and what the
+/// program takes. Returns how many rows each table got beyond those of the repeated lines: the long
+/// line's.
 fn land_a_gigabyte_within(limit: u64, mut pipeline: Pipeline) -> [u64; 3] {
     pipeline.unset("source", "chunk");
     pipeline.unset("commit", "bytes");
@@ -103,7 +105,7 @@ fn land_a_gigabyte_within(limit: u64, mut pipeline: Pipeline) -> [u64; 3] {
 #[test]
 fn a_gigabyte_with_a_line_of_200_mib_that_is_rejected_stays_within_its_memory() {
     let mut pipeline = Pipeline::new();
-    // Without a limit, these many chunks alone would take more.
+    // Without a limit, this many chunks alone would take more.
     pipeline.set("source", "in_flight", 64);
     assert_eq!(land_a_gigabyte_within(800 << 20, pipeline), [0, 0, 1]);
 }

@@ -1,4 +1,5 @@
-//! What a pipeline does with its settings and with a rough world: rewritten files, huge lines, other writers, disks that fill up.
+//! What a pipeline does with its settings and in a rough world: rewritten files, huge lines, other
+//! writers, disks that fill up.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! Files that are renamed, linked, brought by copying tools and rotated: each line lands once.
+//! Files that are renamed, linked, brought by copying tools, or rotated: each line lands once.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Lines, Pipeline};
 
-/// Lines for each table in turn, so that no table is without rows for long.
+/// Lines for each table in turn, so that no table goes without rows for long.
 fn lines(from: usize, count: usize) -> String {
     let line = |i: usize| match i % 3 {
         0 => format!("{{\"ReplicaRole\": \"Primary\", \"location\": \"line {i}\"}}\n"),
@@ -16,7 +16,7 @@ fn lines(from: usize, count: usize) -> String {
     (from..from + count).map(line).collect()
 }
 
-/// All rows of the tables, which `prove` finds to be those of the source, each once.
+/// How many rows the tables hold. `prove` finds that they are the source's, each once.
 #[track_caller]
 fn proved(pipeline: &Pipeline) -> u64 {
     pipeline.is_proved();
@@ -31,7 +31,7 @@ fn rename(pipeline: &Pipeline, from: &str, to: &str) {
     fs::rename(pipeline.path("logs").join(from), pipeline.path("logs").join(to)).expect("a file is renamed");
 }
 
-/// A tail of `url` that commits often.
+/// A pipeline over `url` that polls and commits often.
 fn given(url: &str) -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.set("source", "url", url).set("commit", "interval", "20ms").set("source", "poll", "50ms");
@@ -51,7 +51,7 @@ fn a_log_rotation_loses_nothing_whether_or_not_the_source_matches_the_rotated_na
                 pipeline.append("pg.json", lines(written, 9));
                 written += 9;
             }
-            // Nobody has seen the last lines when the name goes.
+            // The tail may not have seen the last lines when the file's name changes.
             for n in (1..=round).rev() {
                 rename(&pipeline, &format!("pg.json.{n}"), &format!("pg.json.{}", n + 1));
             }
@@ -65,7 +65,7 @@ fn a_log_rotation_loses_nothing_whether_or_not_the_source_matches_the_rotated_na
         tail.stop();
         assert_eq!(proved(&pipeline), written as u64, "{url}");
         pipeline.land();
-        assert_eq!(proved(&pipeline), written as u64, "the next run knows all of them again");
+        assert_eq!(proved(&pipeline), written as u64, "the next run recognises all of them");
     }
 }
 
@@ -106,7 +106,7 @@ fn copytruncate_lands_each_line_once() {
     fs::copy(pipeline.path("logs/pg.json"), pipeline.path("logs/pg.json.1")).expect("a copy");
     pipeline.write("pg.json", lines(35, 10));
     pipeline.land();
-    assert_eq!(proved(&pipeline), 45, "the copy goes on where the original was read to");
+    assert_eq!(proved(&pipeline), 45, "the copy is read on from where the original was read to");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn rsync_and_azcopy_bring_files_by_temporary_names_and_each_line_lands_once() {
     let mut tail = pipeline.tail();
     for round in 1..=4 {
         pipeline.write(".pg.json.Ab12", lines(0, 3 * round + 3));
-        // It is seen before it gets its name, at least once.
+        // The tail sees it at least once before it gets its name.
         tail.until_it_says(".pg.json.Ab12");
         rename(&pipeline, ".pg.json.Ab12", "pg.json");
         let length = lines(0, 3 * round + 3).len() as u64;

@@ -10,7 +10,7 @@ fn tables_partitioned_by_day_have_a_folder_a_day() {
     let mut pipeline = Pipeline::new();
     pipeline.set("lake", "partition_by", "day").set("commit", "bytes", "1 MiB");
     let day = |day: u32| format!("{{\"time\": \"2026-11-{day:02}T07:00:00Z\", \"ReplicaRole\": \"Primary\"}}\n");
-    // More days than files may be open, in turn, and a line without a day.
+    // More days in turn than files may be open, and a line without a day.
     let days: String = (1..=3).flat_map(|_| (1..=20).map(day)).collect();
     pipeline.write("a.json", days + "{\"ReplicaRole\": \"Primary\"}\n");
     pipeline.write("b.json", Lines::new(1).take(40));
@@ -57,7 +57,8 @@ fn roles_that_change_between_a_crash_and_the_restart_send_each_row_to_one_table(
         let mut pipeline = Pipeline::new();
         pipeline.write("a.json", Lines::new(5).take(40));
         pipeline.run_failing(&format!("commit-done={}*off->panic", time - 1)).exits_with(3);
-        // What one table holds already, the others get by the old rules; the rest goes by the new ones.
+        // What one table holds already, the others get by the old rules. The rest goes by the new
+        // ones.
         pipeline.set("roles", "primary", vec!["AsyncReplica"]);
         pipeline.append("a.json", Lines::new(6).take(10));
         pipeline.land();

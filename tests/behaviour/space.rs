@@ -1,4 +1,5 @@
-//! Space runs low: what is old goes, a run stops or waits, and nothing that was committed is lost.
+//! Space runs low: old files are deleted, a run stops or waits, and nothing that was committed is
+//! lost.
 
 use std::fs;
 use std::time::Duration;
@@ -6,7 +7,8 @@ use std::time::Duration;
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Lines, Mounted, Pipeline, wait};
 
-/// A pipeline whose lake is on a disk of 64 MiB, of which 32 are to stay free, with room to fill beside it.
+/// A pipeline whose lake is on a disk of 64 MiB, of which 32 must stay free, with a folder to fill
+/// beside it.
 fn on_a_small_disk() -> Option<(Pipeline, Mounted)> {
     let mut pipeline = Pipeline::new();
     fs::create_dir(pipeline.path("disk")).expect("a folder");
@@ -44,7 +46,7 @@ fn a_run_stops_while_space_is_low_and_the_next_lands_all() {
     assert!(error.contains("less than disk.min_free = 33554432 bytes: make room"), "{error}");
     assert_eq!(pipeline.position(), before, "no work was handed out");
     let claimed = &pipeline.status()["tables"]["primary"]["run"];
-    assert_eq!(*claimed, run, "nor were the tables claimed: a supervisor would fill the disk with that");
+    assert_eq!(*claimed, run, "no table was claimed: under a supervisor, claims would fill the disk");
 
     make_room(&pipeline);
     pipeline.land();
@@ -72,7 +74,7 @@ fn old_files_go_before_a_run_does() {
     fill(&pipeline);
     fs::write(pipeline.path("outside"), "not theirs").expect("a file");
     std::os::unix::fs::symlink(pipeline.path("outside"), pipeline.path("disk/others/link")).expect("a link");
-    // The same file system, by a way that is no link.
+    // The same file system, reached by a mount and not by a link.
     for folder in ["disk/elsewhere", "disk/others/mounted"] {
         fs::create_dir(pipeline.path(folder)).expect("a folder");
     }
@@ -83,7 +85,7 @@ fn old_files_go_before_a_run_does() {
     pipeline.run().exits_with(3);
     assert!(pipeline.path("disk/others/large").exists(), "it is not an hour old");
 
-    // Files grow old by the passing of time, and by nothing else.
+    // Only the passing of time makes files old.
     wait::pause(Duration::from_millis(1_100));
     pipeline.set("disk", "clean", clean("1s"));
     let ended = pipeline.run().exits_with(0);
@@ -150,7 +152,7 @@ fn a_tail_that_pauses_goes_on_by_itself() {
     fill(&pipeline);
     tail.until_it_says("no new chunks are read until there is room");
     pipeline.append("a.json", ONE_FOR_EACH_TABLE);
-    // Many polls, and a look or two.
+    // Time for many polls, and for a look or two at the space.
     wait::pause(Duration::from_millis(1_500));
     assert_eq!(pipeline.position(), length, "it reads nothing");
     make_room(&pipeline);

@@ -1,4 +1,5 @@
-//! What else lies in a log folder: strays that nobody can read, files that are no text, and the lake itself.
+//! What else lies in a log folder: files that cannot be read, files that are not text, and the lake
+//! itself.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -54,7 +55,7 @@ fn a_source_that_would_read_the_lake_or_the_state_is_refused_before_anything_is_
         let error = pipeline.run().exits_with(3).error();
         assert!(error.contains(what) && error.contains("lies inside the source"), "{error}");
         assert!(!pipeline.path("lake").exists());
-        // What the message advises works.
+        // The advice in the message works.
         pipeline.set("source", "url", "file:logs/*.json");
         pipeline.write("a.json", ONE_FOR_EACH_TABLE);
         pipeline.land();

@@ -7,14 +7,14 @@ use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::oracle::run_python;
 use crate::support::{Lines, Mounted, Pipeline};
 
-/// Adds a row of its own.
+/// Appends a row of another writer.
 const APPEND: &str = "import sys, pyarrow as pa, deltalake\n\
     row = pa.table({'_source': ['foreign'], '_offset': pa.array([0], pa.int64())})\n\
     deltalake.write_deltalake(sys.argv[1], row, mode='append', schema_mode='merge')";
 /// Rewrites all files as one.
 const COMPACT: &str = "import sys, deltalake\n\
     assert deltalake.DeltaTable(sys.argv[1]).optimize.compact()['numFilesRemoved'] > 1";
-/// Takes its row away.
+/// Deletes that row.
 const DELETE: &str = "import sys, deltalake\n\
     print(deltalake.DeltaTable(sys.argv[1]).delete(\"_source = 'foreign'\")['num_deleted_rows'])";
 
@@ -51,7 +51,7 @@ fn commits_of_another_writer_under_a_tail_are_stepped_over() {
 #[test]
 fn a_full_disk_stops_a_run_and_once_there_is_room_the_next_lands_all() {
     let mut pipeline = Pipeline::new();
-    // A disk is full all at once where others fill it faster than anybody looks.
+    // Without this limit the disk is full all at once, as when others fill it between two looks.
     pipeline.set("disk", "min_free", "0 B");
     fs::create_dir(pipeline.path("lake")).expect("a folder");
     let Some(disk) = Mounted::tmpfs(pipeline.path("lake"), "size=256k") else {
@@ -79,7 +79,7 @@ fn a_read_only_lake_stops_a_run_and_once_it_may_be_written_the_next_lands_all() 
     let disk = Mounted::tmpfs(lake.clone(), "ro,size=64m");
     let allow = |mode| fs::set_permissions(&lake, fs::Permissions::from_mode(mode)).expect("permissions");
     if disk.is_none() {
-        // Only who may not mount is held back by permissions.
+        // A user who may not mount is not root, so permissions apply.
         allow(0o555);
     }
     let error = pipeline.run().exits_with(3).error();

@@ -1,4 +1,5 @@
-//! A headless Chromium, driven over two pipes. npm installs it, browser and all, once; `LAKEFRONT_CHROMIUM` names another.
+//! A headless Chromium, driven over two pipes. npm installs it once, browser included;
+//! `LAKEFRONT_CHROMIUM` names another.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::support::{npm, wait};
 
-/// Says where fonts are.
+/// Tells the browser where fonts are.
 const FONTS: &str = "fonts.conf";
 
-/// How a window is.
+/// Size and colours of a window.
 #[derive(Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) width: u32,
@@ -20,7 +21,7 @@ pub(crate) struct Window {
     pub(crate) scheme: &'static str,
 }
 
-/// A browser with one page. Dropped, it ends.
+/// A browser with one page. It ends when this is dropped.
 pub(crate) struct Browser {
     driver: Child,
     tell: Option<ChildStdin>,
@@ -30,7 +31,7 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn start() -> Browser {
         let folder = npm::installed("browser", &sources(), unpack);
-        // Beside the packages, for that is where it looks for them.
+        // Next to the packages, because the driver looks for them there.
         std::fs::copy(sources().join("driver.js"), folder.join("driver.js")).expect("the driver is copied");
         let mut command = node(&folder);
         command.arg("driver.js").stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -43,20 +44,20 @@ impl Browser {
         browser
     }
 
-    /// Opens a page in a new window without a past.
+    /// Opens a page in a new window without history.
     pub(crate) fn open(&mut self, url: &str, Window { width, height, scheme }: Window) {
         let answer = self.ask(json!({"do": "open", "url": url, "width": width, "height": height, "scheme": scheme}));
         assert_eq!(answer["status"], 200, "{url}");
         assert!(answer["text_height"].as_f64() > Some(8.0), "the browser has no fonts: {answer}");
     }
 
-    /// The text of each element that fits a selector.
+    /// The text of each element that matches a selector.
     pub(crate) fn texts(&mut self, selector: &str) -> Vec<String> {
         let texts = self.ask(json!({"do": "texts", "selector": selector}));
         texts.as_array().expect("a list").iter().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// The text of the one element that fits a selector.
+    /// The text of the one element that matches a selector.
     pub(crate) fn text(&mut self, selector: &str) -> String {
         let texts = self.texts(selector);
         assert_eq!(texts.len(), 1, "{selector}: {texts:?}");
@@ -82,7 +83,7 @@ impl Browser {
         self.ask(json!({"do": "count", "selector": selector})).as_u64().expect("a number")
     }
 
-    /// Whether a person sees the first element that fits a selector.
+    /// Whether a person sees the first element that matches a selector.
     pub(crate) fn is_visible(&mut self, selector: &str) -> bool {
         self.ask(json!({"do": "visible", "selector": selector})).as_bool().expect("yes or no")
     }
@@ -96,7 +97,7 @@ impl Browser {
         self.ask(json!({"do": "screenshot", "path": path}));
     }
 
-    /// What the page asked for, and what the browser complained about.
+    /// What the page requested, and what the browser complained about.
     pub(crate) fn seen(&mut self) -> (Vec<String>, Vec<String>) {
         let seen = self.ask(json!({"do": "seen"}));
         let list = |value: &Value| {
@@ -120,13 +121,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It closes the browser when nobody tells it anything more.
+        // The driver closes the browser when its standard input ends.
         drop(self.tell.take());
         let _ = self.driver.wait();
     }
 }
 
-/// Decompresses the browser, unless there is another.
+/// Unpacks the browser, unless another is named.
 fn unpack(folder: &Path) {
     if std::env::var_os("LAKEFRONT_CHROMIUM").is_some() {
         return;
@@ -138,7 +139,7 @@ fn unpack(folder: &Path) {
     );
     std::fs::create_dir_all(folder.join("tmp")).expect("a folder");
     let fonts = folder.join("tmp/fonts");
-    // The package's own names folders that only its clouds have.
+    // The package's own configuration names folders that only exist in its clouds.
     let config = format!("<fontconfig><dir>{}</dir><dir>/usr/share/fonts</dir></fontconfig>\n", fonts.display());
     std::fs::write(folder.join(FONTS), config).expect("a file");
     let unpack = "import('@sparticuz/chromium').then(({ default: packed }) => packed.executablePath())";
@@ -147,8 +148,9 @@ fn unpack(folder: &Path) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Node where the packages are. The package unpacks into the folder for temporary files, and brings the libraries and fonts that a machine
-/// may lack where it believes to be in a cloud function.
+/// Node in the folder of the packages. The package unpacks into the folder for temporary files. It
+/// brings the libraries and fonts that a machine may lack only if it believes it is in a cloud
+/// function.
 fn node(folder: &Path) -> Command {
     let mut command = Command::new("node");
     command.current_dir(folder).env("TMPDIR", folder.join("tmp")).env("AWS_LAMBDA_JS_RUNTIME", "nodejs20.x");

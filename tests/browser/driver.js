@@ -1,16 +1,17 @@
-// A headless Chromium that does as it is told on standard input and answers on standard output, a JSON object a line each. It ends
-// with whoever holds its standard input. Every page it opens is watched: what it asked for, and what it complained about.
+// A headless Chromium that takes commands on standard input and answers on standard output, one
+// JSON object per line. It ends when its standard input does. Every page it opens is watched: what
+// it requested, and what it complained about.
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
-// No sandbox: the only page it sees is ours, and in containers everybody is root. Nothing goes out: neither the page's requests
-// nor the browser's own.
+// No sandbox, because the only page it sees is ours, and in containers everybody is root. Nothing
+// goes out: neither the page's requests nor the browser's own.
 const ARGUMENTS = [
   '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--no-proxy-server', '--font-render-hinting=none',
 ];
 
-// Decompressed once, into the folder for temporary files; an own one goes by the environment.
+// Unpacked once, into the folder for temporary files. The environment may name another browser.
 async function executable() {
   if (process.env.LAKEFRONT_CHROMIUM) return process.env.LAKEFRONT_CHROMIUM;
   const { default: packed } = await import('@sparticuz/chromium');
@@ -37,14 +38,14 @@ async function open({ url, width, height, scheme }) {
     await dialog.dismiss();
   });
   const answer = await page.goto(url);
-  // Without fonts, text has no height, and a person would see none.
+  // Without fonts, text has no height, and a person would see no text.
   const text = await page.locator('h1').boundingBox();
   return { status: answer.status(), text_height: text.height };
 }
 
 const deeds = {
   open,
-  // The text of each element that fits a selector.
+  // The text of each element that matches a selector.
   texts: async ({ selector }) => page.locator(selector).allTextContents(),
   // An attribute of the first one.
   attribute: async ({ selector, name }) => page.locator(selector).first().getAttribute(name),

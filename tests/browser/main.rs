@@ -1,6 +1,7 @@
-//! The live page in a real browser: what a person sees of a run, and that nothing it is named after can do anything there.
+//! The live page in a real browser: what a person sees of a run, and that hostile names in it can
+//! do nothing.
 //!
-//! The screenshots lie in cargo's folder for tests, `live-page-*.png`, to be looked at.
+//! The screenshots are `live-page-*.png` in cargo's folder for tests, for people to look at.
 
 mod browser;
 #[path = "../support/mod.rs"]
@@ -17,11 +18,11 @@ const NIGHT: Window = Window { scheme: "dark", ..DESK };
 const PANE: Window = Window { width: 420, height: 844, scheme: "light" };
 const PHONE: Window = Window { width: 390, height: 844, scheme: "light" };
 
-/// Names that would be markup if anybody took them for that.
+/// Names that would be markup if they were not escaped.
 const FOLDER: &str = "logs/<img src=x onerror=alert(1)>";
 const TABLE: &str = "p<script>alert(2)<";
 
-/// A tail whose page is at the address, over a source and a table with hostile names.
+/// A tail over a source and a table with hostile names, and the address of its page.
 fn given() -> (Pipeline, Running, String) {
     let mut pipeline = Pipeline::new();
     let address = http::free_address();
@@ -63,7 +64,7 @@ fn the_page_shows_a_run_as_it_goes() {
     browser.until("#pipeline", "p");
     browser.until("#position", &grouped(first));
     browser.until("#status", "ready");
-    browser.until("#reason", "every table has all that was seen");
+    browser.until("#reason", "every table holds all that was seen");
     assert_eq!((browser.text("#lag"), browser.text("#lags-most")), ("0B".to_owned(), String::new()));
     browser.until("#acknowledged", &grouped(first));
     let last = browser.text("#last-commit");
@@ -83,7 +84,7 @@ fn the_page_shows_a_run_as_it_goes() {
     let second = append(&pipeline, &[&lines.take(500), ONE_FOR_EACH_TABLE.as_bytes()].concat());
     browser.until("#position", &grouped(second));
     assert_ne!(rows(&mut browser), landed, "the rows move too");
-    assert!(browser.text("#rejects").contains("invalid_json"), "rejects are told with their reason");
+    assert!(browser.text("#rejects").contains("invalid_json"), "rejects are shown with their reason");
     assert_ne!(browser.attribute("#chart-read .edge", "d"), "", "there is something to see in the chart");
 
     let table = browser.texts("#tables td:first-child");

@@ -1,5 +1,5 @@
-//! What a message advises helps: a test does what it says, and the run goes on. And each case of the README's list for three in the
-//! morning has a test that follows it.
+//! What a message advises helps: a test does what it says, and the run goes on. Each case in the
+//! list for three in the morning, in docs/operations.md, has a test that follows it.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,11 @@ use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::pipeline::copy;
 use crate::support::{Lines, Pipeline};
 
-/// A case of the README's list, by words of it, and the tests that do what it advises.
+/// A case of that list, by its first words; the folder of its tests; the tests that do what it
+/// advises.
 const CASES: [(&str, &str, &[&str]); 12] = [
     (
-        "shrunk, or written anew",
+        "shrunk or was rewritten",
         "tests/cli",
         &["a_file_written_anew", "what_takes_the_place_of_a_file_is_read_if_that_is_wanted"],
     ),
@@ -37,7 +38,7 @@ const CASES: [(&str, &str, &[&str]); 12] = [
     ("tries in … failed", "tests/azure", &["an_outage_after_the_list_ends_the_run_with_few_requests"]),
     ("the service says 403", "tests/azure", &["what_a_signature_may_do_is_told_where_it_may_not_list"]),
     ("holds no position of pipeline", "tests/cli", &["what_has_not_landed_is_proved_once_it_has"]),
-    // A clean-up that comes between the look and the read: the second try does not meet it.
+    // A clean-up comes between the look and the read: the second try does not meet it.
     ("could not read the rows of version", "tests/prove", &[]),
     ("fenced", "tests/cli", &["a_run_that_takes_over_fences_the_older_and_goes_on"]),
 ];
@@ -76,7 +77,7 @@ fn landed() -> Pipeline {
     pipeline
 }
 
-/// The run ends with `code`, and says these words.
+/// The run ends with `code`, and its error has these words.
 #[track_caller]
 fn refuses(pipeline: &Pipeline, code: i32, words: &[&str]) {
     let said = pipeline.run().exits_with(code).error();
@@ -137,7 +138,7 @@ fn a_table_of_yesterday_gets_what_it_lacks() {
     pipeline.is_exact();
 }
 
-/// Puts the folder `backup` in the place of a table, or of the lake.
+/// Replaces a table, or the lake, with the folder `backup`, and deletes the state file.
 fn restore(pipeline: &Pipeline, backup: &str, place: &Path) {
     fs::remove_dir_all(place).expect("a folder");
     copy(&pipeline.path(backup), place);
@@ -205,7 +206,7 @@ fn offsets_that_went_away_come_back_with_their_folder() {
     let offsets = pipeline.table("primary").join("_lakefront");
     fs::rename(&offsets, pipeline.path("backup")).expect("a folder goes away");
     refuses(&pipeline, 3, &["its offsets file", "restore the table's _lakefront folder from a backup"]);
-    // The start that was refused may have made an empty one.
+    // The refused start may have created an empty one.
     let _ = fs::remove_dir_all(&offsets);
     fs::rename(pipeline.path("backup"), &offsets).expect("it comes back");
     pipeline.append("a.json", Lines::new(2).take(5));
@@ -230,12 +231,12 @@ fn a_state_file_that_is_no_state_file_stays() {
     let log = "{\"message\": \"somebody's log\"}\n";
     pipeline.set("source", "state_file", "mine.log");
     fs::write(pipeline.path("mine.log"), log).expect("a file");
-    refuses(&pipeline, 3, &["this is no state file of lakefront's: name another path in source.state_file"]);
+    refuses(&pipeline, 3, &["this is not a lakefront state file: name another path in source.state_file"]);
     let doctor = pipeline.call(&["doctor", "p.toml"]).exits_with(3).stdout;
-    assert!(doctor.contains("this is no state file of lakefront's") && !doctor.contains("delete it"), "{doctor}");
+    assert!(doctor.contains("this is not a lakefront state file") && !doctor.contains("delete it"), "{doctor}");
     fs::create_dir(pipeline.path("folder")).expect("a folder");
     pipeline.set("source", "state_file", "folder");
-    refuses(&pipeline, 3, &["this is no state file of lakefront's"]);
+    refuses(&pipeline, 3, &["this is not a lakefront state file"]);
     pipeline.set("source", "state_file", "state/another.json").append("a.json", Lines::new(2).take(5));
     pipeline.land();
     pipeline.is_exact();
@@ -301,7 +302,7 @@ fn values_without_quotes_get_them() {
         assert_ne!(without, file);
         fs::write(pipeline.path("q.toml"), without).expect("a pipeline file");
         let said = pipeline.call(&["run", "q.toml"]).exits_with(2).error();
-        assert!(said.contains("a text stands in quotes, as in mode = \"tail\" and poll = \"10s\""), "{value}: {said}");
+        assert!(said.contains("a string must be quoted, as in mode = \"tail\" and poll = \"10s\""), "{value}: {said}");
     }
     assert!(command.output().expect("it runs").status.success());
 }

@@ -1,4 +1,4 @@
-//! `completions`: the scripts are ones that the shells take, and know every command and flag.
+//! `completions`: the shells accept the scripts, which know every command and flag.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,5 @@
-//! `doctor`: it finds what keeps a run from starting, says what to do, and leaves everything as it was.
+//! `doctor`: it finds what keeps a run from starting, says what to do, and leaves everything as it
+//! was.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ use crate::support::Pipeline;
 
 const LINES: &str = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n";
 
-/// What the doctor finds, who must change nothing.
+/// The report of the doctor, which must change nothing.
 #[track_caller]
 fn looks(pipeline: &Pipeline, code: i32) -> Value {
     let before = everything(pipeline);
@@ -18,7 +19,7 @@ fn looks(pipeline: &Pipeline, code: i32) -> Value {
     found
 }
 
-/// The findings of one check that are no better than `level`; each has its advice.
+/// The findings of one check at one level. Each that is not "ok" has its advice.
 fn findings(found: &Value, check: &str, level: &str) -> Vec<String> {
     let all = found["checks"].as_array().expect("a list").iter();
     let these = all.filter(|finding| finding["check"] == check && finding["level"] == level);
@@ -97,7 +98,7 @@ fn what_is_missing_or_in_the_way() {
     pipeline.set("", "workers", workers);
     has_one(&looks(&pipeline, 0), "cores", "warning", &format!("{workers} workers"));
 
-    // The kernel makes no files there, whoever asks.
+    // The kernel creates no files there, whoever asks.
     pipeline.set("lake", "root", "file:/proc/self/lake");
     has_one(&looks(&pipeline, 3), "lake", "problem", "/proc/self");
 }

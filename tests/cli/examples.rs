@@ -27,7 +27,7 @@ fn copy() -> TempDir {
     folder
 }
 
-/// Runs an example twice; what the oracle says of its tables.
+/// Runs an example twice. Returns what the oracle says of its tables.
 fn land(example: &str, format: &str, data: &str, tables: [&str; 3]) -> String {
     let folder = copy();
     let run = |number| {

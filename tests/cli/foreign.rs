@@ -1,10 +1,12 @@
-//! What is not ours and is shown all the same: names that would do something to a terminal, and URLs that open an account.
+//! What is not ours but is shown: names that would act on a terminal, and URLs that open an
+//! account.
 
 use std::fs;
 
 use crate::support::{Ended, Lines, Pipeline};
 
-/// Whoever may write logs names them so: a line of its own, a text that reads backwards, escapes and controls.
+/// Names that anybody who may write logs could choose: with lines of their own, with text that
+/// reads backwards, with escapes and controls.
 const NAMES: [&str; 4] = [
     "a\nerror: forged\n  primary  forged.json",
     "b\u{202e}nosj.gol\u{2028}forged.json",
@@ -12,7 +14,7 @@ const NAMES: [&str; 4] = [
     "d\rforged\u{200b}\u{feff}\u{2066}.json",
 ];
 
-/// What was said does nothing to a terminal, and no line of it is a name's.
+/// The output does nothing to a terminal, and no line of it comes from a name.
 #[track_caller]
 fn is_harmless(said: &Ended) {
     for text in [&said.stdout, &said.stderr] {
@@ -64,18 +66,18 @@ fn no_commands_output_lets_a_name_do_anything() {
     let status = &landed[2].stdout;
     assert!(status.contains("a\\nerror: forged\\n  primary  forged.json ") && status.contains("\\u{202e}"), "{status}");
     landed.iter().for_each(is_harmless);
-    // As JSON, a reader gets the names as they are.
+    // In JSON, a reader gets the names as they are.
     let offsets = &landed[3].json()["tables"]["primary"]["offsets"];
     assert!(NAMES.iter().all(|name| offsets[*name].is_u64()), "{offsets}");
 
-    // Files that are gone, and others in the place of what was read.
+    // Files that are gone, and others in place of what was read.
     fs::remove_file(pipeline.path("logs").join(NAMES[0])).expect("a file");
     pipeline.write(NAMES[1], "{}\n");
     fs::rename(pipeline.path("logs").join(NAMES[2]), pipeline.path("logs/d\n\u{1b}.json")).expect("a file");
     for arguments in [&["run", "p.toml"][..], &["prove", "p.toml"], &["status", "p.toml"], &["doctor", "p.toml"]] {
         is_harmless(&pipeline.call(arguments));
     }
-    // Folders of such names, too.
+    // Folders with such names, too.
     pipeline.set("source", "url", format!("file:{}", NAMES[1])).set("lake", "root", format!("file:{}", NAMES[0]));
     pipeline.set("source", "state_file", NAMES[2]);
     for command in ["run", "status", "prove", "doctor", "validate"] {
@@ -90,7 +92,7 @@ fn no_commands_output_has_what_opens_an_account() {
     pipeline.set("source.retry", "max_time", "100ms").set("source.retry", "first", "10ms");
     pipeline.set("source.retry", "timeout", "100ms").set("source.retry", "cap", "10ms");
     for url in [
-        // Nobody listens there, and the libraries say so with the URL.
+        // Nobody listens there, and the libraries report that with the URL.
         "http://127.0.0.1:1/devstoreaccount1/logs?sv=2024-01-01&sp=rl&se=2030-01-01&sig=hunter2%3D",
         "http://127.0.0.1:1/devstoreaccount1/logs?sv=2024-01-01&sp=rl&sig%3Dhunter2",
         "http://127.0.0.1:1/devstoreaccount1/logs?sv=2024-01-01&sp=rl&sgi=hunter2",

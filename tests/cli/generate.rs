@@ -1,4 +1,4 @@
-//! `generate`: what it says it wrote is what lands, and the same flags write the same bytes.
+//! `generate`: what it reports is what lands, and the same flags write the same bytes.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::Pipeline;
 use crate::support::oracle::run_python;
 
-/// Room for chunks and cuts of some lines.
+/// A pipeline with room for some lines in each chunk and cut.
 fn pipeline(format: &str) -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.set("source", "format", format).set("source", "chunk", "256 KiB").set("commit", "bytes", "1 MiB");
@@ -17,7 +17,7 @@ fn pipeline(format: &str) -> Pipeline {
     pipeline
 }
 
-/// Rejects by reason, as a reader that is not ours finds them.
+/// Rejects by reason, as found by a reader that is not ours.
 fn reasons(pipeline: &Pipeline) -> Value {
     let program = "import json, sys\nfrom collections import Counter\nfrom deltalake import DeltaTable\n\
                    reasons = DeltaTable(sys.argv[1]).to_pyarrow_table(columns=['reason'])['reason'].to_pylist()\n\

@@ -1,4 +1,4 @@
-//! `init`: what it writes is checked, looked over by the doctor, and run.
+//! `init`: what it writes is validated, checked by the doctor, and run.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::oracle::run_python;
 use crate::support::{Ended, Pipeline, Running};
 
-/// A folder with nothing in it but what the commands make.
+/// A folder that holds only what the commands create.
 struct Desk(Pipeline);
 
 impl Desk {
@@ -87,7 +87,7 @@ fn wrong_flags_are_named_and_write_nothing() {
 #[test]
 fn on_a_terminal_it_asks() {
     let desk = Desk::new();
-    // A terminal of Python's making: the answers are typed one by one, each after its question.
+    // A terminal made by Python: the answers are typed one by one, each after its question.
     let program = "import os, pty, sys\n\
         answers = ['logs', 'file:logs/', 'jsonlog', 'tail', '', 'asked']\n\
         pid, terminal = pty.fork()\n\

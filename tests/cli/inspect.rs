@@ -1,4 +1,4 @@
-//! `status` and `validate`: they say how things stand, and write nothing.
+//! `status` and `validate`: they report how things stand, and write nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::support::http::free_address;
 /// One line for each table, and the beginning of one more.
 const LINES: &str = "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n{\"Repl";
 
-/// Every file and folder of a pipeline but for what the tests write: what a command may not change.
+/// Every file and folder of a pipeline, except the tests' own: what a command may not change.
 pub(crate) fn everything(pipeline: &Pipeline) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     fn look(path: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
         if !path.is_dir() {
@@ -40,7 +40,7 @@ fn says(pipeline: &Pipeline, arguments: &[&str], words: &Expect) {
     words.assert_eq(&without_process(&pipeline.normalised(&ended.stdout)));
 }
 
-/// `text` without what differs from process to process.
+/// `text` without what differs between processes.
 fn without_process(text: &str) -> String {
     let mut text = text.to_owned();
     for (begin, end) in [(": process ", "\n"), ("\"process\":{", "}")] {
@@ -156,7 +156,7 @@ fn a_line_that_waits_for_its_newline_is_told_once_and_is_not_behind() {
     let mut tail = pipeline.tail();
     let told = "the last line has no newline: it lands once that is written";
     tail.until_it_says(told);
-    // It is looked at every 10 ms.
+    // The tail looks at it every 10 ms.
     tail.until("committed", || pipeline.position() == 63);
     let status = pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
     assert!(status.contains("  a.json ends in 6 bytes without a newline"), "{status}");
@@ -179,7 +179,7 @@ fn a_tail_does_not_land_the_half_of_a_line() {
     pipeline.set("source", "mode", "backfill");
     let refused = pipeline.call(&["run", "p.toml", "--mode", "tail"]).exits_with(2);
     assert!(refused.error().contains("source.unterminated: is for a backfill only"), "{}", refused.stderr);
-    // As it says, once nobody writes any more, and left out of a tail.
+    // As the message says: it works once nobody writes any more, and is left out of a tail.
     pipeline.land();
     pipeline.unset("source", "unterminated");
     pipeline.tail().stop();
@@ -221,7 +221,7 @@ fn a_process_that_does_not_answer_is_told() {
 #[test]
 fn names_of_files_do_nothing_to_a_terminal() {
     let pipeline = Pipeline::new();
-    // Whoever may write logs names them.
+    // Anybody who may write logs chooses their names.
     pipeline.write("a\u{1b}[2J.json", "{\"ReplicaRole\": \"Primary\"}\n{\"Repl");
     let run = pipeline.run().exits_with(0);
     assert!(run.stderr.contains("partition=a\\u{1b}[2J.json"), "{}", run.stderr);

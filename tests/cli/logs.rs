@@ -1,4 +1,4 @@
-//! Standard error: lines for people, or JSON; and one line a cut.
+//! Standard error: lines for people, or JSON; and one line per cut.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Ended, Lines, Pipeline};
 
-/// Standard error, a JSON object a line.
+/// Standard error as JSON objects, one per line.
 #[track_caller]
 fn objects(ended: &Ended) -> Vec<Value> {
     let object = |line: &str| match serde_json::from_str::<Value>(line) {
@@ -26,7 +26,7 @@ fn landed(objects: &[Value]) -> Vec<&Value> {
 fn as_json_every_line_is_an_object_with_level_time_and_message() {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", ONE_FOR_EACH_TABLE);
-    // A line without newline is worth a warning.
+    // A line without a newline causes a warning.
     pipeline.append("a.json", "{\"ReplicaRole\"");
     let ended = pipeline.call(&["run", "p.toml", "--json", "--log-format", "json"]).exits_with(0);
     assert_eq!(ended.json()["cuts"], 1, "the report is the same");
@@ -116,7 +116,7 @@ fn the_level_is_the_environments_in_both_formats() {
 fn a_standard_error_that_takes_nothing_ends_no_command() {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(7).take(200));
-    // A pipe that nobody reads any more, and a disk that is full.
+    // A pipe that nobody reads any more, and a full disk.
     let nobody = || {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
@@ -127,7 +127,7 @@ fn a_standard_error_that_takes_nothing_ends_no_command() {
     for stderr in takes_nothing {
         for format in ["text", "json"] {
             for table in ["lake", "state"] {
-                // The first time, nothing is there.
+                // The first time, nothing is there yet.
                 let _ = fs::remove_dir_all(pipeline.path(table));
             }
             let mut command = pipeline.command(&["run", "p.toml", "--json", "--log-format", format]);

@@ -1,5 +1,5 @@
-//! What a user of the command line meets: exit codes, reports, messages, signals. The messages are snapshots;
-//! `UPDATE_EXPECT=1 cargo test` writes them anew.
+//! What a user of the command line sees: exit codes, reports, messages, signals. The messages are
+//! snapshots, which `UPDATE_EXPECT=1 cargo test` rewrites.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -29,7 +29,7 @@ use expect_test::Expect;
 
 use crate::support::{Ended, Pipeline};
 
-/// The run stopped with `code`, and with these words.
+/// The run stopped with `code` and these words.
 #[track_caller]
 fn stopped(pipeline: &Pipeline, ended: Ended, code: i32, words: &Expect) {
     let ended = ended.exits_with(code);

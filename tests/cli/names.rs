@@ -1,19 +1,20 @@
-//! Names that a file system allows: for the lake, a catalog, a schema, a table and the state file, each works, or is refused before
-//! anything is made.
+//! Names that a file system allows, for the lake, a schema, a table and the state file: each works,
+//! or is refused before anything is created.
 
 use std::fs;
 
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Pipeline, Random};
 
-/// What names are made of: blanks, encodings, globs, quotes, what shells, TOML, URLs and terminals know, letters of several bytes.
+/// What names are made of: blanks, encodings, globs, quotes, what is special to shells, TOML, URLs
+/// and terminals, letters of several bytes.
 const PARTS: [&str; 47] = [
     " ", "%", "%20", "%2F", "%25", "%E9", "%zz", "#", "?", "*", "[", "]", "{", "}", "'", "\"", "\\", "\n", "\t", "\r",
     ":", "+", "&", "=", ";", "~", "^", "`", "|", "<", ">", ".", "$x", "${", "@", "!", ",", "(", "é", "e\u{301}",
     "日本", "😀", "\u{202e}", "\u{2028}", "\u{7f}", "\u{85}", "\u{feff}",
 ];
 
-/// Names with each part in turn, in the middle and alone, and some of several parts; and the longest.
+/// Names with each part in the middle, some odd ones, the longest, and some of several parts.
 fn names() -> Vec<String> {
     let mut random = Random::new(16);
     let mut names: Vec<String> = PARTS.iter().map(|part| format!("a{part}b")).collect();
@@ -26,7 +27,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// What lies in the pipeline's folder, without what the tests put there.
+/// What lies in the pipeline's folder, except what the tests put there.
 fn made(pipeline: &Pipeline) -> Vec<String> {
     let entries = fs::read_dir(pipeline.path("")).expect("a folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
@@ -37,11 +38,12 @@ fn made(pipeline: &Pipeline) -> Vec<String> {
         .collect()
 }
 
-/// `key` of `[section]` is `value`: a run lands and is proved, or is refused by what its file says.
+/// With `value` for `key` of `[section]`, a run lands and is proved, or is refused because of that
+/// key and creates nothing.
 #[track_caller]
 fn works_or_is_refused(section: &str, key: &str, value: &str) {
     let mut pipeline = Pipeline::new();
-    // A variable's sign stands for itself.
+    // `$${` stands for `${` itself, and not for a variable.
     pipeline.set(section, key, value.replace("${", "$${")).write("a.json", ONE_FOR_EACH_TABLE);
     let run = pipeline.run();
     if run.code == Some(2) {

@@ -1,5 +1,5 @@
-//! `benches/peers`: what it makes of its rounds, and that a round of ours runs. The peers themselves are not tested: they are hundreds of
-//! megabytes.
+//! `benches/peers`: what it makes of its rounds, and that a round of ours runs. The peers
+//! themselves are not tested, because they are hundreds of megabytes.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,30 +1,30 @@
-//! The progress bar: on a terminal, for a backfill, and in nobody's way.
+//! The progress bar: on a terminal, for a backfill, and without getting in the way.
 
 use std::process::Command;
 
 use crate::support::{Lines, Pipeline};
 
-/// Runs what follows on a terminal of its own, and prints what it wrote there.
+/// Runs its arguments on a terminal of its own, and prints what they write there.
 const ON_A_TERMINAL: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
-/// What `lakefront` with these arguments writes to a terminal that is both its outputs.
+/// What `lakefront` with these arguments writes to a terminal that takes both its outputs.
 fn on_a_terminal(pipeline: &Pipeline, arguments: &[&str]) -> String {
     let plain = pipeline.command(arguments);
     let mut command = Command::new("python3");
     command.args(["-c", ON_A_TERMINAL]).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(pipeline.path("")).env("TERM", "xterm").env_remove("LAKEFRONT_LOG");
-    // Time for the bar to move, and for a warning to come between.
+    // Time for the bar to move, and for a warning to come in between.
     command.env("FAILPOINTS", "fetch-done=sleep(20)");
     pipeline.spawn(command).end().exits_with(0).stdout
 }
 
-/// Lines as somebody at the terminal has seen them: each state that a line was in.
+/// Lines as somebody at the terminal has seen them, with each state that a line was in.
 fn seen(text: &str) -> Vec<String> {
     let text = text.replace("\x1b[2K", "\r").replace("\x1b[1A", "\r");
     text.split(['\r', '\n']).map(|line| plain(line).trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
 }
 
-/// Without colours.
+/// `text` without colours.
 fn plain(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -35,7 +35,7 @@ fn plain(text: &str) -> String {
 fn pipeline() -> Pipeline {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(3).take(400));
-    // A line without newline is worth a warning.
+    // A line without a newline causes a warning.
     pipeline.append("a.json", "{\"ReplicaRole\"");
     pipeline
 }

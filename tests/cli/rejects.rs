@@ -1,4 +1,5 @@
-//! Rejects that are too many, or all there is: the run says which, where the first is and what to do; and what it says helps.
+//! Too many rejects, or nothing but rejects: the run says which, where the first is and what to do;
+//! and its advice helps.
 
 use std::fs;
 
@@ -16,7 +17,7 @@ fn last(ended: &Ended) -> &str {
 fn judging() -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.set("limits", "reject_ratio", 0.5).set("commit", "interval", "1h").set("commit", "bytes", "1 GiB");
-    // All lines are of one chunk, which is read before they are judged.
+    // All lines are in one chunk, which is read before they are judged.
     pipeline.set("", "workers", 1).set("source", "chunk", "8 MiB");
     pipeline
 }
@@ -29,7 +30,7 @@ fn a_run_that_stops_has_committed_what_it_read_and_the_doctor_knows_why() {
     for words in [
         "lines were rejected, above limits.reject_ratio = 0.5: no_role ",
         "first a.json:0 `{\"LogicalServerName\":\"\"}`: set roles.default",
-        ", first a.json:225000 `\\u{1b}[2Jtorn https://a.example/?***`: see that source.url",
+        ", first a.json:225000 `\\u{1b}[2Jtorn https://a.example/?***`: check that source.url",
     ] {
         assert!(said.contains(words), "{words} in {said}");
     }
@@ -40,7 +41,8 @@ fn a_run_that_stops_has_committed_what_it_read_and_the_doctor_knows_why() {
     let doctor = pipeline.call(&["doctor", "p.toml"]).exits_with(0).stdout;
     let told = "the last run stopped 0 minutes ago: ";
     assert!(doctor.contains(told) && doctor.contains("lines were rejected, above limits.reject_ratio"), "{doctor}");
-    // As it says: the default, and a source of JSON only. What is rejected stays so, and the run goes on.
+    // As it says: set the default, and keep a source of JSON only. What was rejected stays so, and
+    // the run goes on.
     pipeline.set("roles", "default", "primary").append("a.json", NO_ROLE.repeat(12_000));
     assert_eq!(pipeline.land()["tables"]["primary"]["rows"], 12_000);
     let doctor = pipeline.call(&["doctor", "p.toml"]).exits_with(0).stdout;
@@ -52,7 +54,7 @@ fn a_run_that_stops_has_committed_what_it_read_and_the_doctor_knows_why() {
 fn a_tail_with_too_many_rejects_commits_them_and_stops() {
     let pipeline = judging();
     let tail = pipeline.tail();
-    // Whole at once.
+    // The file appears whole at once.
     fs::write(pipeline.path("a.json"), "not JSON\n".repeat(12_000)).expect("a file");
     fs::rename(pipeline.path("a.json"), pipeline.path("logs/a.json")).expect("it is moved");
     let said = tail.end().exits_with(3).error();
@@ -86,7 +88,7 @@ fn a_stop_that_was_mended_is_forgotten_and_a_second_start_is_not_blamed() {
     let tail = pipeline.tail();
     assert!(!stopped(), "a run that goes on forgets it");
     pipeline.run().exits_with(4);
-    assert!(!stopped(), "who is refused by another run has not stopped it");
+    assert!(!stopped(), "a start that another run refuses does not count as a stop");
     tail.stop();
 }
 

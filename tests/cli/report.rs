@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::{Lines, Pipeline, wait};
 
-/// A report without what differs from run to run.
+/// A report without the values that differ from run to run.
 fn timeless(mut report: Value) -> Value {
     let seconds = report["seconds"].take().as_f64().expect("a time");
     assert!(seconds > 0.0, "{seconds}");
@@ -153,7 +153,8 @@ fn a_tail_reports_how_soon_appended_lines_were_visible_and_a_backfill_does_not()
     let visible = tail.stop().json()["latency_seconds"]["visible"].clone();
     assert_eq!(visible["count"], 3, "once for each table, and not for what was there before: {visible}");
     let longest = visible["max"].as_f64().expect("a time");
-    // File systems' clocks may be some ticks behind, and percentiles of three digits say a little more.
+    // File systems' clocks may be some ticks behind, and percentiles, which have three digits, may
+    // be a little too high.
     assert!(longest > 0.0 && longest <= seen * 1.01 + 0.02, "{longest} s of {seen} s");
 }
 

@@ -1,4 +1,5 @@
-//! Two runs of one pipeline: the second refuses, or takes over and the first is fenced. Exit code 4.
+//! Two runs of one pipeline: the second is refused, or takes over and fences the first. Exit code
+//! 4.
 
 use expect_test::expect;
 
@@ -66,7 +67,7 @@ fn two_pipelines_with_one_state_file_are_told_of_each_other() {
     }
     let doctor = pipeline.call(&["doctor", "p.toml"]).stdout;
     assert!(doctor.contains("a run of pipeline \"p\" uses the same state file"), "{doctor}");
-    // As it says.
+    // As the doctor says.
     pipeline.set("source", "state_file", "state/q.json");
     pipeline.land();
     tail.stop();
@@ -75,7 +76,7 @@ fn two_pipelines_with_one_state_file_are_told_of_each_other() {
 #[test]
 fn roles_that_have_changed_are_told_once_at_the_start() {
     let mut pipeline = Pipeline::new();
-    let told = "[roles] is not what it was when lines landed last";
+    let told = "[roles] has changed since lines last landed";
     pipeline.write("a.json", ONE_FOR_EACH_TABLE);
     assert!(!pipeline.run().exits_with(0).stderr.contains(told));
     pipeline.set("roles", "default", "primary").append("a.json", ONE_FOR_EACH_TABLE);

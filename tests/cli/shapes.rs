@@ -1,4 +1,5 @@
-//! Lines that are no records by themselves: what is opened, what is rejected, and what people are told.
+//! Lines that are not records by themselves: what is opened, what is rejected, and what people are
+//! told.
 
 use std::fs;
 
@@ -6,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::support::Pipeline;
 
-/// A record of Azure, with that message and role.
+/// A record of Azure with this message and role.
 fn azure(message: &str, role: &str) -> String {
     format!(
         r#"{{"time":"2026-11-21T07:00:01Z","category":"PostgreSQLLogs","ReplicaRole":"{role}","properties":{{"message":"{message}"}}}}"#
     )
 }
 
-/// A record of `jsonlog`, with that message.
+/// A record of `jsonlog` with this message.
 fn jsonlog(message: &str) -> String {
     format!(r#"{{"timestamp":"2026-11-21 07:00:03.123 UTC","pid":4003,"message":"{message}","x":1}}"#)
 }
@@ -22,12 +23,12 @@ fn rows(report: &Value) -> [u64; 3] {
     ["primary", "replica", "rejects"].map(|table| report["tables"][table]["rows"].as_u64().expect("rows"))
 }
 
-/// What a run tells people.
+/// What a run prints for people.
 fn told(pipeline: &Pipeline) -> String {
     pipeline.call(&["run", "p.toml"]).exits_with(0).stdout
 }
 
-/// One envelope, between lines as they are, makes rows of its records in the tables of their roles.
+/// The records of an envelope, between plain lines, become rows in the tables of their roles.
 #[test]
 fn records_of_envelopes_land_each_in_its_table() {
     let mut pipeline = Pipeline::new();
@@ -44,7 +45,7 @@ fn records_of_envelopes_land_each_in_its_table() {
     pipeline.is_proved();
 }
 
-/// Many records in one line, of which chunks and batches are made as of others.
+/// Many records in one line make chunks and batches as others do.
 #[test]
 fn an_envelope_may_hold_more_records_than_a_batch_of_lines() {
     let pipeline = Pipeline::new();
@@ -70,7 +71,7 @@ fn an_array_of_a_record_a_line_lands() {
     pipeline.is_proved();
 }
 
-/// What collectors wrap is taken out, and what they say beside it is kept.
+/// What collectors wrap is taken out, and what they put beside it is kept.
 #[test]
 fn wrapped_records_land_and_plain_text_in_a_wrapper_does_not() {
     let mut pipeline = Pipeline::new();
@@ -119,7 +120,7 @@ fn nothing_is_opened_that_is_not_to_be() {
     pipeline.is_proved();
 }
 
-/// A choice that changes holds from there on.
+/// A changed choice applies from then on.
 #[test]
 fn tables_that_were_landed_otherwise_are_proved_too() {
     let mut pipeline = Pipeline::new();
@@ -132,7 +133,8 @@ fn tables_that_were_landed_otherwise_are_proved_too() {
     assert_eq!(pipeline.prove(0)["ok"], json!(true));
 }
 
-/// A document over many lines is no NDJSON: who made it is told which file, and what makes lines of it.
+/// A document over many lines is not NDJSON: people are told which file it is, and what makes lines
+/// of it.
 #[test]
 fn a_document_over_many_lines_is_named() {
     let pipeline = Pipeline::new();
@@ -145,7 +147,7 @@ fn a_document_over_many_lines_is_named() {
     assert!(said.contains("la.json and 1 more look like one JSON document over many lines"), "{said}");
     assert!(!said.contains("plain.json"), "{said}");
     pipeline.is_exact();
-    // What the advice makes of it lands.
+    // A file that follows the advice lands.
     let one_line = json!({"records": [record]}).to_string() + "\n";
     fs::remove_file(pipeline.path("logs/records.json")).expect("a file");
     pipeline.write("compact.json", one_line);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::{Lines, Pipeline, Running};
 
-/// A pipeline whose cuts stay open for an hour, with some lines.
+/// A pipeline with some lines, whose cuts stay open for an hour.
 fn patient() -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.set("commit", "interval", "1h").set("commit", "bytes", "1 GiB").set("source", "chunk", "8 MiB");
@@ -14,12 +14,12 @@ fn patient() -> Pipeline {
     pipeline
 }
 
-/// A tail that has staged rows and committed none.
+/// A tail that has staged rows but committed none.
 fn tail_with_an_open_cut(pipeline: &Pipeline, failpoints: &str) -> Running {
     tail_with_hangups(pipeline, failpoints, "--default-signal=HUP")
 }
 
-/// The same, started by somebody who has set what SIGHUP does: the tests may run under `nohup` themselves.
+/// The same, with a choice of what SIGHUP does: the tests may run under `nohup` themselves.
 fn tail_with_hangups(pipeline: &Pipeline, failpoints: &str, hangups: &str) -> Running {
     let lakefront = pipeline.command(&["run", "p.toml", "--mode", "tail", "--json"]);
     let mut command = Command::new("env");
@@ -40,7 +40,7 @@ fn has_parquet(table: &Path) -> bool {
 fn sigterm_sigint_and_sighup_land_what_was_read_and_end_cleanly() {
     for signal in ["TERM", "INT", "HUP"] {
         let pipeline = patient();
-        // Somebody who is at work when the echo comes.
+        // Keeps the run at work until the signal comes a second time.
         let mut tail = tail_with_an_open_cut(&pipeline, "state-write=sleep(200)");
         tail.signal(signal);
         tail.until_it_says("a second signal ends the process at once");
@@ -64,7 +64,7 @@ fn a_run_that_is_to_outlive_its_terminal_does() {
     tail.signal("TERM");
     tail.until_it_says("a second signal ends the process at once");
     let ended = tail.end().exits_with(0);
-    assert!(!ended.stderr.contains("stopped at once"), "the first was no wish to end: {}", ended.stderr);
+    assert!(!ended.stderr.contains("stopped at once"), "the first signal did not count: {}", ended.stderr);
     pipeline.is_exact();
 }
 
@@ -79,7 +79,7 @@ fn a_tail_without_work_ends_at_a_signal() {
 fn a_signal_under_a_backfill_is_a_clean_end_too() {
     let pipeline = patient();
     let mut command = pipeline.command(&["run", "p.toml"]);
-    // Slow enough that the signal nearly always finds it at work; where it does not, there is nothing to see.
+    // Slow enough that the signal nearly always finds it at work; if not, there is nothing to see.
     command.env("FAILPOINTS", "stage-closed=sleep(1000)");
     let mut run = pipeline.spawn(command);
     run.until_it_says("claimed the tables");

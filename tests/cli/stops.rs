@@ -1,4 +1,5 @@
-//! When a run stops for a person to look: exit code 3, with what is the matter and what to do. And that what to do helps.
+//! A run that stops for a person to look: exit code 3, with what is wrong and what to do. And the
+//! advice helps.
 
 use std::fs;
 
@@ -29,7 +30,7 @@ fn a_file_written_anew() {
         ended,
         3,
         &expect![[r#"
-            error: file:<dir>/logs: "a.json" was written anew; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
+            error: file:<dir>/logs: "a.json" was rewritten; it was read up to byte 33877: put the old file back under its name, or set source.on_rewrite = "restart" to read the new one from its beginning as a file of its own
         "#]],
     );
 
@@ -151,7 +152,7 @@ fn a_source_below_the_one_that_was_read() {
 fn a_source_that_was_mistyped() {
     let mut pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(1).take(30));
-    // There is something, but no line.
+    // The folder has a file, but no whole line.
     fs::create_dir(pipeline.path("lgos")).expect("a folder");
     fs::write(pipeline.path("lgos/note"), "torn").expect("a file");
     pipeline.set("source", "url", "file:lgos/");
@@ -159,7 +160,7 @@ fn a_source_that_was_mistyped() {
     assert_eq!(pipeline.status()["tables"]["primary"]["run"], 1, "it has claimed the tables");
     pipeline.set("source", "url", "file:logs/");
     let ended = pipeline.run().exits_with(0);
-    assert!(ended.stderr.contains("they begin anew"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("they start over"), "{}", ended.stderr);
     pipeline.is_exact();
     pipeline.is_proved();
 }
@@ -204,7 +205,7 @@ fn a_folder_and_a_glob_of_it_through_two_pipelines() {
             error: table "primary" already receives file:<dir>/logs through pipeline "p": a second pipeline would land every row twice; use that pipeline, or name other tables in [tables]
         "#]],
     );
-    // A file is known under another name, too.
+    // A file is recognised under another name, too.
     fs::create_dir(pipeline.path("links")).expect("a folder");
     fs::hard_link(pipeline.path("logs/a.json"), pipeline.path("links/x.json")).expect("a link");
     pipeline.set("source", "url", "file:links/");
@@ -228,7 +229,7 @@ fn a_pipeline_that_is_given_up_before_it_has_landed_anything() {
     pipeline.write("a.json", Lines::new(1).take(30));
     let error = pipeline.run().exits_with(3).error();
     assert!(
-        error.contains("it has landed nothing: if it is given up, delete the folder _lakefront/q of each"),
+        error.contains("it has landed nothing: if it is abandoned, delete the folder _lakefront/q of each"),
         "{error}"
     );
     for table in ["primary", "replica", "rejects"] {
@@ -284,7 +285,7 @@ fn a_log_that_is_kept_for_no_time() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: table "primary" (lake/lakehouse/logs/primary) has the property delta.logRetentionDuration of 0 s, and a commit needs 1 min at least: raise it or unset it
+            error: table "primary" (lake/lakehouse/logs/primary) has the property delta.logRetentionDuration of 0 s, and a commit needs at least 1 min: raise it or unset it
         "#]],
     );
     let said = pipeline.call(&["doctor", "p.toml"]).exits_with(3).stdout;
@@ -334,7 +335,7 @@ fn a_state_file_ahead_of_the_tables() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: the state file says position 27, but none of the pipeline's tables holds one (lake/lakehouse/logs/primary and so on): restore them or set lake back, or delete the state file to begin anew
+            error: the state file says position 27, but none of the pipeline's tables holds one (lake/lakehouse/logs/primary and so on): restore them, set [lake] back to the old place, or delete the state file to start over
         "#]],
     );
 
@@ -352,7 +353,7 @@ fn a_damaged_state_file() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: could not read state file state/p.offset.json (it only informs, and is damaged: delete it): EOF while parsing an object at line 1 column 1
+            error: could not read state file state/p.offset.json (it is damaged, and only informs: delete it): EOF while parsing an object at line 1 column 1
         "#]],
     );
 
@@ -389,7 +390,7 @@ fn more_rejects_than_allowed() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: 12000 of the last 12000 lines were rejected, above limits.reject_ratio = 0.5: invalid_json 12000, first a.json:0 `not JSON`: see that source.url names logs in JSON only, such as *.json; what was read is committed, these lines as rejects: mend what is wrong, or raise the ratio, and start again
+            error: 12000 of the last 12000 lines were rejected, above limits.reject_ratio = 0.5: invalid_json 12000, first a.json:0 `not JSON`: check that source.url matches only JSON logs, such as *.json; all lines read are committed, these as rejects; fix the cause or raise the ratio, then start again
         "#]],
     );
 

@@ -42,7 +42,7 @@ fn a_line_without_a_role_goes_by_the_server_that_its_resource_names() {
     pipeline.is_proved();
 }
 
-/// Column of the table of rejects, by offset.
+/// A column of the table of rejects, by offset.
 fn rejects(pipeline: &Pipeline, column: &str) -> Vec<String> {
     let program = format!(
         "import sys\nfrom deltalake import DeltaTable\n\

@@ -1,4 +1,5 @@
-//! The real binary is killed at random instants, in backfill and tail, while a writer appends torn pieces to its files.
+//! The real binary is killed at random instants, in backfill and tail, while a writer appends torn
+//! pieces to its files.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,11 +9,12 @@ use std::time::Duration;
 use crate::support::pipeline::append;
 use crate::support::{Lines, Pipeline, Random, wait};
 
-/// In each of the four stories.
+/// How many kills each of the four stories has.
 const KILLS: usize = 25;
-/// What a writer appends at most.
+/// The most bytes that a writer appends.
 const MOST_BYTES: usize = 3 << 20;
-/// An instant is drawn from so many milliseconds: beyond the start and the claims, and some cuts.
+/// An instant is drawn from this many milliseconds: enough for the start, the claims, and some
+/// cuts.
 const INSTANTS_MS: u64 = 400;
 
 #[test]
@@ -74,7 +76,7 @@ fn story(seed: u64, modes: &[&str]) -> Pipeline {
     pipeline
 }
 
-/// Other chunks, cuts and bounds than before: what is in the tables must not depend on them.
+/// Sets other chunks, cuts and bounds than before: what is in the tables must not depend on them.
 fn vary(pipeline: &mut Pipeline, random: &mut Random) {
     pipeline.set("source", "chunk", format!("{} B", random.below(1 << 10..1 << 16)));
     pipeline.set("commit", "bytes", format!("{} B", random.below(1 << 12..1 << 18)));
@@ -82,7 +84,7 @@ fn vary(pipeline: &mut Pipeline, random: &mut Random) {
     pipeline.set("limits", "ahead", format!("{} B", random.below(1 << 17..1 << 20)));
 }
 
-/// Appends lines in torn pieces, now to this file and now to that, until it is told to finish the lines it began.
+/// Appends lines in torn pieces to random files, until it is told to finish the lines it began.
 struct Writer {
     finish: Sender<()>,
     thread: JoinHandle<()>,

@@ -1,4 +1,5 @@
-//! Log checkpoints are written in the background, every hundred versions: whatever becomes of one, rows do not depend on it.
+//! Log checkpoints are written in the background, every hundred versions. Whatever happens to one,
+//! rows do not depend on it.
 
 use std::fs;
 

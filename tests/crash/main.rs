@@ -1,5 +1,5 @@
-//! Crashes of the real binary: at random instants, and at every step. Afterwards the tables hold the source exactly, as a
-//! reader says that is not ours.
+//! Crashes of the real binary: at random instants, and at every step. Afterwards the tables hold
+//! the source exactly, according to a reader that is not ours.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,11 +1,13 @@
-//! A crash at every step: each fail point in the sources is met at its first time, and at later ones.
+//! A crash at every step: each fail point in the sources fails the first time it is met, and at
+//! later times.
 
 use std::collections::BTreeSet;
 
 use crate::support::crashes::{fails_at, for_every_point, points};
 use crate::support::{Lines, Pipeline};
 
-/// The times at which a point fails. A run that does not come so far ends the point's sweep.
+/// The times at which a point fails: 1 is the first time it is met. A run that does not come that
+/// far ends the point's sweep.
 const TIMES: [usize; 7] = [1, 2, 3, 4, 6, 9, 14];
 /// Three files whose lines go to all three tables, in about ten cuts.
 fn pipeline() -> Pipeline {
@@ -37,7 +39,7 @@ fn a_crash_at_any_step_of_a_catch_up_loses_and_doubles_nothing() {
     for_every_point(|point| {
         for time in TIMES.into_iter().take(3) {
             let pipeline = torn_apart();
-            // Not every step is met again: folders are there already, and old offsets files may be.
+            // Not every step is met again: folders exist already, and old offsets files may.
             let failed = fails_at(&pipeline, point, time);
             pipeline.land();
             pipeline.is_exact();
@@ -52,7 +54,7 @@ fn a_crash_at_any_step_of_a_catch_up_loses_and_doubles_nothing() {
 fn torn_apart() -> Pipeline {
     let crash =
         |time| Some(pipeline()).filter(|pipeline| fails_at(pipeline, "commit-done", time) && stand_apart(pipeline));
-    // Commits are made side by side: now and then all tables have come equally far.
+    // Commits are made in parallel: now and then all tables have come equally far.
     (1..10).rev().find_map(crash).expect("ten crashes leave tables apart")
 }
 

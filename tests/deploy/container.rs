@@ -1,4 +1,5 @@
-//! The Containerfile: a build that can be repeated, and an image without root, toolchain or shell in the way of signals.
+//! The Containerfile: a repeatable build, and an image without root, without a toolchain, and
+//! without a shell in the way of signals.
 
 use std::fs;
 

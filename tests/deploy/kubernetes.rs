@@ -1,4 +1,5 @@
-//! The manifests: good by the API's schema, and of one mind about port, paths, names and the pipeline file.
+//! The manifests: valid by the API's schema, and consistent in port, paths, names and the pipeline
+//! file.
 
 use std::fs;
 
@@ -26,7 +27,7 @@ impl Manifests {
         &self.of_kind("StatefulSet")["spec"]["template"]["spec"]["containers"][0]
     }
 
-    /// The pipeline file, which stands at the path that the container is started with.
+    /// The path that the container is started with, and the pipeline file at that path.
     fn pipeline_file(&self) -> (String, String) {
         let path = self.container()["args"][1].as_str().expect("a path");
         let (folder, name) = path.rsplit_once('/').expect("a folder and a name");
@@ -90,11 +91,11 @@ fn what_the_run_may_take_is_there() {
     let size = |section: &str, key: &str| bytes(file[section][key].as_str().expect("a size"));
     let quantity = |value: &Value| bytes(value.as_str().expect("a quantity"));
     let container = quantity(&manifests.container()["resources"]["limits"]["memory"]);
-    assert!(container >= size("limits", "memory") + (384 << 20), "or the kernel kills what is within its limit");
+    assert!(container >= size("limits", "memory") + (384 << 20), "or the kernel kills a run within its own limit");
     let set = &manifests.of_kind("StatefulSet")["spec"];
     let state = quantity(&set["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"]);
     assert!(state >= 2 * size("disk", "min_free"), "or no run ever begins");
-    assert_eq!(file["disk"]["on_low"].as_str(), Some("pause"), "whoever stops is started again, and makes no room");
+    assert_eq!(file["disk"]["on_low"].as_str(), Some("pause"), "a stopped run is started again, but makes no room");
 }
 
 #[test]
@@ -117,7 +118,8 @@ fn one_pod_without_rights() {
         "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
     });
     assert_eq!(*security, expected);
-    // What is mounted is what the pod has: read-only otherwise, state would have nowhere to go.
+    // The mounts are exactly the pod's volumes. The rest is read-only, so state would have nowhere
+    // else to go.
     let names = |list: &Value, key: &str| {
         let mut names: Vec<String> =
             list.as_array().expect("a list").iter().map(|item| item[key].to_string()).collect();

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Lints what `deploy/` has: `lint.py kubernetes FOLDER` and `lint.py container FILE`.
+"""Lints the files in `deploy/`: `lint.py kubernetes FOLDER` and `lint.py container FILE`.
 
-It prints what is wrong, one a line, and exits 1; or one JSON value with what was linted, for tests that look at it closely:
-the manifests, or the Containerfile's instructions.
+It prints what is wrong, one problem per line, and exits 1. If nothing is, it prints one JSON value
+with what was linted, for tests that check it in detail: the manifests, or the Containerfile's
+instructions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ RULES = Path(__file__).with_name("yamllint.yaml")
 
 
 def kubernetes(folder: Path) -> tuple[list[str], list[dict]]:
-    """Every file against yamllint's rules, every manifest against the API's own schema, unknown fields included."""
+    """Checks files against yamllint's rules, and manifests against the API's own schema.
+
+    A field that the schema does not know is an error.
+    """
     wrong, manifests = [], []
     config = YamlLintConfig(file=str(RULES))
     for path in sorted(folder.glob("*.yaml")):
@@ -31,7 +35,7 @@ def kubernetes(folder: Path) -> tuple[list[str], list[dict]]:
         found = list(linter.run(text, config, str(path)))
         wrong += [f"{path.name}:{p.line}: {p.desc}" for p in found]
         if any(p.rule is None for p in found):
-            continue  # no YAML at all, so nothing that a schema could judge
+            continue  # not YAML at all, so no schema can judge it
         for manifest in yaml.safe_load_all(text):
             manifests.append(manifest)
             try:
@@ -42,9 +46,9 @@ def kubernetes(folder: Path) -> tuple[list[str], list[dict]]:
 
 
 def container(path: Path) -> tuple[list[str], list[dict]]:
-    """What makes an image neither repeatable nor safe."""
+    """What keeps an image from being repeatable and safe."""
     with tempfile.TemporaryDirectory() as scratch:
-        # The parser would write beside the file.
+        # In a scratch folder, because the parser writes beside its file.
         parser = DockerfileParser(path=scratch)
         parser.content = path.read_text()
         steps = [{"name": step["instruction"], "value": step["value"]} for step in parser.structure]
@@ -63,9 +67,9 @@ def problems(step: dict) -> list[str]:
         found.append(f"{name} {value}: a shell between would not hand signals on; use a JSON list")
     if name == "RUN" and "apt-get install" in value:
         if "--no-install-recommends" not in value or "rm -rf /var/lib/apt/lists" not in value:
-            found.append(f"RUN {value}: without what is recommended, and without the lists of packages afterwards")
+            found.append(f"RUN {value}: install without recommended packages, and remove the lists of packages afterwards")
     if name == "RUN" and "cargo build" in value and "--locked" not in value:
-        found.append(f"RUN {value}: not with --locked, so with whatever versions there are that day")
+        found.append(f"RUN {value}: not with --locked, so the versions are whatever is current that day")
     if name in ("ENV", "ARG") and re.search(r"(?i)key|secret|token|password|sas|connection", value):
         found.append(f"{name} {value}: a secret would stay in the image")
     return found

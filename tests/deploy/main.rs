@@ -1,4 +1,4 @@
-//! What `deploy/` has: linted, and held against the program that it starts.
+//! The files in `deploy/`: linted, and checked against the program that they start.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,19 +13,19 @@ use serde_json::Value;
 
 use crate::support::venv;
 
-/// Something in the repository.
+/// A path in the repository.
 fn repository(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(below)
 }
 
-/// What `lint.py` says of something that has to be good.
+/// The report of `lint.py` on something that must be good.
 #[track_caller]
 fn linted(what: &str, below: &str) -> Value {
     let said = lint(what, &repository(below));
     said.unwrap_or_else(|wrong| panic!("{below}:\n{wrong}"))
 }
 
-/// What was linted, or what is wrong with it.
+/// What was linted, as JSON, or what is wrong with it.
 fn lint(what: &str, path: &Path) -> Result<Value, String> {
     let mut command = venv::python("deploy", &repository("tests/deploy/requirements.txt"));
     let output = command.arg(repository("tests/deploy/lint.py")).arg(what).arg(path).output().expect("Python runs");

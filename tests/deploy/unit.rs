@@ -1,5 +1,5 @@
-//! The systemd unit: good by systemd's own word where it is installed, and of one mind with the program about arguments and exit
-//! codes.
+//! The systemd unit: accepted by systemd itself where it is installed, and consistent with the
+//! program's arguments and exit codes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +41,8 @@ fn systemd_takes_it() {
     fs::write(&unit, text.replace(PROGRAM, env!("CARGO_BIN_EXE_lakefront"))).expect("a unit");
     let output = match Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output() {
         Ok(output) => output,
-        // It comes with systemd, which not every machine has; the other tests look at the unit without it.
+        // It comes with systemd, which not every machine has; the other tests check the unit
+        // without it.
         Err(error) => return println!("not verified: systemd-analyze: {error}"),
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -77,17 +77,17 @@ fn connections_that_say_nothing_hold_nobody_up() {
     let (pipeline, address) = given();
     let mut tail = pipeline.tail();
     until(&mut tail, address, "/health/live", |answer| answer.status == 200);
-    // Far more than are served at once, and each would be served for ten seconds.
+    // Far more than are served at once, and each would be served for up to ten seconds.
     let silent: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(address).expect("a connection")).collect();
     let slow: Vec<TcpStream> = (0..150).map(|_| TcpStream::connect(address).expect("a connection")).collect();
-    // Those that lost their place already hear it here.
+    // This fails for those that have already lost their place.
     slow.iter().for_each(|mut stream| drop(stream.write_all(b"GET / HT")));
     let asked = Stopwatch::start();
     assert_eq!(get(address, "/health/live").expect("an answer").status, 200);
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
     drop((silent, slow));
-    // The run goes its way meanwhile.
+    // Meanwhile the run goes on.
     pipeline.write("a.json", ONE_FOR_EACH_TABLE);
     tail.until("landed", || pipeline.position() == ONE_FOR_EACH_TABLE.len() as u64);
     tail.stop();
@@ -129,7 +129,7 @@ fn status_says_where_everything_stands() {
         .flat_map(|verb| ["primary", "replica", "rejects"].map(|role| format!("{verb}[{role}]")));
     let chain = ["plan", "fetch", "split", "parse", "route"].map(str::to_owned);
     let all: Vec<_> = chain.into_iter().chain(of_tables).chain(["checkpoint".to_owned()]).collect();
-    assert_eq!(steps, all, "in the order of the way of a chunk");
+    assert_eq!(steps, all, "in the order in which a chunk passes them");
     assert_eq!((&answer["pipeline"], &answer["mode"], &answer["run"]), (&"p".into(), &"tail".into(), &1.into()));
     assert_eq!((&answer["lag_bytes"], &answer["rejects"]["invalid_json"]), (&0.into(), &1.into()));
     assert_eq!(answer["health"]["ready"], true);

@@ -1,4 +1,5 @@
-//! The dashboard and the metrics are one: it asks for nothing that is not exported, leaves nothing out, and explains all of it.
+//! The dashboard and the metrics agree: it asks for nothing that is not exported, leaves nothing
+//! out, and explains all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,17 +12,17 @@ use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::promtext::{self, Family};
 use crate::{given, until};
 
-/// What Prometheus adds to every series.
+/// The label that Prometheus adds to every series.
 const ADDED: &str = "instance";
 
-/// Of a metric: the names of its series, and their labels.
+/// The names of a metric's series, and their labels.
 #[derive(Debug, Default)]
 struct Names {
     series: BTreeSet<String>,
     labels: BTreeSet<String>,
 }
 
-/// The names in a text as Prometheus reads it.
+/// The names in a text in Prometheus's format.
 fn names(text: &str) -> BTreeMap<String, Names> {
     let families = promtext::parse(text).expect("Prometheus takes it");
     let of = |family: Family| {

@@ -1,4 +1,4 @@
-//! Health, when something is wrong: not ready, with the step that holds the frontier.
+//! Health when something is wrong: not ready, with the step that holds the frontier.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +16,7 @@ use crate::support::proxy::{Fault, Kind, Rule};
 use crate::world::World;
 use crate::{PRIMARY, given, tail_failing, until, watch};
 
-/// Whether an answer says that the run is not ready, in this word, and because of this step.
+/// Whether an answer says that the run is not ready, with this status, because of this step.
 fn is(answer: &Answer, status: &str, step: Option<&str>) -> bool {
     let body = answer.json();
     answer.status == 503 && body["status"] == status && body["step"] == json!(step) && body["ready"] == false
@@ -48,7 +48,7 @@ fn tables_for_which_nothing_waits_are_not_behind() {
         let answer = until(&mut tail, address, "/health", |answer| answer.json()["position"] == length).json();
         assert_eq!((&answer["lag_bytes"], &answer["ready"]), (&json!(0), &json!(true)), "{answer}");
     }
-    // The other tables are told to move after four cuts, or half a minute.
+    // The other tables are only moved after four cuts, or half a minute.
     let status = get(address, "/status.json").expect("an answer").json();
     assert_eq!((&status["acknowledged"], pipeline.position()), (&json!(0), 0), "{status}");
     for table in status["tables"].as_array().expect("tables") {
@@ -79,10 +79,10 @@ fn a_torn_commit_is_told_with_its_file_and_the_run_goes_on_once_it_is_away() {
     pipeline.append("a.json", PRIMARY);
     let answer = until(&mut tail, address, "/health", |answer| is(answer, "failing", Some("commit[primary]"))).json();
     let error = answer["error"].as_str().expect("the last error");
-    assert!(error.contains("primary/_delta_log/00000000000000000003.json: it is cut short or no JSON"), "{error}");
+    assert!(error.contains("primary/_delta_log/00000000000000000003.json: it is cut short or not JSON"), "{error}");
     assert!(error.contains("move the file away if it is the newest version of the table"), "{error}");
 
-    // Whoever starts is told the same at once.
+    // A command that starts now reports the same at once.
     let stopped = pipeline.call(&["status", "p.toml"]).exits_with(3).error();
     assert!(stopped.contains(error), "{stopped}");
     std::fs::remove_file(torn).expect("the torn commit");
@@ -152,7 +152,8 @@ fn a_source_that_is_silent_is_told_by_its_reads_and_recovers() {
     let mut tail = world.pipeline.tail();
     let has_landed = |tail: &mut Running| tail.until("landed", || world.pipeline.position() == world.bytes());
     has_landed(&mut tail);
-    // Of the reads that an append takes, the last is of its chunk: those before look at what there is.
+    // Of the reads that an append takes, the last is of its chunk. Those before look at what is
+    // there.
     let before = world.requests().reads;
     world.append("a.json", ONE_FOR_EACH_TABLE);
     has_landed(&mut tail);
@@ -188,7 +189,7 @@ fn commits_that_fail_are_told_with_their_table_and_no_secret() {
     let (error, since) = (answer.json()["error"].clone(), answer.json()["since"].clone());
     let error = error.as_str().expect("the last error");
     assert!(error.contains("_delta_log") && error.contains("503"), "{error}");
-    assert!(reason.ends_with(&format!(" s, and is tried again: {error}")), "{reason}");
+    assert!(reason.ends_with(&format!(" s, and is being retried: {error}")), "{reason}");
     assert!(since.as_str().is_some_and(|since| since.starts_with("20") && since.ends_with('Z')), "{since}");
     for path in ["/status.json", "/metrics", "/health"] {
         let answer = get(address, path).expect("an answer");

@@ -1,4 +1,4 @@
-//! The address: taken before anything else, handed over, and asked by `lakefront status`.
+//! The address: taken before anything else, handed over, and queried by `lakefront status`.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -58,7 +58,7 @@ fn status_asks_the_run() {
 
     let status = pipeline.status();
     assert_eq!((&status["running"]["run"], &status["running"]["ready"]), (&1.into(), &true.into()), "{status}");
-    assert_eq!(status["tables"]["primary"]["lag_bytes"], 0, "what the tables say stays");
+    assert_eq!(status["tables"]["primary"]["lag_bytes"], 0, "the tables are still reported");
     let text = pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
     let line = text.lines().nth(2).expect("a third line");
     assert!(line.starts_with("  running: run 1, ") && line.ends_with(", ready"), "{line}");
@@ -78,7 +78,7 @@ fn a_run_without_work_that_was_taken_over_ends_and_is_not_believed() {
     let mut newer = pipeline.start(&["run", "p.toml", "--mode", "tail", "--take-over"]);
     newer.until_it_says("claimed the tables");
 
-    // Whoever has the older run's file asks that one.
+    // With the older run's file, `status` asks that run.
     pipeline.set("http", "listen", address.to_string());
     let status = pipeline.status();
     assert_eq!(status["claimed"]["run"], 2, "{status}");

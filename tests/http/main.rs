@@ -1,4 +1,5 @@
-//! A run as it is watched over HTTP: what is answered, to whom, and what health says when something is wrong.
+//! A run watched over HTTP: what is answered, to whom, and what health says when something is
+//! wrong.
 
 mod answers;
 mod dashboard;
@@ -19,7 +20,8 @@ use crate::support::{Pipeline, Running};
 /// Lines for one table only.
 const PRIMARY: &str = "{\"ReplicaRole\": \"Primary\"}\n";
 
-/// Lets a run of `pipeline` be watched, and quickly counts it as stalled; where.
+/// Sets an address to watch runs of `pipeline`, and a short time until they count as stalled.
+/// Returns the address.
 fn watch(pipeline: &mut Pipeline) -> SocketAddr {
     let address = free_address();
     pipeline.set("http", "listen", address.to_string()).set("http", "stall", "500ms");
@@ -41,7 +43,7 @@ fn tail_failing(pipeline: &Pipeline, points: &str) -> Running {
     pipeline.spawn(command)
 }
 
-/// Waits until `path` is answered as `is` asks for; the answer.
+/// Waits until the answer for `path` satisfies `is`, and returns it.
 fn until(run: &mut Running, address: SocketAddr, path: &str, is: impl Fn(&Answer) -> bool) -> Answer {
     let mut last = None;
     run.until(&format!("answered {path} as expected"), || {

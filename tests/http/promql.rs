@@ -1,8 +1,8 @@
-//! As much of PromQL as a dashboard's queries need: which metrics and labels they name.
+//! As much of PromQL as a dashboard's queries need: the metrics and labels that they name.
 
 use std::collections::BTreeSet;
 
-/// What a query names.
+/// The names in a query.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Named {
     pub(crate) metrics: BTreeSet<String>,
@@ -14,8 +14,8 @@ const LABELS_FOLLOW: [&str; 6] = ["by", "without", "on", "ignoring", "group_left
 /// Operators that are words.
 const OPERATORS: [&str; 6] = ["and", "or", "unless", "offset", "bool", "atan2"];
 
-/// Reads a query. Whatever is a name, no function, no keyword and in no braces is a metric; names in braces and in the lists of
-/// aggregations and matchings are labels.
+/// Reads a query. A name outside of braces that is neither a function nor a keyword is a metric.
+/// Names in braces, and in the lists of aggregations and matchings, are labels.
 pub(crate) fn named(query: &str) -> Named {
     let mut named = Named::default();
     let mut rest = query;
@@ -58,7 +58,7 @@ fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == ':'
 }
 
-/// The labels of matchers in braces, and what comes behind.
+/// The labels of matchers in braces, and the text behind them.
 fn braces(text: &str) -> (Vec<String>, &str) {
     let (mut labels, mut rest) = (Vec::new(), &text[1..]);
     loop {

@@ -1,4 +1,4 @@
-//! Tables that others have been at.
+//! Tables that others have changed.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ const REPLICA: usize = 1;
 const REJECTS: usize = 2;
 const NAMES: [&str; 3] = ["primary", "replica", "rejects"];
 
-/// Lets the program do `action` to a table, or to the rows of two at an offset.
+/// Does `action` to a table, or to a row at an offset; a swap takes a second table.
 fn act(pipeline: &Pipeline, action: &str, table: usize, more: &[&str]) {
     let table = pipeline.table(NAMES[table]).display().to_string();
     let mut arguments = vec![action, &table];
@@ -41,7 +41,7 @@ fn what_anybody_may_do_to_a_table_changes_nothing() {
     pipeline.is_proved();
 }
 
-/// What is done to a table, at which line, and what is found then: in which table, and what.
+/// What is done to which table at which line, and what is then found in each table.
 type Case = (&'static str, usize, u64, [Option<&'static str>; 3]);
 
 #[test]
@@ -80,7 +80,7 @@ fn every_way_to_spoil_a_row_is_found_and_named() {
 fn rows_that_were_swapped_between_tables_are_found_in_both() {
     let pipeline = landed(50);
     let replica = pipeline.table("replica").display().to_string();
-    // Line 22 is of the primary, line 23 of a replica.
+    // Line 22 is the primary's, line 23 a replica's.
     act(&pipeline, "swap", PRIMARY, &["a.json", &(22 * LINE).to_string(), &replica]);
     let said = pipeline.prove(1);
     assert_eq!(*found(&said, PRIMARY), difference("a.json", 22 * LINE, "missing", "table"));
@@ -108,7 +108,7 @@ fn totals_that_were_changed_stand_alone() {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         let mut document: Value = serde_json::from_slice(&fs::read(&path).expect("a file")).expect("JSON");
-        // The first offsets file counts none yet.
+        // The first offsets file counts no rows yet.
         let partitions = document["totals"].get_mut("partitions").and_then(Value::as_array_mut);
         for partition in partitions.into_iter().flatten() {
             let sum = partition["sums"][0].as_str().expect("a sum");
@@ -127,7 +127,7 @@ fn totals_that_were_changed_stand_alone() {
 
 #[test]
 fn of_many_differences_the_first_is_named() {
-    // Four mebibytes of a file.
+    // A file of four mebibytes.
     let pipeline = landed(65_000);
     pipeline.is_proved();
     let in_mebibyte = |mebibyte: u64, table: u64| (((mebibyte << 20) / LINE + 100) / 5 * 5 + table) * LINE;

@@ -1,4 +1,4 @@
-//! Beside runs that are alive, and behind runs that were killed.
+//! Beside runs that are alive, and after runs that were killed.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn a_crash_at_any_step_leaves_nothing_that_differs() {
                 break;
             }
             let proved = pipeline.call(&["prove", "p.toml", "--json"]);
-            // Where a table has no position yet, there is nothing to prove.
+            // If a table has no position yet, there is nothing to prove.
             let nothing = proved.code == Some(3) && proved.stderr.contains("run the pipeline first");
             assert!(proved.code == Some(0) || nothing, "{point}, time {time}: {proved:?}");
             pipeline.land();
@@ -49,7 +49,8 @@ fn a_crash_at_any_step_leaves_nothing_that_differs() {
     });
 }
 
-/// A table that lags behind a change of settings is proved by those that were in force where it stands.
+/// A table that lags behind a change of settings is proved by the settings in force where it
+/// stands.
 #[test]
 fn a_crash_under_new_roles_leaves_nothing_that_differs() {
     for_every_point(|point| {

@@ -1,4 +1,5 @@
-//! `lakefront prove` finds what was done to tables and sources, names it, and is not misled by what anybody may do to them.
+//! `lakefront prove` finds what was done to tables and sources, names it, and is not misled by what
+//! anybody may do to them.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,10 +14,11 @@ use serde_json::{Value, json};
 
 use crate::support::Pipeline;
 
-/// Each numbered line has so many bytes, its newline among them.
+/// The length of each numbered line in bytes, with its newline.
 const LINE: u64 = 64;
 
-/// Line `number` of a log: of five, three are of the primary, one of a replica, one is not JSON.
+/// Line `number` of a log. Of five lines, three are the primary's, one is a replica's, one is not
+/// JSON.
 fn line(number: u64) -> String {
     let role = match number % 5 {
         0..3 => "Primary",
@@ -30,7 +32,7 @@ fn lines(numbers: std::ops::Range<u64>) -> String {
     numbers.map(line).collect()
 }
 
-/// A pipeline that has landed `a.json` of so many lines, in many commits.
+/// A pipeline that has landed `a.json` with `count` lines, in many commits.
 fn landed(count: u64) -> Pipeline {
     let mut pipeline = Pipeline::new();
     let chunk = if count > 10_000 { "1 MiB" } else { "4 KiB" };
@@ -40,7 +42,7 @@ fn landed(count: u64) -> Pipeline {
     pipeline
 }
 
-/// What was found of a table, of these keys.
+/// The first difference that was found in a table.
 fn found(said: &Value, table: usize) -> &Value {
     &said["tables"][table]["first_difference"]
 }

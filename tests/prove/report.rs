@@ -43,7 +43,7 @@ fn the_json_object_is_a_promise() {
               "unverifiable": [
                 {
                   "bytes": 320,
-                  "reason": "it is not in the source any more",
+                  "reason": "it is no longer in the source",
                   "rows": 3,
                   "source": "b.json"
                 }
@@ -68,7 +68,7 @@ fn the_json_object_is_a_promise() {
               "unverifiable": [
                 {
                   "bytes": 320,
-                  "reason": "it is not in the source any more",
+                  "reason": "it is no longer in the source",
                   "rows": 1,
                   "source": "b.json"
                 }
@@ -93,7 +93,7 @@ fn the_json_object_is_a_promise() {
               "unverifiable": [
                 {
                   "bytes": 320,
-                  "reason": "it is not in the source any more",
+                  "reason": "it is no longer in the source",
                   "rows": 1,
                   "source": "b.json"
                 }
@@ -121,13 +121,13 @@ fn people_get_a_verdict_and_what_to_do() {
     pipeline.land();
     std::fs::remove_file(pipeline.path("logs/b.json")).expect("a file goes away");
     expect![[r#"
-        pipeline p: nothing differs, BUT NOT ALL IS PROVED: 5 rows not verifiable, the source does not tell all any more
+        pipeline p: nothing differs, BUT NOT ALL IS PROVED: 5 rows not verifiable, the source can no longer confirm all rows
           primary: proved in part; position 3520, version 4: 30 rows in the source, 33 in the totals, 33 in the table
-            not verifiable: b.json: it is not in the source any more (320 bytes, 3 rows)
+            not verifiable: b.json: it is no longer in the source (320 bytes, 3 rows)
           replica: proved in part; position 3520, version 4: 10 rows in the source, 11 in the totals, 11 in the table
-            not verifiable: b.json: it is not in the source any more (320 bytes, 1 row)
+            not verifiable: b.json: it is no longer in the source (320 bytes, 1 row)
           rejects: proved in part; position 3520, version 4: 10 rows in the source, 11 in the totals, 11 in the table
-            not verifiable: b.json: it is not in the source any more (320 bytes, 1 row)
+            not verifiable: b.json: it is no longer in the source (320 bytes, 1 row)
     "#]]
     .assert_eq(&text(0));
     tamper(&["double", &pipeline.table("primary").display().to_string(), "a.json", &(5 * LINE).to_string()]);
@@ -135,12 +135,12 @@ fn people_get_a_verdict_and_what_to_do() {
         pipeline p is NOT proved: source, totals and tables differ
           primary: DIFFERS; position 3520, version 5: 30 rows in the source, 33 in the totals, 34 in the table
             first difference: a row is there more than once: a.json:320 (source and totals agree, the table differs)
-            what to do: look at the table's history for a commit that is not lakefront's, and undo it with all runs stopped: RESTORE to the version before it only if nothing has landed since, for what has would be lost; otherwise put back a copy of the table's whole folder
-            not verifiable: b.json: it is not in the source any more (320 bytes, 3 rows)
+            what to do: look at the table's history for a commit that is not lakefront's, and undo it with all runs stopped: RESTORE to the version before it only if nothing has landed since, because rows landed since would be lost; otherwise put back a copy of the table's whole folder
+            not verifiable: b.json: it is no longer in the source (320 bytes, 3 rows)
           replica: proved in part; position 3520, version 4: 10 rows in the source, 11 in the totals, 11 in the table
-            not verifiable: b.json: it is not in the source any more (320 bytes, 1 row)
+            not verifiable: b.json: it is no longer in the source (320 bytes, 1 row)
           rejects: proved in part; position 3520, version 4: 10 rows in the source, 11 in the totals, 11 in the table
-            not verifiable: b.json: it is not in the source any more (320 bytes, 1 row)
+            not verifiable: b.json: it is no longer in the source (320 bytes, 1 row)
     "#]].assert_eq(&text(1));
 }
 
@@ -152,7 +152,7 @@ fn an_empty_source_is_proved_and_tables_without_a_position_cannot_be() {
     expect![[r#"
         error: table "primary" (lake/lakehouse/logs/primary) holds no position of pipeline "p": nothing has landed that could be proved; run the pipeline first
     "#]].assert_eq(&ended.error());
-    // A line that is not finished: the tables are claimed, and nothing lands.
+    // A line that is not finished: the tables are claimed, but nothing lands.
     pipeline.write("a.json", "torn");
     pipeline.land();
     pipeline.is_proved();
@@ -171,7 +171,7 @@ fn what_cannot_be_proved_is_no_mismatch() {
     pipeline.call(&["prove", "p.toml"]).exits_with(2);
 }
 
-/// A file of the table, the only one.
+/// The only data file of a table.
 fn file(pipeline: &Pipeline, table: &str) -> std::path::PathBuf {
     let entries = std::fs::read_dir(pipeline.table(table)).expect("a table");
     let mut paths = entries.map(|entry| entry.expect("an entry").path());
@@ -218,7 +218,7 @@ fn what_has_not_landed_is_told_and_nothing_is_not_everything() {
         |arguments: &[&str], code| pipeline.call(&[&["prove", "p.toml"], arguments].concat()).exits_with(code).stdout;
     expect![[r#"
         pipeline p: NOTHING TO PROVE: no row has landed, up to position 0
-          the source has nothing either: see that source.url is right
+          the source is empty too: check source.url
           primary: proved; position 0, version 1: 0 rows in the source, 0 in the totals, 0 in the table
           replica: proved; position 0, version 1: 0 rows in the source, 0 in the totals, 0 in the table
           rejects: proved; position 0, version 1: 0 rows in the source, 0 in the totals, 0 in the table
@@ -233,7 +233,7 @@ fn what_has_not_landed_is_told_and_nothing_is_not_everything() {
     pipeline.write("b.json", lines(0..5));
     expect![[r#"
         pipeline p is proved: up to position 320, every row is there, once
-          not landed yet, and not proved: 324 bytes of 2 files, first a.json (a line without its newline counts, too)
+          not landed yet, and not proved: 324 bytes of 2 files, first a.json (a last line without a newline counts too)
           primary: proved; position 320, version 3: 3 rows in the source, 3 in the totals, 3 in the table
           replica: proved; position 320, version 3: 1 rows in the source, 1 in the totals, 1 in the table
           rejects: proved; position 320, version 3: 1 rows in the source, 1 in the totals, 1 in the table
@@ -275,7 +275,7 @@ fn a_file_that_two_pipelines_have_landed_is_a_difference() {
     std::fs::create_dir(pipeline.path("logs2")).expect("a folder");
     std::fs::write(pipeline.path("logs2/b.json"), lines(0..20)).expect("a file");
     pipeline.land();
-    // As an earlier build let it happen: the file has two names.
+    // What an earlier build allowed: one file under two names.
     for path in offsets(&pipeline, "q") {
         let mut document = read(&path);
         if let Some(partition) = document["partitions"].get_mut(0) {

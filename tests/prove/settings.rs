@@ -1,4 +1,4 @@
-//! Whatever a pipeline is told to do with lines, the second path does the same.
+//! Whatever a pipeline is set to do with lines, the second path does the same.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn other_roles_leave_what_landed_before_them_unverifiable() {
         assert_eq!((&unverifiable[0]["bytes"], &unverifiable[0]["rows"]), (&json!(50 * LINE), &json!(earlier)));
         assert_eq!(said["tables"][table]["source_rows"], since);
     }
-    // What landed before is still compared with its totals, what came since with the source.
+    // What landed before is still compared with its totals, and what came since with the source.
     let primary = pipeline.table("primary").display().to_string();
     tamper(&["delete", &primary, "a.json", &(53 * LINE).to_string()]);
     assert_eq!(*found(&pipeline.prove(1), 0), difference("a.json", 53 * LINE, "missing", "table"));
@@ -124,7 +124,7 @@ fn pipelines_of_two_formats_share_a_table_and_are_both_proved() {
     pipeline.set("", "pipeline", "q").set("source", "url", "file:logs2/").set("source", "format", "jsonlog");
     pipeline.set("roles.sources", "**", "primary");
     std::fs::create_dir(pipeline.path("logs2")).expect("a folder");
-    // A file of the same name, too.
+    // It has a file of the same name, too.
     let sample = samples().join("pg_jsonlog_primary.ndjson");
     std::fs::copy(sample, pipeline.path("logs2/a.json")).expect("a sample");
     pipeline.land();

@@ -1,4 +1,4 @@
-//! Sources that are not what they were.
+//! Sources that have changed.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{LINE, difference, found, landed, line, lines};
 
-/// Beyond the first bytes by which a file is known again.
+/// A line beyond the first bytes by which a file is recognised.
 const FAR: u64 = 100;
 
 #[test]
@@ -22,7 +22,7 @@ fn a_byte_that_was_changed_in_a_line_is_named() {
     assert_eq!(*found(&said, 0), difference("a.json", FAR * LINE, "altered", "source"));
     assert_eq!((found(&said, 1), found(&said, 2)), (&json!(null), &json!(null)));
 
-    // What is no JSON any more is a row that the source does not tell, and a reject that the lake lacks.
+    // What is no longer JSON is a row that the source lacks, and a reject that the lake lacks.
     content[at] = b'x';
     pipeline.write("a.json", &content);
     let said = pipeline.prove(1);
@@ -58,9 +58,9 @@ fn a_file_that_is_gone_or_another_is_unverifiable_with_its_extent() {
         let gone =
             |source: &str, reason: &str| json!({"source": source, "reason": reason, "bytes": 20 * LINE, "rows": rows});
         let expected = json!([
-            gone("b.json", "it is not in the source any more"),
-            gone("c.json", "it is shorter now than what was read of it"),
-            gone("d.json", "another file has its name now: its first bytes are others"),
+            gone("b.json", "it is no longer in the source"),
+            gone("c.json", "it is now shorter than the part that was read"),
+            gone("d.json", "another file now has this name: its first bytes differ"),
         ]);
         assert_eq!(said["tables"][table]["unverifiable"], expected);
         assert_eq!(said["tables"][table]["source_rows"], [30, 10, 10][table], "what is there is proved");
@@ -74,7 +74,7 @@ fn a_later_generation_is_proved_and_the_one_before_is_not() {
     pipeline.land();
     let said = pipeline.prove(0);
     assert_eq!(said["tables"][0]["unverifiable"][0]["source"], "a.json");
-    assert_eq!(said["tables"][0]["unverifiable"][0]["reason"], "another file has its name now, a later generation");
+    assert_eq!(said["tables"][0]["unverifiable"][0]["reason"], "another file, a later generation, now has this name");
     assert_eq!(said["tables"][0]["unverifiable"][0]["bytes"], 50 * LINE);
     assert_eq!(said["tables"][0]["source_rows"], 21, "those of a.json#2");
 }

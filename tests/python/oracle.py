@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """An independent judge: do the tables hold the source's lines exactly once?
 
-It reads the source files with Python's own JSON reader and the tables with `deltalake`'s own replay of the log, works out
-which row or reject every line must have become, and compares. It shares no code and no constant with lakefront.
+It reads the source files with Python's own JSON reader and the tables with `deltalake`'s own replay
+of the log, works out which row or reject every line must have become, and compares. It shares no
+code and no constant with lakefront.
 
     oracle.py --format azure --source logs/ --lake lake/catalog/schema \\
               --primary primary_logs --replica replica_logs --rejects rejected_logs
 
-It prints `exact: primary N, replica N, rejects N` and exits 0; or at most 20 differences, one a line, and exits 1. Wrong
-usage exits 2.
+It prints `exact: primary N, replica N, rejects N` and exits 0; or at most 20 differences, one per
+line, and exits 1. Wrong usage exits 2.
 
-Where the rules leave a choice (which of two type errors names a reject, whether `EST` is certain, how deep JSON may nest),
-any answer that the rules allow is right: such a line has several verdicts. Everything else has exactly one.
+Where the rules leave a choice (which of two type errors names a reject, whether `EST` is certain,
+how deep JSON may nest), any answer that the rules allow is right: such a line has several verdicts.
+Every other line has exactly one.
 """
 
 from __future__ import annotations
@@ -39,14 +41,16 @@ from deltalake import DeltaTable
 REJECT_RAW_LIMIT = 64 * 1024
 MOST_DIFFERENCES = 20
 BATCH_ROWS = 1 << 16
-# Rows whose JSON nests deeper than any parser must follow may be rows or rejects.
+# No parser must follow JSON that nests deeper than this: such lines may be rows or rejects.
 CERTAIN_DEPTH = 100
-# What Python's JSON reader follows without running out of stack; deeper lines must be rejects here.
+# How deep Python's JSON reader can go without running out of stack; deeper lines must be rejects
+# here.
 DEEPEST = 5_000
 INT64 = range(-(1 << 63), 1 << 63)
 
 BOM = b"\xef\xbb\xbf"
-# What may stand before a record and is no part of it, and what a blank line consists of; byte order marks in both cases.
+# What may stand before a record without being part of it, and what a blank line consists of. In
+# both cases there may be byte order marks too.
 CONTROL = bytes(range(0x21))
 BLANK = b"\0 \t\r"
 
@@ -54,7 +58,8 @@ TIMESTAMP = pa.timestamp("us", tz="UTC")
 STRING, INTEGER, TIME = "string", "int64", "timestamp[us, UTC]"
 ARROW = {STRING: pa.large_string(), INTEGER: pa.int64(), TIME: TIMESTAMP}
 
-# Column: (key, type). The order is the order of the values in a row here; tables may order their columns as they like.
+# Column: (key, type). This is the order of the values in a row here; tables may order their columns
+# differently.
 AZURE_TOP = {
     "time": ("time", TIME),
     "resource_id": ("resourceId", STRING),
@@ -88,7 +93,8 @@ JSONLOG_TYPES = {
     " context statement func_name file_name application_name backend_type",
 }
 JSONLOG_TOP = {name: (name, kind) for kind, names in JSONLOG_TYPES.items() for name in names.split()}
-# What a record of CloudNativePG calls the keys of jsonlog, where it does not call them the same; None where it has none.
+# What CloudNativePG records call the keys of jsonlog, if they use another name; None for a key that
+# they do not have.
 CSVLOG = {
     "timestamp": "log_time", "user": "user_name", "dbname": "database_name", "pid": "process_id", "remote_host": None,
     "remote_port": None, "line_num": "session_line_num", "ps": "command_tag", "session_start": "session_start_time",
@@ -99,11 +105,14 @@ CSVLOG = {
 FORMATS = {"azure": (AZURE_TOP, AZURE_PROPERTIES), "jsonlog": (JSONLOG_TOP, {})}
 
 
-# ---- JSON ----------------------------------------------------------------------------------------------------------
+# ---- JSON ----------------------------------------------------------------------------------------
 
 
 class Number(str):
-    """A JSON number with a fraction or an exponent, as a text that equal numbers share. Never equal to an integer."""
+    """A JSON number with a fraction or an exponent, as a text that equal numbers share.
+
+    It never equals an integer.
+    """
 
     text: str
 
@@ -133,7 +142,8 @@ def refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
-# Of duplicate keys Python's reader keeps the last, which is the rule. NaN and Infinity are its only extensions.
+# Python's reader keeps the last of duplicate keys, as the rules say. Its only extensions are NaN
+# and Infinity.
 JSON_READER = json.JSONDecoder(parse_float=read_number, parse_int=read_integer, parse_constant=refuse_constant)
 read_json, scan_json = JSON_READER.decode, JSON_READER.raw_decode
 write_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -171,26 +181,28 @@ def is_text(value: str) -> bool:
 
 
 def record(line: bytes, noise: bytes) -> bytes:
-    """The line behind byte order marks and noise."""
+    """The line without the byte order marks and noise before it."""
     while line[:1] and line[:1] in noise or line.startswith(BOM):
         line = line.lstrip(noise).removeprefix(BOM)
     return line
 
 
-# ---- Times ---------------------------------------------------------------------------------------------------------
+# ---- Times ---------------------------------------------------------------------------------------
 
 CERTAIN_TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|UTC|GMT)| ?([+-]\d\d)(?::?(\d\d))?)", re.ASCII
 )
-# A time on a clock somewhere, and what its zone is called.
+# A local time, and the name of its zone.
 LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))? ?([A-Za-z]+)?", re.ASCII)
-# The same with everything about which readers may differ: another case, no zone, an abbreviation, a leap second, a comma.
+# The same with everything that readers may treat differently: another case, no zone, an
+# abbreviation, a leap second, a comma.
 UNCERTAIN_TIME = re.compile(
     r"\s*(\d{4,6})-(\d\d?)-(\d\d?)[Tt ](\d\d?):(\d\d)(?::(\d\d))?(?:[.,](\d*))?"
     r"\s*([A-Za-z]{1,6})?([+-]\d\d?)?(?::?(\d\d))?(?::?(\d\d))?\s*",
     re.ASCII,
 )
-# Abbreviations that stand for one offset almost everywhere: converting them is right, and so is refusing them.
+# Abbreviations that stand for one offset almost everywhere: it is right to convert them, and also
+# to refuse them.
 ABBREVIATIONS = {
     "": 0, "Z": 0, "UTC": 0, "GMT": 0, "BST": 1, "UCT": 0, "ZULU": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
     "MSK": 3, "JST": 9, "KST": 9, "NZST": 12, "NZDT": 13, "AEST": 10, "AEDT": 11, "HST": -10, "AKST": -9, "AKDT": -8,
@@ -220,7 +232,7 @@ def zone_minutes(hours: str | None, minutes: str | None) -> int:
 
 
 def read_time(text: str) -> tuple[int | str, ...]:
-    """The right readings of a time: microseconds since 1970, or the name of the reject."""
+    """The right readings of a time: microseconds since 1970, or the reject's reason."""
     match = CERTAIN_TIME.fullmatch(text)
     if match:
         *parts, _, hours, minutes = match.groups()
@@ -243,7 +255,7 @@ def read_time(text: str) -> tuple[int | str, ...]:
         return (MALFORMED_TIME,)
 
 
-# ---- Lines to rows -------------------------------------------------------------------------------------------------
+# ---- Lines to rows -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -257,14 +269,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of a line: its number if there may be several, its bytes, what it may have become."""
+    """One record of a line: its number if there may be several, its bytes, possible verdicts."""
 
     number: int | None
     raw: bytes
     verdicts: list[Verdict]
 
 
-# Of each key that holds a record: how its value begins, and the one key of a format that may stand beside it.
+# For each key that holds a record: how its value begins, and the only key of a format that may
+# stand beside it.
 PAYLOADS = {
     "record": ("{", None), "jsonPayload": ("{", "timestamp"), "textPayload": ('"', "timestamp"), "log": ('"', "time"),
 }  # fmt: skip
@@ -297,7 +310,10 @@ def elements_of(text: str) -> list[str] | None:
 
 
 def pairs_of(text: str) -> dict[str, list[str]] | None:
-    """Each key of an object with the texts of all its values; None if it is no object, or a key is no text."""
+    """Each key of an object with the texts of all its values.
+
+    None if it is not an object, or a key is not a text.
+    """
     text = text.strip(" \t\r\n")
     try:
         if type(read_json(text)) is not dict:
@@ -340,12 +356,12 @@ class Rules:
         self.csvlog: Rules | None = None
         if args.format == "jsonlog":
             self.csvlog = copy.copy(self)
-            # A column without a key is filled by nothing: no key is called None.
+            # A column without a key stays empty, because no key is called None.
             self.csvlog.top = {column: (CSVLOG.get(key, key), kind) for column, (key, kind) in self.top.items()}
             self.csvlog.top_keys = {key for key, _ in self.csvlog.top.values()}
 
     def judge(self, source: str, line: bytes) -> list[Record]:
-        """What may become of each record of a line, which is given without its newline: none if it is empty."""
+        """What each record of a line, without its newline, may become; none if it is blank."""
         if len(line) > self.max_line:
             return [Record(None, line, [reject("line_too_long")])]
         body = record(line.removesuffix(b"\r"), CONTROL)
@@ -382,7 +398,10 @@ class Rules:
     def judge_record(
         self, source: str, text: str, beside: dict | None = None, path: str = "envelope", layers: int = 0
     ) -> list[Verdict]:
-        """Judges a text that should be an object: a record, or a wrapper of one. `beside` is what stands beside it."""
+        """Judges a text that should be an object: a record, or a wrapper of one.
+
+        `beside` has the keys that stand beside it.
+        """
         beside = beside or {}
         found = self.wrapped(text)
         if found is None:
@@ -399,7 +418,10 @@ class Rules:
         return self.judge_record(source, content, beside, f"{path}.{key}", layers + 1)
 
     def wrapped(self, text: str) -> tuple[str, str, dict] | None:
-        """The key of the record that an object wraps, the record's text, and the other keys; None if it wraps none."""
+        """The key of the record that an object wraps, the record's text, and the other keys.
+
+        None if it wraps none.
+        """
         pairs = pairs_of(text)
         if pairs is None:
             return None
@@ -416,7 +438,7 @@ class Rules:
         return key, read_json(value) if kind == '"' else value, others
 
     def judge_text(self, source: str, text: str, beside: dict | None = None) -> list[Verdict]:
-        """What may become of a text that is a record or nothing."""
+        """What a text may become if it is not a wrapper."""
         beside, body = beside or {}, text.encode()
         may_nest_too_deep = body.count(b"[") + body.count(b"{") > CERTAIN_DEPTH
         try:
@@ -433,7 +455,7 @@ class Rules:
         return verdicts
 
     def judge_broken_text(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """A half surrogate pair cannot be in a column; in `_rest`, which holds raw JSON, it may."""
+        """Half a surrogate pair cannot be in a column; in `_rest`, which holds raw JSON, it can."""
         kept = [v for v in verdicts if not v.row or all(is_text(cell) for cell in v.row if isinstance(cell, str))]
         return [reject("invalid_json", "wrong_type"), *kept]
 
@@ -492,7 +514,7 @@ class Rules:
         return verdicts
 
     def in_zone(self, text: str) -> tuple:
-        """The readings of a time by what the settings say of zones, or as they are everywhere."""
+        """The readings of a time by the zones in the settings, or as everywhere else."""
         match = LOCAL_TIME.fullmatch(text)
         if not match or (match[3] or "") in ("Z", "UTC", "GMT") or not (self.zone or self.zones):
             return read_cell(text, TIME)
@@ -504,7 +526,7 @@ class Rules:
             return read_cell(text, TIME)
         else:
             both = [local.replace(tzinfo=self.zone, fold=fold) for fold in (0, 1)]
-            # What comes back to the same time there is a time that its clocks show.
+            # A local time exists in the zone if it converts to UTC and back unchanged.
             shown = [at for at in both if at.astimezone(timezone.utc).astimezone(self.zone).replace(tzinfo=None) == local]
             named = [at for at in shown if not name or at.tzname() == name]
             if name and not named:
@@ -513,7 +535,7 @@ class Rules:
         return (moments.pop() + micros,) if len(moments) == 1 else (NOT_A_TIME,)
 
     def by_name(self, local: datetime, name: str, micros: int) -> tuple:
-        """By what the zone calls itself within a year, where the name means nothing everywhere."""
+        """Reads a name as the zone's own within a year, unless it has one meaning everywhere."""
         if name in ABBREVIATIONS and name not in ("PDT", "PST", "CDT") or name == "BST":
             return ()
         around = [local.replace(tzinfo=timezone.utc) + week * timedelta(days=7) for week in range(-53, 54)]
@@ -523,7 +545,11 @@ class Rules:
         return ((local.replace(tzinfo=timezone(offsets.pop())) - EPOCH) // MICROSECOND + micros,)
 
     def rest(self, top: dict, properties: dict, beside: dict) -> list[str | None]:
-        """`_rest`, canonical. A top-level key that is spelled like a property's has a dot before it, and so on."""
+        """`_rest` in its canonical form.
+
+        A top-level key that is spelled like a property's gets a dot before it, also if it begins
+        with dots.
+        """
         outer = {self.apart(key): value for key, value in top.items() if key not in self.top_keys} | beside
         inner = {f"properties.{key}": value for key, value in properties.items() if key not in self.property_keys}
         return [write_json(outer | inner)] if outer or inner else [None]
@@ -558,18 +584,18 @@ class Rules:
 
 
 def fold(name: str) -> str:
-    """A role or a server as it is compared: without the case of ASCII letters."""
+    """A role or a server in the form that is compared: with ASCII letters in lower case."""
     return "".join(c.lower() if c.isascii() else c for c in name)
 
 
 def text_of(value: object) -> str:
-    """What the text of a column says; nothing else says anything."""
+    """The text of a value in a column; empty if it is not a text."""
     text = read_cell(value, STRING)[0]
     return text if isinstance(text, str) else ""
 
 
 def server_of(resource: str) -> str:
-    """The server that a resource id names, behind its provider and its kind."""
+    """The server that a resource id names, after its provider and its kind."""
     match = re.match(r"(?:.*?/)?microsoft\.dbforpostgresql/[^/]*/([^/]*)", resource, re.ASCII | re.IGNORECASE | re.DOTALL)
     return match[1] if match else ""
 
@@ -607,7 +633,7 @@ JSON_NUMBER = re.compile(r"(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?", re.
 
 
 def read_whole(text: str) -> tuple:
-    """The integer that a JSON number is, in quotes or not."""
+    """The integer value of a JSON number, in quotes or not."""
     match = JSON_NUMBER.fullmatch(text)
     if not match:
         return WRONG_TYPE
@@ -632,13 +658,13 @@ def repr_text(value: object) -> str:
 
 
 def glob_pattern(glob: str) -> re.Pattern:
-    """`**/` is any folders or none, `*` and `?` stay inside one name."""
+    """`**/` matches any folders or none; `*` and `?` stay within one name."""
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
     meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(meaning.get(piece, re.escape(piece)) for piece in pieces), re.DOTALL)
 
 
-# ---- Source --------------------------------------------------------------------------------------------------------
+# ---- Source --------------------------------------------------------------------------------------
 
 
 def partitions(args: argparse.Namespace) -> dict[str, Path]:
@@ -656,7 +682,11 @@ def partitions(args: argparse.Namespace) -> dict[str, Path]:
 
 
 def lines(path: Path, land_unterminated: bool) -> Iterator[tuple[int, bytes]]:
-    """Each line's offset and bytes, without its newline. Bytes after the last newline are no line, unless told otherwise."""
+    """Each line's offset and bytes, without its newline.
+
+    Bytes after the last newline are a line only if `land_unterminated` is set and they are an
+    object.
+    """
     offset = 0
     with path.open("rb") as file:
         for line in file:
@@ -675,7 +705,10 @@ def is_object(line: bytes) -> bool:
 
 
 class Rows:
-    """Rows on their way into an Arrow table, a batch at a time, so that memory holds Arrow and not Python objects."""
+    """Rows on their way into an Arrow table.
+
+    They go a batch at a time, so that memory holds Arrow and not Python objects.
+    """
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema, self.rows, self.batches = schema, [], []
@@ -708,7 +741,7 @@ REJECT_SCHEMA = pa.schema(
 )
 
 
-# ---- Tables --------------------------------------------------------------------------------------------------------
+# ---- Tables --------------------------------------------------------------------------------------
 
 # `_source`, `_offset` and `_item`.
 Key = tuple[str, int, int | None]
@@ -724,7 +757,8 @@ class Held:
             table = DeltaTable(str(path))
             features = {*(table.protocol().reader_features or ()), *(table.protocol().writer_features or ())}
             data = table.to_pyarrow_table()
-        except Exception as error:  # whatever the reader says, a table that cannot be read is a difference
+        # Whatever the reader says, a table that cannot be read is a difference.
+        except Exception as error:
             self.problems.append(f"{name}: could not read the table at {path}: {' '.join(str(error).split())}")
             return
         unreadable = sorted(feature for feature in features if "Ntz" in feature or "variant" in feature)
@@ -774,7 +808,7 @@ def place(key: Key) -> str:
 
 
 def in_order(key: Key) -> tuple[str, int, int]:
-    """Sorts also what no key should hold: a missing name or offset."""
+    """A sort key that also takes what no key should hold: a missing name or offset."""
     return str(key[0]), key[1] or 0, -1 if key[2] is None else key[2]
 
 
@@ -815,7 +849,7 @@ class Judge:
         return 1 if self.differences else 0
 
     def expect(self, source: str, offset: int, record: Record) -> None:
-        """Takes the verdict; where there are several, the one that the tables agree with, if there is one."""
+        """Expects what the verdict says; of several, the one that the tables agree with, if any."""
         key = (source, offset, record.number)
         choices = [choice for verdict in record.verdicts for choice in self.rows_of(verdict, key, record.raw)]
         held = (choice for choice in choices if self.holds(*choice, key))
@@ -874,7 +908,10 @@ class Judge:
                 self.differences.append(f"{name}: {place(key)} {column}: expected {short(one)}, holds {short(other)}")
 
     def compare_extra(self, name: str, keys: list, wanted: pa.Table, extra: pa.Table) -> None:
-        """`rejected_at` is set, `detail` where one key is to blame; `log_date`, if the table has it, is the day of one of the line's times."""
+        """`rejected_at` must be set, and `detail` if one key is to blame.
+
+        `log_date`, if the table has it, must be the day of one of the line's times.
+        """
         for column in extra.column_names:
             held = extra[column].to_pylist()
             if column == "rejected_at":
@@ -900,7 +937,7 @@ def short(value: object) -> str:
     return text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
 
 
-# ---- Command line --------------------------------------------------------------------------------------------------
+# ---- Command line --------------------------------------------------------------------------------
 
 DEFAULT_ROLES = {"primary": ["Primary", "None"], "replica": ["*"], "default": "reject", "servers": {}, "sources": {}}
 
@@ -912,7 +949,11 @@ def refuse(message: str) -> NoReturn:
 
 
 def end(exit_code: int) -> NoReturn:
-    """Not sys.exit: the table reader's threads now and then abort the process while Python shuts down, after the verdict."""
+    """Ends without sys.exit.
+
+    The table reader's threads now and then abort the process while Python shuts down, after the
+    verdict.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What others do to a table: what they may, and what they should not have done.
+"""What others do to a table: what they may do, and what they should not have done.
 
     tamper.py ACTION TABLE [SOURCE OFFSET] [OTHER_TABLE]
 """
@@ -36,7 +36,7 @@ def row(table: str, source: str, offset: str) -> pa.Table:
     return rows
 
 
-# ---- What anybody may do -------------------------------------------------------------------------------------------
+# ---- What anybody may do -------------------------------------------------------------------------
 
 
 def compact(table: str) -> None:
@@ -65,7 +65,7 @@ def clean_log(table: str) -> None:
             commit.unlink()
 
 
-# ---- What nobody should have done ----------------------------------------------------------------------------------
+# ---- What nobody should have done ----------------------------------------------------------------
 
 
 def delete(table: str, source: str, offset: str) -> None:
@@ -73,7 +73,7 @@ def delete(table: str, source: str, offset: str) -> None:
 
 
 def delete_by_vector(table: str, source: str, offset: str) -> None:
-    """By a deletion vector in the log, as Spark and others write them: the file stays as it is."""
+    """Deletes by a deletion vector in the log, as Spark and others do: the file stays as it is."""
     for add in adds(table):
         rows = ds.dataset(str(Path(table) / add["path"]), format="parquet").to_table(["_source", "_offset"]).to_pylist()
         found = [i for i, held in enumerate(rows) if (held["_source"], held["_offset"]) == (source, int(offset))]
@@ -120,7 +120,7 @@ def double(table: str, source: str, offset: str) -> None:
 
 
 def change(table: str, source: str, offset: str) -> None:
-    """One character of its message, or of a reject's reason."""
+    """Adds a character to a row's message, or to a reject's reason."""
     column = "reason" if table.endswith("rejects") else "message"
     DeltaTable(table).update(updates={column: f"concat({column}, '.')"}, predicate=where(source, offset))
 
@@ -130,7 +130,7 @@ def move_day(table: str, source: str, offset: str) -> None:
 
 
 def swap(table: str, source: str, offset: str, other: str) -> None:
-    """Puts a row into the other table in place of the row behind it."""
+    """Swaps a row with the row behind it, which is in the other table."""
     behind = str(int(offset) + 64)
     one, two = row(table, source, offset), row(other, source, behind)
     delete(table, source, offset)
@@ -140,7 +140,7 @@ def swap(table: str, source: str, offset: str, other: str) -> None:
 
 
 def append(table: str, source: str, offset: str) -> None:
-    """A row that is of no file, or of no place in one."""
+    """Appends a row that belongs to no file, or to no place in one."""
     key = {"_source": pa.array([source or None], pa.string()), "_offset": pa.array([int(offset)], pa.int64())}
     write_deltalake(table, pa.table(key), mode="append", schema_mode="merge")
 
@@ -154,6 +154,7 @@ ACTIONS: dict[str, Callable[..., None]] = {
 
 if __name__ == "__main__":
     ACTIONS[sys.argv[1]](*sys.argv[2:])
-    # Not sys.exit: the table reader's threads now and then abort the process while Python shuts down.
+    # Not sys.exit, because the table reader's threads now and then abort the process while Python
+    # shuts down.
     sys.stdout.flush()
     os._exit(0)

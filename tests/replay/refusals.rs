@@ -1,4 +1,4 @@
-//! What is refused, and what is given up: each with what to do.
+//! What is refused and what is given up, each with advice.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ fn a_pipeline_that_never_ran_is_given_up() {
 #[test]
 fn lines_that_nobody_lands_are_given_up_with_the_report() {
     let pipeline = given();
-    // A tail claims its tables though there is nothing to read yet.
+    // A tail claims its tables although there is nothing to read yet.
     pipeline.tail().stop();
     let flags = ["replay", "lines.json", "--to", "logs/", "--watch", "p.toml", "--timeout", "300ms", "--json"];
     let ended = pipeline.call(&flags).exits_with(3);
@@ -77,7 +77,7 @@ fn nobody_is_told_to_remove_what_a_pipeline_reads() {
     let pipeline = given();
     pipeline.write("b.json", Lines::new(2).take(5));
     pipeline.land();
-    // The tables know nothing of it yet.
+    // The tables do not know of it yet.
     pipeline.write("a.json", Lines::new(3).take(5));
     let words = "logs/a.json has content already: name another target with --to";
     refused(&pipeline, &["--to", "logs/a.json", "--watch", "p.toml"], 2, words);

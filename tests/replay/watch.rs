@@ -1,4 +1,4 @@
-//! What is said of a run that is alive.
+//! What is reported of a run that is alive.
 
 use std::fs;
 
@@ -64,7 +64,7 @@ fn a_table_that_gets_no_rows_is_not_waited_for() {
     let told = pipeline.call(&all).exits_with(0).json();
     is_told_whole(&pipeline, &told);
     assert_eq!((&told["lines"], &told["appends"]), (&100.into(), &1.into()));
-    assert_eq!(told["watch"]["offsets"]["rejects"], 0, "it is not there yet, and need not be");
+    assert_eq!(told["watch"]["offsets"]["rejects"], 0, "it has not moved yet, and need not");
     tail.stop();
 }
 

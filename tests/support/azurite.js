@@ -1,5 +1,5 @@
-// Runs the Node program that the first argument names, and ends with the pipe on standard input: Azurite does not outlive the test
-// process, however that ends.
+// Runs the Node program named by the first argument, and exits when the pipe on standard input
+// closes: so Azurite does not outlive the test process, however that ends.
 "use strict";
 
 process.argv.splice(1, 1);

@@ -1,4 +1,5 @@
-//! Azurite, Microsoft's emulator of the blob service: one for each test binary, which ends with it. Installed once, by npm.
+//! Azurite, Microsoft's emulator of the blob service: one for each test binary, which ends with it.
+//! npm installs it once.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -12,10 +13,10 @@ use super::npm;
 pub(crate) const ACCOUNT: &str = "devstoreaccount1";
 pub(crate) const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/// What Azurite says, followed by its port, once it answers.
+/// What Azurite prints, followed by its address, once it answers.
 const LISTENS: &str = "Azurite Blob service successfully listens on http://";
 
-/// A running Azurite, with its blobs in memory. Dropped, it is killed.
+/// A running Azurite, with its blobs in memory. It is killed when dropped.
 pub(crate) struct Azurite {
     process: Child,
     address: SocketAddr,
@@ -28,7 +29,7 @@ impl Azurite {
         SHARED.get_or_init(Azurite::start)
     }
 
-    /// Starts one of one's own, on a free port.
+    /// Starts a separate one, on a free port.
     pub(crate) fn start() -> Azurite {
         let serve = workspace().join("tests/support/azurite.js");
         let program = installed().join("node_modules/azurite/dist/src/blob/main.js");
@@ -36,14 +37,14 @@ impl Azurite {
         command.arg(serve).arg(program).args(["--blobHost", "127.0.0.1", "--blobPort", "0"]);
         command.args(["--inMemoryPersistence", "--extentMemoryLimit", "2048"]);
         command.args(["--disableTelemetry", "--skipApiVersionCheck", "--silent"]);
-        // Nobody writes to standard input. It is a pipe that closes with this process.
+        // Nobody writes to its standard input, a pipe that closes with this process.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).current_dir(env!("CARGO_TARGET_TMPDIR"));
         let mut process =
             command.spawn().unwrap_or_else(|e| panic!("the tests need Node 20 or newer: {command:?}: {e}"));
         let mut said = BufReader::new(process.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
         let address =
             said.find_map(|line| line.strip_prefix(LISTENS).map(|address| address.parse().expect("an address")));
-        // The pipe stays open and empty, or Azurite would fail when it says more.
+        // Keeps the pipe open and empty; otherwise Azurite would fail when it prints more.
         std::thread::spawn(move || said.for_each(drop));
         Azurite { process, address: address.expect("Azurite starts") }
     }
@@ -70,18 +71,18 @@ pub(crate) fn endpoint(address: SocketAddr) -> String {
     format!("http://{address}/{ACCOUNT}/")
 }
 
-/// Where npm's files are: an example uses Azurite too.
+/// The folder of npm's files. An example uses Azurite too.
 fn sources() -> PathBuf {
     workspace().join("examples/azurite")
 }
 
-/// The workspace's folder, which a member's tests look up from theirs.
+/// The workspace's folder. A member's tests search for it upwards from their own.
 fn workspace() -> PathBuf {
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     folders.find(|folder| folder.join("examples").is_dir()).expect("the workspace has it").to_owned()
 }
 
-/// The folder in which npm has installed it.
+/// The folder in which npm has installed Azurite.
 pub(crate) fn installed() -> PathBuf {
     npm::installed("azurite", &sources(), |_| {})
 }

@@ -1,4 +1,5 @@
-//! What a writer of logs does to blobs, in calls that block, and what opens its container. Every test has a container of its own.
+//! What a writer of logs does to blobs, in blocking calls, and what opens its container. Every test
+//! has its own container.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -16,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use super::azurite::{ACCOUNT, Azurite, KEY};
 
-/// What one append takes at most: the older limit of the service, and Azurite's.
+/// The most bytes of one append: the service's older limit, and Azurite's.
 const BLOCK: usize = 4 << 20;
 /// The version of signatures made here.
 const SAS_VERSION: &str = "2020-12-06";
@@ -55,7 +56,7 @@ impl Container {
         Container { name, client: client::container(&location).expect("a client") }
     }
 
-    /// Deletes the container with all that is in it.
+    /// Deletes the container and everything in it.
     pub(crate) fn remove(&self) {
         done("delete a container", self.client.delete(None));
     }
@@ -64,7 +65,7 @@ impl Container {
         &self.name
     }
 
-    /// Creates an append blob without content; one that exists is written over.
+    /// Creates an append blob without content; an existing one is overwritten.
     pub(crate) fn begin(&self, name: &str) {
         done("create an append blob", self.blob(name).append_blob_client().create(None));
     }
@@ -78,13 +79,13 @@ impl Container {
         }
     }
 
-    /// An append blob with this content.
+    /// Writes an append blob with this content.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         self.begin(name);
         self.append(name, content);
     }
 
-    /// A block blob with this content.
+    /// Writes a block blob with this content.
     pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) {
         let body = Bytes::copy_from_slice(content.as_ref());
         done("put a block blob", self.blob(name).upload(body.into(), None));
@@ -118,22 +119,23 @@ impl Container {
         blobs.map(|blob| blob.expect("a list shows name, length, ETag and creation")).collect()
     }
 
-    /// The SDK's client for a blob, for what has no call here.
+    /// The SDK's client for a blob, for calls that are missing here.
     pub(crate) fn blob(&self, name: &str) -> BlobClient {
         self.client.blob_client(name)
     }
 
-    /// A shared access signature for this container: the query of a URL. `permissions` is some of "racwdl", in this order.
+    /// A shared access signature for this container: the query of a URL. `permissions` is some of
+    /// "racwdl", in this order.
     pub(crate) fn sas(&self, permissions: &str) -> String {
         self.sas_until("2099-01-01T00:00:00Z", permissions)
     }
 
-    /// The same, for so long.
+    /// The same, valid until `to`.
     pub(crate) fn sas_until(&self, to: &str, permissions: &str) -> String {
         let from = "2020-01-01T00:00:00Z";
         let resource = format!("/blob/{ACCOUNT}/{}", self.name);
-        // Permissions, start, end, resource, identifier, addresses, protocol, version, kind, snapshot, encryption scope, and five
-        // headers that a read would answer.
+        // Permissions, start, end, resource, identifier, addresses, protocol, version, kind,
+        // snapshot, encryption scope, and five headers for the response to a read.
         let signed = [permissions, from, to, &resource, "", "", "", SAS_VERSION, "c", "", "", "", "", "", "", ""];
         let signature = hmac_sha256(&signed.join("\n"), &KEY.into()).expect("a signature");
         let fields =
@@ -154,20 +156,20 @@ pub(crate) fn with_key() -> Credential {
     Credential::Key(Secret::new(KEY))
 }
 
-/// What the portal shows as a connection string.
+/// A connection string as the portal shows it.
 pub(crate) fn connection_string(endpoint: &str) -> String {
     let endpoint = endpoint.trim_end_matches('/');
     format!("DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};")
 }
 
-/// Waits for what the SDK does.
+/// Waits for a call of the SDK.
 pub(crate) fn run<F: Future>(future: F) -> F::Output {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     RUNTIME.get_or_init(|| build().expect("a runtime")).block_on(future)
 }
 
-/// Waits for what must succeed.
+/// Waits for a call that must succeed.
 fn done<T>(what: &str, future: impl Future<Output = azure_core::Result<T>>) -> T {
     run(future).unwrap_or_else(|e| panic!("could not {what}: {e}"))
 }

@@ -1,4 +1,4 @@
-//! Crashes at will: every fail point there is in the sources, and a run that fails at one of them.
+//! Crashes on demand: every fail point in the sources, and a run that fails at one of them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::{fs, thread};
 
 use super::Pipeline;
 
-/// Log checkpoints are rare: they have stories of their own.
+/// Log checkpoints are rare, so they have their own stories.
 pub(crate) const RARE: &str = "log-checkpoint-";
-/// Fewer would mean that the sources are not searched as they should be.
+/// Fewer would mean that the sources are not searched properly.
 const LEAST_POINTS: usize = 15;
 
-/// The names of all fail points, from the one place in which they are: the sources.
+/// The names of all fail points, taken from the only place that has them: the sources.
 pub(crate) fn points() -> BTreeSet<String> {
     fn search(folder: &Path, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).expect("a folder of sources") {
@@ -45,7 +45,7 @@ pub(crate) fn for_every_point(work: impl Fn(&str) + Sync) {
     });
 }
 
-/// Lets the run fail when it meets `point` for the `time`th time; whether it did.
+/// Lets the run fail when it meets `point` for the `time`th time. Returns whether it did.
 pub(crate) fn fails_at(pipeline: &Pipeline, point: &str, time: usize) -> bool {
     let ended = pipeline.run_failing(&format!("{point}={}*off->panic", time - 1));
     match ended.code {

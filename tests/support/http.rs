@@ -35,7 +35,7 @@ pub(crate) fn free_address() -> SocketAddr {
     listener.local_addr().expect("it has an address")
 }
 
-/// The answer to a plain GET; none if nobody listens.
+/// The answer to a plain GET; `None` if nobody listens.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<Answer> {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n")).ok()
 }

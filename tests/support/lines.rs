@@ -1,14 +1,17 @@
-//! Lines as Azure's servers write them: the samples with other messages, and now and then what should not be there.
+//! Lines as Azure's servers write them: the samples with other messages, and now and then lines
+//! that should not be there.
 
 use std::path::Path;
 
 use super::Random;
 
-/// A table that gets no rows is moved only now and then; after these, all are where the source is as soon as the cut is closed.
+/// A table without rows moves only now and then. After these lines, every table is level with the
+/// source as soon as the cut is closed.
 pub(crate) const ONE_FOR_EACH_TABLE: &str =
     "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"Replica\"}\nnot JSON\n";
 
-/// Put into messages, as JSON spells it: text of several bytes a character, escapes, half a line of SQL.
+/// Texts for messages, as JSON spells them: characters of several bytes, escapes, half a line of
+/// SQL.
 const TEXTS: [&str; 6] = [
     "duration: 0.042 ms",
     "Größe überschritten: käse €",
@@ -18,7 +21,7 @@ const TEXTS: [&str; 6] = [
     "SELECT * FROM orders WHERE id = $1",
 ];
 
-/// Lines that cannot be rows, or are none.
+/// Lines that cannot be rows, or are blank.
 const STRAY: [&[u8]; 8] = [
     b"",
     b"   \t",
@@ -34,7 +37,7 @@ const STRAY: [&[u8]; 8] = [
 pub(crate) struct Lines {
     random: Random,
     samples: Vec<Vec<u8>>,
-    /// Up to how many bytes a long message has.
+    /// The most bytes of a long message.
     longest: u64,
 }
 
@@ -48,7 +51,7 @@ impl Lines {
         Lines { random: Random::new(seed), samples, longest: 20_000 }
     }
 
-    /// Whole lines of `count`, as bytes.
+    /// `count` whole lines, as bytes.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         (0..count).flat_map(|_| self.line()).collect()
     }

@@ -1,5 +1,6 @@
-//! What the end-to-end tests share: a pipeline in a folder of its own, the real binary as a process, lines as servers write
-//! them, a judge that shares no code with lakefront, and a blob service with its faults.
+//! What the end-to-end tests share: a pipeline in its own folder, the real binary as a process,
+//! lines as servers write them, a judge that shares no code with lakefront, and a blob service with
+//! its faults.
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 

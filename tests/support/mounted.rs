@@ -7,13 +7,13 @@ use std::process::Command;
 pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
-    /// None where this user may not mount.
+    /// `None` if this user may not mount.
     pub(crate) fn tmpfs(at: PathBuf, options: &str) -> Option<Mounted> {
         let status = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output().ok()?.status;
         status.success().then_some(Mounted(at))
     }
 
-    /// What is at `from`, `at` another place too.
+    /// Mounts what is at `from` in a second place, `at`.
     pub(crate) fn bind(from: &Path, at: PathBuf) -> Mounted {
         let status = Command::new("mount").arg("--bind").arg(from).arg(&at).status().expect("mount runs");
         assert!(status.success(), "could not bind {}", from.display());
@@ -29,7 +29,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // What stays mounted is seen by whoever removes the folder.
+        // If it stays mounted, whoever removes the folder notices.
         let _ = Command::new("umount").arg(&self.0).status();
     }
 }

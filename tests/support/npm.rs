@@ -1,13 +1,13 @@
-//! What npm installs for the tests: once, for all of them, as a lock file says.
+//! What npm installs for the tests: once for all of them, as a lock file specifies.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder in which the packages of `sources` (a `package-lock.json` and what belongs to it) are installed, each with what `finish`
-/// made of them. One test binary installs it, the others wait. The folder is named after npm's lock file; a copy of that, written
-/// last, marks it as whole.
+/// The folder in which the packages of `sources` (a `package-lock.json` and what belongs to it) are
+/// installed, after `finish` has worked on it. One test binary installs them, the others wait. The
+/// folder is named after npm's lock file; a copy of that, written last, marks it as complete.
 pub(crate) fn installed(name: &str, sources: &Path, finish: impl FnOnce(&Path)) -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(tmp).expect("cargo's folder for tests");

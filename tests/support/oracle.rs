@@ -1,4 +1,4 @@
-//! The judge: `tests/python/oracle.py` in a virtual environment of its own, which is set up once.
+//! The judge: `tests/python/oracle.py` in its own virtual environment, which is set up once.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -22,10 +22,11 @@ pub(crate) fn tamper<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs a few lines of Python; what they print.
+/// Runs a few lines of Python. Returns what they print.
 #[track_caller]
 pub(crate) fn run_python(program: &str, arguments: &[&Path]) -> String {
-    // The readers' threads outlive the program, and now and then the interpreter dies of that while it shuts down.
+    // The readers' threads outlive the program, and now and then that crashes the interpreter while
+    // it shuts down.
     let program = format!("{program}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
     let output = python().arg("-c").arg(program).args(arguments).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! A pipeline in a folder of its own: its file, its source, its lake, and the binary run in that folder.
+//! A pipeline in its own folder: its file, its source, its lake, and the binary run in that folder.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Two workers, and chunks and cuts so small that a few lines make many of them.
+    /// With two workers, and chunks and cuts so small that a few lines make many of them.
     pub(crate) fn new() -> Pipeline {
         let folder = tempfile::Builder::new().prefix("lakefront-").tempdir().expect("a temporary directory");
         fs::create_dir_all(folder.path().join("logs")).expect("a folder for logs");
@@ -39,13 +39,13 @@ impl Pipeline {
         pipeline
     }
 
-    /// Sets `key` in `[section]`. It holds from the next start.
+    /// Sets `key` in `[section]`, which takes effect at the next start.
     pub(crate) fn set(&mut self, section: &str, key: &str, value: impl Into<Value>) -> &mut Self {
         self.settings.entry(section.to_owned()).or_default().insert(key.to_owned(), value.into());
         self
     }
 
-    /// Leaves `key` of `[section]` to its default.
+    /// Resets `key` of `[section]` to its default.
     pub(crate) fn unset(&mut self, section: &str, key: &str) {
         self.settings.get_mut(section).map(|keys| keys.remove(key));
     }
@@ -93,43 +93,43 @@ impl Pipeline {
         self.spawn(self.command(arguments))
     }
 
-    /// Starts `command`; what it prints goes to the folder.
+    /// Starts `command`; its output goes to files in the folder.
     pub(crate) fn spawn(&self, command: Command) -> Running {
         self.outputs.set(self.outputs.get() + 1);
         Running::start(command, self.folder.path(), self.outputs.get())
     }
 
-    /// `lakefront` with these arguments, to its end.
+    /// Runs `lakefront` with these arguments to its end.
     pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
         self.start(arguments).end()
     }
 
-    /// A backfill to its end.
+    /// Runs a backfill to its end.
     pub(crate) fn run(&self) -> Ended {
         self.call(&["run", "p.toml", "--json"])
     }
 
-    /// A backfill that has to succeed; its report.
+    /// Runs a backfill that must succeed. Returns its report.
     #[track_caller]
     pub(crate) fn land(&self) -> Value {
         self.run().exits_with(0).json()
     }
 
-    /// A backfill with fail points set, to its end.
+    /// Runs a backfill with fail points to its end.
     pub(crate) fn run_failing(&self, points: &str) -> Ended {
         let mut command = self.command(&["run", "p.toml", "--json"]);
         command.env("FAILPOINTS", points);
         self.spawn(command).end()
     }
 
-    /// A tail that has claimed its tables.
+    /// Starts a tail and waits until it has claimed its tables.
     pub(crate) fn tail(&self) -> Running {
         let mut tail = self.start(&["run", "p.toml", "--mode", "tail", "--json"]);
         tail.until_it_says("claimed the tables");
         tail
     }
 
-    /// The state file; none if there is none.
+    /// The state file, if there is one.
     pub(crate) fn state(&self) -> Option<Value> {
         let content = fs::read(self.path("state/p.offset.json")).ok()?;
         Some(serde_json::from_slice(&content).expect("a state file is replaced whole"))
@@ -150,13 +150,13 @@ impl Pipeline {
         self.call(&["status", "p.toml", "--json"]).exits_with(0).json()
     }
 
-    /// What `prove` says; it ends with `code`.
+    /// Runs `prove`, which must exit with `code`. Returns its report.
     #[track_caller]
     pub(crate) fn prove(&self, code: i32) -> Value {
         self.call(&["prove", "p.toml", "--json"]).exits_with(code).json()
     }
 
-    /// `prove` finds that every row is there, once, and leaves nothing out.
+    /// `prove` finds that every row is there once, and leaves nothing out.
     #[track_caller]
     pub(crate) fn is_proved(&self) {
         let said = self.prove(0);
@@ -164,13 +164,13 @@ impl Pipeline {
         assert!(said["tables"].as_array().is_some_and(|tables| tables.iter().all(whole)), "{said:#}");
     }
 
-    /// `text` without what differs from machine to machine.
+    /// `text` without what differs between machines.
     pub(crate) fn normalised(&self, text: &str) -> String {
         let real = fs::canonicalize(self.folder.path()).expect("the folder");
         text.replace(&real.display().to_string(), "<dir>").replace(&self.folder.path().display().to_string(), "<dir>")
     }
 
-    /// The tables hold the source exactly; what the oracle says then.
+    /// The tables hold the source exactly. Returns what the oracle says.
     #[track_caller]
     pub(crate) fn is_exact(&self) -> String {
         self.is_exact_with(&[])
@@ -205,7 +205,7 @@ impl Pipeline {
     }
 }
 
-/// TOML writes what JSON does, but for the tables.
+/// TOML writes values as JSON does, except for tables.
 fn toml(value: &Value) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
@@ -218,13 +218,13 @@ fn toml(value: &Value) -> String {
     }
 }
 
-/// Appends to a file, which is made if there is none.
+/// Appends to a file, and creates it if there is none.
 pub(crate) fn append(path: &Path, content: &[u8]) {
     let mut file = OpenOptions::new().append(true).create(true).open(path).expect("a log file");
     file.write_all(content).expect("a log file grows");
 }
 
-/// Copies a folder with all below it.
+/// Copies a folder with everything below it.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {

@@ -1,4 +1,4 @@
-//! The real binary as a process: started, watched, signalled, killed, and what it said.
+//! The real binary as a process: started, watched, signalled and killed, with its output.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::wait;
 
-/// A process that may still run. Dropped, it is killed, so that a failing test leaves none behind.
+/// A process that may still run. It is killed when dropped, so that a failing test leaves none
+/// behind.
 pub(crate) struct Running {
     child: Child,
     stdout: PathBuf,
@@ -18,14 +19,14 @@ pub(crate) struct Running {
 /// A process that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// None: a signal ended it.
+    /// `None` if a signal ended it.
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Running {
-    /// Starts `command`; what it prints goes to files in `folder`.
+    /// Starts `command`; its output goes to files in `folder`.
     pub(crate) fn start(mut command: Command, folder: &Path, number: usize) -> Running {
         let (stdout, stderr) = (folder.join(format!("{number}.out")), folder.join(format!("{number}.err")));
         let file = |path: &PathBuf| File::create(path).expect("an output file");
@@ -37,7 +38,7 @@ impl Running {
     pub(crate) fn until(&mut self, what: &str, mut condition: impl FnMut() -> bool) {
         let mut ended = false;
         let holds = wait::until(|| {
-            // In this order: a process may bring the condition about and end.
+            // In this order, because a process may fulfil the condition and then end.
             ended = self.has_ended();
             condition() || ended
         });
@@ -54,14 +55,14 @@ impl Running {
         self.child.try_wait().expect("a child of ours").is_some()
     }
 
-    /// Sends `TERM` or `INT`.
+    /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&mut self, name: &str) {
         assert!(!self.has_ended(), "it ended before the signal:\n{}", self.stderr());
         let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(status.expect("a shell").success(), "could not send SIG{name}");
     }
 
-    /// SIGKILL; the answer says whether that ended it.
+    /// Sends SIGKILL. The exit code shows whether that ended the process.
     pub(crate) fn kill(mut self) -> Ended {
         self.child.kill().expect("a child of ours");
         self.end()
@@ -74,7 +75,7 @@ impl Running {
         Ended { code: status.code(), stdout: read(&self.stdout), stderr: self.stderr() }
     }
 
-    /// SIGTERM, and a clean end.
+    /// Sends SIGTERM, and expects a clean end.
     pub(crate) fn stop(mut self) -> Ended {
         self.signal("TERM");
         self.end().exits_with(0)
@@ -84,7 +85,7 @@ impl Running {
         read(&self.stderr)
     }
 
-    /// The most memory that was resident so far, in bytes; none if it has ended.
+    /// The peak of resident memory so far, in bytes; 0 if the process has ended.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = read(Path::new(&format!("/proc/{}/status", self.child.id())));
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -96,7 +97,7 @@ impl Running {
     pub(crate) fn cpu_seconds(&self) -> f64 {
         let stat = read(Path::new(&format!("/proc/{}/stat", self.child.id())));
         let (_, fields) = stat.rsplit_once(") ").expect("the process lives");
-        // utime and stime, in ticks; Linux has 100 a second on every machine that users see.
+        // utime and stime, in ticks. Linux shows user space 100 ticks per second on every machine.
         let ticks: u64 = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum();
         ticks as f64 / 100.0
     }
@@ -123,7 +124,7 @@ impl Ended {
         serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e} in:\n{}\n{}", self.stdout, self.stderr))
     }
 
-    /// What standard error says after `error:`, which is the last thing it says.
+    /// Standard error from `error: ` on, which comes last.
     pub(crate) fn error(&self) -> String {
         let start = self.stderr.find("error: ").unwrap_or_else(|| panic!("no error in:\n{}", self.stderr));
         self.stderr[start..].to_owned()

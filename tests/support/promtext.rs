@@ -1,8 +1,9 @@
-//! Prometheus' text format, read as strictly as `promtool check metrics` does: what it refuses and what it warns of are both wrong.
+//! Prometheus' text format, read as strictly as `promtool check metrics` does: what that refuses
+//! and what it warns about are both errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of one metric.
+/// One metric.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Family {
     pub(crate) help: String,
@@ -11,16 +12,16 @@ pub(crate) struct Family {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// One line.
+/// One sample, on a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// With `_bucket`, `_sum` or `_count`, in a histogram.
+    /// In a histogram, with `_bucket`, `_sum` or `_count`.
     pub(crate) name: String,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) value: f64,
 }
 
-/// Words for units that are not base units, and for types, which names do not have.
+/// Words that names must not have: for units that are not base units, and for types.
 const BAD_WORDS: [&str; 20] = [
     "milliseconds",
     "microseconds",
@@ -44,7 +45,7 @@ const BAD_WORDS: [&str; 20] = [
     "histogram",
 ];
 
-/// The metrics by name; the error says what is wrong in which line.
+/// The metrics by name. The error says what is wrong in which line.
 pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Family>, String> {
     if !text.ends_with('\n') {
         return Err("the last line has no end".to_owned());
@@ -176,7 +177,8 @@ fn check(name: &str, family: &Family) -> Result<(), String> {
     }
 }
 
-/// Buckets are cumulative, and the last holds all. We have no histograms with labels.
+/// Buckets must be cumulative, and the last must hold everything. We have no histograms with
+/// labels.
 fn histogram(name: &str, samples: &[Sample]) -> Result<(), String> {
     let value = |suffix: &str| samples.iter().find(|s| s.name == format!("{name}{suffix}")).map(|s| s.value);
     let count = value("_count").ok_or("no count")?;

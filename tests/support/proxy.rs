@@ -1,8 +1,9 @@
-//! An HTTP proxy in front of a blob service that does what networks and busy services do: it fails requests by rule or by
-//! chance, limits the bandwidth, and records what it saw.
+//! An HTTP proxy in front of a blob service. It does what networks and busy services do: it fails
+//! requests by rule or by chance, limits the bandwidth, and records what it saw.
 //!
-//! Promises: what it forwards, in either direction, is byte for byte what it got, for signatures cover it. The chances depend on
-//! the seed, the blob and the number of the request only, not on what other connections do.
+//! What it forwards, in either direction, is byte for byte what it received, because signatures
+//! cover it. The chances depend only on the seed, on the request's kind and blob, and on how many
+//! such requests there were, not on what other connections do.
 
 mod fault;
 mod message;
@@ -25,10 +26,10 @@ pub(crate) use self::record::{Kind, Seen};
 use super::azurite::{Azurite, endpoint};
 use super::wait;
 
-/// With a limited bandwidth, so many bytes go out at a time.
+/// The bytes that go out at a time if the bandwidth is limited.
 const PIECE: usize = 16 << 10;
 
-/// A proxy on a port of its own. Dropped, it takes no more connections; those it has go on.
+/// A proxy on its own port. When dropped, it takes no more connections; those it has go on.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -44,14 +45,15 @@ struct Shared {
 struct State {
     plan: Plan,
     record: Record,
-    /// In bytes a second.
+    /// In bytes per second.
     bandwidth: Option<u64>,
-    /// When what was promised the line so far is through, in seconds since 1970.
+    /// When the line will have sent all that was promised so far, in seconds since 1970.
     free_at: f64,
 }
 
 impl Proxy {
-    /// One in front of the Azurite that the tests share. It forwards everything until told otherwise.
+    /// A proxy in front of the Azurite that the tests share. It forwards everything until told
+    /// otherwise.
     pub(crate) fn start(seed: u64) -> Proxy {
         Proxy::before(Azurite::shared().address(), seed)
     }
@@ -68,7 +70,7 @@ impl Proxy {
                     return;
                 }
                 let shared = shared.clone();
-                // A connection that breaks off is the client's to notice.
+                // The client notices by itself that a connection breaks off.
                 thread::spawn(move || shared.serve(&connection));
             }
         });
@@ -80,12 +82,14 @@ impl Proxy {
         endpoint(self.address)
     }
 
-    /// Adds a rule. Of several that fail a request, the one added first does, and the others do not count it.
+    /// Adds a rule. If several would fail a request, the first one added does, and later ones do
+    /// not count the request.
     pub(crate) fn rule(&self, rule: Rule) {
         self.shared.state().plan.rules.push(rule);
     }
 
-    /// Fails one in so many requests of a kind. Chances are tried in the order in which they were added, after the rules.
+    /// Fails one in `one_in` requests of a kind. Chances are tried after the rules, in the order in
+    /// which they were added.
     pub(crate) fn chance(&self, kind: Kind, one_in: u64, fault: Fault) {
         self.shared.state().plan.chances.push((kind, one_in, fault));
     }
@@ -97,7 +101,7 @@ impl Proxy {
         state.plan.chances.clear();
     }
 
-    /// How many bytes a second all bodies of responses get together; none: as many as there are.
+    /// Limits the bytes per second for the bodies of all responses together. `None` means no limit.
     pub(crate) fn limit_bandwidth(&self, bytes_a_second: Option<u64>) {
         self.shared.state().bandwidth = bytes_a_second;
     }
@@ -107,7 +111,7 @@ impl Proxy {
         self.shared.state().record.seen.clone()
     }
 
-    /// How many requests so far are as asked.
+    /// How many requests so far satisfy `is`.
     pub(crate) fn count(&self, is: impl Fn(&Seen) -> bool) -> usize {
         self.shared.state().record.seen.iter().filter(|seen| is(seen)).count()
     }
@@ -131,7 +135,7 @@ impl Shared {
         self.state.lock().expect("no thread panics here")
     }
 
-    /// One connection of a client: a request at a time.
+    /// Serves one connection of a client, one request at a time.
     fn serve(&self, client: &TcpStream) -> io::Result<()> {
         client.set_nodelay(true)?;
         let mut requests = Reader::new(client);
@@ -149,7 +153,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Answers a request; false if that was the end of the connection.
+    /// Answers a request. Returns false if that ended the connection.
     fn answer(
         &self,
         client: &TcpStream,
@@ -171,7 +175,8 @@ impl Shared {
             None if fault == Some(Fault::WholeBlob) => self.forward(request, &request.without_range())?,
             None => self.forward(request, &request.head)?,
         };
-        // A reply that is lost may yet be asked for: whether the request was executed.
+        // Recorded even if the reply is lost, because a test may ask whether the request was
+        // executed.
         self.state().record.answered(under_way.number, response.status);
         if fault == Some(Fault::EmptyPart) && response.status == 206 {
             response.empty();
@@ -185,7 +190,7 @@ impl Shared {
         Ok(fault != Some(Fault::Truncated))
     }
 
-    /// A connection for each request: one that the service closes while it idles cannot be met.
+    /// Each request has its own connection, so the service cannot have closed it while it was idle.
     fn forward(&self, request: &Request, head: &[u8]) -> io::Result<Response> {
         let upstream = TcpStream::connect(self.upstream)?;
         upstream.set_nodelay(true)?;
@@ -194,7 +199,7 @@ impl Shared {
         Reader::new(&upstream).response(&request.method)
     }
 
-    /// Sends so much of the body.
+    /// Sends the head and the first `length` bytes of the body.
     fn send(
         &self,
         mut client: &TcpStream,
@@ -217,7 +222,7 @@ impl Shared {
         client.write_all(&[*last])
     }
 
-    /// How much of so many bytes may go out next, and after how long.
+    /// How many of `length` bytes may go out next, and after how long.
     fn share(&self, length: usize) -> (usize, Duration) {
         let state = &mut *self.state();
         let Some(bandwidth) = state.bandwidth else { return (length, Duration::ZERO) };
@@ -227,7 +232,8 @@ impl Shared {
     }
 }
 
-/// A request between its arrival and the last that is written of its answer: whoever got all of that may count.
+/// A request from its arrival until just before the last write of its answer: a client that has the
+/// whole answer can rely on the counts.
 struct UnderWay<'a> {
     shared: &'a Shared,
     number: usize,
@@ -239,7 +245,8 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Ends a connection as a crash of the other side does: the client reads an error instead of an end.
+/// Ends a connection as a crash of the other side would: the client reads an error instead of an
+/// end.
 fn reset(client: &TcpStream) -> io::Result<bool> {
     socket2::SockRef::from(client).set_linger(Some(Duration::ZERO))?;
     Ok(false)

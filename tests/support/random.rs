@@ -1,4 +1,4 @@
-//! Seeded randomness: a failing story is told again by its seed.
+//! Seeded randomness: a failing story can be repeated from its seed.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ impl Random {
         range.start + self.next() % (range.end - range.start)
     }
 
-    /// True once in so many times.
+    /// True once in `times` times on average.
     pub(crate) fn one_in(&mut self, times: u64) -> bool {
         self.next().is_multiple_of(times)
     }

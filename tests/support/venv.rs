@@ -1,4 +1,4 @@
-//! Virtual environments of Python, each set up once from a list of requirements with their hashes.
+//! Virtual environments of Python, each set up once from a list of requirements with hashes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ pub(crate) fn python(name: &str, requirements: &Path) -> Command {
     command
 }
 
-/// One test binary makes the environment, the others wait for it. A copy of the requirements marks it as whole.
+/// One test binary creates the environment, the others wait for it. A copy of the requirements
+/// marks it as complete.
 fn set_up(name: &str, requirements: &Path) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (venv, lock) = (folder.join(name), folder.join(format!("{name}.lock")));

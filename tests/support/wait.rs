@@ -1,14 +1,15 @@
-//! Waiting: always for a condition, with a pause between two looks, and with a bound that only a hang reaches.
+//! Waiting: always for a condition, with a pause between two checks, and with a bound that only a
+//! hang reaches.
 
 use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
-/// Between two looks.
+/// Between two checks.
 const LOOK: Duration = Duration::from_millis(3);
-/// A run that takes this many looks hangs: some minutes, far beyond what the slowest machine needs.
+/// A run that takes this many checks hangs: some minutes, far more than the slowest machine needs.
 const MOST_LOOKS: u32 = 100_000;
 
-/// Looks until `condition` holds; false if it never does.
+/// Checks until `condition` holds; false if it never does.
 pub(crate) fn until(mut condition: impl FnMut() -> bool) -> bool {
     (0..MOST_LOOKS).any(|_| {
         let holds = condition();
@@ -19,7 +20,8 @@ pub(crate) fn until(mut condition: impl FnMut() -> bool) -> bool {
     })
 }
 
-/// Lets time pass, for tests whose subject is the passing of time: the instant of a kill, a silence that is observed.
+/// Lets time pass, for tests that are about the passing of time: the instant of a kill, a silence
+/// that is observed.
 pub(crate) fn pause(time: Duration) {
     let (_open, nobody) = mpsc::channel::<()>();
     let _ = nobody.recv_timeout(time);

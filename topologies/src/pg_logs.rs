@@ -1,16 +1,18 @@
-//! `pg_logs`: PostgreSQL's log lines into one table for the primary server, one for the replicas, and one for rejects.
+//! `pg_logs`: PostgreSQL's log lines into one table for the primary server, one for the replicas,
+//! and one for rejects.
 //!
 //! ```text
-//!          credits and acknowledged positions (feedback: they gate, they do not hold time)
-//!        ┌─────────────────────────────────────────────────────────────────────────────┐
-//!        ▼                                                                             │
-//!  plan (worker 0) ─chunks─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table] (every worker)
-//!        │                                                        sums │           files │     │
-//!        │                                                             ▼                 ▼     │
-//!        └───────────────── cuts ────────────────▶ commit[table] (one worker each) ─▶ checkpoint (worker 0)
+//!     credits and acknowledged positions (feedback: they gate, they do not hold time)
+//!   ┌──────────────────────────────────────────────────────────────────────────┐
+//!   ▼                                                                          │
+//!  plan ─chunks─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table]
+//!   │                                                 sums │     files │       │
+//!   │                                                      ▼           ▼       │
+//!   └─────────────────────── cuts ───────────────────────▶ commit[table] ─▶ checkpoint
 //! ```
 //!
-//! Bytes never cross workers: only chunk descriptors, files' names and positions do.
+//! `plan` and `checkpoint` run on worker 0, each `commit[table]` on one worker, `fetch` to `stage`
+//! on every worker. Bytes never cross workers: only chunk descriptors, file names and positions do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,7 +41,7 @@ use lakefront_operators::totals::{tally, totals};
 use timely::dataflow::operators::{ConnectLoop, Feedback};
 use timely::worker::Worker;
 
-/// What each table is for, in the order in which a run claims them.
+/// Each table's role, in the order in which a run claims them.
 pub const TABLES: [&str; 3] = ["primary", "replica", "rejects"];
 
 /// The column that `partition_by = "day"` adds.
@@ -62,7 +64,7 @@ pub struct PgLogs {
     pub rejects: Arc<Rejects>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// What buffers may take.
+    /// How much memory buffers may take.
     pub budget: Arc<Budget>,
     /// The shared runtime.
     pub bridge: Bridge,

@@ -1,6 +1,7 @@
 //! What a credential may do at a location, for people who set one up.
 //!
-//! Promises: nothing is written, and what is read is one page of a listing and one byte. Secrets are not in what is told.
+//! Promises: nothing is written; one page of a listing and one byte are read; the result holds no
+//! secrets.
 
 use std::fmt;
 use std::num::NonZero;
@@ -16,23 +17,23 @@ use futures::TryStreamExt;
 use super::{Credential, Location, advice, client, code, entra, told};
 use crate::error::StoreError;
 
-/// What was found out.
+/// What the probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// The account and what opened it; for Entra, by which link.
+    /// The account and the credential that opened it; for Entra, the link.
     pub opened: String,
     /// Whether blobs may be listed.
     pub list: Permission,
     /// Whether a blob may be read.
     pub read: Permission,
-    /// The service's clock when it listed, in milliseconds since 1970; none if it did not.
+    /// The service's clock when it listed, in milliseconds since 1970; `None` if it did not.
     pub at_ms: Option<u64>,
 }
 
 /// Whether something is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// It was done.
+    /// It was tried and worked.
     Granted,
     /// It was refused; why, and what to do.
     Denied(String),
@@ -56,7 +57,8 @@ impl fmt::Display for Permission {
     }
 }
 
-/// Finds out what may be done at `location`. An error if nobody answers there, or answers that nothing may.
+/// Finds out what is allowed at `location`. Fails if the service does not answer, or refuses for a
+/// reason other than a missing permission.
 pub async fn probe(location: &Location) -> Result<Access, StoreError> {
     let account = &location.account;
     let (client, chain) = match &account.credential {
@@ -73,7 +75,7 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
         Ok(seen) => (Permission::Granted, seen),
         Err(error) => (permission(&error).ok_or_else(|| failed(attempt("list"), &error))?, Seen::default()),
     };
-    // A signature may be for one blob alone.
+    // A signature may cover a single blob only.
     let blob = match (&list, first) {
         (_, Some(first)) => Some(first),
         (Permission::Denied(_), None) if is_name(&location.path) => Some(location.path.clone()),
@@ -94,10 +96,10 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
     Ok(Access { opened, list, read, at_ms })
 }
 
-/// What the shortest listing shows.
+/// What a listing of one blob shows.
 #[derive(Default)]
 struct Seen {
-    /// The first blob there is.
+    /// The first blob, if there is one.
     first: Option<String>,
     at_ms: Option<u64>,
 }
@@ -118,7 +120,7 @@ async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::
     Ok(Seen { first: first.and_then(|blob| blob.name), at_ms })
 }
 
-/// One byte of `blob`.
+/// Reads one byte of `blob`.
 async fn read(client: &BlobContainerClient, blob: &str) -> azure_core::Result<()> {
     let options = BlobClientDownloadOptions {
         range: Some((0..1u64).into()),
@@ -126,7 +128,7 @@ async fn read(client: &BlobContainerClient, blob: &str) -> azure_core::Result<()
         ..BlobClientDownloadOptions::default()
     };
     match client.blob_client(blob).download_into(&mut [0], Some(options)).await {
-        // An empty blob has no first byte, and the refusal was not about us.
+        // An empty blob has no first byte; the refusal is not about permissions.
         Err(error) if error.http_status() == Some(StatusCode::RequestedRangeNotSatisfiable) => Ok(()),
         other => other.map(|_| ()),
     }
@@ -136,7 +138,7 @@ fn is_name(path: &str) -> bool {
     !path.is_empty() && !path.ends_with('/') && !path.contains(['*', '?', '[', '{'])
 }
 
-/// Whether `error` says that this one thing is not allowed, though the credential is good.
+/// Whether `error` means that only this operation is not allowed, while the credential is good.
 fn permission(error: &Error) -> Option<Permission> {
     match code(error)? {
         code @ ("AuthorizationPermissionMismatch"

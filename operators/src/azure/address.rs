@@ -1,6 +1,8 @@
-//! Addresses: what a URL says of account, service, container and path, and how Azure lets these be named.
+//! Addresses: the account, service, container and path in a URL, and the names that Azure allows
+//! for them.
 //!
-//! Promises: an error is one of a few fixed texts, so nothing of a URL, which may hold a signature, is ever in it.
+//! Promises: an error is one of a few fixed texts, so it contains nothing of the URL, which may
+//! hold a signature.
 
 use url::{Host, Url};
 
@@ -9,16 +11,16 @@ use super::Credential;
 /// A blob service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// The account; nothing if the host does not say it.
+    /// The account; `None` if the host does not name it.
     pub account: Option<String>,
     /// As in [`Account::endpoint`](super::Account::endpoint).
     pub endpoint: Url,
 }
 
-/// A container and a path in it, before it is known what opens them.
+/// A container and a path in it, before their credential is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// The account and its service; an `az://` URL says neither.
+    /// The account and its service; an `az://` URL names neither.
     pub service: Option<(String, Url)>,
     /// The container.
     pub container: String,
@@ -30,13 +32,13 @@ pub struct Address {
 
 const CONTAINER: &str = "a container's name has 3 to 63 lower case letters, digits and single hyphens between them; \
                          $root and $logs are names too";
-const HOST: &str = "the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and \
-                    localhost have the account as the first folder";
+const HOST: &str = "the host must be ACCOUNT.blob.…, where ACCOUNT has 3 to 24 lower case letters and digits; for an IP \
+                    address or localhost the account is the first folder";
 
-/// Hadoop's names of the same blobs; what is not encrypted there is here.
+/// Hadoop's URL schemes for the same blobs. The unencrypted ones are read over https here.
 const HADOOP: [&str; 4] = ["abfss", "abfs", "wasbs", "wasb"];
 const OF_HADOOP: &str = "this is written abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/path";
-/// OneLake's hosts; a container is a workspace there.
+/// The suffix of OneLake's hosts, where a container is a workspace.
 const FABRIC: &str = ".fabric.microsoft.com";
 
 impl Service {
@@ -45,7 +47,8 @@ impl Service {
         Service::parse(&format!("https://{account}.blob.core.windows.net/")).ok()
     }
 
-    /// The service at `text`, such as `https://ACCOUNT.blob.core.windows.net` or `http://127.0.0.1:10000/ACCOUNT`.
+    /// The service at `text`, such as `https://ACCOUNT.blob.core.windows.net` or
+    /// `http://127.0.0.1:10000/ACCOUNT`.
     pub fn parse(text: &str) -> Result<Service, &'static str> {
         match split(text)? {
             (service, "", None) => Ok(service),
@@ -55,9 +58,10 @@ impl Service {
 }
 
 impl Address {
-    /// The address that `text` says: `az://container[/path]`, or `https://ACCOUNT.blob.…/container[/path][?SAS]`, with
-    /// `http` for this machine only. Percent signs are encoding in the latter only. Hadoop's `abfss://CONTAINER@ACCOUNT.dfs.…/path` and
-    /// `wasbs://` mean the same blobs, and are read through the blob service as all others.
+    /// Parses `az://container[/path]`, or `https://ACCOUNT.blob.…/container[/path][?SAS]`, with
+    /// `http` for this machine only. Percent signs are encoding in the latter only. Hadoop's
+    /// `abfss://CONTAINER@ACCOUNT.dfs.…/path` and `wasbs://` mean the same blobs, and are read
+    /// through the blob service like all others.
     pub fn parse(text: &str) -> Result<Address, &'static str> {
         if let Some((_, rest)) = text.split_once("://").filter(|(scheme, _)| HADOOP.contains(scheme)) {
             return Address::of_hadoop(rest);
@@ -65,7 +69,7 @@ impl Address {
         let (service, path, sas) = match text.strip_prefix("az://") {
             Some(path) if path.split_once('?').is_some_and(|(_, rest)| is_signature(rest) || is_query(rest)) => {
                 return Err(
-                    "an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas",
+                    "an az:// URL has no query: a shared access signature belongs in an https:// URL or in the key sas",
                 );
             }
             Some(path) => (None, path.to_owned(), None),
@@ -75,19 +79,19 @@ impl Address {
                 (Some((account.ok_or(HOST)?, endpoint)), decode(path)?, sas)
             }
         };
-        // A path is shown, in logs and tables.
+        // A path appears in logs and tables, so it must not hold a signature.
         if is_signature(&path) {
-            return Err("a shared access signature begins with a question mark, and its parts stand between & signs");
+            return Err("a shared access signature begins with a question mark, and its parts are separated by &");
         }
         Address::new(service, &path, sas)
     }
 
-    /// What stands behind `abfss://`.
+    /// Parses what follows `abfss://`.
     fn of_hadoop(text: &str) -> Result<Address, &'static str> {
         let (authority, path) = text.split_once('/').unwrap_or((text, ""));
         let (container, host) = authority.split_once('@').ok_or(OF_HADOOP)?;
         if is_signature(path) || path.split_once('?').is_some_and(|(_, rest)| is_query(rest)) {
-            return Err("an abfss:// URL has no query: a shared access signature stands in the key sas");
+            return Err("an abfss:// URL has no query: a shared access signature belongs in the key sas");
         }
         let Service { account, endpoint } = Service::parse(&format!("https://{host}"))?;
         Address::new(Some((account.ok_or(HOST)?, endpoint)), &format!("{container}/{path}"), None)
@@ -123,7 +127,7 @@ fn is_query(text: &str) -> bool {
         > 1
 }
 
-/// Whether Azure lets an account be named so.
+/// Whether Azure allows this account name.
 pub fn is_account(name: &str) -> bool {
     (3..=24).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
@@ -134,13 +138,13 @@ fn is_container(name: &str) -> bool {
     matches!(name, "$root" | "$logs") || ((3..=63).contains(&name.len()) && folders())
 }
 
-/// Whether a workspace of OneLake may be called so.
+/// Whether OneLake allows this workspace name.
 fn is_workspace(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_alphanumeric() || " ._-".contains(c))
 }
 
-/// The service, what follows it without the slash between, and the query. By hand, for the URL's own parser would encode
-/// the glob in a path and take folders of dots away.
+/// The service, what follows it without the slash in between, and the query. Split by hand, because
+/// the `url` crate's parser would encode the glob in a path and remove folders of dots.
 fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
     let (scheme, rest) = text.split_once("://").ok_or("a URL begins with https://")?;
     if rest.contains(['#', '\\']) || rest.contains(char::is_control) {
@@ -148,11 +152,12 @@ fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
     }
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let (authority, mut path) = rest.split_once('/').unwrap_or((rest, ""));
-    // The same account's blobs by the service for folders: files are created there by other requests than ours.
+    // A `.dfs.` host serves the same account's blobs as files in folders; files are created there
+    // by requests that differ from ours.
     let authority = authority.replacen(".dfs.", ".blob.", 1);
     let mut endpoint = Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| "this is not a URL")?;
     if !endpoint.username().is_empty() || endpoint.password().is_some() {
-        return Err("a user and a password do not open an account");
+        return Err("an account is not opened with a user name and password");
     }
     let (loopback, in_path) = match endpoint.host() {
         Some(Host::Ipv4(ip)) => (ip.is_loopback(), true),
@@ -163,7 +168,7 @@ fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
     match endpoint.scheme() {
         "https" => {}
         "http" if loopback => {}
-        _ => return Err("allowed is https://, and http:// for this machine only"),
+        _ => return Err("only https:// is allowed, and http:// for this machine only"),
     }
     let account = if in_path {
         let (account, rest) = path.split_once('/').unwrap_or((path, ""));
@@ -184,7 +189,8 @@ fn split(text: &str) -> Result<(Service, &str, Option<&str>), &'static str> {
     Ok((Service { account, endpoint }, path, query))
 }
 
-/// `path` without percent-encoding. What decodes to a glob's character would become one.
+/// Decodes the percent-encoding in `path`. An encoded glob character is refused, because it would
+/// become part of a glob.
 fn decode(path: &str) -> Result<String, &'static str> {
     const WRONG: &str = "a percent sign begins an encoded byte, such as %20, and the bytes are UTF-8";
     let mut decoded = Vec::with_capacity(path.len());

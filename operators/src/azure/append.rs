@@ -1,8 +1,10 @@
-//! An append blob from its writer's side: for whoever tries a pipeline, or measures one, with a blob that grows.
+//! An append blob from its writer's side, for trying or measuring a pipeline with a blob that
+//! grows.
 //!
-//! Promises: each append is in the blob once, whatever answer was lost, or the error says that it may not be. Every append names the
-//! length that it expects; after a failure the blob is looked at before anything is sent again. A blob with content is never written
-//! to, and none is made where a folder is.
+//! Promises: each append is in the blob once, even if an answer was lost, or the error states that
+//! it may not be. Every append names the length that it expects; after a failure, the blob is
+//! looked at before anything is sent again. A blob with content is never written to, and no blob is
+//! created where there is a folder.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,15 +24,15 @@ use crate::error::StoreError;
 use crate::protocol::commit::Retry;
 use crate::protocol::table::Clock;
 
-/// What one request takes at most: the older limit of the service, and the emulator's.
+/// The most bytes one request can append: the older limit of the service, and the emulator's.
 const BLOCK: usize = 4 << 20;
-/// A request without an answer for so long is given up.
+/// A request without an answer for this long is abandoned.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A blob that grows.
 pub struct AppendBlob {
     blob: BlobClient,
-    /// In words, without credentials.
+    /// Its location for messages, without credentials.
     name: String,
     length: u64,
     clock: Arc<dyn Clock>,
@@ -42,12 +44,13 @@ pub enum Begun {
     Empty(AppendBlob),
     /// A blob with content.
     HasContent,
-    /// Blobs below the location: as a blob beside them it would make their folder unreadable.
+    /// Blobs below the location. A blob at the location would make their folder unreadable.
     IsFolder,
 }
 
 impl AppendBlob {
-    /// The blob at `location`, which is created unless it is there and empty, or is no blob to write to.
+    /// Opens the blob at `location` for appending, and creates it if there is none. A blob with
+    /// content, or a folder, is left alone.
     pub async fn begin(location: &Location, clock: Arc<dyn Clock>) -> Result<Begun, StoreError> {
         let container = client::container(location)?;
         let blob = container.blob_client(&location.path);
@@ -62,7 +65,7 @@ impl AppendBlob {
             let client = appender.blob.append_blob_client();
             match appender.timely("create", client.create(Some(options))).await {
                 Ok(()) => return Ok(Begun::Empty(appender)),
-                // It was there before, or an answer was lost.
+                // The blob existed before, or an answer was lost.
                 Err((_, Some(StatusCode::Conflict | StatusCode::PreconditionFailed))) => {
                     appender.length = appender.now(&mut retry).await?;
                     return Ok(if appender.length == 0 { Begun::Empty(appender) } else { Begun::HasContent });
@@ -85,9 +88,9 @@ impl AppendBlob {
             let first = async { container.list_blobs(Some(options))?.try_next().await };
             match self.answered("look below", first).await {
                 Ok(first) => return Ok(first.is_some()),
-                // A signature to write with need not list.
+                // A signature that allows writing need not allow listing.
                 Err((error, Some(StatusCode::Forbidden))) => {
-                    tracing::warn!(%error, "not known whether it is a folder");
+                    tracing::warn!(%error, "could not find out whether it is a folder");
                     return Ok(false);
                 }
                 Err((error, _)) => retry.after(error, &*self.clock).await?,
@@ -95,7 +98,7 @@ impl AppendBlob {
         }
     }
 
-    /// Appends `bytes`, which the service holds durably when this returns.
+    /// Appends `bytes`. The service holds them durably when this returns.
     pub async fn append(&mut self, bytes: Vec<u8>) -> Result<(), StoreError> {
         let mut rest = Bytes::from(bytes);
         while !rest.is_empty() {
@@ -115,7 +118,8 @@ impl AppendBlob {
             let sent = client.append_block(block.clone().into(), block.len() as u64, Some(options));
             let error = match self.timely("append to", sent).await {
                 Ok(()) => break,
-                // It may be there all the same: an answer that was lost, or the second of two tries.
+                // The block may be in the blob nevertheless: an answer was lost, or this is the
+                // second of two tries.
                 Err((error, status)) if error.is_transient() || status == Some(StatusCode::PreconditionFailed) => error,
                 Err((error, _)) => return Err(error),
             };
@@ -132,7 +136,7 @@ impl AppendBlob {
         Ok(())
     }
 
-    /// How long the blob is.
+    /// The blob's current length.
     async fn now(&self, retry: &mut Retry) -> Result<u64, StoreError> {
         loop {
             match self.answered("look at", self.blob.get_properties(None)).await {
@@ -151,13 +155,13 @@ impl AppendBlob {
         tokio::select! {
             answer = request => answer.map_err(|error| failed(attempt, &error)),
             () = self.clock.pause(TIMEOUT.as_millis() as u64) => {
-                Err((StoreError::transient(attempt, format!("no answer came for {} s", TIMEOUT.as_secs())), None))
+                Err((StoreError::transient(attempt, format!("no answer for {} s", TIMEOUT.as_secs())), None))
             }
         }
     }
 }
 
-/// Why a request brought no answer that counts, and what the service called it.
+/// Why a request failed, and the service's status, if it answered.
 type Failed = (StoreError, Option<StatusCode>);
 
 fn failed(attempt: String, error: &Error) -> Failed {

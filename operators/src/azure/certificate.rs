@@ -1,6 +1,8 @@
-//! Assertions signed with an application's certificate, as Entra's documentation of "certificate credentials" says.
+//! Assertions signed with an application's certificate, as Entra's documentation of "certificate
+//! credentials" specifies.
 //!
-//! Leaves to others: sending them. The SDK's own credential of this kind needs OpenSSL, which is not built here.
+//! Leaves to others: sending them. The SDK's own credential of this kind needs OpenSSL, which this
+//! build does not include.
 
 use std::fmt;
 
@@ -20,7 +22,7 @@ use uuid::Uuid;
 use crate::clock::SystemClock;
 use crate::protocol::table::Clock;
 
-/// Seconds for which an assertion holds: it is sent at once.
+/// How long an assertion is valid, in seconds; it is sent at once.
 const LIFETIME: u64 = 600;
 
 /// A certificate with its private key.
@@ -38,14 +40,14 @@ impl fmt::Debug for Certificate {
 }
 
 impl Certificate {
-    /// The certificate of application `client_id` in `pem`, which has its private key too; `audience` is the URL that tokens
-    /// are asked of.
+    /// The certificate of application `client_id` in `pem`, which also holds its private key;
+    /// `audience` is the URL that tokens are requested from.
     pub(super) fn new(pem: &[u8], client_id: &str, audience: String) -> Result<Certificate, &'static str> {
         let certificate = CertificateDer::from_pem_slice(pem).map_err(|_| "there is no certificate in the PEM file")?;
         let key = match PrivateKeyDer::from_pem_slice(pem) {
             Ok(PrivateKeyDer::Pkcs8(key)) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
             Ok(PrivateKeyDer::Pkcs1(key)) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
-            _ => return Err("there is no private key without a password in the PEM file"),
+            _ => return Err("the PEM file has no unencrypted private key"),
         };
         let key = key.map_err(|_| "the private key is not an RSA key of 2048 bits or more")?;
         let thumbprint = |algorithm| encode_url_safe(digest(algorithm, &certificate));
@@ -58,7 +60,7 @@ impl Certificate {
         Ok(Certificate { key, header: header.to_string(), client_id: client_id.to_owned(), audience })
     }
 
-    /// An assertion that holds from `now`, in seconds, and is known by `id`.
+    /// An assertion that is valid from `now`, in seconds, and is identified by `id`.
     fn assertion(&self, now: u64, id: &str) -> Result<String, ring::error::Unspecified> {
         let claims = json!({
             "aud": self.audience,
@@ -94,7 +96,8 @@ pub(super) mod tests {
     /// A certificate with its key, for tests only.
     pub(in super::super) const PEM: &[u8] = include_bytes!("../../testdata/certificate.pem");
 
-    /// Header and claims of `assertion`, once its signature was verified with the key in [`PEM`].
+    /// Verifies the signature of `assertion` with the key in [`PEM`]; returns its header and
+    /// claims.
     pub(in super::super) fn verified(assertion: &str) -> [Value; 2] {
         let (signed, signature) = assertion.rsplit_once('.').unwrap();
         let (header, claims) = signed.split_once('.').unwrap();
@@ -132,7 +135,7 @@ pub(super) mod tests {
         let key = text.find("-----BEGIN PRIVATE KEY").unwrap();
         assert_eq!(told(b""), "there is no certificate in the PEM file");
         assert_eq!(told(&PEM[key..]), "there is no certificate in the PEM file");
-        assert_eq!(told(&PEM[..key]), "there is no private key without a password in the PEM file");
+        assert_eq!(told(&PEM[..key]), "the PEM file has no unencrypted private key");
         let other = text[key..].replace("MII", "MIJ");
         assert_eq!(
             told((text[..key].to_owned() + &other).as_bytes()),

@@ -1,4 +1,5 @@
-//! The SDK's clients for a location. They send each request once: how often to try is decided where it is known what for.
+//! The SDK's clients for a location. They send each request once; the caller, who knows what it is
+//! for, decides how often to try.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ pub fn container(location: &Location) -> Result<BlobContainerClient, StoreError>
     }
 }
 
-/// The same, with who gives tokens if it is Entra.
+/// The same, with the credential that gives tokens if it is Entra.
 pub(super) fn open(
     location: &Location,
     token: Option<Arc<dyn TokenCredential>>,
@@ -35,7 +36,7 @@ pub(super) fn open(
     };
     let mut url = account.endpoint.clone();
     url.path_segments_mut()
-        .map_err(|()| failed("its endpoint is no base of URLs".into()))?
+        .map_err(|()| failed("its endpoint cannot be the base of a URL".into()))?
         .pop_if_empty()
         .push(&location.container);
     let mut signers: Vec<Arc<dyn Policy>> = Vec::new();
@@ -50,7 +51,7 @@ pub(super) fn open(
     BlobContainerClient::new(url, token, Some(options)).map_err(|e| failed(e.into()))
 }
 
-/// The service's clock by an answer's headers, in milliseconds since 1970.
+/// The service's clock according to an answer's headers, in milliseconds since 1970.
 pub(crate) fn clock_ms(headers: &Headers) -> Option<u64> {
     let date = headers.get_optional_str(&HeaderName::from_static("date"))?;
     let at = parse_rfc7231(date).ok()?;

@@ -1,6 +1,6 @@
-//! What opens an account: what may be one, and how it is told to people.
+//! Credentials: which texts are valid, and how they are described to people.
 //!
-//! Promises: what is told holds no secret, and what is refused is refused with a fixed text.
+//! Promises: a description holds no secret, and a refusal is a fixed text.
 
 use azure_core::base64;
 use url::form_urlencoded;
@@ -26,7 +26,7 @@ impl Credential {
         Ok(Credential::Sas(Secret::new(query)))
     }
 
-    /// What it is, for people.
+    /// A description for people.
     pub fn describe(&self) -> String {
         match self {
             Credential::Sas(query) => {
@@ -50,7 +50,7 @@ impl Credential {
 }
 
 impl Account {
-    /// Which account it is and what opens it, for people.
+    /// The account and its credential, for people.
     pub fn describe(&self) -> String {
         format!("account {} by {}", self.name, self.credential.describe())
     }
@@ -62,7 +62,7 @@ impl Entra {
         let links: Vec<_> = super::entra::links(self).iter().map(|link| link.describe(self)).collect();
         match &links[..] {
             [only] => only.clone(),
-            _ => format!("the first that gives a token of {}", links.join(", ")),
+            _ => format!("the first of {} that gives a token", links.join(", ")),
         }
     }
 }

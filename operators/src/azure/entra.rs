@@ -1,7 +1,7 @@
-//! Tokens of Microsoft Entra ID, from the first link of a chain that gives one.
+//! Microsoft Entra ID tokens, from the first link of a chain that gives one.
 //!
-//! Promises: the link that gave the first token is asked for all the others, so that a run is one identity; an error is one line
-//! that says of every link why it gave none, and holds no secret.
+//! Promises: the link that gave the first token is asked for all later ones, so that a run keeps
+//! one identity; an error is one line that states why each link gave no token, and holds no secret.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use super::certificate::Certificate;
 use super::{Entra, told};
 
-/// One way to a token.
+/// One way to get a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     WorkloadIdentity,
@@ -33,7 +33,8 @@ pub(super) enum Link {
     AzureCli,
 }
 
-/// The ways for which `entra` has what they need, in the order in which they are tried; without any, those that need nothing.
+/// The links whose settings `entra` has, in the order in which they are tried; if there are none,
+/// the links that need no settings.
 pub(super) fn links(entra: &Entra) -> Vec<Link> {
     let application = entra.tenant_id.is_some() && entra.client_id.is_some();
     let mut links = Vec::new();
@@ -47,14 +48,15 @@ pub(super) fn links(entra: &Entra) -> Vec<Link> {
         links.push(Link::ClientCertificate);
     }
     if links.is_empty() {
-        // What the machine or its user is. Not where an application is named: a passing failure would make the run another identity.
+        // The identity of the machine or its user. Not where an application is named, because a
+        // transient failure would switch the run to another identity.
         links.extend([Link::ManagedIdentity, Link::AzureCli]);
     }
     links
 }
 
 impl Link {
-    /// What it is, for people.
+    /// A description for people.
     pub(super) fn describe(self, entra: &Entra) -> String {
         let client = entra.client_id.as_deref().unwrap_or_default();
         match self {
@@ -66,7 +68,8 @@ impl Link {
         }
     }
 
-    /// How long it may take to the first token. Where there is no managed identity, nobody answers at its address.
+    /// The timeout for the first token. It is short for a managed identity, because where there is
+    /// none, nothing answers at its address.
     fn patience(self) -> Duration {
         match self {
             Link::ManagedIdentity => Duration::from_secs(4),
@@ -112,23 +115,23 @@ impl Link {
     }
 }
 
-/// A link that can be asked.
+/// A link that can be asked for tokens.
 struct Opened {
-    /// What it is, for people.
+    /// A description for people.
     name: String,
     patience: Duration,
-    /// Who asks, or why nobody can.
+    /// The SDK's credential, or why it could not be created.
     credential: Result<Arc<dyn TokenCredential>, String>,
 }
 
-/// The links, and which of them it is.
+/// The links, and the one that was chosen.
 pub(super) struct Chain {
     links: Vec<Opened>,
     /// The link that gave the first token.
     chosen: OnceLock<usize>,
-    /// Held by who looks for it, so that many requests at the start make one search.
+    /// Held during the search for that link, so that many requests at the start make one search.
     search: Mutex<()>,
-    /// What no error may say.
+    /// A secret that is removed from every error.
     secret: Option<super::Secret>,
 }
 
@@ -158,12 +161,12 @@ fn chain_over(entra: &Entra, mut options: ClientOptions) -> Arc<Chain> {
 }
 
 impl Chain {
-    /// The link that gave the first token, for people.
+    /// The name of the link that gave the first token.
     pub(super) fn chosen(&self) -> Option<&str> {
         self.chosen.get().map(|&link| self.links[link].name.as_str())
     }
 
-    /// A token from the chosen link.
+    /// A token from `link`.
     async fn ask(
         &self,
         link: usize,
@@ -178,7 +181,7 @@ impl Chain {
         })
     }
 
-    /// The first token.
+    /// Finds the first link that gives a token, and returns that token.
     async fn search(
         &self,
         scopes: &[&str],

@@ -1,6 +1,8 @@
-//! Azure storage accounts: where one is, and what opens it. The source reads blobs with it, a sink writes tables.
+//! Azure storage accounts: where an account is, and the credential that opens it. The source reads
+//! blobs with it, a sink writes tables.
 //!
-//! Promises: a secret is in no `Debug` form, no error and no log line. Leaves to others: where the values come from.
+//! Promises: no `Debug` output, error or log line contains a secret. Leaves to others: where the
+//! values come from.
 
 pub mod access;
 pub mod address;
@@ -27,12 +29,12 @@ pub use self::told::{advice, code, told};
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being shown.
+    /// Wraps `text` so that it is not shown.
     pub fn new(text: impl Into<String>) -> Self {
         Secret(text.into())
     }
 
-    /// The text, for the one who sends it.
+    /// The text itself, for the code that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -44,30 +46,32 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A storage account and what opens it.
+/// A storage account and its credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The account's name.
     pub name: String,
-    /// Its blob service, with a trailing slash and without a query: `https://NAME.blob.core.windows.net/`, or
-    /// `http://127.0.0.1:10000/devstoreaccount1/` for an emulator.
+    /// Its blob service, with a trailing slash and without a query:
+    /// `https://NAME.blob.core.windows.net/`, or `http://127.0.0.1:10000/devstoreaccount1/` for an
+    /// emulator.
     pub endpoint: Url,
-    /// What opens it.
+    /// The credential that opens it.
     pub credential: Credential,
 }
 
-/// What opens an account.
+/// The credential that opens an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// A shared access signature: the query of a URL, without the question mark.
     Sas(Secret),
     /// The account's key, in Base64.
     Key(Secret),
-    /// A token of Microsoft Entra ID, from the first that gives one.
+    /// A Microsoft Entra ID token, from the first link of the chain that gives one.
     Entra(Entra),
 }
 
-/// Who asks Entra for a token. What is not set is left to the chain's other links.
+/// The identity that asks Entra for a token. A link whose settings are missing is left out of the
+/// chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entra {
     /// The directory.
@@ -80,7 +84,7 @@ pub struct Entra {
     pub client_certificate_path: Option<String>,
     /// A file with the token of a Kubernetes service account.
     pub federated_token_file: Option<String>,
-    /// The URL of the service that gives tokens, without a path; nothing for the public cloud's.
+    /// The URL of the token service, without a path; `None` means the public cloud's.
     pub authority_host: Option<String>,
 }
 
@@ -91,45 +95,48 @@ pub struct Location {
     pub account: Account,
     /// The container.
     pub container: String,
-    /// The blob or prefix, without a leading slash; a trailing slash says that it is a prefix. Not percent-encoded. A source's
-    /// may be a glob over the container's blobs.
+    /// The blob or prefix, without a leading slash and not percent-encoded; a trailing slash marks
+    /// a prefix. A source's may be a glob over the container's blobs.
     pub path: String,
 }
 
 impl fmt::Display for Location {
-    /// The location's identity: it names no endpoint, for one account may be reached in several ways.
+    /// The location's identity. It names no endpoint, because one account can be reached in several
+    /// ways.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "az://{}/{}/{}", self.account.name, self.container, self.path.trim_end_matches('/'))
     }
 }
 
-/// How a request is tried again: pauses double from `first` to `cap`, each shortened by chance, so that many do not come at once.
+/// How a request is retried: pauses double from `first` to `cap`, each shortened at random so that
+/// clients do not all retry at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetrySettings {
-    /// A request that brings no byte for so long is given up.
+    /// A request that receives no byte for this long is abandoned.
     pub timeout: Duration,
     /// The first pause.
     pub first: Duration,
     /// The longest pause, unless the service asks for a longer one.
     pub cap: Duration,
-    /// A request that has not succeeded for so long fails for good.
+    /// A request that has not succeeded for this long fails for good.
     pub max_time: Duration,
 }
 
 /// How blobs are listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListingSettings {
-    /// Blobs that one request asks for, at most 5000.
+    /// How many blobs one request asks for, at most 5000.
     pub page: u32,
-    /// The folder of an hour below a server's own, with `%Y`, `%m`, `%d` and `%H`, ending in a slash; none if there are no such.
+    /// The pattern of an hour's folder below a server's own folder, with `%Y`, `%m`, `%d` and `%H`,
+    /// ending in a slash; `None` if there are no such folders.
     pub hour_folders: Option<String>,
-    /// How often all blobs are listed, where the folders of the last hours are cheaper.
+    /// How often all blobs are listed, where listing the folders of the last hours is cheaper.
     pub relist: Duration,
-    /// A blob that did not change for so long is finished.
+    /// A blob unchanged for this long is finished.
     pub settle: Duration,
 }
 
-/// Tokens for whoever speaks to an account by other means than [`client`].
+/// Tokens for code that reaches an account without [`client`].
 pub(crate) fn tokens(entra: &Entra) -> Arc<dyn TokenCredential> {
     entra::chain(entra)
 }

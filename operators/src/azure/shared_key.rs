@@ -1,6 +1,8 @@
-//! Signs requests with an account's key. The SDK knows tokens and signed URLs; emulators and many accounts have keys.
+//! Signs requests with an account's key. The SDK supports tokens and signed URLs; emulators and
+//! many accounts have keys.
 //!
-//! Source of the format: "Authorize with Shared Key" of the Blob service's REST reference, for versions from 2015-02-21 on.
+//! Source of the format: "Authorize with Shared Key" in the Blob service's REST reference, for
+//! versions from 2015-02-21 on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use super::Secret;
 use crate::clock::SystemClock;
 use crate::protocol::table::Clock;
 
-/// The headers that are signed by their place, in this order; of `date`, `x-ms-date` takes the place.
+/// The headers that are signed by position, in this order; `x-ms-date` takes the place of `date`.
 const STANDARD: [&str; 11] = [
     "content-encoding",
     "content-language",
@@ -30,7 +32,7 @@ const STANDARD: [&str; 11] = [
     "range",
 ];
 
-/// Signs each try of a request anew, for a signature holds for some minutes only.
+/// Signs each try of a request anew, because a signature is valid for a few minutes only.
 #[derive(Debug)]
 pub(super) struct SharedKey {
     account: String,
@@ -49,7 +51,7 @@ impl SharedKey {
         };
         let mut text = format!("{}\n", request.method());
         for name in STANDARD {
-            // No body is signed as no length.
+            // A length of 0 is signed as an empty string.
             let value = if name == "content-length" && header(name) == "0" { "" } else { header(name) };
             text.push_str(value);
             text.push('\n');
@@ -80,7 +82,7 @@ impl Policy for SharedKey {
         let seconds = i64::try_from(SystemClock.now_ms() / 1000).unwrap_or_default();
         let now = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         request.insert_header("x-ms-date", to_rfc7231(&now));
-        // The transport would add it, after the signature.
+        // The transport would add it only after the signature is made.
         if let Some(length) = request.body().len().filter(|length| *length > 0) {
             request.insert_header("content-length", length.to_string());
         }

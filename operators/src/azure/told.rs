@@ -1,12 +1,13 @@
 //! The SDK's errors, for people.
 //!
-//! Promises: one line, without signatures. The transport puts the URL into its errors, and a signed URL opens the account.
+//! Promises: a text is one line and holds no signature. The transport puts the URL into its errors,
+//! and a signed URL opens the account.
 
 use azure_core::error::{Error, ErrorKind};
 
 use crate::shown::without_secrets;
 
-/// `error` and its causes on one line; no cause says what the one before has said.
+/// `error` and its causes on one line; a cause that is already contained in the text is left out.
 pub fn told(error: &Error) -> String {
     let mut text = one_line(&error.to_string());
     let mut cause = std::error::Error::source(error);
@@ -20,7 +21,8 @@ pub fn told(error: &Error) -> String {
     without_secrets(&text).into_owned()
 }
 
-/// What the service calls the error, such as `ContainerNotFound`; nothing if it was not the service that failed.
+/// The service's error code, such as `ContainerNotFound`; `None` if the service did not report the
+/// error.
 pub fn code(error: &Error) -> Option<&str> {
     match error.kind() {
         ErrorKind::HttpResponse { error_code, .. } => error_code.as_deref(),
@@ -28,16 +30,16 @@ pub fn code(error: &Error) -> Option<&str> {
     }
 }
 
-/// What to do about what the service calls `code`; nothing where there is no more to say.
+/// What to do about the service's error `code`; `None` where there is nothing to add.
 pub fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
         "AuthorizationPermissionMismatch" | "AuthorizationServiceMismatch" | "AuthorizationResourceTypeMismatch" => {
             "give the identity the role Storage Blob Data Reader on the account or container, or make the signature for \
              container and blobs with the permissions read and list (rl)"
         }
-        // Some services say this of a wrong key too.
+        // Some services also return this for a wrong key.
         "AuthorizationFailure" => {
-            "the key or signature is wrong or has expired, or does not allow to read and to list (sp=rl in a shared access \
+            "the key or signature is wrong or has expired, or does not allow reading and listing (sp=rl in a shared access \
              signature, the role Storage Blob Data Reader in Entra ID), or the account's network rules keep this machine out"
         }
         "AuthorizationSourceIPMismatch" => "the signature is for another network address",
@@ -49,8 +51,8 @@ pub fn advice(code: &str) -> Option<&'static str> {
         "KeyBasedAuthenticationNotPermitted" => {
             "the account takes tokens of Entra ID only: leave keys and signatures out of [source.azure] and the environment"
         }
-        "NoAuthenticationInformation" | "PublicAccessNotPermitted" => "nothing that opens the account was sent",
-        "ContainerNotFound" => "create the container, or mend the URL: names are in lower case",
+        "NoAuthenticationInformation" | "PublicAccessNotPermitted" => "the request carried no credential",
+        "ContainerNotFound" => "create the container, or correct the URL: names are in lower case",
         "ContainerBeingDeleted" | "ContainerDisabled" | "AccountIsDisabled" => "look at it in the portal",
         "BlobArchived" | "BlobBeingRehydrated" => {
             "bring the blob back from the archive tier, which takes hours, or keep it out of the source with a glob in source.url"

@@ -1,27 +1,27 @@
-//! What has landed, cut by cut: a cut has when no table has rows of it to come. That is before its
-//! position is acknowledged, where a table got no rows of it: nothing waits for that table, and its
-//! transaction moves some cuts later.
+//! What has landed, cut by cut. A cut has landed when no table has rows of it to come. If a table
+//! got no rows of a cut, the cut's position is acknowledged only later, because that table's
+//! transaction moves some cuts afterwards.
 
 use std::collections::VecDeque;
 
 use crate::commit::Moved;
 use crate::position::Position;
 
-/// The cuts that have landed in some tables, and how far all have come.
+/// The cuts that have landed in some tables, and the position up to which all have landed.
 pub(super) struct Landing {
     tables: Vec<Reached>,
     landed: Position,
 }
 
-/// One table.
+/// One table's progress.
 struct Reached {
     drained: Position,
-    /// The rows of its commits that not all other tables have passed, by the position that it came
-    /// to.
+    /// The rows of its commits that some other table has not passed yet, by the position that each
+    /// commit moved the table to.
     rows: VecDeque<(Position, u64)>,
 }
 
-/// What has landed since the last was told.
+/// What has landed since the last report.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Landed {
     /// All rows up to here have landed.
@@ -39,7 +39,7 @@ impl Landing {
         Landing { landed: lowest(&tables), tables }
     }
 
-    /// A table has come further; what has landed by that, if anything.
+    /// Records that a table has advanced; returns what has landed by that, if anything.
     pub(super) fn moved(&mut self, moved: &Moved) -> Option<Landed> {
         let table = &mut self.tables[moved.table.0];
         table.drained = moved.drained;
@@ -76,7 +76,7 @@ mod tests {
         Landing::new([0, 0].map(Position).into_iter())
     }
 
-    /// The table commits so many rows.
+    /// The table commits `rows` rows.
     fn commits(landing: &mut Landing, table: usize, position: u64, rows: u64) -> Option<(u64, u64, Vec<u64>)> {
         let (table, position) = (TableId(table), Position(position));
         told(landing.moved(&Moved { table, position, drained: position, rows }))

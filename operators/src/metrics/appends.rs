@@ -1,8 +1,10 @@
-//! When the bytes of a chunk were appended, as well as can be told from looking now and then.
+//! When the bytes of a chunk were appended, as well as polls of the source can tell.
 //!
-//! Bytes that a look finds and the look before did not are as old as the store says that the file's last change is, or as the look
-//! itself, where the store says nothing. Of several appends between two looks that is the last, so an age may be short by a poll, and
-//! never more. What the first look finds was there before the run, and has no age: a backfill's would be years.
+//! Bytes that one poll finds and the previous one did not are as old as the store's time of the
+//! file's last change; where the store gives none, as old as the poll. If there were several
+//! appends between the two polls, that is the last one's time, so an age may be short by one poll
+//! interval, but is never too long. What the first poll finds was there before the run and has no
+//! age, because a backfill's would be years.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -12,32 +14,34 @@ use crate::offsets::PartitionId;
 use crate::protocol::cut::Chunk;
 use crate::protocol::table::Stamp;
 
-/// Looks that are remembered for one partition; beyond, bytes count as old as the oldest that wait with them.
+/// Polls that are remembered per partition. Bytes that are found beyond that count as old as those
+/// of the last poll that is remembered.
 const LOOKS: usize = 256;
 
-/// Bytes of a partition that a look has found and the look before had not.
+/// Bytes of a partition that one poll found and the previous one did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     /// The partition.
     pub partition: PartitionId,
-    /// Whole lines of it.
+    /// A range of whole lines.
     pub range: Range<u64>,
-    /// When the newest of them was appended, in milliseconds since 1970; none if the store does not say.
+    /// When the newest of these bytes were appended, in milliseconds since 1970; none if the store
+    /// does not say.
     pub at_ms: Option<u64>,
 }
 
-/// The bytes that were found and are not handed out, and the times of the open cut.
+/// The bytes that were found but not handed out yet, and the times of the open cut.
 #[derive(Default)]
 pub(crate) struct Appends {
-    /// In order, each with the time on the steady clock at which it was appended. Partitions
+    /// In order, each range with the time on the steady clock at which it was appended. Partitions
     /// without an entry have only bytes that were there before the run.
     waiting: HashMap<PartitionId, VecDeque<(Range<u64>, u64)>>,
     open: Option<CutTimes>,
 }
 
 impl Appends {
-    /// A look has found this now. A store's clock may be ahead of ours: nothing is appended later
-    /// than it is seen.
+    /// A poll at `now` has found `append`. A store's clock may be ahead of ours, but no bytes are
+    /// appended after they are seen.
     pub(crate) fn found(&mut self, append: Append, now: Stamp) {
         let age_ms = append.at_ms.map_or(0, |at_ms| now.wall_ms.saturating_sub(at_ms));
         let at_ms = now.steady_ms.saturating_sub(age_ms);

@@ -1,6 +1,7 @@
 //! How long each operator works, summed from timely's own log of when it calls them.
 //!
-//! The log costs a look at the clock when a call begins and when it ends: some hundred nanoseconds for calls of milliseconds.
+//! The log reads the clock when a call begins and when it ends: some hundred nanoseconds for calls
+//! of milliseconds.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use timely::worker::Worker;
 
 use crate::metrics::Metrics;
 
-/// Sums from now on what `worker` spends in each step. Called before the dataflow is built, for the log says only then which operator
-/// is which.
+/// From now on, sums the time that `worker` spends in each step. Called before the dataflow is
+/// built, because the log says only then which operator is which.
 pub fn measure(worker: &Worker, metrics: &Arc<Metrics>) {
     let (index, metrics) = (worker.index(), metrics.clone());
     let Some(mut log) = worker.log_register() else { return };
-    // The steps by the log's numbers, and when the current call of each began. Whatever else there is (scopes, feedback) is passed over.
+    // The steps by the log's numbers, and when the current call of each began. Other operators
+    // (scopes, feedback) are ignored.
     let mut steps: HashMap<usize, (usize, Duration)> = HashMap::new();
     log.insert::<TimelyEventBuilder, _>("timely", move |_, events| {
         for (at, event) in events.iter_mut().flat_map(|events| events.drain(..)) {

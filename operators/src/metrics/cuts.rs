@@ -1,5 +1,5 @@
-//! When each cut was begun, and when its oldest bytes were appended: kept from the cut's closing
-//! until it has landed.
+//! When each cut began, and when its oldest bytes were appended: kept from the cut's closing until
+//! it has landed.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -10,13 +10,13 @@ use crate::position::Position;
 /// The times of one cut, in milliseconds on the steady clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutTimes {
-    /// Its first chunk was handed out.
+    /// When its first chunk was handed out.
     pub begun_ms: u64,
-    /// Its oldest bytes were appended; none if all of them were there before the run.
+    /// When its oldest bytes were appended; none if all of them were there before the run.
     pub appended_ms: Option<u64>,
 }
 
-/// The cuts that were closed and have not landed, by their upper bounds.
+/// The cuts that are closed but have not landed, by their upper bounds.
 #[derive(Default)]
 pub(super) struct Cuts(Mutex<BTreeMap<Position, CutTimes>>);
 
@@ -25,15 +25,15 @@ impl Cuts {
         self.lock().insert(upper, times);
     }
 
-    /// When the oldest bytes of each cut were appended that a table has passed between two
-    /// positions.
+    /// For each cut that a table has passed between two positions: when its oldest bytes were
+    /// appended.
     pub(super) fn appended_within(&self, after: Position, upto: Position) -> Vec<u64> {
         let passed =
             |(upper, cut): (&Position, &CutTimes)| cut.appended_ms.filter(|_| *upper > after && *upper <= upto);
         self.lock().iter().filter_map(passed).collect()
     }
 
-    /// When the first of the cuts up to `position` was begun; they are forgotten.
+    /// When the first of the cuts up to `position` began. These cuts are then forgotten.
     pub(super) fn landed(&self, position: Position) -> Option<u64> {
         let mut cuts = self.lock();
         let open = match cuts.range((Excluded(position), Unbounded)).next() {

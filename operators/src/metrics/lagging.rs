@@ -1,6 +1,6 @@
-//! Which file lags most: a look at what waits, for people. Of each cut only the file with the most
-//! bytes in it is kept, and of what is not handed out only the one with the most left, so that a
-//! hundred thousand files cost no more than one.
+//! Which file lags most, for display. Of each cut, only the file with the most bytes in it is kept,
+//! and of what is not handed out, only the file with the most left, so that a hundred thousand
+//! files cost no more than one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::offsets::PartitionId;
 use crate::position::Position;
 
-/// Bytes of one partition that have not landed, as far as is kept of them.
+/// Bytes of one partition that have not landed, as far as they are tracked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// The partition.
@@ -23,9 +23,10 @@ pub(super) struct Lagging(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    /// Not handed out, as of the last look or cut.
+    /// Not handed out, as of the last poll or cut.
     planned: Option<Lag>,
-    /// In the open cut: the partition that is being handed out, and the one that has most so far.
+    /// In the open cut: the partition that is being handed out, and the one with the most bytes so
+    /// far.
     now: Option<Lag>,
     most: Option<Lag>,
     /// In the cuts that have not landed, by their upper bounds.
@@ -33,7 +34,7 @@ struct Waiting {
 }
 
 impl Lagging {
-    /// So much of a partition is not handed out, and of no other is more; none if nothing waits.
+    /// Sets which partition has the most bytes that are not handed out; none if nothing waits.
     pub(super) fn waits(&self, lag: Option<Lag>) {
         self.lock().planned = lag;
     }

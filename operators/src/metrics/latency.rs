@@ -1,23 +1,23 @@
-//! How long something took, as percentiles and as a histogram; touched once a chunk or a commit.
+//! How long something took, as percentiles and as a histogram; updated once per chunk or commit.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// What takes longer counts as this long: one day, in microseconds.
+/// Longer durations count as this: one day, in microseconds.
 const LONGEST_US: u64 = 24 * 3600 * 1_000_000;
 /// Significant decimal digits of a percentile.
 const DIGITS: u8 = 3;
 
-/// Durations, to a microsecond or three digits, whichever is coarser.
+/// Durations, exact to a microsecond or to three digits, whichever is coarser.
 pub struct Latency {
     seen: Mutex<Seen>,
 }
 
 struct Seen {
     durations_us: Histogram<u64>,
-    /// Exact, as the histogram's own sum would not be.
+    /// Exact, unlike the histogram's own sum.
     sum: Duration,
 }
 
@@ -28,16 +28,16 @@ impl Default for Latency {
     }
 }
 
-/// Where durations lie; none if there were none.
+/// How durations are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Percentiles {
-    /// How many.
+    /// How many there are.
     pub count: u64,
-    /// Half are no longer.
+    /// Half took at most this long.
     pub p50: Duration,
-    /// Nine in ten are no longer.
+    /// Nine in ten took at most this long.
     pub p90: Duration,
-    /// Ninety-nine in a hundred are no longer.
+    /// Ninety-nine in a hundred took at most this long.
     pub p99: Duration,
     /// The longest.
     pub max: Duration,
@@ -46,7 +46,7 @@ pub struct Percentiles {
 /// A cumulative histogram.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buckets {
-    /// How many durations are no longer than each of the bounds, in their order.
+    /// How many durations are within each of the bounds, in their order.
     pub counts: Vec<u64>,
     /// How many there are.
     pub count: u64,
@@ -55,7 +55,7 @@ pub struct Buckets {
 }
 
 impl Latency {
-    /// It took so long once more.
+    /// Adds one duration.
     pub fn record(&self, took: Duration) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let us = u64::try_from(took.as_micros()).unwrap_or(LONGEST_US);
@@ -63,7 +63,7 @@ impl Latency {
         seen.sum += took;
     }
 
-    /// Where the durations lie so far.
+    /// The percentiles so far; none if there are no durations.
     pub fn percentiles(&self) -> Option<Percentiles> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &seen.durations_us;
@@ -77,7 +77,7 @@ impl Latency {
         })
     }
 
-    /// How many durations are no longer than each of `bounds`, which ascend.
+    /// How many durations are within each of `bounds`, which ascend.
     pub fn buckets(&self, bounds: &[Duration]) -> Buckets {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &seen.durations_us;

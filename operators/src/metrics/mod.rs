@@ -1,16 +1,22 @@
-//! What a run has done so far, and where it stands: counted where it happens, read by whoever reports.
+//! What a run has done so far, and where it stands: counted where it happens, read by reporters.
 //!
-//! Counting costs a relaxed addition a batch, a chunk or a commit, never one a line. Each number is true by itself; two that are read one
-//! after the other may be an instant apart. What became durable is counted when it did: rows, commits and positions of tables are the
-//! lake's. The rest (bytes read, rejects, retries) counts work, and a row that is staged again by a later run was worked on twice.
+//! Counting costs one relaxed addition per batch, chunk or commit, never one per line. Each number
+//! is correct by itself; two that are read one after the other may be an instant apart. Rows,
+//! commits and positions of tables are the lake's: they are counted once they are durable. The rest
+//! (bytes read, rejects, retries) counts work, and a row that a later run stages again was worked
+//! on twice.
 //!
 //! ```text
-//! table     rows, commits and position of one table     latency   how long something took, as percentiles
-//! steps     the frontier of each operator, and its work  busy      each operator's time, from timely's log
-//! cuts      when a cut was begun, and its bytes appended appends   when the bytes of a chunk were seen first
-//! retry     what was tried again                       source   what is in the source and is not read
-//! roles     roles of lines that the settings do not name
-//! shapes    what lines looked like that were opened, or no rows
+//! table     rows, commits and position of one table
+//! latency   how long something took, as percentiles
+//! steps     the frontier of each operator, and its work
+//! busy      each operator's time, from timely's log
+//! cuts      when a cut began, and when its bytes were appended
+//! appends   when the bytes of a chunk were appended
+//! retry     what was retried
+//! source    what is in the source but not read
+//! roles     roles in lines that the settings do not name
+//! shapes    what lines looked like that were opened, or were not rows
 //! lagging   which file has the most bytes on their way
 //! ```
 
@@ -78,13 +84,13 @@ pub struct Metrics {
     not_read: source::NotRead,
 }
 
-/// What keeps a run within its bounds.
+/// What keeps a run within its limits.
 struct Guards {
     space: Arc<Seen>,
     memory: Arc<Budget>,
 }
 
-/// With what a run began.
+/// What a run began with.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     run: RunId,
@@ -92,8 +98,8 @@ struct Claim {
 }
 
 impl Metrics {
-    /// The numbers of a run that begins now, over `tables` (their roles, in claim order) with so many `workers`. `source` counts
-    /// what the source tries again.
+    /// The numbers of a run that begins now with `workers` workers, over `tables` (their roles, in
+    /// claim order). `source` counts the source's retries.
     pub fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize, source: retry::Count) -> Self {
         Metrics {
             started: Stamp::now(&*clock),
@@ -124,7 +130,7 @@ impl Metrics {
         }
     }
 
-    /// The tables were claimed by `run`, and stand at `positions`.
+    /// `run` has claimed the tables, which stand at `positions`.
     pub fn claimed(&self, run: RunId, positions: &[Position]) {
         let start = positions.iter().min().copied().unwrap_or_default();
         for (table, position) in self.tables.iter().zip(positions) {
@@ -138,8 +144,8 @@ impl Metrics {
         let _ = self.claimed.set(Claim { run, start });
     }
 
-    /// The source was looked at, and has whole lines up to `end`, most of which are in the
-    /// partition of `lag`.
+    /// A poll of the source has found whole lines up to `end`. `lag` is the partition with the most
+    /// bytes that are not handed out.
     pub(crate) fn source_seen(&self, end: Position, lag: Option<Lag>) {
         self.lagging.waits(lag);
         let had = self.source_end.swap(end.0, Relaxed);
@@ -148,17 +154,18 @@ impl Metrics {
         }
     }
 
-    /// A look at the source has passed over what might matter.
+    /// A poll of the source has passed over what may matter.
     pub(crate) fn passed_over(&self, passed_over: Vec<PassedOver>) {
         self.not_read.set(passed_over);
     }
 
-    /// What is in the source and is not read, though lines may be missed by that, and for how long there has been something.
+    /// What is in the source but not read, although lines may be missed because of it; and for how
+    /// long there has been anything of this kind.
     pub fn not_read(&self) -> Option<(Duration, Vec<PassedOver>)> {
         self.not_read.get()
     }
 
-    /// Chunks were handed out; all up to `planned` is now.
+    /// Chunks were handed out: everything up to `planned` is handed out now.
     pub(crate) fn chunks_planned(&self, chunks: &[Chunk], planned: Position) {
         chunks.iter().for_each(|chunk| self.lagging.handed_out(&chunk.partition, chunk.len()));
         self.chunks_planned.fetch_add(1, Relaxed);
@@ -166,7 +173,7 @@ impl Metrics {
         self.steps.plan_has_work();
     }
 
-    /// A chunk of `bytes` was read, and it took so long.
+    /// A chunk of `bytes` was read in the time `took`.
     pub(crate) fn chunk_read(&self, bytes: u64, took: Duration) {
         self.chunks_read.fetch_add(1, Relaxed);
         self.bytes_read.fetch_add(bytes, Relaxed);
@@ -178,7 +185,7 @@ impl Metrics {
         self.rejects[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// A cut was closed; what has not been handed out yet is mostly in the partition of `lag`.
+    /// A cut was closed. `lag` is the partition with the most bytes that are not handed out.
     pub(crate) fn cut_closed(&self, cut: &Cut, times: CutTimes, lag: Option<Lag>) {
         self.lagging.cut_closed(cut.upper);
         self.lagging.waits(lag);
@@ -191,18 +198,18 @@ impl Metrics {
         self.tables[table.0].commit_begins(self.steady_ms());
     }
 
-    /// A clock for the committer of `table`, which pauses only to try a step of a commit again.
+    /// A clock for the committer of `table`, which pauses only to retry a step of a commit.
     pub fn commit_clock(self: &Arc<Self>, table: TableId) -> Arc<dyn Clock> {
         let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));
         Arc::new(HeardPauses { clock, hear: move |error: &StoreError| metrics.commit_failed(table, chain(error)) })
     }
 
-    /// A step of a commit of `table` has failed, or a look at it, and will be tried again.
+    /// A step of a commit of `table`, or a look at it, has failed and will be retried.
     pub(crate) fn commit_failed(&self, table: TableId, cause: String) {
         self.tables[table.0].failed(self.steady_ms(), cause);
     }
 
-    /// `table` was looked at, and the run still has it.
+    /// A look at `table` has shown that the run still has it.
     pub(crate) fn looked(&self, table: TableId) {
         self.tables[table.0].looked();
     }
@@ -217,7 +224,7 @@ impl Metrics {
         self.settled.store(position.0, Relaxed);
     }
 
-    /// A commit of `table` has made `rows` visible and moved it to `position`; it took so long.
+    /// A commit of `table` has made `rows` visible and moved it to `position`, in the time `took`.
     pub(crate) fn committed(&self, table: TableId, rows: u64, position: Position, took: Duration) {
         let before = self.tables[table.0].committed(rows, position, self.now_ms());
         self.commit.record(took);
@@ -235,15 +242,15 @@ impl Metrics {
         self.acknowledged.store(position.0, Relaxed);
     }
 
-    /// All rows up to `position` have landed; the answer is how long that took, from the first
-    /// chunk of the first cut.
+    /// All rows up to `position` have landed. Returns how long that took, from the first chunk of
+    /// the first cut.
     pub(crate) fn cuts_landed(&self, position: Position) -> Duration {
         let begun_ms = self.cuts.landed(position);
         self.lagging.landed(position);
         begun_ms.map_or(Duration::ZERO, |begun| Duration::from_millis(self.steady_ms().saturating_sub(begun)))
     }
 
-    /// Free space and the memory of buffers are watched over.
+    /// Sets the guards that watch free space and the memory of buffers.
     pub fn guarded_by(&self, space: Arc<Seen>, memory: Arc<Budget>) {
         // A run has one guard of each.
         let _ = self.guards.set(Guards { space, memory });

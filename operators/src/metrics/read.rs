@@ -1,4 +1,5 @@
-//! What reporters read of a run's numbers: the report at its end, its progress, and whoever watches it.
+//! What reporters read of a run's numbers: for the report at its end, for its progress, and for
+//! monitoring.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,12 +15,13 @@ impl Metrics {
         self.clock.now_ms()
     }
 
-    /// Milliseconds on the clock that nobody sets, on which all durations are measured.
+    /// Milliseconds on the steady clock, which nobody sets, and on which all durations are
+    /// measured.
     pub fn steady_ms(&self) -> u64 {
         self.clock.steady_ms()
     }
 
-    /// For how long the run is there, in milliseconds.
+    /// For how long the run has been up, in milliseconds.
     pub fn up_ms(&self) -> u64 {
         self.steady_ms().saturating_sub(self.started.steady_ms)
     }
@@ -54,18 +56,18 @@ impl Metrics {
         self.cuts_closed.load(Relaxed)
     }
 
-    /// What every table's transaction holds, and the state file says.
+    /// The acknowledged position: every table's transaction holds it, and so does the state file.
     pub fn position(&self) -> Position {
         Position(self.acknowledged.load(Relaxed))
     }
 
-    /// Up to where all rows have landed: no table has any of them to come. What is acknowledged may
-    /// be behind that while tables without rows wait to be moved, and is never beyond.
+    /// Up to where all rows have landed: no table has any of them to come. The acknowledged
+    /// position may be behind this while tables without rows wait to be moved, and is never beyond.
     pub fn landed(&self) -> Position {
         self.tables.iter().map(TableMetrics::drained).min().unwrap_or_default()
     }
 
-    /// Up to where every table was told to move: the acknowledged position is to come there.
+    /// Up to where every table was told to move: the acknowledged position will follow.
     pub fn settled(&self) -> Position {
         Position(self.settled.load(Relaxed))
     }
@@ -75,13 +77,12 @@ impl Metrics {
         Position(self.planned.load(Relaxed))
     }
 
-    /// Up to where the source had whole lines when it was last looked at.
+    /// Up to where the source had whole lines at the last poll.
     pub fn source_end(&self) -> Position {
         Position(self.source_end.load(Relaxed).max(self.planned.load(Relaxed)))
     }
 
-    /// Bytes of whole lines that the source had when it was last looked at, and that have not
-    /// landed.
+    /// Bytes of whole lines that the source had at the last poll, and that have not landed.
     pub fn source_lag(&self) -> u64 {
         self.source_end().since(self.landed())
     }
@@ -92,7 +93,7 @@ impl Metrics {
         self.lagging.most()
     }
 
-    /// Chunks that were handed out and are not read yet.
+    /// Chunks that were handed out but not read yet.
     pub fn chunks_under_way(&self) -> u64 {
         self.chunks_planned.load(Relaxed).saturating_sub(self.chunks_read.load(Relaxed))
     }
@@ -102,7 +103,7 @@ impl Metrics {
         self.chunks_read.load(Relaxed)
     }
 
-    /// Bytes of the source that were read, what lies behind a chunk's end left out.
+    /// Bytes of the source that were read, except those beyond a chunk's end.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Relaxed)
     }
@@ -117,7 +118,7 @@ impl Metrics {
         &self.tables[table.0]
     }
 
-    /// What lines looked like that were opened, or rejected.
+    /// What the lines looked like that were opened or rejected.
     pub fn shapes(&self) -> &Shapes {
         &self.shapes
     }
@@ -127,7 +128,7 @@ impl Metrics {
         self.rejects[reason as usize].load(Relaxed)
     }
 
-    /// What was tried again.
+    /// What was retried.
     pub fn retries(&self) -> &Retries {
         &self.retries
     }
@@ -137,13 +138,14 @@ impl Metrics {
         &self.fetch
     }
 
-    /// From a commit's offsets file to the commit's success; retries included, staging not.
+    /// From a commit's offsets file to the commit's success, including retries but not staging.
     pub fn commit(&self) -> &Latency {
         &self.commit
     }
 
-    /// From an append to the success of the commit that makes it visible: of each cut and table, the oldest bytes.
-    /// [`appends`](super::appends) says when bytes count as appended. Bytes that were there before the run are left out.
+    /// From an append to the success of the commit that makes it visible, for the oldest bytes of
+    /// each cut and table. [`appends`](super::appends) says when bytes count as appended. Bytes
+    /// that were there before the run are left out.
     pub fn visible(&self) -> &Latency {
         &self.visible
     }
@@ -153,7 +155,7 @@ impl Metrics {
         &self.steps
     }
 
-    /// Which step holds the acknowledged position back, and since when; none if nothing waits.
+    /// The step that holds the acknowledged position back, and since when; none if nothing waits.
     pub fn holder(&self) -> Option<Holder<'_>> {
         let tables = self.tables.iter().enumerate();
         let committing = tables.filter_map(|(i, table)| Some((TableId(i), table.committing_since_ms()?)));
@@ -161,18 +163,19 @@ impl Metrics {
         self.steps.holder(self.bytes_wait(), self.chunks_under_way() > 0, longest)
     }
 
-    /// For how long a step has not moved though there was work for it, in milliseconds: 0 as soon as it has come as far as the last cut
-    /// that was closed. `plan` waits only while the source has more than was handed out: an open cut is no delay.
+    /// For how long a step has not moved although there was work for it, in milliseconds; 0 once it
+    /// has come as far as the last closed cut. `plan` waits only while the source has more than was
+    /// handed out, because an open cut is no delay.
     pub fn frontier_lag_ms(&self, step: StepId) -> u64 {
         self.steps.lag_ms(step, self.bytes_wait())
     }
 
-    /// The source has whole lines that were not handed out.
+    /// Whether the source has whole lines that were not handed out.
     fn bytes_wait(&self) -> bool {
         self.source_end.load(Relaxed) > self.planned.load(Relaxed)
     }
 
-    /// Free space where the run writes; nothing if nobody has looked.
+    /// Free space where the run writes; empty if nobody has looked.
     pub fn free(&self) -> Vec<Free> {
         self.guards.get().map(|guards| guards.space.free()).unwrap_or_default()
     }

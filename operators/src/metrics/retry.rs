@@ -1,4 +1,4 @@
-//! What failed in a way that may pass, and was tried again.
+//! What failed in a way that may pass, and was retried.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use crate::clock::Stopwatch;
 use crate::error::{StoreError, chain};
 use crate::protocol::table::{Clock, Pending};
 
-/// Failures that several count, and the last of them.
+/// The number of failures, shared by all that count them, and the last of them.
 #[derive(Clone, Debug, Default)]
 pub struct Count(Arc<Counted>);
 
@@ -19,25 +19,25 @@ struct Counted {
 }
 
 impl Count {
-    /// One more, for this cause.
+    /// Counts one more failure, with its cause.
     pub fn failed(&self, cause: String) {
         self.0.times.fetch_add(1, Relaxed);
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Stopwatch::start(), cause));
     }
 
-    /// How many.
+    /// How many failures there were.
     pub fn get(&self) -> u64 {
         self.0.times.load(Relaxed)
     }
 
-    /// The cause of the last, if it is no older than so long.
+    /// The cause of the last failure, if it is no older than `within`.
     pub fn cause(&self, within: Duration) -> Option<String> {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref().filter(|(at, _)| at.elapsed() <= within).map(|(_, cause)| cause.clone())
     }
 }
 
-/// What is tried again.
+/// What is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retried {
     /// A request to the source.
@@ -62,7 +62,7 @@ impl Retried {
     }
 }
 
-/// How often something was tried again.
+/// How often something was retried.
 pub struct Retries([Count; Retried::ALL.len()]);
 
 impl Retries {
@@ -70,24 +70,24 @@ impl Retries {
         Retries([source, Count::default(), Count::default()])
     }
 
-    /// How often that was tried again.
+    /// How often `what` was retried.
     pub fn of(&self, what: Retried) -> u64 {
         self.0[what as usize].get()
     }
 
-    /// Why that was tried again last, if it is no longer ago than so long.
+    /// Why `what` was retried last, if that is no longer ago than `within`.
     pub fn cause(&self, what: Retried, within: Duration) -> Option<String> {
         self.0[what as usize].cause(within)
     }
 
-    /// A clock for those who try `what` again: it counts the pauses that they make for that.
+    /// A clock for code that retries `what`: it counts the pauses made for that.
     pub fn counted(&self, what: Retried, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         let failures = self.0[what as usize].clone();
         Arc::new(HeardPauses { clock, hear: move |error: &StoreError| failures.failed(chain(error)) })
     }
 }
 
-/// A clock whose pauses after failures are heard of before they begin.
+/// A clock that calls `hear` before each pause after a failure.
 pub(super) struct HeardPauses<F> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) hear: F,

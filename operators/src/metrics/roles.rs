@@ -1,16 +1,16 @@
-//! The roles of lines that the settings do not name, and how many lines say each.
+//! The roles in lines that the settings do not name, and how many lines have each.
 //!
-//! They come from the logs, so that nothing about them is certain: only some are kept, each only as far as it can be a role, and without
-//! what would do something to a terminal.
+//! They come from the logs, so they may be anything: only a few are kept, each is cut to the length
+//! of a plausible role, and characters that could affect a terminal are replaced.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// So many different roles are told apart,
+/// How many different roles are told apart.
 const MOST: usize = 32;
-/// and the lines of all others are counted under this name.
+/// The lines of all other roles are counted under this name.
 const OTHERS: &str = "(others)";
-/// A role is shown up to so many characters.
+/// How many characters of a role are shown.
 const LONGEST: usize = 64;
 
 /// Counts lines by role.
@@ -18,7 +18,7 @@ const LONGEST: usize = 64;
 pub struct UnnamedRoles(Mutex<BTreeMap<String, u64>>);
 
 impl UnnamedRoles {
-    /// So many more `lines` said `role`. Tells how it is shown, if it was not there before.
+    /// Adds `lines` with `role`. Returns how the role is shown, if it is new.
     pub(crate) fn saw(&self, role: &str, lines: u64) -> Option<String> {
         let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         let mut shown: String = role.chars().take(LONGEST).map(visible).collect();

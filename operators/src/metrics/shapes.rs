@@ -1,4 +1,4 @@
-//! What lines looked like that were opened, or that could not be rows.
+//! What the lines looked like that were opened, or that could not be rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,41 +8,41 @@ use crate::rows::look::Looks;
 use crate::rows::shape::Opened;
 use crate::settings::RowSettings;
 
-/// So many files are known by name that look like documents over many lines.
+/// How many files that look like documents over many lines are known by name.
 const MOST_DOCUMENTS: usize = 1_000;
-/// So many rejects are looked at: a look takes as long as a line.
+/// How many rejects are examined: examining one takes as long as a line.
 const MOST_LOOKS: u64 = 10_000;
 
-/// What was seen so far.
+/// What has been seen so far.
 #[derive(Debug, Default)]
 pub struct Shapes(Mutex<Seen>);
 
-/// What was seen of the shapes of lines.
+/// What has been seen of the shapes of lines.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// What lines held their records in.
+    /// What the opened lines held their records in.
     pub opened: Opened,
     /// The files that look like one JSON document over many lines.
     pub documents: BTreeSet<String>,
-    /// What other rejects look like, and how many of the first ten thousand.
+    /// What other rejects look like, and how many of the first ten thousand do.
     pub looks: BTreeMap<Looks, u64>,
     looked: u64,
 }
 
 impl Shapes {
-    /// What was seen.
+    /// What has been seen.
     pub fn seen(&self) -> Seen {
         self.lock().clone()
     }
 
-    /// Lines were opened, mostly none.
+    /// Adds the lines that were opened, mostly none.
     pub(crate) fn opened(&self, opened: &Opened) {
         if !opened.is_empty() {
             self.lock().opened += *opened;
         }
     }
 
-    /// Lines of the file `name` were rejected, mostly none.
+    /// Adds the rejected lines of the file `name`, mostly none.
     pub(crate) fn rejected(&self, name: &str, rejects: &[Reject], settings: &RowSettings) {
         if rejects.is_empty() {
             return;

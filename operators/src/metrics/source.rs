@@ -1,4 +1,4 @@
-//! What is in the source and is not read, though lines may be missed by that.
+//! What is in the source but not read, although lines may be missed because of it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::source::PassedOver;
 
-/// What the last look at the source passed over.
+/// What the last poll of the source passed over.
 #[derive(Default)]
 pub(super) struct NotRead {
     last: Mutex<Option<(Stopwatch, Vec<PassedOver>)>>,
 }
 
 impl NotRead {
-    /// A look has passed over `now`.
+    /// A poll has passed over `now`.
     pub(super) fn set(&self, now: Vec<PassedOver>) {
         let mut last = self.last();
         *last = match last.take() {
@@ -23,7 +23,7 @@ impl NotRead {
         };
     }
 
-    /// What was passed over, and for how long there has been something.
+    /// What was passed over, and for how long there has been anything.
     pub(super) fn get(&self) -> Option<(Duration, Vec<PassedOver>)> {
         self.last().as_ref().map(|(since, now)| (since.elapsed(), now.clone()))
     }

@@ -1,8 +1,9 @@
 //! The operators of a dataflow: how far the frontier of each has come, and what it has handed on.
 //!
-//! A step's frontier is that of its output: every cut below it has left the step, on every worker, for timely's frontiers are those of
-//! the whole dataflow. Worker 0 hears of each move and publishes it here. The step that *holds* the frontier is the first
-//! one that has come no further than the last: all before it are beyond.
+//! A step's frontier is that of its output: every cut below it has left the step on every worker,
+//! because timely's frontiers are those of the whole dataflow. Worker 0 sees each move and
+//! publishes it here. The step that *holds* the frontier is the first one that has come no further
+//! than the last step; all before it are further.
 
 mod step;
 
@@ -19,7 +20,7 @@ use crate::position::Position;
 use crate::protocol::table::Clock;
 use crate::record::TableId;
 
-/// Who keeps the acknowledged position from moving, and for how long already.
+/// What keeps the acknowledged position from moving, and for how long it has.
 #[derive(Clone, Copy)]
 pub struct Holder<'a> {
     /// The step.
@@ -28,7 +29,7 @@ pub struct Holder<'a> {
     pub for_ms: u64,
 }
 
-/// All steps, in the order of the way of a chunk.
+/// All steps, in the order in which a chunk passes them.
 pub struct Steps {
     clock: Arc<dyn Clock>,
     steps: Vec<Step>,
@@ -67,12 +68,12 @@ impl Steps {
         Steps { clock, steps }
     }
 
-    /// In the order of the way of a chunk.
+    /// All steps, in the order in which a chunk passes them.
     pub fn iter(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter()
     }
 
-    /// One of them.
+    /// The step with that id.
     pub fn get(&self, id: StepId) -> &Step {
         &self.steps[self.index(id)]
     }
@@ -85,7 +86,7 @@ impl Steps {
         self.steps.iter().position(|step| step.id == id).expect("every table has its steps")
     }
 
-    /// Nothing below `start` is to come.
+    /// Starts all steps at `start`: nothing below it is to come.
     pub(super) fn start_at(&self, start: Position) {
         self.steps.iter().for_each(|step| step.frontier.store(start.0, Relaxed));
     }
@@ -95,17 +96,17 @@ impl Steps {
         self.steps[0].since_ms.store(self.clock.steady_ms(), Relaxed);
     }
 
-    /// A step's frontier has moved. Worker 0 alone calls this.
+    /// A step's frontier has moved. Only worker 0 calls this.
     fn moved(&self, index: usize, to: u64) {
         let (step, now_ms) = (&self.steps[index], self.clock.steady_ms());
         let before = step.frontier.fetch_max(to, Relaxed);
         if to <= before {
-            // A step with several outputs says each move once an output.
+            // A step with several outputs reports each move once per output.
             return;
         }
         step.since_ms.store(now_ms, Relaxed);
         if index == 0 {
-            // Whoever stood level had nothing to do until now.
+            // Steps that were level with `plan` had nothing to do until now.
             let level = self.steps[1..].iter().filter(|step| step.stands_at() == before);
             level.for_each(|step| step.since_ms.store(now_ms, Relaxed));
         }
@@ -120,8 +121,9 @@ impl Steps {
         if waits { self.clock.steady_ms().saturating_sub(step.since_ms()) } else { 0 }
     }
 
-    /// Who holds the frontier. Where all stand level, what happens within the open cut tells: whether bytes wait to be handed out, whether
-    /// chunks are being read, and which table's commit has been under way for longest, since when.
+    /// What holds the frontier. If all steps are level, the open cut decides: whether bytes wait to
+    /// be handed out, whether chunks are being read, and which table's commit has been under way
+    /// for longest, and since when.
     pub(super) fn holder(
         &self,
         bytes_wait: bool,
@@ -133,10 +135,10 @@ impl Steps {
         if first.id != StepId::Plan {
             return Some(Holder { step: first, for_ms: self.lag_ms(first.id, bytes_wait) });
         }
-        // Who hands out no more waits for credits, if any are out with chunks that are not read yet.
+        // While chunks are being read, `plan` hands out no more because it waits for their credits.
         let waits = if reads_under_way { StepId::Fetch } else { StepId::Plan };
         let waits = bytes_wait.then(|| Holder { step: self.get(waits), for_ms: self.lag_ms(StepId::Plan, bytes_wait) });
-        // A table that is settled moves without a frontier: its commit has the time of the cuts to come.
+        // Settling moves a table but no frontier: its commit has the time of the cuts to come.
         let commits = committing.map(|(table, since_ms)| Holder {
             step: self.get(StepId::Commit(table)),
             for_ms: self.clock.steady_ms().saturating_sub(since_ms),
@@ -145,7 +147,8 @@ impl Steps {
     }
 }
 
-/// Watches what a step hands on: its frontier, and as much as `amount` says of each record. The stream goes on unchanged.
+/// Watches what a step hands on: its frontier, and the sum of `amount` over its records. The stream
+/// is passed on unchanged.
 pub fn watch<'s, D: Clone + 'static>(
     stream: StreamVec<'s, Position, D>,
     metrics: &Arc<Metrics>,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::position::Position;
 
-/// Nothing of the kind is under way, or has been.
+/// Nothing of the kind is under way, or has happened.
 const NEVER: u64 = u64::MAX;
 
 /// What a run has done in one table, counted as it becomes durable.
@@ -22,13 +22,12 @@ pub struct TableMetrics {
     failing: Mutex<Option<Failing>>,
 }
 
-/// A table that does not take what is to be done in it.
+/// A table in which commits, or looks at it, fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failing {
-    /// When the first of the failures since the last success was met, in milliseconds on the steady
-    /// clock.
+    /// When the first failure since the last success occurred, in milliseconds on the steady clock.
     pub since_ms: u64,
-    /// Why the last one failed.
+    /// The cause of the last failure.
     pub cause: String,
 }
 
@@ -55,19 +54,19 @@ impl TableMetrics {
         self.committing_since_ms.store(now_ms, Relaxed);
     }
 
-    /// A step of a commit has failed, or a look, and will be tried again.
+    /// A step of a commit, or a look at the table, has failed and will be retried.
     pub(super) fn failed(&self, now_ms: u64, cause: String) {
         let mut failing = self.failing();
         let since_ms = failing.as_ref().map_or(now_ms, |failing| failing.since_ms);
         *failing = Some(Failing { since_ms, cause });
     }
 
-    /// The table could be looked at.
+    /// A look at the table has succeeded.
     pub(super) fn looked(&self) {
         *self.failing() = None;
     }
 
-    /// A commit was made at `at_ms` by the time of day. The answer is up to where no rows had
+    /// A commit was made at `at_ms` by the time of day. Returns the position up to which no rows
     /// waited before.
     pub(super) fn committed(&self, rows: u64, position: Position, at_ms: u64) -> Position {
         self.rows.fetch_add(rows, Relaxed);
@@ -94,7 +93,7 @@ impl TableMetrics {
         self.rows.load(Relaxed)
     }
 
-    /// Commits made by this run, claims left out.
+    /// Commits made by this run, except claims.
     pub fn commits(&self) -> u64 {
         self.commits.load(Relaxed)
     }
@@ -104,24 +103,23 @@ impl TableMetrics {
         Position(self.position.load(Relaxed))
     }
 
-    /// Up to where no rows wait for the table: where its transaction stands, or further, if what
+    /// Up to where no rows wait for the table: the position of its transaction, or further if what
     /// follows is empty for it.
     pub fn drained(&self) -> Position {
         Position(self.drained.load(Relaxed))
     }
 
-    /// When the commit that is under way began, in milliseconds on the steady clock; none if there
-    /// is none.
+    /// When the commit under way began, in milliseconds on the steady clock; none if none is.
     pub fn committing_since_ms(&self) -> Option<u64> {
         known(&self.committing_since_ms)
     }
 
-    /// When the run's last commit was made, in milliseconds since 1970; none if it has made none.
+    /// When the run made its last commit, in milliseconds since 1970; none if it has made none.
     pub fn committed_at_ms(&self) -> Option<u64> {
         known(&self.committed_at_ms)
     }
 
-    /// Since when what is to be done in the table fails, and why; none if it does not.
+    /// Since when operations on the table have failed, and why; none if they succeed.
     pub fn is_failing(&self) -> Option<Failing> {
         self.failing().clone()
     }

@@ -1,13 +1,14 @@
-//! Last lines without a newline, in a tail: whoever writes may be at it, or gone. One that has not moved for a while is told, once.
+//! Last lines without a newline, in a tail: the writer may still be writing, or may be gone. A line
+//! that has not grown for a while is reported once.
 
 use std::collections::BTreeMap;
 
 use crate::offsets::PartitionId;
 
-/// A writer that is at it has written more by then, in milliseconds.
+/// A writer that is still writing has written more within this time, in milliseconds.
 const QUIET_MS: u64 = 5_000;
 
-/// The last lines that wait, by partition.
+/// The unfinished last lines, by partition.
 #[derive(Default)]
 pub(super) struct Waiting(BTreeMap<PartitionId, Line>);
 
@@ -20,8 +21,8 @@ struct Line {
 }
 
 impl Waiting {
-    /// Takes what a look has found: bytes behind the last line end. The answer is what has waited for long enough by now, and was not
-    /// told before.
+    /// Takes the bytes that a look found beyond the last line ends. Returns the lines that have
+    /// waited long enough and were not reported before.
     pub(super) fn seen<'a>(
         &mut self,
         unfinished: impl Iterator<Item = (&'a PartitionId, u64)>,

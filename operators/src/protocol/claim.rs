@@ -1,13 +1,15 @@
 //! Claim and genesis: before a run reads any position, it claims every table, in one fixed order.
 //!
-//! A claim is a commit without files that carries the run's number. The first table's conditional write makes the number
-//! unique; a later table that holds an equal or higher one means that a newer run is ahead. So the newest run wins, and an
-//! older one that is still alive meets the claim at its next commit and stops. A table without a position gets its start
-//! offsets with the claim (*genesis*): they are resolved once, in the first table, and copied to the rest.
+//! A claim is a commit without files that carries the run's number. The first table's conditional
+//! write makes the number unique; a later table that holds an equal or higher one means that a
+//! newer run is ahead. So the newest run wins, and an older one that is still alive meets the claim
+//! at its next commit and stops. A table without a position gets its start offsets with the claim
+//! (*genesis*): they are resolved once, in the first table, and copied to the rest.
 //!
-//! What must be refused is found before anything is written ([`preflight`](super::preflight)). A claim that has landed nothing gives
-//! way: tables that all stand where they began, and were claimed for another source, are first claimed as they are, so that
-//! nobody lands any more, and then begin anew.
+//! Reasons to refuse are found before anything is written ([`preflight`](super::preflight)). A
+//! claim that has landed nothing gives way: tables that all stand where they began, and were
+//! claimed for another source, are first claimed as they are, so that no other run can land in
+//! them, and then begin anew.
 
 use std::sync::Arc;
 
@@ -24,27 +26,27 @@ use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Stamp
 use crate::reads::Reads;
 use crate::settings::RowSettings;
 
-/// What a run wants of its tables.
+/// What a run wants from its tables.
 pub struct Intent<'a> {
     /// The pipeline's name.
     pub pipeline: &'a str,
     /// The source, without credentials.
     pub source: &'a str,
-    /// The part of the source below which partitions are named.
+    /// The part of the source to which partition names are relative.
     pub root: &'a str,
-    /// What is in the source now; asked only where another pipeline writes into the same table.
+    /// Lists what is in the source now; called only if another pipeline writes into the same table.
     pub files: &'a (dyn Fn() -> Pending<'a, Result<Vec<File>, Stop>> + Send + Sync),
-    /// What each table is for, in claim order.
+    /// Each table's role, in claim order.
     pub roles: &'a [&'a str],
     /// Today's settings: they hold from the tables' common position on.
     pub settings: Arc<RowSettings>,
-    /// The position of the state file, if there is one. It informs and never overrides.
+    /// The state file's position, if there is one. It informs and never overrides.
     pub known: Option<Position>,
-    /// The process of this run, for whoever asks who has the tables.
+    /// The process of this run, for people who ask which run has the tables.
     pub process: Option<Process>,
     /// Whether to land beside rows that no pipeline has landed.
     pub adopt: bool,
-    /// Resolves `cold_start`; asked at most once for each time the first table turns out to have no position.
+    /// Resolves `cold_start`; called at most once each time the first table has no position.
     pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets, Stop>> + Send + Sync),
 }
 
@@ -74,13 +76,14 @@ pub async fn claim<'a>(
     let round = Round { tables, clock: clock.clone(), intent, furthest };
     let mut claimed = round.claim(&mut run, false).await?;
     if judge(&places(&claimed, tables), intent)? == Verdict::BeginAnew {
-        tracing::warn!("nothing had landed under another source or purpose of the tables: they begin anew");
+        tracing::warn!("nothing had landed in the tables for their earlier source or role: they start over");
         run = RunId(run.0 + 1);
         claimed = round.claim(&mut run, true).await?;
         judge(&places(&claimed, tables), intent)?;
     }
     for table in tables {
-        // Another pipeline may have claimed the table at the same time: each has written its claim down before it looks.
+        // Another pipeline may have claimed the table at the same time: each records its claim
+        // before it looks.
         refuse_overlap(&**table, &*clock, &intent.reading()).await?;
     }
     Ok(claimed)
@@ -101,12 +104,13 @@ struct Round<'a> {
     tables: &'a [Arc<dyn Table>],
     clock: Arc<dyn Clock>,
     intent: &'a Intent<'a>,
-    /// The furthest of the tables that stood beyond zero, if any.
+    /// The furthest of the tables that stood beyond zero, if any: its position and name.
     furthest: Option<(Position, &'a str)>,
 }
 
 impl Round<'_> {
-    /// Claims all tables for `run`, or a later one. `anew`: what belongs to another source, purpose or life begins anew.
+    /// Claims all tables for `run` or a later one. With `anew`, those of another source, role or
+    /// lineage begin anew.
     async fn claim(&self, run: &mut RunId, anew: bool) -> Result<Vec<Claimed>, Stop> {
         let mut claimed: Vec<Claimed> = Vec::new();
         for (index, table) in self.tables.iter().enumerate() {
@@ -148,7 +152,7 @@ impl Claim<'_> {
                     retry.after(error, &*self.clock).await?;
                     continue;
                 }
-                // Another run has been here since.
+                // Another run has moved the table since.
                 Err(_) if self.load().await?.held != state.held => continue,
                 Err(stop) => return Err(stop),
             };
@@ -157,7 +161,8 @@ impl Claim<'_> {
             let mut files = OffsetsFiles::new(Recorded { process: self.intent.process.clone(), ..recorded });
             match files.write(&*self.table, held).await {
                 Ok(true) => fail::fail_point!("claim-offsets-written"),
-                // A rival computed the same number, or died after writing this file: the next number is free.
+                // A rival computed the same number, or a run died after writing this file: try the
+                // next number.
                 Ok(false) if self.index == 0 => {
                     *run = RunId(run.0 + 1);
                     continue;
@@ -169,7 +174,7 @@ impl Claim<'_> {
                 }
             }
             if let Some(version) = self.put(&state, looked, held, &mut retry).await? {
-                // What changed the table before the claim is stepped over by nobody.
+                // No commit will step over changes from before the claim, so they are checked here.
                 ask(&*self.clock, || self.table.recheck()).await?;
                 files.survey(&*self.table, &*self.clock).await?;
                 let (table, clock) = (self.table.clone(), self.clock.clone());
@@ -183,7 +188,8 @@ impl Claim<'_> {
         ask(&*self.clock, || self.table.load()).await
     }
 
-    /// Writes the claim after `state`. None: someone else made that version first, or it was read too long ago, so look again.
+    /// Writes the claim after `state`. `None` means to look again: another commit made that version
+    /// first, or `state` was read too long ago.
     async fn put(
         &self,
         state: &TableState,
@@ -212,7 +218,7 @@ impl Claim<'_> {
         }
     }
 
-    /// What the table is to hold with the claim: what it holds; at genesis, where it begins.
+    /// What the claim records: what the table holds already or, at genesis, where it begins.
     async fn recorded(&self, found: Option<Recorded>, before: &[Claimed]) -> Result<Recorded, Stop> {
         let mut adopted = found.as_ref().and_then(|found| found.origin.adopted);
         if self.intent.adopt {
@@ -226,7 +232,8 @@ impl Claim<'_> {
                     found.origin = Origin { source, root, adopted, ..found.origin };
                     return Ok(found);
                 }
-                // All are claimed before any begins anew: in what was claimed nobody lands any more.
+                // All tables are claimed before any begins anew, because no other run can land in a
+                // claimed one.
                 _ if !self.anew => return Ok(found),
                 Err(stop) if found.standing.position() > Position(0) => return Err(stop),
                 Ok(false) | Err(_) => {}
@@ -241,7 +248,8 @@ impl Claim<'_> {
             Some(first) if self.all_at_genesis(first, before) => {
                 let (standing, origin) = (&first.standing, first.committer.origin());
                 if standing.position() > Position(0) {
-                    // What another source's run has begun beyond zero does not give way, and is not mixed with this one's.
+                    // Tables that another source's run began beyond zero do not give way, and are
+                    // not mixed with this one's.
                     check(&Place { index: 0, name: first.committer.name(), standing, origin }, self.intent)?;
                 }
                 standing.clone()
@@ -263,14 +271,15 @@ impl Claim<'_> {
         Ok(Recorded { origin, standing, account, process: None })
     }
 
-    /// Whether the table is of this pipeline's source, purpose and life. The error says why the first two are others.
+    /// Whether the table has this pipeline's source, role and lineage. The error says which of the
+    /// first two differs.
     fn fits(&self, found: &Recorded, before: &[Claimed]) -> Result<bool, Stop> {
         let Recorded { origin, standing, .. } = found;
         check(&Place { index: self.index, name: self.table.name(), standing, origin }, self.intent)?;
         Ok(before.first().is_none_or(|first| first.committer.origin().lineage == origin.lineage))
     }
 
-    /// Nothing has landed yet: neither in the tables before this one nor in those behind it.
+    /// Whether nothing has landed yet, neither in the tables before this one nor in those after it.
     fn all_at_genesis(&self, first: &Claimed, before: &[Claimed]) -> bool {
         let start = first.standing.position();
         before.iter().all(Claimed::is_at_genesis) && self.furthest.is_none_or(|(position, _)| position <= start)

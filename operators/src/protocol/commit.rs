@@ -1,8 +1,8 @@
-//! One commit in one table: offsets first, then files, position and run together, and nothing in between.
+//! One commit in one table: first the offsets file, then files, position and run atomically.
 //!
-//! A version that exists is a success only if it carries our own commit id. Any other commit of this pipeline fences us,
-//! whatever its position. Commits with neither are stepped over, after a look at what they changed. After a lost reply the
-//! store is read before anything is tried again.
+//! A version that exists is a success only if it carries our own commit id. Any other commit of
+//! this pipeline fences us, whatever its position. All other commits are stepped over, after a
+//! check of what they changed. After a lost reply the store is read before anything is tried again.
 
 use std::sync::Arc;
 
@@ -14,11 +14,12 @@ use crate::protocol::document::{OffsetsFiles, Origin, Standing};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Stamp, Table, Version};
 use crate::totals::{Bucket, Sum};
 
-/// The first pause after a failure that may pass, in milliseconds; it doubles up to [`PAUSE_MAX_MS`].
+/// Half of the first pause after a transient failure, in milliseconds. Pauses double up to
+/// [`PAUSE_MAX_MS`].
 const PAUSE_MIN_MS: u64 = 50;
 /// The longest pause between two attempts, in milliseconds.
 const PAUSE_MAX_MS: u64 = 5_000;
-/// After so many failures in a row the run stops: about half a minute.
+/// The run stops after this many failures in a row: about half a minute.
 const ATTEMPTS: u32 = 12;
 
 /// How often something failed, and how long to wait before the next attempt.
@@ -28,7 +29,7 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    /// None: enough is enough.
+    /// The next pause; `None` once the attempts are used up.
     pub(super) fn next_pause_ms(&mut self) -> Option<u64> {
         self.failures += 1;
         (self.failures < ATTEMPTS).then(|| (PAUSE_MIN_MS << self.failures.min(16)).min(PAUSE_MAX_MS))
@@ -43,7 +44,8 @@ pub struct Committer {
     held: Held,
     head: Version,
     retention: Retention,
-    /// `head` was the table's head at this time or later: taken before the call that showed it, for its reply may be slow.
+    /// `head` was the table's head at this time or later: the time is taken before the call that
+    /// showed it, because its reply may be slow.
     touched: Stamp,
 }
 
@@ -60,7 +62,7 @@ impl Committer {
         Committer { table, clock, files, held, head, retention, touched }
     }
 
-    /// The same, pausing on `clock`: it pauses only to try something again.
+    /// The same, pausing on `clock`: it pauses only before it tries something again.
     pub fn pausing_on(self, clock: Arc<dyn Clock>) -> Self {
         Committer { clock, ..self }
     }
@@ -85,8 +87,8 @@ impl Committer {
         self.files.origin()
     }
 
-    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without files it only moves it. `sums`
-    /// are the rows of the files.
+    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without
+    /// files it only moves the position. `sums` are the rows of the files.
     pub async fn land(
         &mut self,
         standing: &Standing,
@@ -111,19 +113,19 @@ impl Committer {
         fail::fail_point!("commit-done");
         self.held = held;
         if let Err(error) = self.files.tidy(&*self.table, held.position).await {
-            // Old offsets files take space and nothing else; the next commit tries again.
+            // Old offsets files only take space; the next commit tries again.
             tracing::warn!(table = self.name(), error = %crate::error::chain(&error), "could not delete old offsets files");
         }
         Ok(self.head)
     }
 
-    /// Looks whether another run has claimed the table, for a run that has nothing to commit and so
-    /// would never meet it. While nobody else writes it costs one look for one file.
+    /// Checks whether another run has claimed the table, for a run that has nothing to commit and
+    /// so would never meet the claim. While nobody else writes, this costs one lookup of one file.
     pub async fn look(&mut self) -> Result<(), Stop> {
         while !is_stale(self.touched, self.retention, &*self.clock) {
             let (asked, version) = (Stamp::now(&*self.clock), self.head.next());
             let Some(seen) = ask(&*self.clock, || self.table.read(version)).await? else {
-                // The head is young: what came after it would still be in the log.
+                // The head is young: a later commit would still be in the log.
                 self.touched = asked;
                 return Ok(());
             };
@@ -139,7 +141,7 @@ impl Committer {
         let begun = Stamp::now(&*self.clock);
         let (mut retry, mut silence) = (Retry::default(), Retry::default());
         loop {
-            // Nothing is awaited between these two looks at the clock and the write.
+            // Nothing is awaited between these two checks of the clock and the write.
             self.refuse_old_files(&commit)?;
             if is_stale(self.touched, self.retention, &*self.clock) {
                 silence.after_silence(&*self.table, &*self.clock).await?;
@@ -156,7 +158,8 @@ impl Committer {
             }
             let seen = match self.table.read(version).await {
                 Ok(Some(seen)) => seen,
-                // The reply was lost and the commit is not there: it never will be, or it will be ours by its id.
+                // The reply was lost and the commit is not there. If it appears later, its id shows
+                // that it is ours.
                 Ok(None) => continue,
                 Err(error) => {
                     retry.after(error, &*self.clock).await?;
@@ -181,7 +184,8 @@ impl Committer {
         Ok(())
     }
 
-    /// A foreign commit: harmless unless it changed the table so that our rows no longer fit.
+    /// Steps over a foreign commit: harmless unless it changed the table so that our rows no longer
+    /// fit.
     async fn step_over(&mut self, version: Version, seen: &crate::protocol::table::Seen) -> Result<(), Stop> {
         if seen.changes_table {
             ask(&*self.clock, || self.table.recheck()).await?;
@@ -193,8 +197,8 @@ impl Committer {
         Ok(())
     }
 
-    /// Reads the table again after a long silence. True: the commit that was to make it stand at
-    /// `landing` had landed after all.
+    /// Reads the table again after a long silence. `true` means that the commit that was to move it
+    /// to `landing` had landed after all.
     async fn re_read(&mut self, landing: Option<Held>) -> Result<bool, Stop> {
         let asked = Stamp::now(&*self.clock);
         let state = ask(&*self.clock, || self.table.load()).await?;
@@ -206,19 +210,21 @@ impl Committer {
             }
             _ => return Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
         };
-        // Not before the table is known to fit: a look that fails is no end, and the next commit must meet what does not.
+        // Set only once the table is known to fit: a failed look does not end the run, and the next
+        // commit must still meet a change that does not fit.
         self.head = state.head;
         self.touched = asked;
         Ok(landed)
     }
 
-    /// Vacuum may have deleted what no commit references. A restart stages it again.
+    /// Refuses files that vacuum may have deleted because no commit references them. A restart
+    /// stages them again.
     fn refuse_old_files(&self, commit: &Commit) -> Result<(), Stop> {
         let old = |file: &&StagedFile| file.staged_at.age_ms(&*self.clock) > self.retention.files_ms / 2;
         match commit.files.iter().find(old) {
             None => Ok(()),
             Some(file) => Err(Stop::Refused(format!(
-                "table {:?}: {} was staged so long ago that a vacuum may have deleted it: start again, and it is staged anew",
+                "table {:?}: {} was staged so long ago that a vacuum may have deleted it: start again to restage it",
                 self.name(),
                 file.path
             ))),
@@ -230,16 +236,15 @@ impl Committer {
     }
 }
 
-/// Log clean-up may have removed the versions after one that was the head when it was `touched`: a
-/// commit below the real head would
-/// exist and be seen by nobody.
+/// Whether log clean-up may have removed the versions after the one that was the head at `touched`:
+/// a commit below the real head would exist, but nobody would see it.
 pub(super) fn is_stale(touched: Stamp, retention: Retention, clock: &dyn Clock) -> bool {
     touched.age_ms(clock) > retention.log_ms / 2
 }
 
-/// Whether an error of a port is worth another attempt is the port's to say; how often, ours.
+/// A port decides whether an error is worth another attempt; `Retry` decides how many.
 impl Retry {
-    /// Pauses after `error`, or gives it back: it will not pass, or has not for long enough.
+    /// Pauses after `error`, or returns it if it is definite or the attempts are used up.
     pub(crate) async fn after(&mut self, error: StoreError, clock: &dyn Clock) -> Result<(), StoreError> {
         match self.next_pause_ms() {
             Some(ms) if error.is_transient() => {
@@ -251,17 +256,17 @@ impl Retry {
         }
     }
 
-    /// Pauses before `table` is read again because that was too long ago. The log of one that is not read fast enough, however
-    /// often, is not kept for long enough.
+    /// Pauses before `table` is read again because the last read is too old. If no attempt is fast
+    /// enough, the table does not keep its log for long enough.
     pub(super) async fn after_silence(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
         let Some(ms) = self.next_pause_ms() else {
             return Err(Stop::Refused(format!(
-                "table {:?} keeps its log for so short a time that it cannot be read and written within half of it: raise its log \
+                "table {:?} keeps its log for too short a time: it cannot be read and written within half of that; raise its log \
                  retention",
                 table.name()
             )));
         };
-        // The first time is the usual one: the table was left alone for long.
+        // The first time is the usual case: the table was left alone for long.
         if self.failures > 1 {
             clock.pause(ms).await;
         }
@@ -269,7 +274,8 @@ impl Retry {
     }
 }
 
-/// Asks the store again as long as its failure may pass. For questions only: after a write, look before writing again.
+/// Asks the store again while its failure is transient. For questions only: after a write, read
+/// before writing again.
 pub(crate) async fn ask<'t, T>(
     clock: &dyn Clock,
     question: impl Fn() -> Pending<'t, Result<T, StoreError>>,

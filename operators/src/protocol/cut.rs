@@ -1,4 +1,4 @@
-//! What the planner says to the tables: cuts, and when a position must be moved without rows.
+//! What the planner sends to the tables: cuts, and requests to move a position without rows.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::position::Position;
 use crate::protocol::document::Standing;
 use crate::settings::RowSettings;
 
-/// An interval of positions `[lower, upper)` that is committed as one. Its data is stamped with `lower`.
+/// An interval of positions `[lower, upper)` that is committed as one. Its data is stamped with
+/// `lower`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cut {
     /// Where it starts.
@@ -25,27 +26,28 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Where a table stands that has drained this cut.
+    /// Where a table stands once it has drained this cut.
     pub fn standing(&self) -> Standing {
         Standing { offsets: self.offsets.clone(), settings: self.settings.clone(), since: self.since }
     }
 }
 
-/// What `plan` tells every committer and the checkpoint.
+/// What `plan` sends to every committer and the checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Control {
     /// A cut has been closed: all its chunks have been handed out.
     Cut(Cut),
-    /// Every table's transaction is to reach this position, by a commit without files where a table got no rows.
+    /// Every table's transaction is to reach this position, by a commit without files if the table
+    /// got no rows.
     Settle(Position),
 }
 
 /// A byte range of one partition, handed to one worker. It owns the lines that *start* in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chunk {
-    /// Which piece of the source.
+    /// The piece of the source.
     pub partition: PartitionId,
-    /// Which file that was when the chunk was planned: a read of any other is refused.
+    /// The file that was there when the chunk was planned: a read of any other is refused.
     pub identity: Identity,
     /// The first byte.
     pub start: u64,
@@ -53,11 +55,12 @@ pub struct Chunk {
     pub end: u64,
     /// No line that starts before `end` goes on beyond this byte.
     pub limit: u64,
-    /// `start` starts a line, whatever byte is before it.
+    /// A line starts at `start`, whatever byte is before it.
     pub line_start: bool,
     /// The settings by which its rows are made.
     pub settings: Arc<RowSettings>,
-    /// Tables that already stand here or further hold these rows: theirs are not staged again.
+    /// Part of a catch-up: tables that stand here or further hold these rows, and theirs are not
+    /// staged again.
     pub catch_up: bool,
 }
 

@@ -1,8 +1,9 @@
-//! The offsets file: what a table knows about its source at one position, and how many rows it holds of it.
+//! The offsets file: what a table knows about its source at one position, and how many rows it
+//! holds of it.
 //!
-//! `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder. It is written before the commit that refers to it and
-//! never changed. Most are deltas to a *base*, an earlier full file of the same run, so that a commit's cost follows what
-//! changed and not how many files or blobs there ever were.
+//! It is `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder, written before the
+//! commit that refers to it and never changed. Most are deltas to a *base*, an earlier full file of
+//! the same run, so that a commit costs what changed, not how many files or blobs there ever were.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use crate::reads::Reads;
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::totals::{Bucket, Sum, Totals};
 
-/// The version of the offsets file's form. 1 had no totals.
+/// The format of the offsets file. Format 1 had no totals.
 const FORMAT: u32 = 2;
 
-/// A base is replaced once a delta has more entries than this and half the base's.
+/// A base is replaced once a delta has more entries than this and than half the base.
 const DELTA_ENTRIES: usize = 64;
 
 /// What stays the same for a table over all its positions.
@@ -31,16 +32,18 @@ pub struct Origin {
     pub pipeline: String,
     /// The source, without credentials.
     pub source: String,
-    /// The part of the source below which partitions are named; earlier builds did not write it down.
+    /// The part of the source to which partition names are relative; earlier builds omitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// What the table is for in the pipeline.
+    /// The table's role in the pipeline.
     pub role: String,
     /// The position at which the table began: before it, nothing was ever landed.
     pub genesis: Position,
-    /// Made at genesis, the same in all tables of the pipeline: tables of two lives cannot be mixed.
+    /// Made at genesis and the same in all tables of the pipeline, so that tables of two geneses
+    /// cannot be mixed.
     pub lineage: String,
-    /// How many rows of others the table held when the pipeline was told to land beside them; none if it was not told so.
+    /// How many rows that no pipeline had landed were there when this one was allowed to land
+    /// beside them; `None` if there were none, or it was not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<u64>,
 }
@@ -57,7 +60,7 @@ impl Origin {
 pub struct Process {
     /// The name of its machine or container.
     pub host: String,
-    /// Its number there.
+    /// Its process id there.
     pub pid: u32,
     /// When it made its claim, by its clock, in milliseconds since 1970.
     pub since_ms: u64,
@@ -70,7 +73,7 @@ pub struct Standing {
     pub offsets: Arc<Offsets>,
     /// The settings that were in force up to this position.
     pub settings: Arc<RowSettings>,
-    /// The position from which they were in force: a table that stands below it cannot be caught up by them.
+    /// The position from which they were in force: they cannot catch up a table below it.
     pub since: Position,
 }
 
@@ -86,7 +89,8 @@ impl Standing {
 pub struct Account {
     /// The rows.
     pub totals: Totals,
-    /// Where the present settings began: rows before that are counted in [`Totals::earlier`], or were never to be landed.
+    /// Where the present settings began. Rows before that are counted in [`Totals::earlier`], or
+    /// were never meant to land.
     pub from: Arc<Offsets>,
 }
 
@@ -96,7 +100,7 @@ impl Account {
         Account { totals: Totals::default(), from: offsets }
     }
 
-    /// Moves from `before` to `after`, with the rows that land there.
+    /// Moves from `before` to `after`, and adds the rows that land there.
     pub fn land(&mut self, before: &Standing, after: &Standing, sums: &[(Bucket, Sum)]) {
         if after.since != before.since {
             self.totals.begin_anew();
@@ -107,7 +111,7 @@ impl Account {
     }
 }
 
-/// What an offsets file says.
+/// The content of an offsets file.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// What stays the same.
@@ -116,7 +120,7 @@ pub struct Recorded {
     pub standing: Standing,
     /// What it holds there.
     pub account: Account,
-    /// The process of the run that wrote this; older builds do not say.
+    /// The process of the run that wrote this; older builds did not record it.
     pub process: Option<Process>,
 }
 
@@ -135,7 +139,7 @@ struct Document {
     /// The base's partitions that have left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone: Vec<PartitionId>,
-    /// The partitions whose totals are others than in the base, and the sums of the rest.
+    /// The partitions whose totals differ from the base's, and the sums of the rest.
     totals: Totals,
     /// Where the present settings began; in full files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,7 +165,7 @@ pub struct OffsetsFiles {
 }
 
 impl OffsetsFiles {
-    /// The files of a table for which `now` is to be written first. No file is known yet.
+    /// The files of a table, with `now` to be written first. No file is known yet.
     pub fn new(now: Recorded) -> Self {
         OffsetsFiles { now, base: None, known: BTreeSet::new() }
     }
@@ -171,19 +175,21 @@ impl OffsetsFiles {
         &self.now.origin
     }
 
-    /// What is to be written next: the table stands at `standing`, with the rows of `sums` more.
+    /// Sets what is written next: the table stands at `standing`, with the rows of `sums` added.
     pub fn advance(&mut self, standing: &Standing, sums: &[(Bucket, Sum)]) {
         self.now.account.land(&self.now.standing, standing, sums);
         self.now.standing = standing.clone();
     }
 
-    /// Learns which files exist, so that [`OffsetsFiles::tidy`] can delete those of earlier runs too.
+    /// Learns which files exist, so that [`OffsetsFiles::tidy`] can delete those of earlier runs
+    /// too.
     pub async fn survey(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
         self.known.extend(ask(clock, || table.list_offsets()).await?);
         Ok(())
     }
 
-    /// Writes the file of `held`. `Ok(false)`: another run has written other content under that name.
+    /// Writes the file of `held`. `Ok(false)` means that another run has written other content
+    /// under that name.
     pub async fn write(&mut self, table: &dyn Table, held: Held) -> Result<bool, StoreError> {
         debug_assert_eq!(held.position, self.now.standing.position(), "a position has exactly one Offsets");
         let name = OffsetsName(held);
@@ -191,7 +197,8 @@ impl OffsetsFiles {
         let full = document.base.is_none();
         let content = serde_json::to_vec_pretty(&document).map_err(|e| StoreError::definite("write offsets", e))?;
         if table.write_offsets(name, &content).await? == Created::No {
-            // Ours, if an earlier reply was lost; or a rival's that computed the same number.
+            // It is ours if an earlier reply was lost, or a rival's that computed the same run
+            // number.
             let there = table.read_offsets(name).await?;
             if there.as_deref() != Some(&content[..]) {
                 return Ok(false);
@@ -205,7 +212,8 @@ impl OffsetsFiles {
         Ok(true)
     }
 
-    /// A delta to the base, or a full file where there is none, or little is as it was there.
+    /// A delta to the base; a full file if there is no base, or it has another `from`, or too much
+    /// has changed.
     fn compose(&self, held: Held) -> Document {
         let Recorded { origin, standing, account, process } = &self.now;
         let delta = self.base.as_ref().filter(|base| base.account.from == account.from).and_then(|base| {
@@ -293,8 +301,9 @@ impl OffsetsFiles {
         }
     }
 
-    /// Deletes the files below `committed`, but for the base that newer files rest on. Only below: a file at or above it may
-    /// belong to a commit that is still under way, ours or a rival's, however many newer ones there are.
+    /// Deletes the files below `committed`, except the base that newer files refer to. A file at or
+    /// above it stays: it may belong to a commit that is still under way, ours or a rival's,
+    /// however many newer files there are.
     pub async fn tidy(&mut self, table: &dyn Table, committed: Position) -> Result<(), StoreError> {
         let base = self.base.as_ref().map(|base| base.name);
         let old = |name: &&OffsetsName| name.0.position < committed && Some(**name) != base;

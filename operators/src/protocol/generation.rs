@@ -7,18 +7,19 @@ use crate::offsets::{Fingerprint, PartitionOffset};
 pub struct Sighting {
     /// Its length in bytes.
     pub length: u64,
-    /// The hash of as many first bytes as the known fingerprint covers, if there are so many.
+    /// The hash of as many first bytes as the known fingerprint covers; `None` if there are fewer.
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// What became of a file since its bytes were consumed.
+/// What has become of a file since its bytes were consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the same, possibly longer. A copy with the same first bytes counts as the same: reading it again would double rows.
+    /// It is the same, possibly longer. A copy with the same first bytes counts as the same:
+    /// reading it again would double rows.
     Same,
     /// It is shorter than what was consumed of it.
     Shrunk,
-    /// Its first bytes are others.
+    /// Its first bytes are different.
     Rewritten,
 }
 

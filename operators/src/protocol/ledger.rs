@@ -1,4 +1,4 @@
-//! How far every table's transaction has come: the checkpoint moves to the lowest of them, and never further.
+//! The position of every table's transaction. The checkpoint moves to the lowest, never further.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,8 @@ impl Ledger {
         self.standings.insert(cut.upper, cut.standing());
     }
 
-    /// `table`'s transaction now holds `position`. Returns the standing that may be acknowledged, if that moved.
+    /// `table`'s transaction now holds `position`. Returns the standing that may be acknowledged,
+    /// if it moved.
     pub fn moved(&mut self, table: TableId, position: Position) -> Option<Standing> {
         self.positions[table.0] = position;
         let durable = self.durable();

@@ -1,11 +1,13 @@
-//! Exactly once: every decision of the commit protocol, and no I/O.
+//! Exactly once: every decision of the commit protocol, without I/O.
 //!
-//! The lake is the checkpoint. A run [`claim`]s its tables, [`planner`] hands out the source as chunks and closes cuts,
-//! [`queue`] says which cut a table commits next, [`commit`] lands it with its offsets in one commit, and [`ledger`] says what
-//! may be acknowledged: the lowest position that every table's transaction holds, never more.
+//! The lake is the checkpoint. A run [`claim`]s its tables, [`planner`] hands out the source as
+//! chunks and closes cuts, [`queue`] decides which cut a table commits next, [`commit`] lands it
+//! with its offsets in one commit, and [`ledger`] decides what may be acknowledged: the lowest
+//! position that every table's transaction holds, never more.
 //!
-//! The outside world is reached through the ports in [`table`] alone, so that the simulation (`tests/simulation`) drives
-//! this very code through crashes, rivals, zombies and lost replies at every step.
+//! The outside world is reached only through the ports in [`table`], so that the simulation
+//! (`tests/simulation`) drives this very code through crashes, rivals, zombies and lost replies at
+//! every step.
 
 pub mod claim;
 pub mod commit;

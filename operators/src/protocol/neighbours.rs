@@ -1,5 +1,5 @@
-//! Who else writes into a table: other pipelines, which may not land what this one reads, and strangers, beside whose rows nobody
-//! lands untold.
+//! Other writers to a table: other pipelines, which must not land what this one reads, and
+//! strangers, beside whose rows a pipeline lands only if it is allowed to.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ use crate::reads::Reads;
 pub struct File {
     /// Its name in the source.
     pub name: String,
-    /// What the store says of its creation, if no other file can ever have that.
+    /// The store's mark of its creation, if no other file can ever have the same.
     pub created: Option<String>,
 }
 
-/// What a pipeline reads, for whoever compares it with what others read.
+/// What a pipeline reads, for comparison with what others read.
 pub struct Reading<'a> {
     /// The source.
     pub reads: Reads,
-    /// What is there now; asked only where another pipeline writes into the same table.
+    /// Lists what is there now; called only if another pipeline writes into the same table.
     pub files: &'a (dyn Fn() -> Pending<'a, Result<Vec<File>, Stop>> + Send + Sync),
 }
 
 /// What two pipelines both read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shared {
-    /// All that one of them reads.
+    /// Everything that one of them reads.
     Whole,
-    /// At least a file: its place, and its place in the other's source.
+    /// At least one file: its place, and its place in the other's source.
     File(String, String),
 }
 
-/// What every other pipeline has written down of `table`.
+/// What every other pipeline has recorded in `table`.
 pub async fn neighbours(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Recorded>, Stop> {
     let mut found = Vec::new();
     for (_, theirs) in ask(clock, || table.others()).await? {
@@ -44,8 +44,8 @@ pub async fn neighbours(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Reco
     Ok(found)
 }
 
-/// What was written down last, committed or not: who claims a table writes it down first, and looks at the others then. Of two that
-/// claim at once, one sees the other.
+/// The newest record, committed or not. A claim records itself before it looks at the others, so of
+/// two simultaneous claims one sees the other.
 async fn newest(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded>, Stop> {
     let mut retry = Retry::default();
     loop {
@@ -58,7 +58,7 @@ async fn newest(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded
             }
             Err(stop) => stop,
         };
-        // It may be what a dead run has left, the base of which is gone; or a run is alive, and has deleted it.
+        // The file may be a dead run's with its base gone, or a live run may have deleted it.
         let Some(held) = ask(clock, || theirs.load()).await?.held else { return Err(stop) };
         match OffsetsFiles::read(theirs, held).await {
             Ok(recorded) => return Ok(Some(recorded)),
@@ -72,7 +72,8 @@ async fn newest(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded
     }
 }
 
-/// What is read by both the pipeline of `ours`, whose source has `files` now, and the one that has written down `theirs`.
+/// What is read both by the pipeline of `ours`, whose source has `files` now, and by the one that
+/// recorded `theirs`.
 pub fn shared(ours: &Reads, files: &[File], theirs: &Recorded) -> Option<Shared> {
     let reads = theirs.origin.reads();
     if ours.covers(&reads) || reads.covers(ours) {
@@ -95,7 +96,7 @@ pub fn shared(ours: &Reads, files: &[File], theirs: &Recorded) -> Option<Shared>
     })
 }
 
-/// Refuses to land what another pipeline lands in the same table.
+/// Refuses to land what another pipeline lands into the same table.
 pub async fn refuse_overlap(table: &dyn Table, clock: &dyn Clock, reading: &Reading<'_>) -> Result<(), Stop> {
     let neighbours = neighbours(table, clock).await?;
     if neighbours.is_empty() {
@@ -113,7 +114,7 @@ pub async fn refuse_overlap(table: &dyn Table, clock: &dyn Clock, reading: &Read
         let idle = theirs.standing.position() == origin.genesis;
         let given_up = match idle {
             true => format!(
-                "; it has landed nothing: if it is given up, delete the folder _lakefront/{} of each table",
+                "; it has landed nothing: if it is abandoned, delete the folder _lakefront/{} of each table",
                 origin.pipeline
             ),
             false => String::new(),
@@ -128,9 +129,9 @@ pub async fn refuse_overlap(table: &dyn Table, clock: &dyn Clock, reading: &Read
     Ok(())
 }
 
-/// How many rows of `table` no pipeline has landed, as far as numbers tell. It may take long.
+/// How many rows of `table` no pipeline has landed, judged by counts alone. This may take long.
 pub async fn strangers(table: &dyn Table, clock: &dyn Clock) -> Result<u64, Stop> {
-    // First the rows: whoever lands meanwhile is not taken for a stranger.
+    // Rows are counted first, so that rows that land meanwhile do not count as strangers'.
     let rows = ask(clock, || table.rows()).await?;
     if rows == 0 {
         return Ok(0);

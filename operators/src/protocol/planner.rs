@@ -1,11 +1,15 @@
-//! Hands out the source as chunks and closes cuts. Decisions only: it reads nothing and waits for nothing.
+//! Hands out the source as chunks and closes cuts. Decisions only: it reads nothing and waits for
+//! nothing.
 //!
-//! - First it brings lagging tables level, by *catch-up cuts* over exactly the byte ranges between their offsets, with the
-//!   settings that were in force there. Planning goes on only when every table's transaction stands level.
-//! - It never plans beyond the last line end that was seen (or, on request, the end of a whole last line).
-//! - Partitions that the source has finished leave the offsets with a cut, once every table holds all of them.
-//! - What is planned but not durable stays within `ahead`. At the bound it closes the open cut and settles the tables:
-//!   an open cut can never become durable.
+//! - First it brings lagging tables level, by *catch-up cuts* over exactly the byte ranges between
+//!   their offsets, with the settings that were in force there. Planning goes on only when every
+//!   table's transaction stands level.
+//! - It never plans beyond the last line end that was seen (or, on request, the end of a complete
+//!   last line without newline).
+//! - Partitions that the source has finished leave the offsets with a cut, once every table holds
+//!   all of them.
+//! - What is planned but not durable stays within `ahead`. At that bound the planner closes the
+//!   open cut and settles the tables, because an open cut can never become durable.
 
 mod catch_up;
 mod retire;
@@ -23,21 +27,21 @@ use crate::settings::RowSettings;
 
 pub use self::retire::Finished;
 
-/// Tables that got no rows are settled after so many cuts,
+/// Tables that got no rows are settled after this many cuts.
 const SETTLE_CUTS: u32 = 4;
-/// or so long after a cut was closed, in milliseconds.
+/// They are also settled this long after the first unsettled cut was closed, in milliseconds.
 const SETTLE_MS: u64 = 30_000;
 
 /// How much the planner hands out.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// A chunk's bytes, at most.
+    /// A chunk's maximum length, in bytes.
     pub chunk: u64,
-    /// A cut's bytes, at most.
+    /// A cut's maximum length, in bytes.
     pub cut_bytes: u64,
     /// A cut is closed this long after its first chunk, in milliseconds.
     pub cut_ms: u64,
-    /// Bytes planned but not durable, at most.
+    /// The most that is planned but not durable, in bytes.
     pub ahead: u64,
 }
 
@@ -57,18 +61,18 @@ pub struct Limit {
 pub enum Step {
     /// Hand this chunk to a worker, at the time of the open cut.
     Chunk(Chunk),
-    /// Tell every table, then advance to the position.
+    /// Send this to every table, then advance the time to the planner's position.
     Tell(Control),
-    /// Nothing until a credit, a newer limit, a newer durable position, or this time (milliseconds
-    /// on the steady clock).
+    /// Wait for a credit, a newer limit, a newer durable position, or this time (milliseconds on
+    /// the steady clock).
     Wait(Option<u64>),
-    /// All that was to be planned is planned, and every table was told to settle.
+    /// Everything is planned, and every table was asked to settle.
     Done,
-    /// A table that lags needs these bytes, and the source does not have them any more.
+    /// A lagging table needs these bytes, and the source does not have them any more.
     Lost {
-        /// Of which piece of the source.
+        /// The piece of the source.
         partition: PartitionId,
-        /// Which.
+        /// The bytes.
         range: Range<u64>,
     },
 }
@@ -83,18 +87,19 @@ struct OpenCut {
 pub struct Planner {
     bounds: Bounds,
     settings: Arc<RowSettings>,
-    /// From where today's settings are in force: where the tables stand level, unless they were so before.
+    /// From where today's settings are in force: the position of the furthest table, or earlier if
+    /// that table has them already.
     since: Position,
     at: Offsets,
     position: Position,
     limits: BTreeMap<PartitionId, Limit>,
     /// Partitions with bytes to plan, so that a thousand finished ones cost nothing.
     ready: BTreeSet<PartitionId>,
-    /// The position behind the last chunk of each partition that this run has planned.
+    /// The position after the last chunk that this run planned of each partition.
     planned: BTreeMap<PartitionId, Position>,
-    /// What the source says is finished.
+    /// What the source reports as finished.
     finished: Finished,
-    /// What has left since the source was last told, and with the cut up to where.
+    /// Retired and not yet returned by `left`; the position of the cut that retired each.
     left: BTreeMap<PartitionId, Position>,
     open: Option<OpenCut>,
     catch_up: VecDeque<Standing>,
@@ -150,13 +155,13 @@ impl Planner {
         self.position
     }
 
-    /// How far the source could be planned by what was seen of it.
+    /// How far the source could be planned, from what was seen of it.
     pub fn source_end(&self) -> Position {
         let waiting = self.ready.iter().map(|id| self.limits[id].end.saturating_sub(self.at.at(id)));
         Position(self.position.0 + waiting.sum::<u64>())
     }
 
-    /// The partition with the most bytes that could be planned and are not.
+    /// The partition with the most bytes left to plan.
     pub fn lags_most(&self) -> Option<Lag> {
         let left = |id: &&PartitionId| self.limits[*id].end.saturating_sub(self.at.at(id));
         let most = self.ready.iter().max_by_key(left)?;
@@ -168,7 +173,7 @@ impl Planner {
         self.open.as_ref().map_or(self.position, |open| open.lower)
     }
 
-    /// The offsets that are planned up to, of partition after partition.
+    /// The offsets up to which each partition is planned.
     pub fn offsets(&self) -> &Offsets {
         &self.at
     }
@@ -176,7 +181,7 @@ impl Planner {
     /// Learns how far partitions can be planned.
     pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
         for (id, limit) in seen {
-            // Seen before the source was told that it has left: what that means, the next look says.
+            // This limit predates the retirement; the next look decides.
             if self.left.contains_key(&id) {
                 continue;
             }
@@ -187,8 +192,8 @@ impl Planner {
         }
     }
 
-    /// Learns that nothing more can be read of a partition: its file is nowhere any more, or another has taken its place. The answer is
-    /// how many bytes were still to be planned.
+    /// Learns that nothing more can be read of a partition, because its file was deleted or
+    /// replaced. Returns how many bytes were left to plan.
     pub fn gone(&mut self, id: &PartitionId) -> u64 {
         self.ready.remove(id);
         let limit = self.limits.remove(id);
@@ -200,7 +205,7 @@ impl Planner {
         self.durable = self.durable.max(position);
     }
 
-    /// No new chunk is handed out any more; what is open is closed and settled.
+    /// No new chunk is handed out from now on; the open cut is closed and settled.
     pub fn finish(&mut self) {
         self.finishing = true;
     }
@@ -211,7 +216,8 @@ impl Planner {
         self.catch_up.is_empty() && level && self.ready.is_empty()
     }
 
-    /// What to do next, at `now_ms` on the steady clock. `credit`: a worker can take a chunk.
+    /// What to do next, at `now_ms` on the steady clock. `credit` is whether a worker can take a
+    /// chunk.
     pub fn next(&mut self, now_ms: u64, credit: bool) -> Step {
         if self.finishing {
             return self.wind_up(now_ms);
@@ -252,13 +258,15 @@ impl Planner {
         }
     }
 
-    /// Whether the next fresh chunk is all that is left of its partition, and with `bytes` no longer than a chunk may be.
+    /// Whether the next fresh chunk is all that is left of its partition, and together with `bytes`
+    /// is no longer than a chunk may be.
     pub fn completes_a_chunk_of(&self, bytes: u64) -> bool {
         let left = self.ready.first().map(|id| self.limits[id].end - self.at.at(id));
         !self.finishing && self.catch_up.is_empty() && left.is_some_and(|left| bytes + left <= self.bounds.chunk)
     }
 
-    /// Shutdown: close what is open, settle, and be done. A catch-up that is interrupted goes on in the next run.
+    /// Shutdown: close the open cut, settle, and end. An interrupted catch-up goes on in the next
+    /// run.
     fn wind_up(&mut self, now_ms: u64) -> Step {
         if self.open.is_some() {
             return self.close(now_ms);
@@ -269,7 +277,7 @@ impl Planner {
         Step::Done
     }
 
-    /// At the bound: nothing becomes durable unless the open cut is closed, and every table moved.
+    /// At the `ahead` bound: nothing becomes durable until the cut closes and every table moves.
     fn relieve(&mut self, now_ms: u64) -> Step {
         if self.open.is_some() {
             return self.close(now_ms);
@@ -294,7 +302,7 @@ impl Planner {
             self.unsettled_since_ms = now_ms;
         }
         self.unsettled_cuts += 1;
-        // A cut never spans targets: the front one is what an open cut of a catch-up leads to.
+        // A cut never spans targets: in a catch-up, the open cut leads to the front one.
         let since = self.catch_up.front().map_or(self.since, |target| target.since);
         let (lower, upper) = (open.lower, self.position);
         Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since }))
@@ -318,7 +326,7 @@ impl Planner {
 
     fn alarm(&self) -> Option<u64> {
         let close = self.open.as_ref().map(|open| open.opened_ms + self.bounds.cut_ms);
-        // An open cut is closed first, and what is due then is seen at once.
+        // An open cut is closed first; a settle that is due then is seen at once.
         let settle = (self.open.is_none() && self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
         close.into_iter().chain(settle).min()
     }
@@ -364,8 +372,9 @@ impl Planner {
     }
 }
 
-/// Where a chunk of `most` bytes ends. A last line without newline is never divided between two, for a cut could end there: the
-/// next run could not tell that line from one that goes on. It is no longer than `max_line`.
+/// Where a chunk of at most `most` bytes ends. A last line without newline is never divided between
+/// two chunks, because a cut could end there, and the next run could not tell that line from one
+/// that goes on. Such a line is no longer than `max_line`.
 fn chunk_end(start: u64, most: u64, limit: &Limit, max_line: u64) -> u64 {
     let end = limit.end.min(start + most);
     if limit.landed_tail && limit.end - end < max_line { limit.end } else { end }

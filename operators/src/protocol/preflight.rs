@@ -1,4 +1,5 @@
-//! What a claim would be refused for, found before anything is written: a start that fails leaves no commit behind.
+//! Finds what a claim would be refused for before anything is written, so that a start that fails
+//! leaves no commit behind.
 
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use crate::protocol::document::{OffsetsFiles, Origin, Recorded, Standing};
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
 use crate::protocol::table::{Clock, Held, RunId, Table, TableState};
 
-/// Tables are looked at so often while others move them, before what does not fit together counts.
+/// How often tables are looked at while others move them, before an inconsistency counts.
 const LOOKS: u32 = 8;
 
-/// What there is before the claim.
+/// What was found before the claim.
 #[derive(Default)]
 pub(super) struct Survey<'a> {
     /// The highest run that has left a trace.
@@ -31,23 +32,25 @@ pub(super) struct Place<'a> {
     pub(super) origin: &'a Origin,
 }
 
-/// What is to become of tables that may be claimed.
+/// What happens to tables that may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// They go on where they stand.
     GoOn,
-    /// Nothing has landed in any, and some were claimed for another source, purpose or life: those begin anew.
+    /// Nothing has landed in any, and some were claimed for another source, role or lineage: those
+    /// begin anew.
     BeginAnew,
 }
 
-/// Refuses what [`claim`](super::claim::claim) would refuse, and writes nothing. A table that is not there yet is none.
+/// Refuses what [`claim`](super::claim::claim) would refuse, and writes nothing. A table that does
+/// not exist yet is `None`.
 pub async fn preflight(tables: &[Option<Arc<dyn Table>>], clock: &dyn Clock, intent: &Intent<'_>) -> Result<(), Stop> {
     let there: Vec<_> =
         tables.iter().enumerate().filter_map(|(index, table)| Some((index, table.as_deref()?))).collect();
     survey(&there, clock, intent).await.map(drop)
 }
 
-/// Looks at the tables with their places in claim order, and refuses what must be.
+/// Looks at the tables, with their places in claim order, and refuses what must be refused.
 pub(super) async fn survey<'a>(
     tables: &[(usize, &'a dyn Table)],
     clock: &dyn Clock,
@@ -61,7 +64,8 @@ pub(super) async fn survey<'a>(
         if !matches!(done, Err(Stop::Refused(_))) || looks == LOOKS {
             return done;
         }
-        // A run that is alive may have been here between two looks: what does not fit together then was never so.
+        // If a live run moved a table during the look, the combination that was refused may never
+        // have existed.
         let mut moved = false;
         for ((_, table), seen) in tables.iter().zip(seen) {
             moved |= ask(clock, || table.load()).await?.held != seen;
@@ -81,7 +85,8 @@ async fn look_around<'a>(
     let (mut survey, mut found, mut lacking) = (Survey::default(), Vec::new(), None);
     for (index, table) in tables.iter().copied() {
         refuse_overlap(table, clock, &intent.reading()).await?;
-        // A run that died while it claimed has left a file; after a restore its number would be given out again.
+        // A run that died during its claim has left only a file; after a restore, its number would
+        // be given out again.
         let names = ask(clock, || table.list_offsets()).await?;
         survey.run = names.iter().map(|name| name.0.run).fold(survey.run, RunId::max);
         let (state, recorded) = look(table, clock).await?;
@@ -117,7 +122,7 @@ async fn look_around<'a>(
     Ok(survey)
 }
 
-/// Where the table stands now, and what was written down there.
+/// Where the table stands now, and what is recorded there.
 pub(super) async fn look(table: &dyn Table, clock: &dyn Clock) -> Result<(TableState, Option<Recorded>), Stop> {
     let mut retry = Retry::default();
     loop {
@@ -126,14 +131,15 @@ pub(super) async fn look(table: &dyn Table, clock: &dyn Clock) -> Result<(TableS
         match OffsetsFiles::read(table, held).await {
             Ok(recorded) => return Ok((state, Some(recorded))),
             Err(Stop::Store(error)) => retry.after(error, clock).await?,
-            // The run before is still alive: it has committed since, and deleted the file of the position before.
+            // The previous run is still alive: it has committed since, and deleted the file of the
+            // earlier position.
             Err(_) if ask(clock, || table.load()).await?.held != state.held => {}
             Err(stop) => return Err(stop),
         }
     }
 }
 
-/// What is to become of the tables that have a position, or why they are not to be claimed.
+/// What happens to the tables that have a position; the error says why they cannot be claimed.
 pub(super) fn judge(places: &[Place<'_>], intent: &Intent<'_>) -> Result<Verdict, Stop> {
     let is_of_one_life = |place: &Place<'_>| place.origin.lineage == places[0].origin.lineage;
     let odd: Vec<_> = places.iter().filter(|p| check(p, intent).is_err() || !is_of_one_life(p)).collect();
@@ -148,14 +154,15 @@ pub(super) fn judge(places: &[Place<'_>], intent: &Intent<'_>) -> Result<Verdict
     Ok(Verdict::GoOn)
 }
 
-/// A table belongs to one source and one purpose, once something has landed.
+/// A table belongs to one source and one role, once something has landed.
 pub(super) fn check(place: &Place<'_>, intent: &Intent<'_>) -> Result<(), Stop> {
     let Place { index, name, origin, .. } = place;
     let (theirs, ours) = (origin.reads(), intent.reading().reads);
     if !theirs.is_one_with(&ours) {
         let below = ours.root().strip_prefix(theirs.root()).and_then(|rest| rest.strip_prefix('/'));
         let hint = match below {
-            // What stands in braces belongs to the glob, so that names still count from the folder before it.
+            // Braces make the rest part of the glob, so that names stay relative to the folder
+            // before it.
             Some(below) => format!(
                 "; to read less of it, keep its folder before the glob: {}/{{{below}}}{}",
                 theirs.root(),
@@ -179,7 +186,7 @@ pub(super) fn check(place: &Place<'_>, intent: &Intent<'_>) -> Result<(), Stop> 
     Ok(())
 }
 
-/// All tables lie on one sequence of cuts: their positions order their offsets.
+/// Refuses tables that are not on one sequence of cuts, where positions order the offsets.
 fn level(places: &[Place<'_>]) -> Result<(), Stop> {
     let mut order: Vec<&Place<'_>> = places.iter().collect();
     order.sort_by_key(|place| place.standing.position());
@@ -195,7 +202,7 @@ fn level(places: &[Place<'_>]) -> Result<(), Stop> {
         if low.position() < high.since {
             return Err(Stop::Refused(format!(
                 "table {:?} was restored to position {}, but the settings have changed since, at {}: it can only be caught \
-                 up by the settings of its time; restore a newer backup, or all tables to one before the change",
+                 up with the settings of that time; restore a newer backup, or all tables to one before the change",
                 pair[0].name,
                 low.position(),
                 high.since
@@ -205,7 +212,7 @@ fn level(places: &[Place<'_>]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// What the state file says was durable once.
+/// Refuses tables below the position in the state file, because that position was durable once.
 fn refuse_ahead(places: &[Place<'_>], intent: &Intent<'_>) -> Result<(), Stop> {
     let lowest = places.iter().min_by_key(|place| place.standing.position());
     match (intent.known, lowest) {

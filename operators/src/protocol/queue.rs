@@ -1,7 +1,8 @@
 //! Which cut a table commits next, and whether it commits it at all.
 //!
-//! Cuts commit in order. A table that already stands at a cut's upper bound ignores it whole; one that stands inside a cut is
-//! a bug. A cut that is empty for a table counts as drained, but the table's position is moved only when the planner asks for it.
+//! Cuts commit in order. A table that already stands at a cut's upper bound or beyond ignores the
+//! whole cut; one that stands inside a cut is a bug. A cut that is empty for a table counts as
+//! drained, but the table's position is moved only when the planner asks for it.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ pub struct CommitQueue {
     /// The last cut that was empty for this table, not yet in its transaction.
     empty: Option<Cut>,
     settle: Position,
-    /// Below, no rows wait for the table.
+    /// No rows below this position wait for the table.
     drained: Position,
 }
 
@@ -33,7 +34,7 @@ pub struct Job {
     pub cut: Cut,
     /// Its files for this table.
     pub files: Vec<StagedFile>,
-    /// The rows in them, as they were counted on their way.
+    /// The sums of their rows, as counted on the way.
     pub sums: Vec<(Bucket, Sum)>,
 }
 
@@ -52,14 +53,14 @@ impl CommitQueue {
         }
     }
 
-    /// Up to where no rows wait for the table: what it holds, and the cuts behind that which are
-    /// empty for it, whether its transaction has moved over them or not. What [`CommitQueue::next`]
-    /// has handed out last still waits.
+    /// No rows below this position wait for the table: what it holds, and the cuts after that which
+    /// are empty for it, whether or not its transaction has moved over them. The job that
+    /// [`CommitQueue::next`] returned last still waits.
     pub fn drained(&self) -> Position {
         self.drained
     }
 
-    /// Takes a record of the planner's.
+    /// Takes a record from the planner.
     pub fn control(&mut self, control: Control) {
         match control {
             Control::Cut(cut) => drop(self.cuts.insert(cut.lower, cut)),
@@ -77,8 +78,8 @@ impl CommitQueue {
         self.sums.entry(lower).or_default().push((bucket, sum));
     }
 
-    /// The next commit, once the last is done. `complete(lower)` says whether the frontier has
-    /// passed the cut: no file of it can come any more.
+    /// The next commit, once the last is done. `complete(lower)` is whether the frontier has passed
+    /// the cut, so that no more files of it can come.
     pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job>, Stop> {
         self.drained = self.drained.max(self.position);
         while let Some(first) = self.cuts.first_entry().filter(|first| complete(*first.key())) {
@@ -88,7 +89,7 @@ impl CommitQueue {
             if cut.upper <= self.position {
                 if !files.is_empty() {
                     return Err(
-                        self.bug(format!("was staged rows of a cut that it holds, {}..{}", cut.lower, cut.upper))
+                        self.bug(format!("received staged rows of a cut that it holds, {}..{}", cut.lower, cut.upper))
                     );
                 }
                 continue;
@@ -101,7 +102,7 @@ impl CommitQueue {
             if staged != counted {
                 let Cut { lower, upper, .. } = cut;
                 return Err(
-                    self.bug(format!("was staged {staged} rows of cut {lower}..{upper}, and {counted} were counted"))
+                    self.bug(format!("received {staged} staged rows of cut {lower}..{upper}, but counted {counted}"))
                 );
             }
             if files.is_empty() {
@@ -115,7 +116,7 @@ impl CommitQueue {
         }
         if let Some((lower, _)) = self.files.first_key_value().filter(|(lower, _)| complete(**lower)) {
             let lower = *lower;
-            return Err(self.bug(format!("was staged rows at {lower}, where no cut starts")));
+            return Err(self.bug(format!("received staged rows at {lower}, where no cut starts")));
         }
         let covered_later = self.cuts.values().any(|cut| cut.upper <= self.settle);
         let due = self.empty.take_if(|empty| empty.upper <= self.settle && !covered_later);
@@ -173,7 +174,7 @@ mod tests {
         StagedFile { path: "f".into(), size: 1, rows: 1, partition, stats, staged_at: Stamp::default() }
     }
 
-    /// A queue at `position` that was told of cuts of ten, and has a file for those that start at `staged`.
+    /// A queue at `position` with cuts of ten, and a file for the cut at each of `staged`.
     fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue {
         let mut queue = CommitQueue::new("t", Position(position));
         cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
@@ -185,7 +186,8 @@ mod tests {
         queue
     }
 
-    /// The upper bounds and the files of the jobs that are due when every cut below `frontier` is complete.
+    /// The upper bounds and numbers of files of the jobs that are due when every cut below
+    /// `frontier` is complete.
     fn jobs(queue: &mut CommitQueue, frontier: u64) -> Vec<(u64, usize)> {
         let next = || queue.next(|lower| lower < Position(frontier)).expect("no bug");
         std::iter::from_fn(next).map(|job| (job.cut.upper.0, job.files.len())).collect()
@@ -224,7 +226,7 @@ mod tests {
     fn rows_that_were_staged_and_not_counted_are_a_bug() {
         let mut queue = queue(0, 0..1, &[0]);
         queue.staged(Position(0), file());
-        assert!(bug(&mut queue).contains("staged 2 rows of cut 0..10, and 1 were counted"));
+        assert!(bug(&mut queue).contains("2 staged rows of cut 0..10, but counted 1"));
     }
 
     #[test]

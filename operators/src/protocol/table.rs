@@ -1,11 +1,14 @@
 //! The port through which the protocol sees one table of a sink.
 //!
-//! A sink implements [`Table`]; the simulation implements it too, with crashes, rivals and lost replies between any two calls.
-//! Every method is one atomic step of the outside world. Rules for implementors:
+//! A sink implements [`Table`]; the simulation implements it too, with crashes, rivals and lost
+//! replies between any two calls. Every method is one atomic step of the outside world. Rules for
+//! implementors:
 //!
-//! - [`Table::put`] and [`Table::write_offsets`] create; they never overwrite. What they report as done is durable.
-//! - A [`StoreError::Transient`] from a write means "unknown": the write may have happened, or may yet.
-//! - Nothing is remembered between calls that would change an answer: `load` and `read` ask the store.
+//! - [`Table::put`] and [`Table::write_offsets`] create; they never overwrite. What they report as
+//!   done is durable.
+//! - A [`StoreError::Transient`] from a write means "unknown": the write may have happened, or may
+//!   yet.
+//! - Nothing remembered between calls may change an answer: `load` and `read` ask the store.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +22,8 @@ use crate::position::Position;
 /// A future of the protocol's ports.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// The number of a run of a pipeline: unique, because only one run can claim the first table with it.
+/// The number of a run of a pipeline: unique, because only one run can claim the first table with
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub u64);
@@ -41,21 +45,21 @@ impl Version {
     }
 }
 
-/// What a table's transactions say of one pipeline: every commit of ours moves both at once.
+/// What a table's transactions hold for one pipeline: each of our commits moves both at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Held {
     /// The table holds every row below this position.
     pub position: Position,
-    /// The run that made the last commit; with the position it names the offsets file.
+    /// The run that made the last commit; together with the position, it names the offsets file.
     pub run: RunId,
 }
 
-/// Where a table stands, as its store says.
+/// Where a table stands, according to its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableState {
     /// The newest version.
     pub head: Version,
-    /// What the pipeline's transactions say; none before its first claim.
+    /// What the pipeline's transactions hold; `None` before its first claim.
     pub held: Option<Held>,
     /// How long the store keeps what the protocol relies on.
     pub retention: Retention,
@@ -75,7 +79,7 @@ pub struct Retention {
 pub struct Stamp {
     /// In milliseconds since 1970.
     pub wall_ms: u64,
-    /// On the clock that nobody sets.
+    /// In milliseconds, on the clock that nobody sets.
     pub steady_ms: u64,
 }
 
@@ -85,9 +89,9 @@ impl Stamp {
         Stamp { wall_ms: clock.now_ms(), steady_ms: clock.steady_ms() }
     }
 
-    /// How long ago that was at most, in milliseconds: for what others may have done since, by the
-    /// time of day. Who sets a clock back hides time from the one clock, and a machine that slept
-    /// from the other.
+    /// The most time that can have passed since then, in milliseconds, to judge what others may
+    /// have done meanwhile by their time of day. It is the larger value of both clocks, because
+    /// setting the time back hides time from one, and a machine's sleep hides it from the other.
     pub fn age_ms(self, clock: &dyn Clock) -> u64 {
         let now = Stamp::now(clock);
         now.wall_ms.saturating_sub(self.wall_ms).max(now.steady_ms.saturating_sub(self.steady_ms))
@@ -114,27 +118,27 @@ pub struct StagedFile {
 /// What one commit makes visible, all at once.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// By this a run knows its own commit again after a lost reply.
+    /// The id by which a run recognises its own commit after a lost reply.
     pub id: Uuid,
-    /// The offsets that the table holds from this commit on.
+    /// What the table holds from this commit on.
     pub held: Held,
-    /// The files, none for a claim or a commit that only moves the position.
+    /// The files; none for a claim, or for a commit that only moves the position.
     pub files: Vec<StagedFile>,
 }
 
 /// The answer to a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It was not there, and is now.
+    /// It did not exist, and was created.
     Yes,
-    /// Something is there already.
+    /// It exists already.
     No,
 }
 
-/// A commit as the store holds it: what the protocol must know of it.
+/// What the protocol must know of a commit in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its id, if it is a commit of lakefront's.
+    /// Its id, if lakefront made it.
     pub id: Option<Uuid>,
     /// Whether it carries a transaction of this pipeline.
     pub ours: bool,
@@ -169,7 +173,7 @@ pub type Neighbour = (String, Box<dyn Table>);
 
 /// One table of a sink, for one pipeline.
 pub trait Table: Send + Sync {
-    /// The name that messages use.
+    /// The name used in messages.
     fn name(&self) -> &str;
 
     /// Reads where the table stands.
@@ -178,45 +182,46 @@ pub trait Table: Send + Sync {
     /// Makes `version`, if it does not exist and its predecessor does.
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>>;
 
-    /// Reads the commit that made `version`; none if there is none.
+    /// Reads the commit that made `version`; `None` if there is none.
     fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>>;
 
-    /// Checks the table anew after a foreign commit changed it: an error if rows of this pipeline no longer fit.
+    /// Checks the table anew after a foreign commit changed it: an error if rows of this pipeline
+    /// no longer fit.
     fn recheck(&self) -> Pending<'_, Result<(), StoreError>>;
 
-    /// Writes an offsets file, if there is none of that name.
+    /// Writes an offsets file, unless there is one of that name.
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>>;
 
-    /// Reads an offsets file; none if there is none.
+    /// Reads an offsets file; `None` if there is none.
     fn read_offsets(&self, name: OffsetsName) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>>;
 
     /// Lists this pipeline's offsets files.
     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>>;
 
-    /// The table as every other pipeline sees it that has offsets files here, with the pipelines' names.
+    /// Every other pipeline that has offsets files here, with the table as that pipeline sees it.
     fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>>;
 
-    /// How many rows a reader sees, whoever has landed them. It may take long.
+    /// How many rows a reader sees, whoever landed them. This may take long.
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>>;
 
-    /// Deletes an offsets file; one that is gone already is no error.
+    /// Deletes an offsets file; it is no error if it is gone already.
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>>;
 }
 
-/// The clocks, and the only way for the protocol to wait.
+/// The clocks, and the protocol's only way to wait.
 pub trait Clock: Send + Sync {
-    /// The time of day, in milliseconds since 1970: for people, and to compare with what others say
-    /// of theirs. Somebody may set it.
+    /// The time of day, in milliseconds since 1970: for people, and to compare with the time of day
+    /// that others report. Somebody may set it.
     fn now_ms(&self) -> u64;
 
-    /// Milliseconds on a clock that nobody sets, from a moment that is the same for the whole
-    /// process: for durations.
+    /// Milliseconds on a clock that nobody sets, for durations. They count from a moment that is
+    /// the same for the whole process.
     fn steady_ms(&self) -> u64;
 
     /// Returns after `ms` milliseconds.
     fn pause(&self, ms: u64) -> Pending<'_, ()>;
 
-    /// The same, before something is tried again that has failed so.
+    /// The same, before something that failed with this error is tried again.
     fn pause_after(&self, _error: &StoreError, ms: u64) -> Pending<'_, ()> {
         self.pause(ms)
     }

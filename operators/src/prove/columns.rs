@@ -1,11 +1,12 @@
-//! The columns of each format, listed once more: what is compared must not come from one list.
+//! The columns of each format, listed a second time: two sides of a comparison must not share one
+//! list.
 
 use std::collections::HashMap;
 
 use crate::settings::Format;
 use crate::totals::hash;
 
-/// Column, key (`p.` for those of `properties`), type: string, integer or time.
+/// Column, key (`p.` marks a key inside `properties`), type: string, integer or time.
 const AZURE: &str = "time time t,resource_id resourceId s,location location s,category category s,\
     operation_name operationName s,log_timestamp p.timestamp t,process_id p.processId i,error_level p.errorLevel s,\
     sqlerrcode p.sqlerrcode s,backend_type p.backend_type s,message p.message s,detail p.detail s,server_type ServerType s,\
@@ -19,23 +20,24 @@ const JSONLOG: &str = "timestamp timestamp t,user user s,dbname dbname s,pid pid
     cursor_position cursor_position i,func_name func_name s,file_name file_name s,file_line_num file_line_num i,\
     application_name application_name s,backend_type backend_type s,leader_pid leader_pid i,query_id query_id i";
 
-/// The keys of `jsonlog` that a record of CloudNativePG has under another name, and that name; `-` if it has no such key.
+/// The keys of `jsonlog` that CloudNativePG's records name differently, with that name; `-` if its
+/// records lack the key.
 const CSVLOG: &str = "timestamp log_time,user user_name,dbname database_name,pid process_id,remote_host -,remote_port -,\
     line_num session_line_num,ps command_tag,session_start session_start_time,vxid virtual_transaction_id,\
     txid transaction_id,state_code sql_state_code,internal_position internal_query_pos,statement query,\
     cursor_position query_pos,func_name -,file_name -,file_line_num -";
 
-/// The column of keys that have none.
+/// The column for keys that have no column of their own.
 pub(super) const REST: &str = "_rest";
-/// The columns of a reject that count.
+/// The columns of a reject that go into its checksum.
 pub(super) const REJECT: [&str; 4] = ["reason", "raw", "length", "detail"];
-/// The column of a record's number in its line, in every table.
+/// The column of a record's number within its line, in every table.
 pub(super) const ITEM: &str = "_item";
 /// The role of a row's server, the server's name, and its resource id.
 pub(super) const ROLE: &str = "replica_role";
 pub(super) const SERVER: &str = "logical_server_name";
 pub(super) const RESOURCE: &str = "resource_id";
-/// When a row's server has logged it, by format, and when Azure has received it.
+/// When a row's server logged it, by format; and when Azure received it.
 pub(super) const LOGGED: [&str; 2] = ["log_timestamp", "timestamp"];
 pub(super) const RECEIVED: &str = "time";
 
@@ -52,12 +54,12 @@ pub(super) struct Column {
     pub(super) name: &'static str,
     pub(super) key: &'static str,
     pub(super) kind: Kind,
-    /// Its key stands in `properties`.
+    /// Whether its key is inside `properties`.
     pub(super) inner: bool,
     pub(super) hash: hash::Column,
 }
 
-/// The columns of a format, and where each key of it goes.
+/// The columns of a format, and the column that each key goes to.
 pub(super) struct Columns {
     pub(super) all: Vec<Column>,
     keys: HashMap<(bool, &'static str), usize>,
@@ -66,7 +68,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Those of `format`.
+    /// The columns of `format`.
     pub(super) fn of(format: Format) -> Self {
         let list = match format {
             Format::Azure => AZURE,
@@ -104,7 +106,7 @@ impl Columns {
         self.keys.get(&(inner, key)).copied()
     }
 
-    /// Each key, whether it stands in `properties`, and what its column holds.
+    /// Each key, whether it is inside `properties`, and what its column holds.
     #[cfg(test)]
     pub(super) fn keys(&self) -> impl Iterator<Item = (bool, &'static str, Kind)> {
         let mut keys: Vec<_> = self.keys.iter().map(|((inner, key), at)| (*inner, *key, self.all[*at].kind)).collect();

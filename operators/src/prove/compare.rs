@@ -1,7 +1,8 @@
-//! Compares what the source, the totals and the table tell of one table, and finds where they first differ.
+//! Compares the sums of one table from three sides (source, totals, table), and finds where they
+//! first differ.
 //!
-//! The table holds what its totals say if all its rows together do; the source tells what they say if it does partition by partition. Only
-//! when one of the two fails are ranges compared, to find the first that differs.
+//! The table's rows are compared with the totals all together, the source's partition by partition.
+//! Ranges are compared only when one of these comparisons fails, to find the first that differs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -19,7 +20,7 @@ use crate::totals::{Buckets, FINEST_LOG2, Sum};
 pub(super) struct Evidence<'e> {
     pub(super) recorded: &'e Recorded,
     pub(super) extent: &'e Extent,
-    /// What the source tells, by piece.
+    /// The sums of the rows that the source yields, by piece.
     pub(super) source: &'e BTreeMap<PieceId, Mebibytes>,
     pub(super) lake: &'e Lake,
     /// Rows of other pipelines in the same table, and their `_source`s.
@@ -32,17 +33,19 @@ pub(super) struct Evidence<'e> {
 pub(super) enum Place {
     /// In a mebibyte of a `_source` that can be read again.
     Mebibyte(String, u64),
-    /// In a range of a `_source` that cannot be read again; rows of totals and table there.
+    /// In a range of a `_source` that cannot be read again: the numbers of rows in totals and
+    /// table.
     Range(String, Range<u64>, [u64; 2]),
-    /// In the totals of a range of a `_source`: the source and the table agree there.
+    /// In the totals of a range of a `_source` where source and table agree.
     Totals(String, Range<u64>),
-    /// In rows that name no place.
+    /// In rows without a valid `_source` and `_offset`.
     Nameless,
-    /// In rows that landed under earlier settings, or that have left the offsets; rows of totals and table there.
+    /// In rows that landed under earlier settings, or whose partition has left the offsets: the
+    /// numbers of rows in totals and table.
     Elsewhere([u64; 2]),
 }
 
-/// What was compared: number of rows, and checksum too.
+/// What agrees: the number of rows, and the checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Agreement {
     pub(super) rows: bool,
@@ -74,7 +77,7 @@ impl<'e> Evidence<'e> {
         Evidence { recorded, extent, source, lake, foreign: *foreign, foreign_sources }
     }
 
-    /// What the source tells, all together.
+    /// The sum of all rows that the source yields.
     pub(super) fn source_sum(&self) -> Sum {
         self.source.values().flat_map(BTreeMap::values).copied().sum()
     }
@@ -85,7 +88,7 @@ impl<'e> Evidence<'e> {
         Agreement::of([(self.lake.sum(), totals)].into_iter())
     }
 
-    /// Whether the source, as far as it is there, tells what the totals say.
+    /// Whether the source, as far as it can be read again, yields what the totals say.
     pub(super) fn source_agrees(&self) -> Agreement {
         let totals = &self.recorded.account.totals;
         let partitions = self.recorded.standing.offsets.partitions.keys().filter(|id| !self.extent.gone.contains(*id));
@@ -100,9 +103,10 @@ impl<'e> Evidence<'e> {
         Agreement::of(partitions.map(of_partition).chain(left))
     }
 
-    /// Whether the blobs that have left the offsets were read under other names than they have: the table is what was counted, it holds
-    /// rows of blobs that are not there, and the source has blobs of which it holds none. A service may let a blob be renamed and keep
-    /// its time of creation. Whatever is there under its own name must still tell what the table holds.
+    /// Whether the blobs that have left the offsets were renamed after they were read: the table
+    /// agrees with the totals, it holds rows of blobs that are no longer there, and the source has
+    /// blobs of which the table holds no rows. A service may let a blob be renamed and keep its
+    /// creation time. A blob that is still there under its own name must agree with the table.
     pub(super) fn left_is_renamed(&self) -> bool {
         let left: Vec<_> = self.source.iter().filter(|((_, left), _)| *left).collect();
         let sum: Sum = left.iter().map(|(_, rows)| total(rows)).sum();
@@ -119,7 +123,8 @@ impl<'e> Evidence<'e> {
         self.lake.present.0.keys().any(lacks) && left.iter().all(|((id, _), rows)| fits(id, rows))
     }
 
-    /// The first place where they differ, in the order of `_source` and `_offset`; none if it cannot be told.
+    /// The first place where they differ, in the order of `_source` and `_offset`; none if it
+    /// cannot be determined.
     pub(super) fn first_difference(&self) -> Option<Place> {
         let mut told = Sums::default();
         self.source.iter().for_each(|((id, _), rows)| told.add_all(&id.to_string(), rows));
@@ -138,7 +143,7 @@ impl<'e> Evidence<'e> {
                     let mebibyte = first_difference(&told.of(source), &in_lake);
                     mebibyte.map(|mebibyte| Place::Mebibyte(source.clone(), mebibyte))
                 }
-                // Perhaps a finished blob that is not there any more.
+                // Perhaps a finished blob that is no longer there.
                 None => None,
             };
             if place.is_some() {
@@ -169,11 +174,12 @@ impl<'e> Evidence<'e> {
         })
     }
 
-    /// Which of the three stands alone around a mebibyte of that `_source`.
+    /// Which of the three disagrees with the other two around a mebibyte of that `_source`.
     pub(super) fn odd_one(&self, source: &str, mebibyte: u64) -> Option<Odd> {
         let mut ids = self.recorded.standing.offsets.partitions.keys();
         let Some(id) = ids.find(|id| id.to_string() == source) else {
-            // It has left the offsets, or was never among them: there the totals know only of all together.
+            // It has left the offsets, or was never among them: of these, the totals have only one
+            // common sum.
             let left = self.source.iter().filter(|((_, left), _)| *left).map(|(_, rows)| total(rows));
             let is_told = self.extent.left_is_there && left.sum::<Sum>() == self.recorded.account.totals.left;
             return match (is_told, self.lake_agrees().is_whole()) {
@@ -220,13 +226,13 @@ impl<'e> Evidence<'e> {
             }
             end = range.end;
         }
-        // What lies behind the last bucket was never counted.
+        // Rows beyond the last bucket were never counted.
         let behind = in_lake.range(end >> FINEST_LOG2..).next()?;
         Some(place(bytes(*behind.0), [0, behind.1.rows]))
     }
 }
 
-/// One of the three that differs where the two others agree.
+/// The one of the three that differs while the other two agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Odd {
@@ -276,7 +282,7 @@ mod tests {
         }
     }
 
-    /// One row a blob: its name, and the row's checksum.
+    /// One row per blob: its name, and the row's checksum.
     type Blobs<'b> = &'b [(&'b str, u128)];
 
     fn is_renamed(read: Blobs<'_>, table: Blobs<'_>, there: Blobs<'_>) -> bool {

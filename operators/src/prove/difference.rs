@@ -12,44 +12,45 @@ use super::told;
 use crate::error::StoreError;
 use crate::source::Source;
 
-/// So many rows around a difference are held, each of some hundred bytes, to name the first that differs.
+/// To name the first row that differs, at most this many rows around it are held in memory, each of
+/// some hundred bytes.
 const MOST_ROWS: u64 = 1 << 20;
 
 /// What is wrong with a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
-    /// The source tells it, and the table lacks it.
+    /// The source has it, and the table lacks it.
     Missing,
     /// The table has it more than once.
     Doubled,
-    /// The table has another one in its place.
+    /// The table has a different row in its place.
     Altered,
-    /// The table has it, and the source does not tell it.
+    /// The table has it, and the source does not.
     Unexpected,
 }
 
 /// The first row that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Its `_source`; none if it has none.
+    /// Its `_source`; none if it has none or if that is unknown.
     pub source: Option<String>,
     /// Its `_offset`; none if only a range is known.
     pub offset: Option<u64>,
     /// Its `_item`; none if its line is one record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<u64>,
-    /// What is wrong with it; none if that cannot be told.
+    /// What is wrong with it; none if that cannot be determined.
     pub what: Option<What>,
-    /// The offsets between which it lies, where its source is not there to be read again.
+    /// The range of offsets in which it lies, if it was not pinpointed by reading its source again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<[u64; 2]>,
-    /// Which of source, totals and table stands alone, where the two others agree.
+    /// Which of source, totals and table disagrees, where the other two agree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub odd: Option<Odd>,
 }
 
-/// As much as `place` alone says of the first row that differs.
+/// What `place` alone says about the first row that differs.
 pub(super) fn around(place: &Place) -> Difference {
     let nowhere = Difference { source: None, offset: None, item: None, what: None, range: None, odd: None };
     let within = |of: &str, range: &Range<u64>| Difference {
@@ -66,7 +67,7 @@ pub(super) fn around(place: &Place) -> Difference {
     }
 }
 
-/// Reads on where `place` says that rows differ, and names the first.
+/// Reads the rows at `place` again, and names the first that differs.
 pub(super) async fn name(
     place: &Place,
     evidence: &Evidence<'_>,
@@ -76,7 +77,8 @@ pub(super) async fn name(
     source: &dyn Source,
 ) -> Result<Difference, StoreError> {
     let around = around(place);
-    // Without its source, a range may be as wide as a file; and anybody may have put any number of rows into a table.
+    // Without its source, a range may be as wide as a file; and anyone may have put any number of
+    // rows into the table.
     let rows = match place {
         Place::Range(_, _, [_, in_lake]) => *in_lake,
         Place::Mebibyte(of, mebibyte) => within(&evidence.lake.present.of(of), &bytes(*mebibyte)).rows,
@@ -110,7 +112,7 @@ pub(super) async fn name(
     })
 }
 
-/// What it means that the totals say so many rows, and that the table has so many.
+/// What is wrong, judged by the numbers of rows in totals and table.
 fn by_number([in_totals, in_lake]: [u64; 2]) -> Option<What> {
     Some(match in_lake.cmp(&in_totals) {
         std::cmp::Ordering::Less => What::Missing,
@@ -119,7 +121,7 @@ fn by_number([in_totals, in_lake]: [u64; 2]) -> Option<What> {
     })
 }
 
-/// The first place at which the source tells other rows than the table holds.
+/// The first place where the source's rows differ from the table's.
 fn first(told: &Rows, held: &Rows) -> Option<(At, What)> {
     let mut places: Vec<At> = told.keys().chain(held.keys()).copied().collect();
     places.sort_unstable();
@@ -144,7 +146,7 @@ fn first(told: &Rows, held: &Rows) -> Option<(At, What)> {
     })
 }
 
-/// Whether two of the rows at an offset are one.
+/// Whether two of the rows at one offset are the same.
 fn is_twice((_, rows): &(At, Vec<u128>)) -> bool {
     let mut sorted = rows.clone();
     sorted.sort_unstable();

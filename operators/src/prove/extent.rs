@@ -1,8 +1,11 @@
-//! What there is to read again: which bytes of which files a table's rows came from, and which of them are not there any more.
+//! What has to be read again: which bytes of which files a table's rows came from, and which of
+//! these files are gone.
 //!
-//! Rows of a partition count from where the table's present settings began ([`Account::from`](crate::protocol::document::Account)) up to
-//! where the table stands. A file is known by its name, its length and its first bytes, as it was when it was read first. What cannot be
-//! read again is [`Unverifiable`], with the reason and the extent: it is no difference.
+//! Rows of a partition count from where the table's present settings began
+//! ([`Account::from`](crate::protocol::document::Account)) up to the table's position. A file is
+//! identified by its name, its length and its first bytes, as they were when it was first read.
+//! What cannot be read again is [`Unverifiable`], with the reason and the extent; it is not a
+//! difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -16,15 +19,15 @@ use crate::protocol::document::Recorded;
 use crate::protocol::generation::{Sighting, Verdict, judge};
 use crate::source::{Listed, Source};
 
-/// Rows that the source does not tell any more.
+/// Rows that can no longer be read from the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unverifiable {
     /// Why.
     pub reason: String,
-    /// The partition, if it is one.
+    /// The partition, if it is a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// How much of the source that is.
+    /// How many bytes of the source they take.
     pub bytes: u64,
     /// How many rows the totals count there.
     pub rows: u64,
@@ -34,20 +37,20 @@ pub struct Unverifiable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) id: PartitionId,
-    /// How the file is asked for.
+    /// Identifies the file in requests.
     pub(super) identity: Identity,
-    /// The lines that start here.
+    /// The piece consists of the lines that start in this range.
     pub(super) range: Range<u64>,
-    /// Whether one starts where the range does.
+    /// Whether a line starts where the range does.
     pub(super) is_line_start: bool,
-    /// The last of them ends here, at the latest.
+    /// The last line ends here at the latest.
     pub(super) limit: u64,
-    /// The partition has left the offsets.
+    /// Whether the partition has left the offsets.
     pub(super) left: bool,
 }
 
 impl Piece {
-    /// Covers also what `other`, of the same file, does.
+    /// Extends the piece to cover `other`, a piece of the same file, too.
     pub(super) fn widen(&mut self, other: &Piece) {
         if other.range.start < self.range.start {
             (self.range.start, self.is_line_start) = (other.range.start, other.is_line_start);
@@ -65,7 +68,7 @@ pub(super) struct Extent {
     pub(super) unverifiable: Vec<Unverifiable>,
     /// The partitions among the offsets that cannot be read again.
     pub(super) gone: BTreeSet<PartitionId>,
-    /// Whether what has left the offsets can be read again, all of it.
+    /// Whether everything that has left the offsets can be read again.
     pub(super) left_is_there: bool,
 }
 
@@ -75,12 +78,12 @@ enum Seen {
     Not(&'static str),
 }
 
-/// Looks for the files of what `recorded` says. `there` is the source as it is now.
+/// Finds the files of `recorded` in `there`, the source as it is now.
 pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn Source) -> Result<Extent, Stop> {
     let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
     let totals = &recorded.account.totals;
     let mut extent = Extent::default();
-    // The newest generation first: a file that is there is one only.
+    // Newest generation first, because a file that is there belongs to only one of them.
     let files = there.files_of(now, source).await;
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     for (id, at) in now.partitions.iter().rev() {
@@ -88,10 +91,10 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
         let file = files.get(id);
         let seen = match file {
             Some(file) if taken.contains(file.name.as_str()) => {
-                Seen::Not("another file has its name now, a later generation")
+                Seen::Not("another file, a later generation, now has this name")
             }
             Some(file) => see(id, at, file, source).await?,
-            None => Seen::Not("it is not in the source any more"),
+            None => Seen::Not("it is no longer in the source"),
         };
         match seen {
             Seen::There(identity) => {
@@ -118,8 +121,9 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
 }
 
 impl Extent {
-    /// What has left the offsets was read whole, and is what was created before a certain time and is not among them. If that is not as
-    /// many bytes as have left, nobody knows which are which.
+    /// Adds the files that have left the offsets: they were read whole, were created before a
+    /// certain time, and are not among the partitions. If their lengths do not add up to the bytes
+    /// that have left, it is unknown which files these are.
     fn add_left(&mut self, recorded: &Recorded, there: &There<'_>, source: &dyn Source) {
         let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
         let gone_since = from.partitions.iter().filter(|(id, _)| !now.partitions.contains_key(*id));
@@ -152,18 +156,19 @@ impl Extent {
             return;
         }
         let reason = match there < wanted {
-            true => format!("of finished blobs, {} bytes are not in the source any more", wanted - there),
-            false => format!("finished blobs have {} bytes more than were read of them", there - wanted),
+            true => format!("{} bytes of finished blobs are no longer in the source", wanted - there),
+            false => format!("finished blobs have {} bytes more than were read", there - wanted),
         };
         self.give_up_left(reason, wanted, recorded);
     }
 
-    /// Finished blobs are there, as many bytes as were read, but not under the names by which they were read.
+    /// Gives up on finished blobs that are there, with as many bytes as were read, but under other
+    /// names.
     pub(super) fn rename_left(&mut self, recorded: &Recorded) {
         let left = self.pieces.extract_if(.., |piece| piece.left);
         let bytes = left.map(|piece| piece.range.end - piece.range.start).sum();
         self.left_is_there = false;
-        self.give_up_left("finished blobs have other names now than when they were read".to_owned(), bytes, recorded);
+        self.give_up_left("finished blobs were renamed after they were read".to_owned(), bytes, recorded);
     }
 
     fn give_up_left(&mut self, reason: String, bytes: u64, recorded: &Recorded) {
@@ -171,14 +176,14 @@ impl Extent {
         self.unverifiable.push(Unverifiable { reason, source: None, bytes, rows });
     }
 
-    /// A piece went away while it was read.
+    /// Gives up on a piece that disappeared while it was being read.
     pub(super) fn lose(&mut self, piece: &Piece, recorded: &Recorded) {
         let totals = &recorded.account.totals;
         let rows = match piece.left {
             true => totals.left.rows,
             false => totals.partitions.get(&piece.id).map_or(0, |buckets| buckets.sum().rows),
         };
-        let (reason, source) = ("it went away while it was read".to_owned(), Some(piece.id.to_string()));
+        let (reason, source) = ("it disappeared while it was being read".to_owned(), Some(piece.id.to_string()));
         self.unverifiable.push(Unverifiable { reason, source, bytes: piece.range.end - piece.range.start, rows });
         match piece.left {
             true => self.left_is_there = false,
@@ -187,11 +192,11 @@ impl Extent {
         self.pieces.retain(|other| (&other.id, other.left) != (&piece.id, piece.left));
     }
 
-    /// Rows that landed under settings that are not known any more.
+    /// Adds the rows that landed under settings that are no longer known.
     fn add_earlier(&mut self, recorded: &Recorded) {
         let bytes = recorded.account.from.position().since(recorded.origin.genesis);
         if bytes > 0 {
-            let reason = "they landed under other settings ([rows], [roles], [tables]), which are not known any more";
+            let reason = "they landed under other settings ([rows], [roles], [tables]), which are no longer known";
             let rows = recorded.account.totals.earlier.rows;
             self.unverifiable.push(Unverifiable { reason: reason.to_owned(), source: None, bytes, rows });
         }
@@ -201,7 +206,7 @@ impl Extent {
 /// Whether `file` is the one that was read as `id`, up to `at`.
 async fn see(id: &PartitionId, at: &PartitionOffset, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
     let covered = at.identity.fingerprint.length;
-    // A store without a clock of its own has revisions that anybody can set.
+    // In a store without its own clock, anyone can set a revision.
     let is_told = file.modified_ms.is_some();
     let unchanged = is_told && file.created == at.identity.created && file.revision == at.identity.revision;
     let fingerprint = match file.length >= covered {
@@ -212,7 +217,7 @@ async fn see(id: &PartitionId, at: &PartitionOffset, file: &Listed, source: &dyn
             match head {
                 Ok(head) => Some(Fingerprint::of(&head)),
                 Err(_) if !source.is_there(file).await? => {
-                    return Ok(Seen::Not("it went away while it was looked for"));
+                    return Ok(Seen::Not("it disappeared while it was being checked"));
                 }
                 Err(error) => return Err(error),
             }
@@ -221,8 +226,8 @@ async fn see(id: &PartitionId, at: &PartitionOffset, file: &Listed, source: &dyn
     };
     Ok(match judge(at, &Sighting { length: file.length, fingerprint }) {
         Verdict::Same => Seen::There(identity(file, at.identity.fingerprint)),
-        Verdict::Shrunk => Seen::Not("it is shorter now than what was read of it"),
-        Verdict::Rewritten => Seen::Not("another file has its name now: its first bytes are others"),
+        Verdict::Shrunk => Seen::Not("it is now shorter than the part that was read"),
+        Verdict::Rewritten => Seen::Not("another file now has this name: its first bytes differ"),
     })
 }
 
@@ -230,7 +235,8 @@ fn identity(file: &Listed, fingerprint: Fingerprint) -> Identity {
     Identity { created: file.created.clone(), revision: file.revision.clone(), fingerprint }
 }
 
-/// From where on rows of each `_source` landed under the present settings, where that is not their beginning.
+/// The offset from which on rows of each `_source` landed under the present settings, where that is
+/// not its beginning.
 pub(super) fn floors(from: &Offsets) -> BTreeMap<String, u64> {
     from.partitions.iter().map(|(id, at)| (id.to_string(), at.offset)).collect()
 }

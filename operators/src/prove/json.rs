@@ -1,4 +1,4 @@
-//! JSON, by hand: checks a text against the grammar (RFC 8259), and finds where values lie in it.
+//! JSON by hand: checks a text against the grammar (RFC 8259), and finds where its values lie.
 //!
 //! Nothing is decoded unless it is asked for, and nesting costs heap, not stack.
 
@@ -11,7 +11,7 @@ pub(super) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    /// The beginning of `text`, behind blanks.
+    /// The beginning of `text`, after blanks.
     pub(super) fn new(text: &'t str) -> Self {
         let mut cursor = Cursor { text, at: 0 };
         cursor.blanks();
@@ -29,7 +29,8 @@ impl<'t> Cursor<'t> {
         self.at == self.text.len()
     }
 
-    /// The members of the object here: the text of each key between its quotes, and of its value. None if it is not one.
+    /// The members of the object here: the text of each key between its quotes, and of its value.
+    /// None if there is no object here.
     pub(super) fn members(&mut self) -> Option<Vec<(&'t str, &'t str)>> {
         let mut members = Vec::new();
         self.eat(b'{').then_some(())?;
@@ -48,7 +49,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The elements of the array here: the text of each. None if it is not one.
+    /// The elements of the array here: the text of each. None if there is no array here.
     pub(super) fn elements(&mut self) -> Option<Vec<&'t str>> {
         let mut elements = Vec::new();
         self.eat(b'[').then_some(())?;
@@ -70,7 +71,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn value(&mut self) -> Option<&'t str> {
         self.blanks();
         let start = self.at;
-        // What closes each array and object that is open.
+        // The closing bracket of each array and object that is open.
         let mut open = Vec::new();
         loop {
             self.blanks();
@@ -93,7 +94,7 @@ impl<'t> Cursor<'t> {
                 b'n' => self.word("null")?,
                 _ => self.number()?,
             }
-            // A value has ended, and all that ends with it.
+            // A value has ended, and so may the arrays and objects around it.
             loop {
                 let Some(close) = open.last().copied() else { return Some(&self.text[start..self.at]) };
                 self.blanks();
@@ -110,7 +111,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A key and the colon behind it.
+    /// A key and the colon after it.
     fn key(&mut self) -> Option<&'t str> {
         self.blanks();
         let key = self.string()?;
@@ -118,7 +119,7 @@ impl<'t> Cursor<'t> {
         self.eat(b':').then_some(key)
     }
 
-    /// A string; what lies between its quotes.
+    /// A string: the text between its quotes.
     fn string(&mut self) -> Option<&'t str> {
         self.eat(b'"').then_some(())?;
         let start = self.at;
@@ -185,7 +186,8 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// What stands between the quotes of a string, `content`, means; none if it holds half of a surrogate pair.
+/// Decodes `content`, the text between the quotes of a string; none if it holds half of a surrogate
+/// pair.
 pub(super) fn decode(content: &str) -> Option<Cow<'_, str>> {
     if !content.contains('\\') {
         return Some(Cow::Borrowed(content));
@@ -216,7 +218,8 @@ pub(super) fn decode(content: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// The code units of all `\uXXXX` that follow one another, the first without its backslash; and what is behind them.
+/// The code units of all `\uXXXX` in a row, the first without its backslash; and the text after
+/// them.
 fn units(escaped: &str) -> Option<(Vec<u16>, &str)> {
     let (mut units, mut rest) = (Vec::new(), escaped);
     loop {
@@ -230,7 +233,7 @@ fn units(escaped: &str) -> Option<(Vec<u16>, &str)> {
     }
 }
 
-/// `text` as it is written between the quotes of a JSON string, with as few escapes as can be.
+/// `text` as it is written between the quotes of a JSON string, with as few escapes as possible.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

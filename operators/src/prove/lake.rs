@@ -1,4 +1,4 @@
-//! What a table tells: its rows, read as any reader reads them, and counted.
+//! The table's side: its rows, read as any reader reads them, and counted.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,23 +20,23 @@ use crate::totals::{Sum, hash};
 /// The rows of a table.
 #[derive(Default)]
 pub(super) struct Lake {
-    /// Those that landed under the present settings, as far as their offsets tell.
+    /// Rows that landed under the present settings, judging by their offsets.
     pub(super) present: Sums,
-    /// Those that landed under earlier ones.
+    /// Rows that landed under earlier settings.
     pub(super) earlier: Sum,
-    /// Those without `_source` or `_offset`, or with an offset that there is not.
+    /// Rows without `_source` or `_offset`, or with a negative offset.
     pub(super) nameless: Sum,
-    /// Those of others beside whom the pipeline was told to land: they are nobody's.
+    /// Rows of others that the pipeline was told to land alongside: no pipeline has landed them.
     pub(super) strangers: Sum,
 }
 
 impl Lake {
-    /// Rows that name no place are those of others.
+    /// Counts rows without a valid place as rows of others.
     pub(super) fn set_strangers_apart(&mut self) {
         self.strangers = std::mem::take(&mut self.nameless);
     }
 
-    /// All rows that a pipeline has landed, or may have.
+    /// All rows that a pipeline has landed, or may have landed.
     pub(super) fn sum(&self) -> Sum {
         [self.present.sum(), self.earlier, self.nameless].into_iter().sum()
     }
@@ -45,22 +45,23 @@ impl Lake {
 /// How the rows of one table are read.
 pub(super) struct Reader<'t> {
     pinned: &'t Pinned,
-    /// The columns that count.
+    /// The columns that go into checksums.
     columns: Vec<String>,
     /// The column that holds the day, if there is one.
     day: Option<&'static str>,
     floors: BTreeMap<String, u64>,
 }
 
-/// A row of a table: where it comes from, if it says so, and what its values add up to.
+/// A row of a table: its `_source` and place, if it has them, and the sum of its values.
 type Told<'b> = (Option<(&'b str, At)>, u128);
 
 impl<'t> Reader<'t> {
-    /// A reader of a table. `is_rejects`: it is the rejects table.
+    /// A reader of a table; `is_rejects` if it is the rejects table.
     pub(super) fn new(subject: &'t Subject<'_>, is_rejects: bool) -> Self {
         let Subject { spec, pinned, recorded, foreign, .. } = subject;
         let format = recorded.standing.settings.format;
-        // Rows that landed before, and those of other pipelines, may have the columns of another format.
+        // Rows of earlier settings, and those of other pipelines, may have the columns of another
+        // format.
         let formats = match recorded.account.totals.earlier.rows == 0 && foreign.rows == 0 {
             true => vec![format],
             false => vec![Format::Azure, Format::Jsonlog],
@@ -93,7 +94,7 @@ impl<'t> Reader<'t> {
         Ok(lake)
     }
 
-    /// The rows of a `_source` in a range of its offsets that landed under the present settings.
+    /// The rows of one `_source` in a range of offsets that landed under the present settings.
     pub(super) async fn rows(&self, of: &str, range: Range<u64>) -> Result<Rows, StoreError> {
         let floor = self.floors.get(of).copied().unwrap_or_default();
         let mut rows = Rows::new();
@@ -140,13 +141,13 @@ fn rows(
     }
     let plain = batch.project(&counted).map_err(|e| failed(e.to_string()))?;
     let column =
-        |name: &str| plain.column_by_name(name).ok_or_else(|| failed(format!("it has no column {name:?} any more")));
+        |name: &str| plain.column_by_name(name).ok_or_else(|| failed(format!("it no longer has column {name:?}")));
     let sources = column(hash::SOURCE)?.as_string_opt::<i32>();
     let offsets = column(hash::OFFSET)?.as_primitive_opt::<Int64Type>();
     let (Some(sources), Some(offsets)) = (sources, offsets) else {
-        return Err(failed("_source is no text, or _offset no integer".to_owned()));
+        return Err(failed("_source is not text, or _offset is not an integer".to_owned()));
     };
-    // Tables that are older than this column have none, and no such rows.
+    // Tables older than this column lack it, and have no such rows.
     let items = plain.column_by_name(ITEM).and_then(|items| items.as_primitive_opt::<Int64Type>());
     let item = |row| items.filter(|items| items.is_valid(row)).map(|items| items.value(row).cast_unsigned());
     let mut row = 0;
@@ -160,7 +161,8 @@ fn rows(
     Ok(())
 }
 
-/// What a row adds to its checksum that is in another day than its times say: so it differs from what the source tells.
+/// What is added to the checksum of a row in another day's partition than its times imply, so that
+/// it differs from the source's row.
 fn wrong_day(batch: &RecordBatch, column: &str, row: usize) -> Option<u128> {
     let moment = |name: &str| {
         let column = batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>()?;

@@ -1,4 +1,5 @@
-//! Lines, one after the other: bytes come in pieces of any size, and each line comes out when its end is known.
+//! Splits bytes into lines: bytes come in pieces of any size, and a line comes out once its end is
+//! known.
 
 use crate::record::REJECT_RAW_LIMIT;
 
@@ -10,15 +11,16 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) struct Line<'b> {
     /// Where it starts in its partition.
     pub(super) offset: u64,
-    /// Its first bytes: all, unless it is longer than whoever reads it wants to know.
+    /// Its first bytes: all of them, unless the line is longer than its reader wants to keep.
     pub(super) bytes: &'b [u8],
-    /// How long it is.
+    /// Its length in bytes.
     pub(super) length: u64,
 }
 
 impl<'b> Line<'b> {
-    /// What is to be judged of it by `version` of the row rules: no carriage return at its end; and before it no byte order mark and no
-    /// control character, by version 1 no mark at the beginning of the file.
+    /// The part that `version` of the row rules judges. A carriage return at the end is left out,
+    /// and so are byte order marks, spaces and control characters at the start; in version 1, only
+    /// one mark at the beginning of the file is.
     pub(super) fn text(&self, version: u32) -> &'b [u8] {
         let text = self.bytes.strip_suffix(b"\r").unwrap_or(self.bytes);
         if version < 2 {
@@ -31,7 +33,8 @@ impl<'b> Line<'b> {
         &text[at..]
     }
 
-    /// Whether nothing is on it: blanks, since version 2 also NULs and byte order marks.
+    /// Whether it consists of blanks only; since version 2, NULs and byte order marks count as
+    /// blanks.
     pub(super) fn is_blank(&self, version: u32) -> bool {
         if version < 2 {
             return self.text(version).iter().all(|byte| b" \t\r".contains(byte));
@@ -44,17 +47,17 @@ impl<'b> Line<'b> {
     }
 }
 
-/// Takes bytes apart.
+/// Splits bytes into lines.
 pub(super) struct Splitter {
     offset: u64,
     length: u64,
     begun: Vec<u8>,
-    /// As many bytes of a line are kept.
+    /// How many bytes of a line are kept.
     keep: usize,
 }
 
 impl Splitter {
-    /// For bytes from `offset` on, where a line starts; lines over `max_line` are not kept whole.
+    /// For bytes from `offset` on, where a line starts. Lines over `max_line` may be kept in part.
     pub(super) fn new(offset: u64, max_line: u64) -> Self {
         let keep = usize::try_from(max_line).unwrap_or(usize::MAX).max(REJECT_RAW_LIMIT);
         Splitter { offset, length: 0, begun: Vec::new(), keep }
@@ -65,12 +68,12 @@ impl Splitter {
         self.offset
     }
 
-    /// Takes more bytes; tells the lines that end in them.
+    /// Takes more bytes, and calls `tell` with each line that ends in them.
     pub(super) fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(Line<'_>)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let Some(end) = piece.strip_suffix(b"\n") else { return self.hold(piece) };
             if self.length == 0 {
-                // The usual case, a line that lies in these bytes whole.
+                // The usual case: the whole line lies in these bytes.
                 let kept = &end[..end.len().min(self.keep)];
                 tell(Line { offset: self.offset, bytes: kept, length: end.len() as u64 });
                 self.offset += piece.len() as u64;
@@ -81,7 +84,7 @@ impl Splitter {
         }
     }
 
-    /// Tells the last line, if it has no newline.
+    /// Calls `tell` with the last line, if it has no newline.
     pub(super) fn finish(mut self, mut tell: impl FnMut(Line<'_>)) {
         if self.length > 0 {
             self.end_line(0, &mut tell);
@@ -109,7 +112,8 @@ mod tests {
     use crate::source::block::Block;
     use crate::split;
 
-    /// The lines of `bytes` that come in pieces of `step`, behind `offset`: where they start, what is kept, how long they are.
+    /// The lines of `bytes`, fed in pieces of `step` from `offset` on: their starts, kept bytes,
+    /// lengths.
     fn lines(bytes: &[u8], step: usize, offset: u64, max_line: u64) -> Vec<(u64, Vec<u8>, u64)> {
         let mut told = Vec::new();
         let mut tell = |line: Line<'_>| told.push((line.offset, line.bytes.to_vec(), line.length));
@@ -153,7 +157,7 @@ mod tests {
         assert!(line(9, b"\0\xef\xbb\xbf\0 \t\r").is_blank(2) && !line(9, b"\x03").is_blank(2));
     }
 
-    /// The fast path cuts the same from every line.
+    /// The fast path trims every line in the same way.
     #[test]
     fn two_readers_of_lines_agree() {
         let pieces: [&[u8]; 8] = [b"\0", b"\xef\xbb\xbf", b"\xef\xbb", b" ", b"\x11", b"\r", b"{}", b"\t"];

@@ -1,16 +1,19 @@
-//! Proves that a pipeline's tables hold every row of the source once, or names the first that they do not.
+//! Proves that a pipeline's tables hold every row of the source once, or names the first that
+//! differs.
 //!
 //! ```text
 //!   source ─bytes─▶ lines ─▶ row ─▶ roles ─▶ sums by mebibyte ──┐
-//!   offsets file ─────────────────────────▶ totals by bucket ───┼─▶ compare ─▶ the first row that differs
+//!   offsets file ─────────────────────────▶ totals by bucket ───┼─▶ compare ─▶ first difference
 //!   table, pinned at a version ─▶ rows ───▶ sums by mebibyte ───┘
 //! ```
 //!
-//! The path from bytes to rows is a second one: plain, on one thread, and without a line of the parser that it checks. What the two
-//! share is the transport of bytes, what a glob means, the tz database, and the [checksum's](crate::totals::hash) format.
+//! This path from bytes to rows is a second one: plain, on one thread, and without a line of the
+//! parser that it checks. The two paths share the transport of bytes, the meaning of globs, the tz
+//! database, and the [checksum's](crate::totals::hash) format.
 //!
-//! Nothing is claimed, locked or written, so that it runs beside a live run: each table is pinned at a version, and compared with the source
-//! up to the offsets of that version. Memory grows with the mebibytes of the source, a sum for each.
+//! Nothing is claimed, locked or written, so a proof can run alongside a live run: each table is
+//! pinned at a version, and compared with the source up to the offsets of that version. Memory
+//! grows by one sum per mebibyte of the source.
 
 mod columns;
 mod compare;
@@ -54,7 +57,7 @@ pub use difference::{Difference, What};
 pub use extent::Unverifiable;
 pub use proof::{NotLanded, Other, Progress, Proof};
 
-/// A pipeline has so many tables.
+/// How many tables a pipeline has.
 pub const TABLES: usize = 3;
 
 /// Proves the tables of `pipeline`, in the order in which a run claims them.
@@ -69,7 +72,7 @@ pub async fn prove(
     for spec in tables {
         subjects.push(pin(spec, pipeline, source, clock.clone()).await?);
     }
-    // Listed after the tables are pinned: what they hold was there before.
+    // Listed after the tables are pinned, because what they hold was in the source before that.
     let listing = source.list().await?;
     let there = There::new(&listing.files, source);
     let mut extents = Vec::new();
@@ -130,7 +133,7 @@ async fn read_source(
     Ok(all)
 }
 
-/// Reads a table and compares.
+/// Reads a table, and compares it with the totals and the source.
 async fn judge(
     table: usize,
     subject: &Subject<'_>,
@@ -161,7 +164,8 @@ async fn judge(
         let plain = Plain::new(&recorded.standing.settings)?;
         if let Some(place) = evidence.first_difference() {
             let named = difference::name(&place, &evidence, table, &reader, &plain, source).await;
-            // That something differs is certain, whatever has become of source and table meanwhile.
+            // It is certain that something differs, whatever has become of source and table
+            // meanwhile.
             first_difference = Some(named.unwrap_or_else(|error| {
                 tracing::warn!(table = spec.name, error = %chain(&error), "the first row that differs cannot be named");
                 difference::around(&place)
@@ -186,7 +190,8 @@ async fn judge(
     })
 }
 
-/// What can be said of a table that could not be read: which of its files are lost. If none is, the `error` may pass.
+/// The proof of a table that could not be read: it lists the lost files. If there are none, `error`
+/// is returned, as it may pass.
 async fn without_table(
     subject: &Subject<'_>,
     extent: &Extent,

@@ -1,25 +1,26 @@
-//! Moments: the text of a time, in microseconds since 1970. It takes the text apart at its signs, and counts whole years. What the zone of
-//! the settings means is tried out: an offset is one by which its clocks show the time, if they show it then.
+//! Moments: the text of a time, in microseconds since 1970. The text is split at its separators,
+//! and whole years are counted. The zone of the settings is resolved by trial: an offset fits if it
+//! leads to a moment at which the zone's clocks have that offset.
 
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
 use crate::settings::{Zone, Zones};
 
-/// Minutes east of UTC of each abbreviation that means one offset only.
+/// Minutes east of UTC of each abbreviation that has only one meaning.
 const ABBREVIATIONS: &str = "Z 0,UTC 0,GMT 0,WET 0,WEST 60,CET 60,WAT 60,CEST 120,EET 120,CAT 120,SAST 120,EEST 180,MSK 180,\
     EAT 180,PKT 300,WIB 420,AWST 480,HKT 480,WITA 480,JST 540,KST 540,WIT 540,ACST 570,AEST 600,ACDT 630,AEDT 660,NZST 720,\
     NZDT 780,HST -600,AKST -540,AKDT -480,MST -420,MDT -360,EST -300,EDT -240,NST -210,NDT -150";
 
-/// Days from the first of January of the year 1 to that of 1970.
+/// Days from 1 January of the year 1 to 1 January 1970.
 const DAYS_TO_1970: i64 = 719_162;
-/// Days from the year 1 to the end of 9999.
+/// Days from the beginning of the year 1 to the end of 9999.
 const DAYS_OF_ALL: i64 = 3_652_059;
 /// Microseconds in a day.
 pub(super) const DAY: i64 = 86_400_000_000;
 
-/// The moment that `text` names, in microseconds since 1970; none if it names none, or its zone is not certain. `zones` is what the
-/// settings say about them; nothing in version 1 of the row rules.
+/// The moment that `text` names, in microseconds since 1970; none if it names none, or if its zone
+/// is ambiguous. `zones` is what the settings say about zones; none in version 1 of the row rules.
 pub(super) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
     let clock_at = text.find(['T', ' '])? + 1;
     let zone_at = text[clock_at..].find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
@@ -47,7 +48,7 @@ pub(super) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
     (0..DAYS_OF_ALL * DAY).contains(&since_year_1).then_some(since_year_1 - DAYS_TO_1970 * DAY)
 }
 
-/// Why `text` is no moment.
+/// Why `text` is not a moment.
 pub(super) fn trouble(text: &str, zones: Option<&Zones>) -> &'static str {
     let without_letters = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     if moment(&format!("{without_letters}Z"), None).is_none() {
@@ -60,7 +61,7 @@ pub(super) fn trouble(text: &str, zones: Option<&Zones>) -> &'static str {
     }
 }
 
-/// Seconds east of UTC of a zone, when clocks there show so many seconds since 1970.
+/// Seconds east of UTC of a zone, when its clocks show `there` seconds since 1970.
 fn zone_seconds(zone: &str, there: i64, zones: Option<&Zones>) -> Option<i64> {
     let Some(sign) = ["+", "-"].iter().position(|sign| zone.starts_with(sign)) else {
         let mut known = ABBREVIATIONS.split(',').filter_map(|entry| entry.split_once(' '));
@@ -83,11 +84,11 @@ fn zone_seconds(zone: &str, there: i64, zones: Option<&Zones>) -> Option<i64> {
     Some(if sign == 0 { size } else { -size })
 }
 
-/// What the settings say that `zone` is, which may be none; `listed` is what it means everywhere.
+/// The offset that the settings give `zone`, which may be empty; `listed` is its general meaning.
 fn by_settings(zone: &str, there: i64, zones: &Zones, listed: Option<i64>) -> Option<i64> {
     let place = match zones.zone {
         Some(Zone::East(seconds)) if zone.is_empty() => return Some(i64::from(seconds)),
-        // The database ends with 2098.
+        // The tz database ends with 2098.
         Some(Zone::Place(place)) if there < 4_070_908_800 => Some(place),
         _ => None,
     };
@@ -96,7 +97,7 @@ fn by_settings(zone: &str, there: i64, zones: &Zones, listed: Option<i64>) -> Op
     }
     let listed = if zone == "BST" { Some(3600) } else { listed };
     let Some(place) = place else { return listed };
-    // Clocks are never put further than a day.
+    // No clock change is longer than a day.
     let around = [there - 86_400, there, there + 86_400].map(|at| offset_at(place, at));
     let shown = around
         .into_iter()
@@ -115,19 +116,19 @@ fn by_settings(zone: &str, there: i64, zones: &Zones, listed: Option<i64>) -> Op
     }
 }
 
-/// How far east of UTC a place is at a moment, in seconds, and what its zone is called then.
+/// A place's offset at a moment, in seconds east of UTC, and the name of its zone at that time.
 fn offset_at(place: Tz, moment: i64) -> Option<(i64, String)> {
     let offset = place.offset_from_utc_datetime(&DateTime::from_timestamp(moment, 0)?.naive_utc());
     Some((offset.fix().local_minus_utc().into(), offset.abbreviation().unwrap_or_default().to_owned()))
 }
 
-/// The seconds that all have, if they are the same.
+/// The seconds that all of them have, if they are the same.
 fn only(mut offsets: impl Iterator<Item = (i64, String)>) -> Option<i64> {
     let (seconds, _) = offsets.next()?;
     offsets.all(|(other, _)| other == seconds).then_some(seconds)
 }
 
-/// Three numbers of so many digits each, and no more.
+/// Exactly three numbers, with the given numbers of digits.
 fn numbers<'t>(mut parts: impl Iterator<Item = &'t str>, lengths: [usize; 3]) -> Option<[i64; 3]> {
     let mut numbers = [0; 3];
     for (number, length) in numbers.iter_mut().zip(lengths) {
@@ -152,7 +153,8 @@ mod tests {
     use super::*;
     use crate::rows::{RowClock, parse_micros};
 
-    /// The rows' own reader of times says the same of every zone, of odd ones, and of the edges of the calendar.
+    /// The parser of times in `rows` agrees on every zone, on odd ones, and on the edges of the
+    /// calendar.
     #[test]
     fn two_readers_of_times_agree() {
         let odd = [
@@ -199,7 +201,8 @@ mod tests {
         }
     }
 
-    /// So they do with settings, on both sides of each time that clocks are put forward or back, for all names that the zone has then.
+    /// They also agree with settings: on both sides of each clock change, for all names that the
+    /// zone has then.
     #[test]
     fn two_readers_of_zones_agree() {
         let places = [

@@ -1,4 +1,4 @@
-//! The second path from bytes to rows: one line after the other, on one thread.
+//! The second path from bytes to rows: line by line, on one thread.
 
 use super::columns::{Columns, ITEM, REJECT, RESOURCE, ROLE, SERVER};
 use super::lines::Line;
@@ -10,10 +10,10 @@ use crate::record::{REJECT_RAW_LIMIT, Reason};
 use crate::settings::{Destination, RowSettings};
 use crate::totals::hash;
 
-/// The tables' places in the order in which a run claims them.
+/// The tables' indices, in the order in which a run claims them.
 const PRIMARY: usize = 0;
 const REPLICA: usize = 1;
-/// The place of the rejects table.
+/// The index of the rejects table.
 pub(super) const REJECTS: usize = 2;
 
 /// The rules of one pipeline's settings.
@@ -27,7 +27,7 @@ pub(super) struct Plain<'s> {
 }
 
 impl<'s> Plain<'s> {
-    /// The rules of `settings`. Fails only on a glob that is none.
+    /// The rules of `settings`. Fails only on an invalid glob.
     pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
         let [reason, raw, length, detail] = REJECT;
         let reject = [(reason, "string"), (raw, "binary"), (length, "long"), (detail, "string")];
@@ -46,13 +46,13 @@ impl<'s> Plain<'s> {
         self.settings.max_line
     }
 
-    /// What all lines of files of that `name` share.
+    /// Where all lines of files of that `name` go, if they go to one table.
     pub(super) fn of_file(&self, name: &str) -> Option<Destination> {
         self.routing.of_file(name)
     }
 
-    /// Tells each row of a line: its table, its number among the records of the line, and what its values add up to. There is none if
-    /// nothing is on the line, and mostly one.
+    /// Calls `tell` with each row of a line: its table, its number among the records of the line,
+    /// and the sum of its values. A blank line has no row; most lines have one.
     pub(super) fn rows(
         &self,
         of_file: Option<Destination>,
@@ -75,7 +75,8 @@ impl<'s> Plain<'s> {
                 Ok((if to == Destination::Replica { REPLICA } else { PRIMARY }, row.sum(&self.columns)))
             });
             let (table, values) = routed.unwrap_or_else(|fault| {
-                // A line that is one record is kept as it is, with what is no part of the record.
+                // A line that is one record is kept as it is, including what is not part of the
+                // record.
                 let raw = if item.is_some() { record } else { line.bytes };
                 (REJECTS, self.reject(raw, raw.len() as u64, self.settings.raw, &fault))
             });
@@ -84,7 +85,7 @@ impl<'s> Plain<'s> {
         });
     }
 
-    /// What a reject adds up to, of which `most` bytes are kept.
+    /// The sum of a reject's values, of which `most` bytes of `raw` are kept.
     fn reject(&self, raw: &[u8], length: u64, most: u64, fault: &Fault) -> u128 {
         let [of_reason, of_raw, of_length, of_detail] = self.reject;
         let values = [

@@ -1,4 +1,4 @@
-//! What a proof finds, and how far it is.
+//! What a proof finds, and its progress.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::protocol::table::Version;
 use crate::sink::delta::Lost;
 use crate::source::{Listed, Source};
 
-/// How far a proof is, for whoever watches it.
+/// How far a proof has come, for display.
 #[derive(Debug, Default)]
 pub struct Progress {
     to_read: AtomicU64,
@@ -30,7 +30,7 @@ impl Progress {
         (of(&self.bytes), of(&self.to_read), of(&self.rows))
     }
 
-    /// So many bytes are to be read in all.
+    /// Sets how many bytes are to be read in all.
     pub(super) fn expect(&self, bytes: u64) {
         self.to_read.store(bytes, Ordering::Relaxed);
     }
@@ -44,20 +44,20 @@ impl Progress {
     }
 }
 
-/// What was found of one table.
+/// The result for one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proof {
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its position.
     pub position: Position,
     /// The version that was read.
     pub version: Version,
-    /// Rows that the source tells.
+    /// Rows that the source yields.
     pub source_rows: u64,
-    /// Rows that its totals count.
+    /// Rows that the table's totals count.
     pub totals_rows: u64,
-    /// Rows that it holds.
+    /// Rows that the table holds, without those of other pipelines.
     pub lake_rows: u64,
     /// Whether the numbers of rows agree, as far as they can be verified.
     pub rows_ok: bool,
@@ -65,27 +65,27 @@ pub struct Proof {
     pub checksum_ok: bool,
     /// The first row that differs.
     pub first_difference: Option<Difference>,
-    /// What the source does not tell any more.
+    /// What can no longer be read from the source.
     pub unverifiable: Vec<Unverifiable>,
-    /// What is in the source and not proved, for it has not landed.
+    /// What is in the source but not proved, because it has not landed.
     pub not_landed: NotLanded,
-    /// The other pipelines of the table.
+    /// The other pipelines that land in the table.
     pub others: Vec<Other>,
-    /// Rows of those beside whom the pipeline was told to land, which no pipeline has landed.
+    /// Rows that no pipeline has landed, if the pipeline was told to land alongside them.
     pub foreign_rows: u64,
     /// Files of the table that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
 }
 
-/// Bytes of the source behind the offsets of a table, with those of lines that are not finished.
+/// Bytes of the source beyond a table's offsets, unfinished lines included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NotLanded {
     /// How many.
     pub bytes: u64,
-    /// Of how many files.
+    /// In how many files.
     pub files: u64,
-    /// The first of them.
+    /// The first of these files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
 }
@@ -97,9 +97,9 @@ pub struct Other {
     pub pipeline: String,
     /// What it reads.
     pub source: String,
-    /// How many rows it has landed there, by its totals.
+    /// How many rows it has landed there, according to its totals.
     pub rows: u64,
-    /// A file that both have landed there.
+    /// A file of which both pipelines have landed rows there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub twice: Option<String>,
 }
@@ -110,17 +110,17 @@ impl Proof {
         self.rows_ok && self.checksum_ok && self.others.iter().all(|other| other.twice.is_none())
     }
 
-    /// How many rows can neither be proved nor be found wrong.
+    /// How many rows can be neither proved nor found wrong.
     pub fn unverifiable_rows(&self) -> u64 {
         self.unverifiable.iter().map(|part| part.rows).sum()
     }
 }
 
 impl NotLanded {
-    /// What is `there` behind the offsets of `standing`.
+    /// Counts what `there` holds beyond the offsets of `standing`.
     pub(super) fn of(standing: &Standing, there: &There<'_>, source: &dyn Source) -> NotLanded {
         let offsets = &standing.offsets;
-        // A file that was renamed is known by its creation.
+        // A renamed file is recognized by its creation.
         let by_creation = offsets.partitions.values().filter(|_| source.has_links());
         let renamed: BTreeMap<&str, &PartitionOffset> =
             by_creation.map(|at| (at.identity.created.as_str(), at)).collect();

@@ -1,4 +1,4 @@
-//! Which table a row goes to, by the rules in `settings.roles`, row by row.
+//! Decides which table a row goes to, row by row, by the rules in `settings.roles`.
 
 use globset::GlobMatcher;
 
@@ -7,14 +7,14 @@ use crate::glob;
 use crate::record::Reason;
 use crate::settings::{Destination, Roles, RowSettings};
 
-/// Lines without a role of their own, of one partition, and lines with one.
+/// The routing rules of a pipeline's settings.
 pub(super) struct Routing<'s> {
     settings: &'s RowSettings,
     globs: Vec<(GlobMatcher, Destination)>,
 }
 
 impl<'s> Routing<'s> {
-    /// The rules of `settings`. Fails only on a glob that is none.
+    /// The rules of `settings`. Fails only on an invalid glob.
     pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
         let glob = |(pattern, to): (&String, &Destination)| {
             let glob = glob::compile(pattern);
@@ -24,12 +24,14 @@ impl<'s> Routing<'s> {
         Ok(Routing { settings, globs })
     }
 
-    /// Where all rows of the files of that `name` go, whatever they say.
+    /// Where all rows of the files of that `name` go, whatever they contain; none if no glob
+    /// matches.
     pub(super) fn of_file(&self, name: &str) -> Option<Destination> {
         self.globs.iter().find(|(glob, _)| glob.is_match(name)).map(|(_, to)| *to)
     }
 
-    /// Where a row goes; `of_file` is what is said of its file. `role`, the server's name and the resource id are its own words, or empty.
+    /// Where a row goes. `of_file` is what the settings say about its file. `role`, the server's
+    /// name and the resource id come from the row, or are empty.
     pub(super) fn of_row(
         &self,
         of_file: Option<Destination>,
@@ -41,7 +43,7 @@ impl<'s> Routing<'s> {
         let to = match of_file {
             Some(to) => to,
             None if role.is_empty() => self.of_server(server, resource).unwrap_or(*default),
-            // A star is not a name, not even its own.
+            // A star is a wildcard and never a name, even for the role `*`.
             None if role != "*" && names(replica, role) => Destination::Replica,
             None if role != "*" && names(primary, role) => Destination::Primary,
             None if names(replica, "*") => Destination::Replica,
@@ -58,7 +60,8 @@ impl<'s> Routing<'s> {
         }
     }
 
-    /// What is said of the server with that name, or else of the one that `/…/Microsoft.DBforPostgreSQL/<kind>/<name>` names.
+    /// Where the settings send rows of the server with that name, or else of the one that
+    /// `/…/Microsoft.DBforPostgreSQL/<kind>/<name>` names.
     fn of_server(&self, server: &str, resource: &str) -> Option<Destination> {
         let servers = &self.settings.roles.servers;
         let named = |name: &str| servers.iter().find(|(server, _)| self.is_same(server, name)).map(|(_, to)| *to);

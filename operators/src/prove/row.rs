@@ -1,7 +1,9 @@
-//! One line becomes a row, or the reason why it does not: the rules of [`rows`](crate::rows) once more, in the plainest way.
+//! Turns one line into a row, or into the reason why it is none: a second, plain implementation of
+//! the rules of [`rows`](crate::rows).
 //!
-//! It shares nothing with the code that it checks, not even the list of columns or the JSON parser, and judges every line. The two are
-//! compared line by line in `tests.rs`, and by `lakefront prove` wherever it runs.
+//! It shares nothing with the code that it checks, not even the list of columns or the JSON parser,
+//! and it judges every line. The two are compared line by line in `tests.rs`, and wherever
+//! `lakefront prove` runs.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,16 +25,16 @@ pub(super) enum Cell<'l> {
     Number(i64),
 }
 
-/// What a line says.
+/// What a line contains.
 pub(super) struct Row<'l> {
-    /// By column; none for nulls.
+    /// By column; none for a null.
     pub(super) cells: Vec<Option<Cell<'l>>>,
     /// The text of `_rest`.
     pub(super) rest: Option<String>,
 }
 
 impl Row<'_> {
-    /// What the row's values add up to.
+    /// The sum of the row's values.
     pub(super) fn sum(&self, columns: &Columns) -> u128 {
         let value = |(column, cell): (&Column, &Option<Cell<'_>>)| match cell {
             None => 0,
@@ -53,11 +55,11 @@ impl Row<'_> {
     }
 }
 
-/// Why a line is no row.
+/// Why a line is not a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) reason: Reason,
-    /// The key that is to blame, and what for.
+    /// The key to blame, and for what.
     pub(super) detail: Option<String>,
 }
 
@@ -67,10 +69,11 @@ impl From<Reason> for Fault {
     }
 }
 
-/// What stands beside a record that was wrapped: its name in `_rest`, as it is written there, and the text of its value.
+/// A value beside a wrapped record: its name in `_rest`, escaped as there, and its text.
 pub(super) type Beside<'b> = (String, Cow<'b, str>);
 
-/// What the record `text` says by the rules of `settings`: a line without what is no part of it, and not blank, or what was in one.
+/// Reads the record `text` by the rules of `settings`. `text` is a trimmed line that is not blank,
+/// or a record found in one.
 pub(super) fn read<'l>(
     text: &'l str,
     columns: &Columns,
@@ -78,7 +81,7 @@ pub(super) fn read<'l>(
     beside: &[Beside<'_>],
 ) -> Result<Row<'l>, Fault> {
     let version = settings.rows_version;
-    // What version 1 knows nothing of.
+    // Version 1 has neither zones nor details.
     let zones = (version >= 2).then_some(&settings.zones);
     let told = |detail: String| if version < 2 { None } else { Some(detail) };
     let mut json = Cursor::new(text);
@@ -122,7 +125,7 @@ pub(super) fn read<'l>(
     }
 }
 
-/// What the members of a line are, as far as it is read.
+/// The members of a line, as far as they have been read.
 struct Found<'l, 'c> {
     columns: &'c Columns,
     version: u32,
@@ -130,9 +133,9 @@ struct Found<'l, 'c> {
     values: Vec<Option<&'l str>>,
     /// `properties`, if it is neither an object nor null.
     mistyped: Option<&'l str>,
-    /// How many keys had no column.
+    /// How many keys without a column there were.
     unknown: usize,
-    /// Those of the line and those of `properties`: when each appeared, its name in `_rest`, its value.
+    /// Those of the line, and those of `properties`: order of appearance, name in `_rest`, value.
     outer: Vec<(usize, String, &'l str)>,
     inner: Vec<(usize, String, &'l str)>,
 }
@@ -152,7 +155,7 @@ impl<'l, 'c> Found<'l, 'c> {
         match inner {
             true => self.inner.push((self.unknown, format!("{PROPERTIES}.{}", escape(&key)), value)),
             false => {
-                // No name stands for two keys.
+                // No name may stand for two keys.
                 let is_like_inner = key.trim_start_matches('.').starts_with(&format!("{PROPERTIES}."));
                 let dot = if self.version >= 2 && self.columns.nested && is_like_inner { "." } else { "" };
                 self.outer.push((self.unknown, format!("{dot}{}", escape(&key)), value));
@@ -160,7 +163,8 @@ impl<'l, 'c> Found<'l, 'c> {
         }
     }
 
-    /// Takes `value` for `properties`, in place of what was there before. None if it, or a key in it, cannot be decoded.
+    /// Takes `value` as `properties`, replacing an earlier one. None if it, or a key in it, cannot
+    /// be decoded.
     fn properties(&mut self, value: &'l str) -> Option<()> {
         for (value, column) in self.values.iter_mut().zip(&self.columns.all) {
             if column.inner {
@@ -176,14 +180,14 @@ impl<'l, 'c> Found<'l, 'c> {
                 }
             }
             b'"' => _ = decode(&value[1..value.len() - 1])?,
-            // Beyond any float is no number.
+            // A number beyond the range of floats is not valid.
             b'-' | b'0'..=b'9' => value.parse::<f64>().ok().filter(|number| number.is_finite()).map(drop)?,
             _ => {}
         }
         Some(())
     }
 
-    /// `_rest`: of equal names the last, where it stands.
+    /// The text of `_rest`: of equal names, only the last is kept, in its own place.
     fn rest(&self, beside: &[Beside<'_>]) -> Option<String> {
         let own = self.outer.iter().chain(&self.inner).map(|(at, name, value)| (*at, name, *value));
         let mut all: Vec<_> = own.collect();
@@ -196,7 +200,7 @@ impl<'l, 'c> Found<'l, 'c> {
     }
 }
 
-/// What the text of a value means in a column.
+/// What a value's text means in a column.
 fn cell<'v>(value: &'v str, kind: Kind, zones: Option<&Zones>) -> Result<Option<Cell<'v>>, Reason> {
     let is_lenient = zones.is_some();
     let is_text = value.starts_with('"');
@@ -209,7 +213,7 @@ fn cell<'v>(value: &'v str, kind: Kind, zones: Option<&Zones>) -> Result<Option<
         Kind::Integer if is_lenient && is_text => {
             let text = text().map_err(|_| Reason::WrongType)?;
             let mut json = Cursor::new(&text);
-            // A number and nothing else, not even blanks.
+            // Exactly one number, without blanks around it.
             let is_number =
                 !text.starts_with('"') && json.value() == Some(&*text) && !text.starts_with(['t', 'f', 'n', '{', '[']);
             if is_number { integer(&text).map(|number| Some(Cell::Number(number))) } else { Err(Reason::WrongType) }
@@ -224,7 +228,7 @@ fn cell<'v>(value: &'v str, kind: Kind, zones: Option<&Zones>) -> Result<Option<
     }
 }
 
-/// The integer that a JSON number is, by moving its point.
+/// The integer that a JSON number denotes, found by moving its decimal point.
 fn integer(number: &str) -> Result<i64, Reason> {
     let (sign, size) = number.strip_prefix('-').map_or(("", number), |size| ("-", size));
     let (mantissa, exponent) = size.split_once(['e', 'E']).unwrap_or((size, "0"));
@@ -235,7 +239,7 @@ fn integer(number: &str) -> Result<i64, Reason> {
         return Ok(0);
     }
     let zeros = digits.len() - digits.trim_end_matches('0').len();
-    // What is too long to be read is beyond everything.
+    // An exponent that is too long to be parsed is beyond all bounds.
     let beyond = if exponent.starts_with('-') { i128::MIN / 2 } else { i128::MAX / 2 };
     let power = exponent.parse::<i128>().unwrap_or(beyond) + zeros as i128 - fraction.len() as i128;
     match power {
@@ -247,7 +251,7 @@ fn integer(number: &str) -> Result<i64, Reason> {
     }
 }
 
-/// What is told of a value that its column refuses.
+/// The detail for a value that its column refuses.
 fn blame(column: &Column, value: &str, reason: Reason, zones: Option<&Zones>) -> String {
     let key = if column.inner { format!("{PROPERTIES}.{}", column.key) } else { column.key.to_owned() };
     let expected = match column.kind {

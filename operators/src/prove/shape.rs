@@ -1,6 +1,8 @@
-//! What records a line holds: the rules of [`rows::shape`](crate::rows::shape) once more, in the plainest way.
+//! Finds the records of a line: a second, plain implementation of the rules of
+//! [`rows::shape`](crate::rows::shape).
 //!
-//! It decides what a line is before it reads it, from its text alone; the other path looks only at what is no row as it stands.
+//! It decides what a line is before reading it, from its text alone; the other path looks only at
+//! lines that are not rows as they stand.
 
 use std::borrow::Cow;
 
@@ -10,9 +12,9 @@ use super::row::{self, Beside, Fault, PROPERTIES, Row};
 use crate::record::Reason;
 use crate::settings::{Envelope, RowSettings, UnknownKeys};
 
-/// Wrappers may lie in each other so deep.
+/// How deep wrappers may be nested.
 const DEEPEST: usize = 4;
-/// The one key of a record of CloudNativePG that tells that it has the names of `csvlog`.
+/// The one key of a CloudNativePG record that shows that it has the names of `csvlog`.
 const LOG_TIME: &str = "log_time";
 
 /// What a record becomes.
@@ -22,12 +24,13 @@ pub(super) type Judged<'l> = Result<Row<'l>, Fault>;
 #[derive(Clone, Copy)]
 pub(super) struct Rules<'s> {
     pub(super) columns: &'s Columns,
-    /// The same, with the names that CloudNativePG has.
+    /// The same columns, by CloudNativePG's names.
     pub(super) csvlog: &'s Columns,
     pub(super) settings: &'s RowSettings,
 }
 
-/// Tells each record of `line`: its number, if there may be several, its bytes, and what it becomes.
+/// Calls `tell` with each record of `line`: its number, if there may be several, its bytes, and
+/// what it becomes.
 pub(super) fn records(line: &[u8], rules: Rules<'_>, mut tell: impl FnMut(Option<u64>, &[u8], Judged<'_>)) {
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
@@ -62,7 +65,7 @@ pub(super) fn records(line: &[u8], rules: Rules<'_>, mut tell: impl FnMut(Option
     rules.record(listed.unwrap_or(text), &[], "envelope", 0, &mut judged);
 }
 
-/// The elements of an array, or of the array of a batch of records.
+/// The elements of an array, or of the array in a batch of records.
 fn elements(text: &str) -> Option<Vec<&str>> {
     if text.starts_with('[') {
         return array(text);
@@ -74,13 +77,13 @@ fn elements(text: &str) -> Option<Vec<&str>> {
     }
 }
 
-/// The elements of an array that is all of `text`.
+/// The elements of `text`, if all of it is one array.
 fn array(text: &str) -> Option<Vec<&str>> {
     let mut json = Cursor::new(text);
     json.elements().filter(|_| json.is_at_end())
 }
 
-/// Time, stream and content of a container's line that is whole.
+/// Time, stream and content of a complete line from a container.
 fn of_container(text: &str) -> Option<([&str; 2], &str)> {
     let (time, rest) = text.split_once(' ')?;
     let content = ["stdout", "stderr"].into_iter().find_map(|stream| {
@@ -125,7 +128,8 @@ impl Rules<'_> {
         }
     }
 
-    /// The key of the record that an object wraps, and its text; no text if it cannot be decoded. None if the object is no wrapper.
+    /// The key of the record that an object wraps, and the record's text; no text if it cannot be
+    /// decoded. None if the object is no wrapper.
     fn wrapped<'l>(self, text: &'l str) -> Option<(&'static str, Option<Cow<'l, str>>)> {
         let members = members(text)?;
         let of =
@@ -151,13 +155,13 @@ impl Rules<'_> {
         Some((key, if is_text { decode(&value[1..value.len() - 1]) } else { Some(Cow::Borrowed(value)) }))
     }
 
-    /// Reads a record, and adds what stands beside it to its `_rest`.
+    /// Reads a record, and adds the values beside it to its `_rest`.
     fn read<'l>(self, text: &'l str, columns: &Columns, beside: &[Beside<'_>]) -> Judged<'l> {
         row::read(text, columns, self.settings, beside)
     }
 }
 
-/// The members of an object, keys decoded; none if it is not one.
+/// The members of an object, with decoded keys; none if it is not an object.
 fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
     let mut json = Cursor::new(text);
     let members = json.members().filter(|_| json.is_at_end())?;

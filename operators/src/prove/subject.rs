@@ -1,4 +1,5 @@
-//! A table, pinned at the version that it has when the proof begins, and what is written down of it there.
+//! A table, pinned at the version that it has when the proof begins, and what is recorded of it
+//! there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub(super) struct Subject<'s> {
     pub(super) others: Vec<Other>,
 }
 
-/// What the pipelines of a table have written down of it.
+/// What the pipelines of a table have recorded of it.
 struct Told {
     recorded: Recorded,
     foreign: Sum,
@@ -33,7 +34,7 @@ struct Told {
     others: Vec<Other>,
 }
 
-/// Pins a table, and reads what it says of itself there.
+/// Pins a table, and reads what is recorded of it there.
 pub(super) async fn pin<'s>(
     spec: &'s TableSpec,
     pipeline: &str,
@@ -66,7 +67,7 @@ pub(super) async fn pin<'s>(
                 )));
             }
             Err(stop) => {
-                // A run is alive: it has committed since, and deleted the file of the position before.
+                // A live run has committed since, and deleted the file of the previous position.
                 let newer = Pinned::newest(&spec.place, pipeline).await?.ok_or_else(nothing)?;
                 if newer.version() == pinned.version() {
                     return Err(stop);
@@ -77,7 +78,7 @@ pub(super) async fn pin<'s>(
     }
 }
 
-/// What the pipelines of a table have written down of it.
+/// What the pipelines of a table have recorded of it.
 async fn describe(
     spec: &TableSpec,
     pipeline: &str,
@@ -102,7 +103,7 @@ async fn describe(
     Ok(Some(Told { recorded, foreign, foreign_sources, others }))
 }
 
-/// A file of which two pipelines have landed rows, as the first calls it.
+/// A file of which both pipelines have landed rows, by its name in `ours`.
 fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn Source) -> Option<String> {
     let (reads, others) = (ours.origin.reads(), theirs.origin.reads());
     let landed = |of: &Recorded| -> Vec<(String, String)> {

@@ -39,17 +39,17 @@ impl Sums {
     }
 }
 
-/// The offsets that lie in a mebibyte.
+/// The range of offsets that a mebibyte covers.
 pub(super) fn bytes(mebibyte: u64) -> Range<u64> {
     mebibyte << FINEST_LOG2..(mebibyte + 1) << FINEST_LOG2
 }
 
-/// The rows in a range of whole mebibytes, in bytes.
+/// The rows in `bytes`, a range of whole mebibytes.
 pub(super) fn within(rows: &Mebibytes, bytes: &Range<u64>) -> Sum {
     rows.range(bytes.start >> FINEST_LOG2..bytes.end >> FINEST_LOG2).map(|(_, sum)| *sum).sum()
 }
 
-/// The first mebibyte that two do not hold alike.
+/// The first mebibyte in which the two differ.
 pub(super) fn first_difference(a: &Mebibytes, b: &Mebibytes) -> Option<u64> {
     let of = |rows: &Mebibytes, at: u64| rows.get(&at).copied().unwrap_or_default();
     let mut all: Vec<u64> = a.keys().chain(b.keys()).copied().collect();
@@ -57,7 +57,8 @@ pub(super) fn first_difference(a: &Mebibytes, b: &Mebibytes) -> Option<u64> {
     all.into_iter().find(|at| of(a, *at) != of(b, *at))
 }
 
-/// Where a row stands in its `_source`: its `_offset`, and its `_item` if its line has several records.
+/// Where a row stands in its `_source`: its `_offset`, and its `_item` if its line has several
+/// records.
 pub(super) type At = (u64, Option<u64>);
 
 /// The checksums of the rows at each place.

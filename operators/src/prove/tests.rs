@@ -1,6 +1,7 @@
-//! The two paths from a line to a row agree: the fast one of [`rows`](crate::rows), and the plain one of this folder.
+//! The two paths from a line to a row agree: the fast one of [`rows`](crate::rows), and the plain
+//! one of this folder.
 //!
-//! On every line there can be, on the reason of a reject, and on the text of `_rest` to the byte.
+//! They agree on every possible line, on the reason of a reject, and on every byte of `_rest`.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,7 @@ use crate::totals::hash;
 /// A row, by column: text, or a number in decimal digits.
 type Row = BTreeMap<String, String>;
 
-/// What becomes of a line: a row and what its values add up to, or why it is none.
+/// What becomes of a line: a row and the sum of its values, or why it is not a row.
 type Outcome = Result<(Row, u128), Fault>;
 
 /// The rules by which lines are read here.
@@ -84,7 +85,8 @@ fn values(batch: &RecordBatch, place: usize) -> Row {
     row
 }
 
-/// A record of a line: its number if there are several, its bytes if it is one of them, and what it becomes.
+/// A record of a line: its number if there are several, its bytes (the line's if it has no number),
+/// and what it becomes.
 type Record = (Option<u64>, Vec<u8>, Outcome);
 
 /// What the plain path finds in `line`.
@@ -98,14 +100,14 @@ fn plain_records(line: &[u8], settings: &RowSettings) -> Vec<Record> {
     records
 }
 
-/// What the fast path finds in `line`; `rows` remembers lines before.
+/// What the fast path finds in `line`; `rows` remembers earlier lines.
 fn fast_records(line: &[u8], rows: &mut RowBuilder) -> Vec<Record> {
     fn finished(rows: &mut RowBuilder) -> (Row, u128) {
         let (batch, mut sum) = (rows.finish("blob"), 0);
         assert_eq!(batch.num_rows(), 1);
         hash::rows(&batch, &mut Vec::new(), |_, values| sum = values);
         let mut row = values(&batch, 0);
-        // The number is one of the values, and told beside them by the plain path.
+        // Here the number is one of the values; the plain path reports it separately.
         if let Some(item) = row.remove(ITEM) {
             let number = item.parse().expect("a number");
             sum = sum.wrapping_sub(hash::Column::new(ITEM, "long").number(number));
@@ -133,7 +135,7 @@ fn fast_records(line: &[u8], rows: &mut RowBuilder) -> Vec<Record> {
     }
 }
 
-/// Both find the same records in a line, and make the same of them.
+/// Both paths find the same records in a line, and the same becomes of them.
 fn assert_same_records(lines: &[&[u8]], format: Format, unknown_keys: UnknownKeys) {
     let mut settings = settings(format, unknown_keys);
     for (version, envelope) in [(ROWS_VERSION, Envelope::Auto), (ROWS_VERSION, Envelope::None), (1, Envelope::None)] {
@@ -146,7 +148,7 @@ fn assert_same_records(lines: &[&[u8]], format: Format, unknown_keys: UnknownKey
     }
 }
 
-/// A string as JSON text, some of its characters as escapes.
+/// A string as JSON text, with some characters escaped.
 fn json_string() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         6 => "[ -!#-\\[\\]-~]",
@@ -185,7 +187,7 @@ fn time() -> impl Strategy<Value = String> {
     })
 }
 
-/// Any JSON value, nested at times.
+/// Any JSON value, sometimes nested.
 fn any_value() -> impl Strategy<Value = String> {
     let words =
         vec!["null", "true", "false", "-1.5E-2", "[]", "{}", "-0", "1e999", "-1e400", "0e999", "1e-999", "\"\\ud83d\""];
@@ -203,7 +205,8 @@ fn object(members: Vec<(String, String)>) -> String {
     format!("{{{} }}", members.join(","))
 }
 
-/// A member of the object of one scope: mostly a known key with a value of its type.
+/// A member of the line (or, if `inner`, of `properties`): mostly a known key with a value of its
+/// type.
 fn member(format: Format, inner: bool) -> BoxedStrategy<(String, String)> {
     let columns = Columns::of(format);
     let known: Vec<_> = columns.keys().filter(|(of, ..)| *of == inner).map(|(_, key, kind)| (key, kind)).collect();
@@ -259,7 +262,8 @@ fn assert_agreement(line: &[u8], format: Format, unknown_keys: UnknownKeys) {
     }
 }
 
-/// One builder, which remembers the lines before, makes of each line what the plain path makes of it alone.
+/// One builder, which remembers earlier lines, makes of each line what the plain path makes of it
+/// alone.
 fn assert_agreement_in_a_row(lines: &[&[u8]], batch: usize, format: Format, unknown_keys: UnknownKeys) {
     let settings = settings(format, unknown_keys);
     let mut rows = RowBuilder::of(&settings);
@@ -277,7 +281,7 @@ fn assert_agreement_in_a_row(lines: &[&[u8]], batch: usize, format: Format, unkn
     }
 }
 
-/// What a careless hand does to a line.
+/// Damages a line, as careless editing might.
 fn mutated(mut line: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
     for (place, byte, kind) in mutations {
         let place = place.index(line.len());
@@ -293,14 +297,14 @@ fn mutated(mut line: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
     line
 }
 
-/// Where, which byte, and what is done with it.
+/// Where, which byte, and what kind of mutation.
 type Mutation = (prop::sample::Index, u8, i32);
 
 fn mutations(most: usize) -> impl Strategy<Value = Vec<Mutation>> {
     prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 0..most)
 }
 
-/// Values that repeat for a while, are new for a while, are many or are long: columns change between keys and text.
+/// Values that repeat, then are new, then many, then long: columns switch between keys and text.
 #[test]
 fn columns_that_change_their_ways_become_the_same() {
     let mut lines = Vec::new();
@@ -325,7 +329,7 @@ fn columns_that_change_their_ways_become_the_same() {
     assert_agreement_in_a_row(&lines, 300, Format::Azure, UnknownKeys::Keep);
 }
 
-/// Both send each row to the same table, whatever the roles say.
+/// Both paths send each row to the same table, whatever the roles.
 #[test]
 fn two_routers_agree() {
     use Destination::{Primary, Reject, Replica};
@@ -368,7 +372,7 @@ fn two_routers_agree() {
     }
 }
 
-/// What holds a record, by a number: wrappers, envelopes, and what is nearly one.
+/// Wraps a record in the way of number `how`: wrappers, envelopes, and near misses.
 fn wrapped(record: &str, how: usize) -> String {
     let text = serde_json::Value::from(record);
     match how {
@@ -429,7 +433,7 @@ fn records_are_found_in_the_same_shapes() {
     }
 }
 
-/// Lines that a generator does not find.
+/// Lines that a generator is unlikely to find.
 #[test]
 fn odd_lines_become_the_same() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(200_000), close.repeat(200_000));

@@ -1,14 +1,15 @@
-//! The source's files as they are now, and which of them a partition was read from: a file may have been renamed since.
+//! The source's files as they are now, and which of them each partition was read from; a file may
+//! have been renamed since.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::offsets::{Offsets, PartitionId, PartitionOffset};
 use crate::source::{Found, Listed, Sought, Source};
 
-/// The files of one look.
+/// The files of one listing.
 pub(super) struct There<'l> {
     by_name: BTreeMap<&'l str, &'l Listed>,
-    /// Where a file can be renamed: by what is known of its creation.
+    /// Where files can be renamed: by their creation.
     by_created: Option<HashMap<&'l str, &'l Listed>>,
 }
 
@@ -20,12 +21,12 @@ impl<'l> There<'l> {
         There { by_name, by_created: source.has_links().then(by_created) }
     }
 
-    /// All, in the order of their names.
+    /// All files, in the order of their names.
     pub(super) fn files(&self) -> impl Iterator<Item = &'l Listed> {
         self.by_name.values().copied()
     }
 
-    /// The file that was created so.
+    /// The file with that creation; or with that name, where files cannot be renamed.
     pub(super) fn created(&self, name: &str, created: &str) -> Option<&'l Listed> {
         match &self.by_created {
             Some(by_created) => by_created.get(created).copied(),
@@ -54,7 +55,8 @@ impl<'l> There<'l> {
         };
         let sought: Vec<Sought> = missing.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { source.find(&sought).await };
-        // What has a partition's name and is no other's may be a copy of its file.
+        // A file that has a partition's name, and is no other partition's, may be a copy of its
+        // file.
         let known = |file: &Listed| files.values().any(|other: &Listed| other.created == file.created);
         let mut more = BTreeMap::new();
         for ((id, _), found) in missing.into_iter().zip(found) {

@@ -1,4 +1,5 @@
-//! What the source tells: its pieces are read once for all tables, and each row is counted in its table.
+//! The source's side: each piece is read once for all tables, and each row is counted for its
+//! table.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,21 +14,21 @@ use crate::offsets::PartitionId;
 use crate::source::{Listed, Source};
 use crate::totals::{FINEST_LOG2, Sum, hash};
 
-/// Bytes that are asked for at once.
+/// Bytes per request.
 const STEP: u64 = 4 << 20;
-/// The same, to find the end of a last line.
+/// Bytes per request while looking for the end of the last line.
 const STEP_BEHIND: u64 = 64 << 10;
 
-/// What a piece is known by: a partition, and whether it has left the offsets.
+/// Identifies a piece: its partition, and whether that has left the offsets.
 pub(super) type PieceId = (PartitionId, bool);
 
-/// One file to read, and what each table wants of it.
+/// One piece to read, and the range that each table wants of it.
 pub(super) struct Reading {
     pub(super) piece: Piece,
     pub(super) wanted: [Option<Range<u64>>; TABLES],
 }
 
-/// The readings that serve all tables, each of which wants its pieces.
+/// Merges the pieces that the tables want, so that each file is read once.
 pub(super) fn readings<'p>(wishes: impl Iterator<Item = (usize, &'p Piece)>) -> Vec<Reading> {
     let mut readings: BTreeMap<PieceId, Reading> = BTreeMap::new();
     for (table, piece) in wishes {
@@ -39,7 +40,7 @@ pub(super) fn readings<'p>(wishes: impl Iterator<Item = (usize, &'p Piece)>) -> 
     readings.into_values().collect()
 }
 
-/// Reads a piece and counts its rows by table; none if its file went away meanwhile.
+/// Reads a piece and counts its rows by table; none if its file disappeared meanwhile.
 pub(super) async fn count(
     reading: &Reading,
     plain: &Plain<'_>,
@@ -81,9 +82,11 @@ pub(super) async fn rows(
     Ok(rows)
 }
 
-/// Tells table, place and checksum of each row whose line starts in `range`, a part of the piece.
+/// Calls `tell` with table, place and checksum of each row whose line starts in `range`, a part of
+/// the piece.
 ///
-/// Positions lie where chunks end: a range may begin and end within a line, which belongs to where it starts.
+/// Positions lie at the ends of chunks, so a range may begin and end within a line. A line belongs
+/// to the range in which it starts.
 async fn each_row(
     piece: &Piece,
     range: Range<u64>,
@@ -94,7 +97,8 @@ async fn each_row(
 ) -> Result<(), StoreError> {
     let name = &piece.id.name;
     let (of_file, of_source) = (plain.of_file(name), hash::Source::new(&piece.id.to_string()));
-    // Where it is not known that a line starts, one starts behind the first newline from the byte before.
+    // If no line is known to start here, the first one starts after the first newline, searched
+    // from the byte before.
     let is_line_start = range.start == 0 || piece.is_line_start && range.start == piece.range.start;
     let mut at = if is_line_start { range.start } else { range.start - 1 };
     let mut row = |line: Line<'_>| {

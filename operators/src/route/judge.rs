@@ -1,4 +1,4 @@
-//! Stops a run whose lines are mostly rejects.
+//! Stops a run when too many of its lines are rejects.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crate::error::Stop;
 /// The window over which rejects are judged, in lines.
 const WINDOW: u64 = 10_000;
 
-/// Counts rejects among the last lines that one worker has seen. It judges only full windows, so that a few bad lines at
-/// the beginning of a file stop nobody.
+/// Counts rejects among the last lines that one worker has seen. It judges only full windows, so
+/// that a few bad lines at the beginning of a file do not stop the run.
 pub struct RatioJudge {
     rejects: Arc<Rejects>,
     /// Batch by batch: lines, and rejects among them.
@@ -20,13 +20,13 @@ pub struct RatioJudge {
 }
 
 impl RatioJudge {
-    /// Asks the run to stop by what `rejects` allow.
+    /// A judge that asks the run to stop when there are more rejects than `rejects` allows.
     pub fn new(rejects: Arc<Rejects>) -> Self {
         RatioJudge { rejects, window: VecDeque::new(), lines: 0, rejected: 0 }
     }
 
-    /// Takes a batch's lines into the window. If they are too many, the run ends once all that was read is committed, the rejects
-    /// among it too.
+    /// Adds a batch's lines to the window. If too many are rejects, the run ends once everything
+    /// that was read is committed, including the rejects.
     pub(super) fn judge(&mut self, lines: usize, rejects: Vec<Counted>) {
         self.rejects.seen(&rejects);
         let rejected = |rejects: &[Counted]| rejects.iter().map(|counted| counted.lines).sum::<u64>();
@@ -94,6 +94,6 @@ mod tests {
             ),
             "{told}"
         );
-        assert!(told.contains("invalid_json 4000, first a:7 `x`: see that source.url"), "{told}");
+        assert!(told.contains("invalid_json 4000, first a:7 `x`: check that source.url"), "{told}");
     }
 }

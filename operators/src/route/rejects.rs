@@ -1,4 +1,5 @@
-//! What a run tells of its rejects when they are too many, or all there is: how many for each reason, and where the first was.
+//! What a run reports about its rejects when they are too many, or all there is: how many for each
+//! reason, and where the first was.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,20 +17,21 @@ const SHOWN: usize = 80;
 /// Lines that were rejected for one reason, and the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// Why.
+    /// Why they were rejected.
     pub reason: Reason,
-    /// How many.
+    /// How many there are.
     pub lines: u64,
-    /// The partition of the first, as `_source` has it.
+    /// The partition of the first line, as `_source` has it.
     pub source: String,
-    /// Where it starts there.
+    /// Where the first line starts in its partition.
     pub offset: u64,
-    /// How it begins: one line of a few characters, without what would do something to a terminal or open an account.
+    /// How the first line begins: a few characters on one line, without terminal controls and
+    /// without secrets.
     pub beginning: String,
 }
 
 impl Counted {
-    /// Adds lines of the same reason; the first is that of the earlier place.
+    /// Adds lines of the same reason; the first line is the one at the earlier place.
     fn add(&mut self, more: &Counted) {
         let lines = self.lines + more.lines;
         if (&more.source, more.offset) < (&self.source, self.offset) {
@@ -58,12 +60,12 @@ fn advice(reason: Reason) -> &'static str {
         "no_role" => "set roles.default, or name its server in [roles.servers] or its file in [roles.sources]",
         "unknown_role" => "name its role in roles.primary or roles.replica",
         "invalid_json" | "not_an_object" | "invalid_utf8" => {
-            "see that source.url names logs in JSON only, such as *.json"
+            "check that source.url matches only JSON logs, such as *.json"
         }
         "unknown_key" => "set rows.unknown_keys = \"keep\"",
         "line_too_long" => "raise source.max_line",
         "malformed_time" => "set rows.zone to the server's log_timezone",
-        _ => "see that source.format is that of the lines",
+        _ => "check that source.format matches the lines",
     }
 }
 
@@ -120,20 +122,22 @@ pub struct Rejects {
     /// Share of rejects, 0 to 1, above which the run is asked to stop.
     ratio: f64,
     stop: StopRequest,
-    /// Why it was.
+    /// Why it was asked to stop.
     over: Mutex<Option<Stop>>,
     is_over: AtomicBool,
-    /// The first of each reason, in the order of partitions and offsets, among those that were routed.
+    /// The rejects routed so far, by reason; the first line of each is that of the least partition
+    /// and offset.
     first: Mutex<BTreeMap<&'static str, Counted>>,
 }
 
 impl Rejects {
-    /// A run with more rejects than `ratio` ends as if it was asked to by `stop`: what it has read is committed, rejects and all.
+    /// A run with a larger share of rejects than `ratio` ends as if `stop` had been requested: what
+    /// it has read is committed, including the rejects.
     pub fn new(ratio: f64, stop: StopRequest) -> Rejects {
         Rejects { ratio, stop, over: Mutex::default(), is_over: AtomicBool::new(false), first: Mutex::default() }
     }
 
-    /// An error, once, if the run was asked to end because of its rejects.
+    /// Returns an error, once, if the run was asked to end because of its rejects.
     pub fn verdict(&self) -> Result<(), Stop> {
         self.over.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
@@ -152,7 +156,7 @@ impl Rejects {
         self.ratio
     }
 
-    /// Takes those of one batch.
+    /// Adds the rejects of one batch.
     pub(super) fn seen(&self, batch: &[Counted]) {
         if batch.is_empty() {
             return;
@@ -164,9 +168,9 @@ impl Rejects {
         }
     }
 
-    /// Asks the run to end, unless it was before.
+    /// Asks the run to end, unless it was asked before.
     pub(super) fn stop(&self, over: Stop) {
-        // The first is told.
+        // Only the first cause is reported.
         if !self.is_over.swap(true, Ordering::Relaxed) {
             *self.over.lock().unwrap_or_else(PoisonError::into_inner) = Some(over);
             self.stop.request();

@@ -1,7 +1,8 @@
 //! Which table a row goes to.
 //!
-//! From version 2 of the row rules on, roles and servers are compared without case (of ASCII letters); a server is also the one that the
-//! line's resource id names; and a role that the lists send nowhere is judged as a line without one.
+//! From version 2 of the row rules on, roles and servers are compared without regard to the case of
+//! ASCII letters; the server may also come from the line's resource id; and a line whose role the
+//! lists send nowhere is judged as a line without a role.
 
 use std::collections::HashMap;
 
@@ -15,31 +16,33 @@ use crate::record::Reason;
 use crate::rows::TextColumn;
 use crate::settings::{Destination, RowSettings};
 
-/// The role of a line's server, the server's name, and the resource that it is: columns of the `azure` format.
+/// Columns of the `azure` format: the role of a line's server, the server's name, and its resource
+/// id.
 const ROLE: &str = "replica_role";
 const SERVER: &str = "logical_server_name";
 const RESOURCE: &str = "resource_id";
-/// The provider whose resources are servers: in a resource id, the kind of server follows, and then its name.
+/// The provider of servers: in a resource id, the kind of server follows it, and then the server's
+/// name.
 const PROVIDER: &str = "microsoft.dbforpostgresql";
-/// For more combinations of a role, a server and a resource than this, no table is made.
+/// With more combinations of a role, a server and a resource than this, no lookup table is made.
 const MOST_COMBINATIONS: usize = 4096;
 
 /// The configured roles, ready for rows.
 pub struct RoleMap {
     sources: Vec<(GlobMatcher, Destination)>,
-    /// By the role, [`folded`](RoleMap::folded).
+    /// The destination of each role, [`folded`](RoleMap::folded).
     roles: HashMap<String, Destination>,
-    /// Where roles go that are named nowhere.
+    /// Where roles go that no list names.
     other: Option<Destination>,
-    /// By the server, folded.
+    /// The destination of each server, folded.
     servers: HashMap<String, Destination>,
     default: Destination,
-    /// The rules are of version 2 or later.
+    /// Whether the rules are of version 2 or later.
     lenient: bool,
 }
 
 impl RoleMap {
-    /// Compiles the roles of `settings`. Fails only on a glob that is none.
+    /// Compiles the roles of `settings`. Fails only on an invalid glob.
     pub fn new(settings: &RowSettings) -> Result<Self, Stop> {
         let roles = &settings.roles;
         let mut sources = Vec::new();
@@ -75,10 +78,10 @@ impl RoleMap {
         if let Some(to) = self.of_file(partition) {
             return vec![checked(to, Reason::NoRole); rows.num_rows()];
         }
-        // What decides nothing is not looked at.
+        // Columns that decide nothing are not read.
         let by_server = |column| text(rows, column).filter(|_| !self.servers.is_empty());
         let columns = [text(rows, ROLE), by_server(SERVER), by_server(RESOURCE).filter(|_| self.lenient)];
-        // Each combination is looked up once, if they repeat.
+        // Each combination is looked up once, if the values are known to repeat.
         let places = columns.map(|column| column.map_or(Some(1), TextColumn::places));
         let combinations = places.into_iter().try_fold(1_usize, |all, places| all.checked_mul(places?));
         let combinations = combinations.filter(|all| *all <= MOST_COMBINATIONS).unwrap_or_default();
@@ -104,7 +107,7 @@ impl RoleMap {
         }
     }
 
-    /// Where roles go that are named nowhere, if there is such a place.
+    /// Where roles go that no list names, if there is such a place.
     pub(super) fn other(&self) -> Option<Destination> {
         self.other
     }
@@ -126,13 +129,13 @@ impl RoleMap {
         checked(to, if role.is_empty() { Reason::NoRole } else { Reason::UnknownRole })
     }
 
-    /// A role or a server as it is compared.
+    /// A role or a server, in the form that is compared.
     fn folded(&self, name: &str) -> String {
         if self.lenient { name.to_ascii_lowercase() } else { name.to_owned() }
     }
 }
 
-/// A configured destination, where "reject" means that nothing said where the row goes.
+/// A configured destination, or `reason` if that is "reject".
 fn checked(to: Destination, reason: Reason) -> Result<Destination, Reason> {
     match to {
         Destination::Reject => Err(reason),
@@ -140,7 +143,8 @@ fn checked(to: Destination, reason: Reason) -> Result<Destination, Reason> {
     }
 }
 
-/// The server that a resource id names: `/SUBSCRIPTIONS/…/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/<server>`, in any case.
+/// The server that a resource id names, in upper or lower case:
+/// `/SUBSCRIPTIONS/…/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/<server>`.
 fn server_of(resource: &str) -> Option<&str> {
     let mut segments = resource.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case(PROVIDER));
     segments.nth(2)

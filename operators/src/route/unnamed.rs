@@ -1,4 +1,5 @@
-//! Roles that `[roles]` does not name: each is told once, with how many lines say it, for a wildcard may send it to the wrong table.
+//! Roles that `[roles]` does not name: lines are counted for each, and a warning is logged once,
+//! because a wildcard may send them to the wrong table.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +7,14 @@ use crate::metrics::Metrics;
 use crate::rows::TextColumn;
 use crate::settings::Destination;
 
-/// What Azure calls the servers that a wildcard is meant for.
+/// Azure's names for the roles that a wildcard is meant for.
 const REPLICAS: [&str; 3] = ["Replica", "AsyncReplica", "GeoAsyncReplica"];
 
-/// Roles, and how many lines say each.
+/// Roles, and how many lines name each.
 pub(super) type Unnamed<'r> = BTreeMap<&'r str, u64>;
 
-/// The roles among the first `rows` of a column that are not empty, not those of Azure's replicas, and `unnamed`.
+/// The roles in the first `rows` rows of a column that are `unnamed`, not empty, and not those of
+/// Azure's replicas.
 pub(super) fn count(roles: TextColumn<'_>, rows: usize, unnamed: impl Fn(&str) -> bool) -> Unnamed<'_> {
     let told = |role: &str| {
         !role.is_empty() && !REPLICAS.iter().any(|replica| replica.eq_ignore_ascii_case(role)) && unnamed(role)
@@ -20,7 +22,7 @@ pub(super) fn count(roles: TextColumn<'_>, rows: usize, unnamed: impl Fn(&str) -
     let mut found = Unnamed::new();
     match roles {
         TextColumn::Keys(keys, values) => {
-            // A dictionary has few values, and mostly none that is told of.
+            // A dictionary has few values, and mostly none to report.
             let told: Vec<bool> = values.iter().map(|role| role.is_some_and(told)).collect();
             if told.contains(&true) {
                 for key in keys.iter().flatten().map(usize::from).filter(|key| told[*key]) {
@@ -37,7 +39,8 @@ pub(super) fn count(roles: TextColumn<'_>, rows: usize, unnamed: impl Fn(&str) -
     found
 }
 
-/// Counts the roles, and warns of each that was not there before. `other` is where they go.
+/// Counts the roles, and warns about each that is new. `other` is where they go, if there is such a
+/// place.
 pub(super) fn tell(unnamed: Unnamed<'_>, other: Option<Destination>, metrics: &Metrics) {
     for (role, lines) in unnamed {
         let Some(shown) = metrics.unnamed_roles().saw(role, lines) else { continue };

@@ -1,4 +1,4 @@
-//! One column while a batch is built: what a value is to it, and the values so far.
+//! One column while a batch is built: how a value is judged, and the values so far.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use super::value::{self, Value};
 use crate::record::Reason;
 use crate::settings::Zones;
 
-/// The values of one column so far. Nulls are not appended one by one: a column is padded when something comes after them.
+/// The values of one column so far. Nulls are not appended one by one: a column is padded when a
+/// value follows them, or at the end.
 pub(super) enum ColumnBuilder {
     Text(Texts),
     Integer(Int64Builder),
@@ -22,7 +23,8 @@ pub(super) enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    /// Without values; times are read by `zones`, if there are any in these rules.
+    /// A column without values. Times are read by `zones`, which is `None` under version 1 of the
+    /// row rules.
     pub(super) fn new(kind: Kind, zones: Option<&Arc<Zones>>) -> Self {
         match kind {
             Kind::Text => ColumnBuilder::Text(Texts::new()),
@@ -34,7 +36,8 @@ impl ColumnBuilder {
         }
     }
 
-    /// The JSON text that may well be the next one's too; empty if there is none.
+    /// The JSON text that was looked up last, which the next value may well repeat; empty if there
+    /// is none.
     pub(super) fn last(&self) -> &[u8] {
         match self {
             ColumnBuilder::Text(texts) => texts.last(),
@@ -42,9 +45,10 @@ impl ColumnBuilder {
         }
     }
 
-    /// Makes `value` what `raw` stands for, or says why it cannot be one of this column.
+    /// Sets `value` to what `raw` stands for, or returns why it cannot be a value of this column.
     ///
-    /// `lenient`: by version 2 of the row rules. The value is written where it stays: returned in a result, it would be copied byte by byte, and that showed.
+    /// `lenient`: under version 2 of the row rules. The value is written in place, because a value
+    /// returned in a result is copied byte by byte, which was measurable.
     pub(super) fn judge<'line>(
         &mut self,
         raw: Raw<'line>,
@@ -81,7 +85,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends the value of the row after `rows` others.
+    /// Appends the value of the row that follows `rows` others.
     pub(super) fn append(&mut self, value: &Value<'_>, raw: Raw<'_>, decoded: &str, rows: usize) {
         self.pad(rows);
         match (self, value) {

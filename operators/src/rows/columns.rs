@@ -1,7 +1,9 @@
-//! The columns of each format: the one table from which the Arrow schema and the lookup of JSON keys are derived.
+//! The columns of each format: the one table from which the Arrow schema and the lookup of JSON
+//! keys are derived.
 //!
-//! A key that is not listed here has no column; what becomes of it is decided by `unknown_keys`. Adding, renaming or
-//! retyping a column changes what a line means, and so needs a new [`ROWS_VERSION`](crate::settings::ROWS_VERSION).
+//! A key that is not listed here has no column; `unknown_keys` decides what becomes of it. Adding,
+//! renaming or retyping a column changes what a line means, and so needs a new
+//! [`ROWS_VERSION`](crate::settings::ROWS_VERSION).
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,7 +16,8 @@ use Scope::{Properties, Top};
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A JSON string, unescaped; or what else is no object and no array, as it stands in the line.
+    /// A JSON string, unescaped; or another value that is no object and no array, as it stands in
+    /// the line.
     Text,
     /// A JSON number that is an integer and fits int64, in quotes or not.
     Integer,
@@ -23,7 +26,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The word for what is expected of a value.
+    /// The word for the type that is expected of a value.
     pub(super) fn word(self) -> &'static str {
         match self {
             Text => "string",
@@ -68,15 +71,16 @@ const fn column(scope: Scope, key: &'static str, name: &'static str, kind: Kind)
     Column { scope, key, name, kind }
 }
 
-/// A column of `jsonlog`, which is named as PostgreSQL names the key.
+/// A column of `jsonlog`, which has the same name as PostgreSQL's key.
 const fn own(key: &'static str, kind: Kind) -> Column {
     column(Top, key, key, kind)
 }
 
-/// No format has more columns than this: a line's values fit an array on the stack.
+/// No format has more columns than this, so that a line's values fit an array on the stack.
 pub(super) const MAX_COLUMNS: usize = 32;
 
-/// The column of a record's number among those of its line: 0, 1, 2; null if the line is the record.
+/// The column of a record's number among those of its line (0, 1, 2 and so on); null if the line is
+/// the record.
 pub(super) const ITEM: &str = "_item";
 
 /// The key whose object holds the columns of [`Scope::Properties`].
@@ -148,7 +152,8 @@ pub(super) enum Target {
     Properties,
 }
 
-/// The known keys of one scope, by length: keys of equal length are few, so a lookup is one or two comparisons.
+/// The known keys of one scope, by length: keys of equal length are few, so a lookup is one or two
+/// comparisons.
 pub(super) struct Keys {
     by_length: Vec<Vec<(&'static str, Target)>>,
 }
@@ -202,7 +207,7 @@ impl Layout {
         Layout { columns, top, properties, schema: Arc::new(Schema::new(fields)) }
     }
 
-    /// Whether columns stand in `properties`.
+    /// Whether some columns are keys of `properties`.
     pub(super) fn has_properties(&self) -> bool {
         self.top.find(PROPERTIES_KEY) == Some(Target::Properties)
     }
@@ -218,9 +223,10 @@ pub(super) fn layout(format: Format) -> &'static Layout {
     }
 }
 
-/// The layout of a record of `format` as CloudNativePG writes it: `jsonlog` has other names there, those of `csvlog`.
+/// The layout of a record of `format` as CloudNativePG writes it: the keys of `jsonlog` have other
+/// names there, those of `csvlog`.
 ///
-/// `connection_from` and `location`, which are several columns in one, have none.
+/// `connection_from` and `location`, which each combine several columns, have none.
 pub(super) fn record_layout(format: Format) -> &'static Layout {
     static RECORD_LAYOUT: LazyLock<Layout> = LazyLock::new(|| {
         let Layout { columns, schema, .. } = layout(Format::Jsonlog);
@@ -239,7 +245,7 @@ pub(super) fn record_layout(format: Format) -> &'static Layout {
     }
 }
 
-/// What keys of `jsonlog` are called in a record of CloudNativePG; nothing if it has no such key.
+/// The names of keys of `jsonlog` in a record of CloudNativePG; `None` if it has no such key.
 const CSVLOG: [(&str, Option<&str>); 18] = [
     ("timestamp", Some("log_time")),
     ("user", Some("user_name")),
@@ -261,7 +267,8 @@ const CSVLOG: [(&str, Option<&str>); 18] = [
     ("file_line_num", None),
 ];
 
-/// The Arrow schema of the rows of `format`: its columns, then `_rest`, `_source`, `_offset` and `_item`. Every field is nullable.
+/// The Arrow schema of the rows of `format`: its columns, then `_rest`, `_source`, `_offset` and
+/// `_item`. Every field is nullable.
 pub fn schema(format: Format) -> SchemaRef {
     Arc::clone(&layout(format).schema)
 }

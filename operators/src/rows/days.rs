@@ -6,8 +6,8 @@ use arrow_array::{Array, Date32Array, RecordBatch, TimestampMicrosecondArray};
 
 use super::time::MICROS_PER_DAY;
 
-/// The day, in UTC, of each row of `batch`: when the server logged the line (`log_timestamp`, or `timestamp` in `jsonlog`),
-/// else when Azure received it (`time`), else null.
+/// The day, in UTC, of each row of `batch`: when the server logged the line (`log_timestamp`, or
+/// `timestamp` in `jsonlog`), else when Azure received it (`time`), else null.
 pub fn log_dates(batch: &RecordBatch) -> Date32Array {
     let logged = moments(batch, "log_timestamp").or_else(|| moments(batch, "timestamp"));
     let received = moments(batch, "time");
@@ -22,7 +22,8 @@ fn moment(column: Option<&TimestampMicrosecondArray>, row: usize) -> Option<i64>
     column.filter(|column| column.is_valid(row)).map(|column| column.value(row))
 }
 
-/// Days since 1970-01-01; a moment before it belongs to the day that it is in, hence no rounding towards zero.
+/// Days since 1970-01-01, rounded down and not towards zero: a moment before 1970 belongs to the
+/// day that it is in.
 fn day(micros: i64) -> i32 {
     i32::try_from(micros.div_euclid(MICROS_PER_DAY)).expect("the days of all int64 microseconds fit 32 bits")
 }

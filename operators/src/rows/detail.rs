@@ -1,9 +1,10 @@
-//! What is to blame that a line is no row: the key, and what its value is instead of what it should be. Never the value.
+//! Why a line is no row: the key to blame, and the type of its value beside the expected one. Never
+//! the value.
 
 use super::columns::{Column, Scope};
 use crate::record::Reason;
 
-/// Why the value `raw` of `column` was refused for `reason`. `trouble` tells why it is no time.
+/// Why the value `raw` of `column` was refused for `reason`. `trouble` explains why it is no time.
 pub(super) fn of(column: &Column, raw: &str, reason: Reason, trouble: impl Fn(&str) -> &'static str) -> String {
     let scope = match column.scope {
         Scope::Top => "",
@@ -19,7 +20,7 @@ pub(super) fn of(column: &Column, raw: &str, reason: Reason, trouble: impl Fn(&s
     format!("{scope}{key}: {blamed}")
 }
 
-/// Why `properties` was refused, which is a `found`.
+/// Why `properties` was refused, whose value is a `found`.
 pub(super) fn of_properties(found: &str) -> String {
     format!("properties: {found}, expected object")
 }

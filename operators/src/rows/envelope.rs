@@ -1,7 +1,7 @@
-//! Envelopes: the elements of an array, one after the other, and lines that are a piece of one.
+//! Envelopes: the elements of an array, one after another, and lines that are a piece of an array.
 //!
-//! Elements are found where they lie, so that an array of a million costs no memory; and from any of them on, so that whoever has
-//! had enough of them can go on later.
+//! Elements are found where they lie, so that an array of a million costs no memory, and from any
+//! element on, so that a caller can stop and go on later.
 
 use serde::Deserialize;
 use serde_json::Deserializer;
@@ -14,7 +14,8 @@ pub struct Items<'l> {
     next: NextItem,
 }
 
-/// Where the next element of an array is looked for: in its line's text, behind the elements before; and its number.
+/// Where to look for the next element of an array in its line's text, and the number of that
+/// element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextItem {
     at: usize,
@@ -33,12 +34,12 @@ pub struct Item<'l> {
 }
 
 impl<'l> Items<'l> {
-    /// The elements of the array that begins in `text` at `start`, where its bracket is.
+    /// The elements of the array whose opening bracket is at `start` in `text`.
     pub(super) fn new(text: &'l str, start: usize) -> Self {
         Items { text: text.as_bytes(), next: NextItem { at: start + 1, number: 0 } }
     }
 
-    /// The elements of the same line from `next` on. They are looked at one by one, and not the line as a whole again.
+    /// The elements of the same line from `next` on. Only these are read, not the whole line again.
     pub fn resume(text: &'l [u8], next: NextItem) -> Self {
         Items { text, next }
     }
@@ -72,7 +73,7 @@ pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// Whether nothing but a bracket of an array is on the line.
+/// Whether the line is only a bracket of an array.
 pub(super) fn is_bracket(text: &str) -> bool {
     matches!(text.trim_matches(is_space), "[" | "]")
 }

@@ -1,12 +1,15 @@
-//! Escapes: the content of a JSON string becomes the text it stands for, appended to a buffer that lines share.
+//! Escapes: the content of a JSON string becomes the text it stands for, appended to a buffer that
+//! lines share.
 //!
-//! The parser's own decoder allocates for each line that has an escape, and most messages have one; this one does not.
-//! The grammar has been checked before; what is left to find is a surrogate without its partner, which no UTF-8 text can
-//! hold. If a string is refused, what was appended so far is left behind: the line is rejected anyway.
+//! The parser's own decoder allocates for each line that has an escape, and most messages have one;
+//! this one does not. The grammar has been checked before; the only fault left to find is a
+//! surrogate without its partner, which UTF-8 cannot represent. If a string is refused, the text
+//! appended so far stays in the buffer, because the line is rejected anyway.
 
 use crate::record::Reason;
 
-/// Appends what `content`, the inside of a JSON string, stands for. Its first backslash is at `first_escape`.
+/// Appends what `content`, the inside of a JSON string, stands for. Its first backslash is at
+/// `first_escape`.
 pub(super) fn decode(content: &str, first_escape: usize, decoded: &mut String) -> Result<(), Reason> {
     let mut rest = content;
     let mut next_escape = Some(first_escape);
@@ -42,7 +45,7 @@ fn escape(bytes: &[u8]) -> Option<(char, usize)> {
 fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
     let first = code_unit(bytes)?;
     if !(0xD800..0xDC00).contains(&first) {
-        // A low surrogate without its partner before it is no character, so `None`.
+        // A low surrogate without a high one before it is no character, so `None`.
         return char::from_u32(first).map(|character| (character, 6));
     }
     let second = code_unit(&bytes[6..]).filter(|unit| (0xDC00..0xE000).contains(unit))?;

@@ -5,11 +5,11 @@ use super::rest::Rest;
 use super::wrapper::Hints;
 use crate::settings::{Envelope, Format, RowSettings, UnknownKeys};
 
-/// What one line says about each column.
+/// What one line has for each column.
 pub(super) struct Line<'line> {
-    /// The JSON text of each column's value, by its place; `None` if the key is absent.
+    /// The JSON text of each column's value, by the column's place; `None` if the key is absent.
     pub(super) values: [Option<Raw<'line>>; MAX_COLUMNS],
-    /// What `properties` is, if it is neither an object nor null.
+    /// What type `properties` has, if it is neither an object nor null.
     pub(super) properties_mistyped: Option<&'static str>,
     /// Which keys of wrappers it has, see `wrapper.rs`.
     pub(super) hints: Hints,
@@ -24,22 +24,22 @@ impl Line<'_> {
 /// A value as it stands in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Raw<'line> {
-    /// The JSON text; of a string with its quotes.
+    /// The JSON text; a string includes its quotes.
     pub(super) text: &'line str,
     /// What is known about it.
     pub(super) known: Known,
 }
 
-/// What a scan knows about a value besides its text. It is as wide as a word because a narrower one, written alone and copied with its
-/// padding, makes the processor wait.
+/// What a scan knows about a value besides its text. It is as wide as a word because a narrower
+/// one, written alone and copied with its padding, makes the processor wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Known {
-    /// That it is JSON.
+    /// It is JSON.
     Nothing,
-    /// That it has no escapes.
+    /// It has no escapes.
     NoEscapes,
-    /// That it has the text that the column was looked up with last.
+    /// Its text is the one that the column looked up last.
     SameAsLast,
 }
 
@@ -48,31 +48,32 @@ pub(super) enum Known {
 pub(super) struct Rules {
     pub(super) layout: &'static Layout,
     pub(super) unknown_keys: UnknownKeys,
-    /// Of version 2 or later: a value is read if there is only one thing that it can mean, and a line has a key of the format.
+    /// Version 2 or later: a value is read if it can mean only one thing, and a line must have a
+    /// key of the format.
     pub(super) lenient: bool,
-    /// What holds records is opened.
+    /// Envelopes and wrappers are opened.
     pub(super) opens: bool,
 }
 
 impl Rules {
-    /// The newest, by which a line is a record or nothing.
+    /// The newest rules, under which a line is a record or nothing.
     pub(super) fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
         Rules { layout: layout(format), unknown_keys, lenient: true, opens: false }
     }
 
-    /// Those of `settings`.
+    /// The rules of `settings`.
     pub(super) fn of(settings: &RowSettings) -> Self {
         let RowSettings { rows_version, format, unknown_keys, envelope, .. } = *settings;
         let lenient = rows_version >= 2;
         Rules { lenient, opens: lenient && envelope == Envelope::Auto, ..Rules::new(format, unknown_keys) }
     }
 
-    /// Whether a key of the line that is spelled like one of `properties` is told apart from it.
+    /// Whether a top-level key that is spelled like one of `properties` is told apart from it.
     pub(super) fn keeps_apart(&self) -> bool {
         self.lenient && self.layout.has_properties()
     }
 
-    /// Takes an unknown key, unless they are dropped.
+    /// Adds an unknown key to `rest`, unless unknown keys are dropped.
     pub(super) fn unknown(&self, rest: &mut Rest, scope: Scope, name: &str, value: &str) {
         if self.unknown_keys != UnknownKeys::Drop {
             rest.add(scope, name, value);

@@ -1,4 +1,4 @@
-//! Looks: what lines that are no rows look like, for whoever tells people about them.
+//! Looks: what rejected lines look like, for messages to people.
 //!
 //! Nothing here decides what becomes of a line.
 
@@ -10,21 +10,21 @@ use super::{RowBuilder, Taken};
 use crate::record::Reason;
 use crate::settings::{Format, RowSettings, UnknownKeys};
 
-/// What a line that is no row looks like.
+/// What a rejected line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Looks {
-    /// A piece of a JSON document that goes over many lines.
+    /// A piece of a JSON document that spans many lines.
     Document,
-    /// A record in a shape that was not opened: the settings say so, or what it holds is no record.
+    /// A shape that was not opened: the settings do not allow it, or what it holds is no record.
     Closed(Shape),
     /// A record of another format.
     Of(Format),
-    /// An object of which nothing is known.
+    /// An object about which nothing is known.
     Strange,
 }
 
 impl Looks {
-    /// What a line looks like that was rejected for `reason`; none if the reason says it all.
+    /// What a line that was rejected for `reason` looks like; none if the reason says it all.
     pub fn like(raw: &[u8], reason: Reason, settings: &RowSettings) -> Option<Looks> {
         let text = std::str::from_utf8(raw).ok()?;
         match reason {
@@ -38,7 +38,8 @@ impl Looks {
     }
 }
 
-/// Whether a line opens an object or an array, as it stands in a document over many lines: `{`, or `"key": {`.
+/// Whether a line opens an object or an array, as in a document that spans many lines: `{`, or
+/// `"key": {`.
 fn opens_document(text: &str) -> bool {
     let text = text.trim_matches(is_space);
     text == "{" || text.starts_with('"') && text.ends_with(['{', '['])
@@ -60,14 +61,14 @@ fn unknown(text: &str, settings: &RowSettings) -> Looks {
     }
 }
 
-/// What lines were found to be.
+/// What the lines of a file were found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Looked {
-    /// Lines, or records of them, that are rows by the settings.
+    /// Lines, or records in them, that are rows under the settings.
     pub rows: u64,
-    /// Those that are none.
+    /// Lines, or records in them, that are not.
     pub rejects: u64,
-    /// What rows were taken out of.
+    /// The shapes that rows were taken out of.
     pub opened: Opened,
     /// What rejects look like, each once.
     pub looks: Vec<Looks>,
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!((looked.rows, looked.rejects, looked.looks), (2, 3, vec![Looks::Document]));
         assert_eq!(looked.opened.of(Shape::Array).records, 2);
         let looked = Looked::at(bytes, &RowSettings::example());
-        assert_eq!(looked.looks, [Looks::Closed(Shape::Array), Looks::Document], "nothing is opened that is not to be");
+        assert_eq!(looked.looks, [Looks::Closed(Shape::Array), Looks::Document], "opened only if the settings say so");
         assert_eq!(Looked::at(b"{\"Region\":\"a\"}", &RowSettings::example()), Looked::default());
     }
 }

@@ -1,22 +1,27 @@
-//! Rows: one line of bytes becomes typed Arrow columns, or a [`Reason`] why it does not.
+//! Rows: one line of bytes becomes typed Arrow columns, or is rejected with a [`Reason`].
 //!
 //! ```text
-//!   line ─▶ UTF-8? ─▶ trail, or scan: raw text by column ─▶ judge: typed values ─▶ append to the columns ─▶ finish: one batch
-//!                       └▶ rest: unknown keys ─────────────────────────────────────────▲
+//!   line ─▶ UTF-8? ─▶ trail, or scan ──────▶ judge ─────────▶ append ──────────▶ finish
+//!                     raw text by column     typed values     to the columns     one batch
+//!                       └▶ rest: unknown keys ──────────────────▲
 //! ```
 //!
-//! Promised: a line is appended whole or not at all; values are what the line says after JSON unescaping; a value that does
-//! not fit its column rejects the line, and names the key, it is never silently null; of duplicate keys the last wins, and only the
-//! winner is judged. Hostile lines cost time and memory in proportion to their length, and no stack.
+//! Guarantees: a line is appended whole or not at all. Values are what the line says after JSON
+//! unescaping. A value that does not fit its column rejects the line, with the key named; it is
+//! never silently null. Of duplicate keys the last wins, and only that one is judged. Hostile lines
+//! cost time and memory in proportion to their length, and no stack.
 //!
-//! Of several faults in one line the first of this order is the reason: not UTF-8, not JSON, not an object, `properties`
-//! of a wrong type, no key of the format, the columns in the order of the schema, an unknown key. A string that holds half of a surrogate pair is
-//! not JSON if it is a key or the winning value of a text or time column, as no UTF-8 text can stand for it; in values that
-//! are kept raw or replaced, it is not looked for.
+//! If a line has several faults, the first in this order is the reason: not UTF-8, not JSON, not an
+//! object, `properties` of a wrong type, no key of the format, the columns in the order of the
+//! schema, an unknown key. A string with half of a surrogate pair is not JSON if it is a key or the
+//! winning value of a text or time column, because UTF-8 cannot represent it; values that are kept
+//! raw or replaced are not checked for it.
 //!
-//! Lines that hold records in something else are opened by `open.rs`, if the settings say so: the table is in [`shape`].
+//! Lines that hold records in an envelope or a wrapper are opened by `open.rs`, if the settings say
+//! so; the shapes are listed in [`shape`].
 //!
-//! Left to others: splitting into lines, CR, BOM and blank lines, `max_line`, roles. No I/O and no threads here.
+//! Not done here: splitting into lines, CR, BOM and blank lines, `max_line`, roles. No I/O and no
+//! threads.
 
 mod builder;
 mod columns;
@@ -72,19 +77,21 @@ use shape::Opened;
 use trail::Trail;
 use value::Value;
 
-/// No batch has more columns that are parsed.
+/// A batch has at most this many parsed columns.
 pub(crate) const MOST_COLUMNS: u64 = MAX_COLUMNS as u64;
 
-/// What a batch leaves behind in a buffer that serves all lines, in bytes: a long line must not keep its memory for ever.
+/// How many bytes a buffer that serves all lines keeps after a batch: a long line must not hold its
+/// memory for ever.
 const KEPT: usize = 1 << 20;
 
 /// Accumulates the rows of one partition, column by column.
 ///
-/// A text column of a batch is of the type that [`schema`] says, or, if its values repeat, of a dictionary of it. A dictionary lives on
-/// from batch to batch as long as it serves.
+/// A text column of a batch has the type that [`schema`] gives it or, if its values repeat, a
+/// dictionary of that type. A dictionary is kept from batch to batch as long as it is useful.
 ///
-/// A batch holds less than 2 GiB of text in each column, `_source` included; [`push`](RowBuilder::push) and
-/// [`finish`](RowBuilder::finish) panic beyond. Whoever pushes finishes long before that.
+/// A batch holds less than 2 GiB of text in each column, `_source` included;
+/// [`push`](RowBuilder::push) and [`finish`](RowBuilder::finish) panic beyond that. Callers finish
+/// a batch long before.
 pub struct RowBuilder {
     format: Format,
     rules: Rules,
@@ -92,39 +99,40 @@ pub struct RowBuilder {
     columns: Vec<ColumnBuilder>,
     rests: StringBuilder,
     offsets: Vec<i64>,
-    /// The rows that are elements of their lines, and their numbers there.
+    /// The rows that are elements of an envelope, each with its number in its line.
     items: Vec<(usize, i64)>,
     opened: Opened,
-    /// Of the line at hand: its unknown keys, what stands beside its record, and the text of its strings that had escapes.
+    /// Of the current line: its unknown keys, the keys beside its record, and its strings that had
+    /// escapes, decoded.
     rest: Rest,
     outer: Rest,
     decoded: String,
-    /// Of the line that was refused last: which key is to blame.
+    /// The key to blame for the last refused line, and why.
     detail: Option<String>,
 }
 
 /// Where a record lies.
 #[derive(Clone, Copy)]
 struct At {
-    /// Of its line.
+    /// The offset of its line.
     offset: u64,
     /// Its number among the records of its line.
     item: Option<u64>,
 }
 
 impl RowBuilder {
-    /// A builder without rows, for lines of `format` by the newest rules.
+    /// A builder without rows, for lines of `format` under the newest rules.
     pub fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
         RowBuilder::by(format, Rules::new(format, unknown_keys), Zones::default())
     }
 
-    /// The same, for lines that may hold records in something else.
+    /// The same, for lines that may hold records in an envelope or a wrapper.
     pub fn opening(mut self) -> Self {
         self.rules.opens = true;
         self
     }
 
-    /// A builder without rows, for lines that are read by `settings`.
+    /// A builder without rows, for lines that are read under `settings`.
     pub fn of(settings: &RowSettings) -> Self {
         RowBuilder::by(settings.format, Rules::of(settings), settings.zones.clone())
     }
@@ -147,23 +155,26 @@ impl RowBuilder {
         }
     }
 
-    /// Appends the row of `line`, which starts at `offset` in its partition. After an error, nothing was appended.
+    /// Appends the row of `line`, which starts at `offset` in its partition. After an error,
+    /// nothing was appended.
     ///
-    /// The line has no newline at its end, no CR there, no BOM, and is not blank.
+    /// The line has no newline or CR at its end and no BOM, and is not blank.
     pub fn push(&mut self, line: &[u8], offset: u64) -> Result<(), Reason> {
         self.push_text(std::str::from_utf8(line).map_err(|_| Reason::InvalidUtf8)?, offset)
     }
 
-    /// As [`push`](RowBuilder::push), if the line is known to be UTF-8.
+    /// Like [`push`](RowBuilder::push), for a line that is known to be UTF-8.
     pub fn push_text(&mut self, line: &str, offset: u64) -> Result<(), Reason> {
         self.append(line, At { offset, item: None }, Rules { opens: false, ..self.rules })
     }
 
-    /// Appends the row of the record `text`. If the rules open wrappers, what may be one has no row of its own.
+    /// Appends the row of the record `text`. If the rules open wrappers, a text that may be one is
+    /// refused as [`Reason::UnknownShape`].
     fn append(&mut self, text: &str, at: At, rules: Rules) -> Result<(), Reason> {
         self.detail = None;
         let columns = &self.columns;
-        // The trail is one of the keys of this layout. Lines are judged where they lie: they are too long to be moved.
+        // The trail knows the keys of this layout only. A `Line` is judged where it is, because it
+        // is too large to move.
         if std::ptr::eq(rules.layout, self.rules.layout)
             && let Some(line) = self.trail.follow(text, rules, |place| columns[place].last(), &mut self.rest)
         {
@@ -215,7 +226,7 @@ impl RowBuilder {
         Ok(())
     }
 
-    /// Which key is to blame that the line was refused that was pushed last, and for what; none if that is not a matter of one key.
+    /// The key to blame for the refusal of the line pushed last, and why; none if no single key is.
     pub fn detail(&mut self) -> Option<String> {
         self.detail.take()
     }
@@ -230,7 +241,8 @@ impl RowBuilder {
         self.offsets.is_empty()
     }
 
-    /// The rows so far as one batch, `source` being their partition's name. The builder is empty afterwards, and reusable.
+    /// The rows so far as one batch, `source` being their partition's name. The builder is empty
+    /// afterwards, and reusable.
     pub fn finish(&mut self, source: &str) -> RecordBatch {
         let rows = self.len();
         self.rest.shrink(KEPT);

@@ -1,4 +1,5 @@
-//! Numbers in another form than digits alone: `1001.0`, `1e3`, and what stands in quotes. Exact, for no float is made of them.
+//! Numbers that are not digits alone: `1001.0`, `1e3`, and numbers in quotes. The result is exact,
+//! because no float is involved.
 
 use std::str::from_utf8;
 
@@ -7,7 +8,8 @@ use crate::record::Reason;
 /// No int64 has more digits.
 const MOST_DIGITS: usize = 19;
 
-/// The integer that `text` is as a JSON number; of a wrong type if it is no number, or no integer.
+/// The integer that `text` is as a JSON number; [`Reason::WrongType`] if it is no number or no
+/// integer.
 pub(super) fn integer(text: &[u8]) -> Result<i64, Reason> {
     let Number { negative, whole, fraction, exponent } = Number::of(text).ok_or(Reason::WrongType)?;
     let digits: Vec<u8> = whole.iter().chain(fraction).copied().skip_while(|digit| *digit == b'0').collect();
@@ -16,7 +18,7 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, Reason> {
     if significant.is_empty() {
         return Ok(0);
     }
-    // Lines are far shorter than 2^63 bytes.
+    // The casts are exact, because lines are far shorter than 2^63 bytes.
     let power = exponent.saturating_add(zeros as i64).saturating_sub(fraction.len() as i64);
     let power = usize::try_from(power).map_err(|_| Reason::WrongType)?;
     if significant.len().saturating_add(power) > MOST_DIGITS {
@@ -32,7 +34,7 @@ struct Number<'t> {
     negative: bool,
     whole: &'t [u8],
     fraction: &'t [u8],
-    /// The least or the greatest there is, if it is beyond.
+    /// Saturated if it does not fit.
     exponent: i64,
 }
 
@@ -67,7 +69,7 @@ fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
     (length > 0).then(|| text.split_at(length))
 }
 
-/// The number that `text` is, which must be digits only.
+/// The number that `text` is, saturated; none if it is not digits only.
 fn power(text: &[u8]) -> Option<i64> {
     let (digits, []) = digits(text)? else { return None };
     Some(digits.iter().fold(0_i64, |power, digit| power.saturating_mul(10).saturating_add(i64::from(digit - b'0'))))

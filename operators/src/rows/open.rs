@@ -1,6 +1,8 @@
-//! Opens lines that are no records: takes the records out of what they lie in, and appends their rows.
+//! Opens lines that are not records: takes the records out of their envelope or wrapper, and
+//! appends their rows.
 //!
-//! Only lines come here that would be rejected as they are, or that have the keys of a wrapper: a plain line costs nothing.
+//! Only lines that would otherwise be rejected, or that have the keys of a wrapper, come here: a
+//! plain line costs nothing.
 
 use super::columns::record_layout;
 use super::envelope::{Item, Items, is_bracket, is_object, listed};
@@ -10,9 +12,9 @@ use super::{At, RowBuilder, Rules};
 use crate::record::Reason;
 use crate::settings::{Format, UnknownKeys};
 
-/// Wrappers may lie in each other so deep.
+/// Wrappers may be nested this deep.
 const MOST_LAYERS: usize = 4;
-/// What stands beside a record has this before its name in `_rest`.
+/// The prefix, in `_rest`, of the names of keys beside a record.
 const PREFIX: &str = "envelope.";
 
 /// What a line was.
@@ -20,16 +22,16 @@ const PREFIX: &str = "envelope.";
 pub enum Taken<'l> {
     /// A record: its row was appended.
     Row,
-    /// A bracket of an array over many lines.
+    /// A bracket of an array that spans many lines.
     Nothing,
-    /// An envelope, whose elements are still to be taken, see [`RowBuilder::take_item`].
+    /// An envelope whose elements are still to be taken, see [`RowBuilder::take_item`].
     Items(Shape, Items<'l>),
 }
 
 impl RowBuilder {
-    /// Appends the row of `line`, or tells what else it is. After an error, nothing was appended.
+    /// Appends the row of `line`, or returns what else it is. After an error, nothing was appended.
     ///
-    /// As [`push_text`](RowBuilder::push_text), but that what holds records is opened.
+    /// Like [`push_text`](RowBuilder::push_text), but envelopes and wrappers are opened.
     pub fn take<'l>(&mut self, line: &'l str, offset: u64) -> Result<Taken<'l>, Reason> {
         let at = At { offset, item: None };
         match self.append(line, at, self.rules) {
@@ -49,12 +51,12 @@ impl RowBuilder {
         self.record(item.text, At { offset, item: Some(item.number) })
     }
 
-    /// What was opened since it was asked last.
+    /// What was opened since the last call.
     pub fn opened(&mut self) -> Opened {
         std::mem::take(&mut self.opened)
     }
 
-    /// Opens a line that is no record, for that `reason`.
+    /// Opens a line that was refused as a record for `reason`.
     #[cold]
     fn open<'l>(&mut self, line: &'l str, at: At, reason: Reason) -> Result<Taken<'l>, Reason> {
         let trimmed = line.trim_start_matches(super::envelope::is_space);
@@ -108,7 +110,7 @@ impl RowBuilder {
         }
         let as_it_is = Rules { opens: false, ..self.rules };
         let Some(Found::Wrapper(wrapper)) = Wrapper::find(text, self.rules.layout) else {
-            // With keys as a wrapper has them, and none.
+            // It has keys of a wrapper, but is not one.
             return self.append(text, at, as_it_is);
         };
         let record = wrapper.record()?;
@@ -124,7 +126,8 @@ impl RowBuilder {
         Ok(())
     }
 
-    /// Keeps what stands beside the record `key`. False if it could be taken for what stands in the record.
+    /// Keeps the keys beside the record `key`. False if one could be mistaken for a key in the
+    /// record.
     fn keep_others(&mut self, text: &str, key: &str, prefix: &str) -> bool {
         let mut is_exact = true;
         let told = each_member(text, |name, value| {
@@ -137,7 +140,8 @@ impl RowBuilder {
         told.is_some() && is_exact
     }
 
-    /// Whether what stands beside the record at hand can be told from what stands in it; then it is added to that.
+    /// Adds the keys beside the current record to those in it. False if the two could not be told
+    /// apart.
     pub(super) fn add_outer(&mut self) -> bool {
         let is_exact = !self.rest.has(PREFIX);
         self.rest.append(&self.outer);

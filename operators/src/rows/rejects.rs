@@ -1,4 +1,5 @@
-//! The rows of the rejects table: lines that could not become rows, with the offset, the reason, the first bytes and what is to blame.
+//! The rows of the rejects table: lines that could not become rows, with the offset, the reason,
+//! the first bytes and the key to blame.
 
 use std::iter::repeat_n;
 use std::sync::{Arc, LazyLock};

@@ -1,35 +1,38 @@
-//! What has no column: the unknown keys of one line, and the text of its `_rest`.
+//! Keys without a column: the unknown keys of one line, and the text of its `_rest`.
 //!
-//! `_rest` is one JSON object of the raw values in order of appearance; keys of `properties` are named `properties.<key>`.
-//! Of keys with one name the last wins, and stands where it appeared. If `properties` appears twice, the keys of the first are forgotten.
+//! `_rest` is one JSON object of the raw values in order of appearance; keys of `properties` are
+//! named `properties.<key>`. Of several keys with the same name the last wins, and stands where it
+//! appeared. If `properties` appears twice, the keys of the first are forgotten.
 //!
-//! A top-level key that is spelled with the prefix gets a dot before it, and so does one that begins with dots before the prefix: no
-//! name stands for two keys. Version 1 of the row rules took such a key for one of `properties`.
+//! A top-level key that begins with that prefix, or with dots and that prefix, gets a dot before
+//! it, so that no name stands for two keys. Version 1 of the row rules took such a key for one of
+//! `properties`.
 
 use std::ops::Range;
 
 use super::columns::Scope;
 
-/// Before the name of a key of `properties`.
+/// The prefix of the name of a key of `properties`.
 const PREFIX: &str = "properties.";
 
-/// The unknown keys of the line at hand; its buffers serve all lines.
+/// The unknown keys of the current line; the buffers serve all lines.
 #[derive(Default)]
 pub(super) struct Rest {
-    /// `"name":value` of each entry, one after another, of losers too.
+    /// `"name":value` of each entry, one after another, including the losers.
     text: String,
     /// In order of appearance.
     entries: Vec<Entry>,
     /// Which entries belong to the `properties` seen last.
     properties: Range<usize>,
-    /// Top-level keys are told apart from those of `properties`.
+    /// Whether top-level keys are told apart from those of `properties`.
     apart: bool,
-    /// Room to sort in.
+    /// Scratch space for sorting.
     order: Vec<u32>,
     object: String,
 }
 
-/// Where an entry stands in [`Rest::text`], of which a line makes less than 4 GiB. A hostile line has an entry every few bytes.
+/// Where an entry lies in [`Rest::text`], which stays below 4 GiB. It is small because a hostile
+/// line has an entry every few bytes.
 struct Entry {
     start: u32,
     name_end: u32,
@@ -45,19 +48,19 @@ impl Entry {
 }
 
 impl Rest {
-    /// Of a format whose keys of `properties` are told apart from top-level ones, or not.
+    /// `apart`: whether top-level keys are told apart from those of `properties`.
     pub(super) fn new(apart: bool) -> Self {
         Rest { apart, ..Rest::default() }
     }
 
-    /// Forgets the line at hand.
+    /// Forgets the current line.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.entries.clear();
         self.properties = 0..0;
     }
 
-    /// Gives back what a long line took.
+    /// Gives back the memory of a long line: each buffer keeps at most `most` bytes.
     pub(super) fn shrink(&mut self, most: usize) {
         self.clear();
         self.order.clear();
@@ -68,10 +71,10 @@ impl Rest {
         self.object.shrink_to(most);
     }
 
-    /// A `properties` begins: it replaces the one before, if there was any.
+    /// Begins a `properties`, which replaces the one before, if there was any.
     ///
-    /// Only entries later than the replaced ones move, and those never move again: many `properties` in one line cost
-    /// no more than its length.
+    /// Only entries later than the replaced ones move, and those never move again: many
+    /// `properties` in one line cost no more than its length.
     pub(super) fn begin_properties(&mut self) {
         self.entries.drain(self.properties.clone());
         self.properties = self.entries.len()..self.entries.len();
@@ -90,7 +93,7 @@ impl Rest {
         }
     }
 
-    /// Adds a key that stands nowhere in the record, under its name behind `prefix`.
+    /// Adds a key under its name with `prefix` before it.
     pub(super) fn add_as(&mut self, prefix: &str, name: &str, value: &str) {
         let start = self.end();
         self.text.push('"');
@@ -103,7 +106,7 @@ impl Rest {
         self.entries.push(Entry { start, name_end, end: self.end(), lost: false });
     }
 
-    /// Adds the keys of `other` behind its own.
+    /// Adds the keys of `other` after its own.
     pub(super) fn append(&mut self, other: &Rest) {
         let by = self.end();
         self.text.push_str(&other.text);
@@ -116,7 +119,7 @@ impl Rest {
         self.entries.extend(other.entries.iter().map(moved));
     }
 
-    /// Whether a key's name begins with `prefix`.
+    /// Whether any key's name begins with `prefix`.
     pub(super) fn has(&self, prefix: &str) -> bool {
         self.entries.iter().any(|entry| entry.name(&self.text)[1..].starts_with(prefix))
     }
@@ -143,7 +146,8 @@ impl Rest {
 
     /// Marks each entry that a later one of the same name replaces.
     ///
-    /// By sorting, as comparing each with each would let one hostile line of many keys hold up a worker for minutes.
+    /// It sorts, because comparing each with each would let one hostile line of many keys hold up a
+    /// worker for minutes.
     fn mark_losers(&mut self) {
         let Rest { text, entries, order, .. } = self;
         order.clear();
@@ -163,7 +167,8 @@ fn name<'a>(entries: &[Entry], text: &'a str, index: u32) -> &'a str {
     entries[index as usize].name(text)
 }
 
-/// Appends `name` as it is written inside a JSON string: one way for each name, so that equal names are equal texts.
+/// Appends `name` as it is written inside a JSON string: in one way for each name, so that equal
+/// names are equal texts.
 fn push_escaped(name: &str, text: &mut String) {
     if !name.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         return text.push_str(name);

@@ -1,12 +1,15 @@
-//! The scan of any line: from text to the raw JSON text of each column, and the unknown keys beside them.
+//! The scan of any line: from text to the raw JSON text of each column, and the unknown keys.
 //!
-//! The whole line is checked against the grammar, but values are only delimited here, neither decoded nor judged. So of
-//! duplicate keys the last wins without its forerunners having been looked at, and a value costs one pass. Values are
-//! skipped iteratively: nesting, however deep, costs no stack. Keys of the line and of `properties` are decoded, and so is a
-//! `properties` that is a string or a number: what cannot be decoded there (half a surrogate pair, a number beyond any
-//! float) is not JSON, even if a later `properties` replaces it.
+//! The whole line is checked against the grammar, but values are only delimited here, neither
+//! decoded nor judged. So the last of duplicate keys wins without the earlier ones being judged,
+//! and a value costs one pass. Values are skipped iteratively: nesting, however deep, costs no
+//! stack. Keys of the line and of `properties` are decoded, and so is a `properties` that is a
+//! string or a number: if that is impossible (half a surrogate pair, a number beyond any float),
+//! the line is not JSON, even if a later `properties` replaces the value.
 //!
-//! Most lines never come here, see `trail`. This file is what decides about the others, and so about every line that is rejected.
+//! Most lines never come here, see `trail`. This file decides about the others, and so about every
+//! line that is rejected because it is not JSON, not an object, or has a `properties` of a wrong
+//! type.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -59,7 +62,7 @@ impl<'line> Object<'_, 'line> {
         Ok(())
     }
 
-    /// The columns of `properties`; whatever an earlier `properties` said is forgotten.
+    /// The object of a `properties`; the values of an earlier `properties` are forgotten.
     fn properties(&mut self) -> Object<'_, 'line> {
         for (value, column) in self.line.values.iter_mut().zip(self.rules.layout.columns) {
             if column.scope == Scope::Properties {
@@ -85,7 +88,8 @@ impl<'line> DeserializeSeed<'line> for Object<'_, 'line> {
     }
 }
 
-/// The line itself is known to be an object; all methods but `visit_map` are for a `properties` that is none.
+/// The line itself is known to be an object; the methods other than `visit_map` are for a
+/// `properties` that is not an object.
 impl<'line> Visitor<'line> for Object<'_, 'line> {
     type Value = ();
 
@@ -137,7 +141,7 @@ impl<'line> Visitor<'line> for Object<'_, 'line> {
     }
 }
 
-/// Looks a key up while the parser still holds it: what it fills, or else its name.
+/// Looks up a key while the parser still holds it: what it fills, or else its name.
 struct Key<'a>(&'a Keys);
 
 impl<'line> DeserializeSeed<'line> for Key<'_> {

@@ -1,30 +1,39 @@
-//! Shapes: what lines hold records in, when a line is not the record itself.
+//! Shapes: what holds the records of a line that is not a record itself.
 //!
 //! | shape | line | opened |
 //! |---|---|---|
-//! | [`Records`](Shape::Records) | `{"records":[{…},{…}]}`, with nothing beside | each element, with its number in `_item` |
-//! | [`Array`](Shape::Array) | `[{…},{…}]` | each element, with its number in `_item` |
-//! | [`Listed`](Shape::Listed) | `{…},`, or `[` or `]` alone: an array over many lines | the object; a bracket is nothing |
-//! | [`CloudNativePg`](Shape::CloudNativePg) | an object with an object `record` | the object |
-//! | [`GoogleCloud`](Shape::GoogleCloud) | an object with an object `jsonPayload`, or a text `textPayload` | the object, or the text if it is one |
-//! | [`Docker`](Shape::Docker) | an object with a text `log` and a `stream` | the text, if it is an object |
-//! | [`Cri`](Shape::Cri) | `<time> <stream> F {…}` | the object |
+//! | [`Records`] | `{"records":[{…},{…}]}`, no other key | each element, its number in `_item` |
+//! | [`Array`] | `[{…},{…}]` | each element, its number in `_item` |
+//! | [`Listed`] | `{…},`, or `[` or `]` alone: an array over many lines | the object; none |
+//! | [`CloudNativePg`] | an object with an object `record` | the object |
+//! | [`GoogleCloud`] | an object with an object `jsonPayload` | the object |
+//! | | an object with a text `textPayload` | the text, if it is an object |
+//! | [`Docker`] | an object with a text `log` and a `stream` | the text, if it is an object |
+//! | [`Cri`] | `<time> <stream> F {…}` | the object |
 //!
-//! Wrappers may lie in each other, and in an envelope's elements; an envelope lies in nothing. What stands beside the record is kept in
-//! `_rest`, as an unknown key, under its name behind `envelope.`. What cannot be opened exactly is [`Reason::UnknownShape`].
+//! Wrappers may be nested, and may be elements of an envelope; nothing may contain an envelope. The
+//! keys beside a record are kept in `_rest` as unknown keys, with `envelope.` before their names.
+//! What cannot be opened exactly is rejected as [`Reason::UnknownShape`].
 //!
 //! [`Reason::UnknownShape`]: crate::record::Reason::UnknownShape
+//! [`Records`]: Shape::Records
+//! [`Array`]: Shape::Array
+//! [`Listed`]: Shape::Listed
+//! [`CloudNativePg`]: Shape::CloudNativePg
+//! [`GoogleCloud`]: Shape::GoogleCloud
+//! [`Docker`]: Shape::Docker
+//! [`Cri`]: Shape::Cri
 
 use std::ops::AddAssign;
 
-/// What lines hold records in.
+/// What holds the records of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shape {
     /// A batch of Azure's Event Hubs.
     Records,
     /// A JSON array.
     Array,
-    /// A line of a JSON array that has an element a line.
+    /// A line of a JSON array that has one element per line.
     Listed,
     /// The log of an instance manager of CloudNativePG.
     CloudNativePg,
@@ -37,7 +46,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// The list, in the order of the variants.
+    /// All shapes, in the order of the variants.
     pub const ALL: [Shape; 7] = [
         Shape::Records,
         Shape::Array,
@@ -48,7 +57,7 @@ impl Shape {
         Shape::Cri,
     ];
 
-    /// What a program calls it.
+    /// Its name for programs.
     pub fn as_str(self) -> &'static str {
         match self {
             Shape::Records => "records",
@@ -61,7 +70,7 @@ impl Shape {
         }
     }
 
-    /// What people call many of them.
+    /// Its name for people, in the plural.
     pub fn name(self) -> &'static str {
         match self {
             Shape::Records => "Event Hub envelopes",
@@ -74,7 +83,7 @@ impl Shape {
         }
     }
 
-    /// What people call one of them.
+    /// Its name for people, in the singular.
     pub fn one(self) -> &'static str {
         match self {
             Shape::Records => "an Event Hub envelope",
@@ -87,7 +96,7 @@ impl Shape {
         }
     }
 
-    /// Whether a line has any number of records, and not one.
+    /// Whether a line holds any number of records, not exactly one.
     pub fn is_envelope(self) -> bool {
         matches!(self, Shape::Records | Shape::Array)
     }
@@ -96,7 +105,7 @@ impl Shape {
 /// How often a shape was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Lines, or elements, of it.
+    /// Lines of this shape, or elements.
     pub lines: u64,
     /// Records in them.
     pub records: u64,
@@ -107,7 +116,7 @@ pub struct Count {
 pub struct Opened([Count; Shape::ALL.len()]);
 
 impl Opened {
-    /// What was opened of a shape.
+    /// How often `shape` was opened.
     pub fn of(&self, shape: Shape) -> Count {
         self.0[shape as usize]
     }
@@ -117,7 +126,7 @@ impl Opened {
         *self == Opened::default()
     }
 
-    /// Those that were opened at all.
+    /// The shapes that were opened at all.
     pub fn iter(&self) -> impl Iterator<Item = (Shape, Count)> {
         Shape::ALL.into_iter().map(|shape| (shape, self.of(shape))).filter(|(_, count)| *count != Count::default())
     }

@@ -84,7 +84,7 @@ fn an_object_without_a_key_of_the_format_is_no_row() {
     }
     let azure = r#"{"time":"1970-01-01T00:00:00Z","properties":{"message":"m"},"Region":"we"}"#;
     assert_eq!(row_with(Jsonlog, Keep, azure).err(), Some(Reason::UnknownShape));
-    // A null is a value of a key.
+    // A key counts even if its value is null.
     let row = row(r#"{"time":null}"#);
     assert_eq!(row.columns().iter().filter(|column| column.is_valid(0)).count(), 2);
 }

@@ -1,10 +1,10 @@
-//! A text column of a batch, for whoever reads it.
+//! A text column of a batch, as its readers see it.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt16Type;
 use arrow_array::{Array, StringArray, UInt16Array};
 
-/// The text of a column: as it is, or by its dictionary.
+/// The text of a column: plain, or as keys of a dictionary.
 #[derive(Clone, Copy)]
 pub(crate) enum TextColumn<'a> {
     Text(&'a StringArray),
@@ -29,7 +29,8 @@ impl<'a> TextColumn<'a> {
         }
     }
 
-    /// A number that rows of the same text share; 0 if it is null, or if the texts are not known to repeat.
+    /// A number that rows of the same text share; 0 if the text is null, or if the texts are not
+    /// known to repeat.
     pub(crate) fn place(self, row: usize) -> usize {
         match self {
             TextColumn::Keys(keys, _) if keys.is_valid(row) => 1 + usize::from(keys.value(row)),

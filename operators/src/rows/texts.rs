@@ -1,8 +1,8 @@
-//! Text columns: those whose values repeat become keys of a dictionary, those that do not stay text.
+//! Text columns: a column whose values repeat becomes keys of a dictionary, any other stays text.
 //!
-//! Which is which is found out by trying: a column goes on as keys until its values are too many, too long, or mostly new, and then
-//! stays text for some batches. A dictionary lives on from batch to batch, so that whoever keeps something for each of its
-//! values need not do so again; it only grows, or begins anew.
+//! This is found out by trying: a column consists of keys until its values are too many, too long,
+//! or mostly new, and is then text for some batches. A dictionary is kept from batch to batch, so
+//! that consumers can reuse what they hold for each of its values; it only grows, or begins anew.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use arrow_array::builder::{ArrayBuilder, StringBuilder};
 use arrow_array::{Array, ArrayRef, DictionaryArray, StringArray, UInt16Array};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 
-/// A dictionary has no more values,
+/// A dictionary has at most this many values,
 const MOST_VALUES: usize = 2_048;
-/// and they take no more bytes.
+/// which take at most this many bytes.
 const MOST_BYTES: usize = 64 << 10;
-/// Of so many values, half must have been there before.
+/// In a batch with this many values or more, at most half may be new.
 const ENOUGH_TO_JUDGE: usize = 64;
-/// Stands for null among the keys of a batch; no value has it.
+/// Stands for null among the keys of a batch; no value has this key.
 const NULL: u16 = u16::MAX;
-/// For so many batches a column stays text before keys are tried again.
+/// For this many batches a column stays text before keys are tried again.
 const BATCHES_AS_TEXT: u32 = 64;
-/// So many JSON texts are remembered with their keys; a power of two.
+/// How many JSON texts are remembered with their keys; a power of two.
 const RECENT: usize = 64;
-/// A longer JSON text is not remembered, in bytes.
+/// The length of the longest JSON text that is remembered, in bytes.
 const LONGEST_RECENT: usize = 512;
 
-/// What the dictionary of one column takes at most, in bytes: its values, by their keys and as an array, all in buffers that grow by
-/// doubling, and what is remembered.
+/// The most that the dictionary of one column takes, in bytes: its values, in the map of keys and
+/// as an array, all in buffers that grow by doubling, and the remembered texts.
 pub(crate) const DICTIONARY: u64 = (4 * MOST_BYTES + MOST_VALUES * 96 + RECENT * (2 * LONGEST_RECENT + 32)) as u64;
 
 /// The values of a text column so far.
 pub(super) struct Texts {
     rows: Rows,
     dictionary: Dictionary,
-    /// Batches to come that stay text.
+    /// How many of the next batches stay text.
     as_text: u32,
 }
 
@@ -49,11 +49,11 @@ struct Dictionary {
     keys: HashMap<Box<str>, u16>,
     /// The values as they were at the end of the last batch.
     array: Option<Arc<StringArray>>,
-    /// How many values are new since then.
+    /// How many values were added since then.
     new: usize,
-    /// JSON texts, quotes included, by what can be seen of them at a glance.
+    /// JSON texts, quotes included, indexed by [`glance`].
     recent: Vec<Recent>,
-    /// The one that was looked up last.
+    /// The index in `recent` of the text that was looked up last.
     last: usize,
 }
 
@@ -138,7 +138,7 @@ impl Texts {
         }
     }
 
-    /// Goes on as text.
+    /// Turns the column into text.
     fn give_up(&mut self) {
         if let Rows::Keys(keys) = &mut self.rows {
             let values = self.dictionary.array();
@@ -187,7 +187,8 @@ impl Dictionary {
         }
     }
 
-    /// Whether most of a batch's `values` were there before. One that is half full begins anew.
+    /// Whether at least half of a batch's `values` were there before. A dictionary that is more
+    /// than half full begins anew.
     fn repeats(&mut self, values: usize) -> bool {
         let new = std::mem::take(&mut self.new);
         if self.keys.len() > MOST_VALUES / 2 || self.values.values_slice().len() > MOST_BYTES / 2 {
@@ -203,12 +204,13 @@ fn finished(mut keys: Vec<u16>) -> UInt16Array {
         return UInt16Array::new(keys.into(), None);
     }
     let valid = NullBuffer::new(BooleanBuffer::collect_bool(keys.len(), |row| keys[row] != NULL));
-    // What stands under a null must be in bounds for readers that do not look.
+    // A key under a null must be in bounds, for readers that do not check for nulls.
     keys.iter_mut().filter(|key| **key == NULL).for_each(|key| *key = 0);
     UInt16Array::new(keys.into(), Some(valid))
 }
 
-/// A number below [`RECENT`] from the length, the first and the last bytes of `raw`. Texts that share it displace one another.
+/// A number below [`RECENT`] from the length, the first and the last bytes of `raw`. Texts with the
+/// same number displace one another.
 fn glance(raw: &[u8]) -> usize {
     let word = |bytes: &[u8]| {
         let mut word = [0; 8];
@@ -217,7 +219,7 @@ fn glance(raw: &[u8]) -> usize {
     };
     let first = raw.first_chunk::<8>().map_or_else(|| word(raw), |first| u64::from_le_bytes(*first));
     let last = raw.last_chunk::<8>().map_or(0, |last| u64::from_le_bytes(*last));
-    // Fibonacci hashing: the upper bits depend on all of them.
+    // Fibonacci hashing: the upper bits depend on all bits.
     let mixed = (first ^ last.rotate_left(23) ^ raw.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> (64 - RECENT.ilog2())) as usize
 }

@@ -1,15 +1,18 @@
 //! Moments: the text of a timestamp becomes microseconds since 1970-01-01 00:00 UTC, or is refused.
 //!
-//! Read are `YYYY-MM-DD`, `T` or one space, `HH:MM:SS`, an optional fraction of one to nine digits, at most one space, and
-//! a zone, which is required. A fraction finer than microseconds is truncated: it can only come from a program other than
-//! PostgreSQL, which counts microseconds. Years are 0001 to 9999, days are checked against the calendar. The second 60 is
-//! refused: PostgreSQL never prints it, and it has no moment of its own here. So is the hour 24.
+//! The form is `YYYY-MM-DD`, `T` or one space, `HH:MM:SS`, an optional fraction of one to nine
+//! digits, at most one space, and a zone. A fraction finer than microseconds is truncated: it can
+//! only come from a program other than PostgreSQL, which counts microseconds. Years are 0001 to
+//! 9999, days are checked against the calendar. The second 60 is refused, because PostgreSQL never
+//! prints it and it has no moment of its own here. So is the hour 24.
 //!
-//! A zone is `Z`, `UTC`, `GMT`, an offset `+HH`, `+HHMM`, `+HH:MM`, `+HH:MM:SS` (plus is east, also in what PostgreSQL
-//! prints; at most 15:59:59, PostgreSQL's own limit), or an abbreviation that means one offset only, see `abbreviation`. What else it may
-//! be, or that it may be missing, is for the settings to say, see `zone.rs`.
+//! A zone is `Z`, `UTC`, `GMT`, an offset `+HH`, `+HHMM`, `+HH:MM`, `+HH:MM:SS` (plus is east, also
+//! in what PostgreSQL prints; at most 15:59:59, PostgreSQL's own limit), or an abbreviation that
+//! means one offset only, see `abbreviation`. The settings may allow other abbreviations, or a
+//! missing zone, see `zone.rs`.
 //!
-//! No library: the form is fixed, this is the hot path, and the calendar is a few lines.
+//! It uses no library, because the form is fixed, this is the hot path, and the calendar is a few
+//! lines.
 
 use std::sync::Arc;
 
@@ -22,36 +25,40 @@ const FIRST_MICROS: i64 = -62_135_596_800 * MICROS_PER_SECOND;
 /// The last microsecond of the year 9999, in UTC.
 const LAST_MICROS: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
 const SECONDS_PER_DAY: i64 = 86_400;
-/// Microseconds of a day, for whoever needs the day of a moment.
+/// Microseconds in a day.
 pub(super) const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * MICROS_PER_SECOND;
 
-/// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or its zone is not certain.
+/// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or
+/// its zone is not certain.
 #[cfg(test)]
 pub(crate) fn parse_micros(text: &str) -> Option<i64> {
     Clock::default().parse_micros(text)
 }
 
-/// Reads the moments of one column, of which neighbours mostly lie in the same second, and in the same zone.
+/// Reads the moments of one column. Neighbours mostly lie in the same second and in the same zone.
 #[derive(Default)]
 pub(crate) struct Clock {
-    /// What the settings say about zones; nothing in version 1 of the row rules.
+    /// What the settings say about zones; `None` under version 1 of the row rules.
     zones: Option<Arc<Zones>>,
-    /// The date and the time of day that were read last, and what they are in seconds since the epoch if the zone is UTC.
+    /// The date and time of day that were read last, and their seconds since the epoch if the zone
+    /// is UTC.
     last: Option<([u8; CLOCK], i64)>,
-    /// The zone that was looked up last by the settings, at which second there, and how far east it is then.
+    /// The zone that was last looked up in the settings, the local second of that lookup, and how
+    /// many seconds east the zone is then.
     last_zone: Option<(Vec<u8>, i64, Option<i64>)>,
 }
 
-/// The date and the time of day take so many bytes, whatever follows.
+/// The date and the time of day take this many bytes, whatever follows.
 const CLOCK: usize = 19;
 
 impl Clock {
-    /// A clock that knows `zones`; nothing of them in version 1 of the row rules.
+    /// A clock that knows `zones`, which is `None` under version 1 of the row rules.
     pub(crate) fn new(zones: Option<Arc<Zones>>) -> Self {
         Clock { zones, ..Clock::default() }
     }
 
-    /// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed or its zone is not certain.
+    /// The moment that `text` names, in microseconds since the epoch, or `None` if it is malformed
+    /// or its zone is not certain.
     pub(crate) fn parse_micros(&mut self, text: &str) -> Option<i64> {
         let (clock, rest) = text.as_bytes().split_first_chunk::<CLOCK>()?;
         let seconds_there = match self.last {
@@ -65,11 +72,12 @@ impl Clock {
         let (fraction_micros, zone) = fraction(rest)?;
         let east_seconds = self.zone_seconds(zone.strip_prefix(b" ").unwrap_or(zone), seconds_there)?;
         let micros = (seconds_there - east_seconds) * MICROS_PER_SECOND + fraction_micros;
-        // The year counts in UTC: readers of the lake know no day before the year 1 or after 9999.
+        // The year is that in UTC: readers of the lake know no day before the year 1 or after 9999.
         (FIRST_MICROS..=LAST_MICROS).contains(&micros).then_some(micros)
     }
 
-    /// How far east of UTC `zone` is when it is so many seconds since the epoch there.
+    /// How many seconds `zone` is east of UTC when local time is `seconds_there`, counted from the
+    /// epoch.
     fn zone_seconds(&mut self, zone: &[u8], seconds_there: i64) -> Option<i64> {
         match zone {
             b"Z" | b"UTC" | b"GMT" => Some(0),
@@ -90,7 +98,7 @@ impl Clock {
         }
     }
 
-    /// Why `text` is not read, in words that follow the key's.
+    /// Why `text` is not read, in words that follow the name of the key.
     pub(crate) fn trouble(&self, text: &str) -> &'static str {
         let stem = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let is_time = Clock::default().parse_micros(&format!("{stem}Z")).is_some();
@@ -154,15 +162,17 @@ fn offset_seconds(offset: &[u8]) -> Option<i64> {
     (hours <= 15 && minutes <= 59 && seconds <= 59).then_some(hours * 3600 + minutes * 60 + seconds)
 }
 
-/// The abbreviations that mean one offset only, in seconds east.
+/// The offset of an abbreviation that means only one, in seconds east.
 ///
-/// With a named `log_timezone`, PostgreSQL prints the abbreviation that the IANA database has for it. Listed are those that
-/// every IANA zone uses with the same offset in all of 2022 (when PostgreSQL 15 first wrote `jsonlog`) to 2027, and that
-/// no other zone is commonly known by. A guess would shift rows by hours without anyone noticing, so the rest is refused:
-/// `IST` (India, Israel, Ireland), `CST` and `CDT` (Chicago, Havana, Shanghai), `PST` (Los Angeles, Manila), `BST` (London,
-/// but Bangladesh to many), `AST` (Halifax, but Arabia to many), `SST` (Samoa, Singapore). A zone's winter and summer names
-/// are listed both or not at all (so no `PDT`), or a pipeline that runs in July would stop in November. `GMT` is read everywhere, as what
-/// PostgreSQL prints by default, so that later versions of the row rules add `BST`, see `zone.rs`.
+/// With a named `log_timezone`, PostgreSQL prints the abbreviation that the IANA database has for
+/// it. The list has those that every IANA zone uses with the same offset in all of 2022 (when
+/// PostgreSQL 15 first wrote `jsonlog`) to 2027, and by which no other zone is commonly known. A
+/// guess would shift rows by hours without anyone noticing, so the rest is refused: `IST` (India,
+/// Israel, Ireland), `CST` and `CDT` (Chicago, Havana, Shanghai), `PST` (Los Angeles, Manila),
+/// `BST` (London, but Bangladesh to many), `AST` (Halifax, but Arabia to many), `SST` (Samoa,
+/// Singapore). A zone's winter and summer names are either both listed or both not (so no `PDT`);
+/// otherwise a pipeline that runs in July would stop in November. `GMT` is always read, because
+/// PostgreSQL prints it by default, so later versions of the row rules add `BST`, see `zone.rs`.
 pub(super) fn abbreviation(zone: &[u8]) -> Option<i64> {
     let quarter_hours = match zone {
         b"HST" => -40,
@@ -208,7 +218,8 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar, for years from 1 on.
 ///
-/// Years are counted from March, so that the leap day is the last of its year and months before it have fixed lengths.
+/// Years are counted from March, so that the leap day is the last of its year and months before it
+/// have fixed lengths.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let march_year = if month > 2 { year } else { year - 1 };
     let march_month = (month + 9) % 12;

@@ -1,9 +1,12 @@
-//! Values: the raw JSON text of one column becomes what its column holds, or the reason why it cannot.
+//! Values: the raw JSON text of one column becomes what its column holds, or the reason why it
+//! cannot.
 //!
-//! Nothing is guessed and nothing is silently null: only an absent key and JSON `null` are. What can mean one thing only is that thing:
-//! `"1001"` and `1001.0` are integers where an integer is meant, and a number or a boolean is its JSON text where a text is meant. By
-//! version 1 of the row rules (not `lenient`), a string is no integer, `1.0` is none, and a number no text. The text has passed a JSON
-//! parser already, so that only its meaning is judged here.
+//! Nothing is guessed, and nothing is silently null: only an absent key and JSON `null` are. A
+//! value that can mean only one thing is read as that: `"1001"` and `1001.0` are integers in an
+//! integer column, and a number or a boolean in a text column is its JSON text. Under version 1 of
+//! the row rules (not `lenient`), neither a string nor `1.0` is an integer, and neither a number
+//! nor a boolean is a text. The text has already passed a JSON parser, so only its meaning is
+//! judged here.
 
 use std::ops::Range;
 
@@ -14,7 +17,8 @@ use super::line::{Known, Raw};
 use super::number;
 use super::time::Clock;
 
-/// The value of one column of one line. Its tag is a word for the reason given at [`Known`].
+/// The value of one column of one line. Its tag is as wide as a word, for the reason given at
+/// [`Known`].
 #[derive(Debug, PartialEq, Eq)]
 #[repr(u64)]
 pub(super) enum Value<'line> {
@@ -22,7 +26,7 @@ pub(super) enum Value<'line> {
     Null,
     /// A string.
     Text(Text<'line>),
-    /// A string that the column's dictionary has, by its key.
+    /// A string that is in the column's dictionary, as its key.
     Key(u16),
     /// An integer, or a moment in microseconds.
     Number(i64),
@@ -58,7 +62,7 @@ pub(super) fn text<'line>(raw: Raw<'line>, lenient: bool, decoded: &mut String) 
     }
 }
 
-/// Judges the value of a time column, which `clock` reads.
+/// Judges the value of a time column, read by `clock`.
 pub(super) fn time<'line>(raw: Raw<'line>, decoded: &mut String, clock: &mut Clock) -> Result<Value<'line>, Reason> {
     match text(raw, false, decoded)? {
         Value::Text(text) => clock.parse_micros(text.get(decoded)).map(Value::Number).ok_or(Reason::MalformedTime),
@@ -74,7 +78,7 @@ pub(super) fn integer<'line>(raw: Raw<'line>, lenient: bool, decoded: &mut Strin
             Err(Reason::WrongType) if lenient => number::integer(number).map(Value::Number),
             integer => integer.map(Value::Number),
         },
-        // What cannot be decoded is no number.
+        // A string that cannot be decoded is no number.
         [b'"', ..] if lenient => match string(raw, decoded) {
             Ok(text) => number::integer(text.get(decoded).as_bytes()).map(Value::Number),
             Err(_) => Err(Reason::WrongType),
@@ -96,17 +100,17 @@ fn string<'line>(raw: Raw<'line>, decoded: &mut String) -> Result<Text<'line>, R
     Ok(Text::Decoded(start..decoded.len()))
 }
 
-/// The integer that the JSON number `raw` stands for. `-0` is zero, as an integer has only one.
+/// The integer that the JSON number `raw` stands for. `-0` is zero, because integers have only one.
 fn int64(raw: &[u8]) -> Result<i64, Reason> {
     let (negative, digits) = match raw {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    // A fraction or an exponent is a matter of type, also if the number is huge.
+    // A fraction or an exponent makes the type wrong, even if the number is also too large.
     if !digits.iter().all(u8::is_ascii_digit) {
         return Err(Reason::WrongType);
     }
-    // Counted downwards, as the least int64 has no positive counterpart.
+    // Counted downwards, because the least int64 has no positive counterpart.
     let below_zero =
         digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_sub(i64::from(digit - b'0')));
     let value = if negative { below_zero } else { below_zero.and_then(i64::checked_neg) };

@@ -1,7 +1,8 @@
-//! Wrappers: objects that hold a record under one key, and the line of a container's log, which holds it behind a prefix.
+//! Wrappers: objects that hold a record under one key, and lines of a container's log, which hold
+//! one after a prefix.
 //!
-//! An object is taken for a wrapper if exactly one of its keys can hold a record, and no key of it is a key of the format but the
-//! time that such wrappers have.
+//! An object counts as a wrapper if exactly one of its keys can hold a record, and none of its keys
+//! is a key of the format, except the time that such wrappers have.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,21 +21,23 @@ use crate::record::Reason;
 
 /// The key of a batch of records.
 const RECORDS: &str = "records";
-/// The keys that hold a record: in which shape, how its value begins, and the one key of a format that may stand beside.
+/// The keys that hold a record, each with its shape, how its value begins, and the one key of a
+/// format that may stand beside it.
 const PAYLOADS: [(&str, Shape, char, &str); 4] = [
     ("record", Shape::CloudNativePg, '{', ""),
     ("jsonPayload", Shape::GoogleCloud, '{', "timestamp"),
     ("textPayload", Shape::GoogleCloud, '"', "timestamp"),
     ("log", Shape::Docker, '"', "time"),
 ];
-/// What Docker's log has beside `log`.
+/// The key that Docker's log has beside `log`.
 const STREAM: &str = "stream";
-/// What a record of CloudNativePG always has.
+/// A key that every record of CloudNativePG has.
 const LOG_TIME: &str = "log_time";
-/// The name of a container's line, as if it were Docker's.
+/// The name for the record in a line of a container's log, as in Docker's log.
 pub(super) const CRI_KEY: &str = "log";
 
-/// Which keys a line has that may make a wrapper of it although it has a key of the format. They are looked for on every line.
+/// Which keys a line has that may make it a wrapper even though it has a key of the format. Every
+/// line is checked for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hints(u8);
 
@@ -53,7 +56,7 @@ impl Hints {
         })
     }
 
-    /// Whether a look is worth it.
+    /// Whether the line may be a wrapper.
     pub(super) fn may_wrap(self) -> bool {
         self.0 & Hints::PAYLOAD != 0 || self.0 & (Hints::LOG | Hints::STREAM) == Hints::LOG | Hints::STREAM
     }
@@ -65,7 +68,7 @@ impl BitOrAssign for Hints {
     }
 }
 
-/// What an object without a record of its own is.
+/// What an object is that is not a record itself.
 pub(super) enum Found<'l> {
     /// A batch of records: its array.
     Batch(&'l str),
@@ -78,12 +81,12 @@ pub(super) struct Wrapper<'l> {
     pub(super) shape: Shape,
     /// The key of the record.
     pub(super) key: &'static str,
-    /// The JSON text of the record, or of the text that is one.
+    /// The JSON text of the record, or of the string that contains it.
     value: &'l str,
 }
 
 impl<'l> Wrapper<'l> {
-    /// What the object `text` is; none if nothing that is known.
+    /// What the object `text` is; none if it is nothing known.
     pub(super) fn find(text: &'l str, layout: &Layout) -> Option<Found<'l>> {
         let (mut members, mut streams, mut known) = (0, 0, Vec::new());
         let (mut records, mut payloads) = (None, Vec::new());
@@ -93,7 +96,7 @@ impl<'l> Wrapper<'l> {
             if key == RECORDS {
                 records = Some(value);
             }
-            // Two are one too many: no more need be kept.
+            // Two already rule out a wrapper, so no more need be kept.
             if payloads.len() < 2 {
                 payloads.extend(PAYLOADS.iter().filter(|(name, ..)| *name == key).map(|payload| (payload, value)));
             }
@@ -111,7 +114,7 @@ impl<'l> Wrapper<'l> {
         is_wrapper.then_some(Found::Wrapper(Wrapper { shape: *shape, key, value }))
     }
 
-    /// The text of the record, which may be none.
+    /// The text of the record; it may turn out not to be one.
     pub(super) fn record(&self) -> Result<Cow<'l, str>, Reason> {
         if self.value.starts_with('{') {
             return Ok(Cow::Borrowed(self.value));
@@ -123,14 +126,15 @@ impl<'l> Wrapper<'l> {
         Ok(Cow::Owned(text))
     }
 
-    /// Whether the record is one of CloudNativePG, with the names that keys have there.
+    /// Whether the record is one of CloudNativePG, with the key names used there.
     pub(super) fn has_csvlog_keys(&self) -> bool {
         let mut has = false;
         self.shape == Shape::CloudNativePg && each_member(self.value, |key, _| has |= key == LOG_TIME).is_some() && has
     }
 }
 
-/// A line of a container's log that is whole: its time, its stream and what the container wrote.
+/// The time, the stream and the content of a line of a container's log, if the line is whole and
+/// its content begins like an object.
 pub(super) fn container_line(text: &str) -> Option<[&str; 3]> {
     let mut words = text.splitn(4, ' ');
     let [time, stream, tag, content] = [(); 4].map(|()| words.next());
@@ -139,7 +143,7 @@ pub(super) fn container_line(text: &str) -> Option<[&str; 3]> {
     content.filter(|content| is_whole && content.starts_with('{')).map(|content| [time, stream, content])
 }
 
-/// Whether a text is a time as containers' logs have it: `2026-11-21T07:00:03.130000001Z`.
+/// Whether a text is a time in the form of containers' logs: `2026-11-21T07:00:03.130000001Z`.
 fn is_container_time(text: &str) -> bool {
     let Some((seconds, rest)) = text.split_at_checked(19) else { return false };
     let pattern = seconds.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
@@ -153,7 +157,7 @@ fn is_container_time(text: &str) -> bool {
     pattern.eq(*b"0000-00-00T00:00:00") && (zone_is(b"Z") || zone_is(b"+00:00") || zone_is(b"-00:00"))
 }
 
-/// Tells each member of the object `text`, its key decoded. None if it is no object.
+/// Calls `tell` with each member of the object `text`, its key decoded. None if it is no object.
 pub(super) fn each_member<'l>(text: &'l str, tell: impl FnMut(Cow<'l, str>, &'l str)) -> Option<()> {
     struct Members<'l, T>(T, PhantomData<&'l str>);
 

@@ -1,12 +1,14 @@
-//! Zones that a time does not tell by itself: an abbreviation, or none. What it means is looked up in this order:
+//! Times whose zone is an abbreviation, or missing. The offset is looked up in this order:
 //!
-//! 1. without a zone: `rows.zone`, if its clocks show the time once
-//! 2. `rows.zones`: what the settings say that an abbreviation means
-//! 3. the place in `rows.zone`, if it has the abbreviation at that time: so an hour that its clocks show twice is read exactly
+//! 1. without a zone: `rows.zone`, if its clocks show the time exactly once
+//! 2. `rows.zones`: the meaning that the settings give to the abbreviation
+//! 3. the place in `rows.zone`, if it uses the abbreviation at that time, so that an hour that its
+//!    clocks show twice is read exactly
 //! 4. the abbreviations that are [`certain`] everywhere
-//! 5. the place in `rows.zone`, if the abbreviation means one offset there within a year: winter's name in summer is still winter's
+//! 5. the place in `rows.zone`, if the abbreviation means one offset there within a year: the
+//!    winter name in summer still means the winter offset
 //!
-//! What is found nowhere is not certain, and refused.
+//! A zone found nowhere is not certain, and is refused.
 
 use std::str::from_utf8;
 
@@ -16,13 +18,14 @@ use chrono_tz::{OffsetName, Tz, TzOffset};
 use super::time::abbreviation;
 use crate::settings::{Zone, Zones};
 
-/// The tz database says nothing of the time behind this: 2099-01-01, in seconds since the epoch.
+/// The tz database says nothing about times from here on: 2099-01-01, in seconds since the epoch.
 const KNOWN_UNTIL: i64 = 4_070_908_800;
 const WEEK_SECONDS: i64 = 7 * 86_400;
-/// Weeks of a year.
+/// Weeks in a year, rounded up.
 const WEEKS: i64 = 53;
 
-/// How far east of UTC the zone called `name` is when clocks there show `local`, in seconds since the epoch.
+/// How far east of UTC the zone called `name` is when clocks there show `local`, in seconds since
+/// the epoch.
 pub(super) fn seconds(zones: &Zones, name: &[u8], local: i64) -> Option<i64> {
     let name = from_utf8(name).ok()?;
     let place = match zones.zone {
@@ -44,12 +47,14 @@ pub(super) fn seconds(zones: &Zones, name: &[u8], local: i64) -> Option<i64> {
     }
 }
 
-/// The abbreviations that mean one offset wherever PostgreSQL prints them. `BST` is London's: PostgreSQL prints `+06` for Bangladesh.
+/// The offset of an abbreviation that means the same wherever PostgreSQL prints it. `BST` is
+/// London's: PostgreSQL prints `+06` for Bangladesh.
 pub(super) fn certain(name: &[u8]) -> Option<i64> {
     if name == b"BST" { Some(3600) } else { abbreviation(name) }
 }
 
-/// The offsets by which clocks of `place` show `local`: mostly one, two where they are put back, none where they are put forward.
+/// The offsets at which clocks of `place` show `local`: mostly one, two where the clocks are put
+/// back, none where they are put forward.
 fn there(place: Tz, local: i64) -> Option<Vec<TzOffset>> {
     Some(match place.offset_from_local_datetime(&moment(local)?) {
         MappedLocalTime::Single(one) => vec![one],
@@ -64,7 +69,7 @@ fn within_a_year(place: Tz, name: &str, local: i64) -> Option<i64> {
     one(offsets.into_iter().filter(|offset| is_called(offset, name)))
 }
 
-/// The one offset that all `offsets` are, in seconds east.
+/// The offset that all `offsets` have, in seconds east; none if they differ.
 fn one(offsets: impl Iterator<Item = TzOffset>) -> Option<i64> {
     let mut seconds = offsets.map(|offset| i64::from(offset.fix().local_minus_utc()));
     let first = seconds.next()?;
@@ -92,7 +97,7 @@ mod tests {
         Clock::new(Some(Arc::new(Zones::new(zone, names)))).parse_micros(text)
     }
 
-    /// What `text` means in the zone, as the same moment in UTC.
+    /// Asserts that `text`, read in `zone`, is the same moment as `utc`.
     fn same(zone: &str, text: &str, utc: &str) {
         assert_eq!(read(zone, &[], text), parse_micros(utc), "{text} in {zone}");
         assert!(parse_micros(utc).is_some(), "{utc}");
@@ -120,7 +125,7 @@ mod tests {
         same("Asia/Shanghai", "2026-07-21 07:00:01 CST", "2026-07-20 23:00:01Z");
         same("America/Chicago", "2026-07-21 07:00:01 CDT", "2026-07-21 12:00:01Z");
         same("America/Los_Angeles", "2026-11-21 07:00:01 PST", "2026-11-21 15:00:01Z");
-        // The name decides, also out of its season; so does an offset.
+        // The name decides, even out of its season; so does a numeric offset.
         same("America/Los_Angeles", "2026-11-21 07:00:01 PDT", "2026-11-21 14:00:01Z");
         same("America/Los_Angeles", "2026-11-21 07:00:01 +03", "2026-11-21 04:00:01Z");
         same("America/Los_Angeles", "2026-11-21 07:00:01 CET", "2026-11-21 06:00:01Z");
@@ -139,7 +144,7 @@ mod tests {
     fn a_zone_knows_what_its_names_meant_before() {
         same("Europe/Moscow", "2012-06-01 12:00:00 MSK", "2012-06-01 08:00:00Z");
         same("Europe/Moscow", "2026-06-01 12:00:00 MSK", "2026-06-01 09:00:00Z");
-        // Moscow's clocks were put back and kept their name: that hour is there twice.
+        // Moscow's clocks were put back and kept their name: that hour occurs twice.
         assert_eq!(read("Europe/Moscow", &[], "2014-10-26 01:30:00 MSK"), None);
     }
 

@@ -1,7 +1,8 @@
-//! Zones: where times are that do not say it, and what abbreviations mean that mean several things.
+//! Zones: the zone of times that do not state one, and the meaning of ambiguous abbreviations.
 //!
-//! Places are those of the tz database that is compiled in, so that a line becomes the same row on every machine. Which version of it
-//! was used is part of the settings: another one is another rule.
+//! Places are those of the tz database that is compiled in, so that a line becomes the same row on
+//! every machine. The version of the database is part of the settings, because another version is
+//! another rule.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// What the settings say about zones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zones {
-    /// That of `log_timezone`, and of times without a zone.
+    /// The zone of `log_timezone`, and of times without a zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
     /// Abbreviations, in seconds east of UTC.
@@ -27,26 +28,27 @@ pub struct Zones {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Zone {
-    /// So many seconds east of UTC, all the year.
+    /// This many seconds east of UTC, all year.
     East(i32),
-    /// As the tz database has it.
+    /// A place in the tz database.
     Place(Tz),
 }
 
 impl Zones {
-    /// With `zone` by the database that is compiled in, and abbreviations in seconds east of UTC.
+    /// `zone` is looked up in the database that is compiled in; `names` are in seconds east of UTC.
     pub fn new(zone: Option<Zone>, names: BTreeMap<String, i32>) -> Self {
         let database = matches!(zone, Some(Zone::Place(_))).then(|| IANA_TZDB_VERSION.to_owned());
         Zones { zone, names, database }
     }
 
-    /// Whether nothing is said.
+    /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
         *self == Zones::default()
     }
 }
 
-/// The seconds east of UTC of `+HH`, `+HHMM` or `+HH:MM`, with a sign; at most 15:59, PostgreSQL's own limit.
+/// The seconds east of UTC of `+HH`, `+HHMM` or `+HH:MM`, with a sign; at most 15:59, PostgreSQL's
+/// own limit.
 pub fn offset(text: &str) -> Option<i32> {
     let (sign, size) = match text.split_at_checked(1)? {
         ("+", size) => (1, size),
@@ -69,7 +71,7 @@ impl FromStr for Zone {
     fn from_str(text: &str) -> Result<Self, String> {
         let place = || text.parse().ok().map(Zone::Place);
         let zone = offset(text).map(Zone::East).or_else(place);
-        zone.ok_or_else(|| format!("{text:?} is no zone of the tz database {IANA_TZDB_VERSION} and no offset"))
+        zone.ok_or_else(|| format!("{text:?} is neither a zone of the tz database {IANA_TZDB_VERSION} nor an offset"))
     }
 }
 

@@ -1,4 +1,5 @@
-//! Where rows land. Each sink is a folder; all of them pass the conformance suite in `tests/conformance`.
+//! Where rows land. Each sink is a folder; all of them pass the conformance suite in
+//! `tests/conformance`.
 
 pub mod delta;
 
@@ -13,15 +14,17 @@ pub trait Stage {
     fn begin(&self) -> Result<Box<dyn StageWriter>, StoreError>;
 }
 
-/// Writes the rows of one cut and one table on one worker. Dropped before it is finished, it leaves orphans at most.
+/// Writes the rows of one cut and one table on one worker. If it is dropped before it is finished,
+/// it leaves orphans at most.
 pub trait StageWriter {
     /// Encodes `batch`, on the calling thread.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError>;
 
-    /// The memory that is held for rows that are not written to their files yet, and for open files, in bytes.
+    /// The memory held for rows that are not written to their files yet, and for open files, in
+    /// bytes.
     fn memory(&self) -> u64;
 
-    /// Gives back the largest part of [`StageWriter::memory`]. Called again and again, all of it.
+    /// Frees the largest part of [`StageWriter::memory`]; called repeatedly, all of it.
     fn relieve(&mut self) -> Result<(), StoreError>;
 
     /// Completes the files. The future makes them durable; it runs on the runtime.

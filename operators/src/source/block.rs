@@ -1,9 +1,11 @@
-//! The lines that start in a chunk, whole, as one block of bytes.
+//! Reads the lines that start in a chunk, whole, into one block of bytes.
 //!
-//! A chunk `[start, end)` owns the lines that *start* in it: skip to behind the first newline unless `start` is at a line start,
-//! and read on behind `end` to the end of the last line. Nothing is carried from one chunk to the next, so chunks are read in any
-//! order on any worker. A line longer than `max_line` is measured to its end and kept as a reject with its first bytes: memory is bounded
-//! by a chunk and a line. A line that goes on far behind its chunk is read when it is its turn ([`Budget`]).
+//! A chunk `[start, end)` owns the lines that *start* in it: the read skips past the first newline
+//! unless `start` is at a line start, and continues beyond `end` to the end of the last line.
+//! Nothing is carried from one chunk to the next, so chunks can be read in any order on any worker.
+//! A line longer than `max_line` is measured to its end and kept as a reject with its first bytes,
+//! so memory is bounded by a chunk and a line. A line that continues far beyond its chunk waits for
+//! its turn ([`Budget`]).
 
 use crate::error::StoreError;
 use crate::memory::{Budget, LongLine};
@@ -11,10 +13,10 @@ use crate::protocol::cut::Chunk;
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use crate::source::Source;
 
-/// Read behind a chunk's end along with it, for that is where its last line mostly ends: a request less. The next reads double, up
-/// to [`STEP_MAX`].
+/// How much is read beyond a chunk's end along with it. The last line mostly ends there, which
+/// saves a request. Further reads double, up to [`STEP_MAX`].
 const STEP_MIN: u64 = 16 << 10;
-/// The largest read behind a chunk's end.
+/// The largest read beyond a chunk's end.
 const STEP_MAX: u64 = 1 << 20;
 
 /// Whole lines of one partition.
@@ -28,11 +30,13 @@ pub struct Block {
     pub base: u64,
     /// The last line, if it is longer than `max_line`; it is not in `bytes`.
     pub oversized: Option<Reject>,
-    /// Its lines are read by version 2 of the row rules, or later: what stands before a record is no part of it.
+    /// Whether its lines are read by version 2 or later of the row rules, where bytes before a
+    /// record are not part of it.
     pub lenient: bool,
 }
 
-/// Reads the lines that start in `chunk`. A block with a long line comes with its turn, to be kept as long as the line.
+/// Reads the lines that start in `chunk`. If the block has a long line, its turn is returned too,
+/// to be kept as long as the line.
 pub async fn read(
     source: &dyn Source,
     chunk: &Chunk,
@@ -58,11 +62,11 @@ pub async fn read(
     finish_line(source, chunk, budget, block, Tail { last, behind, turn }).await
 }
 
-/// What is known of a block's last line.
+/// What is known about a block's last line.
 struct Tail {
     /// Where it starts in the block's bytes.
     last: usize,
-    /// The bytes behind the chunk that are here already.
+    /// The bytes after the chunk that have been read already.
     behind: Vec<u8>,
     /// Its turn, if it is known to be long.
     turn: Option<LongLine>,
@@ -82,7 +86,7 @@ async fn finish_line(
     let mut finished = false;
     while at < chunk.limit && !finished {
         let (to, known) = (chunk.limit.min(at + step), block.bytes.len());
-        // A line that is too long already stays as short as it was cut.
+        // A line that is already too long stays cut to its first bytes, so it needs no turn.
         if turn.is_none() && length <= chunk.settings.max_line && to - chunk.start > budget.cost(chunk.len()) {
             turn = Some(budget.long_line().await);
         }

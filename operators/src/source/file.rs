@@ -1,14 +1,15 @@
-//! Files on a local disk: one file, a directory with all below it, or a glob.
+//! Files on a local disk: one file, a directory with everything below it, or a glob.
 //!
-//! A partition's name is the file's path below the directory (for a glob: below its fixed part), or the file's own name.
-//! Links to files elsewhere are followed. Links to directories are not, for they may lead in circles; nor are links to
-//! files of this source, which would land twice.
+//! A partition's name is the file's path below the directory (for a glob: below its fixed part), or
+//! the file's own name. Links to files elsewhere are followed. Links to directories are not,
+//! because they may form cycles; nor are links to files of this source, because those files would
+//! land twice.
 //!
 //! ```text
-//! select    which names belong to the source, and which folders can hold some
-//! stat      what the file system says of a file
-//! folders   what folders hold, remembered         walk   what there is, and where renamed files are now
-//! handles   files that are kept open              read   the bytes of a range
+//! select    which names belong to the source, and which folders can hold such files
+//! stat      the file system's metadata of a file
+//! folders   what folders hold, remembered    walk   all files, and where renamed ones are now
+//! handles   files that are kept open         read   the bytes of a range
 //! ```
 
 mod folders;
@@ -34,7 +35,7 @@ use crate::error::StoreError;
 use crate::offsets::Identity;
 use crate::protocol::table::Pending;
 
-/// So many bytes are copied sooner than another thread is woken for it.
+/// Up to this many bytes, copying takes less time than waking another thread for it.
 const SMALL: u64 = 256 << 10;
 
 /// A source of local files.
@@ -50,12 +51,13 @@ struct Inner {
     folders: Mutex<Folders>,
     places: Mutex<Places>,
     handles: Mutex<Handles>,
-    /// The last look could not read a folder: what is not found may lie there.
+    /// Whether the last look could not read some folder: a file that is not found may be there.
     is_blind: AtomicBool,
 }
 
 impl FileSource {
-    /// Opens the source at `path`: a file, a directory, or a glob. A path with a trailing slash is a directory.
+    /// Opens the source at `path`: a file, a directory, or a glob. A path with a trailing slash is
+    /// a directory.
     pub fn open(path: &str) -> Result<FileSource, StoreError> {
         let attempt = || format!("open source file:{path}");
         let fixed_end =
@@ -74,25 +76,27 @@ impl FileSource {
         Ok(FileSource { inner: Arc::new(Inner { identity, root, select, folders, places, handles, is_blind }) })
     }
 
-    /// Reads hidden and temporary files too. Before the first listing.
+    /// Reads hidden and temporary files too. Call it before the first listing.
     pub fn with_temporary(mut self) -> FileSource {
         let inner = Arc::get_mut(&mut self.inner).expect("nothing reads yet");
         inner.select.read_temporary();
         self
     }
 
-    /// Where the file of that name lies.
+    /// The path of the file of that name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.inner.root.join(name)
     }
 
-    /// What the file at `path`, which need not be there yet, is called in this source; none if it is not one of its files.
+    /// The name in this source of the file at `path`, which need not exist yet; `None` if it is not
+    /// one of the source's files.
     pub fn name_of(&self, path: &Path) -> Option<String> {
         let name = self.inner.relative(path)?;
         (self.inner.select.file(&name) == Judged::Wanted).then(|| name.to_str().map(str::to_owned))?
     }
 
-    /// Whether files in the folder at `folder`, which need not be there yet, would be files of this source.
+    /// Whether files in the folder at `folder`, which need not exist yet, would be files of this
+    /// source.
     pub fn enters(&self, folder: &Path) -> bool {
         let Some(name) = self.inner.relative(folder) else { return false };
         // The root itself has no name.
@@ -105,7 +109,7 @@ impl Inner {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `path`, which need not be there yet, seen from the root; none if it does not lie below it.
+    /// `path`, which need not exist yet, relative to the root; `None` if it does not lie below it.
     fn relative(&self, path: &Path) -> Option<PathBuf> {
         let path = std::path::absolute(path).ok()?;
         let there = path.ancestors().find(|folder| folder.exists())?;
@@ -120,7 +124,8 @@ fn folder_identity(root: &Path) -> String {
     format!("file:{}", root.display().to_string().trim_end_matches('/'))
 }
 
-/// Device, inode and birth (seconds and nanoseconds): inodes are used again soon after a file is deleted, a birth is not.
+/// Device, inode and birth time (seconds and nanoseconds): an inode is reused soon after its file
+/// is deleted, a birth time is not.
 fn created(device: u64, inode: u64, birth: Option<(i64, u32)>) -> String {
     let birth = birth.map_or(0, |(seconds, nanoseconds)| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds));
     format!("{device:x}:{inode:x}:{birth}")
@@ -168,7 +173,7 @@ impl Source for FileSource {
         Box::pin(async move { Ok(self.list().await?.files.is_empty()) })
     }
 
-    /// A modification time can be set to anything, but an age that is measured wrong does no harm.
+    /// A modification time can be set to anything, but a wrongly measured age does no harm.
     fn appended_ms(&self, listed: &Listed) -> Option<u64> {
         let (seconds, rest) = listed.revision.split_once('.')?;
         let (nanoseconds, _) = rest.split_once('-')?;
@@ -180,12 +185,12 @@ impl Source for FileSource {
         true
     }
 
-    /// Inodes are used again; a birth is not, where the file system tells it.
+    /// Inodes are reused; a birth time is not, where the file system records it.
     fn is_unique(&self, created: &str) -> bool {
         !created.ends_with(":0")
     }
 
-    /// A file that was moved here is as old as it was elsewhere.
+    /// Not known, because a file that was moved here keeps its old age.
     fn created_ms(&self, _created: &str) -> Option<u64> {
         None
     }

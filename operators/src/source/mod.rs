@@ -1,4 +1,4 @@
-//! Where bytes come from. Each kind of source is a file; `plan` and `fetch` know only [`Source`].
+//! Sources of bytes. Each kind of source is a module; `plan` and `fetch` know only [`Source`].
 
 pub mod azure;
 pub mod block;
@@ -20,36 +20,38 @@ use crate::protocol::table::Pending;
 pub struct Listed {
     /// Relative to the source's root, with forward slashes.
     pub name: String,
-    /// What the store says of its creation, opaque and compared for equality only.
+    /// What the store reports about its creation: opaque, compared for equality only.
     pub created: String,
-    /// In bytes.
+    /// Its length, in bytes.
     pub length: u64,
-    /// Changes whenever the content may have.
+    /// A value that changes whenever the content may have changed.
     pub revision: String,
-    /// When the store says that it last changed, on the store's clock, in milliseconds since 1970; none if the store's word
-    /// is not to be relied upon.
+    /// When it last changed, on the store's clock, in milliseconds since 1970; `None` if the
+    /// store's time cannot be relied on.
     pub modified_ms: Option<u64>,
 }
 
-/// What there is.
+/// The result of a listing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The files or blobs, in any order.
     pub files: Vec<Listed>,
-    /// Whether these are all; if not, those that are left out are as they were when last listed, or will be listed soon.
+    /// Whether these are all. If not, those left out are as they were when last listed, or will be
+    /// listed soon.
     pub whole: bool,
-    /// The store's clock when the listing began, in milliseconds since 1970; none if it has no clock of its own.
+    /// The store's clock when the listing began, in milliseconds since 1970; `None` if it has no
+    /// clock of its own.
     pub at_ms: Option<u64>,
-    /// What the source's URL names, and is not read.
+    /// What the source's URL names but is not read.
     pub passed_over: Vec<PassedOver>,
 }
 
 /// Something that is in the source and is not read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PassedOver {
-    /// Its name, relative to the source's root; whoever shows it escapes it.
+    /// Its name, relative to the source's root, not yet escaped for display.
     pub name: String,
-    /// Why.
+    /// Why it is not read.
     pub why: Why,
 }
 
@@ -60,16 +62,16 @@ pub enum Why {
     Temporary,
     /// It is a second name of a file that is read under this one.
     SecondName(String),
-    /// It is compressed, or in an encoding that is not UTF-8: this one.
+    /// It is compressed or in an encoding other than UTF-8, namely this one.
     Encoded(&'static str),
     /// Its name is not UTF-8.
     NotUtf8,
-    /// The store does not let it be read; this is what it says.
+    /// The store does not allow reading it; this is its error.
     Unreadable(String),
 }
 
 impl Why {
-    /// Whether lines may be missed that were meant to be read.
+    /// Whether lines that were meant to be read may be missed.
     pub fn matters(&self) -> bool {
         match self {
             Why::Temporary | Why::SecondName(_) => false,
@@ -88,7 +90,7 @@ impl fmt::Display for Why {
                 write!(f, "it is the same file as {:?}, and is read under that name", name.escape_debug().to_string())
             }
             Why::Encoded(what) => {
-                write!(f, "it is {what}, which is not read; bring it as plain UTF-8 text under another name")
+                write!(f, "it is {what}, which is not read; provide it as plain UTF-8 text under another name")
             }
             Why::NotUtf8 => f.write_str("its name is not UTF-8; rename it to have it read"),
             Why::Unreadable(error) => write!(f, "it cannot be read: {error}"),
@@ -96,27 +98,28 @@ impl fmt::Display for Why {
     }
 }
 
-/// A file that is not listed any more under the name that it had.
+/// A file that is no longer listed under the name it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sought {
     /// The name it was last seen under.
     pub name: String,
-    /// What the store says of its creation.
+    /// What the store reports about its creation.
     pub created: String,
 }
 
 /// Where a sought file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Here: its name may be none that the source's URL matches.
+    /// It is here, possibly under a name that the source's URL does not match.
     At(Listed),
-    /// Nowhere: it was deleted, or moved out of reach.
+    /// It is nowhere: it was deleted, or moved out of reach.
     Gone,
-    /// Nobody can say: a folder in which it may be cannot be read.
+    /// It is not known: a folder that may hold it cannot be read.
     Unknown,
 }
 
-/// What is in `source` that another source may have under another name; nothing where no file can have two.
+/// The files in `source` that another source may have under another name; empty where no file can
+/// have two.
 pub async fn linkable(source: &dyn Source) -> Result<Vec<File>, StoreError> {
     if !source.has_links() {
         return Ok(Vec::new());
@@ -133,55 +136,61 @@ pub trait Source: Send + Sync {
     /// Which source this is, without credentials; it is recorded in the tables.
     fn identity(&self) -> &str;
 
-    /// The part of the identity below which partitions are named; all of it, unless it ends with a file's name or a glob.
+    /// The part of the identity that partition names are relative to: all of it, unless it ends
+    /// with a file's name or a glob.
     fn root(&self) -> String {
         self.identity().to_owned()
     }
 
-    /// What there is now. The first listing is whole.
+    /// Lists the source. The first listing is whole.
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>>;
 
     /// Whether the file of that name is still the one that was listed; it may have grown.
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>>;
 
-    /// Where files are now that were renamed: for each of `sought`, in that order. A store without renames has none.
+    /// Where each of the `sought` files is now, in that order. In a store without renames, all are
+    /// gone.
     fn find<'a>(&'a self, sought: &'a [Sought]) -> Pending<'a, Vec<Found>> {
         Box::pin(async move { vec![Found::Gone; sought.len()] })
     }
 
-    /// Whether the file of that `identity` was deleted, so that no later read can succeed where one has failed.
+    /// Whether the file of that `identity` was deleted, so that no later read can succeed after one
+    /// has failed.
     fn is_gone<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, bool> {
         let _ = (name, identity);
         Box::pin(async { false })
     }
 
-    /// Whether there is nothing to read, asked once, before the first listing, which is whole all the same.
+    /// Whether there is nothing to read. Called once, before the first listing, which is whole
+    /// regardless.
     fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>>;
 
-    /// When `listed` was last appended to, as well as the store can say, in milliseconds since 1970. For measuring only.
+    /// When `listed` was last appended to, as well as the store can tell, in milliseconds since
+    /// 1970. For measurement only.
     fn appended_ms(&self, listed: &Listed) -> Option<u64> {
         listed.modified_ms
     }
 
-    /// How often requests were sent again.
+    /// How often requests were retried.
     fn retries(&self) -> Count {
         Count::default()
     }
 
-    /// Whether one file can stand under two names, or change its name.
+    /// Whether one file can have two names, or change its name.
     fn has_links(&self) -> bool;
 
-    /// Whether no other file can ever be `created` so.
+    /// Whether no other file can ever have the same `created`.
     fn is_unique(&self, _created: &str) -> bool {
         true
     }
 
-    /// What an [`Identity`]'s `created` says, on the store's clock, in milliseconds since 1970; none if the store cannot be relied
-    /// upon to have listed all that was created before the listing.
+    /// The creation time in an [`Identity`]'s `created`, on the store's clock, in milliseconds
+    /// since 1970; `None` if a listing cannot be relied on to show everything created before it.
     fn created_ms(&self, created: &str) -> Option<u64>;
 
-    /// Appends the bytes of `range` to `into` and gives it back. The error names the range if the file of that name is not the
-    /// one of that `identity`, or is shorter: what is read is what was planned, or nothing.
+    /// Appends the bytes of `range` to `into` and returns it. Reads exactly what was planned, or
+    /// fails: the error names the range if the file of that name does not have that `identity`, or
+    /// is shorter.
     fn read<'a>(
         &'a self,
         name: &'a str,

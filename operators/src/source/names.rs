@@ -1,21 +1,24 @@
-//! Names that tell that a file is no log, or not yet: hidden files, and what copying tools call a file until it is whole.
+//! Names of files that are not logs, or not yet: hidden files, and the names that copying tools use
+//! until a file is whole.
 //!
-//! `rsync` writes `.pg.json.Ab12` and AzCopy `.azDownload-…-PT1H.json` beside the file that they bring, and rename it when it is
-//! whole. Read under both names, its lines would land twice.
+//! `rsync` writes `.pg.json.Ab12` and AzCopy `.azDownload-…-PT1H.json` next to the file that they
+//! bring, and rename it when it is whole. If it were read under both names, its lines would land
+//! twice.
 
-/// How a name begins or ends that is no log's: editors', browsers', `wget`'s, Hadoop's and copying tools' files in the making.
+/// Endings of names that are not logs: unfinished or temporary files of editors, browsers, `wget`,
+/// Hadoop and copying tools.
 const ENDINGS: [&str; 10] =
     ["~", ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp", ".lock"];
 
 /// Folders of the same kind.
 const FOLDERS: [&str; 2] = ["_temporary", "lost+found"];
 
-/// Whether one part of a path is a hidden or temporary file's or folder's name.
+/// Whether one part of a path is the name of a hidden or temporary file or folder.
 pub fn is_temporary(part: &str) -> bool {
     part.starts_with('.') || FOLDERS.contains(&part) || ENDINGS.iter().any(|ending| part.ends_with(ending))
 }
 
-/// Whether `pattern` names hidden or temporary files itself: whoever writes `*.tmp` means them.
+/// Whether `pattern` itself asks for hidden or temporary files, as `*.tmp` does.
 pub fn asks_for_temporary(pattern: &str) -> bool {
     pattern.split('/').any(|part| part.starts_with('.') && part.len() > 1 && part != "..")
         || pattern.split('/').any(is_temporary_pattern)

@@ -1,10 +1,12 @@
 //! Deletes old files in a folder, and nothing else.
 //!
-//! Nothing is reached through a link: each component of the folder's path and each folder below it is opened from the one above and
-//! refused if it is a link, and names are deleted relative to the open folder. So whoever swaps a folder for a link meanwhile sends
-//! nobody outside. Only regular files go, only on the folder's own file system and in no folder that is mounted below it, only when
-//! both content and inode have not changed for long enough (`touch` can set the one, and nobody the other), and never the run's own.
-//! Folders stay, also empty ones: whoever made them may count on them.
+//! Nothing is reached through a link: each component of the folder's path and each folder below it
+//! is opened from the one above and refused if it is a link, and names are deleted relative to the
+//! open folder. So swapping a folder for a link meanwhile does not lead outside. Only regular files
+//! are deleted, only on the folder's own file system and in no folder that is mounted below it,
+//! only when neither content nor inode has changed for long enough (`touch` can set the time of the
+//! content, but nobody can set that of the inode), and never the run's own. Folders stay, even
+//! empty ones, because whoever made them may rely on them.
 
 use std::collections::HashSet;
 use std::ffi::CStr;
@@ -18,27 +20,28 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fstat, 
 use super::own::{Inode, own};
 use crate::error::StoreError;
 
-/// Folders below this depth are left alone: each level holds a file descriptor.
+/// Folders below this depth are left alone, because each level holds a file descriptor.
 const DEPTH: usize = 64;
 
 /// A folder whose old files may go when space is low.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clean {
-    /// The folder, with all below it.
+    /// The folder, with everything below it.
     pub dir: PathBuf,
-    /// Files that changed since are left.
+    /// Files that changed more recently than this are left.
     pub older_than: Duration,
 }
 
-/// What is gone.
+/// What was deleted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Deleted {
     pub(super) files: u64,
-    /// As they took on disk; a file with another name still takes them.
+    /// The space they took on disk; a file with another name still takes it.
     pub(super) bytes: u64,
 }
 
-/// Deletes what `clean` names at `now_ms`, and nothing of `kept`; what is gone, and the first failure.
+/// Deletes what `clean` names as of `now_ms`, and nothing of `kept`. Returns what was deleted, and
+/// the first failure.
 pub(super) fn clean(clean: &Clean, kept: &[PathBuf], now_ms: u64) -> (Deleted, Option<StoreError>) {
     let (kept, mount, dir) = match begin(clean, kept) {
         Ok(begun) => begun,
@@ -51,7 +54,7 @@ pub(super) fn clean(clean: &Clean, kept: &[PathBuf], now_ms: u64) -> (Deleted, O
 }
 
 impl Clean {
-    /// Looks at the folder as a clean-up that leaves `kept` alone would. Nothing is deleted.
+    /// Makes the checks that a clean-up with the same `kept` begins with. Nothing is deleted.
     pub fn look(&self, kept: &[PathBuf]) -> Result<(), StoreError> {
         begin(self, kept).map(drop).map_err(|error| self.failed(error))
     }
@@ -61,7 +64,8 @@ impl Clean {
     }
 }
 
-/// What is left alone, where to stay, and the folder, which is not the run's own under another name.
+/// What is left alone, the mount to stay on, and the folder, after a check that it is not the run's
+/// own under another name.
 fn begin(clean: &Clean, kept: &[PathBuf]) -> io::Result<(HashSet<Inode>, Mount, OwnedFd)> {
     let (dir, kept) = (open(&clean.dir)?, own(clean, kept)?);
     if kept.contains(&inode(&fstat(&dir)?)) {
@@ -95,8 +99,8 @@ fn inode(stat: &Stat) -> Inode {
     (stat.st_dev, stat.st_ino)
 }
 
-/// The file system, and the mount: the same file system can be mounted in several places, the lake's folder among them. Kernels
-/// before 5.8 tell mounts apart by file system only.
+/// A file system and a mount: one file system can be mounted in several places, the lake's folder
+/// among them. Before kernel 5.8, mounts are distinguished by file system only.
 type Mount = (u64, u64);
 
 fn mount(folder: &OwnedFd) -> io::Result<Mount> {
@@ -104,7 +108,7 @@ fn mount(folder: &OwnedFd) -> io::Result<Mount> {
     Ok((fstat(folder)?.st_dev, mount))
 }
 
-/// The later of content's and inode's change, in milliseconds since 1970.
+/// When the content or the inode last changed, whichever is later, in milliseconds since 1970.
 fn changed_ms(stat: &Stat) -> i128 {
     let ms = |seconds: i128, nanos: i128| seconds * 1_000 + nanos / 1_000_000;
     let content = ms(stat.st_mtime.into(), stat.st_mtime_nsec.into());
@@ -131,7 +135,7 @@ impl Sweep {
                 _ => self.entry(folder, entry.file_name(), depth),
             });
             match swept {
-                // Others may clean too.
+                // Others may delete files too.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.fail(error),
                 Ok(()) => {}
@@ -144,7 +148,7 @@ impl Sweep {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory if depth < DEPTH => {
                 let inner = below(folder, name)?;
-                // The open folder is asked, for the name may be another's by now.
+                // The open folder is checked, because the name may belong to another one by now.
                 if mount(&inner)? == self.mount && !self.kept.contains(&inode(&fstat(&inner)?)) {
                     self.folder(&inner, depth + 1);
                 }
@@ -175,7 +179,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// A folder with a file in it, and one beside it.
+    /// A folder with files in it, and one next to it.
     struct World {
         _folder: tempfile::TempDir,
         root: PathBuf,
@@ -257,7 +261,7 @@ mod tests {
             assert!(told.contains("it holds or lies in"), "{told}");
             assert_eq!(deleted, Deleted::default());
         }
-        // The same through a link to it, which no comparison of names would tell.
+        // The same through a link to it, which comparing names would not reveal.
         let world = World::new();
         symlink("dir/below", world.root.join("lake")).expect("a link");
         assert!(world.clean("dir", &["lake"]).1.is_some());
@@ -289,7 +293,7 @@ mod tests {
     #[test]
     fn a_file_that_is_open_here_is_left() {
         let world = World::new();
-        // As a log is, to which nothing was written for long.
+        // Like a log that nothing was written to for long.
         let _log = fs::File::open(world.root.join("dir/old")).expect("a file");
         assert_eq!(world.clean("dir", &[]).0.files, 1);
         assert!(world.has("dir/old") && !world.has("dir/below/old"));

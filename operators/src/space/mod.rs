@@ -3,13 +3,15 @@
 //! ```text
 //! look ─enough─▶ chunks may go
 //!   └─low─▶ clean, give memory back ─▶ look again ─enough─▶ chunks may go
-//!                                          └─low─▶ stop the run; or pause it, and look again and again
+//!                                          └─low─▶ stop the run, or pause it and keep looking
 //! ```
 //!
-//! The guard looks before the tables are claimed, before the first chunk is handed out, and every second from then on, beside the workers. A pause holds back new
-//! chunks and nothing else: what is open is closed and committed as usual, for its rows are on disk already, and a commit takes little.
-//! A clean-up that fails is a warning, for the second look decides. An account of space cannot be exact: others write to the same
-//! file systems, and between two looks this run does, which is what `min_free` is for.
+//! The guard looks before the tables are claimed, before the first chunk is handed out, and every
+//! second from then on, alongside the workers. A pause holds back new chunks and nothing else: what
+//! is open is closed and committed as usual, because its rows are on disk already and a commit
+//! takes little. A clean-up that fails is only a warning, because the second look decides. An
+//! account of space cannot be exact: others write to the same file systems, and so does this run
+//! between two looks. `min_free` is for that.
 
 mod clean;
 mod own;
@@ -30,12 +32,13 @@ use crate::error::{Stop, StoreError};
 use crate::fatal::Fatal;
 use crate::protocol::table::{Clock, Stamp};
 
-/// Between two looks, in milliseconds.
+/// The time between two looks, in milliseconds.
 const LOOK_MS: u64 = 1_000;
-/// Between two clean-ups while a run is paused, in milliseconds: files grow old slowly, and a folder may be large.
+/// The time between two clean-ups while a run is paused, in milliseconds: files grow old slowly,
+/// and a folder may be large.
 const CLEAN_MS: u64 = 10_000;
 
-/// What becomes of a run when space stays low.
+/// What happens to a run when space stays low.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLow {
     /// It stops, with all that was committed intact.
@@ -60,11 +63,11 @@ pub struct Settings {
     pub watched: Vec<Watched>,
     /// Free bytes that each of these must have.
     pub min_free: u64,
-    /// What becomes of the run when one has less.
+    /// What happens to the run when one has less.
     pub on_low: OnLow,
-    /// What is deleted first.
+    /// What is deleted first when space is low.
     pub clean: Vec<Clean>,
-    /// Files and folders of the run, which are never deleted, nor anything in them.
+    /// Files and folders of the run. Neither they nor anything in them is ever deleted.
     pub kept: Vec<PathBuf>,
 }
 
@@ -72,28 +75,28 @@ pub struct Settings {
 pub struct Guard {
     settings: Settings,
     seen: Arc<Seen>,
-    /// On the steady clock.
+    /// When space was last cleaned, on the steady clock.
     cleaned_ms: Option<u64>,
 }
 
-/// The free space of one watched place, as an unprivileged user may use it.
+/// The free space of one watched place, as available to an unprivileged user.
 #[derive(Clone, Debug)]
 struct Look {
     watched: Watched,
-    /// Which file system.
+    /// The device of its file system.
     device: u64,
     free: u64,
 }
 
 impl Guard {
-    /// A guard, and where others see what it saw.
+    /// A guard, and the place where others see what it saw.
     pub fn new(settings: Settings) -> (Guard, Arc<Seen>) {
         let seen = Arc::new(Seen::default());
         (Guard { settings, seen: seen.clone(), cleaned_ms: None }, seen)
     }
 
-    /// Looks once, before the tables are claimed: whoever starts a run again and again that stops for want of space shall not fill the
-    /// disk with its claims.
+    /// Looks once, before the tables are claimed: a run that is restarted again and again and stops
+    /// for lack of space must not fill the disk with its claims.
     pub fn look_first(&mut self, clock: &dyn Clock) -> Result<(), Stop> {
         self.check(Stamp::now(clock))
     }
@@ -122,7 +125,7 @@ impl Guard {
         let was_low = self.seen.is_low();
         if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now.steady_ms >= then + CLEAN_MS) {
             self.cleaned_ms = Some(now.steady_ms);
-            // A large folder takes a while: no new chunk is handed out meanwhile.
+            // Cleaning a large folder takes a while, so no new chunk is handed out meanwhile.
             self.seen.set(self.free(&looks), false);
             deleted = self.make_room(now.wall_ms);
             looks = self.look()?;
@@ -167,17 +170,17 @@ impl Guard {
         looks.iter().filter(|look| look.free < self.settings.min_free).collect()
     }
 
-    /// Files are old by the time of day: that is what their times are.
+    /// The age of files is measured by the wall clock, because their times are.
     fn make_room(&self, now_ms: u64) -> Deleted {
         let mut all = Deleted::default();
         for clean in &self.settings.clean {
             let (deleted, failed) = clean::clean(clean, &self.settings.kept, now_ms);
             let dir = clean.dir.display();
             if deleted.files > 0 {
-                tracing::info!(%dir, files = deleted.files, bytes = deleted.bytes, "deleted what is old, for space is low");
+                tracing::info!(%dir, files = deleted.files, bytes = deleted.bytes, "deleted old files, because space is low");
             }
             if let Some(error) = failed {
-                tracing::warn!(%dir, error = crate::error::chain(&error), "the clean-up did not delete all that it was to");
+                tracing::warn!(%dir, error = crate::error::chain(&error), "the clean-up did not delete everything that it should");
             }
             all.files += deleted.files;
             all.bytes += deleted.bytes;
@@ -187,7 +190,8 @@ impl Guard {
     }
 }
 
-/// `the file system of state (state) and lake (lake) has 12 bytes free`, file system by file system, and what was done about it.
+/// `the file system of state (state) and lake (lake) has 12 bytes free`, for each file system, and
+/// what was done about it.
 fn told(low: &[&Look], deleted: &Deleted) -> String {
     let mut systems: BTreeMap<u64, (Vec<String>, u64)> = BTreeMap::new();
     for look in low {
@@ -212,12 +216,12 @@ fn look(watched: &Watched) -> Result<Look, StoreError> {
     let there = there(&watched.path).map_err(failed)?;
     let stat = rustix::fs::stat(&there).map_err(|e| failed(e.into()))?;
     let space = rustix::fs::statvfs(&there).map_err(|e| failed(e.into()))?;
-    // Some file systems of the network say nothing of blocks: they have no end that could be seen.
+    // Some network file systems report no blocks; their free space has no known limit.
     let free = if space.f_blocks == 0 { u64::MAX } else { space.f_bavail.saturating_mul(space.f_frsize) };
     Ok(Look { watched: watched.clone(), device: stat.st_dev, free })
 }
 
-/// `path`, or the nearest folder above it that is there: it will be made on the same file system.
+/// `path`, or its nearest existing ancestor, on whose file system `path` will be created.
 fn there(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let mut above = path.ancestors().filter(|above| above.exists());
@@ -225,13 +229,14 @@ fn there(path: &Path) -> io::Result<PathBuf> {
 }
 
 impl Clean {
-    /// Whether files in this folder could be among those of `kept`, or the other way round; as the paths are written.
+    /// Whether files in this folder could be among those of `kept`, or the other way round, judged
+    /// by the paths as they are written.
     pub fn touches(&self, kept: &Path) -> io::Result<bool> {
         let (dir, kept) = (std::path::absolute(&self.dir)?, std::path::absolute(kept)?);
         Ok(dir.starts_with(&kept) || kept.starts_with(&dir))
     }
 
-    /// In milliseconds.
+    /// `older_than` in milliseconds.
     fn older_than_ms(&self) -> u64 {
         u64::try_from(self.older_than.min(Duration::from_secs(u64::MAX / 1_000)).as_millis()).unwrap_or(u64::MAX)
     }
@@ -286,7 +291,7 @@ mod tests {
         let file = dir.join("old");
         let clean = Clean { dir, older_than: Duration::from_secs(3600) };
         let (mut guard, _) = guard(OnLow::Pause, u64::MAX, vec![clean]);
-        // Whoever sets the clock back meanwhile changes nothing, as long as the file is old by it.
+        // Setting the clock back meanwhile changes nothing, as long as the file is still old by it.
         let mut deletes = |later_ms, wall_ms| {
             std::fs::write(&file, b"content").expect("a file");
             guard.check(Stamp { wall_ms, steady_ms: NOW.steady_ms + later_ms }).expect("it waits");

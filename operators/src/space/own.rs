@@ -1,9 +1,10 @@
-//! What is the run's own, so that a clean-up leaves it alone under whatever name it is reached.
+//! What belongs to the run, so that a clean-up leaves it alone under whatever name it is reached.
 //!
-//! A folder can be reached by links and by mounts that no comparison of paths would tell. So the folders of the run are walked: each
-//! of them is known by its inode, and each link in them by where it leads. What may not be listed is passed over, for the run lists it
-//! neither; any other failure is a reason to delete nothing. Two mounts of one folder of the network may have different devices: that
-//! they are the same, nobody can see here.
+//! A folder can be reached by links and by mounts that comparing paths would not reveal. So the
+//! run's folders are walked: each is identified by its inode, and each link in them by its target.
+//! What may not be listed is passed over, because the run cannot list it either; after any other
+//! failure nothing is deleted. Two mounts of one network folder may have different devices, and
+//! nothing shows here that they are the same.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,15 +14,15 @@ use std::path::{Path, PathBuf};
 
 use super::clean::Clean;
 
-/// A file or folder to the system: its device, and its number there.
+/// How the system identifies a file or folder: its device, and its number there.
 pub(super) type Inode = (u64, u64);
 
-/// The files that this process has open, what is in `kept`, and all folders below that. What is in `kept`, and where links in it lead,
-/// may neither hold what `clean` names nor lie in it.
+/// The files that this process has open, what is in `kept`, and all folders below that. Fails if
+/// anything in `kept`, or the target of a link in it, contains `clean`'s folder or lies in it.
 pub(super) fn own(clean: &Clean, kept: &[PathBuf]) -> io::Result<HashSet<Inode>> {
     let mut own = Own { clean, inodes: open_files() };
     for path in kept {
-        // What is not there yet has its name at least.
+        // What does not exist yet is compared by its name only.
         let real = fs::canonicalize(path).or_else(|_| std::path::absolute(path))?;
         own.refuse(&real, path)?;
         match fs::symlink_metadata(&real) {
@@ -65,7 +66,7 @@ impl Own<'_> {
                 let entry = entry?;
                 let kind = entry.file_type()?;
                 if kind.is_symlink() {
-                    // One that leads nowhere keeps nothing.
+                    // A link that leads nowhere protects nothing.
                     if let Ok(real) = fs::canonicalize(entry.path()) {
                         self.refuse(&real, &entry.path())?;
                     }
@@ -81,14 +82,15 @@ impl Own<'_> {
     }
 }
 
-/// The files that this process has open, such as the one that its log goes to; none where the kernel does not say.
+/// The files that this process has open, such as its log file; none where the kernel does not list
+/// them.
 fn open_files() -> HashSet<Inode> {
     let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let files = open.filter_map(|entry| fs::metadata(entry.path()).ok()).filter(fs::Metadata::is_file);
     files.map(|metadata| (metadata.dev(), metadata.ino())).collect()
 }
 
-/// The run makes and deletes files meanwhile.
+/// `None` if it is gone, because the run makes and deletes files meanwhile.
 fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -1,4 +1,5 @@
-//! What the guard saw last, for `plan`, which it wakes when that changes, and for whoever watches the run.
+//! What the guard saw last, for `plan`, which it wakes when there is room again, and for observers
+//! of the run.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -22,18 +23,18 @@ pub struct Seen(Mutex<State>);
 #[derive(Default)]
 struct State {
     free: Vec<Free>,
-    /// None before the first look.
+    /// Whether there was enough; `None` before the first look.
     enough: Option<bool>,
     listeners: Vec<SyncActivator>,
 }
 
 impl Seen {
-    /// Each watched place; nothing before the first look.
+    /// Each watched place; empty before the first look.
     pub fn free(&self) -> Vec<Free> {
         self.state().free.clone()
     }
 
-    /// Whether space is low, and no chunk is handed out for that.
+    /// Whether space is low, so that no chunk is handed out.
     pub fn is_low(&self) -> bool {
         self.state().enough == Some(false)
     }
@@ -43,12 +44,12 @@ impl Seen {
         self.state().enough == Some(true)
     }
 
-    /// Wakes `listener` when chunks may be handed out that were held back.
+    /// Wakes `listener` when chunks that were held back may be handed out.
     pub(crate) fn listen(&self, listener: SyncActivator) {
         self.state().listeners.push(listener);
     }
 
-    /// Keeps what was seen. Whether low space has come to its end.
+    /// Records what was seen. Returns whether low space has ended.
     pub(super) fn set(&self, free: Vec<Free>, enough: bool) -> bool {
         let mut state = self.state();
         let before = state.enough.replace(enough);

@@ -1,17 +1,17 @@
-//! Memory that the allocator keeps for later, given back to the system.
+//! Returns memory that the allocator keeps for later to the system.
 //!
-//! Files on a tmpfs are memory of the same machine or container: what the allocator keeps without use cannot hold them, and what it
-//! gives back can.
+//! Files on a tmpfs are memory of the same machine or container: they cannot use what the allocator
+//! keeps without need, but they can use what it returns.
 
-/// Gives the allocator's free memory back.
+/// Returns the allocator's free memory to the system.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "glibc has no safe interface for it, and no crate of ours wraps it")]
 pub(super) fn give_memory_back() {
-    // SAFETY: malloc_trim takes no pointer, may be called from any thread, locks each arena while it works on it, and releases only
-    // pages that no allocation is on.
+    // SAFETY: malloc_trim takes no pointer, may be called from any thread, locks each arena while
+    // it works on it, and releases only pages that hold no allocation.
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Other allocators give back by themselves, or cannot be asked.
+/// Other allocators return memory by themselves, or cannot be asked to.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn give_memory_back() {}

@@ -1,7 +1,8 @@
-//! `totals`: adds up what all workers have counted of a cut, once the frontier has passed it.
+//! `totals`: adds up what all workers have counted in a cut, once the frontier has passed it.
 //!
-//! A differential collection whose records are buckets and whose differences are [`Sum`]s. It hands out each bucket of a cut
-//! once; the trace of all cuts is the tables' offsets files, and none is kept here.
+//! A differential collection whose records are buckets and whose differences are [`Sum`]s. It hands
+//! out each bucket of a cut once. It keeps no trace, because the tables' offsets files are the
+//! trace of all cuts.
 
 use differential_dataflow::difference::{IsZero, Semigroup};
 use differential_dataflow::lattice::Lattice;
@@ -25,7 +26,8 @@ pub struct Bucket {
     pub mebibyte: u64,
 }
 
-/// Rows of a bucket, at the lower bound of their cut; with the value that an arrangement wants of each record, and has no use for.
+/// Rows of a bucket, at the lower bound of their cut; paired with `()`, because an arrangement
+/// needs a value.
 pub type Counted = ((Bucket, ()), Position, Sum);
 /// All rows of a bucket in a cut, at the cut's lower bound.
 pub type Update = (Bucket, Position, Sum);
@@ -60,7 +62,7 @@ impl Semigroup for Sum {
     }
 }
 
-/// Positions are totally ordered: the bounds of two are the two.
+/// Positions are totally ordered: join is the greater one, meet the lesser.
 impl Lattice for Position {
     fn join(&self, other: &Position) -> Position {
         *self.max(other)

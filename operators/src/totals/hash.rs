@@ -1,14 +1,19 @@
-//! The checksum of a row, as it is written down: anybody can compute it again from the table.
+//! The checksum of a row. Its format is documented here, so that anybody can recompute it from the
+//! table.
 //!
 //! ```text
-//! column = XXH3-64(name, 0x00, type)                      type: string, binary, long or timestamp, as Delta names them
-//! value  = XXH3-128(bytes, seeded with the column)        text and binary as they are; numbers as 8 bytes, little-endian
-//! row    = XXH3-128(sum of the values, _offset, XXH3-128(_source))      16, 8 and 16 bytes, little-endian
+//! column = XXH3-64(name, 0x00, type)
+//!          type: string, binary, long or timestamp, as Delta names them
+//! value  = XXH3-128(bytes, seeded with the column)
+//!          text and binary as they are; numbers as 8 bytes, little-endian
+//! row    = XXH3-128(sum of the values, _offset, XXH3-128(_source))
+//!          16, 8 and 16 bytes, little-endian
 //! ```
 //!
-//! Sums wrap at 2^128. `_source` and `_offset` are no values; neither is a null, so that an added column changes nothing,
-//! nor is [`UNTOLD`], of which the source knows nothing. The hash finds accidents. It does not withstand somebody who can
-//! write into the table and wants to deceive: he could write the totals too.
+//! Sums wrap at 2^128. `_source` and `_offset` do not count as values; neither do nulls, so that an
+//! added column changes nothing, nor [`UNTOLD`], which does not come from the source. The hash
+//! detects accidents. It does not withstand somebody who can write into the table and wants to
+//! deceive, because such a writer could change the totals too.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
@@ -23,10 +28,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 pub const SOURCE: &str = "_source";
 /// The column that holds the byte where a row's line starts.
 pub const OFFSET: &str = "_offset";
-/// The column that is not told by the source: when a line was rejected.
+/// The column that does not come from the source: when a line was rejected.
 pub const UNTOLD: &str = "rejected_at";
 
-/// A column that counts.
+/// A column that is part of the checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column(u64);
 
@@ -36,12 +41,12 @@ impl Column {
         Column(xxh3_64(&[name.as_bytes(), b"\0", kind.as_bytes()].concat()))
     }
 
-    /// What text or binary adds to a row.
+    /// What a text or binary value adds to a row's sum.
     pub fn bytes(self, value: &[u8]) -> u128 {
         xxh3_128_with_seed(value, self.0)
     }
 
-    /// What an integer, or a moment in microseconds, adds to a row.
+    /// What an integer, or a moment in microseconds, adds to a row's sum.
     pub fn number(self, value: i64) -> u128 {
         self.bytes(&value.to_le_bytes())
     }
@@ -67,14 +72,15 @@ impl Source {
     }
 }
 
-/// Tells the sums of the values of each row of `batch`, in order, with its offset. All rows are of one partition.
+/// Calls `tell` with the offset of each row of `batch` and the sum of its values, in order. All
+/// rows must be of one partition.
 ///
 /// # Panics
-/// On a batch without offsets, and on a column of a type that no table of ours has.
+/// On a batch without offsets, and on a column of a type that none of our tables has.
 pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64, u128)) {
     sums.clear();
     sums.resize(batch.num_rows(), 0);
-    // What is the same in every row is added once.
+    // Values that are the same in every row are added once.
     let mut common = 0_u128;
     let schema = batch.schema_ref();
     for (field, array) in schema.fields().iter().zip(batch.columns()) {
@@ -87,7 +93,7 @@ pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64,
             DataType::Dictionary(_, of) => of,
             of => of,
         };
-        let kind = kind(of).unwrap_or_else(|| panic!("{name} is of a type that no table of ours has"));
+        let kind = kind(of).unwrap_or_else(|| panic!("{name} has a type that none of our tables has"));
         let column = Column::new(name, kind);
         match field.data_type() {
             DataType::Dictionary(..) => add_keys(column, array.as_dictionary(), sums, &mut common),
@@ -103,7 +109,7 @@ pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64,
     }
 }
 
-/// What Delta calls a type; none for those that no table of ours has.
+/// Delta's name for a type; none for types that none of our tables has.
 pub fn kind(of: &DataType) -> Option<&'static str> {
     match of {
         DataType::Utf8 => Some("string"),
@@ -114,7 +120,7 @@ pub fn kind(of: &DataType) -> Option<&'static str> {
     }
 }
 
-/// Each value of a dictionary is hashed once, or each row's if they are fewer.
+/// Hashes each value of the dictionary once, or each row's value if there are fewer rows.
 fn add_keys(column: Column, values: &DictionaryArray<UInt16Type>, sums: &mut [u128], common: &mut u128) {
     let (keys, texts) = (values.keys(), values.values().as_string::<i32>());
     if keys.len() < texts.len() {
@@ -167,8 +173,8 @@ fn windows<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> impl
     values.value_offsets().windows(2).map(|ends| &data[ends[0] as usize..ends[1] as usize])
 }
 
-/// The value that every row has, if the array is that simple. Names of servers and their like mostly are, and a comparison of
-/// the whole with itself, one value on, costs much less than a hash a row.
+/// The value that every row has, if there is one. Columns such as server names mostly have one, and
+/// comparing the data with itself, shifted by one value, costs much less than a hash per row.
 fn repeated<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> Option<&[u8]> {
     let ends = values.value_offsets();
     let (first, last) = (*ends.first()? as usize, *ends.last()? as usize);
@@ -177,7 +183,8 @@ fn repeated<T: ByteArrayType<Offset = i32>>(values: &GenericByteArray<T>) -> Opt
     same.then(|| &data[..length])
 }
 
-/// Whether values that end at `ends` are all of one length: without a branch a value, so that it costs next to nothing.
+/// Whether the values that end at `ends` are all of one length. There is no branch per value, so it
+/// costs next to nothing.
 fn same_length(ends: &[i32]) -> bool {
     let lengths = || ends.iter().zip(&ends[1..]).map(|(start, end)| end - start);
     let first = lengths().next().unwrap_or_default();

@@ -1,11 +1,13 @@
-//! Running totals: how many rows a table holds of each partition, and a checksum of them, kept at the frontier.
+//! Running totals: how many rows a table holds of each partition, and their checksum, kept at the
+//! frontier.
 //!
-//! [`Sum`]s add up in any order and in any grouping, so that workers, chunks and cuts leave no trace in them. Each commit's
-//! offsets file carries the [`Totals`] up to its position; `prove` compares them with the source and with the table.
+//! [`Sum`]s add up in any order and in any grouping, so they do not depend on workers, chunks or
+//! cuts. Each commit's offsets file carries the [`Totals`] up to its position; `prove` compares
+//! them with the source and with the table.
 //!
 //! ```text
-//! route ─rows─▶ tally[table] ─rows─▶ stage[table] ───────────────────────────────files─▶ commit[table]
-//!                    └─sums by bucket─▶ totals[table]: a differential collection ─sums─────▲
+//! route ─rows─▶ tally[table] ─rows─▶ stage[table] ───────────────────────────files─▶ commit[table]
+//!                    └─sums by bucket─▶ totals[table]: a differential collection ─sums─▲
 //! ```
 
 mod collect;
@@ -24,8 +26,8 @@ use crate::offsets::{Offsets, PartitionId};
 pub use collect::{Bucket, Counted, Update, totals};
 pub use tally::tally;
 
-/// A number of rows and the sum of their checksums. In JSON it is one text, for there may be many: the number, a space, the
-/// sum in hexadecimal.
+/// A number of rows and the sum of their checksums. In JSON it is one text, because there may be
+/// many: the number, a space, the sum in hexadecimal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sum {
     /// How many rows.
@@ -72,12 +74,14 @@ impl<'de> Deserialize<'de> for Sum {
     }
 }
 
-/// A mebibyte: the width of a partition's buckets while it is short, and of those that rows are counted by.
+/// A mebibyte: the width of a partition's buckets while it is short, and of the buckets in which
+/// rows are counted.
 pub const FINEST_LOG2: u32 = 20;
 /// The widest bucket: offsets have 63 bits.
 const WIDEST_LOG2: u32 = 63 - BUCKETS.ilog2();
-/// A partition has at most so many buckets: they grow wider as it grows longer. Each costs some fifty bytes of every full offsets
-/// file, and tells where rows differ only if their source is gone.
+/// A partition has at most this many buckets: they grow wider as it grows longer. Each takes some
+/// fifty bytes of every full offsets file, and is needed to locate a difference only if the source
+/// is gone.
 const BUCKETS: usize = 16;
 
 /// The rows of one partition, by ranges of their offsets.
@@ -85,7 +89,7 @@ const BUCKETS: usize = 16;
 pub struct Buckets {
     /// A bucket is this power of two bytes wide.
     width_log2: u32,
-    /// By range, from the partition's first byte.
+    /// One for each bucket, from the partition's first byte on.
     sums: Vec<Sum>,
 }
 
@@ -114,7 +118,7 @@ impl Buckets {
         self.sums.iter().copied().sum()
     }
 
-    /// Each bucket: the range of its offsets, and its rows. What lies beyond the last has none.
+    /// Each bucket: the range of its offsets, and its rows. There are none beyond the last.
     pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, Sum)> {
         let width = 1_u64 << self.width_log2;
         (0..).map(move |bucket| bucket * width..(bucket + 1) * width).zip(self.sums.iter().copied())
@@ -124,7 +128,8 @@ impl Buckets {
 /// The rows of a table at one position.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Rows that landed under the present settings, of the partitions that are still among the offsets.
+    /// Rows that landed under the present settings, of the partitions that are still among the
+    /// offsets.
     #[serde(with = "listed", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partitions: BTreeMap<PartitionId, Buckets>,
     /// Rows that landed under the present settings, of partitions that have left the offsets.
@@ -148,27 +153,28 @@ impl Totals {
         self.partitions.values().map(Buckets::sum).chain([self.left, self.earlier]).sum()
     }
 
-    /// Partitions that are not among `offsets` any more have left.
+    /// Moves the partitions that are no longer among `offsets` to `left`.
     pub fn retire(&mut self, offsets: &Offsets) {
         let left = self.partitions.extract_if(.., |id, _| !offsets.partitions.contains_key(id));
         self.left += left.map(|(_, buckets)| buckets.sum()).sum();
     }
 
-    /// Other settings are in force from here on.
+    /// Counts all rows so far as `earlier`, because other settings are in force from here on.
     pub fn begin_anew(&mut self) {
         *self = Totals { earlier: self.sum(), ..Totals::default() };
     }
 
-    /// The partitions of `offsets` that have other totals than in `base`; with [`Totals::updated`] they lead from there to here.
+    /// The totals of the partitions that changed since `base`; [`Totals::updated`] applies them to
+    /// it.
     pub fn since(&self, base: &Totals, offsets: &Offsets) -> Totals {
         let changed = self.partitions.iter().filter(|(id, buckets)| base.partitions.get(*id) != Some(*buckets));
-        // One that has left, and whose name another has taken, is said to have no rows.
+        // A partition that has left and whose name another one has taken is listed without rows.
         let anew = |id: &&PartitionId| !self.partitions.contains_key(*id) && offsets.partitions.contains_key(*id);
         let anew = base.partitions.keys().filter(anew).map(|id| (id.clone(), Buckets::default()));
         Totals { partitions: changed.map(|(id, buckets)| (id.clone(), buckets.clone())).chain(anew).collect(), ..*self }
     }
 
-    /// Where `changed` leads from here, the partitions that are not among `offsets` being gone.
+    /// Applies `changed`, and drops the partitions that are not among `offsets`.
     pub fn updated(mut self, changed: Totals, offsets: &Offsets) -> Totals {
         self.partitions.retain(|id, _| offsets.partitions.contains_key(id));
         self.partitions.extend(changed.partitions);
@@ -190,7 +196,7 @@ mod listed {
         buckets: &'t Buckets,
     }
 
-    /// What a file says, which may be damaged.
+    /// An entry as a file has it, which may be damaged.
     #[derive(Deserialize)]
     struct Told {
         #[serde(flatten)]
@@ -207,7 +213,7 @@ mod listed {
         let buckets = |Told { id, width_log2, sums }| {
             if !(FINEST_LOG2..=WIDEST_LOG2).contains(&width_log2) || sums.len() > BUCKETS {
                 return Err(D::Error::custom(format!(
-                    "the totals of {id} are damaged: {} of 2^{width_log2}",
+                    "the totals of {id} are damaged: {} buckets of 2^{width_log2} bytes",
                     sums.len()
                 )));
             }

@@ -1,7 +1,9 @@
-//! `tally`: counts the rows on their way to a table, and adds up their checksums by partition and range of offsets.
+//! `tally`: counts the rows on their way to a table, and adds up their checksums by partition and
+//! range of offsets.
 //!
-//! Rows pass through unchanged. A table that already stands beyond a cut holds its rows: they are not counted again, as `stage`
-//! drops them. When the frontier passes a cut, its sums go to the collection of [`totals`](super::totals).
+//! Rows pass through unchanged. A table that already stands beyond a cut holds its rows: they are
+//! not counted again, because `stage` drops them. When the frontier passes a cut, its sums go to
+//! the collection of [`totals`](super::totals).
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -56,7 +58,7 @@ pub fn tally<'s>(
     (passed_stream, sums_stream)
 }
 
-/// What one worker has counted of one cut.
+/// What one worker has counted in one cut.
 #[derive(Default)]
 struct Tally(HashMap<PartitionId, HashMap<u64, Sum>>);
 
@@ -67,7 +69,7 @@ impl Tally {
         }
         let buckets = self.0.get_mut(partition).expect("it was just inserted");
         let source = hash::Source::new(&partition.to_string());
-        // Rows lie close together: a bucket is looked up when it changes.
+        // Rows lie close together: a bucket is looked up only when it changes.
         let (mut at, mut sum) = (0, Sum::default());
         hash::rows(rows, scratch, |offset, values| {
             let bucket = offset >> FINEST_LOG2;

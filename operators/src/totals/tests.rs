@@ -1,4 +1,5 @@
-//! Sums do not depend on grouping; a checksum is what the format says, and tells every change of a row.
+//! Sums do not depend on grouping; a checksum is what the format says, and differs for every change
+//! of a row.
 
 use std::sync::Arc;
 
@@ -97,7 +98,7 @@ fn what_changed_leads_from_a_base_to_the_totals() {
     assert_eq!(base.clone().updated(now.since(&base, &anew), &anew), now);
 }
 
-/// One row of a table like ours; `text` and `number` may be null.
+/// Rows of a table like ours; `text` and `number` may be null.
 fn batch(text: &[Option<&str>], number: &[Option<i64>], offsets: &[i64]) -> RecordBatch {
     let rows = offsets.len();
     let columns: [(&str, ArrayRef); 6] = [

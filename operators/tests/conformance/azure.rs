@@ -1,5 +1,5 @@
-//! A lake in a container of Azurite. What other writers do goes through the SDK; what other readers see, through the library's own
-//! way to connect.
+//! A lake in an Azurite container. Other writers use the SDK; other readers connect as the library
+//! does by itself.
 
 use std::collections::HashMap;
 
@@ -14,14 +14,15 @@ use crate::lake::Lake;
 use crate::support::azurite::{ACCOUNT, Azurite, KEY};
 use crate::support::blobs::{Container, location, with_key};
 
-/// The lake's folder: its name has what URLs, the library and the account each write in their own way.
+/// The lake's folder. Its name has characters that URLs, the library and the account each encode in
+/// their own way.
 const FOLDER: &str = "a lake/100% ö+~";
 
-/// A container of its own.
+/// A lake in its own container.
 pub(crate) struct Azure(pub(crate) Container);
 
 impl Azure {
-    /// The lake as seen through an endpoint, by whoever has the credential.
+    /// The lake behind `endpoint`, opened with `credential`.
     pub(crate) fn location(&self, endpoint: &str, credential: Credential) -> Location {
         Location { path: format!("{FOLDER}/"), ..location(endpoint, self.0.name(), credential) }
     }

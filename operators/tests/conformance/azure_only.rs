@@ -1,4 +1,5 @@
-//! What only blobs can do: refuse, stay silent, or execute what they never answer. Faults come from a proxy in front of Azurite.
+//! What only blobs can do: refuse, stay silent, or execute a request and never answer it. The
+//! faults come from a proxy in front of Azurite.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -33,12 +34,12 @@ fn behind(proxy: &Proxy) -> AzureWorld {
     through(&proxy.endpoint(), with_key())
 }
 
-/// The commits of the first table.
+/// The name of a commit of the first table.
 fn commits(version: u64) -> String {
     format!("{}/_delta_log/{version:020}.json", folder(0))
 }
 
-/// The store's error, and how it reads.
+/// The store's error and its text.
 fn store_error<T>(result: Result<T, Stop>) -> (StoreError, String) {
     match result {
         Err(Stop::Store(error)) => {
@@ -56,7 +57,7 @@ async fn a_commit_whose_reply_is_lost_is_read_before_it_is_tried_again() {
     let world = behind(&proxy);
     let mut run = world.start().await.unwrap();
     let of = |kind| proxy.count(|seen| seen.kind == kind && seen.name.ends_with(&commits(2)));
-    // The claim has looked whether anything came after it.
+    // The claim has already looked for a commit after its own.
     let looked = of(Kind::Read);
     proxy.rule(Rule::new(Kind::Put, Fault::LostReply).named(&commits(2)));
 
@@ -125,7 +126,7 @@ async fn a_refusal_stops_the_run_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_is_no_answer() {
-    // A port that nobody listens at any more.
+    // Nobody listens on this port any more.
     let address: SocketAddr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (error, text) = store_error(through(&endpoint(address), with_key()).start().await);
     assert!(error.is_transient() && text.contains("Connection refused"), "{text}");
@@ -185,7 +186,7 @@ async fn a_signature_opens_what_it_permits_and_is_never_shown() {
     assert!(!shown.contains(&KEY[..8]), "{shown}");
 }
 
-/// Rows that no compression makes small.
+/// Rows of noise, which do not compress.
 async fn stage_noise(world: &AzureWorld, mebibytes: u64) -> Vec<StagedFile> {
     let mut random = crate::support::Random::new(7);
     let mut noise = |row| {

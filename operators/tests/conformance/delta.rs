@@ -1,4 +1,5 @@
-//! The Delta sink under test. It is read back by the `deltalake` crate and Parquet's reader; other writers' commits are written by hand.
+//! The Delta sink under test. The `deltalake` crate and Parquet's reader read it back; other
+//! writers' commits are written by hand.
 
 use std::sync::Arc;
 
@@ -50,7 +51,7 @@ impl<L: Lake> DeltaSink<L> {
         uris.map(within).collect()
     }
 
-    /// What is in a file of a table.
+    /// The content of a table's file.
     pub(crate) fn read_file(&self, table: usize, path: &str) -> Vec<RecordBatch> {
         let content = Bytes::from(self.lake.read(&format!("{}/{path}", folder(table))));
         let reader = ParquetRecordBatchReaderBuilder::try_new(content).unwrap().build().unwrap();
@@ -237,7 +238,7 @@ pub(crate) async fn stage(spec: &TableSpec, clock: Arc<TestClock>, batches: Vec<
     durable.await.unwrap()
 }
 
-/// Rows that are known by their `_offset`.
+/// Rows identified by their `_offset`.
 pub(crate) fn batch(rows: &[u64]) -> RecordBatch {
     let rejects: Vec<_> = rows.iter().map(|row| Reject::of(b"line", *row, Reason::InvalidJson)).collect();
     rejects_batch(&rejects, "log", 1_000_001)

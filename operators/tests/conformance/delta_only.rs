@@ -1,4 +1,5 @@
-//! What only Delta promises: plain tables that every reader opens, refusals before anything is written, and true statistics.
+//! What only Delta promises: plain tables that every reader opens, refusals before anything is
+//! written, and true statistics.
 
 use std::sync::Arc;
 
@@ -64,7 +65,7 @@ async fn open<L: Lake>(world: &World<DeltaSink<L>>) -> Result<(), Stop> {
     world.sink.open(PIPELINE).await.map(drop)
 }
 
-/// What the table of `spec` becomes with other columns.
+/// The table of `spec` with other columns.
 fn with_columns(spec: &TableSpec, fields: Vec<Field>) -> TableSpec {
     TableSpec { schema: Arc::new(Schema::new(fields)), ..spec.clone() }
 }
@@ -126,7 +127,8 @@ async fn a_table_whose_transactions_expire_is_refused<L: Lake>(world: DeltaWorld
     assert!(text.contains("delta.setTransactionRetentionDuration"), "{text}");
 }
 
-/// What others set on a table: its properties, its protocol where that is another, and words of the refusal, if it is refused.
+/// What others set on a table: its properties, its protocol if it is not the usual one, and words
+/// of the refusal if it is refused.
 type Setting = (Value, Option<Value>, Option<&'static str>);
 
 fn settings_of_others() -> Vec<Setting> {
@@ -188,7 +190,7 @@ fn settings_of_others() -> Vec<Setting> {
     ]
 }
 
-/// Sets it on the first table, as others do.
+/// Sets it on the first table, as another writer does.
 fn set<L: Lake>(world: &World<DeltaSink<L>>, (properties, protocol, _): &Setting) {
     let mut metadata = world.sink.log(0).last("metaData").unwrap();
     metadata["configuration"] = properties.clone();
@@ -260,7 +262,7 @@ async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<
     assert_eq!(world.position(0).await, None);
 }
 
-/// A table whose log is cleaned up behind every look at it: each takes a millisecond, as in the world.
+/// A table whose log is kept for no time. Each load takes a millisecond, as it would in reality.
 struct Forgetful(Arc<dyn Table>, Arc<TestClock>);
 
 impl Table for Forgetful {
@@ -339,7 +341,7 @@ async fn a_log_checkpoint_carries_the_table_without_the_commits_below_it<L: Lake
         landed += 1;
         world.land(&mut run, 0, landed * 10, &[landed]).await.unwrap();
     }
-    // It is written in the background, and complete once it is announced.
+    // The log checkpoint is written in the background, and complete once it is announced.
     let announced = world.sink.log(0).path("_last_checkpoint");
     tokio::time::timeout(std::time::Duration::from_secs(60), async {
         while !world.sink.lake.files(&folder(0)).contains(&announced) {
@@ -395,7 +397,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
     );
     for file in &files {
         let rows = world.sink.read_file(0, &file.path);
-        assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder says it");
+        assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder holds the day");
     }
     let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
     let next = table.load().await.unwrap().head.next();
@@ -450,7 +452,7 @@ async fn a_writer_gives_all_its_memory_back_and_loses_no_row<L: Lake>(world: Del
         let full = writer.memory();
         writer.relieve().unwrap();
         let open = writer.memory();
-        assert!(full > open && open > 0, "first the row group, of {full} bytes, while the file stays open with {open}");
+        assert!(full > open && open > 0, "the row group of {full} bytes goes first; the file stays open with {open}");
         writer.write(&batch(&[60])).unwrap();
         writer.relieve().unwrap();
         assert_eq!(writer.memory(), 0, "a short row group goes with its file");
@@ -502,6 +504,6 @@ async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
     assert_eq!(min["rejected_at"], "1969-12-31T23:59:59.999999Z");
     assert_eq!(max["rejected_at"], "1970-01-01T00:00:01.467000Z");
     assert_eq!(min["_source"], "a");
-    assert!(max["_source"].as_str().unwrap() >= long.as_str(), "a bound that is cut is cut upwards: {max}");
-    assert!(min.get("reason").is_none() && min.get("raw").is_none(), "no bounds of nulls and of bytes: {min}");
+    assert!(max["_source"].as_str().unwrap() >= long.as_str(), "an upper bound is shortened upwards: {max}");
+    assert!(min.get("reason").is_none() && min.get("raw").is_none(), "nulls and bytes have no bounds: {min}");
 }

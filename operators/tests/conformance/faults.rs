@@ -1,4 +1,5 @@
-//! A table whose store loses replies, dies, answers late, or lets something else happen first, as a script says.
+//! A table whose store follows a script: it loses replies, dies, answers late, or lets something
+//! else happen first.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,24 +17,24 @@ pub(crate) enum Call {
     Others,
 }
 
-/// What becomes of a call.
+/// What happens to a call.
 pub(crate) enum Fault {
-    /// It does nothing, and nobody learns of that.
+    /// It has no effect, and the caller does not learn that.
     Lost,
-    /// It does what it should, and nobody learns of that.
+    /// It takes effect, and the caller does not learn that.
     ReplyLost,
-    /// It does nothing, and the run dies.
+    /// It has no effect, and the run dies.
     Crash,
-    /// It does what it should, and the run dies.
+    /// It takes effect, and the run dies.
     CrashAfter,
-    /// A write that nobody learns of and that happens when the story says.
+    /// A write that takes effect when the story says so, and the caller does not learn that.
     Late,
     /// Something else happens first.
     First(Box<dyn FnOnce() -> Pending<'static, ()> + Send>),
 }
 
 impl Fault {
-    /// The same fault once more; what happens first happens once.
+    /// The same fault once more. [`Fault::First`] cannot be repeated.
     pub(crate) fn again(&self) -> Fault {
         match self {
             Fault::Lost => Fault::Lost,
@@ -41,12 +42,12 @@ impl Fault {
             Fault::Crash => Fault::Crash,
             Fault::CrashAfter => Fault::CrashAfter,
             Fault::Late => Fault::Late,
-            Fault::First(_) => panic!("a happening cannot be had twice"),
+            Fault::First(_) => panic!("a happening cannot be repeated"),
         }
     }
 }
 
-/// What goes wrong with a table. Each fault befalls the next call of its kind.
+/// What goes wrong with a table. Each fault hits the next call of its kind.
 #[derive(Default)]
 pub(crate) struct Script {
     faults: Mutex<Vec<(Call, Fault)>>,
@@ -69,7 +70,7 @@ impl Script {
         self.faults.lock().unwrap().is_empty()
     }
 
-    /// The writes that were late arrive.
+    /// Delivers the late writes.
     pub(crate) async fn deliver(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
         assert!(!late.is_empty(), "nothing was late");
@@ -84,7 +85,8 @@ impl Script {
         Some(faults.remove(place).1)
     }
 
-    /// Plays `act`, which does nothing until it is awaited. `late` is the same act, for later.
+    /// Plays `act`, which does nothing until it is awaited. `late` is the same act, to be played
+    /// later.
     async fn play<T: Send>(
         &self,
         call: Call,

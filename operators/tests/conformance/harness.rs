@@ -1,4 +1,5 @@
-//! What a sink brings to be tested, and the world in which the stories happen: three tables, a clock, and runs.
+//! What a sink must provide to be tested, and the world of the stories: three tables, a clock, and
+//! runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -36,7 +37,7 @@ pub(crate) enum Foreign {
     Retype,
 }
 
-/// A sink under test. A row is known by one number, which is its `_offset`.
+/// A sink under test. A row is identified by one number, its `_offset`.
 pub(crate) trait Sink: Send + Sync + 'static {
     /// An empty lake.
     fn new(clock: Arc<TestClock>) -> Self;
@@ -52,9 +53,9 @@ pub(crate) trait Sink: Send + Sync + 'static {
     fn foreign(&self, table: usize, what: Foreign) -> Pending<'_, ()>;
     /// Log clean-up: only the newest version's commit stays readable by itself.
     fn clean_log(&self, table: usize) -> Pending<'_, ()>;
-    /// Deletes the table with all that is in it.
+    /// Deletes the table and everything in it.
     fn drop_table(&self, table: usize);
-    /// Puts `content` in place of an offsets file's, or removes it.
+    /// Replaces the content of an offsets file with `content`, or removes the file.
     fn tamper(&self, table: usize, pipeline: &str, name: OffsetsName, content: Option<&[u8]>);
 }
 
@@ -62,7 +63,7 @@ pub(crate) trait Sink: Send + Sync + 'static {
 #[derive(Default)]
 pub(crate) struct TestClock {
     ms: AtomicU64,
-    /// By so much the time of day was set back.
+    /// How far the time of day was set back.
     set_back_ms: AtomicU64,
 }
 
@@ -71,7 +72,7 @@ impl TestClock {
         self.ms.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Somebody sets the time of day.
+    /// Somebody sets the time of day back.
     pub(crate) fn set_back(&self, ms: u64) {
         self.set_back_ms.fetch_add(ms, Ordering::SeqCst);
     }
@@ -101,7 +102,7 @@ pub(crate) struct Start {
     pub(crate) known: Option<Position>,
     pub(crate) settings: Arc<RowSettings>,
     pub(crate) adopt: bool,
-    /// The files that are in the source, and their creation.
+    /// The files in the source, with their creation.
     pub(crate) files: &'static [(&'static str, &'static str)],
 }
 
@@ -130,11 +131,11 @@ impl Run {
 pub(crate) struct World<S> {
     pub(crate) sink: S,
     pub(crate) clock: Arc<TestClock>,
-    /// What goes wrong with each table, for whoever calls next.
+    /// What goes wrong with each table, whichever run calls it.
     pub(crate) scripts: [Arc<Script>; TABLES],
-    /// Where `cold_start` is now.
+    /// Where `cold_start` begins at present.
     pub(crate) cold_start: AtomicU64,
-    /// How often that was asked.
+    /// How often `cold_start` was asked.
     pub(crate) resolved: AtomicUsize,
 }
 
@@ -150,7 +151,7 @@ impl<S: Sink> World<S> {
         })
     }
 
-    /// Starts a run, as most runs are started.
+    /// Starts a run in the usual way.
     pub(crate) async fn start(&self) -> Result<Run, Stop> {
         self.start_with(Start::default()).await
     }
@@ -218,7 +219,7 @@ impl<S: Sink> World<S> {
     }
 }
 
-/// The offsets of a source whose files were read so far.
+/// The offsets of a source whose files were read up to these offsets.
 pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
     let entry = |&(name, offset): &(&str, u64)| {
         let identity =

@@ -1,4 +1,4 @@
-//! Where the Delta tables under test lie, and how other writers get at their files, without a word from the sink.
+//! Where the Delta tables under test lie, and how other writers reach their files without the sink.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,19 +9,19 @@ use lakefront_operators::protocol::table::Pending;
 use lakefront_operators::sink::delta::Place;
 use url::Url;
 
-/// A lake of its own for every world. Paths are relative to it.
+/// Each world has its own lake. Paths are relative to it.
 pub(crate) trait Lake: Send + Sync + 'static {
     fn new() -> Self;
-    /// The lake as the sink knows it.
+    /// The lake as the sink sees it.
     fn place(&self) -> Place;
-    /// The table in a folder as another reader opens it.
+    /// The table in a folder, opened by another reader.
     fn open<'a>(&'a self, folder: &'a str) -> Pending<'a, DeltaTable>;
     /// Every file below a folder.
     fn files(&self, folder: &str) -> Vec<String>;
     fn read(&self, path: &str) -> Vec<u8>;
     fn write(&self, path: &str, content: &[u8]);
     fn delete(&self, path: &str);
-    /// Deletes a folder with all that is in it.
+    /// Deletes a folder and everything in it.
     fn delete_folder(&self, folder: &str);
 
     /// Every file below a folder, with its content.

@@ -1,7 +1,9 @@
-//! The contract of every sink, as stories: what a run may rely on when it claims tables and commits cuts.
+//! The contract of every sink, as stories: what a run may rely on when it claims tables and commits
+//! cuts.
 //!
-//! A sink joins by implementing [`harness::Sink`] and a line in [`conformance`]; the stories are in [`suite`]. They drive the
-//! protocol's real code over the sink's real tables, and look at the result as a reader would.
+//! A sink joins by implementing [`harness::Sink`] and adding a line to [`conformance`]; the stories
+//! are in [`suite`]. They drive the protocol's real code over the sink's real tables, and check the
+//! result as a reader would.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 

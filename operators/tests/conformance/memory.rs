@@ -1,4 +1,4 @@
-//! A sink in memory: the contract in its plainest form, to hold the stories against.
+//! A sink in memory: the contract in its simplest form, to test the stories themselves.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -138,7 +138,7 @@ struct MemoryTable {
 }
 
 impl MemoryTable {
-    /// Acts when it is awaited, not before.
+    /// Acts when awaited, not before.
     fn act<'a, T: Send + 'a>(
         &'a self,
         act: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'a,

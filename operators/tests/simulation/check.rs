@@ -11,7 +11,7 @@ use crate::read::{route, row_settings, sum_of};
 use crate::table::{FOREIGN, Lake, NAMES};
 use crate::world::World;
 
-/// The first rule of the outcome that does not hold.
+/// Returns the first rule of the outcome that does not hold.
 pub(crate) fn check(w: &World) -> Result<(), String> {
     let mut found: BTreeMap<(u64, u64), usize> = BTreeMap::new();
     let mut copies: BTreeMap<(u64, u32, u64), usize> = BTreeMap::new();
@@ -23,11 +23,11 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
             if row.torn {
                 return Err(format!("TORN: a piece of the line at {uid}:{start} lies in {name}"));
             }
-            // What grew late is read again from its beginning, as another generation.
+            // A file that grew late is read again from its beginning, as another generation.
             if row.generation == 1 && start < lake.base.get(&uid).copied().unwrap_or_default() {
                 return Err(format!("FOREIGN: the line at {uid}:{start} in {name} lies before the base"));
             }
-            // On a disk nothing is read twice, whatever it is called.
+            // On a disk no file is read twice, whatever its name.
             let generation = if w.on_disk { 1 } else { row.generation };
             let copies = copies.entry((uid, generation, start)).or_default();
             *copies += 1;
@@ -41,7 +41,8 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
         }
     }
     let settings: Vec<_> = w.routes_used.iter().map(|r| row_settings(*r)).collect();
-    // Of a file that was re-created nobody knows what was read in time: only that it was not read twice.
+    // Only the files that are there: of one that was re-created it is unknown what was read in
+    // time, only that nothing was read twice.
     for file in &w.files {
         let (base, newline) = (w.lakes[0].base.get(&file.uid).copied().unwrap_or_default(), file.newline());
         for line in file.lines.iter().filter(|l| l.start >= base && l.end <= newline) {
@@ -72,7 +73,8 @@ pub(crate) fn check(w: &World) -> Result<(), String> {
     }
 }
 
-/// Whether a table's offsets name the file: one that left the source before any run had planned it is known to nobody.
+/// Whether a table's offsets name the file: no table knows one that left the source before any run
+/// planned it.
 fn is_known(w: &World, uid: u64) -> bool {
     let names = |document: &Value| {
         let partitions = document["partitions"].as_array().into_iter().flatten();
@@ -85,7 +87,7 @@ fn is_known(w: &World, uid: u64) -> bool {
     })
 }
 
-/// What the offsets file of `held` says of the rows, put together by hand from its base and what has changed since.
+/// The sum in the offsets file of `held`, put together by hand from its base and the changes since.
 fn totals(lake: &Lake, held: Held) -> Sum {
     let document = lake.document(held);
     let base = match serde_json::from_value(document["base"].clone()) {

@@ -1,4 +1,5 @@
-//! What feeds the planner: the product's own watcher, over the simulated source, as the operator `plan` has it.
+//! What feeds the planner: the production watcher over the simulated source, as in the operator
+//! `plan`.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,11 +19,11 @@ use crate::source::SimSource;
 
 type Looking = Pin<Box<dyn Future<Output = (Watcher, Result<Polled, Stop>)> + Send>>;
 
-/// The watcher, between two looks or at one.
+/// The watcher, or its look while one is under way.
 pub(crate) struct Feed {
     watcher: Option<Watcher>,
     looking: Option<Looking>,
-    /// Whether it has looked once.
+    /// Whether a look has been completed.
     pub(crate) polled: bool,
 }
 
@@ -43,7 +44,7 @@ impl Feed {
         Feed { watcher: Some(watcher), looking: None, polled: false }
     }
 
-    /// Begins a look now and then, and passes on what it has found.
+    /// Begins a look now and then, and passes its result to the planner.
     pub(crate) async fn go_on(&mut self, env: &Env, planner: &mut Planner) -> Result<(), Stop> {
         let due = !self.polled || (env.tail && env.world().rng.chance(0.5));
         if due && let Some(mut watcher) = self.watcher.take() {
@@ -82,7 +83,7 @@ impl Feed {
     }
 }
 
-/// Offsets in short.
+/// Offsets in short form.
 pub(crate) fn brief(offsets: &Offsets) -> String {
     let at: Vec<_> = offsets.partitions.iter().map(|(id, at)| format!("{id}:{}", at.offset)).collect();
     format!("{} +{} before {}", at.join(" "), offsets.retired.bytes, offsets.retired.before_ms)

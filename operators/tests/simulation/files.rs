@@ -1,11 +1,12 @@
-//! The files of the source and their life: they appear, grow, fall quiet, grow late, are re-created, deleted and brought back.
-//! On a disk they are renamed too, within the source and out of it.
+//! The files of the source and their life: they appear, grow, fall quiet, grow late, are
+//! re-created, deleted and brought back. On a disk they are renamed too, within the source and out
+//! of it.
 
 use lakefront_operators::offsets::Fingerprint;
 
 use crate::world::{TICK_MS, World, ev};
 
-/// So many files at once, at most.
+/// The most files at once.
 const FILES: usize = 8;
 
 /// A line: `[start, end)` and the role it names.
@@ -16,28 +17,30 @@ pub(crate) struct Line {
     pub(crate) role: char,
 }
 
-/// What a name holds now. A re-created file has another `uid`.
+/// The file that has a name now. A re-created file has another `uid`.
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) uid: u64,
-    /// What the store says of its creation: written anew in its place, it is the same file to the store.
+    /// The creation that the store reports. A file written anew in its place is the same file to
+    /// the store.
     pub(crate) born: u64,
-    /// The names that it had before.
+    /// The names it had before.
     pub(crate) former: Vec<String>,
-    /// It was renamed to what the source's URL does not match.
+    /// Whether its name is one that the source's URL does not match.
     pub(crate) outside: bool,
     pub(crate) lines: Vec<Line>,
     /// Bytes that a reader sees; the last line may be torn.
     pub(crate) seen: u64,
     pub(crate) created_ms: u64,
     pub(crate) modified_ms: u64,
-    /// How often it changed when it may have been taken for finished: so often may it be refused, or read again.
+    /// How often it changed once it may have been taken for finished. It may be refused or read
+    /// again that often.
     pub(crate) late: usize,
-    /// It was deleted when it was so long: what had not been read by then need not be.
+    /// Its length when it was deleted: what had not been read by then need not land.
     pub(crate) forgiven: u64,
 }
 
-/// The file that a revision is of.
+/// The file that a revision belongs to.
 pub(crate) fn uid_of(revision: &str) -> u64 {
     revision.split('.').next().and_then(|uid| uid.parse().ok()).unwrap_or_default()
 }
@@ -58,7 +61,7 @@ impl File {
         format!("{}.{}", self.uid, self.seen)
     }
 
-    /// Its first two bytes tell it from every other file; a first line is longer than that.
+    /// Its first two bytes distinguish it from every other file; a first line is longer than that.
     pub(crate) fn bytes(&self, range: std::ops::Range<u64>) -> Vec<u8> {
         let is_newline = |at: u64| self.lines.binary_search_by_key(&(at + 1), |l| l.end).is_ok();
         let byte = |at: u64| match at {
@@ -70,7 +73,7 @@ impl File {
         range.map(byte).collect()
     }
 
-    /// The fingerprint of so many first bytes.
+    /// The fingerprint of the first `length` bytes.
     pub(crate) fn fingerprint(&self, length: u64) -> Fingerprint {
         Fingerprint::of(&self.bytes(0..length))
     }
@@ -82,9 +85,10 @@ impl World {
         self.now_ms - file.modified_ms >= self.settle_least_ms.saturating_sub(TICK_MS)
     }
 
-    /// A writer appends; now and then its last line is torn. One that is punctual begins a new file in time.
+    /// A writer appends; now and then its last line is torn. A punctual writer begins a new file in
+    /// time.
     pub(crate) fn grow(&mut self) {
-        // The newest is the one that is written; the others linger.
+        // The newest file is written most; the others linger.
         let newest = self.files.len().saturating_sub(1);
         let at = if self.rng.chance(0.5) { newest } else { self.rng.below(self.files.len().max(1)) };
         let late = self.files.get(at).is_none_or(|file| self.may_have_left(file));
@@ -112,7 +116,7 @@ impl World {
         }
     }
 
-    /// A new file; its name may be one that was there before.
+    /// A new file, possibly under a name that was used before.
     fn appear(&mut self) {
         if self.files.len() >= FILES {
             return;
@@ -141,7 +145,7 @@ impl World {
         // A run may know it by an earlier name.
         self.reused.extend(old.former.iter().cloned());
         if in_place {
-            // To a run that has forgotten the old one it looks like late growth.
+            // To a run that has forgotten the old file, it looks like late growth.
             (file.created_ms, file.born, file.late) = (old.created_ms, old.born, 1);
             file.outside = old.outside;
             self.suspects.insert(file.name.clone());
@@ -154,7 +158,7 @@ impl World {
         }
     }
 
-    /// A file goes: one that is old, or any.
+    /// Deletes a file: an old one, or any.
     pub(crate) fn delete_file(&mut self, any: bool) {
         let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.settle_least_ms;
         let which: Vec<usize> = (0..self.files.len()).filter(|i| any || old(&self.files[*i])).collect();
@@ -164,12 +168,13 @@ impl World {
         let mut file = self.files.remove(which[self.rng.below(which.len())]);
         ev!(self, "file {} uid {} deleted", file.name, file.uid);
         file.forgiven = file.seen;
-        // Whoever knew it by an earlier name finds another file there.
+        // A run that knew it by an earlier name finds another file there.
         self.reused.extend(file.former.iter().cloned());
         self.deleted.push(file);
     }
 
-    /// A file of a disk is renamed: within the source, or as a log rotation does, with a new file under its old name.
+    /// Renames a file of a disk, within the source or out of it, often with a new file under its
+    /// old name, as log rotation does.
     pub(crate) fn rename(&mut self) {
         if self.files.is_empty() {
             return;
@@ -181,7 +186,7 @@ impl World {
         let name = if out { format!("out{uid}") } else { inside };
         let old = std::mem::replace(&mut self.files[at].name, name.clone());
         ev!(self, "file {old} uid {uid} renamed to {name}");
-        // If it was written anew before, it is told by the name that it has by then.
+        // A file that was written anew is known as such by its new name too.
         if self.reused.contains(&old) {
             self.reused.insert(name.clone());
         }
@@ -197,7 +202,7 @@ impl World {
         }
     }
 
-    /// A deleted file is brought back as it was, if nothing has taken its name.
+    /// Brings a deleted file back as it was, if nothing has taken its name.
     pub(crate) fn undelete(&mut self) {
         let free = |f: &File| self.files.iter().all(|other| other.name != f.name);
         let which: Vec<usize> = (0..self.deleted.len()).filter(|i| free(&self.deleted[*i])).collect();

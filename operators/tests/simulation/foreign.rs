@@ -4,7 +4,7 @@ use crate::table::{Entry, FOREIGN, Lake, NAMES, RETENTION_MS};
 use crate::world::{Row, World, ev};
 
 impl World {
-    /// A table is there before the pipeline is, with rows of others.
+    /// A table exists before the pipeline does, with rows of others.
     pub(crate) fn strangers(&mut self) {
         let (t, id, now) = (self.rng.below(NAMES.len()), self.id(), self.now_ms);
         let row = |start| Row { uid: FOREIGN, generation: 1, start, torn: false };
@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    /// Another writer changes a table's schema, so that rows of ours fit or fit no more.
+    /// Another writer changes a table's schema. Our rows may still fit, or not.
     pub(crate) fn change_schema(&mut self, t: usize) {
         let fits = self.rng.chance(0.6);
         if self.lakes[t].exists {

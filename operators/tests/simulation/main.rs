@@ -1,11 +1,14 @@
-//! The commit protocol as a seeded, deterministic simulation: the code that runs, in worlds that crash, race and forget.
+//! The commit protocol as a seeded, deterministic simulation: the production code in worlds that
+//! crash, race and forget.
 //!
-//! Each schedule is one seed. `LAKEFRONT_SCHEDULES=n` plays so many of them, `LAKEFRONT_SEED=n` replays one with its trace
-//! (`LAKEFRONT_WITHOUT=rule` with that rule taken away), `LAKEFRONT_ABLATION=n` counts failures of n schedules for each rule.
+//! Each schedule is one seed. `LAKEFRONT_SCHEDULES=n` plays n of them; `LAKEFRONT_SEED=n` replays
+//! one with its trace (`LAKEFRONT_WITHOUT=rule` with that rule taken away); `LAKEFRONT_ABLATION=n`
+//! counts, for each rule, how many of n schedules fail without it.
 //!
-//! Supposed, not tested: nobody restores a table while a run is alive or a write is under way; no pause within one PUT
-//! exceeds half the retention; an unterminated last line is left, never landed; no file is written anew in its place between
-//! listing and look; what was deleted before it was read need not land, whether or not it is brought back.
+//! Assumed, not tested: nobody restores a table while a run is alive or a write is under way; no
+//! pause within one PUT exceeds half the retention; an unterminated last line is left, never
+//! landed; no file is written anew in its place between the listing and the look into it; a file
+//! that was deleted before it was read need not land, whether or not it is brought back.
 
 mod check;
 mod feed;
@@ -29,14 +32,14 @@ use saboteur::Rule;
 use schedule::{Outcome, play};
 
 const SCHEDULES: u64 = 20_000;
-/// So many at most until a missing rule is missed; most are within a few hundred.
+/// The most schedules until one fails without a rule; for most rules a few hundred suffice.
 const ABLATION: u64 = 400_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|v| v.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
-/// A schedule whose production code panics fails like any other.
+/// Plays one schedule. If production code panics, the schedule fails like any other.
 fn attempt(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| play(seed, without, traced))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
@@ -44,7 +47,7 @@ fn attempt(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     })
 }
 
-/// Plays seeds `0..n` on all cores: the failing ones, or the first few of them.
+/// Plays seeds `0..n` on all cores, until `enough` have failed, and returns those that failed.
 fn search(n: u64, without: Option<Rule>, enough: usize) -> Vec<(u64, String)> {
     let (next, stop, failed) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(Vec::new()));
     let cores = std::thread::available_parallelism().map_or(1, |c| c.get());

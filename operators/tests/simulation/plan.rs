@@ -1,4 +1,5 @@
-//! The planning actor: open, claim, then feed the planner and carry out what it says.
+//! The planning actor: opens and claims the tables, then feeds the planner and carries out its
+//! steps.
 
 use std::sync::Arc;
 
@@ -63,8 +64,8 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
     }
 }
 
-/// An open cut is closed in time, whatever becomes of the time of day: nothing else is done with
-/// the planner once it is due.
+/// An open cut must close in time, even if the time of day is set: once it is due, the planner may
+/// do nothing else.
 fn watch_open_cut(w: &mut World, flow: &mut Flow, step: &Step) {
     let due = flow.opened_ms.is_some_and(|opened_ms| w.now_ms - opened_ms >= flow.cut_ms);
     match step {
@@ -75,7 +76,7 @@ fn watch_open_cut(w: &mut World, flow: &mut Flow, step: &Step) {
     }
 }
 
-/// As a sink does: a table that is not there is made, one that does not fit is refused.
+/// Opens the tables as a sink does: creates a missing one, refuses one that does not fit.
 async fn open(env: &Env) -> Result<(), Stop> {
     for t in 0..NAMES.len() {
         {
@@ -162,7 +163,7 @@ fn refuse_another_source(env: &Env, name: &str) -> Result<(), Stop> {
     }
 }
 
-/// One round of the planner. True: it is done.
+/// One round of the planner. Returns whether it is done.
 fn advance(env: &Env, planner: &mut Planner, feed: &Feed) -> Result<bool, Stop> {
     let mut w = env.world();
     let mut flow = env.flow();

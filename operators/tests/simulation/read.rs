@@ -1,4 +1,4 @@
-//! Reading a chunk by the split rule, routing its lines, staging its rows.
+//! Reads a chunk by the split rule, routes its lines, and stages its rows.
 
 use std::ops::Range;
 
@@ -90,7 +90,8 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
     Ok(())
 }
 
-/// The lines that start in the chunk, by table. One that does not end where it must is torn.
+/// The lines that start in the chunk, by table. A line that ends beyond the visible bytes or the
+/// limit is torn.
 fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
     let is_it = |f: &&File| match w.on_disk {
         true => f.born.to_string() == chunk.identity.created,
@@ -98,7 +99,7 @@ fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Sto
     };
     let Some(file) = w.files.iter().find(is_it) else {
         return match chunk.catch_up {
-            // As `fetch` does: what was deleted before it was read is nothing any more.
+            // As `fetch` does: a file that was deleted before it was read yields nothing.
             false if w.on_disk => Ok([const { Vec::new() }; 3]),
             true => Err(gone(&chunk.partition, &(chunk.start..chunk.end))),
             false => Err(StoreError::definite("read a chunk", "the file is gone").into()),
@@ -129,8 +130,8 @@ pub(crate) fn gone(partition: &PartitionId, range: &Range<u64>) -> Stop {
     Stop::Refused(format!("{:?}: bytes that a table lacks are gone, {}..{}", partition.name, range.start, range.end))
 }
 
-/// More than half of the lines of new cuts are rejected: the run commits what it has read, and stops. Catch-up is exempt, it repeats
-/// what was judged.
+/// If more than half of the lines of new cuts are rejected, the run commits what it has read, and
+/// stops. Catch-up is exempt, because it repeats lines that were judged before.
 fn judge_ratio(env: &Env, chunk: &Chunk, rows: &[Vec<Row>; 3]) {
     if chunk.catch_up && !env.world().lacks(Rule::Ratio) {
         return;

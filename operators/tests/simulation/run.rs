@@ -1,7 +1,7 @@
-//! One run: the actors of an operator's process, and the executor that lets them go on one step at a time.
+//! One run: its operators as actors, and the executor that moves them one step at a time.
 //!
-//! `plan` claims and hands out chunks, `worker`s read and stage them, one `commit` a table, `checkpoint` writes the state
-//! file. Any of them can be dropped at any step.
+//! `plan` claims and hands out chunks, each `worker` reads and stages them, one `commit` per table
+//! lands them, `checkpoint` writes the state file. Any of them can be dropped at any step.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ pub(crate) enum End {
 
 /// What the actors of one run share, as operators share a dataflow.
 pub(crate) struct Flow {
-    /// The planner's capability; none when it is done.
+    /// The planner's capability; `None` when it is done.
     pub(crate) time: Option<Position>,
     pub(crate) planned: bool,
     pub(crate) chunks: Vec<(Position, Chunk)>,
@@ -43,19 +43,21 @@ pub(crate) struct Flow {
     pub(crate) ledger: Ledger,
     /// Where each table stood when it was claimed.
     pub(crate) claimed: Vec<Position>,
-    /// Up to where each table has nothing left to commit, empty cuts included. Only a run without `durable` looks here.
+    /// Up to where each table has nothing left to commit, empty cuts included. Only used without
+    /// the rule `Durable`.
     pub(crate) drained: Vec<Position>,
-    /// When the open cut got its first chunk, and after how long it is to be closed.
+    /// When the open cut got its first chunk. It must close within `cut_ms`.
     pub(crate) opened_ms: Option<u64>,
     pub(crate) cut_ms: u64,
     acknowledged: Option<Position>,
     committing: usize,
     pub(crate) terminate: bool,
-    /// The first chunk that is not catch-up has been handed out.
+    /// Whether a chunk that is not catch-up has been handed out.
     pub(crate) fresh: bool,
     /// Lines and rejects of cuts that are not catch-up.
     pub(crate) lines: (u64, u64),
-    /// Too many of them: the run was asked to end, and stops by this when all that was handed out is committed.
+    /// Set if too many were rejected: the run is asked to end, and stops with this once all that
+    /// was handed out is committed.
     pub(crate) over: Option<Stop>,
     spawned: Vec<(&'static str, Actor)>,
 }
@@ -72,7 +74,7 @@ pub(crate) struct Env {
     pub(crate) judge_ratio: bool,
     /// Which pipeline it is a run of.
     pub(crate) pipeline: usize,
-    /// Its source is mistyped.
+    /// Whether its source is mistyped.
     pub(crate) typo: bool,
     pub(crate) adopt: bool,
 }
@@ -118,7 +120,7 @@ impl Flow {
         }
     }
 
-    /// A record of the planner's reaches every table, then time may advance.
+    /// Gives a record of the planner to every table; then time may advance.
     pub(crate) fn tell(&mut self, control: Control) {
         if let Control::Cut(cut) = &control {
             self.ledger.cut(cut);
@@ -128,7 +130,7 @@ impl Flow {
         }
     }
 
-    /// No chunk can come any more, and all are staged.
+    /// Whether no chunk can come any more and all are staged.
     fn is_quiet(&self) -> bool {
         self.planned && self.chunks.is_empty() && self.outstanding.is_empty()
     }
@@ -183,7 +185,8 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
             let mut flow = env.flow();
             let (frontier, quiet) = (flow.frontier(), flow.is_quiet());
             let job = flow.queues[t].next(|lower| frontier.is_none_or(|f| lower < f))?;
-            // An empty cut: nothing is left to commit below the frontier, though the transaction stands lower.
+            // Empty cuts: nothing is left to commit below the frontier, though the transaction
+            // stands lower.
             if job.is_none()
                 && let Some(f) = frontier
             {
@@ -202,7 +205,7 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
             return Ok(());
         } else if env.world().rng.chance(0.05) {
             match committer.look().await {
-                // The next look may find out.
+                // The next look may succeed.
                 Ok(()) | Err(Stop::Store(_)) => {}
                 Err(stop) => return Err(stop),
             }
@@ -220,7 +223,7 @@ async fn checkpoint(env: Env) -> Result<(), Stop> {
             (position, flow.committing == 0)
         };
         if let Some(position) = position {
-            // The twin has a state file of its own.
+            // The twin would have its own state file.
             if env.pipeline == MAIN {
                 env.world().state[env.machine] = Some(position);
             }
@@ -236,7 +239,7 @@ async fn checkpoint(env: Env) -> Result<(), Stop> {
 pub(crate) struct Run {
     pub(crate) env: Env,
     actors: Vec<(&'static str, Actor)>,
-    /// An actor that seldom gets a turn: its table lags.
+    /// An actor that seldom gets a turn, so that its table lags.
     slow: Option<&'static str>,
     pub(crate) paused_until_ms: u64,
     pub(crate) end: Option<End>,

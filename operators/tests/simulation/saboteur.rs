@@ -1,4 +1,5 @@
-//! Takes one rule away, at the seams only: the ports, the clock, what a run is told. Each rule taken away must be missed.
+//! Takes one rule away, only at the seams: the ports, the clock, what a run is told. Without any
+//! one of the rules, some schedule must fail.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,21 +16,23 @@ use crate::table::SimTable;
 /// A rule of the protocol that can be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// Any foreign commit of ours fences. Without: they look like strangers' commits.
+    /// A commit of our pipeline by another run fences. Without: it looks like another writer's.
     Fence,
-    /// A run claims before it reads positions. Without: a claim without rows is invisible to the others.
+    /// A run claims before it reads positions. Without: other runs do not see a claim without rows.
     Claim,
     /// Start offsets are resolved once. Without: every table resolves its own.
     Genesis,
-    /// Offsets files are named by position and run, and created. Without: by position, and overwritten.
+    /// Offsets files are named by position and run, and only created. Without: they are named by
+    /// position, and overwritten.
     Names,
-    /// Only offsets files below the committed position are deleted. Without: all but the newest two.
+    /// Only offsets files below the committed position are deleted. Without: all but the newest two
+    /// are.
     Tidy,
     /// The state file moves to what transactions hold. Without: to what has drained.
     Durable,
     /// Catch-up uses the settings of its upper position. Without: today's.
     Settings,
-    /// Planning waits until transactions stand level. Without: memory counts as durable.
+    /// Planning waits until transactions stand level. Without: what is in memory counts as durable.
     Level,
     /// Catch-up is exempt from the reject ratio. Without: it is judged.
     Ratio,
@@ -39,36 +42,40 @@ pub(crate) enum Rule {
     Stale,
     /// Durations are measured on a clock that nobody sets. Without: by the time of day.
     Steady,
-    /// Tables without rows are settled. Without: nobody tells them.
+    /// Tables without rows are settled. Without: they are not.
     Settle,
-    /// A re-created file is a new generation. Without: nobody looks.
+    /// A re-created file is a new generation. Without: nobody checks.
     Generation,
-    /// A version needs its predecessor. Without: any version can be made.
+    /// A version needs its predecessor. Without: any version can be created.
     Predecessor,
-    /// A changed table is checked anew. Without: it always fits.
+    /// A changed table is checked again. Without: it always fits.
     Recheck,
     /// A partition leaves once every table holds it. Without: once it is planned.
     Everywhere,
-    /// What has no bytes planned is named when others leave. Without: it is not.
+    /// A partition of which nothing is planned is named when others leave. Without: it is not.
     Zero,
-    /// What was seen of a partition before the source was told that it has left does not count. Without: the source is taken to
-    /// know at once.
+    /// What was seen of a partition before the source was told that it has left does not count.
+    /// Without: the source is assumed to know at once.
     Told,
-    /// Offsets lead to others only if what has left in between adds up. Without: if no partition stands further.
+    /// Offsets lead to later ones only if what has left in between adds up. Without: if no
+    /// partition goes backwards.
     Sum,
-    /// Only a whole listing tells what is finished. Without: any.
+    /// Only a whole listing shows what is finished. Without: any listing does.
     Whole,
-    /// What is quiet for `settle` is finished. Without: what is quiet.
+    /// A file is finished once it is quiet for `settle`. Without: `settle` is zero.
     Margin,
-    /// A file on a disk is known by its creation. Without: by its name.
+    /// A file on a disk is identified by its creation. Without: by its name.
     Follow,
-    /// A file that has no name in the source any more is sought elsewhere. Without: it is gone.
+    /// A file that has no name in the source any more is searched for elsewhere. Without: it is
+    /// gone.
     Seek,
-    /// A claim that has landed nothing gives way. Without: a table belongs to the source of its first claim.
+    /// A claim that has landed nothing gives way. Without: a table belongs to its first claim's
+    /// source.
     GivesWay,
-    /// What another pipeline lands in the table is refused. Without: nobody sees the other.
+    /// A source that overlaps with that of another pipeline in the same table is refused. Without:
+    /// the other is not seen.
     Overlap,
-    /// Rows of others are adopted if that is asked for. Without: nobody sees them.
+    /// Rows of others are adopted only on request. Without: they are not seen.
     Adopt,
 }
 
@@ -104,7 +111,7 @@ impl Rule {
     ];
 }
 
-/// A cut whose offsets do not name what has no bytes planned.
+/// A cut whose offsets leave out the partitions of which nothing is planned.
 pub(crate) fn without_zeros(control: Control) -> Control {
     let Control::Cut(cut) = control else { return control };
     let mut offsets = (*cut.offsets).clone();
@@ -112,7 +119,7 @@ pub(crate) fn without_zeros(control: Control) -> Control {
     Control::Cut(Cut { offsets: Arc::new(offsets), ..cut })
 }
 
-/// What the claim checks of all tables together, but for the sum of what has left.
+/// What the claim checks across all tables, except for the sum of what has left.
 pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
     let mut order: Vec<&Claimed> = claimed.iter().collect();
     order.sort_by_key(|c| c.standing.position());
@@ -136,7 +143,7 @@ pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
 pub(crate) struct Sabotaged {
     inner: SimTable,
     rule: Rule,
-    /// What this run believes the table to hold: for the rules under which others are not seen.
+    /// What this run believes the table holds, for the rules without which it does not see others.
     mine: Arc<Mutex<Option<Held>>>,
 }
 
@@ -167,7 +174,7 @@ impl Table for Sabotaged {
             let state = self.inner.load().await?;
             let held = match (self.rule, self.mine()) {
                 (Rule::Fence, Some(mine)) => Some(mine),
-                // The others' claims moved no position, so they are not there.
+                // The others' claims moved no position, so this run does not see them.
                 (Rule::Claim, Some(mine)) if state.held.is_some_and(|h| h.position == mine.position) => Some(mine),
                 _ => state.held,
             };

@@ -1,4 +1,5 @@
-//! One schedule: which step, fault or meddling comes next, and what the operator does when a run stops.
+//! One schedule: which step, fault or meddling comes next, and what the operator does when a run
+//! stops.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,10 +12,10 @@ use crate::saboteur::Rule;
 use crate::table::{Lake, MAIN, NAMES};
 use crate::world::{TICK_MS, World, ev, some_settle};
 
-/// Steps within which a run in a quiet world must be done.
+/// The most steps that a run may take to finish in a quiet world.
 const PATIENCE: u32 = 60_000;
 
-/// What became of a schedule.
+/// The result of a schedule.
 pub(crate) struct Outcome {
     pub(crate) violation: Option<String>,
     pub(crate) trace: Vec<String>,
@@ -26,7 +27,8 @@ struct Schedule {
     rivals: bool,
     maintenance: bool,
     meddling: bool,
-    /// Which kinds of meddling there are: all at once leave no history to get wrong.
+    /// Which kinds of meddling happen. With all of them at once, no history would last long enough
+    /// to go wrong.
     kinds: [bool; 4],
 }
 
@@ -34,11 +36,12 @@ struct Schedule {
 pub(crate) fn play(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     let mut world = World::new(seed, without, traced);
     let (rivals, maintenance, meddling) = (world.rng.chance(0.5), world.rng.chance(0.5), world.rng.chance(0.35));
-    // Now and then a long, plain history with nothing but backups and restores, so that there is something to go back to.
+    // Now and then a long, plain history with only backups and restores, so that there is something
+    // to go back to.
     let history = world.rng.chance(0.1);
     let kinds = match history {
         true => [false, true, false, false],
-        // Where files come and go, there is more to be restored to.
+        // Where files come and go, a restore has more to undo.
         false => std::array::from_fn(|kind| world.rng.chance(if world.turnover && kind == 1 { 0.8 } else { 0.4 })),
     };
     let (rivals, meddling) = (rivals && !history, meddling || history);
@@ -78,7 +81,7 @@ impl Schedule {
         }
     }
 
-    /// One thing happens.
+    /// Lets one thing happen.
     fn happen(&mut self) {
         let mut w = self.w();
         w.now_ms += TICK_MS / 4;
@@ -136,9 +139,9 @@ impl Schedule {
         }
     }
 
-    /// A run begins; the configuration, or the state file, may have changed since the last.
+    /// Begins a run. The configuration or the state file may have changed since the last one.
     fn begin(&mut self) {
-        // Whoever starts again after a table is gone has stopped what was running.
+        // An operator who starts a run after a table is gone has stopped all others first.
         if self.w().lakes.iter().any(|l| !l.exists) {
             self.kill_all();
         }
@@ -182,19 +185,20 @@ impl Schedule {
         let meddled = self.w().meddled;
         let (pipeline, typo) = (self.runs[at].env.pipeline, self.runs[at].env.typo);
         if text.contains("already receives") && self.w().twins {
-            // Two that claim at once may refuse each other; then, or if the twin was first, the tables are taken from it.
+            // Two that claim at once may refuse each other. Then, or if the twin was first, the
+            // operator starts over.
             if pipeline == MAIN {
                 self.start_over();
             }
         } else if text.contains("run --adopt") {
             self.w().adopt = true;
         } else if text.contains("but source.url is") && (typo || meddled) {
-            // A typo is found by whoever reads that.
+            // The message is enough to notice a typo.
             if !typo {
                 self.start_over();
             }
         } else if pipeline != MAIN {
-            // Nobody cares for the twin.
+            // The twin need not recover.
         } else if text.contains("the state file says") && meddled {
             self.w().state = [None, None];
         } else if text.contains("holds no position") && meddled {
@@ -205,7 +209,7 @@ impl Schedule {
                 true => self.restore(t),
                 false => self.start_over(),
             }
-        } else if ["was rewritten", "was written anew", "has shrunk"].iter().any(|what| text.contains(what)) {
+        } else if ["was rewritten", "has shrunk"].iter().any(|what| text.contains(what)) {
             self.read_anew(text, |w, name| w.reused.contains(name));
         } else if text.contains("has grown after") {
             self.read_anew(text, |w, name| w.suspects.contains(name));
@@ -216,7 +220,8 @@ impl Schedule {
         }
     }
 
-    /// The file that the message names is taken for another, or put away, if there was cause.
+    /// If there was cause, the file that the message names is removed, or may be read as another
+    /// generation from now on.
     fn read_anew(&mut self, text: &str, cause: impl Fn(&World, &str) -> bool) {
         let mut w = self.w();
         let name = text.split('"').nth(1).unwrap_or_default().to_owned();
@@ -265,7 +270,8 @@ impl Schedule {
         }
     }
 
-    /// Someone deletes tables. Runs that wrote to them go on and must notice; one that is only starting would make them anew.
+    /// Someone deletes tables. Runs that wrote to them go on and must notice; a run that is only
+    /// starting is killed, because it would create them anew.
     fn delete(&mut self, tables: std::ops::RangeInclusive<usize>) {
         for run in self.runs.iter_mut().filter(|r| r.is_live()) {
             let starting = run.env.flow().claimed.is_empty();
@@ -276,7 +282,8 @@ impl Schedule {
         tables.for_each(|t| self.w().delete(t));
     }
 
-    /// A backup replaces a table. Nothing may run meanwhile, and nothing of the old table may be under way.
+    /// A backup replaces a table. Nothing may run meanwhile, and no write to the old table may be
+    /// under way.
     fn restore(&mut self, t: usize) {
         self.kill_all();
         let mut w = self.w();
@@ -291,7 +298,7 @@ impl Schedule {
         w.meddled = true;
     }
 
-    /// New tables, no state file, no backups.
+    /// Starts over: new tables, no state file, no backups.
     fn start_over(&mut self) {
         self.kill_all();
         let mut w = self.w();
@@ -302,7 +309,8 @@ impl Schedule {
         ev!(w, "the operator starts over");
     }
 
-    /// Zombies get a last word; then, in a quiet world, clean runs must recover and finish.
+    /// Runs that are still alive get a few last steps. Then, in a quiet world, clean runs must
+    /// recover and finish.
     fn calm(&mut self) {
         for at in 0..self.runs.len() {
             let words = self.w().rng.below(60);
@@ -349,7 +357,7 @@ impl Schedule {
     }
 }
 
-/// Tables of two lives, or of two times that no settings connect.
+/// Tables of two lineages, or tables between which the settings have changed.
 fn beyond_repair(text: &str) -> bool {
     text.contains("were not written by one pipeline") || text.contains("the settings have changed since")
 }

@@ -1,4 +1,4 @@
-//! The source as a run sees it: a listing that takes its time, and reads of what is there now.
+//! The source as a run sees it: a listing that takes time, and reads of what is there now.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -17,10 +17,10 @@ use crate::world::World;
 /// A source of blobs.
 pub(crate) struct SimSource {
     world: Arc<Mutex<World>>,
-    /// Its name is mistyped: there is nothing.
+    /// Its name is mistyped, so it has no files.
     empty: bool,
-    /// Which file each name (on a disk: each inode) was when it was last listed. Supposed: none is written anew in its place
-    /// between listing and look.
+    /// Which file each name (on a disk: each inode) was when it was last listed. Assumed: none is
+    /// written anew in its place between the listing and the look into it.
     listed: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -33,7 +33,8 @@ impl SimSource {
         self.world.lock().expect("one thread a world")
     }
 
-    /// Asks about the file of that name (on a disk: wherever it is now), if it is still the one that was listed.
+    /// Asks the file of that name (on a disk: wherever it is now), if it is still the one that was
+    /// listed.
     fn with<R>(&self, name: &str, created: &str, answer: impl FnOnce(&File) -> R) -> Option<R> {
         let w = self.world();
         let key = if w.on_disk { created } else { name };
@@ -41,7 +42,7 @@ impl SimSource {
         w.files.iter().find(|f| w.key(f) == key && Some(f.uid) == uid).map(answer)
     }
 
-    /// A page of the listing: the names below `middle`, or the others.
+    /// A page of the listing: the names below `middle`, or the rest.
     fn page(&self, middle: &str, low: bool) -> Vec<Listed> {
         let w = self.world();
         let mut listed = self.listed.lock().expect("one thread a world");
@@ -53,18 +54,19 @@ impl SimSource {
 }
 
 impl World {
-    /// What the store says of a file's creation.
+    /// The creation that the store reports for a file.
     pub(crate) fn created(&self, file: &File) -> String {
         if self.on_disk { file.born.to_string() } else { file.created_ms.to_string() }
     }
 
-    /// What a file is known by.
+    /// What identifies a file.
     fn key(&self, file: &File) -> String {
         if self.on_disk { file.born.to_string() } else { file.name.clone() }
     }
 }
 
-/// Whether the store says `created` of the file, on a disk or elsewhere: the two never look alike.
+/// Whether the store reports `created` for the file, on a disk or elsewhere: the two never look
+/// alike.
 fn was_created(file: &File, created: &str) -> bool {
     file.born.to_string() == created || file.created_ms.to_string() == created
 }

@@ -1,4 +1,5 @@
-//! A Delta table as far as the protocol can tell: its log, its files, its offsets files, and the port over them.
+//! A Delta table as far as the protocol sees it: its log, its files, its offsets files, and the
+//! port over them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,21 +17,22 @@ use crate::saboteur::Rule;
 use crate::world::{Row, TICK_MS, World, ev};
 
 pub(crate) static NAMES: [&str; 3] = ["primary", "replica", "rejects"];
-/// Log clean-up and vacuum spare what is younger.
+/// Log clean-up and vacuum spare what is younger than this.
 pub(crate) const RETENTION_MS: u64 = 60 * TICK_MS;
 
-/// The pipeline that is to land everything, and one that reads the same files under another spelling.
+/// The pipeline that must land everything, and one that reads the same files under another
+/// spelling.
 pub(crate) const MAIN: usize = 0;
 pub(crate) const TWIN: usize = 1;
 /// Their names.
 pub(crate) const PIPELINES: [&str; 2] = ["sim", "twin"];
-/// The rows of others have no file.
+/// The `uid` of other writers' rows, which come from no file.
 pub(crate) const FOREIGN: u64 = 0;
 
 /// One version of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// Of a commit of ours: which pipeline made it.
+    /// For a commit of ours: the pipeline that made it.
     pub(crate) pipeline: usize,
     pub(crate) seen: Seen,
     pub(crate) held: Option<Held>,
@@ -48,11 +50,11 @@ impl Entry {
     }
 }
 
-/// Everything in a table's folder, and what a reader makes of it.
+/// Everything in a table's folder, and a reader's view of it.
 #[derive(Clone)]
 pub(crate) struct Lake {
     pub(crate) exists: bool,
-    /// Another one after a restore or a re-creation: what was on its way to the old one is lost.
+    /// Changes with a restore or a re-creation: writes on their way to the old table are lost.
     pub(crate) incarnation: u32,
     pub(crate) log: BTreeMap<u64, Entry>,
     pub(crate) head: u64,
@@ -60,14 +62,14 @@ pub(crate) struct Lake {
     pub(crate) files: BTreeMap<u64, (u64, Vec<Row>)>,
     pub(crate) offsets: BTreeMap<OffsetsName, Vec<u8>>,
     pub(crate) held: Option<Held>,
-    /// The same of the twin.
+    /// `offsets` and `held` of the twin.
     pub(crate) twin_offsets: BTreeMap<OffsetsName, Vec<u8>>,
     pub(crate) twin_held: Option<Held>,
-    /// The life that the table is in.
+    /// The lineage that the table is in.
     pub(crate) lineage: serde_json::Value,
-    /// Where the table began, by file.
+    /// Where the table began, as an offset by file.
     pub(crate) base: BTreeMap<u64, u64>,
-    /// Rows of ours fit the schema.
+    /// Whether our rows fit the schema.
     pub(crate) fits: bool,
 }
 
@@ -112,7 +114,7 @@ impl Lake {
 }
 
 impl World {
-    /// Version 0, as a sink makes it when it opens a table that is not there.
+    /// Version 0, as a sink creates it when it opens a missing table.
     pub(crate) fn create(&mut self, t: usize) {
         let (incarnation, strays) = (self.lakes[t].incarnation + 1, std::mem::take(&mut self.lakes[t].log));
         self.lakes[t] = Lake { exists: true, incarnation, log: strays, ..Lake::default() };
@@ -135,7 +137,7 @@ impl World {
             return Ok(Created::No);
         }
         if version <= lake.head {
-            // Log clean-up removed it: the write succeeds, and nobody sees it.
+            // Log clean-up removed this version: the write succeeds, and nobody sees it.
             ev!(self, "    GHOST {} v{version}", NAMES[t]);
             return Ok(Created::Yes);
         }
@@ -156,7 +158,7 @@ impl World {
             self.violate(format!("MISFIT: {} v{head} adds rows to a table whose schema changed", NAMES[t]));
         }
         let (ours, anew) = (entry.pipeline == MAIN, entry.adds.is_empty());
-        // A table begins with its first claim, and again with one of another life.
+        // A table begins with its first claim, and again with one of another lineage.
         let begins = |h: &Held| {
             let lake = &self.lakes[t];
             lake.held.is_none() || (anew && lake.document(*h)["lineage"] != lake.lineage)
@@ -175,7 +177,7 @@ impl World {
         }
     }
 
-    /// A table begins where its first commit says.
+    /// Takes the beginning of a table from the offsets of its first commit.
     fn learn_base(&mut self, t: usize, held: Held) {
         let document = self.lakes[t].document(held);
         let strangers = self.lakes[t].rows().filter(|row| row.uid == FOREIGN).count();
@@ -183,7 +185,8 @@ impl World {
             self.violate(format!("SILENT: {} is claimed beside {strangers} rows of others", NAMES[t]));
         }
         self.lakes[t].lineage = document["lineage"].clone();
-        // Supposed: once a table has begun anew beside the others, nobody restores what it was before.
+        // Assumed: once a table has begun anew beside the others, nobody restores an earlier state
+        // of the same lineage.
         let lineage = |b: &mut Lake| b.held.map(|h| b.document(h)["lineage"].clone());
         self.backups[t].take_if(|b| lineage(b).as_ref() == Some(&document["lineage"]));
         let entries = document["partitions"].as_array().cloned().unwrap_or_default();
@@ -192,13 +195,13 @@ impl World {
     }
 }
 
-/// Gives way once: a crash, a pause or a rival may fall here.
+/// Gives way once: a crash, a pause or a rival may happen here.
 pub(crate) fn give_way() -> impl Future<Output = ()> + Send {
     struct GiveWay(bool);
     impl Future for GiveWay {
         type Output = ();
         fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-            // What polls many at once asks only those that woke it.
+            // An executor of many futures polls only those that woke it.
             context.waker().wake_by_ref();
             if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
         }
@@ -234,7 +237,8 @@ impl SimTable {
         })
     }
 
-    /// A write. `put` takes effect at once: pauses longer than half the retention within the call itself are not supposed.
+    /// A write. `put` takes effect at once, because pauses longer than half the retention within
+    /// the call itself are assumed not to happen.
     fn write<'a, R: Send + std::fmt::Debug + 'a>(
         &'a self,
         wait: bool,
@@ -261,7 +265,8 @@ impl SimTable {
 }
 
 impl SimTable {
-    /// Whether a version is a commit of ours without files that left the position where it was.
+    /// Whether a version is a claim of ours: a commit by a newer run that left the position where
+    /// it was.
     pub(crate) fn is_claim(&self, version: Version) -> bool {
         let w = self.world();
         let log = &w.lakes[self.t].log;
@@ -358,7 +363,7 @@ impl Table for SimTable {
     }
 }
 
-/// The clocks of a run; without the rule `stale` they stand still.
+/// The clocks of a run. Without the rule `Stale` they stand still.
 pub(crate) struct SimClock(pub(crate) Arc<Mutex<World>>);
 
 impl Clock for SimClock {

@@ -1,4 +1,5 @@
-//! The world around a run: time, growing files, three tables, a state file a machine, and a network that loses replies.
+//! The world around a run: time, growing files, three tables, a state file per machine, and a
+//! network that loses replies.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +12,10 @@ use crate::table::Lake;
 
 /// One tick of the schedule, in milliseconds of the protocol's clock.
 pub(crate) const TICK_MS: u64 = 1_000;
-/// When a schedule begins, on every clock: late enough for one to be set back.
+/// When a schedule begins, on every clock: late enough that a clock can be set back.
 const START_MS: u64 = 100_000_000;
-/// The life of a write that was delayed: shorter than half the retention, as the protocol supposes.
+/// How long a delayed write may be on its way: less than half the retention, as the protocol
+/// assumes.
 const LATE_MS: u64 = 25 * TICK_MS;
 
 /// Writes a line of the trace, if there is one.
@@ -60,7 +62,7 @@ impl Rng {
     }
 }
 
-/// How long files are to be quiet: mostly so short that many are finished within a schedule.
+/// How long files must be quiet: mostly so short that many are finished within a schedule.
 pub(crate) fn some_settle(rng: &mut Rng) -> u64 {
     let (low, high) = rng.pick(&[(1, 4), (2, 12), (5, 40)]);
     rng.between(low, high) * TICK_MS
@@ -83,7 +85,7 @@ pub(crate) struct Row {
 
 type Effect = Box<dyn FnOnce(&mut World) -> String + Send>;
 
-/// A write on its way: it may arrive after its run has died.
+/// A write on its way, which may arrive after its run has died.
 struct Late {
     sent_ms: u64,
     table: usize,
@@ -94,48 +96,48 @@ struct Late {
 
 pub(crate) struct World {
     pub(crate) rng: Rng,
-    /// The time, as stores and writers have it, and a run on its steady clock.
+    /// The time of stores and writers, and of the runs' steady clocks.
     pub(crate) now_ms: u64,
-    /// By so much the time of day differs from that where the runs are: somebody sets it now and
-    /// then.
+    /// How far the runs' time of day is ahead of `now_ms`: somebody sets it now and then.
     pub(crate) set_ms: i64,
     pub(crate) ids: u64,
-    /// No faults any more.
+    /// Whether there are no faults any more.
     pub(crate) calm: bool,
     pub(crate) files: Vec<File>,
     /// Files that can be brought back.
     pub(crate) deleted: Vec<File>,
     /// Names under which there was more than one file.
     pub(crate) reused: BTreeSet<String>,
-    /// Names under which a file changed that may have been taken for finished.
+    /// Names of files that changed when they may have been taken for finished.
     pub(crate) suspects: BTreeSet<String>,
-    /// How long a file is quiet until it is taken for finished, and the shortest time that this ever was.
+    /// How long a file must be quiet to be taken for finished, and the shortest that this ever was.
     pub(crate) settle_ms: u64,
     pub(crate) settle_least_ms: u64,
-    /// Writers leave a file alone once it may be taken for finished.
+    /// Whether writers leave a file alone once it may be taken for finished.
     pub(crate) punctual: bool,
-    /// The files lie on a disk: they can be renamed, and the store has no clock.
+    /// Whether the files lie on a disk, where they can be renamed and the store has no clock.
     pub(crate) on_disk: bool,
-    /// A long life of many files.
+    /// Whether the schedule is long and has many files.
     pub(crate) turnover: bool,
     pub(crate) lakes: Vec<Lake>,
     pub(crate) backups: Vec<Option<Lake>>,
     pub(crate) state: [Option<Position>; 2],
     late: Vec<Late>,
     pub(crate) latest: bool,
-    /// Which role maps were in force in some run, and which is now.
+    /// The role maps that runs have used, and the current one.
     pub(crate) routes_used: BTreeSet<usize>,
     pub(crate) routes_now: usize,
     pub(crate) ratio_off: bool,
     /// `on_rewrite = "restart"`.
     pub(crate) restart: bool,
-    /// Now and then a run is started with a mistyped source, where there is nothing.
+    /// Whether a run is now and then started with a mistyped source, which has no files.
     pub(crate) typos: bool,
-    /// Now and then somebody starts a pipeline that reads the same files under another spelling.
+    /// Whether somebody now and then starts a pipeline that reads the same files under another
+    /// spelling.
     pub(crate) twins: bool,
-    /// `run --adopt` for the next run.
+    /// Whether the next run is `run --adopt`.
     pub(crate) adopt: bool,
-    /// Tables were restored or deleted: a state file may be ahead.
+    /// Whether tables were restored or deleted, so that a state file may be ahead.
     pub(crate) meddled: bool,
     pub(crate) without: Option<Rule>,
     pub(crate) violation: Option<String>,
@@ -210,23 +212,23 @@ impl World {
         self.without == Some(rule)
     }
 
-    /// The time of day where the runs are.
+    /// The runs' time of day.
     pub(crate) fn wall_ms(&self) -> u64 {
         self.now_ms.saturating_add_signed(self.set_ms)
     }
 
-    /// What a run measures durations with.
+    /// The clock by which a run measures durations.
     pub(crate) fn steady_ms(&self) -> u64 {
         if self.lacks(Rule::Steady) { self.wall_ms() } else { self.now_ms }
     }
 
-    /// Somebody sets the time of day, or a service does: mostly back.
+    /// Somebody, or a service, sets the time of day, mostly back.
     pub(crate) fn set_clock(&mut self) {
         self.set_ms = self.rng.pick(&[-7_200_000, -3_600_000, -90_000, -20_000, 0, 20_000, 90_000]);
         ev!(self, "the time of day is set {} ms beside the time", self.set_ms);
     }
 
-    /// One call over the network. A fault may lose it, its reply, or hold it back.
+    /// One call over the network. A fault may lose it, lose its reply, or delay it.
     pub(crate) fn send<R: std::fmt::Debug>(
         &mut self,
         table: usize,
@@ -251,7 +253,7 @@ impl World {
         Err(StoreError::transient(what, fault))
     }
 
-    /// A read: it can only fail.
+    /// A read, which can only fail.
     pub(crate) fn ask<R>(&mut self, what: &str, answer: impl FnOnce(&mut World) -> R) -> Result<R, StoreError> {
         if !self.calm && self.rng.chance(0.003) {
             ev!(self, "    no answer: {what}");
@@ -260,7 +262,7 @@ impl World {
         Ok(answer(self))
     }
 
-    /// One delayed write arrives, if there is one.
+    /// Delivers one delayed write, if there is one.
     pub(crate) fn deliver(&mut self) {
         let (now, lakes) = (self.now_ms, &self.lakes);
         self.late.retain(|l| now - l.sent_ms <= LATE_MS && l.incarnation == lakes[l.table].incarnation);

@@ -21,7 +21,7 @@ use lakefront_operators::split;
 
 use crate::naive::Found;
 
-/// Files, and what each grows by from poll to poll.
+/// Files, and the bytes that each grows by from poll to poll.
 pub(crate) type Growth = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// How files are cut.
@@ -30,15 +30,15 @@ pub(crate) struct Plan {
     pub(crate) bounds: Bounds,
     pub(crate) max_line: u64,
     pub(crate) unterminated: Unterminated,
-    /// In which order chunks are read.
+    /// Determines the order in which chunks are read.
     pub(crate) order: u64,
 }
 
-/// What came of it.
+/// What a drive has found.
 pub(crate) struct Driven {
     /// Lines and rejects, in order.
     pub(crate) found: Vec<Found>,
-    /// Where the cuts ended, and where the first began.
+    /// Where the tables stood at first, and where each cut ended.
     pub(crate) standings: Vec<Standing>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn drive(growth: &Growth, plan: &Plan) -> Driven {
     follow(&[start], growth, plan, false)
 }
 
-/// Plans and reads files that have grown already, for tables that stand at `standings`.
+/// Plans and reads files that are fully grown, for tables that stand at `standings`.
 pub(crate) fn from(standings: &[Standing], growth: &Growth, plan: &Plan) -> Driven {
     follow(standings, growth, plan, true)
 }
@@ -94,7 +94,7 @@ fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> 
 struct Planned {
     planner: Planner,
     bounds: Bounds,
-    /// A tail that is landed is not divided, whatever the bounds.
+    /// The longest tail that is landed. It is not divided, whatever the bounds.
     tail: u64,
     now_ms: u64,
     chunks: Vec<Chunk>,
@@ -112,7 +112,7 @@ impl Planned {
         Planned { planner, bounds: plan.bounds, tail, now_ms: 0, chunks: Vec::new(), open_bytes: 0, cuts: Vec::new() }
     }
 
-    /// Until there is nothing to do. Tables settle at once.
+    /// Plans until there is nothing left to do. Tables settle at once.
     fn run(&mut self) {
         loop {
             self.now_ms += 1;
@@ -170,7 +170,7 @@ fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> 
     found
 }
 
-/// Nothing here ever waits for anything.
+/// Runs a future that never waits for anything.
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(future)

@@ -1,7 +1,9 @@
-//! Any bytes, cut anywhere: the lines of all chunks are the lines of the file, each once, as a naive splitter finds them.
+//! Any bytes, cut anywhere: the lines of all chunks are the lines of the file, each once, as a
+//! naive splitter finds them.
 //!
-//! The real watcher finds the limits of growing files, the real planner cuts them, the chunks are read in any order and split.
-//! The naive splitter sees whole files and shares no code with that path.
+//! The real watcher finds the limits of growing files, the real planner cuts them, and the chunks
+//! are read in any order and split. The naive splitter sees whole files and shares no code with
+//! that path.
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -16,7 +18,7 @@ use lakefront_operators::protocol::planner::Bounds;
 use lakefront_operators::source::watch::Unterminated;
 use proptest::prelude::*;
 
-/// Pieces of which torn, blank, marked and whole lines come about.
+/// Pieces that make up torn, blank, marked and whole lines.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         6 => Just(b"\n".to_vec()),
@@ -36,7 +38,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece(), 0..30).prop_map(|pieces| pieces.concat())
 }
 
-/// Some files, and what each has grown by at each poll.
+/// Some files, and what each grows by at each poll.
 fn growth() -> impl Strategy<Value = Growth> {
     prop::collection::vec(prop::collection::vec(pieces(), 1..4), 1..4)
         .prop_map(|files| files.into_iter().enumerate().map(|(n, polls)| (format!("file-{n}"), polls)).collect())
@@ -65,7 +67,8 @@ proptest! {
 
     #[test]
     fn tables_that_lag_get_the_same_lines(growth in growth(), plan in plan(), lag in prop::collection::vec(any::<prop::sample::Index>(), 1..4)) {
-        // Given positions at which tables stood when a run died (one that lands tails looks once),
+        // Given positions at which tables stood when a run died (a run that lands tails polls
+        // once),
         let growth = match plan.unterminated {
             Unterminated::Leave => growth,
             Unterminated::Land { .. } => growth.into_iter().map(|(file, polls)| (file, vec![polls.concat()])).collect(),
@@ -75,9 +78,10 @@ proptest! {
         standings.sort_by_key(|standing| standing.position());
         let stood: Vec<_> = lag.iter().map(|index| standings[index.index(standings.len())].clone()).collect();
         let lowest = stood.iter().min_by_key(|standing| standing.position()).unwrap();
-        // when the next run plans from there, with bounds of its own,
+        // when the next run plans from there, and reads the chunks in another order,
         let again = from(&stood, &growth, &Plan { order: !plan.order, ..plan.clone() });
-        // then it finds just the lines that start behind the lowest, and passes every other position on the way.
+        // then it finds just the lines that start behind the lowest position, and passes every
+        // other position on the way.
         let behind = |found: &naive::Found| found.offset >= lowest.offsets.at(&PartitionId::first(&found.file));
         prop_assert_eq!(again.found, driven.found.into_iter().filter(behind).collect::<Vec<_>>());
         for standing in stood.iter().filter(|standing| standing.position() > lowest.position()) {
@@ -86,7 +90,7 @@ proptest! {
     }
 }
 
-/// One file that is there at once.
+/// One file that is complete at once.
 fn whole(bytes: &[u8]) -> Growth {
     BTreeMap::from([("file".to_owned(), vec![bytes.to_vec()])])
 }
@@ -116,7 +120,7 @@ fn a_line_of_max_line_is_a_row_and_one_byte_more_is_a_reject() {
 
 #[test]
 fn a_huge_line_is_measured_and_kept_by_its_first_bytes() {
-    // Around what is kept, and around the steps in which the end of a line is searched.
+    // Around the length that is kept, and around the steps in which the end of a line is searched.
     for length in [16 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 200_000, 3 << 20] {
         let growth = whole(&[b"a\n", &vec![b'x'; length][..], b"\nb\n"].concat());
         for (chunk, max_line) in [(7000, 40), (100_000, 70_000), (1 << 22, 64 * 1024)] {

@@ -1,4 +1,4 @@
-//! What a reader of whole files finds. Slow, plain, and independent of the code under test.
+//! What a reader of whole files finds. Slow, simple, and independent of the code under test.
 
 use lakefront_operators::source::watch::Unterminated;
 
@@ -9,7 +9,7 @@ use crate::drive::{Growth, Plan};
 pub(crate) struct Found {
     pub(crate) file: String,
     pub(crate) offset: u64,
-    /// The text; of a line that is too long, what is kept of it.
+    /// The text, or what is kept of a line that is too long.
     pub(crate) text: Vec<u8>,
     /// The length of a line that is too long.
     pub(crate) too_long: Option<u64>,

@@ -1,4 +1,5 @@
-//! Sources and lakes in Azure: which account a file means, what opens it, and what the user is told if that is not clear.
+//! Sources and lakes in Azure: which account a file means, which credential opens it, and what the
+//! user is told if that is not clear.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use expect_test::{Expect, expect};
 use super::super::{Config, ConfigError, LakeRoot, SourceUrl, parse};
 use super::{check, env, good, with};
 
-/// The environment of the other tests, with `more` in it.
+/// The environment of the other tests, plus `more`.
 fn parse_in(text: &str, more: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let more = |name: &str| more.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
     parse(text, &|name| more(name).or_else(|| env(name)))
@@ -18,7 +19,7 @@ fn azure(url: &str, keys: &str) -> String {
     with("source", &format!("url = {url:?}")) + "\n[source.azure]\n" + keys
 }
 
-/// Place, endpoint and opener of the source, or what the user is told; no secret.
+/// The place, endpoint and credential of the source, or what the user is told; no secret.
 fn told(text: &str, more: &[(&str, &str)]) -> String {
     let told = match parse_in(text, more) {
         Ok(config) => match &config.source.url {
@@ -107,7 +108,7 @@ fn the_environment_fills_in() {
         ("", vec![account, sas, secret]),
         ("", vec![account, tenant, client, secret, certificate, federated]),
         ("", vec![account, ("AZURE_STORAGE_KEY", ""), ("AZURE_AUTHORITY_HOST", "https://login.example")]),
-        // What the section says comes first, as a whole.
+        // The credentials of the section come first, as a whole.
         ("account = \"acc1\"\naccount_key = \"${KEY}\"", vec![connection]),
         (secret_of_file, vec![connection, tenant, client, certificate, federated]),
         (acc1, vec![connection]),
@@ -130,12 +131,12 @@ fn the_environment_fills_in() {
         az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Key(***)
         az://acc1/logs/ at https://acc1.blob.core.windows.net/ by Entra(Entra { tenant_id: Some("t"), client_id: Some("own"), client_secret: Some(***), client_certificate_path: None, federated_token_file: None, authority_host: None })
         az://acc1/logs/ at https://acc1.blob.example/ by Key(***)
-        source.url = "az://logs": is not in the account that the environment names: give what opens this one in a section of its own
-        source.url = "az://logs": is not in the account that the environment names: give what opens this one in a section of its own
+        source.url = "az://logs": is not in the account that the environment names: give the credentials for this URL in a section of their own
+        source.url = "az://logs": is not in the account that the environment names: give the credentials for this URL in a section of their own
         az://acc2/logs/ at https://acc2.blob.core.windows.net/ by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: None })
         source.url = "az://logs": the environment variable AZURE_STORAGE_KEY cannot be used: an account's key is Base64
-        source.url = "az://logs": AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_CONNECTION_STRING are of two accounts
-        source.url = "az://logs": does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
+        source.url = "az://logs": AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_CONNECTION_STRING name different accounts
+        source.url = "az://logs": does not name the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
     "#]].assert_eq(&told.concat());
 }
 
@@ -151,17 +152,17 @@ fn accounts_that_disagree() {
             "tenant_id = \"t\"\nclient_certificate_path = \"c.pem\"",
         ],
         expect![[r#"
-            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give what opens this one in a section of its own
-            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give what opens this one in a section of its own
-            source.azure.connection_string = "${CONNECTION}": is of another account than account beside it
-            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give what opens this one in a section of its own
-            source.azure.client_secret = "${SECRET}": needs tenant_id and client_id, beside it or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
-            source.azure.client_certificate_path = "c.pem": needs tenant_id and client_id, beside it or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
+            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give the credentials for this URL in a section of their own
+            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give the credentials for this URL in a section of their own
+            source.azure.connection_string = "${CONNECTION}": names another account than account in the same section
+            source.url = "https://acc1.blob.example/logs": is not in the account that [source.azure] names: give the credentials for this URL in a section of their own
+            source.azure.client_secret = "${SECRET}": needs tenant_id and client_id, here or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
+            source.azure.client_certificate_path = "c.pem": needs tenant_id and client_id, here or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
         "#]],
     );
     let http = told(&azure("http://localhost:10000/dev1/logs", ""), &[]);
     expect![[r#"
-        source.url = "http://localhost:10000/dev1/logs": is not encrypted, and no token of Entra ID goes that way: give an account_key or a sas
+        source.url = "http://localhost:10000/dev1/logs": is not encrypted, so no token of Entra ID is sent there: give an account_key or a sas
     "#]].assert_eq(&http);
 }
 
@@ -179,11 +180,11 @@ fn what_is_wrong_with_a_url_is_told() {
         ],
         expect![[r#"
             source.url = "az://account.name/logs": a container's name has 3 to 63 lower case letters, digits and single hyphens between them; $root and $logs are names too
-            source.url = "az://logs": does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
+            source.url = "az://logs": does not name the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
             source.url = "az://logs/[": is not a glob: close every [ and {
-            source.url = "https://x.blob.core.windows.net/logs": the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and localhost have the account as the first folder
+            source.url = "https://x.blob.core.windows.net/logs": the host must be ACCOUNT.blob.…, where ACCOUNT has 3 to 24 lower case letters and digits; for an IP address or localhost the account is the first folder
             source.url = "https://acc1.blob.core.windows.net/logs?***": a shared access signature is a URL's query, such as sv=…&sp=rl&sig=…, and has a part sig=
-            source.url = "http://acc1.blob.core.windows.net/logs": allowed is https://, and http:// for this machine only
+            source.url = "http://acc1.blob.core.windows.net/logs": only https:// is allowed, and http:// for this machine only
         "#]],
     );
     let roots = ["az://lake/*", "az://lake/a//b", "https://acc1.blob.example/lake/a%2Fb/?sv=1"];
@@ -192,8 +193,8 @@ fn what_is_wrong_with_a_url_is_told() {
         "lake",
         &roots.iter().map(String::as_str).collect::<Vec<_>>(),
         expect![[r#"
-            lake.root = "az://lake/*": a lake lies in one folder: no glob, and no folder without a name
-            lake.root = "az://lake/a//b": a lake lies in one folder: no glob, and no folder without a name
+            lake.root = "az://lake/*": a lake is one folder: no glob, and no folder without a name
+            lake.root = "az://lake/a//b": a lake is one folder: no glob, and no folder without a name
             lake.root = "https://acc1.blob.example/lake/a%2Fb/?***": a shared access signature is a URL's query, such as sv=…&sp=rl&sig=…, and has a part sig=
         "#]],
     );
@@ -221,10 +222,10 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
     expect![[r#"
         az://acc1/lake/ "" by Key(***)
         az://acc2/lake/a/b "a/b" by Sas(***)
-        lake.root = "https://acc2.blob.example/lake": is not in the account that [source.azure] names: give what opens this one in a section of its own
+        lake.root = "https://acc2.blob.example/lake": is not in the account that [source.azure] names: give the credentials for this URL in a section of their own
         az://acc2/lake/ "" by Entra(Entra { tenant_id: None, client_id: None, client_secret: None, client_certificate_path: None, federated_token_file: None, authority_host: None })
         lake.azure.account_key = "***": an account's key is Base64
-        lake.azure.page: unknown key in [lake.azure], known are account, account_key, client_certificate_path, client_id, client_secret, connection_string, endpoint, federated_token_file, sas, tenant_id
+        lake.azure.page: unknown key in [lake.azure], known keys are account, account_key, client_certificate_path, client_id, client_secret, connection_string, endpoint, federated_token_file, sas, tenant_id
     "#]].assert_eq(&told.concat());
 }
 
@@ -264,7 +265,7 @@ fn what_is_for_azure_has_bounds_and_is_for_azure() {
             source.azure.page = 5000: is for Azure sources only, and source.url names files: leave it out
             source.azure.hour_folders = "%Y/%m/%d/": allowed is a folder with %Y, %m, %d and %H in it, below the URL's own, or "" for none
             source.azure.hour_folders = "%Y/%m/%d/": is for Azure sources only, and source.url names files: leave it out
-            source.azure.keys: unknown key in [source.azure], known are account, account_key, client_certificate_path, client_id, client_secret, connection_string, endpoint, federated_token_file, hour_folders, page, relist, sas, tenant_id
+            source.azure.keys: unknown key in [source.azure], known keys are account, account_key, client_certificate_path, client_id, client_secret, connection_string, endpoint, federated_token_file, hour_folders, page, relist, sas, tenant_id
         "#]],
     );
     check_keys(
@@ -285,13 +286,13 @@ fn what_is_for_azure_has_bounds_and_is_for_azure() {
         "source.retry",
         &["first = \"1m\"", "timeout = 30", "max_time = \"200h\"", "tries = 3"],
         expect![[r#"
-        source.retry.cap: must be at least source.retry.first: the pauses grow from that to this; by default 200ms and 30s
+        source.retry.cap: must be at least source.retry.first: pauses grow from first to cap; the defaults are 200ms and 30s
         source.retry.first = "1m": is for Azure sources only, and source.url names files: leave it out
         source.retry.timeout = 30: a duration needs a unit, ms, s, m or h, such as "10s"
         source.retry.timeout = 30: is for Azure sources only, and source.url names files: leave it out
         source.retry.max_time = "200h": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
         source.retry.max_time = "200h": is for Azure sources only, and source.url names files: leave it out
-        source.retry.tries: unknown key in [source.retry], known are cap, first, max_time, timeout
+        source.retry.tries: unknown key in [source.retry], known keys are cap, first, max_time, timeout
     "#]],
     );
 }

@@ -1,4 +1,4 @@
-//! What the user is told about single fields, and about fields that do not go together.
+//! What the user is told about single fields, and about fields that conflict.
 
 use expect_test::expect;
 
@@ -65,11 +65,11 @@ fn names_and_words() {
         "lake",
         &["catalog = \"\"", "catalog = \"a/b\"", "schema = \"a\\\\b\"", "schema = \"..\"", "schema = \"a\\tb\""],
         expect![[r#"
-            lake.catalog = "": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
-            lake.catalog = "a/b": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
-            lake.schema = "a\\b": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
-            lake.schema = "..": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
-            lake.schema = "a\tb": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.catalog = "": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.catalog = "a/b": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "a\\b": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "..": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "a\tb": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
@@ -181,7 +181,7 @@ fn sizes_durations_and_ratios_have_bounds() {
         &["ahead = \"all\"", "ahead = \"4194303 B\""],
         expect![[r#"
             limits.ahead = "all": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
-            limits.ahead = "4194303 B": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read
+            limits.ahead = "4194303 B": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or no chunk can ever be read
         "#]],
     );
     check(
@@ -224,7 +224,7 @@ fn disks_are_cleaned_where_nothing_of_the_run_lies() {
             disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
             disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
             disk.clean = [{ … }]: allowed is a list such as [{ dir = "/var/tmp/old", older_than = "1h" }], each dir a path without ".." and each older_than from 1s to 8760h
-            disk.clean = [{ … }]: the environment variable MISSING is not set, or not to UTF-8 text
+            disk.clean = [{ … }]: the environment variable MISSING is not set, or is not UTF-8
         "#]],
     );
     check(
@@ -238,12 +238,12 @@ fn disks_are_cleaned_where_nothing_of_the_run_lies() {
             "clean = [{ dir = \"data/logs/2026\" }]",
         ],
         expect![[r#"
-            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
-            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
-            disk.clean = [{ … }, { … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
-            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
-            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
-            disk.clean = [{ … }]: no dir may hold or lie in lake.root, source.url or the folder of source.state_file: what is old there would be deleted
+            disk.clean = [{ … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
+            disk.clean = [{ … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
+            disk.clean = [{ … }, { … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
+            disk.clean = [{ … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
+            disk.clean = [{ … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
+            disk.clean = [{ … }]: no dir may contain or lie in lake.root, source.url or the folder of source.state_file: old files there would be deleted
         "#]],
     );
     let glob = with("source", "url = \"file:data/**/*.json\"");
@@ -258,22 +258,22 @@ fn memory_holds_the_least_of_everything() {
         &["memory = 0", "memory = \"64 MiB\""],
         expect![[r#"
             limits.memory = 0: allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
-            limits.memory = "64 MiB": must be at least 618 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them
+            limits.memory = "64 MiB": must be at least 618 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them
         "#]],
     );
     let large = with("source", "max_line = \"256 MiB\"");
     assert_eq!(good(&large).memory, None, "what fits is found");
-    expect![[r#"limits.memory = "1 GiB": must be at least 4458 MiB: 167 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
+    expect![[r#"limits.memory = "1 GiB": must be at least 4458 MiB: 167 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
     let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"700 MiB\""));
     let told = config.with_workers(3).map(drop).expect_err("three need more than two").to_string();
-    expect!["limits.memory: must be at least 796 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for what fits them"].assert_eq(&told);
+    expect!["limits.memory: must be at least 796 MiB: 167 MiB for each worker, 256 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them"].assert_eq(&told);
 }
 
 #[test]
 fn one_chunk_fits_ahead_of_the_tables() {
     let text = with("source", "chunk = \"2 KiB\"");
     assert_eq!(good(&(text.clone() + "\n[limits]\nahead = 2048")).ahead, 2048);
-    expect!["limits.ahead = 2047: must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read"]
+    expect!["limits.ahead = 2047: must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or no chunk can ever be read"]
         .assert_eq(&told(&(text + "\n[limits]\nahead = 2047")));
 }
 
@@ -288,11 +288,11 @@ fn tables_have_names_of_their_own() {
             "rejects = \"_rejects\"",
         ],
         expect![[r#"
-            tables.replica = "T": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
-            tables.replica = "t": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
-            tables.rejects = "t": names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
-            tables.rejects: names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
-            tables.rejects = "_rejects": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            tables.replica = "T": names the same table as tables.primary: they must differ in more than case; the default is "replica_postgresql_logs"
+            tables.replica = "t": names the same table as tables.primary: they must differ in more than case; the default is "replica_postgresql_logs"
+            tables.rejects = "t": names the same table as tables.primary: they must differ in more than case; the default is "rejected_postgresql_logs"
+            tables.rejects: names the same table as tables.primary: they must differ in more than case; the default is "rejected_postgresql_logs"
+            tables.rejects = "_rejects": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
 }
@@ -311,13 +311,13 @@ fn zones_and_what_is_kept_of_a_reject() {
             "raw = 0",
         ],
         expect![[r#"
-            rows.zone = "europe/london": allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
-            rows.zone = "+16": allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
-            rows.zone = 1: allowed is a name of the tz database, spelled as there, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zone = "europe/london": allowed is a name of the tz database, spelled exactly, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zone = "+16": allowed is a name of the tz database, spelled exactly, such as "Europe/London", or an offset from UTC, such as "+05:30"
+            rows.zone = 1: allowed is a name of the tz database, spelled exactly, such as "Europe/London", or an offset from UTC, such as "+05:30"
             rows.zones.CST = 8: allowed is an offset from UTC up to 15:59, such as "+05:30" or "-08"; plus is east
             rows.zones.IST = "India": allowed is an offset from UTC up to 15:59, such as "+05:30" or "-08"; plus is east
-            rows.zones."+02": allowed is an abbreviation of a zone as it stands in the logs, such as IST
-            rows.zones.UTC: is certain: it cannot be another offset
+            rows.zones."+02": allowed is a zone abbreviation as it appears in the logs, such as IST
+            rows.zones.UTC: is unambiguous: it cannot have another offset
             rows.raw = "all": allowed is a size from 1 B to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; or "line" for the whole line up to source.max_line
             rows.raw = 0: allowed is a size from 1 B to 256 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; or "line" for the whole line up to source.max_line
         "#]],
@@ -338,12 +338,12 @@ fn a_role_goes_to_one_table() {
             "default = \"drop\"",
         ],
         expect![[r#"
-            roles.replica = ["B"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
-            roles.replica: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
-            roles.replica = ["*"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
-            roles.primary = "Primary": allowed is a list of non-empty strings; lines without a role go by roles.default
-            roles.replica = [""]: allowed is a list of non-empty strings; lines without a role go by roles.default
-            roles.replica = ["a", 1]: allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.replica = ["B"]: shares a role with roles.primary; a role, in any case, and "*", any role not named, may be in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.replica: shares a role with roles.primary; a role, in any case, and "*", any role not named, may be in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.replica = ["*"]: shares a role with roles.primary; a role, in any case, and "*", any role not named, may be in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.primary = "Primary": allowed is a list of non-empty strings; roles.default is for lines without a role
+            roles.replica = [""]: allowed is a list of non-empty strings; roles.default is for lines without a role
+            roles.replica = ["a", 1]: allowed is a list of non-empty strings; roles.default is for lines without a role
             roles.default = "drop": allowed are "primary", "replica" and "reject"
         "#]],
     );
@@ -360,8 +360,8 @@ fn a_role_goes_to_one_table() {
         "roles",
         &["primary = [\"a\"]\nreplica = [\"A\"]", "servers = { x = \"primary\", X = \"replica\" }"],
         expect![[r#"
-            roles.replica = ["A"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
-            roles.servers = { … }: names a server twice: names that differ only in case are one server's
+            roles.replica = ["A"]: shares a role with roles.primary; a role, in any case, and "*", any role not named, may be in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.servers = { … }: names a server twice: names that differ only in case mean one server
         "#]],
     );
     check(
@@ -390,11 +390,11 @@ fn http() {
         "http",
         &["listen = 8089", "listen = \"localhost:8089\"", "listen = \"127.0.0.1:0\"", "stall = \"1m\"", "port = 1"],
         expect![[r#"
-            http.listen = 8089: allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
-            http.listen = "localhost:8089": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
-            http.listen = "127.0.0.1:0": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is this machine alone, 0.0.0.0 everybody who reaches it
-            http.stall = "1m": is for http.listen, which is not given: give both, or leave it out
-            http.port: unknown key in [http], known are listen, stall
+            http.listen = 8089: allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is for this machine only, 0.0.0.0 for everyone who can reach it
+            http.listen = "localhost:8089": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is for this machine only, 0.0.0.0 for everyone who can reach it
+            http.listen = "127.0.0.1:0": allowed is an IP address and a port, such as "127.0.0.1:8089" or "[::1]:8089"; 127.0.0.1 is for this machine only, 0.0.0.0 for everyone who can reach it
+            http.stall = "1m": has no effect without http.listen: give both, or leave it out
+            http.port: unknown key in [http], known keys are listen, stall
         "#]],
     );
 }

@@ -1,5 +1,5 @@
-//! Stories of pipeline files: what a good one means, and what the user is told about a bad one, as snapshots.
-//! `UPDATE_EXPECT=1 cargo test` writes the snapshots anew.
+//! Tests of pipeline files: what a good one means, and what the user is told about a bad one, as
+//! snapshots. `UPDATE_EXPECT=1 cargo test` rewrites the snapshots.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,7 +14,7 @@ use expect_test::Expect;
 
 use super::{Config, parse};
 
-/// The least a file can say.
+/// The smallest file that is valid.
 const LEAST: &str = r#"
     pipeline = "pg-logs"
     topology = "pg_logs"
@@ -28,7 +28,7 @@ const LEAST: &str = r#"
     schema = "logs"
 "#;
 
-/// The environment. Whatever is secret in it contains "hunter2".
+/// The environment. Every secret in it contains "hunter2".
 fn env(name: &str) -> Option<String> {
     let value = match name {
         "SECRET" => "hunter2",
@@ -47,7 +47,8 @@ fn env(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// `LEAST` with `line` at the start of `section` (`""` for the top), in place of the key's own line if it has one.
+/// `LEAST` with `line` at the start of `section` (`""` for the top), in place of the key's own line
+/// if there is one.
 fn with(section: &str, line: &str) -> String {
     let key = line.split('=').next().unwrap().trim().to_owned() + " =";
     let mut text: Vec<String> = Vec::new();
@@ -78,7 +79,7 @@ fn good(text: &str) -> Config {
     parse(text, &env).unwrap_or_else(|error| panic!("{error}\nin{text}"))
 }
 
-/// What the user is told; no secret, and none in the `Debug` form either.
+/// What the user is told, which has no secret in it, nor in its `Debug` form.
 fn told(text: &str) -> String {
     let error = parse(text, &env).expect_err(text);
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");

@@ -1,4 +1,5 @@
-//! What the user is told about a file as a whole: missing, not TOML, without required keys or with unknown ones.
+//! What the user is told about a file as a whole: one that is missing, is not TOML, lacks required
+//! keys or has unknown ones.
 
 use std::error::Error;
 
@@ -43,12 +44,12 @@ fn every_problem_is_told_at_once() {
         workers = 0: allowed is a whole number from 1 to 256
         source.format: must be given, such as format = "azure"
         source.mode = "batch": allowed are "backfill" and "tail"
-        source.url = "az://logs": does not say the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
+        source.url = "az://logs": does not name the account: set account in [source.azure] or [lake.azure], or AZURE_STORAGE_ACCOUNT in the environment, or write https://ACCOUNT.blob.core.windows.net/container/path
         lake.root: must be given, such as root = "file:lake"
         lake.catalog: must be given, such as catalog = "lakehouse"
         lake.schema: must be given, such as schema = "postgresql_logs"
-        tables.rejects = "t": names the same table as tables.primary, they must differ in more than case; by default it is "rejected_postgresql_logs"
-        limits.ahead = "1 KiB": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or not a single chunk may be read
+        tables.rejects = "t": names the same table as tables.primary: they must differ in more than case; the default is "rejected_postgresql_logs"
+        limits.ahead = "1 KiB": must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or no chunk can ever be read
         Lake: unknown key at the top of the file, did you mean "lake"?
         pipelin: unknown key at the top of the file, did you mean "pipeline"?"#]].assert_eq(&told(text));
 }
@@ -61,8 +62,8 @@ fn unknown_keys_are_told_with_the_nearest_known() {
         expect![[r#"
             work: unknown key at the top of the file, did you mean "workers"?
             pipe-line: unknown key at the top of the file, did you mean "pipeline"?
-            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
-            "a\nb": unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known keys are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            "a\nb": unknown key at the top of the file, known keys are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
         "#]],
     );
     check(
@@ -71,14 +72,14 @@ fn unknown_keys_are_told_with_the_nearest_known() {
         expect![[r#"
             source.pol: unknown key in [source], did you mean "poll"?
             source.State-File: unknown key in [source], did you mean "state_file"?
-            source.workers: unknown key in [source], known are azure, chunk, cold_start, format, in_flight, max_line, mode, on_rewrite, poll, retry, settle, state_file, temporary, unterminated, url
+            source.workers: unknown key in [source], known keys are azure, chunk, cold_start, format, in_flight, max_line, mode, on_rewrite, poll, retry, settle, state_file, temporary, unterminated, url
         "#]],
     );
     check(
         "commit",
         &["retry = 3"],
         expect![[r#"
-        commit.retry: unknown key in [commit], known are bytes, interval
+        commit.retry: unknown key in [commit], known keys are bytes, interval
     "#]],
     );
     check(
@@ -129,7 +130,7 @@ fn toml_errors_tell_the_place_and_not_the_line() {
     let told: Vec<_> = texts.iter().map(|text| told(text) + "\n").collect();
     expect![[r#"
         line 1, column 15: not valid TOML: invalid basic string, expected `"`
-        line 1, column 7: not valid TOML: string values must be quoted, expected literal string; a text stands in quotes, as in mode = "tail" and poll = "10s"
+        line 1, column 7: not valid TOML: string values must be quoted, expected literal string; a string must be quoted, as in mode = "tail" and poll = "10s"
         line 2, column 17: not valid TOML: unexpected key or value, expected newline, `#`
         line 3, column 10: not valid TOML: unclosed table, expected `]`
         line 2, column 1: not valid TOML: duplicate key

@@ -1,4 +1,4 @@
-//! What the user is told about variables, and that it is never what is in them.
+//! What the user is told about variables, which is never their content.
 
 use expect_test::expect;
 
@@ -18,34 +18,34 @@ fn variables_that_cannot_be_resolved() {
             "schema = \"$${SECRET}/\"",
         ],
         expect![[r#"
-            lake.schema = "${NOWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
-            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
-            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable ELSEWHERE is not set, or not to UTF-8 text
+            lake.schema = "${NOWHERE}": the environment variable NOWHERE is not set, or is not UTF-8
+            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable NOWHERE is not set, or is not UTF-8
+            lake.schema = "${NOWHERE}-${SECRET}-${ELSEWHERE}": the environment variable ELSEWHERE is not set, or is not UTF-8
             lake.schema = "${}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
             lake.schema = "${SECRET": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
             lake.schema = "${SECRET:-x}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
             lake.schema = "${1X}": "${" must be followed by a variable's name and "}"; write "$${" for a plain "${"
-            lake.schema = "$${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.schema = "$${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
         "roles",
         &["primary = [\"${NOWHERE}\", \"${SECRET}\", \"${ELSEWHERE}\"]"],
         expect![[r#"
-            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable NOWHERE is not set, or not to UTF-8 text
-            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable ELSEWHERE is not set, or not to UTF-8 text
+            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable NOWHERE is not set, or is not UTF-8
+            roles.primary = ["${NOWHERE}", "${SECRET}", "${ELSEWHERE}"]: the environment variable ELSEWHERE is not set, or is not UTF-8
         "#]],
     );
     check(
         "roles.servers",
         &["\"${SECRET}\" = \"primary\""],
         expect![[r#"
-            roles.servers."${SECRET}": variables stand in values, not in names
+            roles.servers."${SECRET}": variables are allowed in values, not in names
         "#]],
     );
 }
 
-/// `told` looks for the secret in all that is said.
+/// `told` checks that no message contains the secret.
 #[test]
 fn a_secret_is_never_told() {
     check(
@@ -63,8 +63,8 @@ fn a_secret_is_never_told() {
             topology = "${SECRET}": allowed is "pg_logs"
             workers = "${SECRET}": allowed is a whole number from 1 to 256
             rows = "${SECRET}": allowed is a table, written [rows]
-            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
-            zzz: unknown key at the top of the file, known are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known keys are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
+            zzz: unknown key at the top of the file, known keys are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers
         "#]],
     );
     check(
@@ -83,16 +83,16 @@ fn a_secret_is_never_told() {
             "url = \"${SIGNED_URL}#\"",
         ],
         expect![[r#"
-            source.url = "az://logs?***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
+            source.url = "az://logs?***": an az:// URL has no query: a shared access signature belongs in an https:// URL or in the key sas
             source.format = "${SECRET}": allowed are "azure" and "jsonlog"
             source.state_file = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
             source.chunk = "${SECRET}": allowed is a size from 1 KiB to 64 MiB, such as "8 MiB", "64 MB" or 4096 for bytes; each chunk in flight holds one buffer of this size
             source.poll = "${SECRET}": allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
             source.poll = ["${SECRET}"]: allowed is a duration from 10ms to 168h in ms, s, m or h, such as "500ms" or "10s"
             source.in_flight = "${SECRET}": allowed is a whole number from 1 to 64
-            source.url = "az://logs/?***": an az:// URL has no query: a shared access signature stands in an https:// URL or in the key sas
-            source.url = "https://acc1.example/logs?***": the host must be ACCOUNT.blob.…, the account of 3 to 24 lower case letters and digits; an IP address and localhost have the account as the first folder
-            source.url = "https://***@acc1.blob.example/logs": a user and a password do not open an account
+            source.url = "az://logs/?***": an az:// URL has no query: a shared access signature belongs in an https:// URL or in the key sas
+            source.url = "https://acc1.example/logs?***": the host must be ACCOUNT.blob.…, where ACCOUNT has 3 to 24 lower case letters and digits; for an IP address or localhost the account is the first folder
+            source.url = "https://***@acc1.blob.example/logs": an account is not opened with a user name and password
             source.url = "${SIGNED_URL}#": a URL has no fragment, backslash or control character: write %23 for #
         "#]],
     );
@@ -101,7 +101,7 @@ fn a_secret_is_never_told() {
         &["root = \"${SECRET}\"", "catalog = \"${SECRET}/\""],
         expect![[r#"
             lake.root = "${SECRET}": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
-            lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters and percent signs before two hexadecimal digits, not starting with '.' or '_'
+            lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );
     check(
@@ -134,11 +134,11 @@ fn a_secret_is_never_told() {
             source.azure.connection_string = "${SECRET}": a connection string is NAME=value;NAME=value
             source.azure.connection_string = "***": an account's key is Base64
             source.azure.account_key = "***": an account's key is Base64
-            source.azure.account_key = "***": allowed is a text that is not empty
-            source.azure.account_key = "${NOWHERE}": the environment variable NOWHERE is not set, or not to UTF-8 text
+            source.azure.account_key = "***": allowed is a non-empty string
+            source.azure.account_key = "${NOWHERE}": the environment variable NOWHERE is not set, or is not UTF-8
             source.azure.sas = "${KEY}": a shared access signature is a URL's query, such as sv=…&sp=rl&sig=…, and has a part sig=
-            source.azure.client_secret = "***": needs tenant_id and client_id, beside it or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
-            source.azure.client_secret = "***": allowed is a text that is not empty
+            source.azure.client_secret = "***": needs tenant_id and client_id, here or as AZURE_TENANT_ID and AZURE_CLIENT_ID in the environment
+            source.azure.client_secret = "***": allowed is a non-empty string
             source.azure.tenant_id = "${SECRET}!": allowed are letters, digits, '-', '.' and '_'
             source.azure.client_id = "${SECRET}!": allowed are letters, digits, '-', '.' and '_'
             source.azure.client_certificate_path = "file:${SECRET}": allowed is the path of a file on this machine, without "file:"
@@ -161,7 +161,7 @@ fn a_secret_is_never_told() {
         "tables",
         &["primary = \"${SECRET}\"\nreplica = \"${SECRET}\""],
         expect![[r#"
-            tables.replica = "${SECRET}": names the same table as tables.primary, they must differ in more than case; by default it is "replica_postgresql_logs"
+            tables.replica = "${SECRET}": names the same table as tables.primary: they must differ in more than case; the default is "replica_postgresql_logs"
         "#]],
     );
     check(
@@ -173,8 +173,8 @@ fn a_secret_is_never_told() {
             "default = \"${SECRET}\"",
         ],
         expect![[r#"
-            roles.replica = ["${SECRET}"]: shares a role with roles.primary; a role, in whatever case, and "*" for any role not named, may stand in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
-            roles.primary = "${SECRET}": allowed is a list of non-empty strings; lines without a role go by roles.default
+            roles.replica = ["${SECRET}"]: shares a role with roles.primary; a role, in any case, and "*", any role not named, may be in one list only; the defaults are primary = ["Primary", "None"] and replica = ["*"]
+            roles.primary = "${SECRET}": allowed is a list of non-empty strings; roles.default is for lines without a role
             roles.servers.x = "${SECRET}": allowed are "primary", "replica" and "reject"
             roles.default = "${SECRET}": allowed are "primary", "replica" and "reject"
         "#]],

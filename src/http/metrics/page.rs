@@ -6,7 +6,8 @@ use lakefront_operators::metrics::Latency;
 use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 
-/// Bounds of a histogram's buckets, in milliseconds: from a local disk's reads to a service's outages.
+/// Bounds of a histogram's buckets, in milliseconds: from a local disk's reads to a service's
+/// outages.
 const BOUNDS_MS: [u64; 17] =
     [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000];
 

@@ -1,4 +1,4 @@
-//! What a run shows to Prometheus, read as `promtool` reads it.
+//! What a run exports to Prometheus, read as `promtool` reads it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use super::*;
 use crate::cli::RunArgs;
 use crate::run;
 
-/// Everything that is exported, as names.
+/// The names of everything that is exported.
 const ALL: [&str; 28] = [
     "lakefront_acknowledged_position_bytes",
     "lakefront_build_info",
@@ -44,7 +44,7 @@ const ALL: [&str; 28] = [
     "lakefront_workers",
 ];
 
-/// A log with one line for each table, landed in a temporary folder; and what the run counted.
+/// Lands `lines` in a temporary folder, and returns what the run counted.
 fn landed(lines: &str) -> Arc<Metrics> {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| folder.path().join(name).display().to_string();

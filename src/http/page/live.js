@@ -1,5 +1,5 @@
-// The live page: asks for /status.json each second and shows what it says. Whatever comes from there is put in as text, never as
-// markup, for the names of files and tables are anybody's.
+// The live page: polls /status.json each second and shows what it says. Its values are inserted as
+// text, never as markup, because anybody may have named the files and tables.
 'use strict';
 
 const EVERY_MS = 1000;
@@ -15,7 +15,7 @@ const STATUS = {
   stalled: 'stalled',
   failing: 'commits fail',
   low_disk: 'disk is low',
-  not_read: 'not all is read',
+  not_read: 'source not fully read',
   gone: 'no answer',
 };
 
@@ -62,7 +62,7 @@ function fill(node, text, attributes) {
   return node;
 }
 
-/** Only what differs is written, so that a selection or a screen reader is left in peace. */
+/** Writes only what has changed, so that selections and screen readers are not disturbed. */
 function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -78,7 +78,8 @@ function value(id, [number, unit]) {
 
 const ROLES = ['primary', 'replica', 'rejects'];
 const CHAIN = ['plan', 'fetch', 'split', 'parse', 'route'];
-/* Of each table. What `tally` counts goes past `stage`, by `totals`, to `commit`: that has no box of its own. */
+/* Of each table. What `tally` counts goes past `stage` to `commit`, through `totals`, which has no
+   box of its own. */
 const LANE = ['tally', 'stage', 'commit'];
 let graph = null;
 
@@ -119,7 +120,7 @@ function path({ at, w, narrow }, from, to) {
   return `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`;
 }
 
-/** The way back: what every table holds is told to plan. */
+/** The way back: `plan` learns what every table holds. */
 function feedback({ at, w, narrow }) {
   const [last, first] = [at.checkpoint, at.plan];
   if (narrow) {
@@ -193,7 +194,7 @@ function rateOf(step) {
   return (step.unit === 'bytes' ? bytes(step.rate).join(' ') : `${count(step.rate).join('')} ${step.unit}`) + '/s';
 }
 
-/* Charts: up to five minutes, a point a second, newest at the right. A young run begins with one minute. */
+/* Charts: up to five minutes and at least one, a point per second, newest at the right. */
 
 function chart(id, points) {
   const [width, height] = [300, 48];
@@ -230,13 +231,13 @@ function rows(id, entries) {
   });
 }
 
-/** What is said below the number of commits, and whether it is bad. */
+/** The text below the number of commits, and whether it is bad news. */
 function commits(table) {
   if (table.failing_seconds !== null) return [`failing for ${seconds(table.failing_seconds)}`, true];
   return [table.last_commit === null ? '' : `last ${clock(table.last_commit)}`, false];
 }
 
-/** The time of day where the reader is, with the date unless it is today's. */
+/** The reader's local time of day, with the date unless it is today. */
 function clock(moment) {
   const at = new Date(moment);
   const time = at.toLocaleTimeString('en-GB');
@@ -300,7 +301,7 @@ function show(now) {
 const withRate = ([number, unit]) => [number, `${unit}/s`];
 
 function calm(now) {
-  return now.lag_bytes === 0 ? 'every table has all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
+  return now.lag_bytes === 0 ? 'every table holds all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
 }
 
 function showHealth(status, reason) {
@@ -319,7 +320,7 @@ async function look() {
     last = await answer.json();
     show(last);
   } catch {
-    showHealth('gone', 'The run does not answer: it has ended, or this machine cannot reach it. What is below is old.');
+    showHealth('gone', 'The run does not answer: it has ended, or this machine cannot reach it. The values below are old.');
   }
   setTimeout(look, EVERY_MS);
 }

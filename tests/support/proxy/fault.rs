@@ -1,4 +1,4 @@
-//! What can go wrong with a request, and the answers that Azure gives then.
+//! What can go wrong with a request, and Azure's answers in these cases.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use azure_core::time::{OffsetDateTime, to_rfc7231};
 use super::message::Response;
 use crate::support::wait;
 
-/// Where nothing else is said, the request does not reach the service.
+/// Unless stated otherwise, the request does not reach the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// 429, with so many seconds to wait in `Retry-After`, or without a word about it.
+    /// 429, with the seconds to wait in `Retry-After`, or without that header.
     TooManyRequests(Option<u32>),
     /// 500
     InternalError(Option<u32>),
@@ -28,9 +28,10 @@ pub(crate) enum Fault {
     AuthenticationFailed,
     /// 304
     NotModified,
-    /// The service's answer without a byte of its body; only a part of a blob is emptied.
+    /// The service's answer without a byte of its body. Only the answer for a part of a blob is
+    /// emptied.
     EmptyPart,
-    /// The service's answer to the same request without its `Range`, as a cache on the way may send it.
+    /// The service's answer to the same request without its `Range`, as from a cache on the way.
     WholeBlob,
     /// The connection is reset before an answer.
     Reset,
@@ -38,14 +39,14 @@ pub(crate) enum Fault {
     LostReply,
     /// The answer ends in the middle of its body.
     Truncated,
-    /// Nothing comes for so long, then the connection is closed.
+    /// Nothing comes for this long, then the connection is closed.
     Stall(Duration),
-    /// The request is forwarded after so long.
+    /// The request is forwarded after this long.
     Delay(Duration),
 }
 
 impl Fault {
-    /// What is answered instead of asking the service.
+    /// The answer that is given without asking the service.
     pub(super) fn response(self, without_body: bool) -> Option<Response> {
         use Fault::*;
         let (status, code, message, retry_after) = match self {
@@ -90,7 +91,7 @@ impl Fault {
     }
 }
 
-/// What a status is called.
+/// The reason phrase of a status.
 fn reason(status: u16) -> &'static str {
     match status {
         304 => "Not Modified",

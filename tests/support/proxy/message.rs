@@ -1,4 +1,5 @@
-//! HTTP/1.1 messages as they come over a connection: split into head and body, and kept as they are.
+//! HTTP/1.1 messages as they come over a connection: split into head and body, but otherwise
+//! unchanged.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
@@ -13,10 +14,10 @@ pub(super) struct Request {
     pub(super) method: String,
     /// Path and query, as sent.
     pub(super) target: String,
-    /// As in `Range` or `x-ms-range`.
+    /// The value of `Range` or `x-ms-range`.
     pub(super) range: Option<String>,
     pub(super) head: Vec<u8>,
-    /// As sent: chunks with their lengths.
+    /// As sent: a chunked body keeps the lengths of its chunks.
     pub(super) body: Vec<u8>,
 }
 
@@ -24,26 +25,26 @@ pub(super) struct Request {
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) head: Vec<u8>,
-    /// As sent: chunks with their lengths.
+    /// As sent: a chunked body keeps the lengths of its chunks.
     pub(super) body: Vec<u8>,
 }
 
 impl Request {
-    /// The head, with nothing in it of a range.
+    /// The head without the headers for a range.
     pub(super) fn without_range(&self) -> Vec<u8> {
         (without(&self.head, &["range", "x-ms-range"]) + "\r\n").into_bytes()
     }
 }
 
 impl Response {
-    /// Takes the body away, and what the head says of its length and range.
+    /// Removes the body, and the headers for its length and range.
     pub(super) fn empty(&mut self) {
         let head = without(&self.head, &["content-length", "content-range", "transfer-encoding"]);
         (self.head, self.body) = ((head + "Content-Length: 0\r\n\r\n").into_bytes(), Vec::new());
     }
 }
 
-/// The lines of `head` but for those of the headers `names`.
+/// The lines of `head` except those of the headers `names`.
 fn without(head: &[u8], names: &[&str]) -> String {
     let head = String::from_utf8_lossy(head).into_owned();
     let lines = head.split_terminator("\r\n").filter(|line| !line.is_empty());
@@ -54,11 +55,11 @@ fn without(head: &[u8], names: &[&str]) -> String {
     kept.flat_map(|line| [line, "\r\n"]).collect()
 }
 
-/// Where a body ends.
+/// How the end of a body is found.
 enum Framing {
     Length(usize),
     Chunks,
-    /// With the connection.
+    /// It ends with the connection.
     End,
 }
 
@@ -74,7 +75,7 @@ impl<'a> Reader<'a> {
         Reader { stream, rest: Vec::new() }
     }
 
-    /// The next request; none if the client has gone.
+    /// The next request; `None` if the client has gone.
     pub(super) fn request(&mut self) -> io::Result<Option<Request>> {
         let (mut request, framing) = loop {
             let mut headers = [EMPTY_HEADER; MOST_HEADERS];
@@ -128,7 +129,8 @@ impl<'a> Reader<'a> {
         Ok(self.take(length))
     }
 
-    /// With the lengths and line ends of the chunks, and without trailers, for nobody here sends any.
+    /// Includes the lengths and line ends of the chunks, but no trailers, because nobody here sends
+    /// any.
     fn length_of_chunks(&mut self) -> io::Result<usize> {
         let mut length = 0;
         loop {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Fault, Kind};
 use crate::support::Random;
 
-/// Fails certain requests: without more words, the first of its kind.
+/// Fails certain requests; by default the first of its kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     kind: Kind,
@@ -28,17 +28,17 @@ impl Rule {
         Rule { name: part.to_owned(), ..self }
     }
 
-    /// Begins with this request. The first is 1.
+    /// Begins with the `nth` request, counted from 1.
     pub(crate) fn nth(self, nth: u64) -> Rule {
         Rule { nth, ..self }
     }
 
-    /// Fails one in so many from there on: with 3, every third.
+    /// From there on, fails one in `every` requests: with 3, every third.
     pub(crate) fn every(self, every: u64) -> Rule {
         Rule { every, ..self }
     }
 
-    /// Ends after so many failures.
+    /// Ends after `times` failures.
     pub(crate) fn times(self, times: u64) -> Rule {
         Rule { times, ..self }
     }
@@ -47,7 +47,7 @@ impl Rule {
         self.times(u64::MAX)
     }
 
-    /// Counts a request; true if it fails.
+    /// Counts a request. Returns whether it fails.
     fn fails(&mut self, kind: Kind, name: &str) -> bool {
         if kind != self.kind || !name.contains(&self.name) {
             return false;
@@ -58,7 +58,7 @@ impl Rule {
     }
 }
 
-/// What a proxy is told.
+/// What a proxy is told to fail.
 pub(super) struct Plan {
     seed: u64,
     pub(super) rules: Vec<Rule>,
@@ -72,7 +72,7 @@ impl Plan {
         Plan { seed, rules: Vec::new(), chances: Vec::new(), counts: HashMap::new() }
     }
 
-    /// What goes wrong with a request, which counts from now.
+    /// Counts a request. Returns its fault, if it has one.
     pub(super) fn fault(&mut self, kind: Kind, name: &str) -> Option<Fault> {
         let count = self.counts.entry((kind, name.to_owned())).or_default();
         *count += 1;

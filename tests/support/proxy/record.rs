@@ -1,4 +1,4 @@
-//! What the proxy saw: every request, what became of it, and how many there were at once.
+//! What the proxy saw: every request, its outcome, and how many there were at once.
 
 use std::ops::Range;
 
@@ -34,15 +34,15 @@ pub(crate) struct Seen {
     pub(crate) kind: Kind,
     /// The blob, or the prefix of a list.
     pub(crate) name: String,
-    /// The bytes it asks for; an open end is the greatest number.
+    /// The bytes it asks for; an open end is `u64::MAX`.
     pub(crate) range: Option<Range<u64>>,
-    /// What was answered, by the service or in its stead; none as long as nothing was. After `Fault::LostReply`, what the client
-    /// never saw.
+    /// The answer's status, from the service or in its stead; `None` as long as there is no answer.
+    /// After `Fault::LostReply`, the one that the client never saw.
     pub(crate) status: Option<u16>,
     pub(crate) fault: Option<Fault>,
 }
 
-/// All that was seen.
+/// Everything that was seen.
 #[derive(Default)]
 pub(super) struct Record {
     pub(super) seen: Vec<Seen>,
@@ -51,7 +51,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Its number is the answer.
+    /// Records a request, and returns its number.
     pub(super) fn arrived(&mut self, request: &Request, kind: Kind, name: String, fault: Option<Fault>) -> usize {
         let (method, range) = (request.method.clone(), request.range.as_deref().and_then(range));
         self.seen.push(Seen { method, kind, name, range, status: None, fault });
@@ -69,7 +69,7 @@ impl Record {
     }
 }
 
-/// What a request does, and to which blob or prefix.
+/// The kind of a request, and its blob or prefix.
 pub(super) fn what(request: &Request) -> (Kind, String) {
     let url = Url::parse("http://localhost").and_then(|base| base.join(&request.target)).expect("a request has a path");
     let query = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned());

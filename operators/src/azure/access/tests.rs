@@ -1,4 +1,4 @@
-//! What is told of errors, and a probe of a service that answers as it is told.
+//! How errors are described, and probes of a scripted service.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -41,7 +41,8 @@ fn access_is_one_line() {
     assert_eq!(access.to_string(), expected);
 }
 
-/// A service that gives each request the next of `answers`: status, error code, body. The receiver gets the request lines.
+/// A service that gives each request the next of `answers`: status, error code, body. The receiver
+/// gets the request lines.
 fn service(
     answers: Vec<(&'static str, &'static str, &'static str)>,
 ) -> (SocketAddr, std::sync::mpsc::Receiver<String>) {

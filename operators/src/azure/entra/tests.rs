@@ -1,4 +1,4 @@
-//! The chain over links that are made up, and the SDK's own credentials over a service that is.
+//! The chain over fake links, and the SDK's own credentials over a fake service.
 
 use std::collections::HashMap;
 use std::sync::Mutex as Lock;
@@ -15,10 +15,10 @@ use super::*;
 
 const SCOPES: [&str; 1] = ["https://storage.azure.com/.default"];
 
-/// A link that answers as it is told.
+/// A scripted link.
 #[derive(Debug, Default)]
 struct Fake {
-    /// The token; without one it fails, or never answers.
+    /// The token; without one the link fails. A `silent` link never answers.
     token: Lock<Option<&'static str>>,
     silent: bool,
     asked: AtomicUsize,
@@ -75,7 +75,7 @@ fn the_first_that_gives_a_token_is_kept() {
     assert_eq!(chain.chosen(), Some("link 2"));
     assert_eq!(links.each_ref().map(|link| link.asked.load(Ordering::SeqCst)), [1, 1, 8, 0]);
 
-    // Its failure is no reason to become somebody else.
+    // If it fails later, the run does not switch to another identity.
     *links[2].token.lock().unwrap() = None;
     let error = block_on(chain.get_token(&SCOPES, None)).unwrap_err();
     assert_eq!(error.to_string(), "no token from Entra ID by link 2: *** is wrong at ?sig=***&x");
@@ -103,8 +103,8 @@ fn links_are_those_that_have_what_they_need() {
     entra.federated_token_file = text("missing/token");
     entra.client_certificate_path = text("missing/certificate");
     let named = [Link::WorkloadIdentity, Link::ClientSecret, Link::ClientCertificate];
-    assert_eq!(links(&entra), named, "a passing failure of these must not make the run somebody else");
-    // What cannot be opened is a reason like any other.
+    assert_eq!(links(&entra), named, "a transient failure of these must not change the run's identity");
+    // A link that cannot be opened is kept with its reason.
     let chain = chain(&entra);
     let why: Vec<_> = chain.links.iter().map(|link| link.credential.as_ref().err().cloned()).collect();
     assert!(why[0].as_ref().is_some_and(|why| why.contains("missing/token")), "{why:?}");
@@ -112,7 +112,7 @@ fn links_are_those_that_have_what_they_need() {
     assert!(why[1].is_none(), "{why:?}");
 }
 
-/// A token service that knows one way in.
+/// A token service that accepts one kind of credential.
 #[derive(Debug)]
 struct Service {
     seen: Lock<Vec<(String, HashMap<String, String>)>>,

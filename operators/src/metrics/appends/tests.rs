@@ -42,7 +42,7 @@ fn append(name: &str, range: Range<u64>, at_ms: impl Into<Option<u64>>) -> Appen
     Append { partition: PartitionId::first(name), range, at_ms: at_ms.into() }
 }
 
-/// A moment at which both clocks say the same.
+/// A moment at which both clocks agree.
 fn at(ms: u64) -> Stamp {
     Stamp { wall_ms: ms, steady_ms: ms }
 }

@@ -1,4 +1,4 @@
-//! One operator: what it is called, how far it has come, what it has done.
+//! One operator: its name, how far it has come, and what it has done.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub enum StepId {
     Totals(TableId),
     /// Commits a table's cuts.
     Commit(TableId),
-    /// Acknowledges.
+    /// Acknowledges positions.
     Checkpoint,
 }
 
@@ -36,9 +36,9 @@ pub enum StepId {
 pub enum Unit {
     /// Bytes of the source.
     Bytes,
-    /// Lines, rejects among them.
+    /// Lines, including rejects.
     Lines,
-    /// Rows, rejects among them.
+    /// Rows, including rejects.
     Rows,
     /// Acknowledged positions.
     Positions,
@@ -61,11 +61,11 @@ pub struct Step {
     pub(super) id: StepId,
     pub(super) name: String,
     pub(super) frontier: AtomicU64,
-    /// When the frontier last moved, or was left behind by that of `plan`, in milliseconds on the
-    /// steady clock.
+    /// When its frontier last moved, or `plan`'s moved ahead of it, in milliseconds on the steady
+    /// clock.
     pub(super) since_ms: AtomicU64,
     pub(super) handed_on: AtomicU64,
-    /// A worker each.
+    /// One per worker.
     pub(super) busy_ns: Vec<AtomicU64>,
 }
 
@@ -78,19 +78,19 @@ impl Step {
         self.id
     }
 
-    /// `plan`, `stage[primary]`: the name of its operator in timely's log, too.
+    /// `plan`, `stage[primary]`: also the name of its operator in timely's log.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Every cut below has left the step; none if it has nothing more to come.
+    /// Every cut below this has left the step; none if nothing more is to come.
     pub fn frontier(&self) -> Option<Position> {
         Some(self.frontier.load(Relaxed)).filter(|at| *at != COMPLETE).map(Position)
     }
 
-    /// When its frontier last moved, or was left behind by that of `plan`, in milliseconds on the
-    /// steady clock. For `plan` itself: when it last
-    /// handed out a chunk or closed a cut, or was given something to hand out.
+    /// When its frontier last moved, or `plan`'s moved ahead of it, in milliseconds on the steady
+    /// clock. For `plan` itself: when it last handed out a chunk or closed a cut, or got something
+    /// to hand out.
     pub fn since_ms(&self) -> u64 {
         self.since_ms.load(Relaxed)
     }
@@ -111,7 +111,7 @@ impl Step {
         self.handed_on.load(Relaxed)
     }
 
-    /// How long it has worked on each worker. A call counts when it has ended.
+    /// How long it has worked on each worker. A call counts once it has ended.
     pub fn busy(&self) -> impl Iterator<Item = Duration> {
         self.busy_ns.iter().map(|ns| Duration::from_nanos(ns.load(Relaxed)))
     }

@@ -1,4 +1,4 @@
-//! Who holds the frontier, and since when.
+//! What holds the frontier, and since when.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ struct Hand(AtomicU64);
 
 impl Clock for Hand {
     fn now_ms(&self) -> u64 {
-        // Durations have a clock of their own.
+        // Durations use the other clock.
         0
     }
 
@@ -97,7 +97,7 @@ fn a_lag_begins_with_the_work_and_ends_where_the_last_cut_does() {
     world.moves(&["plan"], 200);
     assert_eq!(world.lag("fetch"), 0, "it had nothing to do for a minute");
     world.at(60_500);
-    // A further cut does not make the wait for the first shorter.
+    // A further cut does not shorten the wait for the first.
     world.moves(&["plan"], 300);
     assert_eq!(world.lag("fetch"), 500);
     world.moves(&["fetch"], 200);

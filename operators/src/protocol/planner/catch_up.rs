@@ -1,4 +1,5 @@
-//! Lagging tables are brought level over exactly the byte ranges between their offsets, with the settings that were in force there.
+//! Lagging tables are brought level over exactly the byte ranges between their offsets, with the
+//! settings that were in force there.
 
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ impl Planner {
         if self.open.is_some() {
             return self.close(now_ms);
         }
-        // The target's offsets may hold more than the ranges did: identities that were learnt on the way.
+        // The target's offsets may hold more than the ranges did, such as newly learnt identities.
         if let Some(target) = self.catch_up.pop_front() {
             self.at = (*target.offsets).clone();
         }
@@ -29,7 +30,7 @@ impl Planner {
         self.ready = self.limits.iter().filter(|(id, limit)| limit.end > at.at(id)).map(|(id, _)| id.clone()).collect();
     }
 
-    /// The next chunk towards the next target; the error says what is missing for it.
+    /// The next chunk towards the next target; the error names the bytes that are missing for it.
     pub(super) fn catch_up_chunk(&mut self, most: u64) -> Result<Option<Chunk>, (PartitionId, Range<u64>)> {
         let Some(target) = self.catch_up.front() else { return Ok(None) };
         if self.lagging.is_empty() {
@@ -38,17 +39,17 @@ impl Planner {
         }
         let next = self.lagging.front().and_then(|id| target.offsets.partitions.get_key_value(id));
         let Some((id, to)) = next else { return Ok(None) };
-        // What is seen under the id of a partition that has left by the last target may be another file.
+        // If a partition has left by the last target, a file seen under its id may be another.
         let stays = self.catch_up.back().is_some_and(|last| last.offsets.partitions.contains_key(id));
         let seen = self.limits.get(id).filter(|_| stays);
         if stays && seen.is_none() {
-            // It may be back by the time of the read. But where its last line ends is not known then.
+            // It may be back by the time of the read, but where its last line ends is not known.
             return Err((id.clone(), self.at.at(id)..to.offset));
         }
         // The last line before the target may go on beyond it: it starts here, so it belongs here.
         let further = self.catch_up.iter().map(|target| target.offsets.at(id)).chain(seen.map(|seen| seen.end));
         let readable = if to.landed_tail { to.offset } else { further.fold(to.offset, u64::max) };
-        // A copy of the file was recognised by its first bytes, and has an identity of its own.
+        // A copy of the file is recognised by its first bytes, and has an identity of its own.
         let identity = seen.map_or(&to.identity, |seen| &seen.identity).clone();
         let (id, limit) = (id.clone(), Limit { end: to.offset, identity, landed_tail: to.landed_tail });
         let settings = target.settings.clone();

@@ -6,7 +6,7 @@ use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, Unknow
 
 const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
 
-/// Settings that are told apart by `max_line`.
+/// Settings that differ only in `max_line`.
 fn settings(max_line: u64) -> Arc<RowSettings> {
     let roles = Roles {
         primary: Vec::new(),
@@ -33,7 +33,7 @@ fn id(name: &str) -> PartitionId {
     PartitionId::first(name)
 }
 
-/// Where a table stands: at `offset` of one file, by the settings number `max_line`.
+/// A standing at `offset` of one file, with the settings of `max_line`.
 fn standing(offset: u64, max_line: u64) -> Standing {
     let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
     Standing {
@@ -52,7 +52,7 @@ fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
     (id(name), Limit { end, identity: Identity::default(), landed_tail: false })
 }
 
-/// A planner over three tables, which sees one file up to `end`.
+/// A planner over three tables that sees one file up to `end`.
 fn planner(standings: [Standing; 3], bounds: Bounds, end: u64) -> Planner {
     let mut planner = Planner::new(&standings, settings(99), bounds);
     planner.limits([limit("a", end)]);
@@ -237,7 +237,7 @@ fn files_are_planned_whether_or_not_others_have_bytes_left() {
 
 #[test]
 fn a_last_line_without_newline_is_not_divided() {
-    // Wherever it starts: it is at most `max_line` bytes long.
+    // Wherever it starts, because it is at most `max_line` bytes long.
     let tail = (id("a"), Limit { end: 30, identity: Identity::default(), landed_tail: true });
     let mut planner = Planner::new(&[standing(0, 12)], settings(12), BOUNDS);
     planner.limits([tail]);
@@ -262,7 +262,7 @@ fn finished(before_ms: u64, names: &[&str]) -> Finished {
     Finished { before_ms, partitions: names.iter().map(|name| id(name)).collect() }
 }
 
-/// Plans until a cut is closed; its offsets.
+/// Plans until a cut is closed, and returns its offsets.
 fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
     for _ in 0..20 {
         if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
@@ -332,7 +332,7 @@ fn a_look_from_before_the_source_was_told_finishes_nothing() {
     planner.limits([limit("b", 40)]);
     planner.finished(finished(1_000, &["a"]));
     next_cut(&mut planner);
-    // Its limit was passed over, so nobody has read what the look saw.
+    // Its limit was passed over, so nothing that the look saw was read.
     planner.limits([limit("a", 10)]);
     planner.finished(finished(2_000, &["a"]));
     assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);

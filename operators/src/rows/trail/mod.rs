@@ -1,13 +1,17 @@
-//! The trail: a line is scanned along the way that the lines before it have trodden.
+//! The trail: a line is scanned along the steps that earlier lines took.
 //!
-//! The lines of one server have the same keys in the same order, with the same bytes between the values. A [`Step`] is such a stretch:
-//! from the end of one value, or the beginning of the line, to the beginning of the next value, or the end. It is read token by token
-//! once, by `walk`; from then on it is compared as a whole, and so are values that the column had before. What remains to be looked at
-//! are the values that differ: a message, a number, a time.
+//! The lines of one server have the same keys in the same order, with the same bytes between the
+//! values. A [`Step`] is such a stretch of bytes: from the end of one value, or the beginning of
+//! the line, to the beginning of the next value, or the end of the line. `walk` reads it token by
+//! token once; after that it is compared as a whole, and so is a value that repeats the one its
+//! column looked up last. Only the values that differ are still scanned: a message, a number, a
+//! time.
 //!
-//! What is off the trail is not an error. Objects and arrays as values, fractions, escapes in keys, a second `properties`: all that is
-//! rare makes [`Trail::follow`] say nothing, and [`scan`](mod@super::scan) judges the line from its beginning. Promised is only: what is
-//! found here is what `scan` finds. The fuzz target `parse` and the tests of `prove` hold the two against each other.
+//! It is no error for a line to be off the trail. Anything rare (objects and arrays as values,
+//! fractions, escapes in keys, a second `properties`) makes [`Trail::follow`] return `None`, and
+//! [`scan`](mod@super::scan) scans the line from its beginning. The only guarantee is that what is
+//! found here is what `scan` finds. The fuzz target `parse` and the tests of `prove` compare the
+//! two.
 
 mod value;
 mod walk;
@@ -17,11 +21,12 @@ use super::line::{Line, Rules};
 use super::rest::Rest;
 use super::wrapper::Hints;
 
-/// Beyond so many steps, the trail begins anew with the next line: keys that never repeat must not fill the memory.
+/// With this many steps, the trail begins anew with the next line: keys that never repeat must not
+/// fill the memory.
 const MOST_STEPS: usize = 512;
-/// A longer stretch between two values is not trodden, in bytes.
+/// The length of the longest stretch between two values that becomes a step, in bytes.
 const LONGEST_STEP: usize = 256;
-/// So many ways may lead on from one step.
+/// At most this many steps may follow one step.
 const MOST_WAYS: usize = 6;
 
 /// The steps that lines have taken so far.
@@ -34,11 +39,11 @@ pub(super) struct Trail {
 /// The bytes before a value.
 struct Step {
     bytes: Box<[u8]>,
-    /// What the value is.
+    /// What the bytes lead to.
     to: To,
-    /// In which object it stands.
+    /// The object that the value is in.
     scope: Scope,
-    /// `properties` begins in these bytes.
+    /// Whether `properties` begins in these bytes.
     opens: bool,
     next: Ways,
 }
@@ -78,8 +83,8 @@ fn is_space(byte: u8) -> bool {
 }
 
 impl Trail {
-    /// Scans `text`, if it is a line like others. `last` tells the JSON text that a column was looked up with
-    /// last, or nothing.
+    /// Scans `text`, if the trail leads through it. `last` returns the JSON text that a column
+    /// looked up last; empty if there is none.
     pub(super) fn follow<'line, 'last>(
         &mut self,
         text: &'line str,
@@ -140,7 +145,7 @@ impl Trail {
         let number = self.steps.len();
         self.steps.push(step);
         let ways = self.ways(from);
-        // The rarest gives way.
+        // If there are too many, the last one, which is the rarest, gives way.
         ways.count = (ways.count + 1).min(MOST_WAYS);
         ways.steps[ways.count - 1] = u16::try_from(number).ok()?;
         Some(number)
@@ -154,8 +159,8 @@ impl Trail {
     }
 }
 
-/// Whether `bytes` starts with `expected`. Most stretches have 8 to 32 bytes, and two comparisons of a fixed length, which may overlap,
-/// take half the time of one of any length.
+/// Whether `bytes` starts with `expected`. Most steps have 8 to 32 bytes, and two comparisons of a
+/// fixed length, which may overlap, take half the time of one of any length.
 fn starts_with(bytes: &[u8], expected: &[u8]) -> bool {
     fn ends_equal<const N: usize>(one: &[u8], other: &[u8]) -> bool {
         one.first_chunk::<N>() == other.first_chunk() && one.last_chunk::<N>() == other.last_chunk()
@@ -193,7 +198,7 @@ mod tests {
         }
         let steps = trail.steps.len();
         assert!(lines.iter().all(|line| follows(&mut trail, line)));
-        assert_eq!(trail.steps.len(), steps, "each stretch is trodden once");
+        assert_eq!(trail.steps.len(), steps, "each stretch becomes one step");
     }
 
     #[test]

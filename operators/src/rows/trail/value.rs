@@ -3,12 +3,13 @@
 use super::super::line::{Known, Raw};
 use super::starts_with;
 
-/// The value that begins at `at`; none if it is another kind of value, or no JSON. `last` is compared first, if it is not empty.
+/// The value that begins at `at`; none if it is another kind of value, or no JSON. `last` is
+/// compared first, if it is not empty.
 pub(super) fn scan<'line>(text: &'line str, at: usize, last: &[u8]) -> Option<Raw<'line>> {
     let bytes = &text.as_bytes()[at..];
     let raw = |length: usize, known| Some(Raw { text: text.get(at..at + length)?, known });
     match bytes.first()? {
-        // It ends with its quote, and so it is the whole value.
+        // `last` ends with its quote, so a match is the whole value.
         b'"' if !last.is_empty() && starts_with(bytes, last) => raw(last.len(), Known::SameAsLast),
         b'"' => string(bytes).and_then(|(length, known)| raw(length, known)),
         b'-' => integer(&bytes[1..]).and_then(|length| raw(1 + length, Known::Nothing)),
@@ -29,7 +30,8 @@ fn integer(bytes: &[u8]) -> Option<usize> {
     (length > 0 && !leading_zero && !goes_on).then_some(length)
 }
 
-/// The length of the string that `bytes` begins with, quotes included, and whether it is known to have no escapes.
+/// The length of the string that `bytes` begins with, quotes included, and whether it is known to
+/// have no escapes.
 fn string(bytes: &[u8]) -> Option<(usize, Known)> {
     let (mut at, mut known) = (1, Known::NoEscapes);
     loop {
@@ -54,12 +56,13 @@ fn escape(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many bytes come before the first quote, backslash or control character. Eight bytes at a time: strings are short, so that
-/// wider steps gain little.
+/// How many bytes come before the first quote, backslash or control character. It checks eight
+/// bytes at a time; strings are short, so wider steps gain little.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
-    // The high bit of each byte that is zero; of a byte above the lowest zero it may be set in error.
+    // Sets the high bit of each byte that is zero; in bytes above the lowest zero it may be set in
+    // error.
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let (words, tail) = bytes.as_chunks::<8>();
     for (number, word) in words.iter().enumerate() {

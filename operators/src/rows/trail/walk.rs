@@ -5,8 +5,8 @@ use super::super::line::Rules;
 use super::super::wrapper::Hints;
 use super::{Step, To, Ways, is_space};
 
-/// The step at the beginning of `bytes`, after a value of `after`, or at the beginning of the line. None if it is no simple one, or no
-/// JSON.
+/// The step at the beginning of `bytes`, which follow a value in the object `after`, or are the
+/// whole line if that is none. None if the step is not a simple one, or not JSON.
 pub(super) fn step(bytes: &[u8], after: Option<Scope>, rules: Rules) -> Option<Step> {
     let mut walk = Walk { bytes, at: 0, rules, opens: false };
     match after {
@@ -76,12 +76,12 @@ impl Walk<'_> {
         Step { bytes: self.bytes[..self.at].into(), to, scope, opens: self.opens, next: Ways::default() }
     }
 
-    /// Passes whitespace and `token`, if that is what comes.
+    /// Skips whitespace and `token`; none if something else comes after the whitespace.
     fn token(&mut self, token: u8) -> Option<()> {
         (self.peek()? == token).then(|| self.at += 1)
     }
 
-    /// What comes after whitespace, which is passed.
+    /// Skips whitespace, and returns the byte that follows it.
     fn peek(&mut self) -> Option<u8> {
         let rest = &self.bytes[self.at..];
         self.at += rest.iter().position(|byte| !is_space(*byte)).unwrap_or(rest.len());

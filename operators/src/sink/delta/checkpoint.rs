@@ -1,8 +1,9 @@
 //! Log checkpoints: written by the `deltalake` crate, published by us.
 //!
-//! The library gives a file its name before its content is on disk; a power cut in between would leave a table that nobody can
-//! open. So it works on a scratch log of hard links, and what it wrote is synced first, then linked into the real log, and only then
-//! named in `_last_checkpoint`. A blob is whole and durable once it has its name: there, the library writes into the log itself.
+//! The library gives a file its name before its content is on disk; after a power cut in between,
+//! nobody could open the table. So it works on a scratch log of hard links. What it wrote is synced
+//! first, then linked into the real log, and only then named in `_last_checkpoint`. A blob is whole
+//! and durable once it has its name, so there the library writes into the log itself.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -18,12 +19,12 @@ use super::{disk, log};
 use crate::error::StoreError;
 use crate::protocol::table::Version;
 
-/// Scratch logs are folders of `_lakefront` that begin like this; no pipeline's name does.
+/// Scratch logs are folders of `_lakefront` with this prefix; no pipeline's name has it.
 const SCRATCH: &str = "_checkpoint-";
-/// Names the newest checkpoint, so that readers need not look for it.
+/// Names the newest checkpoint, so that readers need not search for it.
 const HINT: &str = "_last_checkpoint";
 
-/// Says that a log cannot have a checkpoint made by the library.
+/// Why the library cannot make a checkpoint of a log.
 const UNROOTED: &str = "the log has neither a whole checkpoint nor its first commit";
 
 /// Writes the log checkpoint of `version` of the table in `place`.
@@ -34,13 +35,14 @@ pub(super) async fn write(place: &Place, version: Version) -> Result<(), StoreEr
     }
 }
 
-/// Removes the scratch logs that killed runs have left. A live one loses its checkpoint, and nothing else.
+/// Removes the scratch logs that killed runs have left. If a live one is removed, its run loses
+/// that checkpoint and nothing else.
 pub(super) async fn sweep(place: &Place) -> Result<(), StoreError> {
     let Place::Disk(directory) = place else { return Ok(()) };
     let parent = directory.join("_lakefront");
     blocking(move || {
         for name in disk::names(&parent)?.iter().filter(|name| name.starts_with(SCRATCH)) {
-            // Another start may be sweeping too; what stays costs a little space.
+            // Another start may be sweeping too; what stays costs only a little space.
             let _ = fs::remove_dir_all(parent.join(name));
         }
         Ok(())
@@ -60,7 +62,8 @@ async fn write_on_blobs(table: &Blobs, version: Version) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The kernel's own checkpoint: it streams the files from the log, while the library would first load them all.
+/// Makes the kernel's own checkpoint: the kernel streams the files from the log, while the library
+/// would first load them all.
 async fn create(store: &LogStoreRef, version: Version) -> Result<(), DeltaTableError> {
     let snapshot = kernel::Snapshot::try_new(&**store, Some(version.0)).await?;
     let scan = snapshot.scan_builder().build()?;
@@ -85,19 +88,19 @@ async fn write_in(directory: &Path, scratch: &Path, version: Version) -> Result<
     let store = Place::Disk(scratch.to_owned()).log_store()?;
     create(&store, version).await.map_err(|e| StoreError::definite(attempt(), e))?;
     fail::fail_point!("log-checkpoint-written");
-    // A sweep only removes: what is still there now was there for the library to see.
+    // A sweep only removes files, so the library has seen all that are still there.
     if !linked.iter().all(|path| path.exists()) {
         return Err(StoreError::definite(attempt(), "another start has swept the scratch log"));
     }
     publish(&copy, &log, version).map_err(|e| StoreError::definite(attempt(), e))
 }
 
-/// The version of a file in a log.
+/// The version in the name of a log's file.
 fn number(name: &str) -> Option<u64> {
     name.get(..20)?.parse().ok()
 }
 
-/// The version of a checkpoint in one file: it is there whole or not at all.
+/// The version of a checkpoint in one file, which is either whole or absent.
 fn whole(name: &str) -> Option<u64> {
     number(name).filter(|_| name.get(20..) == Some(".checkpoint.parquet"))
 }
@@ -106,10 +109,12 @@ fn is_first(name: &str) -> bool {
     name == log::file_name(Version(0))
 }
 
-/// Links what the state of the table at `version` rests on: the newest whole checkpoint, and the commits from there on.
+/// Links what the state of the table at `version` depends on: the newest whole checkpoint, and the
+/// commits from there on.
 ///
-/// The library takes a log without a checkpoint for one that begins at its first commit, so a log that has lost its root must
-/// not come to it. A checkpoint in several parts may be incomplete: it is linked, and not relied upon.
+/// The library assumes that a log without a checkpoint begins at its first commit, so it must not
+/// see a log that has lost its root. A checkpoint in several parts may be incomplete, so it is
+/// linked but not relied upon.
 fn link_log(log: &Path, copy: &Path, version: Version) -> io::Result<Vec<PathBuf>> {
     let names: Vec<String> = fs::read_dir(log)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -123,7 +128,7 @@ fn link_log(log: &Path, copy: &Path, version: Version) -> io::Result<Vec<PathBuf
     for name in names.iter().filter(|name| number(name).is_some_and(|n| wanted.contains(&n))) {
         let (from, to) = (log.join(name), copy.join(name));
         match fs::hard_link(&from, &to) {
-            // Files of another user may be read but not linked, where the system protects links.
+            // Where the system protects links, files of another user may be read but not linked.
             Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::CrossesDevices) => {
                 fs::copy(&from, &to)?;
             }
@@ -145,7 +150,7 @@ fn publish(copy: &Path, log: &Path, version: Version) -> io::Result<()> {
         let written = copy.join(&name);
         File::open(&written)?.sync_all()?;
         match fs::hard_link(&written, log.join(&name)) {
-            // Another writer made the same checkpoint.
+            // Another writer has made the same checkpoint.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             linked => linked?,
         }
@@ -157,7 +162,7 @@ fn publish(copy: &Path, log: &Path, version: Version) -> io::Result<()> {
     disk::sync_directory(log)?;
     let hint = copy.join(HINT);
     if !hint.exists() {
-        // The checkpoint was there already, and whoever made it has named it.
+        // The checkpoint existed already, and its writer has named it.
         return Ok(());
     }
     File::open(&hint)?.sync_all()?;

@@ -1,8 +1,9 @@
 //! Files on a local disk, durable before they count.
 //!
-//! A file is created under its name only once its content is on disk: written and synced under a temporary name, then
-//! hard-linked. A link fails if the name exists, which makes it a conditional write, and never shows a torn file. The directory
-//! is synced after it. A full disk or a missing permission is a definite failure; nothing here has an unknown outcome.
+//! A file gets its name only once its content is on disk: it is written and synced under a
+//! temporary name, then hard-linked, and then the directory is synced. A link fails if the name
+//! exists, so it is a conditional write, and it never shows a torn file. A full disk or a missing
+//! permission is a definite failure; nothing here has an unknown outcome.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use crate::error::StoreError;
 use crate::protocol::table::Created;
 
-/// Temporary files begin like this; `_` keeps readers and vacuum away from them.
+/// The prefix of temporary files; `_` keeps readers and vacuum away from them.
 const TEMPORARY: &str = "_lakefront_tmp_";
 
 /// Creates `path` with `content`, durably, unless it exists. Its directory must exist.
@@ -26,7 +27,8 @@ pub(super) fn create(path: &Path, content: &[u8]) -> Result<Created, StoreError>
         fs::hard_link(&temporary, path)
     });
     fail::fail_point!("disk-linked");
-    // Whatever became of the link, the temporary name has served; a failure to remove it costs space only.
+    // Whether or not the link succeeded, the temporary name is no longer needed. Failing to remove
+    // it costs only space.
     let _ = fs::remove_file(&temporary);
     match linked {
         Ok(()) => {
@@ -34,7 +36,8 @@ pub(super) fn create(path: &Path, content: &[u8]) -> Result<Created, StoreError>
             Ok(Created::Yes)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // The other writer may not have synced it yet; what we act upon must not vanish with the power.
+            // The other writer may not have synced it yet, but what we act upon must survive a
+            // power cut.
             sync_directory(parent).map_err(failed)?;
             Ok(Created::No)
         }
@@ -67,13 +70,13 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        // A name that is not UTF-8 is none of ours.
+        // A name that is not UTF-8 is not one of ours.
         names.extend(entry.map_err(failed)?.file_name().into_string());
     }
     Ok(names)
 }
 
-/// Deletes a file; one that is gone already is no error.
+/// Deletes a file; it is no error if it is gone already.
 pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -1,4 +1,5 @@
-//! The files that a table refers to: how many rows they hold by the log's word, and which of them cannot be read any more.
+//! The files that a table refers to: how many rows they hold according to the log, and which of
+//! them can no longer be read.
 
 use std::io::{Seek, Write};
 
@@ -11,18 +12,18 @@ use super::pinned::Pinned;
 use super::place::{Place, blocking};
 use crate::error::StoreError;
 
-/// A file that a table refers to, and that cannot be read.
+/// A file that a table refers to but that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Lost {
-    /// Relative to the table.
+    /// Its path, relative to the table.
     pub path: String,
-    /// How many rows it held, by the log's word; none if the log does not say.
+    /// How many rows it held according to the log; none if the log does not say.
     pub rows: Option<u64>,
-    /// What is the matter with it.
+    /// Why it cannot be read.
     pub reason: String,
 }
 
-/// A file as the log shows it.
+/// A file as the log describes it.
 struct Told {
     path: String,
     size: u64,
@@ -57,7 +58,7 @@ pub(super) async fn rows(place: &Place) -> Result<u64, StoreError> {
     }
 }
 
-/// The files that the newest version of the table in `place` refers to, and that cannot be read.
+/// The files that the newest version of the table in `place` refers to but that cannot be read.
 pub(super) async fn lost(place: &Place) -> Result<Vec<Lost>, StoreError> {
     let mut lost = Vec::new();
     for Told { path, size, rows } in told(place).await? {
@@ -73,7 +74,7 @@ pub(super) async fn lost(place: &Place) -> Result<Vec<Lost>, StoreError> {
     Ok(lost)
 }
 
-/// What keeps a file with this content from being read, if anything does.
+/// Why a file with this content cannot be read; none if it can.
 fn damage(content: &[u8]) -> Option<String> {
     let read = || -> Result<(), Box<dyn std::error::Error>> {
         let mut file = tempfile::tempfile()?;

@@ -1,8 +1,9 @@
-//! Follows a table's log as a reader does: version by version, each as soon as its file is there.
+//! Follows a table's log as a reader does: version by version, each as soon as its file exists.
 //!
-//! Promises: what it tells is in the log, so that any reader sees it too. It costs one look for one file while nothing happens, however
-//! long the log is. Commits of others, compaction and log checkpoints are stepped over; where a clean-up has taken versions away, it
-//! goes on at the newest. It writes nothing.
+//! What it reports is in the log, so any reader sees it too. While nothing happens, it costs one
+//! request for one file, however long the log is. It steps over commits of others, compaction and
+//! log checkpoints; where a clean-up has removed versions, it continues at the newest. It writes
+//! nothing.
 
 use super::log::{self, AppIds};
 use super::place::Place;
@@ -36,12 +37,13 @@ impl Follower {
         }))
     }
 
-    /// Where the pipeline stands in what was read of the log; none before its first claim.
+    /// Where the pipeline stands in the part of the log read so far; none before its first claim.
     pub fn held(&self) -> Option<Held> {
         self.position.zip(self.run).map(|(position, run)| Held { position, run })
     }
 
-    /// Reads on to the newest version; whether there was any. After an error it can be asked again.
+    /// Reads on to the newest version, and returns whether there was a new one. After an error, it
+    /// can be called again.
     pub async fn look(&mut self) -> Result<bool, StoreError> {
         let first = self.next;
         loop {
@@ -57,7 +59,8 @@ impl Follower {
         }
     }
 
-    /// Goes to the newest version, wherever that is: for one who was away for so long that versions may have been cleaned up.
+    /// Goes to the newest version, wherever that is, for a reader that was away for so long that
+    /// versions may have been cleaned up.
     pub async fn catch_up(&mut self) -> Result<(), StoreError> {
         if let Some(newest) =
             Follower::open(&self.place, &self.pipeline).await?.filter(|newest| newest.next > self.next)
@@ -125,7 +128,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let (place, log) = table(folder.path());
         let mut follower = wait(Follower::open(&place, "p")).expect("readable").expect("a table");
-        // The log as it was left by a clean-up: its first version is a later one, which says all.
+        // The log as a clean-up leaves it: its first version is a later one that contains
+        // everything.
         std::fs::rename(log.join(log::file_name(Version(0))), log.join("definition")).expect("a rename");
         let whole = [std::fs::read(log.join("definition")).expect("a file"), commit("p", 12, 3)].concat();
         std::fs::write(log.join(log::file_name(Version(0))), whole).expect("a version");

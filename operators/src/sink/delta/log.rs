@@ -1,7 +1,8 @@
 //! The Delta transaction log, as far as an appending writer needs it: the actions of one commit.
 //!
-//! Source of the format: the Delta transaction log protocol, sections "Actions" and "Delta Log Entries". A commit is one file,
-//! `_delta_log/<version, 20 digits>.json`, with one JSON action a line.
+//! The format follows the Delta transaction log protocol, sections "Actions" and "Delta Log
+//! Entries". A commit is one file, `_delta_log/<version, 20 digits>.json`, with one JSON action per
+//! line.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +13,15 @@ use super::place::Place;
 use crate::position::Position;
 use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
 
-/// The key in `commitInfo` by which a run knows its own commit.
+/// The key in `commitInfo` by which a run recognizes its own commit.
 const COMMIT_ID: &str = "lakefrontCommit";
 
-/// The names under which a pipeline's transactions stand in its tables.
+/// The app ids of a pipeline's transactions in its tables.
 #[derive(Clone, Debug)]
 pub(super) struct AppIds {
-    /// Its version is the position.
+    /// The app id whose version is the position.
     pub(super) position: String,
-    /// Its version is the run.
+    /// The app id whose version is the run.
     pub(super) run: String,
 }
 
@@ -30,12 +31,12 @@ impl AppIds {
     }
 }
 
-/// The file of a version, in `_delta_log`.
+/// The name of a version's file in `_delta_log`.
 pub(super) fn file_name(version: Version) -> String {
     format!("{:020}.json", version.0)
 }
 
-/// The content of a commit of ours.
+/// The content of one of our commits.
 pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Vec<u8> {
     let rows: u64 = commit.files.iter().map(|f| f.rows).sum();
     let bytes: u64 = commit.files.iter().map(|f| f.size).sum();
@@ -104,7 +105,7 @@ fn add(file: &StagedFile) -> Value {
     }})
 }
 
-/// What the protocol must know of a commit that exists.
+/// What the protocol must know about an existing commit.
 pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Error> {
     let mut seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
     if content.trim_ascii().is_empty() {
@@ -127,30 +128,30 @@ pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Err
     Ok(seen)
 }
 
-/// Why the commit in `file` cannot be read, and what to do: nobody who creates commits whole leaves
-/// one like it.
+/// Why the commit in `file` cannot be read, and what to do about it. Writers that create commits
+/// whole never leave one like it.
 pub(super) fn torn(file: &Place, error: &serde_json::Error) -> (String, String) {
     let cause = format!(
-        "it is cut short or no JSON ({error}), because another writer is still writing it or has died: once that writer \
+        "it is cut short or not JSON ({error}), because another writer is still writing it or has died: once that writer \
          is gone, move the file away if it is the newest version of the table, or else restore it from a backup"
     );
     (format!("read {file}"), cause)
 }
 
-/// What the transactions of a commit say, if it has both of ours.
+/// The position and run of a commit's transactions, if it has both of ours.
 pub(super) fn held(content: &[u8], ids: &AppIds) -> Option<Held> {
     let Told { position, run } = told(content, ids).ok()?;
     position.zip(run).map(|(position, run)| Held { position, run })
 }
 
-/// What a commit says of where a pipeline stands: none of what it leaves as it was.
+/// What a commit says about where a pipeline stands; none for what it leaves unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
     pub(super) position: Option<Position>,
     pub(super) run: Option<RunId>,
 }
 
-/// What the commit with this content says of the pipeline of `ids`.
+/// What the commit with this content says about the pipeline of `ids`.
 pub(super) fn told(content: &[u8], ids: &AppIds) -> Result<Told, serde_json::Error> {
     let mut told = Told::default();
     for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {

@@ -1,13 +1,14 @@
-//! Delta Lake: each table is a group of its own, and one commit is one conditional write.
+//! Delta Lake: each table is committed on its own, and one commit is one conditional write.
 //!
-//! The hot path never replays the log: the version is kept in memory, and a commit is one file created under the next
-//! version's name (`place.rs`, `log.rs`). The `deltalake` crate reads the state of tables and writes log checkpoints, off the hot
-//! path. Everything is durable before it counts: on a disk, files, offsets, commits and their directories are synced; on Azure,
-//! the account has said that it has them.
+//! The hot path never replays the log: the version is kept in memory, and a commit is one file
+//! created under the next version's name (`place.rs`, `log.rs`). The `deltalake` crate reads the
+//! state of tables and writes log checkpoints, off the hot path. Everything is durable before it
+//! counts: on a disk, files, offsets, commits and their directories are synced; on Azure, the
+//! account has confirmed them.
 //!
 //! ```text
-//! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet          staged, then referred to by a commit
-//!                                  /_delta_log/<version>.json          one a commit
+//! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet    staged, then named by a commit
+//!                                  /_delta_log/<version>.json     one per commit
 //!                                  /_lakefront/<pipeline>/<position>.<run>.json
 //! ```
 

@@ -1,6 +1,7 @@
-//! How a pipeline's tables are opened: all are looked at and must fit, and only then are those made or widened that need it.
+//! Opens a pipeline's tables: all of them are read and must fit, and only then are those created or
+//! widened that need it.
 //!
-//! Between the two is the place for whoever has a reason to refuse: nothing is written yet.
+//! In between, the caller can still refuse, because nothing is written yet.
 
 use std::sync::Arc;
 
@@ -20,11 +21,11 @@ use crate::protocol::table::{Clock, Created, Held, Stamp, Table, Version};
 /// A table as it was found.
 struct Found {
     spec: TableSpec,
-    /// What there is; none if there is no table.
+    /// What was found; none if there is no table.
     there: Option<(Snapshot, Fit)>,
 }
 
-/// Tables that were looked at and fit. Nothing is written.
+/// Tables that were read and fit. Nothing is written yet.
 pub struct Opening {
     pipeline: String,
     clock: Arc<dyn Clock>,
@@ -32,8 +33,8 @@ pub struct Opening {
     found: Vec<Found>,
 }
 
-/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need it. `refuse` sees where they
-/// stand before anything is written.
+/// Opens the tables of `pipeline`: checks them all, and only then creates or widens those that need
+/// it. `refuse` sees where they stand before anything is written.
 pub async fn open(
     specs: &[TableSpec],
     pipeline: &str,
@@ -46,7 +47,7 @@ pub async fn open(
 }
 
 impl Opening {
-    /// Looks at the tables of `pipeline`, and refuses those that cannot take its rows.
+    /// Reads the tables of `pipeline`, and refuses those that cannot take its rows.
     pub async fn look(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Opening, Stop> {
         let asked = Stamp::now(&*clock);
         let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
@@ -69,24 +70,26 @@ impl Opening {
         self.found.iter().map(Found::held).collect()
     }
 
-    /// The tables; none for each that is yet to be made.
+    /// The tables; none for each that does not exist yet.
     pub fn there(&self) -> Vec<Option<Arc<dyn Table>>> {
         let table = |found: &Found| found.there.as_ref().map(|_| Arc::new(self.attach(found)) as Arc<dyn Table>);
         self.found.iter().map(table).collect()
     }
 
-    /// Refuses a table that is not there, though another stands beyond zero: it would begin anew.
+    /// Refuses if a table is missing while another stands beyond zero, because the missing one
+    /// would start from zero.
     pub fn refuse_missing(&self) -> Result<(), Stop> {
         let beyond = |found: &&Found| found.held().is_some_and(|held| held.position > Position(0));
         let missing = self.found.iter().find(|found| found.there.is_none());
         if let (Some(with), Some(missing)) = (self.found.iter().find(beyond), missing) {
-            // All tables are made before any is claimed. The claim would refuse too, but leave an empty table in the place.
+            // All tables are created before any is claimed. The claim would refuse too, but leave
+            // an empty table behind.
             return Err(Stop::no_position(&missing.spec.name, &self.pipeline, &with.spec.name));
         }
         Ok(())
     }
 
-    /// Makes and widens what needs it.
+    /// Creates and widens the tables that need it.
     pub async fn make(self) -> Result<Vec<Arc<DeltaTable>>, Stop> {
         self.refuse_missing()?;
         let mut tables = Vec::new();
@@ -134,12 +137,13 @@ pub fn fit(spec: &TableSpec, snapshot: &Snapshot) -> Result<Fit, Stop> {
     spec.check(snapshot).map_err(|obstacle| Stop::Refused(format!("table {:?} ({}) {obstacle}", spec.name, spec.place)))
 }
 
-/// The table as it is; asked again as long as the failure may pass.
+/// The table as it is now; retried as long as the failure may pass.
 async fn look(spec: &TableSpec, pipeline: &str, clock: &dyn Clock) -> Result<Option<Snapshot>, Stop> {
     ask(clock, || Box::pin(snapshot::read(&spec.place, pipeline))).await
 }
 
-/// Commits a definition. Where another writer made that version first, or the reply was lost, the table must fit as it is then.
+/// Commits a definition. If another writer made that version first, or the reply was lost, the
+/// table must fit as it is then.
 async fn define(
     spec: &TableSpec,
     pipeline: &str,

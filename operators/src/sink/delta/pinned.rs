@@ -1,8 +1,10 @@
-//! One version of a table, pinned: where the pipelines stand in it, and its rows as any reader sees them.
+//! One version of a table, pinned: where the pipelines stand in it, and its rows as any reader sees
+//! them.
 //!
-//! Rows come through the Delta kernel, which knows what other tools may have done to a table: it leaves out rows that deletion vectors
-//! delete, fills in partition values and missing columns, and follows files that were compacted or clustered. Nothing is written. What a
-//! clean-up removes from under a reader is an error, and a newer version can be pinned.
+//! Rows come through the Delta kernel, which knows what other tools may have done to a table: it
+//! leaves out rows that deletion vectors delete, fills in partition values and missing columns, and
+//! follows files that were compacted or clustered. Nothing is written. If a clean-up removes files
+//! that are still to be read, that is an error, and a newer version can be pinned.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +22,7 @@ use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, RunId, Version};
 
-/// Batches that wait for whoever reads them.
+/// How many batches are read ahead.
 const AHEAD: usize = 2;
 
 /// A table at one version.
@@ -34,7 +36,8 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// The table in `place` at its newest version, as `pipeline` sees it; none if there is no table.
+    /// The table in `place` at its newest version, as `pipeline` sees it; none if there is no
+    /// table.
     pub async fn newest(place: &Place, pipeline: &str) -> Result<Option<Pinned>, StoreError> {
         let log = place.join("_delta_log");
         if !log.holds(|name| name.ends_with(".json") || name.ends_with(".parquet")).await? {
@@ -87,12 +90,12 @@ impl Pinned {
         Ok(rows)
     }
 
-    /// The files that the table refers to now, and that cannot be read.
+    /// The files that the table refers to now but that cannot be read.
     pub async fn lost(&self) -> Result<Vec<Lost>, StoreError> {
         files::lost(&self.place).await
     }
 
-    /// All rows, in any order: of the columns that `is_wanted` names, those that the table has.
+    /// All rows, in any order, with those columns of the table that `is_wanted` accepts.
     pub async fn rows(
         &self,
         is_wanted: impl Fn(&str) -> bool,
@@ -108,12 +111,12 @@ impl Pinned {
         let columns = all.project(&names).map_err(|e| self.place.library_failure(attempt.clone(), e.into()))?;
         let (batches, receiver) = mpsc::channel(AHEAD);
         let (place, store) = (self.place.clone(), self.store.clone());
-        // The kernel waits for its own requests: keep it off the threads that make them.
+        // The kernel waits for its own requests, so keep it off the threads that make them.
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || {
             let _runtime = runtime.enter();
             if let Err(error) = scan(snapshot, columns, &store, &batches) {
-                // Whoever has gone away needs no answer.
+                // If the receiver is gone, nobody needs the error.
                 let _ = batches.blocking_send(Err(place.library_failure(attempt, error)));
             }
         });
@@ -128,7 +131,7 @@ fn scan(
     batches: &mpsc::Sender<Result<RecordBatch, StoreError>>,
 ) -> Result<(), DeltaTableError> {
     let engine = store.engine(None);
-    // The library's own scan lists files only; the kernel's, of the same snapshot, reads them too.
+    // The library's own scan only lists files; the kernel's, of the same snapshot, reads them too.
     let kernel = snapshot.into_scan_builder().build()?.snapshot().clone();
     let scan = kernel.scan_builder().with_schema(columns).build()?;
     for data in scan.execute(engine)? {

@@ -1,7 +1,7 @@
-//! Where a table lies: a folder on a local disk, or blobs under a prefix.
+//! Where a table is: a folder on a local disk, or blobs under a prefix.
 //!
-//! Both promise the same: a file is created whole and durable or not at all, and never overwritten. What differs is how, which
-//! `disk.rs` and `blobs/` say, and that a disk's answers are always definite.
+//! Both make the same promises: a file is created whole and durable or not at all, and never
+//! overwritten. `disk.rs` and `blobs/` say how; and a disk's answers are always definite.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -35,12 +35,13 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// The place of `location`. Nothing is sent yet; places that are joined to this one share its connections.
+    /// The place of `location`. Nothing is sent yet; places joined to this one share its
+    /// connections.
     pub fn azure(location: &Location) -> Result<Place, StoreError> {
         Blobs::connect(location).map(Place::Azure)
     }
 
-    /// What is called `name` in this folder.
+    /// The file or folder `name` in this folder.
     pub fn join(&self, name: &str) -> Place {
         match self {
             Place::Disk(path) => Place::Disk(path.join(name)),
@@ -48,7 +49,7 @@ impl Place {
         }
     }
 
-    /// Makes this folder and its parents; a prefix of blobs needs no making.
+    /// Creates this folder and its parents; a prefix of blobs needs no creating.
     pub(super) async fn prepare(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::create_directories(&path)).await,
@@ -64,7 +65,7 @@ impl Place {
         }
     }
 
-    /// Creates file `name` of this folder as the one after `before`; none if neither is there.
+    /// Creates the file `name` of this folder as the one after `before`; none if neither exists.
     pub(super) async fn create_after(
         &self,
         before: &str,
@@ -90,7 +91,7 @@ impl Place {
         }
     }
 
-    /// Reads this file; none if there is none.
+    /// Reads this file; none if it does not exist.
     pub(super) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::read(&path)).await,
@@ -117,7 +118,7 @@ impl Place {
         }
     }
 
-    /// Deletes this file; one that is gone already is no error.
+    /// Deletes this file; it is no error if it is gone already.
     pub(super) async fn delete(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::delete(&path)).await,
@@ -157,7 +158,7 @@ impl Place {
     }
 }
 
-/// A local folder as the library names it.
+/// The library's URL of a local folder.
 pub(super) fn url(directory: &Path) -> Result<Url, StoreError> {
     let absolute = std::path::absolute(directory)
         .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;

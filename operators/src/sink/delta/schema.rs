@@ -1,20 +1,24 @@
 //! A table's definition: what a new one gets, and whether an existing one can take our rows.
 //!
-//! New tables use the plainest features there are (reader 1, writer 2, UTC timestamps), so that every reader can open them.
-//! An existing table is only ever given missing nullable columns. Whatever a hand-written append would break is refused.
+//! New tables use the plainest features there are (reader 1, writer 2, UTC timestamps), so that
+//! every reader can open them. The only change to an existing table is to add missing nullable
+//! columns. A table with anything that a hand-written append would break is refused.
 
 use arrow_schema::{DataType, Schema, TimeUnit};
 use serde_json::{Map, Value, json};
 
 use crate::protocol::table::Retention;
 
-/// A table must keep its log for at least so long, in milliseconds: within half of it a commit is read and written.
+/// A table must keep its log for at least this long, in milliseconds, because a commit is read and
+/// written within half of it.
 const LOG_LEAST_MS: u64 = 60_000;
-/// Vacuum must leave files alone for at least so long, in milliseconds: within half of it a cut is written and committed.
+/// Vacuum must leave files alone for at least this long, in milliseconds, because a cut is written
+/// and committed within half of it.
 const FILES_LEAST_MS: u64 = 5 * 60_000;
 
-/// Writer features that an append of plain Parquet files cannot violate. `checkConstraints`, `invariants` and
-/// `generatedColumns` are harmless while nothing uses them, which [`check`] looks at.
+/// Writer features that an append of plain Parquet files cannot violate. `checkConstraints`,
+/// `invariants` and `generatedColumns` are harmless while nothing uses them, which [`check`]
+/// verifies.
 const HARMLESS_FEATURES: &[&str] = &[
     "appendOnly",
     "changeDataFeed",
@@ -71,11 +75,12 @@ fn delta_type(data_type: &DataType) -> &'static str {
 pub enum Fit {
     /// Nothing.
     Fits,
-    /// This metadata in place of its own: it adds the columns that are missing.
+    /// This metadata instead of its own: it adds the missing columns.
     Widen(Value),
 }
 
-/// Compares an existing table with our columns. The error says what is in the way, in words that follow "table x".
+/// Compares an existing table with our columns. The error says what is in the way, in words that
+/// follow "table x".
 pub(super) fn check(
     protocol: &Value,
     metadata: &Value,
@@ -107,12 +112,12 @@ pub(super) fn check(
     Ok(Fit::Widen(widened))
 }
 
-/// Whether the table keeps what the protocol relies on for long enough.
+/// Whether the table keeps for long enough what the protocol relies on.
 pub(super) fn check_retention(retention: Retention) -> Result<(), String> {
     let Retention { log_ms, files_ms } = retention;
     let short = |key: &str, ms: u64, least_ms: u64, what: &str| {
         let (s, least) = (ms as f64 / 1_000.0, least_ms / 60_000);
-        Err(format!("has the property {key} of {s} s, and {what} needs {least} min at least: raise it or unset it"))
+        Err(format!("has the property {key} of {s} s, and {what} needs at least {least} min: raise it or unset it"))
     };
     if log_ms < LOG_LEAST_MS {
         return short("delta.logRetentionDuration", log_ms, LOG_LEAST_MS, "a commit");
@@ -126,15 +131,15 @@ pub(super) fn check_retention(retention: Retention) -> Result<(), String> {
 fn check_features(protocol: &Value) -> Result<(), String> {
     let reader = protocol["minReaderVersion"].as_u64().unwrap_or(u64::MAX);
     if reader > 3 {
-        return Err(format!("needs reader version {reader}, which lakefront does not have"));
+        return Err(format!("needs reader version {reader}, which lakefront does not support"));
     }
     let writer = protocol["minWriterVersion"].as_u64().unwrap_or(u64::MAX);
     let features = protocol["writerFeatures"].as_array().cloned().unwrap_or_default();
     let unknown = features.iter().filter_map(Value::as_str).find(|f| !HARMLESS_FEATURES.contains(f));
     match (writer, unknown) {
-        (_, Some(feature)) => Err(format!("needs the writer feature {feature:?}, which lakefront does not have")),
+        (_, Some(feature)) => Err(format!("needs the writer feature {feature:?}, which lakefront does not support")),
         (0..=4 | 7, None) => Ok(()),
-        (version, None) => Err(format!("needs writer version {version}, which lakefront does not have")),
+        (version, None) => Err(format!("needs writer version {version}, which lakefront does not support")),
     }
 }
 
@@ -164,7 +169,7 @@ fn check_configuration(metadata: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// The columns of ours that the table lacks.
+/// Our columns that the table lacks.
 fn missing_fields(existing: &[Value], schema: &Schema) -> Result<Vec<Value>, String> {
     for field in existing {
         let name = field["name"].as_str().unwrap_or_default();
@@ -198,7 +203,7 @@ fn missing_fields(existing: &[Value], schema: &Schema) -> Result<Vec<Value>, Str
     Ok(missing)
 }
 
-/// Delta column names are one whatever their case.
+/// Whether Delta takes two column names for the same one: it ignores case.
 fn same_name(a: &Value, b: &Value) -> bool {
     match (a.as_str(), b.as_str()) {
         (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),

@@ -1,4 +1,5 @@
-//! Scratch files: where staged files are until they are uploaded. They have no name, so that whatever ends the process frees them.
+//! Scratch files hold staged files until they are uploaded. They have no name, so they are freed
+//! however the process ends.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -12,9 +13,9 @@ pub(super) fn file() -> Result<File, StoreError> {
     tempfile::tempfile().map_err(|e| StoreError::definite(attempt("create"), e))
 }
 
-/// What is being done to a scratch file, and where it lies: its disk may be another one than expected.
+/// What is being done to a scratch file, and where, because it may be on an unexpected disk.
 pub(super) fn attempt(verb: &str) -> String {
-    format!("{verb} a scratch file in {} (TMPDIR names another place)", std::env::temp_dir().display())
+    format!("{verb} a scratch file in {} (set TMPDIR to use another place)", std::env::temp_dir().display())
 }
 
 /// The whole content of one staged file.
@@ -44,7 +45,8 @@ impl Written {
     }
 }
 
-/// Contents one after the other in one scratch file: a cut may have more files than a process may have open.
+/// Several contents, one after the other, in one scratch file, because a cut may have more files
+/// than a process may have open.
 #[derive(Default)]
 pub(super) struct Pile(Option<Arc<File>>);
 

@@ -1,5 +1,5 @@
-//! Reads the state of a Delta table through the `deltalake` crate: its definition and our transactions, and none of its files,
-//! so that a table of many files opens as fast as one of few.
+//! Reads the state of a Delta table through the `deltalake` crate: its definition and our
+//! transactions, but not its files, so that a table of many files opens as fast as one of few.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
 
-/// Commits that are followed one by one; behind more of them, the log is read anew.
+/// How many commits are followed one by one; if there are more, the log is read anew.
 const FOLLOWED: usize = 8;
-/// So many of the newest commits are looked at for one that is torn.
+/// How many of the newest commits are searched for a torn one.
 const SEARCHED: usize = 100;
 
-/// A Delta table as its log says it is now.
+/// A Delta table as its log describes it now.
 #[derive(Clone)]
 pub struct Snapshot {
-    /// What the protocol must know.
+    /// What the protocol must know about it.
     pub state: TableState,
     /// The `protocol` action.
     pub(super) protocol: Value,
     /// The `metaData` action.
     pub(super) metadata: Value,
-    /// A log checkpoint is due every so many versions.
+    /// How many versions there are between log checkpoints.
     pub(super) checkpoint_interval: u64,
-    /// The commit that made the head, by which the log is known again; none if it was cleaned up.
+    /// The commit that made the head, by which the log is recognized; none if it was cleaned up.
     head: Option<Vec<u8>>,
 }
 
@@ -62,7 +62,8 @@ async fn read_log(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
     let snapshot = kernel::Snapshot::try_new(&*store, None).await.map_err(failed)?;
     let scan = snapshot.scan_builder().build().map_err(failed)?;
     let (inner, engine, asked) = (scan.snapshot().clone(), store.engine(None), AppIds::of(pipeline));
-    // The library computes and waits for its own requests: keep it off the threads that make them.
+    // The library computes and waits for its own requests, so keep it off the threads that make
+    // them.
     let transactions = tokio::task::spawn_blocking(move || {
         let version = |id: &str| inner.get_app_id_version(id, &*engine).map_err(DeltaTableError::from);
         Ok((version(&asked.position)?, version(&asked.run)?))
@@ -89,7 +90,7 @@ async fn read_log(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
     }))
 }
 
-/// What is wrong with a log that cannot be read, if it is one of its newest commits.
+/// Why a log cannot be read, if the cause is one of its newest commits.
 async fn torn(place: &Place, pipeline: &str) -> Option<StoreError> {
     let (log, ids) = (place.join("_delta_log"), AppIds::of(pipeline));
     let is_commit = |name: &String| name.strip_suffix(".json").is_some_and(|version| version.parse::<u64>().is_ok());
@@ -105,8 +106,8 @@ async fn torn(place: &Place, pipeline: &str) -> Option<StoreError> {
     None
 }
 
-/// The table in `place` as it is now, if it is `known` and a few commits that did not change its definition; else none, and it is to
-/// be read.
+/// The table in `place` as it is now, if it is `known` plus a few commits that did not change its
+/// definition. Otherwise none, and the table has to be read.
 pub(super) async fn follow(place: &Place, known: &Snapshot, ids: &AppIds) -> Result<Option<Snapshot>, StoreError> {
     let log = place.join("_delta_log");
     let commit = async |version: Version| log.join(&log::file_name(version)).read().await;

@@ -1,11 +1,13 @@
-//! Statistics of a Parquet file in Delta's form, from the file's own footer: nothing is computed twice.
+//! Statistics of a Parquet file in Delta's form, taken from the file's own footer: nothing is
+//! computed twice.
 
 use arrow_schema::{DataType, SchemaRef};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value, json};
 
-/// The JSON text of `numRecords`, `minValues`, `maxValues` and `nullCount`. Bounds may be wider than the values are.
+/// The JSON text of `numRecords`, `minValues`, `maxValues` and `nullCount`. Bounds may be wider
+/// than the values.
 pub(super) fn of(metadata: &ParquetMetaData, schema: &SchemaRef) -> String {
     let (mut min_values, mut max_values, mut null_counts) = (Map::new(), Map::new(), Map::new());
     for (index, field) in schema.fields().iter().enumerate() {
@@ -28,7 +30,7 @@ fn bounds<'a>(groups: impl Iterator<Item = Option<&'a Statistics>>, data_type: &
     for statistics in groups {
         match statistics? {
             Statistics::Int64(s) => {
-                // A group of nulls alone has no bounds, and narrows nothing.
+                // A group with only nulls has no bounds, and narrows nothing.
                 let (Some(&min), Some(&max)) = (s.min_opt(), s.max_opt()) else { continue };
                 let (low, high) = integers.unwrap_or((min, max));
                 integers = Some((low.min(min), high.max(max)));
@@ -37,7 +39,7 @@ fn bounds<'a>(groups: impl Iterator<Item = Option<&'a Statistics>>, data_type: &
                 let (min, max) = match (s.min_opt(), s.max_opt()) {
                     (Some(min), Some(max)) => (min, max),
                     (None, None) => continue,
-                    // There are values, and no telling how far they reach.
+                    // There are values, but their bounds are unknown.
                     _ => return None,
                 };
                 let (min, max) = (min.as_utf8().ok()?.to_owned(), max.as_utf8().ok()?.to_owned());
@@ -63,8 +65,8 @@ fn timestamp(micros: i64) -> Value {
     format!("{}T{time}", date(days)).into()
 }
 
-/// Days since 1970 as `YYYY-MM-DD`, in the proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level
-/// Date Algorithms", `civil_from_days`).
+/// Days since 1970 as `YYYY-MM-DD`, in the proleptic Gregorian calendar (Howard Hinnant,
+/// "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
 pub(super) fn date(days: i64) -> String {
     let z = days + 719_468;
     let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));

@@ -1,4 +1,4 @@
-//! One Delta table, as the protocol's [`Table`].
+//! One Delta table, as an implementation of the protocol's [`Table`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,19 +13,22 @@ use super::{checkpoint, files, log};
 use crate::error::{StoreError, chain};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version};
 
-/// A log checkpoint is written every so many versions, unless the table says otherwise.
+/// How many versions there are between log checkpoints, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
-/// While log checkpoints of a table take more than one part in so many of the time, they are passed over,
+/// Log checkpoints may take one part in this many of the time; those that would take more are
+/// skipped.
 const CHECKPOINT_PARTS: u64 = 20;
-/// but never for more than so many intervals: whoever opens the table reads the commits since the last.
+/// But they are never skipped for more than this many intervals, because whoever opens the table
+/// reads the commits since the last one.
 const CHECKPOINT_SKIPS: u64 = 8;
-/// What was read of a table so long ago, in milliseconds, is not followed any more: its log may have been cleaned up since.
+/// A snapshot that was read this long ago, in milliseconds, is not followed any more, because its
+/// log may have been cleaned up since.
 const FOLLOW_MS: u64 = 60_000;
 
 /// Which table, and what it must be able to hold.
 #[derive(Clone)]
 pub struct TableSpec {
-    /// Where it lies.
+    /// Where it is.
     pub place: Place,
     /// The name that messages use.
     pub name: String,
@@ -44,17 +47,19 @@ pub struct DayPartition {
     pub of: fn(&RecordBatch) -> Date32Array,
 }
 
-/// The last log checkpoint of this run. One of many files takes as long as hundreds of commits.
+/// The last log checkpoint of this run. One of a table with many files takes as long as hundreds of
+/// commits.
 #[derive(Clone, Copy, Default)]
 struct Checkpointed {
     version: Version,
-    /// On the steady clock.
+    /// When it ended, on the steady clock.
     ended_ms: u64,
     took_ms: u64,
 }
 
 impl Checkpointed {
-    /// Whether it is too soon for one of `version`, a multiple of `interval`.
+    /// Whether a checkpoint of `version`, a multiple of `interval`, would come too soon after this
+    /// one.
     fn is_recent(&self, version: Version, interval: u64, now_ms: u64) -> bool {
         let rest_ms = self.took_ms * (CHECKPOINT_PARTS - 1);
         now_ms.saturating_sub(self.ended_ms) < rest_ms
@@ -87,14 +92,14 @@ pub struct DeltaTable {
     ids: log::AppIds,
     clock: Arc<dyn Clock>,
     checkpoint_interval: u64,
-    /// The last log checkpoint; held while one is being written.
+    /// The last log checkpoint; locked while one is being written.
     checkpointing: Arc<tokio::sync::Mutex<Checkpointed>>,
-    /// The table when it was last looked at, and when that was.
+    /// The table when it was last read, and when that was.
     known: Mutex<Option<(Snapshot, Stamp)>>,
 }
 
 impl DeltaTable {
-    /// The table of `spec` as it is, unchecked: for those who only read.
+    /// The table of `spec` as it is, unchecked: for callers that only read.
     pub fn attach(spec: TableSpec, pipeline: &str, clock: Arc<dyn Clock>) -> Self {
         DeltaTable {
             ids: log::AppIds::of(pipeline),
@@ -106,7 +111,7 @@ impl DeltaTable {
         }
     }
 
-    /// The same, for which `snapshot` was read at this time.
+    /// The same table with a known `snapshot`, which was read at `asked`.
     pub(super) fn knowing(mut self, snapshot: Snapshot, asked: Stamp) -> Self {
         self.checkpoint_interval = snapshot.checkpoint_interval.max(1);
         self.known = Mutex::new(Some((snapshot, asked)));
@@ -139,7 +144,8 @@ impl DeltaTable {
         Ok(now)
     }
 
-    /// Starts a log checkpoint in the background when one is due, and the last was not too recent.
+    /// Starts a log checkpoint in the background when one is due, unless the last one was too
+    /// recent.
     fn checkpoint_if_due(&self, version: Version) {
         let due = version.0 > 0 && version.0.is_multiple_of(self.checkpoint_interval);
         if !due {
@@ -152,14 +158,15 @@ impl DeltaTable {
         }
         let (place, name) = (self.spec.place.clone(), self.spec.name.clone());
         let runtime = tokio::runtime::Handle::current();
-        // The library computes for long stretches without yielding: keep it off the threads that wait for I/O.
+        // The library computes for long stretches without yielding, so keep it off the threads that
+        // wait for I/O.
         tokio::task::spawn_blocking(move || match runtime.block_on(checkpoint::write(&place, version)) {
             Ok(()) => {
                 let ended_ms = clock.steady_ms();
                 *last = Checkpointed { version, ended_ms, took_ms: ended_ms.saturating_sub(began_ms) };
             }
             Err(error) => {
-                tracing::warn!(table = name, error = %chain(&error), "no log checkpoint; the next is due later");
+                tracing::warn!(table = name, error = %chain(&error), "wrote no log checkpoint; the next is due later");
             }
         });
     }
@@ -207,7 +214,7 @@ impl Table for DeltaTable {
         Box::pin(async move {
             let file = self.log().join(&log::file_name(version));
             let Some(content) = file.read().await? else { return Ok(None) };
-            // It may be whole the next time.
+            // It may be whole next time.
             log::seen(&content, &self.ids).map(Some).map_err(|error| {
                 let (attempt, cause) = log::torn(&file, &error);
                 StoreError::transient(attempt, cause)

@@ -1,8 +1,10 @@
-//! Stages the rows of one cut as Parquet files: one a partition, seen by no reader until a commit names them.
+//! Stages the rows of one cut as Parquet files, one per partition, that no reader sees until a
+//! commit names them.
 //!
-//! Encoding and writing happen on the worker's thread; what is written goes to the page cache, so that memory is bounded by a
-//! row group however long the cut is; on request row groups, and then files, are closed early. Making files durable happens on the
-//! runtime: on a disk they are synced where they are, to blobs they are uploaded from scratch files.
+//! Encoding and writing happen on the worker's thread. The output goes to the page cache, so memory
+//! is bounded by a row group however long the cut is; on request, row groups and then files are
+//! closed early. Files are made durable on the runtime: on a disk they are synced where they are,
+//! to blobs they are uploaded from scratch files.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -30,13 +32,14 @@ use crate::sink::{Stage, StageWriter};
 const ROW_GROUP_MEMORY: usize = 64 << 20;
 /// Or once it has this many rows.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-/// An open file without rows takes less than this many bytes of memory: its columns' encoders, measured at a quarter of it.
+/// An open file without rows takes less than this many bytes of memory, for its columns' encoders;
+/// measured at a quarter of it.
 const OPEN_FILE: u64 = 256 << 10;
 /// A row group that takes less than this many bytes of memory is a short one.
 const SHORT_ROW_GROUP: u64 = 2 << 20;
-/// At most so many files are open a writer; one more closes the one that was begun first.
+/// A writer has at most this many files open; to open one more, it closes the one it began first.
 const OPEN_FILES: usize = 16;
-/// So many files of a cut are uploaded at a time.
+/// How many files of a cut are uploaded at a time.
 const UPLOADS: usize = 4;
 
 /// Begins Parquet files in a Delta table's folder.
@@ -65,7 +68,8 @@ impl Stage for DeltaStage {
     }
 }
 
-/// Days since 1970; none for rows of the null partition, and for the one partition of an unpartitioned table.
+/// Days since 1970; none for rows of the null partition, and for all rows of an unpartitioned
+/// table.
 type Day = Option<i32>;
 
 struct CutWriter {
@@ -73,13 +77,14 @@ struct CutWriter {
     clock: Arc<dyn Clock>,
     open: BTreeMap<Day, PartWriter>,
     begun: u64,
-    /// Closed and not yet durable. No handle is kept: a cut may have more files than a process may have open.
+    /// Files that are closed but not yet durable. No handle is kept, because a cut may have more
+    /// files than a process may have open.
     closed: Vec<Closed>,
-    /// Has the contents of the files for blobs that were closed before the cut was.
+    /// The contents of the files for blobs that were closed before the cut was.
     pile: Pile,
 }
 
-/// A file that is complete, and where its content is: none says in its place already.
+/// A complete file, and where its content is: none if it is in place already.
 type Closed = (StagedFile, Option<Written>);
 
 impl StageWriter for CutWriter {
@@ -158,9 +163,9 @@ struct PartWriter {
     encoder: FileEncoder<File>,
     schema: SchemaRef,
     staged: StagedFile,
-    /// Whether it is written into a scratch file.
+    /// Whether it is written to a scratch file.
     in_scratch: bool,
-    /// What fails when writing does.
+    /// What was attempted if writing fails.
     attempt: String,
     order: u64,
 }
@@ -196,7 +201,7 @@ impl PartWriter {
         if full { self.close_row_group() } else { Ok(()) }
     }
 
-    /// In bytes.
+    /// The memory that it holds, in bytes.
     fn memory(&self) -> u64 {
         OPEN_FILE + self.encoder.memory() as u64
     }
@@ -218,7 +223,7 @@ impl PartWriter {
     }
 }
 
-/// A new file at `path`, in a directory that is made for it.
+/// A new file at `path`, in a directory that is created for it if necessary.
 fn create(path: &Path) -> Result<File, StoreError> {
     if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
         disk::create_directories(parent)?;
@@ -247,7 +252,7 @@ fn sync(directory: &Path, closed: Vec<Closed>) -> Result<Vec<StagedFile>, StoreE
     Ok(files)
 }
 
-/// Makes staged files blobs. Their scratch files are gone once they are.
+/// Uploads staged files as blobs. Their scratch files are freed after that.
 async fn upload(table: Blobs, closed: Vec<Closed>, clock: Arc<dyn Clock>) -> Result<Vec<StagedFile>, StoreError> {
     let upload = |(staged, written): Closed| {
         let (blob, clock) = (table.join(&staged.path), clock.clone());

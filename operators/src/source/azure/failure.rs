@@ -11,25 +11,26 @@ use crate::azure;
 /// Conflicts that do not pass by themselves.
 const LASTING: [&str; 4] = ["BlobArchived", "BlobBeingRehydrated", "ContainerBeingDeleted", "ContainerDisabled"];
 
-/// Why a request brought no answer that counts.
+/// Why a request brought no usable answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The service, or the way to it, may do better soon: busy, broken, cut off, slow, changed while it was read.
+    /// The service, or the way to it, may recover soon: busy, broken, cut off, slow, or the blob
+    /// changed while it was read.
     Passing {
-        /// In words.
+        /// A description for messages.
         cause: String,
-        /// What the service asks for.
+        /// The pause that the service asks for.
         retry_after: Option<Duration>,
     },
     /// There is no such blob.
     Missing(String),
-    /// The blob has no such bytes.
+    /// The blob does not have the requested bytes.
     BeyondTheEnd,
-    /// Nothing has changed, as the request supposed.
+    /// Nothing has changed since the request's ETag.
     NotModified,
     /// The service refuses, and will refuse again.
     Refused(String),
-    /// Nobody gave a token: a refusal at first, and once there was one, somebody who may do better soon.
+    /// There was no token. Before the first success this is a refusal; after it, it may pass.
     NoToken(String),
 }
 
@@ -37,7 +38,7 @@ impl Failure {
     /// What `error` means.
     pub(super) fn of(error: &azure_core::Error) -> Failure {
         let cause = match (error.kind(), azure::code(error)) {
-            // The service's own words go over several lines, and say no more.
+            // The service's own text has several lines and adds nothing.
             (ErrorKind::HttpResponse { status, .. }, Some(code)) => {
                 let advice = azure::advice(code).map(|advice| format!(": {advice}")).unwrap_or_default();
                 format!("the service says {} {code}{advice}", u16::from(*status))
@@ -50,7 +51,8 @@ impl Failure {
                 let retry_after = headers.and_then(retry_after);
                 match *status {
                     StatusCode::NotModified => Failure::NotModified,
-                    // Nothing says of its blobs that they were read to their end.
+                    // Nothing shows that its blobs were read to their end, so they do not count as
+                    // missing.
                     StatusCode::NotFound if azure::code(error) == Some("ContainerNotFound") => Failure::Refused(cause),
                     StatusCode::NotFound => Failure::Missing(cause),
                     StatusCode::RequestedRangeNotSatisfiable => Failure::BeyondTheEnd,
@@ -65,7 +67,7 @@ impl Failure {
                 }
             }
             ErrorKind::Credential => Failure::NoToken(cause),
-            // Cut off, or garbled on its way.
+            // The answer was cut off, or garbled on its way.
             _ => Failure::passing(cause),
         }
     }
@@ -80,7 +82,7 @@ impl Failure {
     }
 }
 
-/// The service's `Retry-After`, in seconds; other forms of it are not in use there.
+/// The service's `Retry-After`, in seconds; the service does not use other forms of it.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let seconds = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
     seconds.trim().parse().ok().map(Duration::from_secs)

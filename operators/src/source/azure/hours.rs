@@ -1,4 +1,4 @@
-//! Folders of hours: the only place where new blobs appear, so that most listings need not ask for all of them.
+//! Folders of hours: new blobs appear only in them, so most listings need not ask for all blobs.
 
 use azure_core::time::OffsetDateTime;
 
@@ -14,7 +14,7 @@ impl Hours {
         Hours { pattern: pattern.to_owned() }
     }
 
-    /// The part of a blob's name before the first hour folder in it; none if there is no such folder.
+    /// The part of a blob's name before its first hour folder; `None` if there is no such folder.
     pub(super) fn head<'a>(&self, name: &'a str) -> Option<&'a str> {
         let starts = std::iter::once(0).chain(name.match_indices('/').map(|(slash, _)| slash + 1));
         starts.into_iter().find(|start| self.begins(&name[*start..])).map(|start| &name[..start])

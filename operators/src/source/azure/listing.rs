@@ -1,4 +1,4 @@
-//! What there is in a container, at the price of as few requests as can be.
+//! Lists what is in a container, with as few requests as possible.
 
 use std::collections::BTreeSet;
 
@@ -17,18 +17,18 @@ use crate::azure::client;
 use crate::error::StoreError;
 use crate::source::{Listed, Listing, PassedOver, Why};
 
-/// What earlier listings have taught.
+/// What earlier listings have shown.
 #[derive(Default)]
 pub(super) struct Known {
     /// The one blob that the path names, as it was last seen.
     pub(super) single: Option<Listed>,
-    /// The parts of names before the folders of hours.
+    /// The parts of names before the hour folders.
     heads: BTreeSet<String>,
-    /// Requests that the last listing of all blobs took.
+    /// How many requests the last listing of all blobs took.
     pages: usize,
-    /// When that was.
+    /// When that listing began, on the steady clock.
     whole_at_ms: u64,
-    /// A listing that nobody has taken yet.
+    /// A listing that `list` has not returned yet.
     pub(super) looked: Option<Listing>,
 }
 
@@ -39,9 +39,9 @@ struct Page {
     at_ms: Option<u64>,
 }
 
-/// What listing took.
+/// The cost and time of a listing.
 struct Took {
-    /// Requests.
+    /// How many requests it took.
     pages: usize,
     /// The service's clock at the first of them.
     at_ms: Option<u64>,
@@ -84,7 +84,8 @@ impl AzureSource {
             }
             let file = listed(&named, blob);
             match named {
-                // A folder of an account with real folders is listed as an empty blob: what is below it counts.
+                // In an account with real folders, a folder is listed as an empty blob; what is
+                // below it counts.
                 Named::Single(_) if file.length == 0 => {}
                 Named::Single(_) => single = Some(file),
                 Named::Below(_) => files.push(file),
@@ -102,7 +103,8 @@ impl AzureSource {
         Ok(Listing { files, whole: true, at_ms, passed_over })
     }
 
-    /// The folders of the last hours, if listing them is cheaper than listing all, and all were listed a short while ago.
+    /// The folders of the last hours, if listing them is cheaper than listing all blobs, and all
+    /// were listed a short while ago.
     fn recent_folders(&self) -> Option<Vec<String>> {
         let hours = Hours::new(self.how.hour_folders.as_deref()?);
         let (known, now_ms) = (self.known(), self.clock.now_ms());
@@ -127,8 +129,8 @@ impl AzureSource {
         Ok(Listing { files, passed_over, ..Listing::default() })
     }
 
-    /// Whether nothing is there to be read. What was listed for that is the answer to the next call of `list`: a service is not
-    /// asked twice at a start.
+    /// Whether there is nothing to read. The listing made for this answers the next call of `list`,
+    /// so that a start does not ask the service twice.
     pub(super) async fn has_nothing(&self) -> Result<bool, StoreError> {
         let listing = self.look_around().await?;
         let nothing = listing.files.is_empty();
@@ -136,8 +138,8 @@ impl AzureSource {
         Ok(nothing)
     }
 
-    /// Shows the blobs whose names begin with `prefix` to `each`. Only a page of them is in memory as the service tells them, for
-    /// that takes several times what is kept of it.
+    /// Passes the blobs whose names begin with `prefix` to `each`. Only one page is held in memory
+    /// in the form that the service sends, because that takes several times what is kept of it.
     async fn list_below(&self, prefix: &str, mut each: impl FnMut(&BlobItem)) -> Result<Took, StoreError> {
         let (mut pages, mut at_ms, mut next) = (0, None, None);
         loop {
@@ -170,12 +172,13 @@ impl AzureSource {
             pager.into_pages().try_next().await.map_err(|e| Failure::of(&e))?;
         let answer = answer.ok_or_else(|| Failure::passing("the service sent no page"))?;
         let at_ms = client::clock_ms(answer.headers());
-        // An answer that is cut off is no XML.
+        // An answer that was cut off is not valid XML.
         let page = answer.into_model().map_err(|e| Failure::passing(format!("the page cannot be read: {e}")))?;
         Ok(Page { blobs: page.blob_items, next: page.next_marker, at_ms })
     }
 
-    /// The single blob as it is now; none if it is gone. If it did not change, the answer is short.
+    /// The single blob as it is now; `None` if it is gone. The answer is short if the blob did not
+    /// change.
     async fn changed(&self, before: &Listed) -> Result<Option<Listed>, StoreError> {
         let mut tries = self.retries.begin(format!("look at {}", self.identity));
         loop {
@@ -189,7 +192,7 @@ impl AzureSource {
         }
     }
 
-    /// A blob as it is now; none if there is none.
+    /// A blob as it is now; `None` if it does not exist.
     pub(super) async fn properties(&self, name: &str) -> Result<Option<Listed>, StoreError> {
         let mut tries = self.retries.begin(format!("look at {name:?} in {}", self.identity));
         loop {

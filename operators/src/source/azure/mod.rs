@@ -1,12 +1,14 @@
-//! Blobs of an Azure storage account: one, all below a folder, or a glob; growing append blobs first of all.
+//! Blobs of an Azure storage account: one, all below a folder, or a glob; mainly growing append
+//! blobs.
 //!
-//! Promises: what is read is what was planned, byte for byte, through every fault of the service and of the way to it, or the
-//! error says which bytes could not be had; an idle poll costs one request, or two, however many blobs there are; no signature or
-//! key is in any text. Leaves to others: which bytes to read, and what to do when a blob was written anew.
+//! Promises: what is read is what was planned, byte for byte, through every fault of the service
+//! and of the way to it, or the error names the bytes that could not be read; an idle poll costs
+//! one or two requests, however many blobs there are; no text contains a signature or key. Leaves
+//! to others: which bytes to read, and what to do when a blob was rewritten.
 //!
 //! ```text
 //! names     which blobs, and what they are called in the source
-//! listing   what there is: all pages, the folders of the last hours, or one blob that did not change
+//! listing   what exists: all pages, the folders of the last hours, or one unchanged blob
 //! read      the bytes of a range, continued where an answer broke off
 //! failure   what an answer means        retry   when to send the request again
 //! ```
@@ -39,19 +41,20 @@ use crate::protocol::table::{Clock, Pending};
 /// A source of blobs.
 pub struct AzureSource {
     identity: String,
-    /// The identity of the container, with a slash.
+    /// The identity of the container, with a trailing slash.
     whole: String,
     container: BlobContainerClient,
     names: Names,
     how: ListingSettings,
     retries: Retries,
     clock: Arc<dyn Clock>,
-    /// What earlier listings have taught.
+    /// What earlier listings have shown.
     known: Mutex<Known>,
 }
 
 impl AzureSource {
-    /// Opens the source at `location`. Nothing is sent yet. Once a `stop` is requested, no outage is waited for.
+    /// Opens the source at `location`. Nothing is sent yet. Once a `stop` is requested, the source
+    /// does not wait out outages.
     pub fn open(
         location: &Location,
         how: ListingSettings,
@@ -87,7 +90,7 @@ impl AzureSource {
     }
 }
 
-/// What `blob` is called in the source at `location`; none if the source does not read it.
+/// The name of `blob` in the source at `location`; `None` if the source does not read it.
 pub fn name_of(location: &Location, blob: &Location) -> Result<Option<String>, StoreError> {
     if location.account.name != blob.account.name || location.container != blob.container {
         return Ok(None);
@@ -103,7 +106,7 @@ impl Source for AzureSource {
         &self.identity
     }
 
-    /// A single blob is known as one once it has been listed.
+    /// A single blob is only known to be one once it has been listed.
     fn root(&self) -> String {
         let single = self.known().single.is_some();
         format!("{}{}", self.whole, self.names.root(single)).trim_end_matches('/').to_owned()
@@ -153,12 +156,13 @@ impl Source for AzureSource {
     }
 }
 
-/// A blob's creation as an [`Identity`] has it.
+/// A blob's creation time, as an [`Identity`] holds it.
 fn created(at: Option<OffsetDateTime>) -> String {
     at.map(|at| to_rfc3339(&at)).unwrap_or_default()
 }
 
-/// An ETag as an [`Identity`] has it: listings leave out the quotes that headers have.
+/// An ETag, as an [`Identity`] holds it: without the quotes, which headers have and listings leave
+/// out.
 fn revision(etag: Option<&Etag>) -> String {
     etag.map(|etag| etag.to_string().trim_matches('"').to_owned()).unwrap_or_default()
 }

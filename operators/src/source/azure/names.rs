@@ -1,7 +1,8 @@
 //! Which blobs a source's path names, and what they are called in it.
 //!
-//! A path is a blob, a folder (all blobs below it), or a glob. A blob's name in the source is what follows the folder, or the glob's
-//! fixed part; for a single blob it is the last part of its name. A path reads the same with and without a slash at its end.
+//! A path is a blob, a folder (all blobs below it), or a glob. A blob's name in the source is what
+//! follows the folder, or the glob's fixed part; for a single blob it is the last part of its name.
+//! A path means the same with and without a trailing slash.
 
 use globset::GlobMatcher;
 
@@ -11,19 +12,19 @@ use crate::source::names;
 
 /// The blobs of one path.
 pub(super) struct Names {
-    /// All their names begin with this.
+    /// All names begin with this.
     prefix: String,
     select: Select,
-    /// Hidden and temporary blobs are passed over.
+    /// Whether hidden and temporary blobs are passed over.
     skips_temporary: bool,
 }
 
 enum Select {
-    /// A blob of that name, or all below it, whichever there is.
+    /// A blob of that name, or all blobs below it, whichever exists.
     Either,
     /// All below the prefix, which ends with a slash or is empty.
     All,
-    /// What matches, below the prefix.
+    /// The blobs below the prefix that match.
     Glob(GlobMatcher),
 }
 
@@ -37,7 +38,7 @@ pub(super) enum Named {
 }
 
 impl Names {
-    /// The names of `path`, which has no slash at its beginning.
+    /// The names of `path`, which has no leading slash.
     pub(super) fn of(path: &str) -> Result<Names, StoreError> {
         if let Some(special) = path.find(['*', '?', '[', '{']) {
             let fixed = path[..special].rfind('/').map_or(0, |slash| slash + 1);
@@ -55,7 +56,8 @@ impl Names {
         self.skips_temporary = false;
     }
 
-    /// Whether a blob of this name is passed over as hidden or temporary. A blob that the path names itself is not.
+    /// Whether a blob of this name is passed over as hidden or temporary. A blob that the path
+    /// itself names is not.
     pub(super) fn is_temporary(&self, named: &Named) -> bool {
         match named {
             Named::Single(_) => false,
@@ -63,7 +65,8 @@ impl Names {
         }
     }
 
-    /// What the names of blobs count from, without a slash at its end; `single`: the path names one blob.
+    /// The folder that blob names are relative to, without a trailing slash; `single`: the path
+    /// names one blob.
     pub(super) fn root(&self, single: bool) -> &str {
         match &self.select {
             Select::Either if single => self.prefix.rsplit_once('/').map_or("", |(folder, _)| folder),
@@ -71,12 +74,12 @@ impl Names {
         }
     }
 
-    /// What a listing asks for.
+    /// The prefix that a listing asks for.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What `blob` is called in the source; none if it does not belong to it.
+    /// The name of `blob` in the source; `None` if it does not belong to it.
     pub(super) fn name(&self, blob: &str) -> Option<Named> {
         let rest = blob.strip_prefix(&self.prefix)?;
         match &self.select {
@@ -91,7 +94,7 @@ impl Names {
         }
     }
 
-    /// The blob that is called `name` in the source; `single`: it is the one that the path names.
+    /// The blob that has this `name` in the source; `single`: it is the one that the path names.
     pub(super) fn blob(&self, name: &str, single: bool) -> String {
         match &self.select {
             Select::Either if single => self.prefix.clone(),

@@ -1,7 +1,8 @@
-//! Reads a range of a blob into a buffer of ours, and makes sure that it is the blob that was planned.
+//! Reads a range of a blob into our own buffer, and verifies that it is the blob that was planned.
 //!
-//! A blob may grow between any two requests, so no request insists on an ETag. What tells one blob from another of that name is its
-//! creation, and the hash of its first bytes; as long as the ETag is the one that the plan saw, neither can have changed.
+//! A blob may grow between any two requests, so no request insists on an ETag. A blob is told from
+//! another of the same name by its creation and the hash of its first bytes; as long as the ETag is
+//! the one that the plan saw, neither can have changed.
 
 use std::num::NonZero;
 use std::ops::Range;
@@ -40,7 +41,7 @@ impl AzureSource {
             }
         };
         if Fingerprint::of(&head) != identity.fingerprint {
-            return Err(StoreError::definite(self.attempt(name, &range), "it was written anew since it was planned"));
+            return Err(StoreError::definite(self.attempt(name, &range), "it was rewritten after it was planned"));
         }
         Ok(into)
     }
@@ -49,7 +50,8 @@ impl AzureSource {
         format!("read bytes {}..{} of {name:?} in {}", range.start, range.end, self.identity)
     }
 
-    /// Reads `range` whole, each try from where the last one broke off; the blob's ETag at the last of them, if it was asked.
+    /// Reads all of `range`, each try from where the last one broke off. Returns the blob's ETag
+    /// from the last successful try, if there was one.
     async fn fill(
         &self,
         name: &str,
@@ -82,7 +84,8 @@ impl AzureSource {
         Ok(revision)
     }
 
-    /// One request for `range`: as much of it as the answer brings, and the blob's ETag.
+    /// Sends one request for `range`. Appends as much of it as the answer brings, and returns the
+    /// blob's ETag.
     async fn get(
         &self,
         name: &str,
@@ -93,7 +96,8 @@ impl AzureSource {
         let wanted = range.end - range.start;
         let options = BlobClientDownloadOptions {
             range: Some(HttpRange::new(range.start, wanted)),
-            // One request: the SDK's own parts would insist on one ETag, and a growing blob has many.
+            // One request: across parts of its own, the SDK would insist on one ETag, and a
+            // growing blob has many.
             partition_size: usize::try_from(wanted).ok().and_then(NonZero::new),
             parallel: NonZero::new(1),
             ..Default::default()
@@ -111,11 +115,12 @@ impl AzureSource {
         if created(created_on) != identity.created {
             return Err(Failure::Refused("another blob has taken its name since it was planned".to_owned()));
         }
-        // A whole blob in place of a range would be taken for bytes from the middle of it.
+        // If the whole blob came instead of the range, its first bytes would be taken for bytes
+        // from the middle.
         let part = answer.headers.get_optional_str(&HeaderName::from_static("content-range"));
         if range.start > 0 && !part.is_some_and(|part| part.starts_with(&format!("bytes {}-", range.start))) {
             return Err(Failure::passing(
-                "the answer is not of the range that was asked for: something on the way ignores Range",
+                "the answer is not for the requested range: something on the way ignores Range",
             ));
         }
         let end = into.len() + wanted as usize;
@@ -128,7 +133,8 @@ impl AzureSource {
         Ok(Some(revision(etag.as_ref())))
     }
 
-    /// A blob that seems to be gone or shorter than planned is looked at: it stays a failure if that is so, and passes if not.
+    /// Looks at a blob that seems to be gone or shorter than planned. If it is, the failure is
+    /// final; if not, it may pass.
     async fn confirmed(
         &self,
         failure: Failure,
@@ -141,7 +147,7 @@ impl AzureSource {
             Failure::BeyondTheEnd => {
                 format!("the service says {} or sends less", u16::from(StatusCode::RequestedRangeNotSatisfiable))
             }
-            Failure::NotModified => "the service says 304 to what was not asked".to_owned(),
+            Failure::NotModified => "the service says 304 to an unconditional request".to_owned(),
             other => return Ok(other),
         };
         Ok(match self.properties(name).await? {

@@ -1,6 +1,7 @@
 //! Sends a request again until it succeeds, fails for good, or has taken too long.
 //!
-//! A run that is asked to stop waits for what was begun, but not through an outage: the next run reads it again.
+//! A run that is asked to stop waits for what was begun, but does not wait out an outage: the next
+//! run reads it again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,16 +16,17 @@ use crate::fatal::StopRequest;
 use crate::metrics::retry::Count;
 use crate::protocol::table::Clock;
 
-/// What a run that was asked to stop allows, instead of `timeout` and `max_time`, where those are longer.
+/// The limit for a run that was asked to stop, in place of `timeout` and `max_time` where those are
+/// longer.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How requests of one source are tried again.
+/// Retries the requests of one source.
 pub(super) struct Retries {
     retry: RetrySettings,
     clock: Arc<dyn Clock>,
     stop: StopRequest,
     count: Count,
-    /// Whether the service has answered anything yet: who opens the account is known to be right.
+    /// Whether the service has answered anything yet, which shows that the credential is right.
     opened: AtomicBool,
 }
 
@@ -33,12 +35,12 @@ impl Retries {
         Retries { retry, clock, stop, count: Count::default(), opened: AtomicBool::new(false) }
     }
 
-    /// How often requests are sent again.
+    /// How often requests were retried.
     pub(super) fn count(&self) -> Count {
         self.count.clone()
     }
 
-    /// A request with an end: it may bring nothing for so long.
+    /// Runs `request` with the timeout, or with [`GRACE`] from a stop request on.
     pub(super) async fn timely<T>(&self, request: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let stopping = async {
             self.stop.requested().await;
@@ -60,13 +62,13 @@ impl Retries {
         self.clock.pause(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)).await;
     }
 
-    /// Begins a request that is to `attempt` something, in words such as `list az://a/c`.
+    /// Begins a request; `attempt` describes it, in words such as `list az://a/c`.
     pub(super) fn begin(&self, attempt: String) -> Tries<'_> {
         Tries { retries: self, attempt, since_ms: self.clock.steady_ms(), failed: 0 }
     }
 }
 
-/// One request, as often as it is sent.
+/// One request with its retries.
 pub(super) struct Tries<'a> {
     retries: &'a Retries,
     attempt: String,
@@ -76,13 +78,13 @@ pub(super) struct Tries<'a> {
 }
 
 impl Tries<'_> {
-    /// The last answer brought some of what was asked for: its time begins anew.
+    /// The last answer brought some of what was asked for, so the request's time starts again.
     pub(super) fn made_headway(&mut self) {
         self.since_ms = self.retries.clock.steady_ms();
         self.failed = 0;
     }
 
-    /// Pauses after a failure; the error says that there is no use in another try.
+    /// Pauses after a failure; returns an error if another try is of no use.
     pub(super) async fn after(&mut self, failure: Failure) -> Result<(), StoreError> {
         let (cause, retry_after) = match failure {
             Failure::Passing { cause, retry_after } => (cause, retry_after),
@@ -90,9 +92,9 @@ impl Tries<'_> {
             Failure::Missing(cause) | Failure::Refused(cause) | Failure::NoToken(cause) => {
                 return Err(self.failed(cause));
             }
-            // What was asked cannot be answered so: something on the way is confused.
-            Failure::BeyondTheEnd => ("the service says 416 to what was not asked".to_owned(), None),
-            Failure::NotModified => ("the service says 304 to what was not asked".to_owned(), None),
+            // These answers do not fit the request: something on the way is faulty.
+            Failure::BeyondTheEnd => ("the service says 416 to a request without a range".to_owned(), None),
+            Failure::NotModified => ("the service says 304 to an unconditional request".to_owned(), None),
         };
         self.failed += 1;
         let mut pause = self.pause().max(retry_after.unwrap_or_default());
@@ -116,7 +118,7 @@ impl Tries<'_> {
         }
         tokio::select! {
             () = self.retries.pause(pause) => {}
-            // A long pause ends with one more try.
+            // A stop request ends a long pause; one more try follows.
             () = self.retries.stop.requested(), if !stopping => {}
         }
         Ok(())
@@ -126,11 +128,11 @@ impl Tries<'_> {
         StoreError::definite(self.attempt.clone(), cause)
     }
 
-    /// Between half of the step and all of it.
+    /// A random pause between half of the step and all of it.
     fn pause(&self) -> Duration {
         let RetrySettings { first, cap, .. } = self.retries.retry;
         let step = first.saturating_mul(1 << (self.failed - 1).min(20)).min(cap);
-        // The bits of a random UUID, for no more chance than that is needed.
+        // The bits of a random UUID are random enough here.
         let chance = (Uuid::new_v4().as_u128() & 0xffff) as f64 / f64::from(0xffff);
         step.mul_f64(0.5 + chance / 2.0)
     }

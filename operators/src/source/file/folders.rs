@@ -1,9 +1,10 @@
-//! What lies in the folders of a source, remembered from look to look: a folder that did not change is not read again, so that an
-//! idle look costs one call for each folder and file.
+//! What the folders of a source hold, remembered from look to look: a folder that did not change is
+//! not read again, so that an idle look costs one call per folder and file.
 //!
-//! Adding, removing or renaming a file changes its folder's times. They move in ticks, so a folder is read once more when they have
-//! stood still for [`SETTLED`]: only what was read then is remembered. File systems of the network, and those that only look like
-//! one, may answer with old or made-up times: their folders are read at every look.
+//! Adding, removing or renaming a file changes its folder's times. They move in ticks, so a folder
+//! is read at every look until they have stood still for [`SETTLED`]; only what is read then is
+//! remembered. Network file systems, and those that only look like a file system, may report old or
+//! made-up times, so their folders are read at every look.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -16,16 +17,17 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 
-/// No file system that is trusted has ticks as long as this.
+/// Longer than the ticks of any trusted file system.
 const SETTLED: Duration = Duration::from_secs(3);
 
-/// Ext, XFS, Btrfs, F2FS, ZFS, tmpfs and overlays of them, by the numbers that `statfs` gives.
+/// Ext, XFS, Btrfs, F2FS, ZFS, tmpfs and overlays of them, by the numbers that `statfs` returns.
 const TRUSTED: [u64; 7] = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010, 0x2FC1_2FC1, 0x0102_1994, 0x794C_7630];
 
-/// A folder of so many files is kept open while it is remembered: each look asks for all of them.
+/// A remembered folder with at least this many files is kept open, because each look asks for all
+/// of them.
 const MANY: usize = 32;
 
-/// So many are kept open at most: a process may open 1,024 files on most systems.
+/// Folders kept open at most: a process may open 1,024 files on most systems.
 const MOST_OPEN: usize = 64;
 
 /// What a folder holds.
@@ -33,18 +35,18 @@ const MOST_OPEN: usize = 64;
 pub(super) struct Entries {
     /// The folder, if it is kept open.
     pub(super) open: Option<OwnedFd>,
-    /// Folders in it; links to folders are none.
+    /// Folders in it, but not links to folders.
     pub(super) folders: Vec<PathBuf>,
-    /// All else.
+    /// Everything else.
     pub(super) files: Vec<Entry>,
 }
 
-/// What may be a file.
+/// An entry that may be a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Where it lies.
+    /// Its path.
     pub(super) path: PathBuf,
-    /// Whether it leads elsewhere.
+    /// Whether it is a link.
     pub(super) is_link: bool,
     /// Its inode.
     pub(super) inode: u64,
@@ -53,14 +55,14 @@ pub(super) struct Entry {
 /// A folder as it was read.
 struct Folder {
     times: Times,
-    /// Since when it has these times, as far as we have seen.
+    /// Started when these times were first seen.
     since: Stopwatch,
     /// Whether the times had settled when it was read.
     settled: bool,
     entries: Arc<Entries>,
 }
 
-/// Changes with what a folder holds.
+/// Times and identity of a folder. They change with the folder's contents.
 #[derive(PartialEq, Eq)]
 struct Times([i64; 4], [u64; 2]);
 
@@ -73,12 +75,12 @@ impl Times {
 
 /// The folders of one source.
 pub(super) struct Folders {
-    /// [`SETTLED`].
+    /// [`SETTLED`], except in tests.
     settled: Duration,
     known: HashMap<PathBuf, Folder>,
-    /// Those that this look has come to; the others are gone when it ends.
+    /// The folders that the current look has reached; the others are forgotten when it ends.
     seen: HashMap<PathBuf, Folder>,
-    /// Whether the times of the file system that a folder lies on can be relied upon.
+    /// Whether the times of a folder's file system can be relied on.
     is_trusted: fn(&Path) -> bool,
 }
 
@@ -89,7 +91,7 @@ impl Default for Folders {
 }
 
 impl Folders {
-    /// What `folder` holds now; none if it is gone, or no folder any more.
+    /// What `folder` holds now; `None` if it is gone or no longer a folder.
     pub(super) fn read(&mut self, folder: &Path) -> io::Result<Option<Arc<Entries>>> {
         let metadata = match fs::symlink_metadata(folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -99,7 +101,7 @@ impl Folders {
             return Ok(None);
         }
         let times = Times::of(&metadata);
-        // The name goes from look to look with what is known by it.
+        // The name moves from look to look together with what is known about the folder.
         let (name, known) = match self.known.remove_entry(folder) {
             Some((name, known)) if known.times == times => (name, Some(known)),
             Some((name, _)) => (name, None),
@@ -115,7 +117,7 @@ impl Folders {
                     entries => entries?,
                 };
                 if settled && entries.files.len() >= MANY && self.open() < MOST_OPEN {
-                    // What cannot be opened is asked for by its path.
+                    // If this fails, the files are asked for by their paths.
                     entries.open = fs::File::open(folder).ok().map(OwnedFd::from);
                 }
                 let entries = Arc::new(entries);
@@ -132,19 +134,20 @@ impl Folders {
         self.known.values().chain(self.seen.values()).filter(|folder| folder.entries.open.is_some()).count()
     }
 
-    /// The look is over.
+    /// Ends a look: the folders that it did not reach are forgotten.
     pub(super) fn end_look(&mut self) {
         self.known = std::mem::take(&mut self.seen);
     }
 
-    /// The folders that the last look came to.
+    /// The folders that the last look reached.
     pub(super) fn known(&self) -> impl Iterator<Item = &Path> {
         self.known.keys().map(PathBuf::as_path)
     }
 }
 
-/// Whether the times of the file system that `folder` lies on can be relied upon. Asked anew for each folder: another file system may have
-/// been mounted meanwhile, and have the number of one that is gone.
+/// Whether the times of `folder`'s file system can be relied on. Checked anew for each folder,
+/// because another file system may have been mounted meanwhile under the number of one that is
+/// gone.
 fn is_trusted(folder: &Path) -> bool {
     let kind = rustix::fs::statfs(folder).ok().and_then(|system| u64::try_from(system.f_type).ok());
     kind.is_some_and(|kind| TRUSTED.contains(&kind))
@@ -206,7 +209,7 @@ mod tests {
         assert!(folders.known.is_empty());
     }
 
-    /// Whether what was read of `folder` at the second look is remembered.
+    /// Whether what the second look read of `folder` is remembered.
     fn is_remembered(folder: &Path, settled: Duration, trusted: bool) -> bool {
         let is_trusted: fn(&Path) -> bool = if trusted { |_| true } else { |_| false };
         let mut folders = Folders { settled, is_trusted, ..Folders::default() };

@@ -1,4 +1,5 @@
-//! Files that were read lately are kept open: one that is renamed, or deleted, before its end was read can be read on.
+//! Recently read files are kept open, so that one that is renamed or deleted before its end was
+//! read can be read on.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,13 +9,13 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 
-/// So many at most: a process may open 1,024 files on most systems, and tables want some.
+/// Files kept open at most: a process may open 1,024 files on most systems, and tables need some.
 const MOST: usize = 256;
 
-/// A file that is deleted takes its space until it is closed: so long after it was last read, at most.
+/// How long a deleted file is kept open after its last read: it takes its space until it is closed.
 const DELETED: Duration = Duration::from_secs(300);
 
-/// Open files, by what [`created`](super::created) says of them.
+/// Open files, by their [`created`](super::created).
 #[derive(Default)]
 pub(super) struct Handles {
     open: HashMap<String, Handle>,
@@ -29,7 +30,7 @@ struct Handle {
 }
 
 impl Handles {
-    /// The open file that was created so.
+    /// The open file that has this `created`.
     pub(super) fn get(&mut self, created: &str) -> Option<Arc<File>> {
         let handle = self.open.get_mut(created)?;
         self.uses += 1;
@@ -37,12 +38,12 @@ impl Handles {
         Some(handle.file.clone())
     }
 
-    /// The same, for a look at its metadata: that is no use of it.
+    /// The same for a look at its metadata, which does not count as a use.
     pub(super) fn peek(&self, created: &str) -> Option<Arc<File>> {
         self.open.get(created).map(|handle| handle.file.clone())
     }
 
-    /// Keeps `file` open; what has not been used for longest is closed for it.
+    /// Keeps `file` open, and closes the least recently used one if there are too many.
     pub(super) fn keep(&mut self, created: &str, file: &Arc<File>) {
         if self.open.len() >= MOST {
             let oldest = self.open.iter().min_by_key(|(_, handle)| handle.used).map(|(created, _)| created.clone());

@@ -1,4 +1,4 @@
-//! Bytes of one file, which may have been renamed since it was listed.
+//! Reads bytes of one file, which may have been renamed since it was listed.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,8 @@ use super::{Inner, created_of};
 use crate::offsets::{Fingerprint, Identity};
 
 impl Inner {
-    /// Appends the bytes of `range` to `into`: of the file of that identity, wherever it is now, or of none.
+    /// Appends the bytes of `range` to `into`. They are read from the file of that identity,
+    /// wherever it is now, and from no other.
     pub(super) fn read_range(
         &self,
         name: &str,
@@ -26,7 +27,7 @@ impl Inner {
         if let Some(file) = self.handles().get(&identity.created) {
             match read_range(&file, identity, range, &mut into) {
                 Ok(()) => return Ok(into),
-                // A network's file system may have forgotten an open file that is still there.
+                // A network file system may have forgotten an open file that still exists.
                 Err(error) if error.raw_os_error() == Some(Errno::STALE.raw_os_error()) => into.truncate(before),
                 Err(error) => return Err(error),
             }
@@ -37,7 +38,7 @@ impl Inner {
         Ok(into)
     }
 
-    /// Opens the file of that identity: where it was planned, or else where it has been moved.
+    /// Opens the file of that identity: under its planned name, or else where it has been moved.
     fn open_file(&self, name: &str, identity: &Identity) -> io::Result<File> {
         let open = |path: &Path| -> io::Result<Option<File>> {
             let file = File::open(path)?;
@@ -62,7 +63,7 @@ fn read_range(file: &File, identity: &Identity, range: &Range<u64>, into: &mut V
     let end = before + usize::try_from(wanted).map_err(io::Error::other)?;
     into.reserve_exact(end - before);
     while into.len() < end {
-        // One call mostly, into memory that nobody has to fill with zeros first.
+        // Mostly one call, into memory that need not be filled with zeros first.
         let at = range.start + (into.len() - before) as u64;
         match rustix::io::pread(file, spare_capacity(into), at) {
             Ok(0) => {
@@ -73,13 +74,14 @@ fn read_range(file: &File, identity: &Identity, range: &Range<u64>, into: &mut V
             Err(error) => return Err(error.into()),
         }
     }
-    // A buffer may have been longer than was asked for.
+    // The buffer may have had room for more than was asked for.
     into.truncate(end);
-    // After the range, on the same handle: a file that is truncated and written anew has its new head before its new middle.
+    // Read after the range, on the same handle: a file that is truncated and rewritten gets its new
+    // head before its new middle.
     let mut head = vec![0; usize::try_from(identity.fingerprint.length).map_err(io::Error::other)?];
     file.read_exact_at(&mut head, 0)?;
     if Fingerprint::of(&head) != identity.fingerprint {
-        return Err(io::Error::other("it was written anew since it was planned"));
+        return Err(io::Error::other("it was rewritten after it was planned"));
     }
     Ok(())
 }
@@ -100,7 +102,7 @@ mod tests {
         let read = || source.inner.read_range("a", &planned, &(10..13), Vec::new());
         assert_eq!(read().expect("the same file"), b"old");
 
-        // The same file to the file system: truncated, and longer than before.
+        // The same file to the file system: truncated and rewritten.
         std::fs::write(&path, b"new head, new middle").expect("a file");
         read().expect_err("the next generation");
     }

@@ -1,4 +1,4 @@
-//! Which files of a folder belong to a source, judged by their names alone: before anything is opened.
+//! Which files of a folder belong to a source, judged by name alone, before anything is opened.
 
 use std::path::Path;
 
@@ -11,35 +11,36 @@ use crate::source::names::{asks_for_temporary, is_temporary};
 /// The files that `source.url` names, below the source's root.
 pub(super) struct Select {
     which: Which,
-    /// Hidden and temporary files are passed over.
+    /// Whether hidden and temporary files are passed over.
     skips_temporary: bool,
 }
 
 enum Which {
-    /// The root is the file's folder, and this its name.
+    /// One file: the root is its folder, and this is its name.
     One(String),
-    /// All below the root.
+    /// Everything below the root.
     All,
-    /// What matches, and for each level of folders what a folder must be called; none where a pattern cannot be taken apart.
+    /// The files that match, and what each level of folders must be called; `None` if the pattern
+    /// cannot be split into levels.
     Glob(GlobMatcher, Option<Vec<Level>>),
 }
 
-/// What a glob says of one level of folders.
+/// What a glob requires of one level of folders.
 enum Level {
-    /// A folder of a name that matches.
+    /// A folder whose name matches.
     Like(GlobMatcher),
     /// Any folders, however deep.
     Any,
 }
 
-/// What a name says of a file or folder.
+/// What the name of a file or folder means for the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judged {
-    /// It is the source's; of a folder: files of the source may lie in it.
+    /// A file that belongs to the source, or a folder that may hold such files.
     Wanted,
-    /// It is not.
+    /// It does not belong to the source.
     Other,
-    /// It would be, were it not hidden or temporary.
+    /// It would be wanted if it were not hidden or temporary.
     Temporary,
 }
 
@@ -79,7 +80,7 @@ impl Select {
         }
     }
 
-    /// The end of the source's identity, behind its root.
+    /// The part of the source's identity after its root.
     pub(super) fn identity(&self) -> String {
         match &self.which {
             Which::One(name) => format!("/{name}"),
@@ -98,7 +99,8 @@ impl Select {
         self.judge(wanted, name)
     }
 
-    /// Whether files of the source may lie in the folder of that name, relative to the root, however deep.
+    /// Whether files of the source may lie, at any depth, in the folder of that name, relative to
+    /// the root.
     pub(super) fn folder(&self, name: &Path) -> Judged {
         let wanted = match &self.which {
             Which::One(_) => false,
@@ -124,7 +126,8 @@ impl Level {
     }
 }
 
-/// The folders' part of a pattern, level by level; none where braces or brackets may hold a slash.
+/// The folder part of a pattern, level by level; `None` if it has a backslash, or if braces or
+/// brackets may hold a slash.
 fn levels(pattern: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = pattern.split('/').collect();
     let is_whole = |part: &&str| part.matches('{').count() == part.matches('}').count() && !part.contains('\\');
@@ -141,7 +144,7 @@ fn may_lie_below(levels: &[Level], folder: &Path) -> bool {
             Some(Level::Like(_)) | None => return false,
         }
     }
-    // Deeper levels, or files of this one.
+    // A match may lie in a deeper level, or among the files of this one.
     true
 }
 

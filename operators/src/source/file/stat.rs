@@ -1,4 +1,5 @@
-//! What the file system says of a file. Asked by its name in an open folder, that is one short call: no path is walked.
+//! The file system's metadata of a file. Asking by name in an open folder is one short call: no
+//! path is walked.
 
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -13,9 +14,9 @@ use rustix::io::Errno;
 use super::created;
 use crate::source::Listed;
 
-/// What is told of a file, the target of a link.
+/// The metadata of a file; for a link, of its target.
 pub(super) struct Stat {
-    /// It is no folder, pipe or device.
+    /// Whether it is a regular file, not a folder, pipe or device.
     pub(super) is_file: bool,
     created: String,
     length: u64,
@@ -24,7 +25,7 @@ pub(super) struct Stat {
 }
 
 impl Stat {
-    /// Of the file at `path`; in `folder`, which it lies in, if that is open.
+    /// Reads the metadata of the file at `path`, through its `folder` if that is open.
     pub(super) fn of(path: &Path, folder: Option<&OwnedFd>) -> io::Result<Stat> {
         match folder.zip(path.file_name()) {
             Some((folder, name)) => match Stat::within(folder, name) {
@@ -57,7 +58,7 @@ impl Stat {
     pub(super) fn listed(self, name: String) -> Listed {
         let Stat { created, length, modified: (seconds, nanoseconds), .. } = self;
         let revision = format!("{seconds}.{nanoseconds:09}-{length}");
-        // Anybody can set a file's times.
+        // No `modified_ms`, because anybody can set a file's times.
         Listed { name, created, length, revision, modified_ms: None }
     }
 }
@@ -73,7 +74,7 @@ impl From<&Metadata> for Stat {
     }
 }
 
-/// What `metadata` says of a file's creation.
+/// The `created` text of the file that has this `metadata`.
 pub(super) fn created_of(metadata: &Metadata) -> String {
     let birth = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let birth = birth.map(|at| (i64::try_from(at.as_secs()).unwrap_or(0), at.subsec_nanos()));

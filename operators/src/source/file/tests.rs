@@ -1,4 +1,5 @@
-//! A folder with what real folders have: strays, links that loop, names that are no text, folders nobody may enter.
+//! A folder with what real folders have: stray entries, links that loop, names that are not UTF-8,
+//! folders that are not entered.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -29,7 +30,7 @@ fn a_stray_entry_is_named_and_stops_nothing() {
     assert_eq!(names(&all), ["a.json"]);
     let told: Vec<_> = all.passed_over.iter().map(|p| (p.name.as_str(), p.why.matters())).collect();
     assert_eq!(told, [("loop", true), ("\u{fffd}.json", true)]);
-    // What the pattern does not match is nobody's business.
+    // What the pattern does not match is not reported.
     let json = walk(root, "a*.json");
     assert_eq!(names(&json), ["a.json"]);
     assert_eq!(json.passed_over, []);

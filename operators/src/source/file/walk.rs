@@ -1,4 +1,5 @@
-//! A look through the source's folders: what there is, what is passed over, and where renamed files are now.
+//! A look through the source's folders: which files exist, what is passed over, and where renamed
+//! files are now.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
@@ -19,7 +20,7 @@ pub(super) struct Walk {
     pub(super) passed_over: Vec<PassedOver>,
 }
 
-/// Where files are that were sought and found, by what is known of their creation.
+/// Where sought files were found, by their `created`.
 pub(super) type Places = HashMap<String, PathBuf>;
 
 impl Walk {
@@ -29,11 +30,12 @@ impl Walk {
 }
 
 impl Inner {
-    /// All files of the source. What cannot be read is passed over, but for the root: its files would all seem to be gone.
+    /// All files of the source. What cannot be read is passed over, except the root: all its files
+    /// would seem to be gone.
     pub(super) fn walk(&self) -> io::Result<Walk> {
         let mut walk = Walk::default();
         if let Some(name) = self.select.single() {
-            // A file that is not there yet is an empty source.
+            // If the file does not exist yet, the source is empty.
             match Stat::of(&self.root.join(name), None) {
                 Ok(stat) => walk.files.push(stat.listed(name.to_owned())),
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -67,13 +69,13 @@ impl Inner {
         }
         folders.end_look();
         self.is_blind.store(is_blind, Relaxed);
-        // In one order, so that what is decided file by file is decided the same way each time.
+        // Sorted, so that decisions made file by file are the same each time.
         walk.files.sort_by(|a, b| a.name.cmp(&b.name));
         walk.passed_over.sort();
         Ok(walk)
     }
 
-    /// Judges an entry by its name before anything is asked of the file.
+    /// Judges an entry by its name before the file itself is looked at.
     fn see(&self, entry: &Entry, folder: Option<&OwnedFd>, walk: &mut Walk) {
         let name = entry.path.strip_prefix(&self.root).unwrap_or(&entry.path);
         match self.select.file(name) {
@@ -85,7 +87,8 @@ impl Inner {
             return;
         }
         match (Stat::of(&entry.path, folder), name.to_str()) {
-            // It went away between the listing and the look: it is not there. So is what a link leads to that leads nowhere.
+            // It went away between the listing and the look, or is a link that leads nowhere: there
+            // is no file.
             (Err(error), _) if error.kind() == ErrorKind::NotFound => {}
             (Err(error), _) => walk.pass_over(name, Why::Unreadable(error.to_string())),
             (Ok(stat), _) if !stat.is_file => {}
@@ -94,13 +97,15 @@ impl Inner {
         }
     }
 
-    /// A link to a file of this source is a second name for it, and its lines land under the first.
+    /// Whether `link` leads to a file of this source. It is then a second name, and the lines land
+    /// under the first.
     fn leads_inside(&self, link: &Path) -> bool {
         let Ok(target) = std::fs::canonicalize(link) else { return false };
         target.strip_prefix(&self.root).is_ok_and(|name| self.select.file(name) == Judged::Wanted)
     }
 
-    /// Where each of the sought files is: where it was found before, in any of the source's folders, or held open.
+    /// Where each of the sought files is: where it was found before, in one of the source's
+    /// folders, or held open.
     pub(super) fn find(&self, sought: &[Sought]) -> Vec<Found> {
         let mut found: Vec<Option<Found>> = sought.iter().map(|sought| self.at_known_place(sought)).collect();
         let missing = sought.iter().zip(&found).filter(|(_, found)| found.is_none());
@@ -115,7 +120,7 @@ impl Inner {
         found.into_iter().flatten().collect()
     }
 
-    /// The path of the file that was created so, if it was moved.
+    /// The path of the file that has this `created`, if it was moved.
     pub(super) fn locate(&self, created: &str) -> Option<PathBuf> {
         let sought = Sought { name: String::new(), created: created.to_owned() };
         if self.at_known_place(&sought).is_none() {
@@ -139,13 +144,14 @@ impl Inner {
         Some(Found::At(Stat::from(&metadata).listed(name)))
     }
 
-    /// A file that is kept open can be read on, whatever became of its name.
+    /// A file that is kept open can be read on, whatever happened to its name.
     fn held(&self, sought: &Sought) -> Option<Found> {
         let file = self.handles().peek(&sought.created)?;
         Some(Found::At(Stat::from(&file.metadata().ok()?).listed(sought.name.clone())))
     }
 
-    /// Looks for the files that were created so in every folder of the source, as the folders are now. Whether all could be read.
+    /// Looks for the files that have these `created` in every folder of the source, as the folders
+    /// are now. Returns whether all folders could be read.
     fn search(&self, sought: &[&str]) -> bool {
         let inodes: HashMap<u64, Vec<&str>> = sought.iter().fold(HashMap::new(), |mut inodes, created| {
             inode(created).into_iter().for_each(|inode| inodes.entry(inode).or_default().push(created));
@@ -178,7 +184,7 @@ impl Inner {
     }
 }
 
-/// The inode in what [`created`](super::created) says.
+/// The inode in a [`created`](super::created) text.
 fn inode(created: &str) -> Option<u64> {
     u64::from_str_radix(created.split(':').nth(1)?, 16).ok()
 }

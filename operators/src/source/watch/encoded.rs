@@ -1,6 +1,7 @@
-//! What a file is whose first bytes are no text: its bytes are not planned, for a newline in them means nothing.
+//! Recognises files whose first bytes are not text. Their bytes are not planned, because a newline
+//! in them means nothing.
 
-/// Beginnings of files that are compressed, or in an encoding that is not UTF-8.
+/// First bytes of files that are compressed, or in an encoding other than UTF-8.
 const BEGINNINGS: [(&[u8], &str); 8] = [
     (&[0x1f, 0x8b], "gzip"),
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
@@ -12,10 +13,10 @@ const BEGINNINGS: [(&[u8], &str); 8] = [
     (&[0xfe, 0xff], "UTF-16"),
 ];
 
-/// What a file is that begins with `head`, if it is not text.
+/// The format of a file that begins with `head`, if that is not text.
 pub(super) fn encoded(head: &[u8]) -> Option<&'static str> {
     let known = BEGINNINGS.iter().find(|(beginning, _)| head.starts_with(beginning)).map(|(_, what)| *what);
-    // Without a byte order mark: a brace or blank, and a NUL before or behind it.
+    // UTF-16 without a byte order mark: a brace, bracket or blank, and a NUL before or after it.
     let is_utf16 = matches!(head, [b'{' | b'[' | b' ' | b'\r', 0, next, 0, ..] if *next != 0)
         || matches!(head, [0, b'{' | b'[' | b' ' | b'\r', 0, next, ..] if *next != 0);
     known.or(is_utf16.then_some("UTF-16"))

@@ -1,11 +1,13 @@
-//! Files that were renamed are followed: a file is known by its creation and its first bytes, and its name is only where it is.
+//! Follows renamed files: a file is identified by its creation and its first bytes; its name is
+//! only where it is.
 //!
-//! A log rotation renames `pg.json` to `pg.json.1` and begins a new `pg.json`. The old file is read on to its end, under
-//! whatever name it has now, and stays the partition that it was; the new one is the next generation of its name. Of two names
-//! of one file, only the first is read.
+//! A log rotation renames `pg.json` to `pg.json.1` and begins a new `pg.json`. The old file is read
+//! on to its end under whatever name it has now, and stays the same partition; the new one is the
+//! next generation of its name. If one file has two names, only the first is read.
 //!
-//! A file that is gone may be there as a copy (`copytruncate`, a restored backup, a move between file systems): a new file that
-//! appears in the same look, begins with the same bytes, and is at least as long as what was read, is taken for it.
+//! A file that is gone may still exist as a copy (`copytruncate`, a restored backup, a move between
+//! file systems). A new file is taken for it if it appears in the same look, begins with the same
+//! bytes, and is at least as long as what was read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,19 +15,20 @@ use super::{Listed, Listing, PartitionId, Polled, Stop, Track, Watcher};
 use crate::protocol::generation::Verdict;
 use crate::source::{Found, PassedOver, Sought, Why};
 
-/// A file that has no name in the source any more, and is there all the same.
+/// A file that still exists, but has no name in the source any more.
 type Elsewhere = (PartitionId, Listed);
 
-/// What a listing says of the names and files that are known.
+/// A listing, compared with the names and files that are known.
 struct Compared {
-    /// Files that are not listed under the name that they had.
+    /// Partitions whose file is no longer listed under the name that it had.
     vanished: Vec<PartitionId>,
-    /// Names under which a file is listed that was not there before, and by what it is known.
+    /// Files listed under a name that they did not have before, by that name.
     strangers: BTreeMap<String, Listed>,
 }
 
 impl Watcher {
-    /// Brings tracks to where their files are now. Second names leave the listing. The answer is what was found outside the source.
+    /// Moves tracks to where their files are now, and removes second names from the listing.
+    /// Returns the files that were found outside the source.
     pub(super) async fn follow(&mut self, listing: &mut Listing, polled: &mut Polled) -> Result<Vec<Elsewhere>, Stop> {
         let Compared { mut vanished, mut strangers } = self.compare_names(listing);
         if !strangers.is_empty() {
@@ -45,7 +48,7 @@ impl Watcher {
         let is_listed = |track: &&Track| {
             listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
         };
-        // A file that was written anew in its place is its newest generation: the earlier ones are nowhere.
+        // Of a file that was rewritten in place, only the newest generation exists.
         let now: BTreeSet<&str> = match self.former.is_empty() {
             true => BTreeSet::new(),
             false => self.tracks.values().map(|track| track.limit.identity.created.as_str()).collect(),
@@ -60,7 +63,7 @@ impl Watcher {
         Compared { vanished, strangers: strangers.map(|file| (file.name.clone(), file.clone())).collect() }
     }
 
-    /// Of several names of one file, the one that is known is read, or else the first.
+    /// If one file has several names, the known one is read, or else the first.
     fn refuse_second_names(&self, listing: &mut Listing, strangers: &mut BTreeMap<String, Listed>) {
         let present: HashMap<&str, &str> = self
             .tracks
@@ -85,7 +88,7 @@ impl Watcher {
         listing.passed_over.extend(second);
     }
 
-    /// The names that files of `vanished` partitions have now, among those that were not there before.
+    /// The names that the files of `vanished` partitions have now, among the new names.
     async fn renamed(
         &self,
         vanished: &[PartitionId],
@@ -97,7 +100,7 @@ impl Watcher {
         let mut moved = BTreeMap::new();
         for file in strangers.values() {
             let Some(track) = by_created.get(file.created.as_str()) else { continue };
-            // Where a file system tells no birth, an inode is used again by another file.
+            // Where a file system reports no birth time, another file may have reused the inode.
             if self.is_same(track, file).await? {
                 moved.insert(track.id.clone(), file.name.clone());
             }
@@ -105,20 +108,21 @@ impl Watcher {
         Ok(moved)
     }
 
-    /// Whether `file` begins with what was read of the track's, and goes at least as far.
+    /// Whether `file` begins with what was read of the track's file, and is at least as long.
     async fn is_same(&self, track: &Track, file: &Listed) -> Result<bool, Stop> {
         if file.length < track.limit.end {
             return Ok(false);
         }
         match self.compare(&track.consumed(), file).await {
             Ok(verdict) => Ok(verdict == Verdict::Same),
-            // It cannot be read now, so nothing is known of it: the look into it will say why.
+            // It cannot be read now, so nothing is known about it; the look into it will report
+            // why.
             Err(error) if !error.is_transient() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// All at once, for names go round.
+    /// Renames all at once, because a rotation passes names on from file to file.
     fn rename(&mut self, moved: BTreeMap<PartitionId, String>) {
         let mut tracks = Vec::new();
         for (id, name) in moved {
@@ -163,7 +167,8 @@ impl Watcher {
         Ok(())
     }
 
-    /// Takes a new file for the track's, if it begins with all that is known of that. Whether there is one.
+    /// Takes a new file for the track's file if it begins with all that is known of that file.
+    /// Returns whether there is one.
     async fn succeed(&mut self, track: &Track, strangers: &mut BTreeMap<String, Listed>) -> Result<bool, Stop> {
         if track.limit.end == 0 {
             return Ok(false);
@@ -178,8 +183,8 @@ impl Watcher {
         Ok(false)
     }
 
-    /// A longer copy was put in the place of the file (`rsync`, a restored backup), whatever became of the file itself: it may be
-    /// kept open here, or as a backup beside it.
+    /// A longer copy was put in the place of the file (`rsync`, a restored backup). The file itself
+    /// may still exist: kept open here, or as a backup next to the copy.
     async fn succeed_in_place(
         &mut self,
         vanished: &mut Vec<PartitionId>,
@@ -200,7 +205,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// The partition's file is `copy` from now on.
+    /// Makes `copy` the partition's file.
     fn replace(&mut self, id: &PartitionId, copy: Listed, strangers: &mut BTreeMap<String, Listed>) {
         let Some(mut track) = self.take(id) else { return };
         strangers.remove(&copy.name);
@@ -209,7 +214,8 @@ impl Watcher {
         self.former.extend(displaced.map(|track| (track.id.clone(), track)));
     }
 
-    /// Looks elsewhere for files that have no name in the source any more. The answer is what was found: it is to be looked into.
+    /// Looks elsewhere for files that have no name in the source any more. Returns those that were
+    /// found, to be looked into.
     async fn seek(
         &mut self,
         vanished: Vec<PartitionId>,
@@ -233,7 +239,8 @@ impl Watcher {
                 }
                 Found::Gone => {
                     if self.succeed(&track, strangers).await? || strangers.contains_key(&track.at) {
-                        // Another file has its name: the look into that one judges what that means.
+                        // Another file has its name; the look into that file decides what this
+                        // means.
                         continue;
                     }
                     self.set_gone(&track.id);
@@ -245,7 +252,7 @@ impl Watcher {
         Ok(elsewhere)
     }
 
-    /// The track stays: its name is known, and a copy of its file may be put there.
+    /// The track stays, because its name is known and a copy of its file may be put there.
     fn set_gone(&mut self, id: &PartitionId) {
         if let Some(track) = self.former.get_mut(id) {
             track.is_gone = true;
@@ -254,7 +261,8 @@ impl Watcher {
         }
     }
 
-    /// A run that was not there during a rotation cannot know of the files in between, if `source.url` does not match their names.
+    /// Warns of a rotation during which no run was active: the files in between cannot be known if
+    /// `source.url` does not match their names.
     fn tell_of_rotation(&self, track: &Track, now: &Listed, strangers: &BTreeMap<String, Listed>) {
         if self.first && now.name != track.at && strangers.contains_key(&track.at) {
             let (old, new) = (track.at.escape_debug().to_string(), now.name.escape_debug().to_string());

@@ -9,7 +9,7 @@ fn look(watcher: &mut Watcher) -> Moved {
     poll(watcher).expect("nothing is refused")
 }
 
-/// What the tables hold once all that is there has landed.
+/// What the tables hold once everything that exists has landed.
 fn held(memory: &Arc<Memory>) -> Offsets {
     wait(latest(memory.clone())).expect("readable")
 }
@@ -98,7 +98,7 @@ fn names_that_go_round_within_the_source_are_followed_together() {
 #[test]
 fn a_longer_copy_in_the_place_of_a_file_is_that_file_though_the_old_one_can_still_be_found() {
     let (memory, mut watcher) = given(OnRewrite::Stop);
-    // As `rsync --backup` does, and as a handle that is kept open would show it.
+    // `rsync --backup` does this, and a handle that is kept open would look the same.
     memory.rename("f", "f~", true);
     memory.put("f", "brought", b"one\ntwo\nthree\n");
     assert_eq!(look(&mut watcher), [end("f", 14)]);

@@ -8,7 +8,8 @@ use super::{Track, Unterminated, Watcher, Why};
 use crate::error::chain;
 use crate::protocol::generation::{Sighting, Verdict, judge};
 
-/// The first step of the search for a line end, backwards from the end of a file; it doubles, up to [`STEP_MAX`].
+/// The first step of the backward search for a line end, from the end of a file. Steps double, up
+/// to [`STEP_MAX`].
 const STEP_MIN: u64 = 16 << 10;
 /// The largest step of that search.
 const STEP_MAX: u64 = 1 << 20;
@@ -18,20 +19,21 @@ const STEP_MAX: u64 = 1 << 20;
 struct LastLine {
     /// The byte after the last newline, if there is one.
     end: Option<u64>,
-    /// The file's first bytes, if the search came so far.
+    /// The file's first bytes, if the search reached them.
     head: Vec<u8>,
 }
 
 impl Watcher {
-    /// The track of the file as it is now. Files are deleted and replaced between a listing and a look, and the next poll sees
-    /// what there is then. A file of a store with links that cannot be read stops nobody: it is looked into again.
+    /// The track of the file as it is now. A file may be deleted or replaced between the listing
+    /// and this look; the next poll sees what exists then. In a store with links, a file that
+    /// cannot be read does not stop the run: it is looked into again.
     pub(super) async fn look(&self, known: Option<Track>, listed: Listed) -> Result<Look, Stop> {
         let looked = async {
             let (track, replaced) = self.recognise(known, &listed).await?;
             Ok((self.extend(track, &listed).await?, replaced))
         };
         match looked.await {
-            // A service that is out of reach would not say whether it is there either.
+            // A service that is out of reach could not report whether the file exists either.
             Err(Stop::Store(error)) if !error.is_transient() => match self.source.is_there(&listed).await {
                 Ok(false) => Ok(Look::Gone),
                 _ if self.source.has_links() => {
@@ -45,7 +47,8 @@ impl Watcher {
         }
     }
 
-    /// Whether this is the file that was seen before; if not, the next generation of its name, and which partition it replaces.
+    /// Recognises the file that was seen before. If it is another, returns the next generation of
+    /// its name, and the partition that it replaces.
     async fn recognise(&self, known: Option<Track>, listed: &Listed) -> Result<(Track, Option<PartitionId>), Stop> {
         let Some(mut track) = known else {
             return Ok((Track::fresh(self.next_generation(&listed.name), listed), None));
@@ -57,7 +60,7 @@ impl Watcher {
                 return Ok((track, None));
             }
             Verdict::Shrunk => "has shrunk",
-            Verdict::Rewritten => "was written anew",
+            Verdict::Rewritten => "was rewritten",
         };
         let name = &listed.name;
         let text = format!("{}: {name:?} {what}; it was read up to byte {}", self.source.identity(), consumed.offset);
@@ -96,9 +99,10 @@ impl Watcher {
         Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
     }
 
-    /// Moves the track's limit to the last line end there is now.
+    /// Moves the track's limit to the current last line end.
     async fn extend(&self, mut track: Track, listed: &Listed) -> Result<Track, Stop> {
-        // A file that is shorter than at the last look has other bytes where there was no line end.
+        // A file that is shorter than at the last look has changed where no line end was found
+        // before.
         let searched = if listed.length < track.length { 0 } else { track.searched };
         let floor = searched.max(track.limit.end);
         let head = self.head(&track, listed, floor).await?;
@@ -143,8 +147,8 @@ impl Watcher {
         Ok(track)
     }
 
-    /// The file's first bytes, where the first step of the search will not bring them and they are not known: what is then read
-    /// of another file, which has taken the name meanwhile, is refused.
+    /// The file's first bytes, unless they are known or the first step of the search will bring
+    /// them. With them, later reads are refused if another file has taken the name meanwhile.
     async fn head(&self, track: &Track, listed: &Listed, floor: u64) -> Result<Vec<u8>, StoreError> {
         let covered = listed.length.min(Fingerprint::MAX);
         let in_first_step = listed.length.saturating_sub(STEP_MIN).max(floor) == 0;
@@ -169,7 +173,7 @@ impl Watcher {
         Ok(LastLine::default())
     }
 
-    /// Reads a range of the file that was listed, if that begins as `pin` says.
+    /// Reads a range of the listed file, if the file still begins as `pin` requires.
     async fn read(&self, listed: &Listed, pin: Fingerprint, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
         let Listed { created, revision, .. } = listed.clone();
         let identity = Identity { created, revision, fingerprint: pin };

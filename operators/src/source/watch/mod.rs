@@ -1,8 +1,10 @@
-//! Finds out how far each partition can be planned: up to the last line end seen, in the file that was seen before.
+//! Finds out how far each partition can be planned: up to the last line end seen, in the file that
+//! was seen before.
 //!
-//! A poll lists the source and looks into the files whose revision moved. A file that shrank, or whose first bytes
-//! changed, is another file under the same name: the run stops, or goes on with a new generation. A blob that is quiet for long
-//! enough, or gone, is finished; the planner takes it out of the offsets.
+//! A poll lists the source and looks into the files whose revision changed. A file that shrank, or
+//! whose first bytes changed, is another file under the same name: the run stops, or continues with
+//! a new generation. A blob that has been quiet for long enough, or is gone, is finished; the
+//! planner takes it out of the offsets.
 
 mod encoded;
 mod follow;
@@ -25,7 +27,7 @@ use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffse
 use crate::protocol::planner::{Finished, Limit};
 use crate::source::{Listed, Listing, PassedOver, Source, Why};
 
-/// Files that are looked into at once.
+/// How many files are looked into at once.
 const LOOKS: usize = 16;
 
 /// What to do when a file is no longer the one that was read.
@@ -42,21 +44,22 @@ pub enum OnRewrite {
 pub enum Unterminated {
     /// Leave it in the source.
     Leave,
-    /// Land it if it is a whole JSON object of at most so many bytes.
+    /// Land it if it is a whole JSON object of at most `max_line` bytes.
     Land {
         /// The longest line, in bytes.
         max_line: u64,
     },
 }
 
-/// What a watcher does by itself, and what it leaves.
+/// How a watcher handles files that were rewritten, are unterminated, or are quiet.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// What to do when a file is no longer the one that was read.
     pub on_rewrite: OnRewrite,
     /// What to do with a last line that has no newline.
     pub unterminated: Unterminated,
-    /// A blob that did not change for so long is finished. Files of a source without a clock of its own never are.
+    /// A blob unchanged for this long is finished. Files of a source without a clock of its own
+    /// never are.
     pub settle: Duration,
 }
 
@@ -65,13 +68,13 @@ pub struct Rules {
 pub struct Polled {
     /// The limits of the files that changed.
     pub limits: Vec<(PartitionId, Limit)>,
-    /// What was not there at the look before; nothing at the first.
+    /// What was appended since the previous poll; empty at the first.
     pub appended: Vec<Append>,
     /// What is finished, if the whole source was looked at.
     pub finished: Option<Finished>,
-    /// Partitions whose file is nowhere any more: what was not read of them cannot be read.
+    /// Partitions whose file no longer exists: what was not read of it cannot be read.
     pub gone: BTreeSet<PartitionId>,
-    /// What is in the source now and is not read, though lines may be missed by that.
+    /// What is in the source now but is not read, so that lines may be missed.
     pub passed_over: Vec<PassedOver>,
 }
 
@@ -80,7 +83,7 @@ type Changed = (Option<Track>, Listed);
 
 /// What a look into a file has shown.
 enum Look {
-    /// How far it can be read; and the partition that it has taken the place of.
+    /// How far it can be read, and the partition that it has replaced, if any.
     At(Box<Track>, Option<PartitionId>),
     /// It went away meanwhile.
     Gone,
@@ -93,13 +96,15 @@ pub struct Watcher {
     source: Arc<dyn Source>,
     rules: Rules,
     tracks: Tracks,
-    /// Files that were read under a name that another file has now, or that have no name in the source any more.
+    /// Files that were read under a name that another file has now, or that have no name in the
+    /// source any more.
     former: BTreeMap<PartitionId, Track>,
-    /// What the log was told of already.
+    /// What has been logged already.
     told: Told,
-    /// What was created before this and has no track has left the offsets.
+    /// A file that was created before this and has no track has left the offsets.
     left_before_ms: u64,
-    /// The names that the last whole listing had of what has left, and of what has left since, hashed: there may be many.
+    /// Hashed names of files that have left: those in the last whole listing, and those that have
+    /// left since. Hashed, because there may be many.
     left: BTreeSet<u64>,
     /// Whether this is the first poll: the planner must hear of every file once, changed or not.
     first: bool,
@@ -112,7 +117,7 @@ impl Watcher {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
             Track::at(id.clone(), limit)
         };
-        // In order of generation, so that the newest of a name stays.
+        // `offsets` is in order of generation, so the newest of a name stays in `tracks`.
         let (mut tracks, mut former) = (Tracks::default(), BTreeMap::new());
         for track in offsets.partitions.iter().map(track) {
             former.extend(tracks.insert(track).map(|earlier| (earlier.id.clone(), earlier)));
@@ -164,13 +169,13 @@ impl Watcher {
             false => self.left.extend(left),
         }
         self.first = false;
-        // A file that was listed and could not be looked into may be brought back.
+        // A listed file that could not be looked into may come back.
         polled.finished = self.finished(&listing).filter(|_| all_there);
         polled.passed_over = self.passed_over(listing.passed_over);
         Ok(polled)
     }
 
-    /// A file that did not change need not be looked into. But the planner must hear of every file once.
+    /// An unchanged file need not be looked into, but the planner must hear of every file once.
     fn judge_listed(&self, known: Option<Track>, file: &Listed, changed: &mut Vec<Changed>, polled: &mut Polled) {
         match known {
             Some(track) if track.is_unchanged(file) => {
@@ -180,7 +185,7 @@ impl Watcher {
         }
     }
 
-    /// What is passed over and might matter; the log hears of all of it once.
+    /// What is passed over and might matter; everything passed over is logged once.
     fn passed_over(&mut self, mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {
         let there = self.tracks.values().filter(|track| !track.is_gone);
         let encoded = there.filter_map(|track| {
@@ -192,7 +197,8 @@ impl Watcher {
         passed_over
     }
 
-    /// Learns which partitions have left the offsets, and before when all that has no partition was created.
+    /// Learns which partitions have left the offsets, and that every file created before
+    /// `before_ms` that has no partition has left too.
     pub fn forget(&mut self, left: &BTreeSet<PartitionId>, before_ms: u64) {
         if !left.is_empty() {
             self.left.extend(left.iter().map(|id| hash(&id.name)));
@@ -203,11 +209,11 @@ impl Watcher {
             }
             self.former.retain(|id, _| !left.contains(id));
         }
-        // A planner that brings up a lagging table stands where less had left.
+        // A planner that brings up a lagging table stands at a position where less had left.
         self.left_before_ms = self.left_before_ms.max(before_ms);
     }
 
-    /// Bytes behind the last line ends: the lines that are not finished.
+    /// Bytes after the last line ends, in lines that are not finished.
     pub fn unfinished(&self) -> impl Iterator<Item = (&PartitionId, u64)> {
         let rest = |track: &Track| track.length.saturating_sub(track.limit.end);
         let there = self.tracks.values().chain(self.former.values()).filter(|t| !t.is_gone && t.encoded.is_none());
@@ -237,7 +243,7 @@ impl Watcher {
         if !self.first && start < limit.end {
             polled.appended.push(Append { partition: id.clone(), range: start..limit.end, at_ms });
         }
-        // Another file has its name, and it was not found elsewhere.
+        // Another file has taken its name, and it was not found elsewhere.
         let replaced = before.filter(|before| before.id != id);
         let gone = replaced.map(|before| (before.id.clone(), Track { is_gone: true, ..before }));
         self.former.extend(gone);
@@ -248,22 +254,24 @@ impl Watcher {
         self.source.created_ms(&listed.created).is_some_and(|created| created < self.left_before_ms)
     }
 
-    /// What is old and was not there before counts as read all the same: it may have been, before it was deleted. Whoever renamed
-    /// it into the source must hear of it.
+    /// A file that is old and was not there before counts as read nevertheless: it may have been
+    /// read before it was deleted. Whoever renamed it into the source must hear of it.
     fn warn_of_old(&self, listed: &Listed) {
         if !self.first && !self.left.contains(&hash(&listed.name)) {
             tracing::warn!(
                 "{}: {:?} has appeared, and is older than what was last looked at: it counts as read; copy it to have it read, \
-                 for a copy is new",
+                 because a copy is new",
                 self.source.identity(),
                 listed.name
             );
         }
     }
 
-    /// A blob that has left the offsets must not grow any more: nobody knows how far it was read.
+    /// A blob that has left the offsets must not grow any more, because nobody knows how far it was
+    /// read.
     fn grown_late(&self, listed: &Listed) -> Result<Option<(Option<Track>, Listed)>, Stop> {
-        // An empty one has no line to miss: it may be the entry of a folder, of which only the rights were changed.
+        // An empty blob has no line to miss: it may be the entry of a folder whose permissions were
+        // changed.
         let Some(modified_ms) = listed.modified_ms.filter(|at| listed.length > 0 && *at >= self.left_before_ms) else {
             return Ok(None);
         };
@@ -274,7 +282,7 @@ impl Watcher {
         );
         match self.rules.on_rewrite {
             OnRewrite::Stop => Err(Stop::Refused(format!(
-                "{text}: move it away if its new lines may be missed, or set source.on_rewrite = \"restart\" to read it again \
+                "{text}: move it away if you can do without its new lines, or set source.on_rewrite = \"restart\" to read it again \
                  from its beginning as a generation of its own; a longer source.settle keeps this from happening"
             ))),
             OnRewrite::Restart => {
@@ -286,7 +294,8 @@ impl Watcher {
         }
     }
 
-    /// The partitions that will not grow any more: those of blobs that are gone, and those read to their end long enough ago.
+    /// The partitions that will not grow any more: those of blobs that are gone, and of blobs read
+    /// to their end that have been quiet for long enough.
     fn finished(&self, listing: &Listing) -> Option<Finished> {
         let settle_ms = u64::try_from(self.rules.settle.as_millis()).unwrap_or(u64::MAX);
         let before_ms = listing.at_ms.filter(|_| listing.whole)?.checked_sub(settle_ms)?;
@@ -300,7 +309,7 @@ impl Watcher {
             }
             None => true,
         };
-        // A copy that was put in a file's place is the same partition, and lives.
+        // A copy that was put in a file's place is the same partition and may still grow.
         let replaced = |track: &&Track| self.tracks.get(&track.id.name).is_none_or(|newest| newest.id != track.id);
         let former = self.former.values().filter(replaced);
         let finished = self.tracks.values().filter(quiet).chain(former).filter(old);
@@ -308,7 +317,8 @@ impl Watcher {
     }
 }
 
-/// A generation that no file of the name has had, for those are forgotten: the second of its change, counted from 2020 on.
+/// A generation that no file of the name has had. Earlier ones are forgotten, so it is the time of
+/// the change, in seconds since the beginning of 2020.
 fn generation_at(modified_ms: u64) -> u32 {
     const YEAR_2020: u64 = 1_577_836_800;
     let since = (modified_ms / 1000).saturating_sub(YEAR_2020);
@@ -325,7 +335,8 @@ fn hash(name: &str) -> u64 {
 pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
     let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::MAX };
     let polled = Watcher::new(source, &Offsets::default(), rules).poll().await.map_err(|stop| match stop {
-        // The source has tried for as long as it is told to: who asks for the offsets is not to try all that again.
+        // The source has retried for as long as it is configured to; the caller must not retry all
+        // of that again.
         Stop::Store(error) => Stop::Store(error.for_good()),
         stop => stop,
     })?;

@@ -1,4 +1,5 @@
-//! Blobs that are quiet or gone are finished; what has left the offsets must not come back unnoticed.
+//! Blobs that are quiet or gone are finished; what has left the offsets must not come back
+//! unnoticed.
 
 use super::tests::{Memory, poll, wait};
 use super::*;
@@ -10,7 +11,7 @@ fn watcher(memory: &Arc<Memory>, offsets: &Offsets, on_rewrite: OnRewrite) -> Wa
     Watcher::new(memory.clone(), offsets, Rules { on_rewrite, unterminated: Unterminated::Leave, settle })
 }
 
-/// Blobs at three times: `old` is quiet, `torn` is too but for its last line, `new` is not.
+/// Three blobs: `old` is quiet; `torn` is too, except for its unfinished last line; `new` is not.
 fn given() -> (Arc<Memory>, Watcher) {
     let memory = Arc::new(Memory::with_clock(100));
     memory.put("old", "100", b"one\n");
@@ -26,7 +27,7 @@ fn finished(watcher: &mut Watcher) -> Option<(u64, Vec<String>)> {
     Some((finished.before_ms, finished.partitions.iter().map(ToString::to_string).collect()))
 }
 
-/// `names` have left the offsets, with all that was created before `before_ms`.
+/// Makes `names` leave the offsets, with all that was created before `before_ms`.
 fn leave(watcher: &mut Watcher, names: &[&str], before_ms: u64) {
     watcher.forget(&names.iter().map(|name| PartitionId::first(*name)).collect(), before_ms);
 }
@@ -121,7 +122,7 @@ fn the_next_run_does_not_look_into_what_it_holds_whole() {
     let before = memory.reads();
     let mut next = watcher(&memory, &held, OnRewrite::Stop);
     let both = [("new".to_owned(), 4, false), ("old".to_owned(), 4, false)];
-    assert_eq!(poll(&mut next).expect("readable"), both, "the planner hears of them all the same");
+    assert_eq!(poll(&mut next).expect("readable"), both, "the planner hears of them nevertheless");
     assert_eq!(memory.reads(), before);
 }
 

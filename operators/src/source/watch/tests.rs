@@ -1,4 +1,5 @@
-//! How far files can be planned, and what becomes of files that are no longer the ones that were read.
+//! How far files can be planned, and what happens to files that are no longer the ones that were
+//! read.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -7,7 +8,7 @@ use super::*;
 use crate::protocol::table::Pending;
 use crate::source::{Found, Sought};
 
-/// A file: what the store says of its creation, and its bytes.
+/// A file: what the store reports about its creation, and its bytes.
 #[derive(Clone)]
 struct File {
     created: &'static str,
@@ -25,7 +26,7 @@ pub(super) struct Memory {
     now_ms: Mutex<Option<u64>>,
     in_parts: Mutex<bool>,
     lost: Mutex<BTreeSet<String>>,
-    /// Files that can be found, under names that are not the source's.
+    /// Files that can be found, under names that do not belong to the source.
     outside: Mutex<BTreeMap<String, File>>,
 }
 
@@ -61,7 +62,7 @@ impl Memory {
         files.insert(name.to_owned(), File { created, bytes: bytes.to_vec(), change, modified_ms });
     }
 
-    /// Renames a file; outside the source, its name is none of the source's.
+    /// Renames a file. With `outside`, the new name does not belong to the source.
     pub(super) fn rename(&self, from: &str, to: &str, outside: bool) {
         let mut files = self.files.lock().expect("no panic");
         let mut elsewhere = self.outside.lock().expect("no panic");
@@ -81,7 +82,7 @@ impl Memory {
         self.files.lock().expect("no panic").remove(name);
     }
 
-    /// It goes on being listed, and cannot be read.
+    /// The file is still listed, but cannot be read.
     pub(super) fn lose(&self, name: &str) {
         self.lost.lock().expect("no panic").insert(name.to_owned());
     }
@@ -160,7 +161,7 @@ pub(super) fn rules(on_rewrite: OnRewrite, unterminated: Unterminated) -> Rules 
     Rules { on_rewrite, unterminated, settle: Duration::MAX }
 }
 
-/// Polls; what moved, as (partition, limit, whether that is a landed tail).
+/// Polls; returns what moved, as (partition, limit, whether that is a landed tail).
 pub(super) fn poll(watcher: &mut Watcher) -> Result<Vec<(String, u64, bool)>, Stop> {
     let moved = wait(watcher.poll())?;
     Ok(moved.limits.into_iter().map(|(id, limit)| (id.to_string(), limit.end, limit.landed_tail)).collect())
@@ -174,7 +175,7 @@ pub(super) fn end(name: &str, end: u64) -> (String, u64, bool) {
     (name.to_owned(), end, false)
 }
 
-/// A watcher that has read the first seven bytes of one file.
+/// A watcher that has seen the first eight bytes of one file, up to a line end.
 pub(super) fn given(on_rewrite: OnRewrite) -> (Arc<Memory>, Watcher) {
     let memory = Arc::new(Memory::default());
     memory.put("f", "once", b"one\ntwo\nth");
@@ -212,7 +213,7 @@ fn a_file_that_did_not_change_is_not_looked_into() {
 
 #[test]
 fn a_file_that_shrank_or_was_written_anew_stops_the_run() {
-    for (bytes, what) in [(&b"one\n"[..], "has shrunk"), (b"ONE\ntwo\nthree\n", "was written anew")] {
+    for (bytes, what) in [(&b"one\n"[..], "has shrunk"), (b"ONE\ntwo\nthree\n", "was rewritten")] {
         let (memory, mut watcher) = given(OnRewrite::Stop);
         memory.put("f", "again", bytes);
         let stop = poll(&mut watcher).expect_err(what).to_string();

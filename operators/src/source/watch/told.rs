@@ -1,4 +1,4 @@
-//! What the log was told of what is passed over: each thing once, and of many of a kind only the first few.
+//! Logs what is passed over: each thing once, and of each kind only the first few.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem::{Discriminant, discriminant};
@@ -6,10 +6,10 @@ use std::mem::{Discriminant, discriminant};
 use super::hash;
 use crate::source::{PassedOver, Why};
 
-/// Of one kind, so many are named.
+/// How many things of one kind are named.
 const NAMED: usize = 5;
 
-/// What the log was told.
+/// What has been logged.
 #[derive(Default)]
 pub(super) struct Told {
     things: BTreeSet<u64>,
@@ -17,7 +17,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// Tells of what was not told yet.
+    /// Logs what has not been logged yet.
     pub(super) fn tell(&mut self, passed_over: &[PassedOver]) {
         for thing in passed_over {
             if !self.things.insert(hash(&format!("{thing:?}"))) {
@@ -25,16 +25,16 @@ impl Told {
             }
             let told = self.kinds.entry(discriminant(&thing.why)).or_default();
             *told += 1;
-            // Whoever names files shall not write to somebody's terminal.
+            // Escaped, so that a file name cannot send control characters to a terminal.
             let name = thing.name.escape_debug();
             match (thing.why.matters(), *told) {
                 (_, more) if more > NAMED + 1 => {}
                 (true, more) if more > NAMED => {
-                    tracing::warn!("more is not read for the same reason; no more is named")
+                    tracing::warn!("others are not read for the same reason; no more names are logged")
                 }
                 (true, _) => tracing::warn!(%name, "not read: {}", thing.why),
                 (false, more) if more > NAMED => {
-                    tracing::info!("more is passed over for the same reason; no more is named")
+                    tracing::info!("others are passed over for the same reason; no more names are logged")
                 }
                 (false, _) => tracing::info!(%name, "passed over: {}", thing.why),
             }

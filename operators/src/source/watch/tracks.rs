@@ -1,4 +1,5 @@
-//! How far each file was seen, by the name that it has now and by its partition, which keeps the name that it had first.
+//! How far each file was seen, by its current name and by its partition, which keeps the name that
+//! the file had first.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +11,18 @@ use crate::source::Listed;
 #[derive(Clone)]
 pub(super) struct Track {
     pub(super) id: PartitionId,
-    /// The name of its file now, which is another than the partition's if it was renamed.
+    /// The current name of its file; it differs from the partition's if the file was renamed.
     pub(super) at: String,
-    /// Its file was sought, and is nowhere.
+    /// Whether its file was looked for and no longer exists.
     pub(super) is_gone: bool,
-    /// What its first bytes say it is, if that is not text.
+    /// The format that its first bytes indicate, if that is not text.
     pub(super) encoded: Option<&'static str>,
     pub(super) limit: Limit,
-    /// No line end lies between the limit and here.
+    /// There is no line end between the limit and this offset.
     pub(super) searched: u64,
     /// The file's length when it was last looked into, with the revision in the limit's identity.
     pub(super) length: u64,
-    /// When it was last appended to, if the store says.
+    /// When it was last appended to, if the store reports it.
     pub(super) appended_ms: Option<u64>,
 }
 
@@ -39,24 +40,24 @@ impl Track {
         Track { id, at, is_gone: false, encoded: None, limit, searched, length, appended_ms: None }
     }
 
-    /// What was or will be consumed of it.
+    /// What has been or will be consumed of it.
     pub(super) fn consumed(&self) -> PartitionOffset {
         let Limit { end, identity, landed_tail } = self.limit.clone();
         PartitionOffset { offset: end, identity, landed_tail }
     }
 
-    /// Whether it was looked into, or consumed whole, as it is listed now.
+    /// Whether the file, as it is listed now, was already looked into or consumed whole.
     pub(super) fn is_unchanged(&self, listed: &Listed) -> bool {
         let Identity { created, revision, .. } = &self.limit.identity;
         *revision == listed.revision && *created == listed.created && self.length == listed.length
     }
 }
 
-/// The file that has each name now.
+/// The track of each file, by the name that the file has now.
 #[derive(Default)]
 pub(super) struct Tracks {
     by_name: BTreeMap<String, Track>,
-    /// Those whose partition has another name, and the name that they have now.
+    /// The current names of files whose partition has another name.
     renamed: BTreeMap<PartitionId, String>,
 }
 
@@ -66,7 +67,7 @@ impl Tracks {
         self.by_name.get(name)
     }
 
-    /// All, in the order of their names.
+    /// All tracks, in the order of their names.
     pub(super) fn values(&self) -> impl Iterator<Item = &Track> {
         self.by_name.values()
     }
@@ -85,7 +86,7 @@ impl Tracks {
         renamed.max(there)
     }
 
-    /// Keeps `track`; the answer is what its name had before.
+    /// Adds `track`; returns the track that had its name before.
     pub(super) fn insert(&mut self, track: Track) -> Option<Track> {
         let name = track.at.clone();
         let before = self.remove(&name);

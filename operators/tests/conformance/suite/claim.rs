@@ -120,7 +120,7 @@ fn elsewhere() -> Start {
     Start { source: "file:/other", ..Start::default() }
 }
 
-/// What each table's offsets file says of its origin.
+/// The origin in each table's offsets file.
 async fn origins<S: Sink>(world: &World<S>) -> Vec<Origin> {
     let mut origins = Vec::new();
     for (index, table) in world.sink.open(PIPELINE).await.unwrap().iter().enumerate() {
@@ -130,7 +130,7 @@ async fn origins<S: Sink>(world: &World<S>) -> Vec<Origin> {
     origins
 }
 
-/// All tables are of one life, and of this source.
+/// Asserts that all tables share one lineage and have this source.
 async fn are_of<S: Sink>(world: &World<S>, source: &str) {
     let origins = origins(world).await;
     let is_it = |origin: &Origin| origin.source == source && origin.lineage == origins[0].lineage;
@@ -147,7 +147,7 @@ pub(crate) async fn a_claim_that_has_landed_nothing_gives_way<S: Sink>(world: Ar
     assert!(is_fenced(&late), "{late:?}");
     world.land(&mut mended, 0, 10, &[2]).await.unwrap();
     assert_eq!((world.rows(0).await, world.start().await.unwrap().positions()), (vec![2], vec![10, 0, 0]));
-    // What the tables are for may be mended too, as long as nothing has landed.
+    // A table's role may be corrected too, as long as nothing has landed.
     let world = World::<S>::new();
     world.start_with(Start { roles: ["replica", "primary", "rejects"], ..Start::default() }).await.unwrap();
     world.start().await.unwrap();
@@ -160,7 +160,7 @@ pub(crate) async fn a_claim_that_gives_way_is_asked_where_to_begin<S: Sink>(worl
 
     assert_eq!(world.start().await.unwrap().positions(), [7, 7, 7]);
 
-    // Nothing has landed, but the tables stand beyond zero: what began there is not forgotten.
+    // Nothing has landed, but the tables stand beyond zero, so what began there is kept.
     let text = refusal(world.start_with(elsewhere()).await);
     assert!(text.contains("but source.url is file:/other"), "{text}");
 }
@@ -175,7 +175,7 @@ pub(crate) async fn a_run_that_died_while_tables_began_anew_leaves_one_start_for
         let world = World::<S>::new();
         world.start_with(elsewhere()).await.unwrap();
         world.cold_start.store(7, Ordering::SeqCst);
-        // All are claimed as they are before the first begins anew.
+        // All tables are claimed as they are before the first one begins anew.
         world.scripts[2].first(Call::Put, {
             let script = world.scripts[1].clone();
             async move { script.on(call, fault) }
@@ -243,7 +243,7 @@ pub(crate) async fn a_start_that_is_refused_writes_nothing<S: Sink>(world: Arc<W
     }
 }
 
-/// What the pipelines' transactions and offsets files are, by table.
+/// The pipelines' transactions, their offsets files, and the table's head, by table.
 async fn traces<S: Sink>(world: &World<S>) -> Vec<String> {
     let mut traces = Vec::new();
     for table in 0..3 {
@@ -274,7 +274,7 @@ pub(crate) async fn sources_that_overlap_refuse_however_they_are_spelled<S: Sink
 }
 
 pub(crate) async fn a_file_that_another_pipeline_reads_refuses<S: Sink>(_: Arc<World<S>>) {
-    // The first pipeline has read "log", which was created once.
+    // The first pipeline has read "log", whose creation is "once".
     let second = |source, files| Start { pipeline: "second", source, files, ..Start::default() };
     for (start, what) in [
         (second("file:/links", &[("x", "once")][..]), Some("file:/links/x (there file:/logs/log)")),
@@ -334,8 +334,8 @@ pub(crate) async fn rows_of_others_are_adopted_if_that_is_asked_for<S: Sink>(wor
     world.land(&mut run, 1, 10, &[1]).await.unwrap();
     assert_eq!(world.rows(1).await, [1, 100, 101]);
     let adopted: Vec<_> = origins(&world).await.into_iter().map(|origin| origin.adopted).collect();
-    assert_eq!(adopted, [None, Some(2), None], "it is remembered, and where there are no such rows, nothing is");
-    // Rows that come later are adopted later, and no run needs it.
+    assert_eq!(adopted, [None, Some(2), None], "remembered only for the table with such rows");
+    // Rows that come later are adopted later, and no run needs `adopt` for them.
     world.sink.foreign(0, Foreign::Append(&[102])).await;
     world.start().await.unwrap();
     world.start_with(Start { adopt: true, ..Start::default() }).await.unwrap();

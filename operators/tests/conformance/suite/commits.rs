@@ -1,4 +1,4 @@
-//! One commit: rows and position together, once, whatever the store answers.
+//! One commit: rows and position together, exactly once, whatever the store answers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::harness::{Sink, World, refusal};
 pub(crate) async fn rows_and_position_appear_together<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     let staged = world.sink.stage(0, &[1, 2, 3]).await;
-    assert_eq!(world.rows(0).await, [0; 0], "what is staged is seen by nobody");
+    assert_eq!(world.rows(0).await, [0; 0], "staged rows are not visible");
 
     run.0[0].committer.land(&crate::harness::standing(10), staged, &[]).await.unwrap();
 

@@ -1,4 +1,4 @@
-//! Other writers in our tables, and tables that nobody touched for long.
+//! Other writers in our tables, and tables that nobody has touched for a long time.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ async fn given_rows<S: Sink>(world: &World<S>) -> crate::harness::Run {
     run
 }
 
-/// After a foreign commit, our next cut makes the table hold `rows`.
+/// Our next cut steps over a foreign commit, after which the table holds `rows`.
 async fn stepped_over<S: Sink>(world: &World<S>, what: Foreign, rows: &[u64]) {
     let mut run = given_rows(world).await;
     world.sink.foreign(0, what).await;
@@ -52,7 +52,7 @@ async fn retention<S: Sink>(world: &World<S>) -> Retention {
     world.sink.open(PIPELINE).await.unwrap()[0].load().await.unwrap().retention
 }
 
-/// So long that the log may have been cleaned.
+/// Lets so much time pass that the log may have been cleaned.
 async fn silence<S: Sink>(world: &World<S>) {
     world.clock.advance(retention(world).await.log_ms / 2 + 1);
 }
@@ -60,7 +60,7 @@ async fn silence<S: Sink>(world: &World<S>) {
 pub(crate) async fn a_quiet_table_is_read_again_and_takes_the_cut<S: Sink>(world: Arc<World<S>>) {
     let mut run = given_rows(&world).await;
     silence(&world).await;
-    // The proof that it was read again: what is lost on the way to it is asked for once more.
+    // This lost load is only played if the table is read again.
     world.scripts[0].on(Call::Load, Fault::Lost);
 
     world.land(&mut run, 0, 30, &[3]).await.unwrap();
@@ -112,7 +112,7 @@ pub(crate) async fn a_clock_that_is_set_back_hides_no_silence<S: Sink>(world: Ar
 }
 
 pub(crate) async fn a_commit_that_had_landed_before_a_long_silence_counts<S: Sink>(world: Arc<World<S>>) {
-    // An empty cut: it has no files that could be too old by then.
+    // An empty cut, because it has no files that could be too old by then.
     let mut run = given_rows(&world).await;
     let asleep = world.clone();
     world.scripts[0].on(Call::Put, Fault::ReplyLost);
@@ -125,7 +125,7 @@ pub(crate) async fn a_commit_that_had_landed_before_a_long_silence_counts<S: Sin
     world.land(&mut run, 0, 40, &[4]).await.unwrap();
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![1, 2, 4], Some(40)));
 
-    // One with files is given up as too old; the next run finds that it had landed.
+    // A cut with files is given up as too old; the next run finds that it had landed.
     let asleep = world.clone();
     world.scripts[0].on(Call::Put, Fault::ReplyLost);
     world.scripts[0].first(Call::Read, async move { silence(&asleep).await });

@@ -1,4 +1,4 @@
-//! The stories that every sink must tell, by what they are about.
+//! The stories that every sink must pass, by topic.
 
 pub(crate) mod claim;
 pub(crate) mod commits;

@@ -1,4 +1,5 @@
-//! Offsets files: what a position means survives crashes, many partitions and many commits, and takes little space.
+//! Offsets files: a position keeps its meaning through crashes, many partitions and many commits,
+//! and takes little space.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_la
     assert_eq!(world.rows(0).await, [1, 2]);
 }
 
-/// What the offsets file that `table` refers to says.
+/// The content of the offsets file that `table` refers to.
 async fn recorded<S: Sink>(world: &World<S>, table: usize) -> Recorded {
     let held = world.sink.held(table, PIPELINE).await.unwrap();
     let tables = world.sink.open(PIPELINE).await.unwrap();
@@ -64,7 +65,7 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
     assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[2, 3]));
     assert_eq!(*from, offsets(&[("log", 0)]), "the settings are those of the beginning");
 
-    // Another blob takes the name of the one that has left; nothing of it has landed yet.
+    // Another blob takes the name of the one that has left; none of it has landed yet.
     run.0[0].committer.land(&at(&[("a", 0), ("b", 25)], 10, 0), Vec::new(), &[]).await.unwrap();
     assert_eq!(recorded(&world, 0).await.account.totals, totals);
 
@@ -102,7 +103,8 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
         let name = OffsetsName(Held { position, run: RunId(1) });
         tables[0].read_offsets(name).await.unwrap().unwrap().len()
     };
-    // The first file after a claim of nothing holds all 300 entries, and is the base of those that follow.
+    // The first file after a claim of nothing holds all 300 entries, and is the base of the files
+    // that follow.
     run.0[0].committer.land(&moving(0), Vec::new(), &[]).await.unwrap();
     let full = length(moving(0).position()).await;
 
@@ -112,7 +114,7 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
     assert!(delta * 10 < full, "{delta} bytes for 7 of 300 entries, which take {full}");
 }
 
-/// The same files, of which those below `first` have left.
+/// The same files, without those below `first`, which have left.
 fn leaving(commit: u64, first: usize) -> Standing {
     let mut offsets = (*moving(commit).offsets).clone();
     for _ in 0..first {
@@ -123,7 +125,7 @@ fn leaving(commit: u64, first: usize) -> Standing {
     Standing { offsets: Arc::new(offsets), ..moving(commit) }
 }
 
-/// What has left is held by every table: or the next run would refuse them.
+/// Lands in every table: the next run refuses tables that do not all hold what has left.
 async fn land_in_all(run: &mut Run, standing: &Standing) {
     for claimed in &mut run.0 {
         claimed.committer.land(standing, Vec::new(), &[]).await.unwrap();
@@ -133,7 +135,7 @@ async fn land_in_all(run: &mut Run, standing: &Standing) {
 pub(crate) async fn what_has_left_the_offsets_stays_away_and_goes_on_counting<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     let tables = world.sink.open(PIPELINE).await.unwrap();
-    // A full file, then deltas to it under which more and more of its partitions are gone.
+    // A full file, then deltas to it in which more and more of its partitions are gone.
     for (commit, first) in [(0, 0), (1, 3), (2, 20), (3, 20)] {
         let standing = leaving(commit, first);
         assert_eq!(standing.position(), moving(commit).position());
@@ -141,12 +143,12 @@ pub(crate) async fn what_has_left_the_offsets_stays_away_and_goes_on_counting<S:
     }
     let name = OffsetsName(Held { position: moving(3).position(), run: RunId(1) });
     let content = String::from_utf8(tables[0].read_offsets(name).await.unwrap().unwrap()).unwrap();
-    assert!(content.contains("\"gone\"") && !content.contains("\"base\": null"), "it is no delta: {content}");
+    assert!(content.contains("\"gone\"") && !content.contains("\"base\": null"), "it is not a delta: {content}");
 
     let mut next = world.start().await.unwrap();
 
     assert_eq!(next.0[0].standing, leaving(3, 20), "base, delta and what is gone");
-    // So many have left that the claim's file is no base any more.
+    // So many have left that the claim's file can no longer be the base.
     land_in_all(&mut next, &leaving(4, 250)).await;
     assert_eq!(world.start().await.unwrap().0[0].standing, leaving(4, 250));
 }
@@ -172,7 +174,7 @@ pub(crate) async fn only_files_below_the_commit_are_tidied_and_never_the_base<S:
     let mut run = world.start().await.unwrap();
     let tables = world.sink.open(PIPELINE).await.unwrap();
     let name = |position, run| OffsetsName(Held { position: Position(position), run: RunId(run) });
-    // Left by runs that died: one below what is to be committed, one at it, one above.
+    // Left by runs that died: one below the position to be committed, one at it, one above.
     for (position, died) in [(5, 1), (10, 1), (15, 1)] {
         tables[0].write_offsets(name(position, died), b"{}").await.unwrap();
     }

@@ -1,4 +1,5 @@
-//! Two runs at once, and what an older run left under way: the newest claim wins, and nobody lands a row twice.
+//! Two runs at once, and what an older run left under way: the newest claim wins, and no row lands
+//! twice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +41,7 @@ pub(crate) async fn a_rival_that_claims_in_between_fences_the_claim<S: Sink>(_: 
         let world = World::<S>::new();
         world.start().await.unwrap();
         let rival = world.clone();
-        // The first look at a table is before any claim; this is the second.
+        // The first load of a table is before any claim; the rival waits for the second.
         if call == Call::Load {
             world.scripts[table].first(Call::Load, async {});
         }
@@ -95,7 +96,7 @@ pub(crate) async fn a_zombie_commit_before_a_claim_counts<S: Sink>(world: Arc<Wo
     world.scripts[0].on(Call::Put, Fault::Late);
     world.scripts[0].on(Call::Read, Fault::Crash);
     world.land(&mut older, 0, 10, &[1]).await.unwrap_err();
-    // The commit arrives while the next run claims the table: after its look, before its claim.
+    // The commit arrives while the next run claims the table: after its load, before its claim.
     world.scripts[0].first(Call::Put, async move { script.deliver().await });
 
     let newer = world.start().await.unwrap();
@@ -123,7 +124,8 @@ pub(crate) async fn an_older_run_that_tidies_does_not_stop_the_newer_claim<S: Si
     let mut older = world.start().await.unwrap();
     world.land(&mut older, 0, 10, &[1]).await.unwrap();
     let rival = world.clone();
-    // The newer run has seen position 10. Before it reads the offsets there, the older one lands 20 and deletes them.
+    // The newer run has seen position 10. Before it reads the offsets there, the older one lands 20
+    // and deletes them.
     world.scripts[0].first(Call::ReadOffsets, async move {
         rival.land(&mut older, 0, 20, &[2]).await.unwrap();
     });
@@ -134,7 +136,7 @@ pub(crate) async fn an_older_run_that_tidies_does_not_stop_the_newer_claim<S: Si
 }
 
 pub(crate) async fn a_dead_claim_of_the_same_number_is_not_taken_for_ours<S: Sink>(world: Arc<World<S>>) {
-    // It wrote its offsets file and died: the number is free, but the file's name is taken.
+    // The dead claim wrote its offsets file: the number is free, but the file's name is taken.
     world.scripts[0].on(Call::Put, Fault::Crash);
     world.start().await.map(drop).unwrap_err();
 
@@ -192,9 +194,9 @@ pub(crate) async fn a_run_that_looks_meets_others_and_goes_on<S: Sink>(world: Ar
     world.sink.foreign(0, Foreign::Retype).await;
     assert!(run.0[0].committer.look().await.is_err());
     world.clock.advance(retention.log_ms / 2 + 1);
-    assert!(run.0[0].committer.look().await.is_err(), "it is read again, and does not fit either");
+    assert!(run.0[0].committer.look().await.is_err(), "it is read again and still does not fit");
     let landed = world.land(&mut run, 0, 20, &[2]).await;
-    assert!(landed.is_err(), "the look has not stepped over what does not fit");
+    assert!(landed.is_err(), "the look did not step over the change that does not fit");
     assert_eq!(world.position(0).await, Some(10));
 }
 
@@ -205,7 +207,7 @@ pub(crate) async fn a_table_that_is_looked_at_is_not_read_again_after_a_long_sil
         world.clock.advance(retention.log_ms / 3);
         run.0[0].committer.look().await.unwrap();
     }
-    // It would have been played.
+    // A load would play this fault.
     world.scripts[0].on(Call::Load, Fault::Lost);
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
     assert!(!world.scripts[0].is_played());

@@ -1,4 +1,5 @@
-//! From a location to a client of its container. Nothing comes from the environment, and nothing is sent yet.
+//! Makes a client of a location's container. Nothing comes from the environment, and nothing is
+//! sent yet.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use crate::error::StoreError;
 
 /// The scope of tokens for storage, the same in all clouds.
 const SCOPE: &str = "https://storage.azure.com/.default";
-/// A request takes no longer: a part of an upload at 140 kB/s.
+/// The timeout of a request: enough to upload a part at 140 kB/s.
 const REQUEST: Duration = Duration::from_secs(60);
-/// A connection is made within this, or it is tried again.
+/// The timeout of making a connection, after which it is tried again.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Retries end with the first of these bounds. The protocol, which knows what is at stake, goes on from there.
+/// Retries end at whichever bound is reached first. The protocol, which knows what is at stake,
+/// takes over from there.
 const RETRIES: usize = 4;
 const RETRYING: Duration = Duration::from_secs(60);
 /// The longest pause between two tries.
@@ -43,7 +45,8 @@ pub(super) fn container(location: &Location) -> Result<Container, StoreError> {
     let builder = MicrosoftAzureBuilder::new()
         .with_account(&account.name)
         .with_container_name(container)
-        // An emulator's endpoint has the account in its path: what is called after it must not follow an empty segment.
+        // An emulator's endpoint has the account in its path; the names after it must not follow an
+        // empty segment.
         .with_endpoint(account.endpoint.as_str().trim_end_matches('/').to_owned())
         .with_client_options(options)
         .with_retry(retry);
@@ -58,12 +61,13 @@ pub(super) fn container(location: &Location) -> Result<Container, StoreError> {
             (builder.with_credentials(tokens), "its credential cannot be used")
         }
     };
-    // The builder's own words may quote what it was given.
+    // The builder's own error may quote what it was given.
     let client = builder.build().map_err(|_| refused(opener))?;
     Ok(Container { name, client })
 }
 
-/// The chain that opens accounts everywhere in lakefront, as the store asks for it. It keeps tokens until they are due.
+/// The credential chain that lakefront uses for all accounts, in the form that the store asks for.
+/// It keeps tokens until they expire.
 struct Tokens(Arc<dyn TokenCredential>);
 
 impl fmt::Debug for Tokens {
@@ -83,7 +87,7 @@ impl CredentialProvider for Tokens {
     }
 }
 
-/// Nobody in the chain gave a token.
+/// Nothing in the chain gave a token.
 #[derive(Debug, thiserror::Error)]
-#[error("no token of Microsoft Entra ID: {0}")]
+#[error("no token from Microsoft Entra ID: {0}")]
 pub(super) struct NoToken(#[source] azure_core::Error);

@@ -1,4 +1,5 @@
-//! A container as the library's store: the SDK's client, in a wrapper that keeps its secrets and its promises.
+//! A container as the library's store: the SDK's client, in a wrapper that hides its secrets and
+//! keeps its promises.
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ use deltalake::logstore::object_store::{
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, future};
 
-/// One container. Its `Debug` form is its name: the client's own shows keys, and the library logs it.
+/// One container. Its `Debug` form is its name, because the client's own shows keys and the library
+/// logs it.
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) client: MicrosoftAzure,
@@ -52,8 +54,8 @@ impl ObjectStore for Container {
         self.client.list(prefix)
     }
 
-    /// Not every service knows where to start a list, and one that does not begins at the beginning. The library takes what it
-    /// gets for the part it asked for.
+    /// Not every service supports starting a list at an offset; one that does not lists from the
+    /// beginning. The library takes whatever it gets for the part that it asked for.
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
         let after = offset.clone();
         let listed = self.client.list_with_offset(prefix, offset);

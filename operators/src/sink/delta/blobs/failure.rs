@@ -1,14 +1,15 @@
-//! What an account's answer means, and whether it is one.
+//! What an account's answer means, and whether it is an answer at all.
 //!
 //! | answer | meaning |
 //! |---|---|
 //! | 409 `BlobAlreadyExists`, 412 | the blob exists |
 //! | 404 | the blob does not exist; `ContainerNotFound` is a refusal |
 //! | 400, 401, 403, any other 3xx and 4xx | refused: definite, nothing was done |
-//! | 408, 409 without a word, 429, 5xx, no answer | unknown: transient, read before trying again |
+//! | 408, 409 without a code, 429, 5xx, no answer | unknown: transient, read before trying again |
 //!
-//! The client keeps the type of its errors to itself, and hands out their text; where a credential is part of a URL, that text
-//! may hold it. So status and code are read from the text, and the text goes nowhere.
+//! The client does not expose the type of its errors, only their text; if a credential is part of a
+//! URL, that text may contain it. So status and code are read from the text, and the text goes no
+//! further.
 
 use std::error::Error;
 
@@ -23,13 +24,13 @@ use crate::shown::without_secrets;
 /// What became of a request that did not succeed.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
-    /// What was to be created is there.
+    /// What was to be created exists.
     Exists,
-    /// What was asked for is not there.
+    /// What was asked for does not exist.
     Missing,
     /// Definite: it was not done, and will not be.
     Refused(String),
-    /// It may have been done, or may be yet.
+    /// It may have been done, or may still be.
     Unknown(String),
 }
 
@@ -51,11 +52,11 @@ impl Answer {
             (404, _) => Answer::Missing,
             (401 | 403, _) => refused(
                 "let the credential read, write, delete and list in the container (for Entra ID: role Storage Blob Data \
-                 Contributor; for a signature: permissions rwdl, and a time that is not over), and let the account's \
-                 network rules admit this machine",
+                 Contributor; for a signature: permissions rwdl, and an expiry that has not passed), and let the \
+                 account's network rules admit this machine",
             ),
             (409, Some("ContainerBeingDeleted")) => {
-                refused("the container is being deleted; create it anew once it is gone")
+                refused("the container is being deleted; create it again once it is gone")
             }
             (409, Some("BlobImmutableDueToPolicy")) => {
                 refused("a policy of the container forbids changes; a lake needs them")
@@ -84,7 +85,7 @@ impl Answer {
         }
     }
 
-    /// The answer as an error of who attempted.
+    /// The answer as the error of `attempt`.
     pub(super) fn failure(self, attempt: String) -> StoreError {
         match self {
             Answer::Exists => StoreError::definite(attempt, "there is something of that name already"),
@@ -95,7 +96,8 @@ impl Answer {
     }
 }
 
-/// An error of the library that reads whole logs: the account's, or about what the log says.
+/// The meaning of an error of the library that reads whole logs: it is the account's, or about the
+/// content of the log.
 pub(in super::super) fn library_failure(attempt: String, error: &DeltaTableError) -> StoreError {
     let text = error.to_string();
     let is_account = status(&text).is_some()
@@ -110,7 +112,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |cause| (*cause).source())
 }
 
-/// The status that the client's text gives.
+/// The status in the client's text.
 fn status(text: &str) -> Option<u16> {
     let (_, after) = text.split_once("status code: ")?;
     after.get(..3)?.parse().ok()

@@ -1,11 +1,13 @@
 //! Files as block blobs of an Azure container.
 //!
-//! A blob appears whole when its last request succeeds, and is durable then; `If-None-Match: *` makes creating one conditional.
-//! What a request's answer means, above all whether it is one, is decided in `failure.rs`.
+//! A blob appears whole when its last request succeeds, and is durable from then on;
+//! `If-None-Match: *` makes creating one conditional. `failure.rs` decides what a request's answer
+//! means, above all whether it is one.
 //!
-//! The client sends a request again after a server error or a connection that broke. So a conditional write may find what its own
-//! first try has created, and says "exists". That is no false answer: whoever asked reads what is there, and knows a commit
-//! by its id and an offsets file by its content.
+//! The client sends a request again after a server error or a broken connection. So a conditional
+//! write may find what its own first attempt created, and report "exists". That is not wrong: the
+//! caller reads what is there, and recognizes a commit by its id and an offsets file by its
+//! content.
 
 mod connect;
 mod container;
@@ -50,7 +52,7 @@ impl Blobs {
         Ok(Blobs { container: Arc::new(connect::container(location)?), path })
     }
 
-    /// Names stay as they are given, where the store's own way to join would encode some characters.
+    /// Names stay as they are given; the store's own way to join would encode some characters.
     pub(super) fn join(&self, name: &str) -> Blobs {
         let path = Path::parse(format!("{}/{name}", self.path)).unwrap_or_else(|_| self.path.clone().join(name));
         Blobs { container: self.container.clone(), path }
@@ -80,7 +82,7 @@ impl Blobs {
         self.unless_missing("delete", self.container.delete(&self.path).await)
     }
 
-    /// The names of blobs and of prefixes right below this one.
+    /// The names of blobs and of prefixes directly below this one.
     pub(super) async fn names(&self) -> Result<Vec<String>, StoreError> {
         let listed = self.container.list_with_delimiter(Some(&self.path)).await;
         let listed = listed.map_err(|e| Answer::of(&e).failure(format!("list {self}")))?;
@@ -88,7 +90,8 @@ impl Blobs {
         Ok(paths.filter_map(Path::filename).map(str::to_owned).collect())
     }
 
-    /// Asks for the names page by page, and no further than it must: a log may have hundreds of thousands.
+    /// Asks for the names page by page, and stops at the first match, because a log may have
+    /// hundreds of thousands.
     pub(super) async fn holds(&self, is_wanted: &(impl Fn(&str) -> bool + Sync)) -> Result<bool, StoreError> {
         let mut listed = self.container.list(Some(&self.path));
         let failed = |e: Error| Answer::of(&e).failure(format!("list {self}"));
@@ -100,8 +103,9 @@ impl Blobs {
         Ok(false)
     }
 
-    /// The table under this prefix, as the library wants it. To the library the table is all there is: it encodes the characters
-    /// of a longer path in several ways, and reads the environment where it is left to connect by itself.
+    /// The table under this prefix, as a store for the library. The library sees nothing but the
+    /// table, because it encodes the characters of a longer path in several ways, and reads the
+    /// environment if it has to connect by itself.
     pub(super) fn log_store(&self) -> LogStoreRef {
         let container: Arc<dyn ObjectStore> = self.container.clone();
         let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(container, self.path.clone()));
@@ -109,7 +113,7 @@ impl Blobs {
         default_logstore(store.clone(), store, &root, &StorageConfig::default())
     }
 
-    /// What is missing is an answer: the default of `T`.
+    /// Something missing is an answer, not an error: the default of `T`.
     fn unless_missing<T: Default>(&self, verb: &str, result: Result<T, Error>) -> Result<T, StoreError> {
         result.or_else(|error| match Answer::of(&error) {
             Answer::Missing => Ok(T::default()),

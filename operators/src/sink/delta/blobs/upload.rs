@@ -1,4 +1,5 @@
-//! Staged files on their way from the scratch files to the container. What is in memory is bounded for the whole process.
+//! Uploads staged files from the scratch files to the container. The memory for this is bounded for
+//! the whole process.
 
 use std::sync::Arc;
 
@@ -12,16 +13,17 @@ use crate::error::StoreError;
 use crate::sink::delta::place::blocking;
 use crate::sink::delta::scratch::Written;
 
-/// A file up to this size is one request, a longer one is sent in parts of it.
+/// A file up to this size is one request; a longer one is sent in parts of this size.
 const PART: u64 = 8 << 20;
-/// At most so many parts are in memory, of all workers and tables together.
+/// At most this many parts are in memory, for all workers and tables together.
 const PARTS: usize = 8;
 static IN_MEMORY: Semaphore = Semaphore::const_new(PARTS);
-/// The memory that uploads take, at most, in bytes.
+/// The most memory that uploads take, in bytes.
 pub const UPLOADS: u64 = PART * PARTS as u64;
 
 impl Blobs {
-    /// Makes `written` the content of this blob. The name is new and nobody's but ours: sending it twice changes nothing.
+    /// Makes `written` the content of this blob. The name is new and only ours, so sending it twice
+    /// changes nothing.
     pub(in super::super) async fn upload(&self, written: Arc<Written>) -> Result<(), StoreError> {
         let failed = |e: Error| Answer::of(&e).failure(format!("upload {self}"));
         if written.length() <= PART {
@@ -30,7 +32,7 @@ impl Blobs {
             return self.container.put(&self.path, content.into()).await.map(drop).map_err(failed);
         }
         let mut upload = self.container.put_multipart(&self.path).await.map_err(failed)?;
-        // Tasks of their own: a part that has room must go on while the next one waits for it.
+        // Separate tasks: a part that has room must go on while the next one waits for it.
         let mut parts = JoinSet::new();
         let mut start = 0;
         while start < written.length() {

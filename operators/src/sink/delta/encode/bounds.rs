@@ -1,15 +1,15 @@
-//! Minimum and maximum of a chunk, as its statistics tell them.
+//! Minimum and maximum of a chunk, as its statistics have them.
 
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
-/// Minimum and maximum of a text are cut to so many bytes.
+/// Minimum and maximum of a text are cut to this many bytes.
 const MOST: usize = 32;
-/// A maximum that cannot be cut (`raised`) and is longer than this, in bytes, is not told: it would stand in the file's footer, in
-/// the table's log, and in memory until the file is closed.
+/// A maximum that cannot be cut (`raised`) and is longer than this, in bytes, is omitted: it would
+/// be in the file's footer, in the table's log, and in memory until the file is closed.
 const LONGEST: usize = 1 << 10;
 
-/// Of texts.
+/// The bounds of texts.
 #[derive(Default)]
 pub(super) struct TextBounds(Option<(Vec<u8>, Vec<u8>)>);
 
@@ -37,7 +37,7 @@ impl TextBounds {
         bounds.with_min_is_exact(min_is_exact).with_max_is_exact(max_is_exact).into()
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.0.as_ref().map_or(0, |(min, max)| min.capacity() + max.capacity())
     }
@@ -66,7 +66,8 @@ fn boundary(value: &[u8], utf8: bool) -> usize {
     (1..=MOST).rev().find(|at| !continues(at)).unwrap_or(MOST)
 }
 
-/// `text` without its last characters that cannot be raised, and the one before them raised to the next of as many bytes.
+/// `text` without the characters at its end that cannot be raised, and with the one before them
+/// raised to the next character of as many bytes.
 fn raised_text(text: &str) -> Option<Vec<u8>> {
     text.char_indices().rev().find_map(|(at, last)| {
         let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8())?;
@@ -88,7 +89,7 @@ fn raised_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Of numbers.
+/// The bounds of numbers.
 #[derive(Clone, Copy, Default)]
 pub(super) struct NumberBounds(Option<(i64, i64)>);
 

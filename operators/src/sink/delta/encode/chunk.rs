@@ -10,9 +10,9 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-/// A page is closed when it has so many rows,
+/// A page is closed when it has this many rows,
 pub(super) const PAGE_ROWS: usize = 20_000;
-/// or when its values take so many bytes.
+/// or when its values take this many bytes.
 pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// Compresses pages; serves all columns of a file.
@@ -39,7 +39,7 @@ impl Press {
         Ok(compressed)
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.scratch.capacity()
     }
@@ -56,7 +56,7 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
-    /// Appends a page of `rows`, which is `page` in `encoding` when it is not compressed.
+    /// Appends a page of `rows`; `page` is its content before compression, in `encoding`.
     pub(super) fn push(
         &mut self,
         page: &[u8],
@@ -91,7 +91,8 @@ impl Chunk {
         self.bytes + self.pages.capacity() * size_of::<CompressedPage>()
     }
 
-    /// Writes the chunk to a file: its dictionary, if it has one, with the number of values, and its pages.
+    /// Writes the chunk to a file: its dictionary with the number of its values, if it has one, and
+    /// its pages.
     pub(super) fn write<W: Write + Send>(
         mut self,
         dictionary: Option<(usize, &[u8])>,

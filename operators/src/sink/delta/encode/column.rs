@@ -27,7 +27,7 @@ enum Values {
 }
 
 impl Column {
-    /// A column of a type that our tables have.
+    /// A column of one of the types that our tables have.
     pub(super) fn new(data_type: &DataType) -> Result<Self, ParquetError> {
         let values = match data_type {
             DataType::Utf8 => Values::Texts(Texts::new(true)),
@@ -40,7 +40,7 @@ impl Column {
 
     /// Appends `array`, which is of the column's type or, for texts, a dictionary of it.
     pub(super) fn write(&mut self, array: &ArrayRef, press: &mut Press) -> Result<(), ParquetError> {
-        let other = || ParquetError::General(format!("an array of type {} is not of its column's", array.data_type()));
+        let other = || ParquetError::General(format!("an array of {} does not match its column", array.data_type()));
         let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let mut from = 0;
         while from < array.len() {
@@ -65,7 +65,7 @@ impl Column {
         Ok(())
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         let values = match &self.values {
             Values::Texts(texts) => texts.memory(),
@@ -74,7 +74,7 @@ impl Column {
         values + self.levels.memory() + self.chunk.memory()
     }
 
-    /// Writes all to a file.
+    /// Writes the column to a file.
     pub(super) fn close<W: Write + Send>(
         mut self,
         column: ColumnDescPtr,
@@ -96,7 +96,7 @@ impl Column {
         self.chunk.write(dictionary, statistics, column, press, out)
     }
 
-    /// A page that has to end before its first row is none.
+    /// A page that must end before its first row is not written.
     fn close_page(&mut self, last: bool, press: &mut Press) -> Result<(), ParquetError> {
         let rows = (self.levels.rows(), self.levels.nulls());
         let (mut levels, mut buffer) = (Vec::new(), Vec::new());

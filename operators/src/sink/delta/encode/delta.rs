@@ -1,9 +1,10 @@
-//! `DELTA_BINARY_PACKED`: numbers as the differences between neighbours, in blocks of as many bits as a block needs.
+//! `DELTA_BINARY_PACKED`: numbers as the differences between neighbours, packed in as many bits as
+//! each miniblock needs.
 //!
 //! ```text
 //! page  = varint(128), varint(4), varint(count), zigzag(first), blocks
-//! block = zigzag(least difference), widths of four miniblocks, a byte each, and the miniblocks: 32 differences less the
-//!         least one, packed
+//! block = zigzag(least difference), widths of four miniblocks, a byte each, and the miniblocks:
+//!         32 differences less the least one, packed
 //! ```
 
 use super::hybrid::varint;
@@ -12,12 +13,12 @@ const BLOCK: usize = 128;
 const MINIBLOCKS: usize = 4;
 const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
 
-/// The numbers of the page at hand.
+/// The numbers of the current page.
 pub(super) struct Delta {
     first: i64,
     last: i64,
     count: usize,
-    /// The differences of the block at hand.
+    /// The differences of the current block.
     block: Box<[i64; BLOCK]>,
     /// How many of them there are.
     pending: usize,
@@ -69,7 +70,7 @@ impl Delta {
         (self.first, self.count) = (0, 0);
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         8 * BLOCK + self.blocks.capacity()
     }
@@ -106,7 +107,7 @@ fn pack(numbers: &[u64; MINIBLOCK], width: u32, out: &mut Vec<u8>) {
         if used >= u64::BITS {
             out.extend_from_slice(&word.to_le_bytes());
             used -= u64::BITS;
-            // What of the number did not fit; nothing if it ended with the word.
+            // The bits of the number that did not fit; none if it ended with the word.
             word = number.checked_shr(width - used).unwrap_or(0);
         }
     }

@@ -1,22 +1,24 @@
-//! The dictionary of a column chunk: each value once, as its page has it, and where to find it again.
+//! The dictionary of a column chunk: each value once, as its page has it, and an index to find it
+//! again.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A dictionary's page takes at most so many bytes.
+/// A dictionary's page takes at most this many bytes.
 const MOST_BYTES: usize = 1 << 20;
-/// A dictionary has at most so many values: an index fits 16 bits, with one to spare.
+/// A dictionary has at most this many values: an index fits 16 bits, with one to spare.
 const MOST_VALUES: usize = u16::MAX as usize;
-/// A value is looked for in so many slots and no more: nobody can write a log that makes looking slow.
+/// A value is looked for in at most this many slots, so that nobody can write a log that makes
+/// lookups slow.
 const MOST_STEPS: usize = 128;
 /// No value has this index.
 pub(super) const NONE: u16 = u16::MAX;
 
-/// How a page has a value.
+/// How a page stores a value.
 #[derive(Clone, Copy)]
 pub(super) enum Layout {
     /// With its length before it, in 4 bytes.
     Sized,
-    /// As it is: all have the same length.
+    /// Without a length, because all values have the same length.
     Bare,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct Dictionary {
 
 struct Entry {
     hash: u32,
-    /// In the page.
+    /// Where the value lies in the page.
     start: u32,
     end: u32,
 }
@@ -109,7 +111,7 @@ impl Dictionary {
         }
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.page.capacity() + self.entries.capacity() * size_of::<Entry>() + 2 * self.slots.capacity()
     }

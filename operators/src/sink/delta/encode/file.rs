@@ -15,7 +15,7 @@ use super::chunk::Press;
 use super::column::Column;
 
 const MAGIC: &[u8] = b"PAR1";
-/// The footer's version of the format: that of the pages.
+/// The version of the format in the footer, which is that of the pages.
 const VERSION: i32 = 1;
 const CREATED_BY: &str = concat!("lakefront ", env!("CARGO_PKG_VERSION"));
 
@@ -25,9 +25,9 @@ pub(in crate::sink::delta) struct FileEncoder<W: Write> {
     schema: SchemaRef,
     descriptor: SchemaDescPtr,
     press: Press,
-    /// Of the row group that is open; none if it has no rows.
+    /// The columns of the open row group; empty until a batch is written.
     columns: Vec<Column>,
-    /// In the row group that is open.
+    /// The number of rows in the open row group.
     rows: usize,
     row_groups: Vec<RowGroupMetaData>,
 }
@@ -42,7 +42,8 @@ impl<W: Write + Send> FileEncoder<W> {
         Ok(FileEncoder { out, schema, descriptor, press, columns, rows: 0, row_groups })
     }
 
-    /// Appends `batch`, which has the columns of the schema in their order; texts may come with a dictionary.
+    /// Appends `batch`, which has the columns of the schema in their order; texts may come with a
+    /// dictionary.
     pub(in crate::sink::delta) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
         let fields = self.schema.fields();
         if batch.num_columns() != fields.len() {
@@ -64,7 +65,7 @@ impl<W: Write + Send> FileEncoder<W> {
         self.rows
     }
 
-    /// What the open row group takes, in bytes.
+    /// The memory that the open row group takes, in bytes.
     pub(in crate::sink::delta) fn memory(&self) -> usize {
         self.press.memory() + self.columns.iter().map(Column::memory).sum::<usize>()
     }
@@ -94,7 +95,7 @@ impl<W: Write + Send> FileEncoder<W> {
         Ok(())
     }
 
-    /// Completes the file: its last row group, its footer. All is in `W` then.
+    /// Completes the file with its last row group and its footer. `W` then has all of it.
     pub(in crate::sink::delta) fn finish(mut self) -> Result<(W, ParquetMetaData), ParquetError> {
         self.close_row_group()?;
         let arrow_schema = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&self.schema));
@@ -104,11 +105,12 @@ impl<W: Write + Send> FileEncoder<W> {
             Some(CREATED_BY.to_owned()),
             Some(vec![arrow_schema]),
             self.descriptor.clone(),
-            // The crate writes the usual ones.
+            // The crate writes the usual column orders.
             None,
         );
         let metadata = ParquetMetaData::new(file, self.row_groups);
-        // The writer of the footer flushes when it is dropped, where an error would be lost; into memory there is none.
+        // The writer of the footer flushes when it is dropped, where an error would be lost;
+        // writing into memory has none.
         let mut footer = Vec::new();
         ParquetMetaDataWriter::new(&mut footer, &metadata).finish()?;
         self.out.write_all(&footer)?;

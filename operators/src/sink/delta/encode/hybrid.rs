@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! run     = varint(length << 1), the value in whole bytes
-//! packed  = varint(groups << 1 | 1), groups of eight values of `width` bits each, the last one filled up with zeros
+//! packed  = varint(groups << 1 | 1), groups of eight values of `width` bits each,
+//!           the last one filled up with zeros
 //! ```
 
 /// Appends `number` as an unsigned LEB128.
@@ -14,12 +15,12 @@ pub(super) fn varint(mut number: u64, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-/// The bits that values up to `most` need.
+/// The number of bits that values up to `most` need.
 pub(super) fn width(most: u16) -> u32 {
     u16::BITS - most.leading_zeros()
 }
 
-/// Appends `length` times `value`, which needs at most `width` bits.
+/// Appends a run of `length` times `value`, which needs at most `width` bits.
 pub(super) fn run(value: u16, width: u32, length: usize, out: &mut Vec<u8>) {
     varint((length as u64) << 1, out);
     out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
@@ -27,7 +28,8 @@ pub(super) fn run(value: u16, width: u32, length: usize, out: &mut Vec<u8>) {
 
 /// Appends `values`, none of which needs more than `width` bits.
 pub(super) fn indices(values: &[u16], width: u32, out: &mut Vec<u8>) {
-    // A run costs three bytes or four with the header behind it, as much as so many packed groups.
+    // A run costs three or four bytes, with the header of what follows it: as much as this many
+    // packed groups.
     let least = 8 * (4 / width.max(1)).max(1) as usize;
     let (mut packed, mut at) = (0, 0);
     while let Some(&value) = values.get(at) {
@@ -44,7 +46,8 @@ pub(super) fn indices(values: &[u16], width: u32, out: &mut Vec<u8>) {
     pack(&values[packed..], width, out);
 }
 
-/// How many of the first of `values` are `value`, if eight or more are, or all of them.
+/// How many values at the beginning of `values` are `value`; 0 if there are eight values or more,
+/// and not all of the first eight are.
 fn run_length(values: &[u16], value: u16) -> usize {
     let (groups, rest) = values.as_chunks::<8>();
     let same = groups.iter().take_while(|group| **group == [value; 8]).count();
@@ -80,7 +83,7 @@ fn pack_group(group: &[u16; 8], width: u32, out: &mut Vec<u8>) {
 
 /// Appends the first `count` bits of `bits`, as values of one bit.
 pub(super) fn bits(bits: &[u8], count: usize, out: &mut Vec<u8>) {
-    /// As many bytes alike are a run.
+    /// This many equal bytes are a run.
     const LEAST: usize = 4;
     let (whole, mut packed, mut at) = (count / 8, 0, 0);
     while at < whole {

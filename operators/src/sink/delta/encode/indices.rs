@@ -8,7 +8,7 @@ use super::hybrid;
 /// Some rows of an array.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
-    /// Of the whole array; without, all rows are values.
+    /// The nulls of the whole array; if there are none, all rows are values.
     pub(super) nulls: Option<&'a NullBuffer>,
     pub(super) from: usize,
     pub(super) count: usize,
@@ -26,7 +26,7 @@ impl Rows<'_> {
     }
 }
 
-/// The dictionary of a chunk, and the indices of the page at hand.
+/// The dictionary of a chunk, and the indices of its current page.
 pub(super) struct Indices {
     pub(super) dictionary: Dictionary,
     pub(super) page: Vec<u16>,
@@ -37,7 +37,8 @@ impl Indices {
         Indices { dictionary: Dictionary::new(layout), page: Vec::new() }
     }
 
-    /// Takes `rows`, whose values `value` knows, and says how many: fewer if the dictionary has no room for the next one.
+    /// Takes `rows`, whose values `value` returns, and returns how many it took: fewer if the
+    /// dictionary has no room for the next value.
     pub(super) fn take<V: AsRef<[u8]>>(&mut self, rows: Rows<'_>, value: impl Fn(usize) -> V) -> usize {
         let mut last: Option<(V, u16)> = None;
         let mut taken = rows.count;
@@ -67,7 +68,7 @@ impl Indices {
         self.page.clear();
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.dictionary.memory() + 2 * self.page.capacity()
     }

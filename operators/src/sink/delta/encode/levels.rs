@@ -5,7 +5,7 @@ use arrow_buffer::NullBuffer;
 
 use super::hybrid;
 
-/// The definition levels of the page at hand.
+/// The definition levels of the current page.
 pub(super) struct Levels {
     valid: BooleanBufferBuilder,
     nulls: usize,
@@ -16,7 +16,8 @@ impl Levels {
         Levels { valid: BooleanBufferBuilder::new(0), nulls: 0 }
     }
 
-    /// Appends the `count` rows of an array from row `from` on; without `nulls` all are values.
+    /// Appends the `count` rows of an array from row `from` on; without `nulls`, none of them is
+    /// null.
     pub(super) fn append(&mut self, nulls: Option<&NullBuffer>, from: usize, count: usize) {
         match nulls {
             None => self.valid.append_n(count, true),
@@ -54,7 +55,7 @@ impl Levels {
         self.nulls = 0;
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.valid.capacity() / 8
     }

@@ -1,16 +1,21 @@
 //! Parquet files, encoded column by column.
 //!
 //! ```text
-//!   batch ─▶ a column's Values ─▶ a page's bytes ─▶ snappy ─▶ Chunk: the pages of one column of a row group ─▶ file
+//!   batch ─▶ a column's Values ─▶ a page's bytes ─▶ snappy ─▶ Chunk ─▶ file
 //!              └▶ Dictionary        └▶ Levels: which rows are null
+//!
+//!   Chunk: the pages of one column of a row group
 //! ```
 //!
-//! What a row costs is ours: a text that arrives with a dictionary is looked at once a dictionary, not once a row. The frame is the
-//! `parquet` crate's: page headers, statistics, the schema, the footer.
+//! The work per row is done here: a text that arrives with a dictionary is examined once per
+//! dictionary entry, not once per row. The `parquet` crate does the frame: page headers,
+//! statistics, the schema, the footer.
 //!
-//! Promised: a file reads as the rows that were written, in their order, with the types of its schema, however each batch
-//! brought its texts; statistics are those that the crate's own writer would have written. Pages are of version 1, and so
-//! are their encodings but one: numbers that do not repeat are `DELTA_BINARY_PACKED`.
+//! Guarantees: a file reads as the rows that were written, in their order, with the types of its
+//! schema, whether its texts came plain or with dictionaries. Statistics are those that the crate's
+//! own writer would have written, without long maxima that cannot be cut (`bounds`). Pages are of
+//! version 1, and so are their encodings but one: numbers that do not repeat are
+//! `DELTA_BINARY_PACKED`.
 
 mod bounds;
 mod chunk;

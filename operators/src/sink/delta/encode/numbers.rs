@@ -1,7 +1,8 @@
 //! The values of a column of integers or moments.
 //!
-//! A chunk's first page decides: if a dictionary of its values and their indices are smaller than their differences, the chunk
-//! has a dictionary, until that is full; else it has differences alone.
+//! A chunk's first page decides: if a dictionary of its values and their indices are smaller than
+//! their differences, the chunk has a dictionary until that is full; otherwise it has only
+//! differences.
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -15,20 +16,21 @@ use super::dictionary::Layout;
 use super::hybrid;
 use super::indices::{Indices, Rows};
 
-/// The numbers of `array`, whatever stands where it is null; none if it holds no such numbers.
+/// The numbers of `array`, arbitrary where it is null; none if it is of another type.
 pub(super) fn numbers(array: &dyn Array) -> Option<&[i64]> {
     let integers = array.as_primitive_opt::<Int64Type>().map(|integers| &integers.values()[..]);
     integers.or_else(|| array.as_primitive_opt::<TimestampMicrosecondType>().map(|moments| &moments.values()[..]))
 }
 
-/// The values of one chunk, and of the page at hand.
+/// The values of one chunk, and of its current page.
 pub(super) struct Numbers {
     state: State,
     indices: Indices,
     delta: Delta,
-    /// The values of the first page; later, of the rows at hand, those that are not null.
+    /// The values of the first page; later, the values of the current rows that are not null.
     dense: Vec<i64>,
-    /// Of the differences' values. Those of the dictionary are looked at when the chunk is closed.
+    /// The bounds of the values stored as differences. Those of the dictionary are added when the
+    /// chunk is closed.
     bounds: NumberBounds,
 }
 
@@ -37,7 +39,7 @@ enum State {
     /// No page has had values yet.
     First,
     Indexed,
-    /// The page at hand is the last one of indices.
+    /// The current page is the last one of indices.
     Full,
     Differences,
 }
@@ -53,7 +55,7 @@ impl Numbers {
         }
     }
 
-    /// Takes rows, and says how many. None only if the page [has to end](Numbers::page_ends).
+    /// Takes rows, and returns how many: zero only if the page [has to end](Numbers::page_ends).
     pub(super) fn take(&mut self, numbers: &[i64], rows: Rows<'_>) -> usize {
         match self.state {
             State::First => {
@@ -82,12 +84,12 @@ impl Numbers {
         }
     }
 
-    /// Whether the page at hand can take no more.
+    /// Whether the current page can take no more.
     pub(super) fn page_ends(&self) -> bool {
         self.state == State::Full
     }
 
-    /// Appends the values of the page at hand to `out`, and begins the next.
+    /// Appends the values of the current page to `out`, and begins the next.
     pub(super) fn page(&mut self, out: &mut Vec<u8>) -> Encoding {
         if self.state == State::First {
             self.decide();
@@ -100,7 +102,7 @@ impl Numbers {
                 }
                 Encoding::RLE_DICTIONARY
             }
-            // Without any value, a page is as good as plain.
+            // A page without values counts as plain.
             State::First | State::Differences if self.delta.is_empty() => Encoding::PLAIN,
             State::First | State::Differences => {
                 self.delta.finish(out);
@@ -109,7 +111,7 @@ impl Numbers {
         }
     }
 
-    /// Knows the values of the first page, if there are any.
+    /// Chooses how to store the chunk by the values of the first page, if there are any.
     fn decide(&mut self) {
         let values = std::mem::take(&mut self.dense);
         if values.is_empty() {
@@ -137,7 +139,7 @@ impl Numbers {
         self.bounds.statistics(nulls)
     }
 
-    /// In bytes.
+    /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.indices.memory() + self.delta.memory() + 8 * self.dense.capacity()
     }

@@ -1,4 +1,5 @@
-//! The `parquet` crate is the oracle: its reader must read what we write, and its writer must say the same of the values.
+//! The `parquet` crate is the oracle: its reader must read what we write, and its writer must give
+//! the same statistics.
 
 use std::fs::File;
 use std::iter::repeat_n;
@@ -29,7 +30,7 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-/// A batch in words, and how its texts arrive.
+/// The description of a batch, and how its texts arrive.
 #[derive(Clone, Debug)]
 struct Words {
     texts: Texts,
@@ -37,7 +38,7 @@ struct Words {
     rows: usize,
     seed: u64,
     keyed: bool,
-    /// Whether the row group is closed behind it.
+    /// Whether the row group is closed after it.
     last: bool,
 }
 
@@ -115,7 +116,7 @@ fn flat(words: &Words) -> RecordBatch {
     let mut dice = Dice(words.seed);
     for row in 0..words.rows {
         texts.append_option(text(words.texts, row, &mut dice));
-        // Not UTF-8, and with the highest of bytes.
+        // Not UTF-8, and beginning with the highest byte.
         binaries
             .append_option(text(words.texts, row, &mut dice).map(|text| [&[0xff; 40][..], text.as_bytes()].concat()));
         integers.push(number(words.numbers, row, &mut dice));
@@ -138,7 +139,7 @@ struct Pool {
 }
 
 impl Pool {
-    /// `batch` with its texts as keys; as it is if they are too many.
+    /// `batch` with its texts as keys.
     fn keyed(&mut self, batch: &RecordBatch) -> RecordBatch {
         let texts = batch.column(0).as_any().downcast_ref::<StringArray>().unwrap();
         if self.values.len() > 9_000 {
@@ -171,7 +172,7 @@ impl Pool {
     }
 }
 
-/// Writes batches with our encoder, closing row groups where it is said.
+/// Writes batches with our encoder, closing the row group after each batch that is flagged.
 fn ours(batches: &[(RecordBatch, bool)]) -> (File, ParquetMetaData) {
     let mut encoder = FileEncoder::begin(tempfile::tempfile().unwrap(), schema()).unwrap();
     for (batch, last) in batches {
@@ -184,7 +185,7 @@ fn ours(batches: &[(RecordBatch, bool)]) -> (File, ParquetMetaData) {
     encoder.finish().unwrap()
 }
 
-/// The same with the crate's.
+/// The same with the crate's writer.
 fn theirs(batches: &[(RecordBatch, bool)]) -> ParquetMetaData {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
@@ -209,8 +210,8 @@ fn read(file: File) -> RecordBatch {
     arrow_select::concat::concat_batches(&schema(), &batches).unwrap()
 }
 
-/// Given batches, when they are encoded however they arrive, then the file holds their rows and says the same of them as the
-/// crate's writer.
+/// Checks that a file of these batches, however they arrive, holds their rows and has the
+/// statistics of the crate's writer.
 fn check(words: &[Words]) -> ParquetMetaData {
     let mut pool = Pool::default();
     let flat: Vec<_> = words.iter().map(|words| (flat(words), words.last)).collect();
@@ -232,7 +233,7 @@ fn check(words: &[Words]) -> ParquetMetaData {
             assert_eq!(column.num_values(), other.num_values());
             let (ours, theirs) = (column.statistics().unwrap(), other.statistics().unwrap());
             if theirs.max_bytes_opt().is_some_and(|max| max.len() > 1 << 10) {
-                assert_eq!(ours.max_bytes_opt(), None, "a maximum that cannot be cut is not told");
+                assert_eq!(ours.max_bytes_opt(), None, "a maximum that cannot be cut is omitted");
                 assert_eq!(ours.min_bytes_opt(), theirs.min_bytes_opt());
                 assert_eq!(ours.null_count_opt(), theirs.null_count_opt());
                 untold.push(column.column_path().string());
@@ -370,7 +371,7 @@ fn values_longer_than_a_page_or_a_dictionary_are_read() {
     }
 }
 
-/// Rows of these texts, all else being null.
+/// Rows of these texts; all other columns are null.
 fn only_texts<'t>(texts: impl Iterator<Item = &'t str>) -> RecordBatch {
     let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
     let mut columns = flat(&batch(Texts::Null, Numbers::Null, texts.len())).columns().to_vec();
@@ -402,7 +403,7 @@ fn a_dictionary_that_fills_after_the_trial_is_not_written_out_value_by_value() {
     assert!(encoder.memory() < 16 << 20, "{}", encoder.memory());
     encoder.close_row_group().unwrap();
     let (bytes, metadata) = encoder.finish().unwrap();
-    // Indices, the dictionary, and what came when it was full.
+    // Indices, what came after the dictionary was full, and the dictionary.
     assert_eq!(
         encodings(metadata.row_group(0).column(0)),
         [Encoding::RLE_DICTIONARY, Encoding::PLAIN, Encoding::PLAIN]

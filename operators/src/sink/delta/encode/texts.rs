@@ -1,7 +1,8 @@
 //! The values of a text or binary column.
 //!
-//! A chunk begins with a dictionary. It is given up when the first values show that they do not repeat, or when it is full; what
-//! follows is plain, and so is the page at hand if it is the first.
+//! A chunk begins with a dictionary. It is given up when the first values show that they do not
+//! repeat, or when it is full. What follows is plain, and so is the current page if it is the first
+//! and the dictionary does not pay.
 
 use std::sync::Arc;
 
@@ -16,16 +17,17 @@ use super::chunk::PAGE_BYTES;
 use super::dictionary::{Layout, NONE};
 use super::indices::{Indices, Rows};
 
-/// So many values show whether they repeat. Of keys it is known that they do.
+/// This many values show whether they repeat. Values that come as keys are known to.
 const TRIAL: usize = 16 << 10;
-/// Room for the definition levels before the plain values, in bytes: those of a page without nulls take eight.
+/// Room for the definition levels before the plain values, in bytes: those of a page without nulls
+/// take eight.
 pub(super) const GAP: usize = 4 << 10;
 
 /// An array of texts as a batch brings it.
 #[derive(Clone, Copy)]
 pub(super) enum TextArray<'a> {
     Plain(Slices<'a>),
-    /// Keys into values that are known by their address.
+    /// Keys into an array of values that is recognized by its address.
     Keyed(&'a [u16], &'a ArrayRef, Slices<'a>),
 }
 
@@ -71,39 +73,41 @@ impl<'a> Slices<'a> {
     }
 }
 
-/// The values of one chunk, and of the page at hand.
+/// The values of one chunk, and of its current page.
 pub(super) struct Texts {
     utf8: bool,
     state: State,
     indices: Indices,
     /// Whether pages refer to the dictionary.
     referred: bool,
-    /// How many values the trial had so far, and how many bytes they would take as they are.
+    /// How many values the trial has had so far, and how many bytes they would take without a
+    /// dictionary.
     tried: (usize, usize),
-    /// The index of each value of the keyed array that was met last, [`NONE`] if it has none yet.
+    /// The index of each value of the last keyed array, [`NONE`] if it has none yet.
     known: Vec<u16>,
     known_of: Option<ArrayRef>,
-    /// Behind [`GAP`] bytes, the page's values, each with its length; empty while there are none.
+    /// The page's values, each with its length, after [`GAP`] bytes; empty while there are none.
     plain: Vec<u8>,
-    /// Of the plain values. Those of the dictionary are looked at when the chunk is closed.
+    /// The bounds of the plain values. Those of the dictionary are added when the chunk is closed.
     bounds: TextBounds,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// It is not known whether the values repeat.
+    /// It is not known yet whether the values repeat.
     Trial,
-    /// They do.
+    /// The values repeat.
     Indexed,
-    /// The page at hand is the last one of indices.
+    /// The current page is the last one of indices.
     Full,
-    /// They do not: the page at hand is the first, still of indices, and is to be written plain.
+    /// The values do not repeat: the current page is the first, still of indices, and is to be
+    /// written plain.
     Refuted,
     Plain,
 }
 
 impl Texts {
-    /// Of UTF-8, or of any bytes.
+    /// The values of a column of UTF-8, or of any bytes.
     pub(super) fn new(utf8: bool) -> Self {
         Texts {
             utf8,
@@ -118,7 +122,7 @@ impl Texts {
         }
     }
 
-    /// Takes rows, and says how many. None only if the page [has to end](Texts::page_ends).
+    /// Takes rows, and returns how many: zero only if the page [has to end](Texts::page_ends).
     pub(super) fn take(&mut self, array: TextArray<'_>, rows: Rows<'_>) -> usize {
         match self.state {
             State::Trial => {
@@ -137,12 +141,13 @@ impl Texts {
         }
     }
 
-    /// Whether the page at hand can take no more.
+    /// Whether the current page can take no more.
     pub(super) fn page_ends(&self) -> bool {
         matches!(self.state, State::Full | State::Refuted) || self.plain.len() >= PAGE_BYTES
     }
 
-    /// The page at hand, the `last` of its chunk or not, behind its `levels`: in `out`, or in a buffer of its own.
+    /// The current page after its `levels`: in `out`, or in a buffer of its own. `last` means that
+    /// it is the last of its chunk.
     pub(super) fn page<'a>(&'a mut self, levels: &[u8], last: bool, out: &'a mut Vec<u8>) -> (Encoding, &'a [u8]) {
         if self.state == State::Trial && last && !self.dictionary_pays() {
             self.state = self.given_up();
@@ -150,7 +155,7 @@ impl Texts {
         if self.state == State::Refuted {
             self.make_plain();
         }
-        // Without any value yet, a page is as good as plain.
+        // A page counts as plain if there are no values yet.
         let indexed = self.state != State::Plain && self.indices.dictionary.len() > 0;
         if self.state == State::Full {
             self.state = State::Plain;
@@ -187,19 +192,21 @@ impl Texts {
         self.bounds.statistics(nulls, self.utf8)
     }
 
-    /// In bytes. The values of the keyed array that was met last are counted: its owner may have moved on.
+    /// Memory in use, in bytes. The values of the last keyed array are counted, because their owner
+    /// may have dropped them.
     pub(super) fn memory(&self) -> usize {
         let keyed = self.known_of.as_ref().map_or(0, |values| values.get_array_memory_size());
         self.indices.memory() + 2 * self.known.capacity() + keyed + self.plain.capacity() + self.bounds.memory()
     }
 
-    /// Whether the trial's values take twice the bytes of the dictionary. If not, they fit a page or two as they are.
+    /// Whether the trial's values take at least twice the bytes of the dictionary. If not, they fit
+    /// a page or two without it.
     fn dictionary_pays(&self) -> bool {
         2 * self.indices.dictionary.page().len() <= self.tried.1
     }
 
-    /// The state in which the dictionary grows no more. Only what the trial has seen may be written out as it is: of what came later it is
-    /// not known how long it is without the dictionary.
+    /// The state in which the dictionary grows no more. Only values that the trial has seen may be
+    /// rewritten as plain: how long later values are without the dictionary is not known.
     fn given_up(&self) -> State {
         let kept = self.state == State::Indexed || self.referred || self.dictionary_pays();
         if kept { State::Full } else { State::Refuted }
