@@ -25,6 +25,9 @@ mod shutdown;
 mod status;
 mod validate;
 
+#[cfg(not(feature = "pg_logs"))]
+compile_error!("choose a pipeline: --features pg_logs");
+
 use std::process::ExitCode;
 
 use clap::Parser;

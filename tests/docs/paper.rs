@@ -43,7 +43,8 @@ fn links_lead_somewhere() {
 
 /// The lines of a page that are prose: no table, no code, no picture, and no more than a link.
 fn prose(page: &Path) -> Vec<(usize, String)> {
-    let code: Vec<_> = blocks(page).iter().map(|block| block.line..=block.line + block.text.lines().count() + 1).collect();
+    let code: Vec<_> =
+        blocks(page).iter().map(|block| block.line..=block.line + block.text.lines().count() + 1).collect();
     let lines = read(page);
     let numbered = lines.lines().enumerate().map(|(number, line)| (number + 1, line));
     numbered

@@ -18,7 +18,8 @@ fn said(arguments: &[&str]) -> String {
 fn commands() -> Vec<String> {
     let help = said(&["--help"]);
     let (_, list) = help.split_once("Commands:\n").expect("a list of commands");
-    let names = list.lines().take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
+    let names =
+        list.lines().take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 

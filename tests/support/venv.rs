@@ -29,7 +29,18 @@ fn set_up(name: &str, requirements: &Path) -> PathBuf {
     }
     finish(Command::new("python3").args(["-m", "venv"]).arg(&venv));
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"];
-    finish(Command::new(venv.join("bin/python")).args(pip).args(["--only-binary", ":all:", "-r"]).arg(requirements));
+    let install = |list: &Path, more: &[&str]| {
+        let mut command = Command::new(venv.join("bin/python"));
+        finish(command.args(pip).args(["--only-binary", ":all:"]).args(more).arg("-r").arg(list));
+    };
+    // What has no wheel is built with what is listed too, and not with what is newest that day.
+    let tools = requirements.with_file_name("build-requirements.txt");
+    if tools.exists() {
+        install(&tools, &[]);
+        install(requirements, &["--no-build-isolation"]);
+    } else {
+        install(requirements, &[]);
+    }
     fs::write(marker, wanted).expect("the marker");
     venv
 }

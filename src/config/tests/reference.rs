@@ -47,7 +47,10 @@ fn documented() -> BTreeMap<String, String> {
         for key in quoted(cells[1]).into_iter().filter(|key| !key.starts_with('[')) {
             match both {
                 false => drop(keys.insert(key.to_owned(), cells[2].to_owned())),
-                true => ["source", "lake"].map(|of| keys.insert(format!("{of}.azure.{key}"), String::new())).into_iter().for_each(drop),
+                true => ["source", "lake"]
+                    .map(|of| keys.insert(format!("{of}.azure.{key}"), String::new()))
+                    .into_iter()
+                    .for_each(drop),
             }
         }
     }
