@@ -22,7 +22,7 @@ fn spark(name: &str) -> PathBuf {
 }
 
 #[test]
-#[ignore = "brings 450 MB of Spark; run it with: cargo test --test readers -- --ignored"]
+#[ignore = "brings 450 MB of Spark; run it with: cargo test --workspace --test readers -- --ignored"]
 fn spark_reads_the_tables_and_tidies_them_up() {
     java::is_there();
     let jars = java::jars(&spark("pom.xml"));
@@ -40,7 +40,7 @@ fn spark_reads_the_tables_and_tidies_them_up() {
 }
 
 #[test]
-#[ignore = "brings 200 MB of DuckDB and Polars; run it with: cargo test --test readers -- --ignored"]
+#[ignore = "brings 200 MB of DuckDB and Polars; run it with: cargo test --workspace --test readers -- --ignored"]
 fn duckdb_and_polars_read_the_tables() {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(1).take(300));
