@@ -89,7 +89,7 @@ fn old_files_go_before_a_run_does() {
     wait::pause(Duration::from_millis(1_100));
     pipeline.set("disk", "clean", clean("1s"));
     let ended = pipeline.run().exits_with(0);
-    assert!(ended.stderr.contains("deleted what is old"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("deleted old files, because space is low"), "{}", ended.stderr);
     assert!(!pipeline.path("disk/others/large").exists());
     assert!(pipeline.path("disk/others/link").exists() && pipeline.path("outside").exists());
     assert!(pipeline.path("disk/elsewhere/old").exists());
@@ -112,7 +112,7 @@ fn the_lake_is_not_cleaned_under_another_name() {
         let _mounted = Mounted::bind(&folder, pipeline.path("disk/mounted"));
         let ended = pipeline.run().exits_with(3);
         assert!(ended.stderr.contains("the run needs, mounted in a second place"), "{}", ended.stderr);
-        assert!(!ended.stderr.contains("deleted what is old"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("deleted old files, because space is low"), "{}", ended.stderr);
     }
     pipeline.is_exact();
 }

@@ -6,7 +6,7 @@
 //! | `python` | runs in the folder of the pipeline, with what the oracle has installed |
 //! | `toml` | is laid over a small pipeline file, which must then be valid |
 //! | `json` | is JSON |
-//! | `python readers`, `sql readers` | `tests/readers` runs them: they need DuckDB, Polars or Spark |
+//! | `python readers`, `python spark`, `sql spark` | `tests/readers` runs them |
 //! | `sql databricks` | needs an account, and so is not run; the page says so |
 //! | `text` and none | is not typed |
 
@@ -24,7 +24,7 @@ use crate::support::{Ended, Running, oracle};
 
 /// What `init` writes, and a run that listens there finds taken if another test uses it too.
 const LISTENS: &str = "127.0.0.1:8089";
-/// This page's commands need a blob service on a port of its own: `tests/azure/example.rs` types them.
+/// Its commands need a blob service on a port of its own: `tests/azure/example.rs` types them.
 const TYPED_ELSEWHERE: &str = "docs/azure.md";
 /// The command that runs this very test.
 const TESTS: &str = "cargo test --workspace";
@@ -183,7 +183,7 @@ fn every_block_is_of_a_kind_that_somebody_checks() {
                 "python" => assert!(page != Path::new(TYPED_ELSEWHERE), "{place}: nobody runs it"),
                 "toml" => is_valid(&block.text, &place),
                 "json" => assert!(serde_json::from_str::<serde_json::Value>(&block.text).is_ok(), "{place}"),
-                "" | "text" | "python readers" | "sql readers" | "sql databricks" => {}
+                "" | "text" | "python readers" | "python spark" | "sql spark" | "sql databricks" => {}
                 other => panic!("{place}: {other:?} is no kind of block"),
             }
         }
