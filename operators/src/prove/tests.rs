@@ -228,6 +228,7 @@ fn member(format: Format, inner: bool) -> BoxedStrategy<(String, String)> {
         "\"\\n\"",
         "\"\\u000A\"",
         "\"properties\"",
+        "\"category\t\"",
     ]);
     let few = few.prop_map(str::to_owned);
     prop_oneof![8 => known, 1 => (json_string(), any_value()), 1 => (few, any_value())].boxed()

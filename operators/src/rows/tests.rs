@@ -275,6 +275,15 @@ fn unknown_keys_are_kept_dropped_or_rejected() {
 }
 
 #[test]
+fn a_control_character_in_a_key_is_not_json() {
+    for line in ["{\"Region\t\":\"we\"}", "{\"Region\":\"we\",\"x\r\":1}", "{\"properties\":{\"detail\t\":\"d\"}}"] {
+        for unknown_keys in [Keep, Drop, Reject] {
+            assert_eq!(row_with(Azure, unknown_keys, line).err(), Some(Reason::InvalidJson), "{line}");
+        }
+    }
+}
+
+#[test]
 fn half_a_surrogate_pair_is_kept_where_it_is_not_decoded() {
     let row = row(r#"{"x":"\ud83d","Region":"we"}"#);
     assert_eq!(text(&row, "_rest").as_deref(), Some(r#"{"x":"\ud83d"}"#));

@@ -51,9 +51,12 @@ impl Walk<'_> {
         self.token(b'"')?;
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+        // Not `token`: a tab before the quote is part of the key, and not JSON there.
+        if rest[end] != b'"' {
+            return None;
+        }
         let name = std::str::from_utf8(&rest[..end]).ok()?;
-        self.at += end;
-        self.token(b'"')?;
+        self.at += end + 1;
         self.token(b':')?;
         let keys = match scope {
             Scope::Top => &self.rules.layout.top,
