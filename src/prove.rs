@@ -71,6 +71,10 @@ impl Verdict {
         let position = proofs.iter().map(|proof| proof.position).min().unwrap_or_default();
         let unverifiable = rows(proofs.iter().map(Proof::unverifiable_rows).sum());
         match self {
+            // A table without new rows moves its position some cuts later than the others.
+            Verdict::Proved if proofs.iter().any(|proof| proof.position != position) => {
+                format!("pipeline {pipeline} is proved: up to the position of each table, every row is there, once")
+            }
             Verdict::Proved => {
                 format!("pipeline {pipeline} is proved: up to position {position}, every row is there, once")
             }
@@ -122,9 +126,9 @@ async fn draw(progress: Arc<Progress>) {
 
 fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
     let mut text = format!("{}\n", verdict.told(pipeline, proofs));
-    // The table that is furthest behind is the most informative.
+    // What no table holds: one that is behind another may have no rows there.
     if let Some(NotLanded { bytes, files, first: Some(first) }) =
-        proofs.iter().map(|proof| &proof.not_landed).max_by_key(|waits| waits.bytes)
+        proofs.iter().map(|proof| &proof.not_landed).min_by_key(|waits| waits.bytes)
     {
         let s = if *files == 1 { "" } else { "s" };
         let (first, hint) = (one_line(first), "a last line without a newline counts too");

@@ -46,10 +46,11 @@ fn duckdb_and_polars_read_the_tables() {
     pipeline.write("a.json", Lines::new(1).take(300));
     let rows = pipeline.land()["tables"]["primary"]["rows"].as_u64().expect("rows");
     assert_ne!(rows, 0);
-    let page = fs::read_to_string(root().join("docs/tables.md")).expect("the page on tables");
+    let read = |page| fs::read_to_string(root().join(page)).expect("a page");
+    let pages = ["README.md", "docs/tables.md"].map(read).concat();
     let blocks: Vec<&str> =
-        page.split("```python readers\n").skip(1).filter_map(|text| text.split("```").next()).collect();
-    assert!(blocks.len() >= 2, "{page}");
+        pages.split("```python readers\n").skip(1).filter_map(|text| text.split("```").next()).collect();
+    assert_eq!(blocks.len(), 3, "{pages}");
     for block in blocks {
         let table = pipeline.table("primary").display().to_string();
         let program = block.replace("lake/lakehouse/postgresql_logs/primary_postgresql_logs", &table);

@@ -38,6 +38,7 @@ impl Watcher {
             vanished.retain(|id| !moved.contains_key(id));
             self.rename(moved);
             self.succeed_in_place(&mut vanished, &mut strangers).await?;
+            self.succeed_rewritten(&mut strangers).await?;
             self.succeed_truncated(listing, &mut strangers).await?;
         }
         self.seek(vanished, &mut strangers, polled).await
@@ -162,6 +163,21 @@ impl Watcher {
         let shorter: Vec<String> = listing.files.iter().filter(is_shorter).map(|file| file.name.clone()).collect();
         for name in shorter {
             let Some(track) = self.tracks.get(&name).cloned() else { continue };
+            self.succeed(&track, strangers).await?;
+        }
+        Ok(())
+    }
+
+    /// `copytruncate` before this run began: the offsets name the truncated file for both
+    /// generations, because nothing was read from the copy, and so nothing said whose it is.
+    async fn succeed_rewritten(&mut self, strangers: &mut BTreeMap<String, Listed>) -> Result<(), Stop> {
+        if !self.first || self.former.is_empty() {
+            return Ok(());
+        }
+        let now: BTreeSet<&str> = self.tracks.values().map(|track| track.limit.identity.created.as_str()).collect();
+        let is_rewritten = |track: &&Track| now.contains(track.limit.identity.created.as_str());
+        let rewritten: Vec<Track> = self.former.values().filter(is_rewritten).cloned().collect();
+        for track in rewritten {
             self.succeed(&track, strangers).await?;
         }
         Ok(())
