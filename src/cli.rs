@@ -59,6 +59,17 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
 }
 
+impl Command {
+    /// What is logged unless the environment says otherwise. A command that only looks reports what
+    /// it found; what a run does about it is not its news.
+    pub(crate) fn log_level(&self) -> &'static str {
+        match self {
+            Command::Doctor(_) | Command::Validate(_) | Command::Status(_) | Command::Prove(_) => "warn",
+            _ => "info",
+        }
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct RunArgs {
     /// The pipeline file.

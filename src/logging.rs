@@ -21,12 +21,14 @@ pub(crate) enum LogFormat {
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
-/// Starts logging to standard error. `LAKEFRONT_LOG` sets the level, such as `debug`.
-pub(crate) fn start(format: LogFormat) {
+/// Starts logging to standard error, from `level` on for lakefront's own events. `LAKEFRONT_LOG`
+/// sets another level, such as `debug`.
+pub(crate) fn start(format: LogFormat, level: &str) {
     // `start` is called once per process.
     let _ = FORMAT.set(format);
-    let filter = EnvFilter::try_from_env("LAKEFRONT_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,lakefront=info,lakefront_operators=info,lakefront_topologies=info"));
+    let own = ["lakefront", "lakefront_operators", "lakefront_topologies"].map(|name| format!(",{name}={level}"));
+    let filter =
+        EnvFilter::try_from_env("LAKEFRONT_LOG").unwrap_or_else(|_| EnvFilter::new(format!("warn{}", own.concat())));
     // Each event arrives in one `write`.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Stderr);
     match format {

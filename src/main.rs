@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    logging::start(cli.log_format);
+    logging::start(cli.log_format, cli.command.log_level());
     runtime::end_process_on_panic();
     #[cfg(debug_assertions)]
     let _failpoints = fail::FailScenario::setup();

@@ -32,14 +32,22 @@ impl Answers {
     /// What the flags say, and defaults for the rest.
     pub(super) fn of(args: &InitArgs) -> Answers {
         let text = |flag: &Option<String>, default: &str| flag.clone().unwrap_or_else(|| default.to_owned());
-        Answers {
+        let mut answers = Answers {
             source: text(&args.source, "file:logs/"),
             format: args.format.unwrap_or(FormatArg::Azure),
             mode: args.mode.unwrap_or(ModeArg::Backfill),
             lake: text(&args.lake, "file:lake"),
             account: args.account.clone(),
             pipeline: text(&args.pipeline, "pg-logs"),
+        };
+        // Pipelines of one name would take each other for themselves.
+        if let (None, Some(folder)) = (&args.pipeline, args.dir.file_name().and_then(|name| name.to_str())) {
+            let named = Answers { pipeline: folder.to_owned(), ..answers.clone() };
+            if named.complaint(Field::Pipeline).is_none() {
+                answers = named;
+            }
         }
+        answers
     }
 
     /// What is wrong with one answer, whatever else is wrong. A secret in it is not repeated.

@@ -17,7 +17,7 @@ fn head() -> String {
 # Lands PostgreSQL logs in three Delta tables, exactly once. From this file's directory:
 #
 #     lakefront doctor lakefront.toml     # is everything in place?
-#     lakefront run lakefront.toml        # lands what is there; a second run finds nothing new
+#     lakefront run lakefront.toml        # lands the logs, each line once
 #     lakefront status lakefront.toml     # where the tables stand
 #
 # Relative paths count from the directory that a command runs in. ${NAME} in a value is taken from
