@@ -110,6 +110,30 @@ fn copytruncate_lands_each_line_once() {
 }
 
 #[test]
+fn a_file_that_was_rewritten_in_place_and_then_renamed_lands_once() {
+    for source in ["file:logs/*.json", "file:logs/*.json*"] {
+        let mut pipeline = given(source);
+        pipeline.set("source", "on_rewrite", "restart");
+        pipeline.write("pg.json", lines(0, 20));
+        pipeline.land();
+        pipeline.write("pg.json", lines(20, 5));
+        pipeline.land();
+        rename(&pipeline, "pg.json", "pg.json.1");
+        pipeline.write("pg.json", lines(25, 3));
+        let mut tail = pipeline.tail();
+        let all =
+            [(0, 20), (20, 5), (25, 3)].iter().map(|(from, count)| lines(*from, *count).len() as u64).sum::<u64>();
+        tail.until("landed the new file", || pipeline.position() == all);
+        // It looks some more times, and finds nothing.
+        pipeline.append("pg.json", lines(28, 3));
+        tail.until("landed one more line", || pipeline.position() >= all + lines(28, 3).len() as u64);
+        tail.stop();
+        pipeline.land();
+        assert_eq!(pipeline.position(), all + lines(28, 3).len() as u64, "{source}: nothing lands again");
+    }
+}
+
+#[test]
 fn copytruncate_of_a_file_that_was_read_to_its_end_lands_each_line_once_at_every_start() {
     let pipeline = Pipeline::new();
     let mut written = 0;

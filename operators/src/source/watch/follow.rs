@@ -49,12 +49,8 @@ impl Watcher {
         let is_listed = |track: &&Track| {
             listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
         };
-        // Of a file that was rewritten in place, only the newest generation exists.
-        let now: BTreeSet<&str> = match self.former.is_empty() {
-            true => BTreeSet::new(),
-            false => self.tracks.values().map(|track| track.limit.identity.created.as_str()).collect(),
-        };
-        let former = self.former.values().filter(|track| !now.contains(track.limit.identity.created.as_str()));
+        let superseded = self.superseded();
+        let former = self.former.values().filter(|track| !superseded.contains(&track.id));
         let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(former);
         let vanished = vanished.map(|track| track.id.clone()).collect();
         let is_known = |file: &&Listed| {
@@ -62,6 +58,20 @@ impl Watcher {
         };
         let strangers = listing.files.iter().filter(|file| !is_known(file));
         Compared { vanished, strangers: strangers.map(|file| (file.name.clone(), file.clone())).collect() }
+    }
+
+    /// The former partitions whose file a later one has now: of a file that was rewritten in place,
+    /// only the newest generation exists.
+    fn superseded(&self) -> BTreeSet<PartitionId> {
+        if self.former.is_empty() {
+            return BTreeSet::new();
+        }
+        // In order of generation, and those of the files that have a name now last.
+        let all = self.former.values().chain(self.tracks.values());
+        let newest: HashMap<&str, &PartitionId> =
+            all.map(|track| (track.limit.identity.created.as_str(), &track.id)).collect();
+        let has_none = |track: &&Track| newest.get(track.limit.identity.created.as_str()) != Some(&&track.id);
+        self.former.values().filter(has_none).map(|track| track.id.clone()).collect()
     }
 
     /// If one file has several names, the known one is read, or else the first.
@@ -174,10 +184,8 @@ impl Watcher {
         if !self.first || self.former.is_empty() {
             return Ok(());
         }
-        let now: BTreeSet<&str> = self.tracks.values().map(|track| track.limit.identity.created.as_str()).collect();
-        let is_rewritten = |track: &&Track| now.contains(track.limit.identity.created.as_str());
-        let rewritten: Vec<Track> = self.former.values().filter(is_rewritten).cloned().collect();
-        for track in rewritten {
+        for id in self.superseded() {
+            let Some(track) = self.former.get(&id).cloned() else { continue };
             self.succeed(&track, strangers).await?;
         }
         Ok(())
