@@ -131,7 +131,8 @@ impl Level {
 fn levels(pattern: &str) -> Option<Vec<&str>> {
     let parts: Vec<&str> = pattern.split('/').collect();
     let is_whole = |part: &&str| part.matches('{').count() == part.matches('}').count() && !part.contains('\\');
-    let folders = &parts[..parts.len() - 1];
+    // The last part is the file's name, unless it crosses folders, too.
+    let folders = if parts.last() == Some(&"**") { &parts[..] } else { &parts[..parts.len() - 1] };
     (parts.iter().all(is_whole) && !pattern.contains("[/") && !pattern.contains("/]")).then(|| folders.to_vec())
 }
 
@@ -171,6 +172,11 @@ mod tests {
             ("**/*.json", "a/b/c", true),
             ("a/**/b/*.json", "b", false),
             ("a/**/b/*.json", "a/x/y", true),
+            ("**", "a/b", true),
+            ("a/**", "a", true),
+            ("a/**", "a/b/c", true),
+            ("a/**", "b", false),
+            ("{a,b}/**", "b/c", true),
             ("{a,b}/*.json", "b", true),
             ("{a,b}/*.json", "c", false),
             ("{a/b,c}/*.json", "d", true),
