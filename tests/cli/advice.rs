@@ -11,7 +11,7 @@ use crate::support::{Lines, Pipeline};
 
 /// A case of that list, by its first words; the folder of its tests; the tests that do what it
 /// advises.
-const CASES: [(&str, &str, &[&str]); 12] = [
+const CASES: [(&str, &str, &[&str]); 13] = [
     (
         "shrunk or was rewritten",
         "tests/cli",
@@ -27,6 +27,7 @@ const CASES: [(&str, &str, &[&str]); 12] = [
         "tests/cli",
         &["a_state_file_ahead_of_the_tables", "a_table_of_yesterday_gets_what_it_lacks"],
     ),
+    ("a table that lags behind needs bytes", "tests/cli", &["bytes_that_a_table_lacks_are_read_once_the_file_is_back"]),
     ("less than disk.min_free", "tests/cli", &["room_that_is_wanted_lower_lets_a_run_begin"]),
     (
         "lines were rejected, above",
