@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,18 +27,14 @@ def typed_as_the_page_says(spark: SparkSession, lakefront: Path, folder: Path) -
     blocks = BLOCK.findall(PAGE.read_text())
     assert len(blocks) > 12, f"{len(blocks)} blocks are too few: they were not found"
     names: dict[str, object] = {}
-    before = Path.cwd()
-    # Spark makes files where it is told a relative name.
-    os.chdir(folder)
-    try:
-        for language, text in blocks:
-            text = text.replace(TABLE, pipeline.table("primary")).replace(MOMENT, between)
-            if language == "python":
-                exec(text, names)
-            else:
-                spark.sql(text).collect()
-    finally:
-        os.chdir(before)
+    for language, text in blocks:
+        text = text.replace(TABLE, pipeline.table("primary")).replace(MOMENT, between)
+        # Spark would make these where it was started.
+        text = text.replace('"followed', f'"{folder}/followed')
+        if language == "python":
+            exec(text, names)
+        else:
+            spark.sql(text).collect()
     spark.sql("DROP TABLE primary_logs")
     rows = sum(proof["lake_rows"] for proof in pipeline.prove().values())
     assert rows > 0, "there are rows, and they are those of the lines"
