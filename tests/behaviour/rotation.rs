@@ -134,6 +134,23 @@ fn a_file_that_was_rewritten_in_place_and_then_renamed_lands_once() {
 }
 
 #[test]
+fn a_file_that_was_renamed_and_then_rewritten_in_place_lands_once() {
+    let mut pipeline = given("file:logs/*.json");
+    pipeline.set("source", "on_rewrite", "restart");
+    pipeline.write("a.json", lines(0, 20));
+    pipeline.land();
+    rename(&pipeline, "a.json", "b.json");
+    pipeline.append("b.json", lines(20, 3));
+    pipeline.land();
+    pipeline.write("b.json", lines(23, 3));
+    let all = lines(0, 26).len() as u64;
+    for _ in 0..3 {
+        pipeline.land();
+        assert_eq!(pipeline.position(), all, "nothing lands again");
+    }
+}
+
+#[test]
 fn copytruncate_of_a_file_that_was_read_to_its_end_lands_each_line_once_at_every_start() {
     let pipeline = Pipeline::new();
     let mut written = 0;

@@ -107,3 +107,13 @@ fn on_a_terminal_it_asks() {
         assert!(file.contains(line), "{line} in\n{file}");
     }
 }
+
+#[test]
+fn a_pipeline_is_named_after_its_folder_if_that_is_a_name_for_one() {
+    let desk = Desk::new();
+    desk.call("", &["init", "shop", "--yes"]).exits_with(0);
+    assert!(desk.file().contains("pipeline = \"shop\""), "{}", desk.file());
+    desk.call("", &["init", "the shop", "--yes"]).exits_with(0);
+    let other = fs::read_to_string(desk.0.path("the shop/lakefront.toml")).expect("a pipeline file");
+    assert!(other.contains("pipeline = \"pg-logs\""), "{other}");
+}

@@ -22,6 +22,8 @@ type Elsewhere = (PartitionId, Listed);
 struct Compared {
     /// Partitions whose file is no longer listed under the name that it had.
     vanished: Vec<PartitionId>,
+    /// Partitions whose file a later one has now.
+    superseded: BTreeSet<PartitionId>,
     /// Files listed under a name that they did not have before, by that name.
     strangers: BTreeMap<String, Listed>,
 }
@@ -30,7 +32,7 @@ impl Watcher {
     /// Moves tracks to where their files are now, and removes second names from the listing.
     /// Returns the files that were found outside the source.
     pub(super) async fn follow(&mut self, listing: &mut Listing, polled: &mut Polled) -> Result<Vec<Elsewhere>, Stop> {
-        let Compared { mut vanished, mut strangers } = self.compare_names(listing);
+        let Compared { mut vanished, superseded, mut strangers } = self.compare_names(listing);
         if !strangers.is_empty() {
             self.refuse_second_names(listing, &mut strangers);
             let moved = self.renamed(&vanished, &strangers).await?;
@@ -38,7 +40,7 @@ impl Watcher {
             vanished.retain(|id| !moved.contains_key(id));
             self.rename(moved);
             self.succeed_in_place(&mut vanished, &mut strangers).await?;
-            self.succeed_rewritten(&mut strangers).await?;
+            self.succeed_rewritten(superseded, &mut strangers).await?;
             self.succeed_truncated(listing, &mut strangers).await?;
         }
         self.seek(vanished, &mut strangers, polled).await
@@ -49,29 +51,23 @@ impl Watcher {
         let is_listed = |track: &&Track| {
             listed.get(track.at.as_str()).is_some_and(|file| file.created == track.limit.identity.created)
         };
-        let superseded = self.superseded();
-        let former = self.former.values().filter(|track| !superseded.contains(&track.id));
-        let vanished = self.tracks.values().filter(|track| !is_listed(track)).chain(former);
-        let vanished = vanished.map(|track| track.id.clone()).collect();
+        let (present, unlisted): (Vec<&Track>, Vec<&Track>) = self.tracks.values().partition(is_listed);
+        let mut absent: Vec<&Track> = self.former.values().chain(unlisted).collect();
+        // Of a file that was rewritten in place, only the newest generation exists; or, if it was
+        // renamed before, the partition that has its name.
+        let mut newest: HashMap<&str, &PartitionId> = HashMap::new();
+        if !absent.is_empty() {
+            newest
+                .extend(absent.iter().chain(&present).map(|track| (track.limit.identity.created.as_str(), &track.id)));
+        }
+        let is_newest = |track: &mut &Track| newest.get(track.limit.identity.created.as_str()) == Some(&&track.id);
+        let vanished = absent.extract_if(.., is_newest).map(|track| track.id.clone()).collect();
+        let superseded = absent.into_iter().map(|track| track.id.clone()).collect();
         let is_known = |file: &&Listed| {
             self.tracks.get(&file.name).is_some_and(|track| track.limit.identity.created == file.created)
         };
         let strangers = listing.files.iter().filter(|file| !is_known(file));
-        Compared { vanished, strangers: strangers.map(|file| (file.name.clone(), file.clone())).collect() }
-    }
-
-    /// The former partitions whose file a later one has now: of a file that was rewritten in place,
-    /// only the newest generation exists.
-    fn superseded(&self) -> BTreeSet<PartitionId> {
-        if self.former.is_empty() {
-            return BTreeSet::new();
-        }
-        // In order of generation, and those of the files that have a name now last.
-        let all = self.former.values().chain(self.tracks.values());
-        let newest: HashMap<&str, &PartitionId> =
-            all.map(|track| (track.limit.identity.created.as_str(), &track.id)).collect();
-        let has_none = |track: &&Track| newest.get(track.limit.identity.created.as_str()) != Some(&&track.id);
-        self.former.values().filter(has_none).map(|track| track.id.clone()).collect()
+        Compared { vanished, superseded, strangers: strangers.map(|file| (file.name.clone(), file.clone())).collect() }
     }
 
     /// If one file has several names, the known one is read, or else the first.
@@ -180,12 +176,13 @@ impl Watcher {
 
     /// `copytruncate` before this run began: the offsets name the truncated file for both
     /// generations, because nothing was read from the copy, and so nothing said whose it is.
-    async fn succeed_rewritten(&mut self, strangers: &mut BTreeMap<String, Listed>) -> Result<(), Stop> {
-        if !self.first || self.former.is_empty() {
-            return Ok(());
-        }
-        for id in self.superseded() {
-            let Some(track) = self.former.get(&id).cloned() else { continue };
+    async fn succeed_rewritten(
+        &mut self,
+        superseded: BTreeSet<PartitionId>,
+        strangers: &mut BTreeMap<String, Listed>,
+    ) -> Result<(), Stop> {
+        for id in superseded.into_iter().filter(|_| self.first).collect::<Vec<_>>() {
+            let Some(track) = self.track(&id).cloned() else { continue };
             self.succeed(&track, strangers).await?;
         }
         Ok(())
