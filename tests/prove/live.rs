@@ -29,6 +29,18 @@ fn beside_a_tail_every_version_is_proved() {
 }
 
 #[test]
+fn rows_have_landed_though_tables_without_rows_move_later() {
+    let mut pipeline = Pipeline::new();
+    pipeline.set("commit", "interval", "10ms");
+    pipeline.write("a.json", "{\"ReplicaRole\": \"Primary\"}\n");
+    let mut tail = pipeline.tail();
+    tail.until_it_says("landed position");
+    let said = pipeline.call(&["prove", "p.toml"]).exits_with(0).stdout;
+    assert!(said.contains("every row is there, once") && !said.contains("not landed"), "{said}");
+    tail.stop();
+}
+
+#[test]
 fn a_crash_at_any_step_leaves_nothing_that_differs() {
     for_every_point(|point| {
         for time in [1, 3] {
