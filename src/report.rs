@@ -164,6 +164,10 @@ impl Report {
 /// the pipeline file.
 pub(crate) fn nothing(metrics: &Metrics, rejects: &[Counted], source: &str) -> Option<String> {
     if metrics.source_end() == Position(0) {
+        if let Some(not_read) = metrics.not_read().and_then(|(_, not_read)| not_read.into_iter().next()) {
+            let (name, why) = (not_read.name.escape_debug().to_string(), not_read.why);
+            return Some(format!("NOTHING WAS READ: {name:?}: {}", shown::one_line(&why.to_string())));
+        }
         return Some(format!(
             "NOTHING WAS READ: {} has no file with a whole line; check that source.url names the logs",
             shown::one_line(source)

@@ -2,7 +2,7 @@
 
 pub(crate) mod last_stop;
 pub(crate) mod take;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::metrics::shapes::Seen;
-use lakefront_operators::offsets::{Fingerprint, Identity};
+use lakefront_operators::offsets::Fingerprint;
 use lakefront_operators::rows::look::{Looked, Looks};
 use lakefront_operators::rows::shape::{Count, Opened, Shape};
 use lakefront_operators::settings::{Envelope, Format, RowSettings};
@@ -80,7 +80,7 @@ pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowS
 /// The first bytes of a file.
 async fn beginning(source: &dyn Source, file: &Listed) -> Result<Vec<u8>, StoreError> {
     let fingerprint = Fingerprint::default();
-    let identity = Identity { created: file.created.clone(), revision: file.revision.clone(), fingerprint };
+    let identity = file.identity(fingerprint);
     source.read(&file.name, &identity, 0..file.length.min(BYTES), Vec::new()).await
 }
 

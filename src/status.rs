@@ -6,7 +6,7 @@
 mod running;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use lakefront_operators::clock::SystemClock;
@@ -17,8 +17,8 @@ use lakefront_operators::protocol::document::{OffsetsFiles, Process, Recorded, S
 use lakefront_operators::protocol::table::{Held, RunId};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
-use lakefront_operators::source::Listed;
 use lakefront_operators::source::watch::{self, Watcher};
+use lakefront_operators::source::{Listed, Why};
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value, json};
 
@@ -57,7 +57,7 @@ struct Status {
 /// Prints the status of a pipeline.
 pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
-    let look = async { tokio::join!(look(&pipeline), running::ask(&pipeline.config)) };
+    let look = async { tokio::join!(look(&pipeline), running::ask(&pipeline.config, pipeline.source.identity())) };
     let (looked, running) = runtime::tokio()?.block_on(look);
     let (mut tables, files, unfinished) = looked?;
     let running = match claimed(&tables) {
@@ -80,7 +80,8 @@ async fn look(pipeline: &Pipeline) -> anyhow::Result<Looked> {
     for spec in &pipeline.tables {
         standings.push(standing(spec, &pipeline.config.pipeline).await?);
     }
-    let unfinished = unfinished(pipeline, &standings).await;
+    let (unfinished, encoded) = unfinished(pipeline, &standings).await;
+    files.retain(|file| !encoded.contains(&file.name));
     for file in &mut files {
         let newest =
             unfinished.range(PartitionId::first(&file.name)..).take_while(|(id, _)| id.name == file.name).last();
@@ -95,21 +96,29 @@ async fn look(pipeline: &Pipeline) -> anyhow::Result<Looked> {
     Ok((pipeline.tables.iter().zip(standings).map(table).collect(), files, unfinished))
 }
 
-/// The lines that wait for their newline, in files that the tables know. Empty if the source cannot
-/// be read: `run` reports why.
-async fn unfinished(pipeline: &Pipeline, standings: &[Option<(Held, Recorded)>]) -> BTreeMap<PartitionId, u64> {
+/// The lines that wait for their newline, in files that the tables know, and the names of files
+/// that are no text and so never land. Empty if the source cannot be read: `run` reports why.
+async fn unfinished(
+    pipeline: &Pipeline,
+    standings: &[Option<(Held, Recorded)>],
+) -> (BTreeMap<PartitionId, u64>, BTreeSet<String>) {
     let furthest = standings.iter().flatten().max_by_key(|(held, _)| held.position);
-    let Some((_, furthest)) = furthest else { return BTreeMap::new() };
+    let Some((_, furthest)) = furthest else { return <_>::default() };
     let settle = pipeline.config.source.listing.settle;
     let rules = watch::Rules { on_rewrite: watch::OnRewrite::Stop, unterminated: watch::Unterminated::Leave, settle };
     let mut watcher = Watcher::new(pipeline.source.clone(), &furthest.standing.offsets, rules);
     match watcher.poll().await {
-        Ok(_) => watcher.unfinished().map(|(id, bytes)| (id.clone(), bytes)).collect(),
-        Err(_) => BTreeMap::new(),
+        Ok(polled) => {
+            let encoded = polled.passed_over.into_iter().filter(|file| matches!(file.why, Why::Encoded(_)));
+            let unfinished = watcher.unfinished().map(|(id, bytes)| (id.clone(), bytes)).collect();
+            (unfinished, encoded.map(|file| file.name).collect())
+        }
+        Err(_) => <_>::default(),
     }
 }
 
-async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded)>, Stop> {
+/// Where a table of `pipeline` stands, and what it has recorded.
+pub(crate) async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded)>, Stop> {
     let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
     let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
     while let Some(now) = held().await? {

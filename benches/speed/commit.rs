@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
-use lakefront_operators::commit::{Rows, commit};
+use lakefront_operators::commit::{Rows, commit, committing, filled};
 use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::Claimed;
@@ -50,7 +50,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
 
 fn read_to(offset: u64) -> PartitionOffset {
     let identity = Identity { created: "once".to_owned(), fingerprint: Fingerprint::default(), ..Identity::default() };
-    PartitionOffset { offset, identity, landed_tail: false }
+    PartitionOffset { offset, identity, landed_tail: false, gone: false }
 }
 
 /// What `commit` receives for one cut.
@@ -78,7 +78,14 @@ impl Round {
         Round {
             staged: Staged(file),
             sum: (bucket, lower, Sum { rows, checksum: 1 }),
-            cut: Cut { lower, upper: offsets.position(), offsets, settings: settings(), since: Position(0) },
+            cut: Cut {
+                lower,
+                upper: offsets.position(),
+                offsets,
+                settings: settings(),
+                since: Position(0),
+                between: false,
+            },
         }
     }
 }
@@ -94,13 +101,14 @@ struct Committing {
 impl Committing {
     fn new(worker: &mut Worker, run: &Run, claimed: Vec<Claimed>) -> Self {
         let positions: Vec<Position> = claimed.iter().map(|claimed| claimed.standing.position()).collect();
-        let committer = claimed.into_iter().next().expect("a table").committer;
-        run.metrics.claimed(committer.run(), &positions);
+        let committing = committing(claimed).next().expect("a table");
+        run.metrics.claimed(committing.0.run(), &positions);
         worker.dataflow::<Position, _, _>(|scope| {
             let ((staged, files), (sums, counted)) = (scope.new_input(), scope.new_input());
             let (control, records) = scope.new_input();
-            let (rows, fatal) = (Rows { staged: files, sums: counted }, run.fatal.clone());
-            let moved = commit(rows, records, TableId(0), Some(committer), run.metrics.clone(), &run.bridge, fatal);
+            let filled = filled(scope, std::slice::from_ref(&files));
+            let (rows, fatal) = (Rows { staged: files, sums: counted, filled }, run.fatal.clone());
+            let moved = commit(rows, records, TableId(0), Some(committing), run.metrics.clone(), &run.bridge, fatal);
             let (probe, _) = moved.probe();
             Committing { staged, sums, control, probe }
         })

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::checkpoint;
+use lakefront_operators::commit::committing;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
@@ -72,8 +73,8 @@ impl Ready {
             standings,
             announce: false,
         };
-        let mut committers = claimed.into_iter().map(|claimed| Some(claimed.committer));
-        let committers = std::array::from_fn(|_| committers.next().flatten());
+        let mut committers = committing(claimed);
+        let committers = std::array::from_fn(|_| committers.next());
         let once = Once { planning: Some(planning), checkpoint: Some(checkpoint), committers };
         let lake = Lake { metrics: run.metrics.clone(), tables, _folder: folder };
         let pipeline = PgLogs {

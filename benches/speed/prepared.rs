@@ -11,6 +11,7 @@ use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Control;
 use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::route::{RatioJudge, Rejects, Routed, Routes, route};
 use lakefront_operators::split::{Lines, split};
 use timely::dataflow::operators::vec::Map;
@@ -55,7 +56,12 @@ impl Prepared {
 
 /// A plan that starts with nothing read.
 pub(crate) fn whole_file(run: &Run) -> Planning {
-    run.planning(&[Standing { offsets: Arc::default(), settings: settings(), since: Position(0) }])
+    run.planning(&[Standing {
+        offsets: Arc::default(),
+        settings: settings(),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    }])
 }
 
 /// `plan` and `fetch`. Nothing is committed: a planned cut counts as acknowledged at once.

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Capability, Concatenate};
+use timely::dataflow::{Scope, StreamVec};
 
 use crate::bridge::Bridge;
 use crate::clock::Stopwatch;
@@ -24,8 +25,10 @@ use crate::error::{Stop, chain};
 use crate::fatal::Fatal;
 use crate::metrics::Metrics;
 use crate::position::Position;
+use crate::protocol::claim::Claimed;
 use crate::protocol::commit::Committer;
 use crate::protocol::cut::Control;
+use crate::protocol::last_rows::LastRows;
 use crate::protocol::queue::{CommitQueue, Job};
 use crate::record::TableId;
 use crate::stage::Staged;
@@ -58,14 +61,38 @@ pub struct Rows<'s> {
     pub staged: StreamVec<'s, Position, Staged>,
     /// Their sums, on the table's home worker.
     pub sums: StreamVec<'s, Position, Update>,
+    /// Which tables have rows in a cut, from [`filled`].
+    pub filled: StreamVec<'s, Position, TableId>,
 }
 
-/// Commits the cuts of `table`. Its home worker passes the `committer`, all others `None`.
+/// A table's committer, and the queue of its cuts.
+pub type Committing = (Committer, CommitQueue);
+
+/// What commits tables that were just claimed, in claim order.
+pub fn committing(claimed: Vec<Claimed>) -> impl Iterator<Item = Committing> {
+    let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
+    let last_rows = LastRows::known(&standings);
+    claimed.into_iter().map(move |Claimed { committer, .. }| {
+        let queue = CommitQueue::new(committer.name(), committer.position(), last_rows.clone());
+        (committer, queue)
+    })
+}
+
+/// Which tables have rows in a cut, from each table's staged files, in claim order.
+pub fn filled<'s>(
+    scope: Scope<'s, Position>,
+    staged: &[StreamVec<'s, Position, Staged>],
+) -> StreamVec<'s, Position, TableId> {
+    let tables = staged.iter().enumerate().map(|(i, staged)| staged.clone().map(move |_| TableId(i)));
+    scope.concatenate(tables.collect::<Vec<_>>())
+}
+
+/// Commits the cuts of `table`. Its home worker passes the `committing`, all others `None`.
 pub fn commit<'s>(
     rows: Rows<'s>,
     control: StreamVec<'s, Position, Control>,
     table: TableId,
-    committer: Option<Committer>,
+    committing: Option<Committing>,
     metrics: Arc<Metrics>,
     bridge: &Bridge,
     fatal: Fatal,
@@ -76,14 +103,14 @@ pub fn commit<'s>(
     let info = builder.operator_info();
     let mut staged = builder.new_input(rows.staged, Exchange::new(move |_: &Staged| at));
     let mut sums = builder.new_input(rows.sums, Pipeline);
+    let mut filled = builder.new_input(rows.filled, Exchange::new(move |_: &TableId| at));
     let mut control = builder.new_input(control, Exchange::new(move |_: &Control| at));
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);
     let tasks = bridge.tasks::<Done>(scope, &info);
     builder.build(move |capabilities| {
         drop(capabilities);
-        let mut idle = committer;
-        let mut queue = idle.as_ref().map(|committer| CommitQueue::new(committer.name(), committer.position()));
+        let (mut idle, mut queue) = committing.unzip();
         let mut told = queue.as_ref().map(CommitQueue::drained).unwrap_or_default();
         let mut rest = Rest::begin();
         // Capabilities of the cuts that this table has yet to pass; its position is sent with them.
@@ -99,6 +126,11 @@ pub fn commit<'s>(
             sums.for_each(|_, updates| {
                 for (bucket, lower, sum) in updates.drain(..) {
                     queue.iter_mut().for_each(|queue| queue.counted(lower, bucket.clone(), sum));
+                }
+            });
+            filled.for_each(|capability, tables| {
+                for table in tables.drain(..) {
+                    queue.iter_mut().for_each(|queue| queue.filled(*capability.time(), table));
                 }
             });
             control.for_each(|capability, records| {
@@ -192,7 +224,7 @@ async fn land(mut committer: Committer, job: Job, table: TableId, metrics: Arc<M
     let rows = job.files.iter().map(|file| file.rows).sum();
     metrics.commit_begins(table);
     let watch = Stopwatch::start();
-    let landed = committer.land(&job.cut.standing(), job.files, &job.sums).await;
+    let landed = committer.land(&job.standing(), job.files, &job.sums).await;
     if landed.is_ok() {
         metrics.committed(table, rows, committer.position(), watch.elapsed());
     }

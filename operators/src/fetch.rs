@@ -177,7 +177,7 @@ async fn read(
         async move {
             let watch = Stopwatch::start();
             let read = match block::read(source, &chunk, budget).await {
-                Err(error) => (nothing_left_of(source, &chunk, error).await.map_err(|error| (at, error))?, None),
+                Err(error) => instead_of(source, &chunk, error, budget).await.map_err(|error| (at, error))?,
                 Ok(read) => read,
             };
             metrics.chunk_read(chunk.len(), watch.elapsed());
@@ -188,12 +188,28 @@ async fn read(
     stream::iter(reads).buffered(READS).try_collect().await
 }
 
+/// What is read if the file could not be: a copy that was put in its place, or nothing.
+async fn instead_of(
+    source: &dyn Source,
+    chunk: &Chunk,
+    error: StoreError,
+    budget: &Arc<Budget>,
+) -> Result<Read, StoreError> {
+    if error.is_transient() {
+        return Err(error);
+    }
+    match source.copy_of(&chunk.partition.name, &chunk.identity).await {
+        Some(identity) => block::read(source, &Chunk { identity, ..chunk.clone() }, budget).await,
+        None => Ok((nothing_left_of(source, chunk, error).await?, None)),
+    }
+}
+
 /// A file that was deleted between the look and the read has nothing left to read: a warning
 /// reports the loss, and the run goes on. In a catch-up this is an error, because the lagging
 /// tables cannot get what another table holds of the file.
 async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) -> Result<Block, StoreError> {
     let Chunk { partition, identity, start, end, catch_up, .. } = chunk;
-    if *catch_up || error.is_transient() || !source.is_gone(&partition.name, identity).await {
+    if *catch_up || !source.is_gone(&partition.name, identity).await {
         return Err(error);
     }
     let name = partition.to_string();

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +76,28 @@ impl Default for Fingerprint {
     }
 }
 
+/// A hash of the bytes before one byte of a partition. It tells apart files that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The byte after those that it covers. It may lie beyond the partition's offset, never beyond
+    /// what was seen.
+    pub end: u64,
+    /// FNV-1a (64 bit) of the [`Fingerprint::MAX`] bytes before `end`.
+    pub hash: u64,
+}
+
+impl Anchor {
+    /// The anchor at `end`, whose `bytes` are those of [`Anchor::range`].
+    pub fn of(end: u64, bytes: &[u8]) -> Self {
+        Anchor { end, hash: Fingerprint::of(bytes).hash }
+    }
+
+    /// The bytes that an anchor at `end` covers; `None` if the fingerprint covers them, too.
+    pub fn range(end: u64) -> Option<Range<u64>> {
+        (end > Fingerprint::MAX).then(|| end - Fingerprint::MAX..end)
+    }
+}
+
 /// What tells a partition's bytes from those of another file of the same name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -86,6 +109,9 @@ pub struct Identity {
     pub revision: String,
     /// The partition's first bytes.
     pub fingerprint: Fingerprint,
+    /// Some of its later bytes; `None` if they are not known, or the store tells files apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<Anchor>,
 }
 
 /// How far one partition has been consumed.
@@ -99,6 +125,9 @@ pub struct PartitionOffset {
     /// The last line was landed without a newline: the bytes after `offset` start a new line.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub landed_tail: bool,
+    /// Its file is known to exist no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
 }
 
 /// The partitions that have left the offsets.
@@ -250,7 +279,7 @@ mod tests {
 
     fn offsets(entries: &[(&str, u32, u64)]) -> Offsets {
         let entry = |&(name, generation, offset): &(&str, u32, u64)| {
-            let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
+            let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false };
             (PartitionId { name: name.into(), generation }, at)
         };
         entries.iter().map(entry).collect()

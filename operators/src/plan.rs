@@ -39,6 +39,9 @@ use crate::space::Seen;
 /// chunk, or small ones that together are no longer.
 const CHUNKS_A_CREDIT: usize = 64;
 
+/// The pause of a backfill before it looks again, because a file changed during its look.
+const AGAIN: Duration = Duration::from_millis(20);
+
 /// No path from these inputs to the outputs: they gate, they do not hold time.
 const DISCONNECTED: [(usize, Antichain<()>); 0] = [];
 
@@ -183,6 +186,8 @@ struct Worker0 {
     credits: Vec<usize>,
     next_worker: usize,
     polled: bool,
+    /// Whether the last look was made in vain for some file.
+    again: bool,
     /// When the operator's timer fires, on the steady clock; in the past if none is set.
     alarm_ms: u64,
     /// The planner's step after the last chunk, put off until that chunk is handed out.
@@ -209,6 +214,7 @@ impl Worker0 {
             credits,
             next_worker: 0,
             polled: false,
+            again: false,
             alarm_ms: 0,
             put_off: None,
         };
@@ -227,7 +233,7 @@ impl Worker0 {
 
     fn step(&mut self) -> Result<Do, Stop> {
         while let Some((mut watcher, polled)) = self.tasks.next_done() {
-            let Polled { limits, appended, finished, gone, passed_over } = match polled {
+            let Polled { limits, appended, finished, gone, passed_over, again } = match polled {
                 Ok(polled) => polled,
                 // A stopping run only finishes what was begun, so a failed look does not matter.
                 Err(_) if self.stop.is_requested() => continue,
@@ -242,8 +248,9 @@ impl Worker0 {
             finished.into_iter().for_each(|finished| self.planner.finished(finished));
             let (left, before_ms) = self.planner.left();
             watcher.forget(&left, before_ms);
-            self.polled = true;
+            (self.polled, self.again) = (true, again);
             match self.mode {
+                Mode::Backfill if again => self.poll(watcher, AGAIN),
                 Mode::Tail { poll } => {
                     for (partition, bytes) in self.waiting.seen(watcher.unfinished(), now.steady_ms) {
                         tell_unfinished(
@@ -259,7 +266,7 @@ impl Worker0 {
                 }),
             }
         }
-        let exhausted = self.mode == Mode::Backfill && self.polled && self.planner.is_exhausted();
+        let exhausted = self.mode == Mode::Backfill && self.polled && !self.again && self.planner.is_exhausted();
         if exhausted || self.stop.is_requested() {
             self.planner.finish();
         }

@@ -1,15 +1,20 @@
 //! The tables: whether they fit, who holds them, where they stand, and which of their properties
 //! are unusual.
 
+use std::sync::Arc;
+
 use lakefront_operators::error::chain;
+use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};
+use lakefront_operators::source::watch::Watcher;
 
 use super::findings::Findings;
 use super::source::PATIENCE;
 use crate::pipeline::Pipeline;
-use crate::run::take;
+use crate::run::{take, wire};
+use crate::status::standing;
 
 /// A table that keeps its log for less than this is read again before most commits.
 const LOG_MS: u64 = 24 * 3_600_000;
@@ -62,7 +67,7 @@ impl Lake<'_> {
 /// What a run would refuse, in the run's own words.
 async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
     match tokio::time::timeout(PATIENCE, take::judge(pipeline)).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => followed(findings, pipeline).await,
         Ok(Err(stop)) => {
             findings.problem_once("table", chain(&stop), "do as it says: a run would stop with this message")
         }
@@ -70,6 +75,23 @@ async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
             let found = format!("the tables were not checked within {} s", PATIENCE.as_secs());
             findings.problem("table", found, "check that the lake can be reached from here");
         }
+    }
+}
+
+/// Whether the files are still those that the tables were read from, as the first look of a run
+/// would find.
+async fn followed(findings: &mut Findings, pipeline: &Pipeline) {
+    let look = async {
+        let mut furthest = Arc::<Offsets>::default();
+        for spec in &pipeline.tables {
+            let offsets = standing(spec, &pipeline.config.pipeline).await?.map(|(_, there)| there.standing.offsets);
+            furthest =
+                offsets.into_iter().chain([furthest]).max_by_key(|offsets| offsets.position()).unwrap_or_default();
+        }
+        Watcher::new(pipeline.source.clone(), &furthest, wire::rules(&pipeline.config)).poll().await.map(drop)
+    };
+    if let Ok(Err(stop)) = tokio::time::timeout(PATIENCE, look).await {
+        findings.problem_once("source", chain(&stop), "do as it says: a run would stop with this message");
     }
 }
 

@@ -4,6 +4,7 @@
 //! Promises: nothing lasting is written, nothing is claimed and no lock is taken, so that it may be
 //! used during a run; if one thing is unreachable, the rest is still checked; no secret is shown.
 
+mod address;
 mod clock;
 mod disk;
 mod filesystem;
@@ -107,6 +108,9 @@ async fn connect(findings: &mut Findings, config: Config, known: Option<Position
         return;
     }
     let opened = opened.as_ref().ok();
+    if let Some(pipeline) = opened {
+        address::look(findings, pipeline).await;
+    }
     match tables {
         Ok(tables) => lake::Lake { pipeline: &name, opened, tables: &tables }.look(findings, known).await,
         Err(stop) => findings.problem("lake", chain(&stop), "fix what it names in lake.root or [lake.azure]"),

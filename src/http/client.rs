@@ -2,7 +2,7 @@
 //!
 //! There may be no answer, and an answer is not trusted: the request goes only to the address in
 //! the pipeline's file, has a short timeout, and takes only a bounded answer that names the
-//! pipeline.
+//! pipeline and its source.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -15,12 +15,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Maximum bytes of an answer: far more than the longest has.
 const LONGEST: usize = 1 << 20;
 
-/// The answer of the run of `pipeline` at `address` to `/status.json`; `None` if nothing answers,
-/// or something else does.
-pub(crate) async fn ask(address: SocketAddr, pipeline: &str) -> Option<Value> {
+/// The answer of the run of `pipeline` over `source` at `address` to `/status.json`; `None` if
+/// nothing answers, or something else does.
+pub(crate) async fn ask(address: SocketAddr, pipeline: &str, source: &str) -> Option<Value> {
     let answer =
         status(reachable(address)).await.inspect_err(|error| tracing::debug!(%error, "no run answers")).ok()?;
-    let is_ours = answer.get("pipeline").and_then(Value::as_str) == Some(pipeline);
+    let is = |key: &str, value: &str| answer.get(key).and_then(Value::as_str) == Some(value);
+    let is_ours = is("pipeline", pipeline) && is("source", source);
     if !is_ours {
         tracing::debug!(%address, "what answers is not a run of this pipeline");
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint;
+use lakefront_operators::commit::{Committing, committing};
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::Metrics;
@@ -57,8 +58,9 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
         tables: config.rows.tables.clone(),
     };
     let held = std::array::from_fn(|i| standings[i].position());
-    let on_clock = |(i, claimed): (usize, Claimed)| claimed.committer.pausing_on(metrics.commit_clock(TableId(i)));
-    let mut committers = claimed.into_iter().enumerate().map(on_clock);
+    let on_clock =
+        |(i, (committer, queue)): (usize, Committing)| (committer.pausing_on(metrics.commit_clock(TableId(i))), queue);
+    let mut committers = committing(claimed).enumerate().map(on_clock);
     let committers = std::array::from_fn(|_| committers.next());
     let needs = config.needs();
     let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
@@ -94,6 +96,24 @@ fn planning(
         ahead: config.ahead,
     };
     let furthest = standings.iter().max_by_key(|s| s.position()).map(|s| s.offsets.clone()).unwrap_or_default();
+    let mode = match config.source.mode {
+        Mode::Backfill => plan::Mode::Backfill,
+        Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
+    };
+    Planning {
+        planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
+        watcher: Watcher::new(pipeline.source.clone(), &furthest, rules(config)),
+        mode,
+        in_flight: config.source.in_flight,
+        clock: pipeline.clock.clone(),
+        budget,
+        space,
+        stop,
+    }
+}
+
+/// How the files of the source are followed.
+pub(crate) fn rules(config: &Config) -> watch::Rules {
     let on_rewrite = match config.source.on_rewrite {
         OnRewrite::Stop => watch::OnRewrite::Stop,
         OnRewrite::Restart => watch::OnRewrite::Restart,
@@ -103,21 +123,7 @@ fn planning(
         // A tail waits for the newline: the line may be half written.
         (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
     };
-    let rules = watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle };
-    let mode = match config.source.mode {
-        Mode::Backfill => plan::Mode::Backfill,
-        Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
-    };
-    Planning {
-        planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
-        watcher: Watcher::new(pipeline.source.clone(), &furthest, rules),
-        mode,
-        in_flight: config.source.in_flight,
-        clock: pipeline.clock.clone(),
-        budget,
-        space,
-        stop,
-    }
+    watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle }
 }
 
 /// Where the run writes, and what it does when space is low. Only a tail pauses. A backfill stops,

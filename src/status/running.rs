@@ -42,10 +42,10 @@ struct Answer {
 
 /// Asks the run of this pipeline at the address in its file, and finds the process that holds its
 /// lock.
-pub(super) async fn ask(config: &Config) -> Running {
+pub(super) async fn ask(config: &Config, source: &str) -> Running {
     let listen = config.http.map(|http| http.listen);
     let answer = match listen {
-        Some(listen) => http::ask(listen, &config.pipeline).await,
+        Some(listen) => http::ask(listen, &config.pipeline, source).await,
         None => None,
     };
     let holder = lock::holder(&config.source.state_file);

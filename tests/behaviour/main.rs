@@ -10,4 +10,5 @@ mod settings;
 mod source;
 mod space;
 mod strays;
+mod vanished;
 mod world;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::{Lines, Pipeline};
 
 /// Lines for each table in turn, so that no table goes without rows for long.
-fn lines(from: usize, count: usize) -> String {
+pub(crate) fn lines(from: usize, count: usize) -> String {
     let line = |i: usize| match i % 3 {
         0 => format!("{{\"ReplicaRole\": \"Primary\", \"location\": \"line {i}\"}}\n"),
         1 => format!("{{\"ReplicaRole\": \"Replica\", \"location\": \"line {i}\"}}\n"),
@@ -18,7 +18,7 @@ fn lines(from: usize, count: usize) -> String {
 
 /// How many rows the tables hold. `prove` finds that they are the source's, each once.
 #[track_caller]
-fn proved(pipeline: &Pipeline) -> u64 {
+pub(crate) fn proved(pipeline: &Pipeline) -> u64 {
     pipeline.is_proved();
     pipeline.prove(0)["tables"].as_array().expect("tables").iter().map(|table| rows(table, "lake_rows")).sum()
 }
@@ -27,12 +27,12 @@ fn rows(table: &Value, key: &str) -> u64 {
     table[key].as_u64().expect("a count")
 }
 
-fn rename(pipeline: &Pipeline, from: &str, to: &str) {
+pub(crate) fn rename(pipeline: &Pipeline, from: &str, to: &str) {
     fs::rename(pipeline.path("logs").join(from), pipeline.path("logs").join(to)).expect("a file is renamed");
 }
 
 /// A pipeline over `url` that polls and commits often.
-fn given(url: &str) -> Pipeline {
+pub(crate) fn given(url: &str) -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.set("source", "url", url).set("commit", "interval", "20ms").set("source", "poll", "50ms");
     pipeline

@@ -111,7 +111,7 @@ fn another_source() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: table "primary" holds what pipeline "p" read from file:<dir>/logs, but source.url is file:<dir>/other: set it back (a glob over the same folder may change), or give the new source a pipeline name of its own
+            error: table "primary" holds what pipeline "p" read from file:<dir>/logs, but source.url is file:<dir>/other: set it back (a glob over the same folder may change), move a folder that was moved back, or give the new source a pipeline name of its own
         "#]],
     );
 
@@ -135,7 +135,7 @@ fn a_source_below_the_one_that_was_read() {
         pipeline.run(),
         3,
         &expect![[r#"
-            error: table "primary" holds what pipeline "p" read from file:<dir>/logs, but source.url is file:<dir>/logs/x/*.json: set it back (a glob over the same folder may change), or give the new source a pipeline name of its own; to read less of it, keep its folder before the glob: file:<dir>/logs/{x}/*.json
+            error: table "primary" holds what pipeline "p" read from file:<dir>/logs, but source.url is file:<dir>/logs/x/*.json: set it back (a glob over the same folder may change), move a folder that was moved back, or give the new source a pipeline name of its own; to read less of it, keep its folder before the glob: file:<dir>/logs/{x}/*.json
         "#]],
     );
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint::{self, checkpoint};
-use lakefront_operators::commit::{Rows, commit, home};
+use lakefront_operators::commit::{Committing, Rows, commit, filled, home};
 use lakefront_operators::fatal::Fatal;
 use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::memory::Budget;
@@ -27,7 +27,6 @@ use lakefront_operators::metrics::{Metrics, Retried, busy};
 use lakefront_operators::parse::parse;
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::commit::Committer;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::record::TableId;
 use lakefront_operators::route::{RatioJudge, Rejects, route};
@@ -83,7 +82,7 @@ pub struct Once {
     /// For worker 0.
     pub checkpoint: Option<checkpoint::Settings>,
     /// For each table's home worker.
-    pub committers: [Option<Committer>; 3],
+    pub committers: [Option<Committing>; 3],
 }
 
 /// Builds the dataflow on one worker. All workers build the same one.
@@ -112,7 +111,7 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
         let routes = route(rows, judge, clock.clone(), metrics.clone(), fatal.clone());
 
         let routes = [routes.primary, routes.replica, routes.rejects];
-        let moved = routes.into_iter().enumerate().map(|(i, rows)| {
+        let staged = routes.into_iter().enumerate().map(|(i, rows)| {
             let (table, spec) = (TableId(i), &run.tables[i]);
             let rows = watch(rows, metrics, StepId::Route, |routed| count(routed.rows.num_rows(), 0));
             let (rows, counted) = tally(rows, TABLES[i], run.held[i]);
@@ -121,9 +120,14 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
             let staged = stage(rows, TABLES[i], files, run.held[i], budget, bridge, fatal.clone());
             let staged = watch(staged, metrics, StepId::Stage(table), |staged| staged.0.rows);
             let sums = totals(counted, TABLES[i], home(table, peers));
-            let sums = watch(sums, metrics, StepId::Totals(table), |(_, _, sum)| sum.rows);
+            (staged, watch(sums, metrics, StepId::Totals(table), |(_, _, sum)| sum.rows))
+        });
+        let (staged, sums): (Vec<_>, Vec<_>) = staged.unzip();
+        let filled = filled(scope, &staged);
+        let moved = staged.into_iter().zip(sums).enumerate().map(|(i, (staged, sums))| {
+            let table = TableId(i);
             let committer = if home(table, peers) == index { once.committers[i].take() } else { None };
-            let rows = Rows { staged, sums };
+            let rows = Rows { staged, sums, filled: filled.clone() };
             let moved = commit(rows, control.clone(), table, committer, metrics.clone(), bridge, fatal.clone());
             watch(moved, metrics, StepId::Commit(table), |moved| moved.rows)
         });

@@ -20,6 +20,7 @@ use crate::offsets::Offsets;
 use crate::position::Position;
 use crate::protocol::commit::{Committer, Retry, ask, is_stale};
 use crate::protocol::document::{Account, OffsetsFiles, Origin, Process, Recorded, Standing};
+use crate::protocol::last_rows::LastRows;
 use crate::protocol::neighbours::{File, Reading, refuse_overlap, strangers};
 use crate::protocol::preflight::{Place, Survey, Verdict, check, judge, look, survey};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Stamp, Table, TableState, Version};
@@ -74,11 +75,12 @@ pub async fn claim<'a>(
     let Survey { run, furthest } = survey(&there, &*clock, intent).await?;
     let mut run = RunId(run.0 + 1);
     let round = Round { tables, clock: clock.clone(), intent, furthest };
-    let mut claimed = round.claim(&mut run, false).await?;
+    let mut claimed = round.claim(&mut run, None).await?;
     if judge(&places(&claimed, tables), intent)? == Verdict::BeginAnew {
         tracing::warn!("nothing had landed in the tables for their earlier source or role: they start over");
+        let judged = run;
         run = RunId(run.0 + 1);
-        claimed = round.claim(&mut run, true).await?;
+        claimed = round.claim(&mut run, Some(judged)).await?;
         judge(&places(&claimed, tables), intent)?;
     }
     for table in tables {
@@ -109,9 +111,9 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Claims all tables for `run` or a later one. With `anew`, those of another source, role or
-    /// lineage begin anew.
-    async fn claim(&self, run: &mut RunId, anew: bool) -> Result<Vec<Claimed>, Stop> {
+    /// Claims all tables for `run` or a later one. With `anew`, the run as which they were claimed
+    /// and judged, those of another source, role or lineage begin anew.
+    async fn claim(&self, run: &mut RunId, anew: Option<RunId>) -> Result<Vec<Claimed>, Stop> {
         let mut claimed: Vec<Claimed> = Vec::new();
         for (index, table) in self.tables.iter().enumerate() {
             let Round { clock, intent, furthest, .. } = self;
@@ -130,7 +132,9 @@ struct Claim<'a> {
     intent: &'a Intent<'a>,
     index: usize,
     furthest: Option<(Position, &'a str)>,
-    anew: bool,
+    /// The run as which this one has claimed the tables, if those of another source, role or
+    /// lineage begin anew.
+    anew: Option<RunId>,
 }
 
 impl Claim<'_> {
@@ -140,6 +144,10 @@ impl Claim<'_> {
         loop {
             let looked = Stamp::now(&*self.clock);
             let (state, found) = look(&*self.table, &*self.clock).await?;
+            // Tables begin anew only while they are as they were judged.
+            if let Some(held) = state.held.filter(|held| self.anew.is_some_and(|claimed| held.run != claimed)) {
+                return Err(self.fenced(format!("as run {} while this is run {run}", held.run)));
+            }
             if let Some(held) = state.held.filter(|held| held.run >= *run) {
                 if self.index > 0 {
                     return Err(self.fenced(format!("as run {} while this is run {run}", held.run)));
@@ -234,7 +242,7 @@ impl Claim<'_> {
                 }
                 // All tables are claimed before any begins anew, because no other run can land in a
                 // claimed one.
-                _ if !self.anew => return Ok(found),
+                _ if self.anew.is_none() => return Ok(found),
                 Err(stop) if found.standing.position() > Position(0) => return Err(stop),
                 Ok(false) | Err(_) => {}
             }
@@ -243,7 +251,8 @@ impl Claim<'_> {
             None if self.furthest.is_none() => {
                 let offsets = Arc::new((self.intent.cold_start)().await?);
                 let since = offsets.position();
-                Standing { offsets, settings: self.intent.settings.clone(), since }
+                let last_rows = LastRows::none(since, self.intent.roles.len());
+                Standing { offsets, settings: self.intent.settings.clone(), since, last_rows }
             }
             Some(first) if self.all_at_genesis(first, before) => {
                 let (standing, origin) = (&first.standing, first.committer.origin());

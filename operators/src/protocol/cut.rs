@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::offsets::{Identity, Offsets, PartitionId};
 use crate::position::Position;
 use crate::protocol::document::Standing;
+use crate::protocol::last_rows::LastRows;
 use crate::settings::RowSettings;
 
 /// An interval of positions `[lower, upper)` that is committed as one. Its data is stamped with
@@ -23,12 +24,21 @@ pub struct Cut {
     pub settings: Arc<RowSettings>,
     /// The position from which these settings are in force.
     pub since: Position,
+    /// It ends within a catch-up, where no table stood before: positions there are not comparable
+    /// with those of other cuts.
+    pub between: bool,
 }
 
 impl Cut {
-    /// Where a table stands once it has drained this cut.
+    /// Where a table stands once it has drained this cut. Only the tables know where their rows
+    /// end.
     pub fn standing(&self) -> Standing {
-        Standing { offsets: self.offsets.clone(), settings: self.settings.clone(), since: self.since }
+        Standing {
+            offsets: self.offsets.clone(),
+            settings: self.settings.clone(),
+            since: self.since,
+            last_rows: LastRows::default(),
+        }
     }
 }
 

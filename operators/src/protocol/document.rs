@@ -14,6 +14,7 @@ use crate::error::{Stop, StoreError};
 use crate::offsets::{Delta, Offsets, PartitionId};
 use crate::position::Position;
 use crate::protocol::commit::ask;
+use crate::protocol::last_rows::LastRows;
 use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
 use crate::reads::Reads;
 use crate::settings::{ROWS_VERSION, RowSettings};
@@ -75,6 +76,8 @@ pub struct Standing {
     pub settings: Arc<RowSettings>,
     /// The position from which they were in force: they cannot catch up a table below it.
     pub since: Position,
+    /// Where each table's rows end.
+    pub last_rows: LastRows,
 }
 
 impl Standing {
@@ -132,6 +135,9 @@ struct Document {
     held: Held,
     settings: RowSettings,
     since: Position,
+    /// Where each table's rows end; earlier builds omitted it.
+    #[serde(default, skip_serializing_if = "LastRows::is_unknown")]
+    last_rows: LastRows,
     /// The full file that `offsets` is a delta to.
     base: Option<OffsetsName>,
     #[serde(flatten)]
@@ -235,6 +241,7 @@ impl OffsetsFiles {
             held,
             settings: (*standing.settings).clone(),
             since: standing.since,
+            last_rows: standing.last_rows.clone(),
             base,
             offsets,
             gone,
@@ -265,7 +272,8 @@ impl OffsetsFiles {
             )));
         }
         let settings = Arc::new(document.settings);
-        let standing = Standing { offsets: Arc::new(offsets), settings, since: document.since };
+        let Document { since, last_rows, .. } = document;
+        let standing = Standing { offsets: Arc::new(offsets), settings, since, last_rows };
         let account = Account { totals, from: Arc::new(from.unwrap_or_default()) };
         Ok(Recorded { origin: document.origin, standing, account, process: document.process })
     }

@@ -1,6 +1,6 @@
 //! Whether a file is still the one whose bytes were consumed.
 
-use crate::offsets::{Fingerprint, PartitionOffset};
+use crate::offsets::{Anchor, Fingerprint, PartitionOffset};
 
 /// A file or blob as the source shows it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct Sighting {
     pub length: u64,
     /// The hash of as many first bytes as the known fingerprint covers; `None` if there are fewer.
     pub fingerprint: Option<Fingerprint>,
+    /// The bytes at the known anchor; `None` if there is none, or the file ends before it.
+    pub anchor: Option<Anchor>,
 }
 
 /// What has become of a file since its bytes were consumed.
@@ -19,7 +21,7 @@ pub enum Verdict {
     Same,
     /// It is shorter than what was consumed of it.
     Shrunk,
-    /// Its first bytes are different.
+    /// Its first bytes are different, or those at its anchor.
     Rewritten,
 }
 
@@ -28,8 +30,9 @@ pub fn judge(consumed: &PartitionOffset, now: &Sighting) -> Verdict {
     if now.length < consumed.offset {
         return Verdict::Shrunk;
     }
+    let differs = now.anchor.is_some() && now.anchor != consumed.identity.anchor;
     match now.fingerprint {
-        Some(fingerprint) if fingerprint == consumed.identity.fingerprint => Verdict::Same,
+        Some(fingerprint) if fingerprint == consumed.identity.fingerprint && !differs => Verdict::Same,
         _ => Verdict::Rewritten,
     }
 }
@@ -41,11 +44,11 @@ mod tests {
 
     fn consumed(offset: u64, head: &[u8]) -> PartitionOffset {
         let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(head), ..Identity::default() };
-        PartitionOffset { offset, identity, landed_tail: false }
+        PartitionOffset { offset, identity, landed_tail: false, gone: false }
     }
 
     fn seen(length: u64, head: Option<&[u8]>) -> Sighting {
-        Sighting { length, fingerprint: head.map(Fingerprint::of) }
+        Sighting { length, fingerprint: head.map(Fingerprint::of), anchor: None }
     }
 
     #[test]
@@ -69,6 +72,17 @@ mod tests {
     #[test]
     fn other_first_bytes_are_another_file_at_the_same_place() {
         assert_eq!(judge(&consumed(4, b"head"), &seen(9, Some(b"Head"))), Verdict::Rewritten);
+    }
+
+    #[test]
+    fn other_bytes_at_the_anchor_are_another_file_that_begins_alike() {
+        let anchor = |bytes: &[u8]| Some(Anchor::of(9, bytes));
+        let mut consumed = consumed(9, b"head");
+        consumed.identity.anchor = anchor(b"tail");
+        let seen = |anchor| Sighting { anchor, ..seen(12, Some(b"head")) };
+        assert_eq!(judge(&consumed, &seen(anchor(b"tail"))), Verdict::Same);
+        assert_eq!(judge(&consumed, &seen(anchor(b"tile"))), Verdict::Rewritten);
+        assert_eq!(judge(&consumed, &seen(None)), Verdict::Same, "it ends before the anchor: nothing is known");
     }
 
     #[test]

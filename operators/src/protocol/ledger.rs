@@ -60,10 +60,11 @@ mod tests {
 
     use super::*;
     use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+    use crate::protocol::last_rows::LastRows;
     use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
     fn standing(offset: u64) -> Standing {
-        let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
+        let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false };
         let roles = Roles {
             primary: Vec::new(),
             replica: Vec::new(),
@@ -87,12 +88,13 @@ mod tests {
             offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
             settings: Arc::new(settings),
             since: Position(0),
+            last_rows: LastRows::default(),
         }
     }
 
     fn cut(lower: u64, upper: u64) -> Cut {
-        let Standing { offsets, settings, since } = standing(upper);
-        Cut { lower: Position(lower), upper: Position(upper), offsets, settings, since }
+        let Standing { offsets, settings, since, .. } = standing(upper);
+        Cut { lower: Position(lower), upper: Position(upper), offsets, settings, since, between: false }
     }
 
     /// What may be acknowledged once `table` stands at `position`.

@@ -14,6 +14,7 @@ pub mod commit;
 pub mod cut;
 pub mod document;
 pub mod generation;
+pub mod last_rows;
 pub mod ledger;
 pub mod neighbours;
 pub mod planner;

@@ -2,8 +2,9 @@
 //! nothing.
 //!
 //! - First it brings lagging tables level, by *catch-up cuts* over exactly the byte ranges between
-//!   their offsets, with the settings that were in force there. Planning goes on only when every
-//!   table's transaction stands level.
+//!   their offsets, with the settings that were in force there. Where the tables are known to lack
+//!   no rows, the cut has no bytes. Planning goes on only when every table's transaction stands
+//!   level.
 //! - It never plans beyond the last line end that was seen (or, on request, the end of a complete
 //!   last line without newline).
 //! - Partitions that the source has finished leave the offsets with a cut, once every table holds
@@ -12,6 +13,7 @@
 //!   open cut and settles the tables, because an open cut can never become durable.
 
 mod catch_up;
+mod restate;
 mod retire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -97,11 +99,17 @@ pub struct Planner {
     ready: BTreeSet<PartitionId>,
     /// The position after the last chunk that this run planned of each partition.
     planned: BTreeMap<PartitionId, Position>,
+    /// Partitions whose file is gone.
+    gone: BTreeSet<PartitionId>,
+    /// Partitions of which something other than the offset has changed.
+    restated: BTreeSet<PartitionId>,
     /// What the source reports as finished.
     finished: Finished,
     /// Retired and not yet returned by `left`; the position of the cut that retired each.
     left: BTreeMap<PartitionId, Position>,
     open: Option<OpenCut>,
+    /// Where each table stood at the start, in claim order, and whether it knew where rows end.
+    stood: Vec<(Position, bool)>,
     catch_up: VecDeque<Standing>,
     /// The partitions in which the planner is behind the next target.
     lagging: VecDeque<PartitionId>,
@@ -136,9 +144,12 @@ impl Planner {
             limits: BTreeMap::new(),
             ready: BTreeSet::new(),
             planned: BTreeMap::new(),
+            gone: restate::gone(standings),
+            restated: BTreeSet::new(),
             finished: Finished::default(),
             left: BTreeMap::new(),
             open: None,
+            stood: standings.iter().map(|s| (s.position(), !s.last_rows.is_unknown())).collect(),
             catch_up: order.collect(),
             lagging: VecDeque::new(),
             levelling: false,
@@ -187,6 +198,8 @@ impl Planner {
             }
             if limit.end > self.at.at(&id) {
                 self.ready.insert(id.clone());
+            } else {
+                self.note_identity(&id, &limit);
             }
             self.limits.insert(id, limit);
         }
@@ -195,6 +208,7 @@ impl Planner {
     /// Learns that nothing more can be read of a partition, because its file was deleted or
     /// replaced. Returns how many bytes were left to plan.
     pub fn gone(&mut self, id: &PartitionId) -> u64 {
+        self.note_gone(id);
         self.ready.remove(id);
         let limit = self.limits.remove(id);
         limit.map_or(0, |limit| limit.end.saturating_sub(self.at.at(id)))
@@ -229,6 +243,10 @@ impl Planner {
             self.levelling = false;
         }
         if self.catch_up.front().is_some_and(|target| target.position() == self.position) {
+            return self.reach_target(now_ms, credit);
+        }
+        if self.lacks_no_rows() {
+            self.skip_to_target(now_ms);
             return self.reach_target(now_ms, credit);
         }
         let open_bytes = self.position.since(self.time());
@@ -290,12 +308,15 @@ impl Planner {
 
     fn close(&mut self, now_ms: u64) -> Step {
         let open = self.open.take().expect("only an open cut is closed");
-        let offsets = match self.catch_up.front() {
-            Some(target) if target.position() == self.position => target.offsets.clone(),
-            Some(_) => Arc::new(self.at.clone()),
+        let (offsets, between) = match self.catch_up.front() {
+            Some(target) if target.position() == self.position => {
+                (target.offsets.clone(), target.last_rows.is_unknown())
+            }
+            Some(_) => (Arc::new(self.at.clone()), true),
             None => {
+                self.restate();
                 self.retire();
-                Arc::new(self.at.clone())
+                (Arc::new(self.at.clone()), false)
             }
         };
         if self.unsettled_cuts == 0 {
@@ -305,7 +326,7 @@ impl Planner {
         // A cut never spans targets: in a catch-up, the open cut leads to the front one.
         let since = self.catch_up.front().map_or(self.since, |target| target.since);
         let (lower, upper) = (open.lower, self.position);
-        Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since }))
+        Step::Tell(Control::Cut(Cut { lower, upper, offsets, settings: open.settings, since, between }))
     }
 
     fn settle(&mut self) -> Step {
@@ -359,7 +380,9 @@ impl Planner {
         let identity = limit.identity.clone();
         self.position = Position(self.position.0 + (end - start));
         self.planned.insert(id.clone(), self.position);
-        self.at.partitions.insert(id.clone(), PartitionOffset { offset: end, identity: identity.clone(), landed_tail });
+        self.at
+            .partitions
+            .insert(id.clone(), PartitionOffset { offset: end, identity: identity.clone(), landed_tail, gone: false });
         Chunk { partition: id, identity, start, end, limit: readable, line_start, settings, catch_up }
     }
 

@@ -172,7 +172,7 @@ pub(super) fn check(place: &Place<'_>, intent: &Intent<'_>) -> Result<(), Stop> 
         };
         return Err(Stop::Refused(format!(
             "table {name:?} holds what pipeline {:?} read from {}, but source.url is {ours}: set it back (a glob over the same folder \
-             may change), or give the new source a pipeline name of its own{hint}",
+             may change), move a folder that was moved back, or give the new source a pipeline name of its own{hint}",
             origin.pipeline, origin.source
         )));
     }

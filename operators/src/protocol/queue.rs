@@ -4,12 +4,15 @@
 //! whole cut; one that stands inside a cut is a bug. A cut that is empty for a table counts as
 //! drained, but the table's position is moved only when the planner asks for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::cut::{Control, Cut};
+use crate::protocol::document::Standing;
+use crate::protocol::last_rows::LastRows;
 use crate::protocol::table::StagedFile;
+use crate::record::TableId;
 use crate::totals::{Bucket, Sum};
 
 /// One table's cuts, from the planner's records and the staged files, in order.
@@ -20,6 +23,12 @@ pub struct CommitQueue {
     cuts: BTreeMap<Position, Cut>,
     files: BTreeMap<Position, Vec<StagedFile>>,
     sums: BTreeMap<Position, Vec<(Bucket, Sum)>>,
+    /// The tables, this one and others, that have rows in a cut.
+    filled: BTreeMap<Position, BTreeSet<TableId>>,
+    /// Where each table's rows end, up to the last complete cut.
+    last_rows: LastRows,
+    /// The tables that had rows since a catch-up began.
+    caught_up: BTreeSet<TableId>,
     /// The last cut that was empty for this table, not yet in its transaction.
     empty: Option<Cut>,
     settle: Position,
@@ -36,17 +45,30 @@ pub struct Job {
     pub files: Vec<StagedFile>,
     /// The sums of their rows, as counted on the way.
     pub sums: Vec<(Bucket, Sum)>,
+    /// Where each table's rows end, up to the cut's upper bound, if that is known.
+    pub last_rows: LastRows,
+}
+
+impl Job {
+    /// Where the table stands once the job is done.
+    pub fn standing(&self) -> Standing {
+        Standing { last_rows: self.last_rows.clone(), ..self.cut.standing() }
+    }
 }
 
 impl CommitQueue {
-    /// The queue of `table`, which stands at `position`.
-    pub fn new(table: impl Into<String>, position: Position) -> Self {
+    /// The queue of `table`, which stands at `position`. `last_rows` is what all tables of the run
+    /// knew at its start.
+    pub fn new(table: impl Into<String>, position: Position, last_rows: LastRows) -> Self {
         CommitQueue {
             table: table.into(),
             position,
             cuts: BTreeMap::new(),
             files: BTreeMap::new(),
             sums: BTreeMap::new(),
+            filled: BTreeMap::new(),
+            last_rows,
+            caught_up: BTreeSet::new(),
             empty: None,
             settle: Position(0),
             drained: position,
@@ -78,6 +100,11 @@ impl CommitQueue {
         self.sums.entry(lower).or_default().push((bucket, sum));
     }
 
+    /// Learns that the cut that starts at `lower` has rows for `table`.
+    pub fn filled(&mut self, lower: Position, table: TableId) {
+        self.filled.entry(lower).or_default().insert(table);
+    }
+
     /// The next commit, once the last is done. `complete(lower)` is whether the frontier has passed
     /// the cut, so that no more files of it can come.
     pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job>, Stop> {
@@ -86,6 +113,11 @@ impl CommitQueue {
             let cut = first.remove();
             let files = self.files.remove(&cut.lower).unwrap_or_default();
             let sums = self.sums.remove(&cut.lower).unwrap_or_default();
+            self.caught_up.extend(self.filled.remove(&cut.lower).unwrap_or_default());
+            if !cut.between {
+                let tables = std::mem::take(&mut self.caught_up);
+                tables.into_iter().for_each(|table| self.last_rows.reach(table, cut.upper));
+            }
             if cut.upper <= self.position {
                 if !files.is_empty() {
                     return Err(
@@ -112,7 +144,7 @@ impl CommitQueue {
             }
             self.empty = None;
             self.position = cut.upper;
-            return Ok(Some(Job { cut, files, sums }));
+            return Ok(Some(self.job(cut, files, sums)));
         }
         if let Some((lower, _)) = self.files.first_key_value().filter(|(lower, _)| complete(**lower)) {
             let lower = *lower;
@@ -123,7 +155,12 @@ impl CommitQueue {
         if let Some(cut) = &due {
             self.position = cut.upper;
         }
-        Ok(due.map(|cut| Job { cut, files: Vec::new(), sums: Vec::new() }))
+        Ok(due.map(|cut| self.job(cut, Vec::new(), Vec::new())))
+    }
+
+    fn job(&self, cut: Cut, files: Vec<StagedFile>, sums: Vec<(Bucket, Sum)>) -> Job {
+        let last_rows = if cut.between { LastRows::default() } else { self.last_rows.clone() };
+        Job { cut, files, sums, last_rows }
     }
 
     fn bug(&self, text: String) -> Stop {
@@ -141,7 +178,7 @@ mod tests {
     use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
 
     fn cut(lower: u64, upper: u64) -> Cut {
-        let at = PartitionOffset { offset: upper, identity: Identity::default(), landed_tail: false };
+        let at = PartitionOffset { offset: upper, identity: Identity::default(), landed_tail: false, gone: false };
         let roles = Roles {
             primary: Vec::new(),
             replica: Vec::new(),
@@ -166,6 +203,7 @@ mod tests {
                 roles,
                 tables: Vec::new(),
             }),
+            between: false,
         }
     }
 
@@ -176,7 +214,7 @@ mod tests {
 
     /// A queue at `position` with cuts of ten, and a file for the cut at each of `staged`.
     fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue {
-        let mut queue = CommitQueue::new("t", Position(position));
+        let mut queue = CommitQueue::new("t", Position(position), LastRows::none(Position(0), 2));
         cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
         for lower in staged {
             queue.staged(Position(*lower), file());
@@ -273,5 +311,32 @@ mod tests {
         queue.control(Control::Cut(cut(10, 20)));
         assert_eq!(jobs(&mut queue, 10), [(10, 0)]);
         assert_eq!(jobs(&mut queue, 20), []);
+    }
+
+    #[test]
+    fn a_commit_records_where_the_rows_of_all_tables_end() {
+        let mut queue = queue(10, 0..4, &[20]);
+        for (lower, table) in [(0, 1), (10, 1), (20, 0), (30, 1)] {
+            queue.filled(Position(lower), TableId(table));
+        }
+        let job = queue.next(|lower| lower < Position(40)).expect("no bug").expect("a commit");
+        let ends = [0, 1].map(|table| job.last_rows.of(TableId(table)).map(|end| end.0));
+        assert_eq!(ends, [Some(30), Some(20)], "up to its own cut, those included that it held before");
+        assert_eq!(job.standing().last_rows, job.last_rows);
+    }
+
+    #[test]
+    fn within_a_catch_up_nothing_is_recorded_and_what_had_rows_there_counts_at_its_end() {
+        let mut queue = CommitQueue::new("t", Position(0), LastRows::none(Position(0), 2));
+        queue.control(Control::Cut(Cut { between: true, ..cut(0, 10) }));
+        queue.control(Control::Cut(cut(10, 20)));
+        queue.filled(Position(0), TableId(1));
+        queue.control(Control::Settle(Position(20)));
+        queue.staged(Position(0), file());
+        let bucket = Bucket { partition: PartitionId::first("a"), mebibyte: 0 };
+        queue.counted(Position(0), bucket, Sum::row(1));
+        let mut last_rows = || queue.next(|_| true).expect("no bug").expect("a commit").last_rows;
+        assert!(last_rows().is_unknown());
+        assert_eq!(last_rows().of(TableId(1)), Some(Position(20)));
     }
 }

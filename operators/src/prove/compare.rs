@@ -254,6 +254,7 @@ mod tests {
     use crate::offsets::Offsets;
     use crate::position::Position;
     use crate::protocol::document::{Account, Origin, Standing};
+    use crate::protocol::last_rows::LastRows;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::totals::Totals;
 
@@ -276,7 +277,12 @@ mod tests {
         let (pipeline, source, role, lineage) = (word("p"), word("s"), word("primary"), word("l"));
         Recorded {
             origin: Origin { pipeline, source, root: None, role, genesis: Position(0), lineage, adopted: None },
-            standing: Standing { offsets: <_>::default(), settings: settings.into(), since: Position(0) },
+            standing: Standing {
+                offsets: <_>::default(),
+                settings: settings.into(),
+                since: Position(0),
+                last_rows: LastRows::default(),
+            },
             account: Account { totals: Totals { left, ..Totals::default() }, from: Offsets::default().into() },
             process: None,
         }

@@ -17,6 +17,7 @@ use crate::error::{Stop, StoreError};
 use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
 use crate::protocol::document::Recorded;
 use crate::protocol::generation::{Sighting, Verdict, judge};
+use crate::source::sight::sight;
 use crate::source::{Listed, Source};
 
 /// Rows that can no longer be read from the source.
@@ -93,7 +94,7 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
             Some(file) if taken.contains(file.name.as_str()) => {
                 Seen::Not("another file, a later generation, now has this name")
             }
-            Some(file) => see(id, at, file, source).await?,
+            Some(file) => see(at, file, source).await?,
             None => Seen::Not("it is no longer in the source"),
         };
         match seen {
@@ -145,7 +146,7 @@ impl Extent {
                 None => (PartitionId::first(&file.name), 0, true),
             };
             if start < file.length {
-                let (identity, range) = (identity(file, Fingerprint::default()), start..file.length);
+                let (identity, range) = (file.identity(Fingerprint::default()), start..file.length);
                 pieces.push(Piece { id, identity, range, is_line_start, limit: file.length, left: true });
             }
         }
@@ -204,35 +205,28 @@ impl Extent {
 }
 
 /// Whether `file` is the one that was read as `id`, up to `at`.
-async fn see(id: &PartitionId, at: &PartitionOffset, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
-    let covered = at.identity.fingerprint.length;
+async fn see(at: &PartitionOffset, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
     // In a store without its own clock, anyone can set a revision.
     let is_told = file.modified_ms.is_some();
     let unchanged = is_told && file.created == at.identity.created && file.revision == at.identity.revision;
-    let fingerprint = match file.length >= covered {
-        true if unchanged => Some(at.identity.fingerprint),
-        true => {
-            let asked = identity(file, Fingerprint::default());
-            let head = source.read(&id.name, &asked, 0..covered, Vec::new()).await;
-            match head {
-                Ok(head) => Some(Fingerprint::of(&head)),
-                Err(_) if !source.is_there(file).await? => {
-                    return Ok(Seen::Not("it disappeared while it was being checked"));
-                }
-                Err(error) => return Err(error),
+    let sighting = match unchanged {
+        true => Sighting { length: file.length, fingerprint: Some(at.identity.fingerprint), anchor: None },
+        false => match sight(source, at, file).await {
+            Ok(sighting) => sighting,
+            Err(_) if !source.is_there(file).await? => {
+                return Ok(Seen::Not("it disappeared while it was being checked"));
             }
-        }
-        false => None,
+            Err(error) => return Err(error),
+        },
     };
-    Ok(match judge(at, &Sighting { length: file.length, fingerprint }) {
-        Verdict::Same => Seen::There(identity(file, at.identity.fingerprint)),
+    Ok(match judge(at, &sighting) {
+        Verdict::Same => Seen::There(file.identity(at.identity.fingerprint)),
         Verdict::Shrunk => Seen::Not("it is now shorter than the part that was read"),
+        Verdict::Rewritten if sighting.fingerprint == Some(at.identity.fingerprint) => {
+            Seen::Not("another file now has this name: it begins alike, and later bytes differ")
+        }
         Verdict::Rewritten => Seen::Not("another file now has this name: its first bytes differ"),
     })
-}
-
-fn identity(file: &Listed, fingerprint: Fingerprint) -> Identity {
-    Identity { created: file.created.clone(), revision: file.revision.clone(), fingerprint }
 }
 
 /// The offset from which on rows of each `_source` landed under the present settings, where that is

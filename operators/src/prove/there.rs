@@ -51,7 +51,7 @@ impl<'l> There<'l> {
         }
         let sought = |(id, at): &(&PartitionId, &PartitionOffset)| Sought {
             name: id.name.clone(),
-            created: at.identity.created.clone(),
+            identity: at.identity.clone(),
         };
         let sought: Vec<Sought> = missing.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { source.find(&sought).await };
@@ -61,7 +61,7 @@ impl<'l> There<'l> {
         let mut more = BTreeMap::new();
         for ((id, _), found) in missing.into_iter().zip(found) {
             let file = match found {
-                Found::At(file) => Some(file),
+                Found::At(file) | Found::Held(file) => Some(file),
                 Found::Gone | Found::Unknown => {
                     self.by_name.get(&*id.name).map(|file| (*file).clone()).filter(|f| !known(f))
                 }

@@ -8,10 +8,13 @@
 //! ```text
 //! select    which names belong to the source, and which folders can hold such files
 //! stat      the file system's metadata of a file
-//! folders   what folders hold, remembered    walk   all files, and where renamed ones are now
-//! handles   files that are kept open         read   the bytes of a range
+//! folders   what folders hold, remembered    walk     all files
+//! find      where renamed files are now      copies   and where whole copies of them are
+//! handles   files that are kept open         read     the bytes of a range
 //! ```
 
+mod copies;
+mod find;
 mod folders;
 mod handles;
 mod read;
@@ -24,12 +27,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use self::find::Places;
 use self::folders::Folders;
 use self::handles::Handles;
 use self::select::{Judged, Select};
-use self::stat::created_of;
-use self::walk::{Places, Walk};
+use self::stat::{created_of, has_birth};
+use self::walk::Walk;
 use super::{Found, Listed, Listing, Sought, Source};
 use crate::error::StoreError;
 use crate::offsets::Identity;
@@ -37,6 +42,10 @@ use crate::protocol::table::Pending;
 
 /// Up to this many bytes, copying takes less time than waking another thread for it.
 const SMALL: u64 = 256 << 10;
+
+/// How often a look waits for the source's folder if that is gone, and for how long.
+const ROOT_WAITS: u32 = 20;
+const ROOT_WAIT: Duration = Duration::from_millis(250);
 
 /// A source of local files.
 pub struct FileSource {
@@ -142,8 +151,14 @@ impl Source for FileSource {
 
     fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
         Box::pin(async move {
-            let Walk { files, passed_over } = tokio::task::block_in_place(|| self.inner.walk())
-                .map_err(|e| StoreError::definite(format!("list {}", self.inner.identity), e))?;
+            let (mut walked, mut waits) = (tokio::task::block_in_place(|| self.inner.walk()), 0);
+            // Whoever replaces a folder moves the old one away first.
+            while waits < ROOT_WAITS && walked.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+                tokio::time::sleep(ROOT_WAIT).await;
+                (walked, waits) = (tokio::task::block_in_place(|| self.inner.walk()), waits + 1);
+            }
+            let Walk { files, passed_over } =
+                walked.map_err(|e| StoreError::definite(format!("list {}", self.inner.identity), e))?;
             self.inner.handles().tidy();
             Ok(Listing { files, whole: true, at_ms: None, passed_over })
         })
@@ -165,8 +180,20 @@ impl Source for FileSource {
     }
 
     fn is_gone<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, bool> {
-        let sought = [Sought { name: name.to_owned(), created: identity.created.clone() }];
+        let sought = [Sought { name: name.to_owned(), identity: identity.clone() }];
         Box::pin(async move { tokio::task::block_in_place(|| self.inner.find(&sought)) == [Found::Gone] })
+    }
+
+    fn hold<'a>(&'a self, files: &'a [Listed]) -> Pending<'a, ()> {
+        Box::pin(async move { tokio::task::block_in_place(|| self.inner.hold(files)) })
+    }
+
+    fn copy_of<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, Option<Identity>> {
+        let sought = Sought { name: name.to_owned(), identity: identity.clone() };
+        Box::pin(async move {
+            let copy = tokio::task::block_in_place(|| self.inner.copy_of(&sought, false))?;
+            Some(Identity { created: copy.created, ..sought.identity })
+        })
     }
 
     fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>> {
@@ -187,7 +214,7 @@ impl Source for FileSource {
 
     /// Inodes are reused; a birth time is not, where the file system records it.
     fn is_unique(&self, created: &str) -> bool {
-        !created.ends_with(":0")
+        has_birth(created)
     }
 
     /// Not known, because a file that was moved here keeps its old age.

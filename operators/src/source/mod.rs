@@ -4,6 +4,7 @@ pub mod azure;
 pub mod block;
 pub mod file;
 pub mod names;
+pub(crate) mod sight;
 pub mod watch;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::ops::Range;
 
 use crate::error::StoreError;
 use crate::metrics::retry::Count;
-use crate::offsets::Identity;
+use crate::offsets::{Fingerprint, Identity};
 use crate::protocol::neighbours::File;
 use crate::protocol::table::Pending;
 
@@ -29,6 +30,14 @@ pub struct Listed {
     /// When it last changed, on the store's clock, in milliseconds since 1970; `None` if the
     /// store's time cannot be relied on.
     pub modified_ms: Option<u64>,
+}
+
+impl Listed {
+    /// Its identity, as that of a file that begins with `fingerprint`.
+    pub fn identity(&self, fingerprint: Fingerprint) -> Identity {
+        let Listed { created, revision, .. } = self.clone();
+        Identity { created, revision, fingerprint, anchor: None }
+    }
 }
 
 /// The result of a listing.
@@ -103,15 +112,18 @@ impl fmt::Display for Why {
 pub struct Sought {
     /// The name it was last seen under.
     pub name: String,
-    /// What the store reports about its creation.
-    pub created: String,
+    /// Which file it is.
+    pub identity: Identity,
 }
 
 /// Where a sought file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It is here, possibly under a name that the source's URL does not match.
+    /// It is here, possibly under a name that the source's URL does not match; or a whole copy of
+    /// it is, under such a name.
     At(Listed),
+    /// It has no name any more, but is kept open.
+    Held(Listed),
     /// It is nowhere: it was deleted, or moved out of reach.
     Gone,
     /// It is not known: a folder that may hold it cannot be read.
@@ -152,6 +164,20 @@ pub trait Source: Send + Sync {
     /// gone.
     fn find<'a>(&'a self, sought: &'a [Sought]) -> Pending<'a, Vec<Found>> {
         Box::pin(async move { vec![Found::Gone; sought.len()] })
+    }
+
+    /// Keeps as many of these `files` open as it can, the last ones first, so that bytes that are
+    /// appended before they are deleted can be read.
+    fn hold<'a>(&'a self, files: &'a [Listed]) -> Pending<'a, ()> {
+        let _ = files;
+        Box::pin(async {})
+    }
+
+    /// The identity of a copy that has taken the place of a file that is gone; it is read under the
+    /// old name.
+    fn copy_of<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, Option<Identity>> {
+        let _ = (name, identity);
+        Box::pin(async { None })
     }
 
     /// Whether the file of that `identity` was deleted, so that no later read can succeed after one

@@ -14,7 +14,7 @@ fn bucket(name: &str, mebibyte: u64) -> Bucket {
 }
 
 fn offsets(names: &[&str]) -> Offsets {
-    let at = PartitionOffset { offset: 1, identity: Identity::default(), landed_tail: false };
+    let at = PartitionOffset { offset: 1, identity: Identity::default(), landed_tail: false, gone: false };
     names.iter().map(|name| (PartitionId::first(*name), at.clone())).collect()
 }
 

@@ -9,6 +9,7 @@ use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, 
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::document::{Process, Standing};
+use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::neighbours::File;
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
 use lakefront_operators::reads::Reads;
@@ -224,14 +225,19 @@ pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
     let entry = |&(name, offset): &(&str, u64)| {
         let identity =
             Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()), ..Identity::default() };
-        (PartitionId::first(name), PartitionOffset { offset, identity, landed_tail: false })
+        (PartitionId::first(name), PartitionOffset { offset, identity, landed_tail: false, gone: false })
     };
     entries.iter().map(entry).collect()
 }
 
 /// A source of one file, read up to `at`.
 pub(crate) fn standing(at: u64) -> Standing {
-    Standing { offsets: Arc::new(offsets(&[("log", at)])), settings: settings(1000), since: Position(0) }
+    Standing {
+        offsets: Arc::new(offsets(&[("log", at)])),
+        settings: settings(1000),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    }
 }
 
 pub(crate) fn settings(max_line: u64) -> Arc<RowSettings> {

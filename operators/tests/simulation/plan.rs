@@ -9,6 +9,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::cut::Control;
 use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::ledger::Ledger;
 use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::queue::CommitQueue;
@@ -49,7 +50,9 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
         let mut flow = env.flow();
         flow.claimed = standings.iter().map(Standing::position).collect();
         flow.drained = flow.claimed.clone();
-        flow.queues = NAMES.iter().zip(&flow.claimed).map(|(n, p)| CommitQueue::new(*n, *p)).collect();
+        let last_rows = LastRows::known(&standings);
+        flow.queues =
+            NAMES.iter().zip(&flow.claimed).map(|(n, p)| CommitQueue::new(*n, *p, last_rows.clone())).collect();
         flow.ledger = Ledger::new(&standings);
         flow.time = Some(planner.time());
         flow.cut_ms = bounds.cut_ms;

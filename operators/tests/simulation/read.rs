@@ -7,6 +7,7 @@ use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::Chunk;
 use lakefront_operators::protocol::table::{StagedFile, Stamp};
+use lakefront_operators::record::TableId;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::totals::{Bucket, Sum, hash};
 
@@ -84,6 +85,9 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
         give_way().await;
         let bucket = Bucket { partition: chunk.partition.clone(), mebibyte: 0 };
         let mut flow = env.flow();
+        if !env.world().lacks(Rule::Rows) {
+            flow.queues.iter_mut().for_each(|queue| queue.filled(time, TableId(t)));
+        }
         flow.queues[t].staged(time, file);
         flow.queues[t].counted(time, bucket, sum);
     }

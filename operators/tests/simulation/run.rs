@@ -195,7 +195,7 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
             (job, quiet)
         };
         if let Some(job) = job {
-            committer.land(&job.cut.standing(), job.files, &job.sums).await?;
+            committer.land(&job.standing(), job.files, &job.sums).await?;
             let mut flow = env.flow();
             if let Some(standing) = flow.ledger.moved(TableId(t), job.cut.upper) {
                 flow.acknowledged = Some(standing.position());

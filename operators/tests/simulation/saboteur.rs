@@ -75,12 +75,15 @@ pub(crate) enum Rule {
     /// A source that overlaps with that of another pipeline in the same table is refused. Without:
     /// the other is not seen.
     Overlap,
+    /// Every table records where the rows of all tables end. Without: it does not learn which have
+    /// rows.
+    Rows,
     /// Rows of others are adopted only on request. Without: they are not seen.
     Adopt,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 27] = [
+    pub(crate) const ALL: [Rule; 28] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -107,6 +110,7 @@ impl Rule {
         Rule::Seek,
         Rule::GivesWay,
         Rule::Overlap,
+        Rule::Rows,
         Rule::Adopt,
     ];
 }

@@ -127,7 +127,7 @@ impl Source for SimSource {
             give_way().await;
             let w = self.world();
             let mut listed = self.listed.lock().expect("one thread a world");
-            let find = |sought: &Sought| match w.files.iter().find(|f| w.created(f) == sought.created) {
+            let find = |sought: &Sought| match w.files.iter().find(|f| w.created(f) == sought.identity.created) {
                 Some(file) if !w.lacks(Rule::Seek) => {
                     listed.insert(w.key(file), file.uid);
                     Found::At(show(&w, file))

@@ -11,6 +11,7 @@ use lakefront_operators::offsets::{Identity, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cut::{Chunk, Control, Cut};
 use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::table::Pending;
 use lakefront_operators::record::{Reason, Reject};
@@ -56,8 +57,12 @@ impl Driven {
 
 /// Plans and reads files from their beginning, while they grow.
 pub(crate) fn drive(growth: &Growth, plan: &Plan) -> Driven {
-    let start =
-        Standing { offsets: Arc::new(Offsets::default()), settings: settings(plan.max_line), since: Position(0) };
+    let start = Standing {
+        offsets: Arc::new(Offsets::default()),
+        settings: settings(plan.max_line),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    };
     follow(&[start], growth, plan, false)
 }
 

@@ -1,11 +1,13 @@
 //! Lagging tables are brought level over exactly the byte ranges between their offsets, with the
-//! settings that were in force there.
+//! settings that were in force there. Where no lagging table lacks a row, nothing need be read.
 
 use std::ops::Range;
 
-use super::{Limit, Planner, Step, chunk_end};
+use super::{Limit, OpenCut, Planner, Step, chunk_end};
 use crate::offsets::PartitionId;
+use crate::position::Position;
 use crate::protocol::cut::Chunk;
+use crate::record::TableId;
 
 impl Planner {
     /// The planner stands where the next table stands: that table takes part from here on.
@@ -23,6 +25,27 @@ impl Planner {
             return self.settle();
         }
         self.next(now_ms, credit)
+    }
+
+    /// Whether the table that is the next target knows that no table behind it has rows between
+    /// here and there. Here, a table must have stood: within a catch-up, positions say nothing.
+    pub(super) fn lacks_no_rows(&self) -> bool {
+        let Some(target) = self.catch_up.front() else { return false };
+        let is_behind = |(_, (stood, _)): &(usize, &(Position, bool))| *stood < target.position();
+        let lacks_none = |(table, (_, knew)): (usize, &(Position, bool))| {
+            *knew && target.last_rows.of(TableId(table)).is_some_and(|last| last <= self.position)
+        };
+        self.stood.iter().any(|(stood, _)| *stood == self.position)
+            && self.stood.iter().enumerate().filter(is_behind).all(lacks_none)
+    }
+
+    /// Moves to the next target without bytes, in the open cut or one of its own.
+    pub(super) fn skip_to_target(&mut self, now_ms: u64) {
+        let Some(target) = self.catch_up.front() else { return };
+        let (lower, settings) = (self.position, target.settings.clone());
+        (self.position, self.at) = (target.position(), (*target.offsets).clone());
+        self.lagging.clear();
+        self.open.get_or_insert(OpenCut { lower, opened_ms: now_ms, settings });
     }
 
     fn refresh_ready(&mut self) {

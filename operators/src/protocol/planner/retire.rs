@@ -42,7 +42,8 @@ impl Planner {
         // From now on, an old file that is not among the partitions counts as retired, so every
         // file with a limit is added to them.
         for (id, limit) in &self.limits {
-            let nothing = || PartitionOffset { offset: 0, identity: limit.identity.clone(), landed_tail: false };
+            let nothing =
+                || PartitionOffset { offset: 0, identity: limit.identity.clone(), landed_tail: false, gone: false };
             self.at.partitions.entry(id.clone()).or_insert_with(nothing);
         }
         self.at.retired.before_ms = self.finished.before_ms;

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::offsets::Retired;
+use crate::protocol::last_rows::LastRows;
+use crate::record::TableId;
 use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 
 const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
@@ -35,17 +37,20 @@ fn id(name: &str) -> PartitionId {
 
 /// A standing at `offset` of one file, with the settings of `max_line`.
 fn standing(offset: u64, max_line: u64) -> Standing {
-    let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false };
+    let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false };
     Standing {
         offsets: Arc::new([(id("a"), at)].into_iter().collect::<Offsets>()),
         settings: settings(max_line),
         since: Position(0),
+        last_rows: LastRows::default(),
     }
 }
 
 /// Offsets that stand at `offset` of one file.
 fn at(name: &str, offset: u64) -> Offsets {
-    [(id(name), PartitionOffset { offset, identity: Identity::default(), landed_tail: false })].into_iter().collect()
+    [(id(name), PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false })]
+        .into_iter()
+        .collect()
 }
 
 fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
@@ -369,4 +374,73 @@ fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
 fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
     let mut planner = Planner::new(&[standing(0, 1), standing(8, 2)], settings(99), BOUNDS);
     assert_eq!(steps(&mut planner, 0, 1), ["lost a 0..8"], "where its last line ends is not known");
+}
+
+/// A table at `offset` that knows where each table's rows end.
+fn knowing(offset: u64, last_rows: [u64; 3]) -> Standing {
+    let mut known = LastRows::none(Position(0), 3);
+    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(TableId(i), Position(last)));
+    Standing { last_rows: known, ..standing(offset, 1) }
+}
+
+#[test]
+fn a_table_that_lacks_no_rows_is_moved_without_the_bytes() {
+    let standings = [knowing(30, [30, 10, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
+    let mut planner = Planner::new(&standings, settings(99), BOUNDS);
+    let planned = steps(&mut planner, 0, 3);
+    assert_eq!(planned, ["cut 10..30 by 1", "settle 30", "wait None"], "the source need not have the file");
+}
+
+#[test]
+fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
+    let lacks = [knowing(30, [30, 20, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
+    let knows_nothing = [knowing(30, [30, 10, 0]), standing(10, 1), knowing(10, [10, 10, 0])];
+    for standings in [lacks, knows_nothing] {
+        let mut unseen = Planner::new(&standings, settings(99), BOUNDS);
+        assert_eq!(steps(&mut unseen, 0, 1), ["lost a 10..30"]);
+        let mut planner = planner(standings, BOUNDS, 30);
+        let planned = steps(&mut planner, 0, 4);
+        assert_eq!(planned, ["chunk a 10..20 by 1", "chunk a 20..30 by 1", "cut 10..30 by 1", "settle 30"]);
+    }
+}
+
+#[test]
+fn a_cut_that_ends_within_a_catch_up_says_so() {
+    let bounds = Bounds { cut_bytes: 10, ..BOUNDS };
+    let standings = [knowing(30, [30, 30, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
+    let mut planner = planner(standings, bounds, 40);
+    let mut between = Vec::new();
+    for _ in 0..20 {
+        if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
+            between.push((cut.upper.0, cut.between));
+        }
+        planner.durable(planner.position());
+    }
+    assert_eq!(between, [(20, true), (30, false), (40, false)]);
+}
+
+#[test]
+fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
+    let mut planner = level(BOUNDS, 10);
+    steps(&mut planner, 0, 1);
+    let copied = Identity { created: "copy".into(), ..Identity::default() };
+    planner.limits([(id("a"), Limit { identity: copied.clone(), ..limit("a", 10).1 }), limit("b", 10)]);
+    let second = PartitionId { generation: 2, ..id("a") };
+    planner.limits([(second.clone(), limit("a", 0).1)]);
+    let mut now_ms = 0;
+    let mut cut = |planner: &mut Planner| loop {
+        now_ms += BOUNDS.cut_ms;
+        planner.durable(planner.position());
+        if let Step::Tell(Control::Cut(cut)) = planner.next(now_ms, true) {
+            return cut.offsets.partitions.clone();
+        }
+    };
+    let recorded = cut(&mut planner);
+    assert_eq!((recorded[&id("a")].offset, &recorded[&id("a")].identity), (10, &copied));
+    assert_eq!(recorded[&second].offset, 0, "so that a later run knows of the first");
+    assert_eq!(planner.gone(&id("a")), 0);
+    planner.limits([limit("b", 20)]);
+    assert!(cut(&mut planner)[&id("a")].gone);
+    planner.limits([(id("a"), Limit { identity: copied, ..limit("a", 10).1 }), limit("b", 30)]);
+    assert!(!cut(&mut planner)[&id("a")].gone, "it is back");
 }

@@ -158,7 +158,10 @@ pub(super) fn entries(folder: &Path) -> io::Result<Entries> {
     let mut found = Entries::default();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let kind = entry.file_type()?;
+        let kind = match entry.file_type() {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            kind => kind?,
+        };
         match kind.is_dir() {
             true => found.folders.push(entry.path()),
             false => {

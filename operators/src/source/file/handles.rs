@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 
 /// Files kept open at most: a process may open 1,024 files on most systems, and tables need some.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// How long a deleted file is kept open after its last read: it takes its space until it is closed.
 const DELETED: Duration = Duration::from_secs(300);
@@ -43,15 +43,26 @@ impl Handles {
         self.open.get(created).map(|handle| handle.file.clone())
     }
 
-    /// Keeps `file` open, and closes the least recently used one if there are too many.
+    /// Keeps `file` open. If there are too many, closes the least recently used one, if possible
+    /// one that has a name and so can be opened again.
     pub(super) fn keep(&mut self, created: &str, file: &Arc<File>) {
         if self.open.len() >= MOST {
-            let oldest = self.open.iter().min_by_key(|(_, handle)| handle.used).map(|(created, _)| created.clone());
+            let oldest = self.oldest();
             oldest.into_iter().for_each(|oldest| _ = self.open.remove(&oldest));
         }
         self.uses += 1;
         let handle = Handle { file: file.clone(), used: self.uses, since: Stopwatch::start() };
         self.open.insert(created.to_owned(), handle);
+    }
+
+    fn oldest(&self) -> Option<String> {
+        let by_use = |(_, handle): &(&String, &Handle)| handle.used;
+        let oldest = self.open.iter().min_by_key(by_use)?;
+        let named = match is_deleted(&oldest.1.file) {
+            true => self.open.iter().filter(|(_, handle)| !is_deleted(&handle.file)).min_by_key(by_use),
+            false => None,
+        };
+        Some(named.unwrap_or(oldest).0.clone())
     }
 
     /// Closes deleted files that nobody has read for a while.
@@ -60,9 +71,12 @@ impl Handles {
     }
 
     fn tidy_after(&mut self, most: Duration) {
-        let is_deleted = |file: &File| file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
         self.open.retain(|_, handle| handle.since.elapsed() < most || !is_deleted(&handle.file));
     }
+}
+
+fn is_deleted(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
 }
 
 #[cfg(test)]
@@ -78,6 +92,11 @@ mod tests {
         assert!(handles.get("first").is_some());
         handles.keep("one more", &file);
         assert!(handles.peek("first").is_some() && handles.peek("0").is_none(), "the least recently used is closed");
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let named = Arc::new(File::create(folder.path().join("named")).expect("a file"));
+        handles.keep("named", &named);
+        handles.keep("another", &file);
+        assert!(handles.peek("named").is_none() && handles.peek("2").is_some(), "a deleted one cannot be opened again");
         handles.tidy();
         assert_eq!(handles.open.len(), MOST);
         handles.tidy_after(Duration::ZERO);

@@ -13,6 +13,9 @@ use rustix::io::Errno;
 use super::{Inner, created_of};
 use crate::offsets::{Fingerprint, Identity};
 
+/// What to do about a file that changed while it was read.
+const START_AGAIN: &str = "start again, and source.on_rewrite decides";
+
 impl Inner {
     /// Appends the bytes of `range` to `into`. They are read from the file of that identity,
     /// wherever it is now, and from no other.
@@ -50,7 +53,7 @@ impl Inner {
             Err(error) if error.kind() == ErrorKind::NotFound => error,
             Err(error) => return Err(error),
         };
-        let moved: Option<PathBuf> = self.locate(&identity.created);
+        let moved: Option<PathBuf> = self.locate(identity);
         match moved.map(|path| open(&path)) {
             Some(Ok(Some(file))) => Ok(file),
             _ => Err(error),
@@ -68,7 +71,9 @@ fn read_range(file: &File, identity: &Identity, range: &Range<u64>, into: &mut V
         match rustix::io::pread(file, spare_capacity(into), at) {
             Ok(0) => {
                 let missing = end - into.len();
-                return Err(io::Error::new(ErrorKind::UnexpectedEof, format!("it ends {missing} bytes earlier")));
+                let text =
+                    format!("it ends {missing} bytes earlier: it was truncated after it was planned; {START_AGAIN}");
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, text));
             }
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -81,7 +86,7 @@ fn read_range(file: &File, identity: &Identity, range: &Range<u64>, into: &mut V
     let mut head = vec![0; usize::try_from(identity.fingerprint.length).map_err(io::Error::other)?];
     file.read_exact_at(&mut head, 0)?;
     if Fingerprint::of(&head) != identity.fingerprint {
-        return Err(io::Error::other("it was rewritten after it was planned"));
+        return Err(io::Error::other(format!("it was rewritten after it was planned; {START_AGAIN}")));
     }
     Ok(())
 }

@@ -74,6 +74,11 @@ impl From<&Metadata> for Stat {
     }
 }
 
+/// Whether a `created` text has a birth time, and so can only be that of one file.
+pub(super) fn has_birth(created: &str) -> bool {
+    !created.ends_with(":0")
+}
+
 /// The `created` text of the file that has this `metadata`.
 pub(super) fn created_of(metadata: &Metadata) -> String {
     let birth = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::offsets::Fingerprint;
 use crate::source::{PassedOver, Why};
 
 fn walk(root: &Path, pattern: &str) -> Walk {
@@ -73,7 +74,7 @@ fn a_renamed_file_is_found_in_its_folder_and_a_deleted_one_is_gone() {
     fs::write(root.join("a.json"), "x\n").expect("a file");
     let source = FileSource::open(&format!("{}/*.json", root.display())).expect("a source");
     let listed = source.inner.walk().expect("readable").files.remove(0);
-    let sought = [Sought { name: listed.name.clone(), created: listed.created.clone() }];
+    let sought = [Sought { name: listed.name.clone(), identity: listed.identity(Fingerprint::default()) }];
     fs::rename(root.join("a.json"), root.join("a.json.1")).expect("renamed");
     let at = Listed { name: "a.json.1".into(), ..listed };
     assert_eq!(source.inner.find(&sought), [Found::At(at.clone())]);

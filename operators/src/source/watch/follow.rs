@@ -6,14 +6,18 @@
 //! next generation of its name. If one file has two names, only the first is read.
 //!
 //! A file that is gone may still exist as a copy (`copytruncate`, a restored backup, a move between
-//! file systems). A new file is taken for it if it appears in the same look, begins with the same
-//! bytes, and is at least as long as what was read.
+//! file systems). A new file is taken for it if it appears in the same look, is at least as long as
+//! what was read, and has the same first bytes and the same ones before the end of that.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Listed, Listing, PartitionId, Polled, Stop, Track, Watcher};
 use crate::protocol::generation::Verdict;
 use crate::source::{Found, PassedOver, Sought, Why};
+
+/// A file that was last written this long before the newest one is not written any more, in
+/// milliseconds.
+const QUIET_MS: u64 = 3_600_000;
 
 /// A file that still exists, but has no name in the source any more.
 type Elsewhere = (PartitionId, Listed);
@@ -144,7 +148,7 @@ impl Watcher {
                     "the file was renamed: it is read on under its new name"
                 );
             }
-            (track.at, track.is_gone) = (name, false);
+            track.at = name;
             tracks.push(track);
         }
         for track in tracks {
@@ -169,7 +173,7 @@ impl Watcher {
         let shorter: Vec<String> = listing.files.iter().filter(is_shorter).map(|file| file.name.clone()).collect();
         for name in shorter {
             let Some(track) = self.tracks.get(&name).cloned() else { continue };
-            self.succeed(&track, strangers).await?;
+            self.succeed(&track, 0, strangers).await?;
         }
         Ok(())
     }
@@ -183,18 +187,23 @@ impl Watcher {
     ) -> Result<(), Stop> {
         for id in superseded.into_iter().filter(|_| self.first).collect::<Vec<_>>() {
             let Some(track) = self.track(&id).cloned() else { continue };
-            self.succeed(&track, strangers).await?;
+            self.succeed(&track, 0, strangers).await?;
         }
         Ok(())
     }
 
-    /// Takes a new file for the track's file if it begins with all that is known of that file.
-    /// Returns whether there is one.
-    async fn succeed(&mut self, track: &Track, strangers: &mut BTreeMap<String, Listed>) -> Result<bool, Stop> {
+    /// Takes a new file of at least that `length` for the track's file if it begins with all that
+    /// is known of that file. Returns whether there is one.
+    async fn succeed(
+        &mut self,
+        track: &Track,
+        length: u64,
+        strangers: &mut BTreeMap<String, Listed>,
+    ) -> Result<bool, Stop> {
         if track.limit.end == 0 {
             return Ok(false);
         }
-        for file in strangers.values() {
+        for file in strangers.values().filter(|file| file.length >= length) {
             if self.is_same(track, file).await? {
                 let copy = file.clone();
                 self.replace(&track.id, copy, strangers);
@@ -230,7 +239,9 @@ impl Watcher {
     fn replace(&mut self, id: &PartitionId, copy: Listed, strangers: &mut BTreeMap<String, Listed>) {
         let Some(mut track) = self.take(id) else { return };
         strangers.remove(&copy.name);
-        (track.limit.identity.created, track.at, track.is_gone) = (copy.created, copy.name, false);
+        (track.limit.identity.created, track.at) = (copy.created, copy.name);
+        // A copy may have the old file's times and length: it is looked into all the same.
+        track.limit.identity.revision.clear();
         let displaced = self.tracks.insert(track);
         self.former.extend(displaced.map(|track| (track.id.clone(), track)));
     }
@@ -245,32 +256,46 @@ impl Watcher {
     ) -> Result<Vec<Elsewhere>, Stop> {
         let tracks = vanished.iter().filter_map(|id| self.track(id));
         let lost: Vec<Track> = tracks.filter(|track| !track.is_gone).cloned().collect();
-        let sought = |track: &Track| Sought { name: track.at.clone(), created: track.limit.identity.created.clone() };
+        let sought = |track: &Track| Sought { name: track.at.clone(), identity: track.limit.identity.clone() };
         let sought: Vec<Sought> = lost.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { self.source.find(&sought).await };
-        let mut elsewhere = Vec::new();
+        let (mut elsewhere, mut gone) = (Vec::new(), Vec::new());
         for (track, found) in lost.into_iter().zip(found) {
             match found {
-                Found::At(file) => {
+                // A copy that was made as it went is where people will look for it.
+                Found::Held(file)
+                    if !self.former.contains_key(&track.id) && self.succeed(&track, file.length, strangers).await? => {}
+                Found::At(file) | Found::Held(file) => {
                     self.tell_of_rotation(&track, &file, strangers);
-                    let Some(mut track) = self.take(&track.id) else { continue };
-                    track.at.clone_from(&file.name);
-                    elsewhere.push((track.id.clone(), file));
-                    self.former.insert(track.id.clone(), track);
+                    elsewhere.extend(self.move_out(&track.id, file));
                 }
                 Found::Gone => {
-                    if self.succeed(&track, strangers).await? || strangers.contains_key(&track.at) {
+                    if self.succeed(&track, 0, strangers).await? || strangers.contains_key(&track.at) {
                         // Another file has its name; the look into that file decides what this
                         // means.
                         continue;
                     }
                     self.set_gone(&track.id);
-                    polled.gone.insert(track.id);
+                    polled.gone.insert(track.id.clone());
+                    gone.push(track);
                 }
                 Found::Unknown => {}
             }
         }
+        self.tell_of_gone(&gone);
         Ok(elsewhere)
+    }
+
+    /// The partition's `file`, or a copy of it, is outside the source.
+    fn move_out(&mut self, id: &PartitionId, file: Listed) -> Option<Elsewhere> {
+        let mut track = self.take(id)?;
+        track.at.clone_from(&file.name);
+        if track.limit.identity.created != file.created {
+            track.limit.identity.created.clone_from(&file.created);
+            track.limit.identity.revision.clear();
+        }
+        self.former.insert(id.clone(), track);
+        Some((id.clone(), file))
     }
 
     /// The track stays, because its name is known and a copy of its file may be put there.
@@ -285,7 +310,8 @@ impl Watcher {
     /// Warns of a rotation during which no run was active: the files in between cannot be known if
     /// `source.url` does not match their names.
     fn tell_of_rotation(&self, track: &Track, now: &Listed, strangers: &BTreeMap<String, Listed>) {
-        if self.first && now.name != track.at && strangers.contains_key(&track.at) {
+        let is_newest = || self.next_generation(&track.id.name).generation == track.id.generation + 1;
+        if self.first && now.name != track.at && strangers.contains_key(&track.at) && is_newest() {
             let (old, new) = (track.at.escape_debug().to_string(), now.name.escape_debug().to_string());
             tracing::warn!(
                 from = old,
@@ -293,6 +319,32 @@ impl Watcher {
                 "the file was renamed while no run followed it: it is read to its end, but if there were files between it and \
                  the one that has its name now, they are not read; let source.url match the names of rotated files too"
             );
+        }
+    }
+
+    /// Warns of files that went before anybody could know whether they had been read to their end.
+    /// Of those that were last written long before others, nothing is likely to be missing.
+    fn tell_of_gone(&self, gone: &[Track]) {
+        let newest = self.tracks.values().chain(gone).filter_map(|track| track.appended_ms).max();
+        let is_quiet = |track: &&Track| {
+            newest.zip(track.appended_ms).is_some_and(|(newest, at)| newest.saturating_sub(at) > QUIET_MS)
+        };
+        let (quiet, recent): (Vec<&Track>, Vec<&Track>) = gone.iter().partition(is_quiet);
+        let when = if self.first { "while no run followed it" } else { "and was not kept open" };
+        for (tracks, matters) in [(recent, true), (quiet, false)] {
+            let Some(track) = tracks.first() else { continue };
+            let (partition, more) = (track.id.to_string().escape_debug().to_string(), tracks.len() - 1);
+            let (read, unfinished) = (track.limit.end, track.length.saturating_sub(track.limit.end));
+            match matters {
+                true => tracing::warn!(
+                    partition,
+                    read,
+                    unfinished,
+                    more,
+                    "a file has gone {when}: what was written to it beyond the bytes that were read is lost"
+                ),
+                false => tracing::info!(partition, read, more, "a file has gone that nobody had written to for long"),
+            }
         }
     }
 }

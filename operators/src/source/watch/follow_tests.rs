@@ -148,3 +148,23 @@ fn a_file_that_is_no_text_is_not_read_and_said_to_be_so() {
     memory.remove("f.gz");
     assert_eq!(wait(watcher.poll()).expect("nothing is refused").passed_over, []);
 }
+
+#[test]
+fn another_file_under_the_name_of_one_that_was_seen_to_go_is_the_next_generation() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.remove("f");
+    look(&mut watcher);
+    memory.put("f", "new", b"new\n");
+    assert_eq!(look(&mut watcher), [end("f#2", 4)], "nothing is refused: it was told that the first has gone");
+    let held = [(PartitionId::first("f"), true), (PartitionId { name: "f".into(), generation: 2 }, false)];
+    let known = held.map(|(id, is_gone)| (watcher.track(&id).map(|track| track.is_gone), is_gone));
+    assert!(known.iter().all(|(known, is_gone)| *known == Some(*is_gone)), "{known:?}");
+}
+
+#[test]
+fn a_look_that_came_too_late_asks_for_another() {
+    let (memory, mut watcher) = given(OnRewrite::Stop);
+    memory.put("g", "new", b"one\n");
+    memory.lose("g");
+    assert!(wait(watcher.poll()).expect("nothing is refused").again);
+}

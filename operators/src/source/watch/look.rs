@@ -1,12 +1,14 @@
 //! A look into one file: whether it is the one that was read, and where its last line ends.
 
+use std::ops::Range;
+
 use super::encoded::encoded;
-use super::{
-    Fingerprint, Identity, Listed, Look, OnRewrite, PartitionId, PartitionOffset, PassedOver, Stop, StoreError,
-};
+use super::{Fingerprint, Listed, Look, OnRewrite, PartitionId, PartitionOffset, PassedOver, Stop, StoreError};
 use super::{Track, Unterminated, Watcher, Why};
 use crate::error::chain;
-use crate::protocol::generation::{Sighting, Verdict, judge};
+use crate::offsets::Anchor;
+use crate::protocol::generation::{Verdict, judge};
+use crate::source::sight::sight;
 
 /// The first step of the backward search for a line end, from the end of a file. Steps double, up
 /// to [`STEP_MAX`].
@@ -19,8 +21,22 @@ const STEP_MAX: u64 = 1 << 20;
 struct LastLine {
     /// The byte after the last newline, if there is one.
     end: Option<u64>,
+    /// The bytes in which it was found, from `start` on.
+    bytes: Vec<u8>,
+    start: u64,
+}
+
+impl LastLine {
     /// The file's first bytes, if the search reached them.
-    head: Vec<u8>,
+    fn head(&self) -> &[u8] {
+        if self.start == 0 { &self.bytes } else { &[] }
+    }
+
+    /// The bytes of `range`, if the search has read them.
+    fn bytes(&self, range: &Range<u64>) -> Option<&[u8]> {
+        let at = |byte: u64| usize::try_from(byte.checked_sub(self.start)?).ok();
+        self.bytes.get(at(range.start)?..at(range.end)?)
+    }
 }
 
 impl Watcher {
@@ -59,6 +75,10 @@ impl Watcher {
                 (track.limit.identity.created, track.is_gone) = (listed.created.clone(), false);
                 return Ok((track, None));
             }
+            // Its file was seen to go, so this one takes nothing from it.
+            _ if track.is_gone && track.limit.identity.created != listed.created => {
+                return Ok((Track::fresh(self.next_generation(&listed.name), listed), Some(track.id)));
+            }
             Verdict::Shrunk => "has shrunk",
             Verdict::Rewritten => "was rewritten",
         };
@@ -83,7 +103,7 @@ impl Watcher {
     }
 
     /// The partition of a file that is new under that name.
-    fn next_generation(&self, name: &str) -> PartitionId {
+    pub(super) fn next_generation(&self, name: &str) -> PartitionId {
         let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
         let former = self.former.range(PartitionId::first(name)..=last).next_back().map(|(id, _)| id.generation);
         let newest = self.tracks.newest(name).max(former).unwrap_or(0);
@@ -91,12 +111,7 @@ impl Watcher {
     }
 
     pub(super) async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
-        let covered = consumed.identity.fingerprint.length;
-        let fingerprint = match listed.length >= covered {
-            true => Some(Fingerprint::of(&self.read(listed, Fingerprint::default(), 0, covered).await?)),
-            false => None,
-        };
-        Ok(judge(consumed, &Sighting { length: listed.length, fingerprint }))
+        Ok(judge(consumed, &sight(&*self.source, consumed, listed).await?))
     }
 
     /// Moves the track's limit to the current last line end.
@@ -109,7 +124,7 @@ impl Watcher {
         let pin = if head.is_empty() { track.limit.identity.fingerprint } else { Fingerprint::of(&head) };
         let last = self.last_line(listed, pin, floor).await?;
         track.encoded = match track.limit.end {
-            0 => encoded(if head.is_empty() { &last.head } else { &head }),
+            0 => encoded(if head.is_empty() { last.head() } else { &head }),
             _ => None,
         };
         if track.encoded.is_some() {
@@ -132,19 +147,37 @@ impl Watcher {
                 }
             }
         }
-        let covered = track.limit.end.min(Fingerprint::MAX);
-        if track.limit.identity.fingerprint.length < covered {
-            let head = if head.is_empty() { last.head } else { head };
-            let head = match head.get(..usize::try_from(covered).unwrap_or(usize::MAX)) {
-                Some(head) => Fingerprint::of(head),
-                None => Fingerprint::of(&self.read(listed, pin, 0, covered).await?),
-            };
-            track.limit.identity.fingerprint = head;
-        }
+        self.learn(&mut track, listed, &head, &last).await?;
         track.limit.identity.revision = listed.revision.clone();
         track.length = listed.length;
         track.appended_ms = self.source.appended_ms(listed);
         Ok(track)
+    }
+
+    /// Learns the bytes by which the file will be recognised, up to the limit.
+    async fn learn(&self, track: &mut Track, listed: &Listed, head: &[u8], last: &LastLine) -> Result<(), StoreError> {
+        let (end, identity) = (track.limit.end, &mut track.limit.identity);
+        let covered = end.min(Fingerprint::MAX);
+        if identity.fingerprint.length < covered {
+            let head = if head.is_empty() { last.head() } else { head };
+            let head = match head.get(..usize::try_from(covered).unwrap_or(usize::MAX)) {
+                Some(head) => Fingerprint::of(head),
+                None => Fingerprint::of(&self.read(listed, identity.fingerprint, 0, covered).await?),
+            };
+            identity.fingerprint = head;
+        }
+        // A blob's creation tells it apart; a file may be replaced by a copy.
+        let known = identity.anchor.is_some_and(|anchor| anchor.end == end);
+        if let Some(range) = Anchor::range(end).filter(|_| self.source.has_links() && !known) {
+            identity.anchor = Some(match last.bytes(&range) {
+                Some(bytes) => Anchor::of(end, bytes),
+                None => {
+                    let bytes = self.read(listed, identity.fingerprint, range.start, range.end).await?;
+                    Anchor::of(end, &bytes)
+                }
+            });
+        }
+        Ok(())
     }
 
     /// The file's first bytes, unless they are known or the first step of the search will bring
@@ -165,8 +198,7 @@ impl Watcher {
             let low = high.saturating_sub(step).max(floor);
             let bytes = self.read(listed, pin, low, high).await?;
             if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
-                let head = if low == 0 { bytes } else { Vec::new() };
-                return Ok(LastLine { end: Some(low + newline as u64 + 1), head });
+                return Ok(LastLine { end: Some(low + newline as u64 + 1), bytes, start: low });
             }
             (high, step) = (low, (step * 2).min(STEP_MAX));
         }
@@ -175,9 +207,7 @@ impl Watcher {
 
     /// Reads a range of the listed file, if the file still begins as `pin` requires.
     async fn read(&self, listed: &Listed, pin: Fingerprint, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
-        let Listed { created, revision, .. } = listed.clone();
-        let identity = Identity { created, revision, fingerprint: pin };
-        self.source.read(&listed.name, &identity, start..end, Vec::new()).await
+        self.source.read(&listed.name, &listed.identity(pin), start..end, Vec::new()).await
     }
 }
 

@@ -76,6 +76,9 @@ pub struct Polled {
     pub gone: BTreeSet<PartitionId>,
     /// What is in the source now but is not read, so that lines may be missed.
     pub passed_over: Vec<PassedOver>,
+    /// A listed file had gone, or had been replaced, by the look into it: only another look can
+    /// tell whether it is there.
+    pub again: bool,
 }
 
 /// A file that is to be looked into, and what is known of it.
@@ -115,7 +118,10 @@ impl Watcher {
     pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
         let track = |(id, at): (&PartitionId, &PartitionOffset)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
-            Track::at(id.clone(), limit)
+            let Identity { created, revision, .. } = at.identity.clone();
+            let then = Listed { name: id.name.clone(), created, revision, length: at.offset, modified_ms: None };
+            let appended_ms = source.appended_ms(&then);
+            Track { is_gone: at.gone, appended_ms, ..Track::at(id.clone(), limit) }
         };
         // `offsets` is in order of generation, so the newest of a name stays in `tracks`.
         let (mut tracks, mut former) = (Tracks::default(), BTreeMap::new());
@@ -132,9 +138,11 @@ impl Watcher {
         let mut listing = self.source.list().await?;
         let (mut changed, mut polled) = (Vec::new(), Polled::default());
         let mut left = BTreeSet::new();
+        let mut elsewhere = Vec::new();
         if self.source.has_links() {
             for (id, file) in self.follow(&mut listing, &mut polled).await? {
                 self.judge_listed(self.track(&id).cloned(), &file, &mut changed, &mut polled);
+                elsewhere.push(file);
             }
         }
         for listed in &listing.files {
@@ -147,6 +155,9 @@ impl Watcher {
                 known => self.judge_listed(known.cloned(), listed, &mut changed, &mut polled),
             }
         }
+        if self.source.has_links() {
+            self.hold(&listing, elsewhere, &changed).await;
+        }
         let this = &*self;
         let looks = stream::iter(changed).map(|(known, listed)| this.look(known, listed));
         let looks: Vec<Look> = looks.buffered(LOOKS).try_collect().await?;
@@ -157,7 +168,7 @@ impl Watcher {
                     polled.gone.extend(replaced);
                     self.keep(*track, &mut polled);
                 }
-                Look::Gone => all_there = false,
+                Look::Gone => (all_there, polled.again) = (false, true),
                 Look::Unreadable(passed_over) => {
                     all_there = false;
                     listing.passed_over.push(passed_over);
@@ -178,11 +189,25 @@ impl Watcher {
     /// An unchanged file need not be looked into, but the planner must hear of every file once.
     fn judge_listed(&self, known: Option<Track>, file: &Listed, changed: &mut Vec<Changed>, polled: &mut Polled) {
         match known {
-            Some(track) if track.is_unchanged(file) => {
+            Some(track) if track.is_unchanged(file) && !track.is_gone => {
                 polled.limits.extend(self.first.then_some((track.id, track.limit)));
             }
             known => changed.push((known, file.clone())),
         }
+    }
+
+    /// Keeps open what may be deleted before the next look has read it: at first all files, the
+    /// latest written last; then those that no look into them has opened.
+    async fn hold(&self, listing: &Listing, elsewhere: Vec<Listed>, changed: &[Changed]) {
+        let mut files = elsewhere;
+        match self.first {
+            true => {
+                files.extend(listing.files.iter().cloned());
+                files.sort_by_key(|file| self.source.appended_ms(file));
+            }
+            false => files.extend(changed.iter().map(|(_, file)| file).filter(|file| file.length == 0).cloned()),
+        }
+        self.source.hold(&files).await;
     }
 
     /// What is passed over and might matter; everything passed over is logged once.
@@ -340,7 +365,8 @@ pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
         Stop::Store(error) => Stop::Store(error.for_good()),
         stop => stop,
     })?;
-    let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
+    let at =
+        |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
     Ok(polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect())
 }
 

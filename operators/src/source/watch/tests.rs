@@ -117,7 +117,7 @@ impl Source for Memory {
 
     fn find<'a>(&'a self, sought: &'a [Sought]) -> Pending<'a, Vec<Found>> {
         let outside = self.outside.lock().expect("no panic");
-        let find = |sought: &Sought| match outside.iter().find(|(_, file)| file.created == sought.created) {
+        let find = |sought: &Sought| match outside.iter().find(|(_, file)| file.created == sought.identity.created) {
             Some((name, file)) => Found::At(file.listed(name)),
             None => Found::Gone,
         };
@@ -246,7 +246,8 @@ fn the_next_run_recognises_its_files_by_what_the_tables_hold() {
     let (memory, mut watcher) = given(OnRewrite::Restart);
     memory.put("f", "again", b"ONE\n");
     let moved = wait(watcher.poll()).expect("readable");
-    let at = |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false };
+    let at =
+        |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
     let held: Offsets = moved.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect();
 
     let mut next = Watcher::new(memory.clone(), &held, rules(OnRewrite::Stop, Unterminated::Leave));

@@ -43,7 +43,7 @@ impl Track {
     /// What has been or will be consumed of it.
     pub(super) fn consumed(&self) -> PartitionOffset {
         let Limit { end, identity, landed_tail } = self.limit.clone();
-        PartitionOffset { offset: end, identity, landed_tail }
+        PartitionOffset { offset: end, identity, landed_tail, gone: self.is_gone }
     }
 
     /// Whether the file, as it is listed now, was already looked into or consumed whole.

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::{OffsetsFiles, Origin, Standing};
+use lakefront_operators::protocol::last_rows::LastRows;
 
 use crate::faults::{Call, Fault};
 use crate::harness::{Foreign, PIPELINE, Run, Sink, Start, World, is_fenced, offsets, refusal, settings};
@@ -379,7 +380,12 @@ pub(crate) async fn a_state_file_behind_the_tables_says_nothing<S: Sink>(world: 
 pub(crate) async fn tables_of_two_histories_refuse<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     for (table, entries) in [(0, [("a", 5), ("b", 0)]), (1, [("a", 0), ("b", 9)])] {
-        let standing = Standing { offsets: Arc::new(offsets(&entries)), settings: settings(1000), since: Position(0) };
+        let standing = Standing {
+            offsets: Arc::new(offsets(&entries)),
+            settings: settings(1000),
+            since: Position(0),
+            last_rows: LastRows::default(),
+        };
         run.0[table].committer.land(&standing, Vec::new(), &[]).await.unwrap();
     }
     let text = refusal(world.start().await);

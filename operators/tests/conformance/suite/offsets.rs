@@ -7,6 +7,7 @@ use lakefront_operators::error::chain;
 use lakefront_operators::offsets::{Identity, Offsets, PartitionId, PartitionOffset, Retired};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::{Account, OffsetsFiles, Recorded, Standing};
+use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::table::{Held, OffsetsName, RunId};
 use lakefront_operators::totals::{Bucket, Sum};
 
@@ -55,7 +56,12 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
     let at = |entries: &[(&str, u64)], left, since| {
         let retired = Retired { bytes: left, before_ms: left };
         let offsets = Offsets { retired, ..offsets(entries) };
-        Standing { offsets: Arc::new(offsets), settings: settings(1000), since: Position(since) }
+        Standing {
+            offsets: Arc::new(offsets),
+            settings: settings(1000),
+            since: Position(since),
+            last_rows: LastRows::default(),
+        }
     };
     run.0[0].committer.land(&at(&[("a", 10)], 0, 0), Vec::new(), &counted("a", 1)).await.unwrap();
     run.0[0].committer.land(&at(&[("a", 10), ("b", 10)], 0, 0), Vec::new(), &counted("b", 2)).await.unwrap();
@@ -82,7 +88,12 @@ fn moving(commit: u64) -> Standing {
     let names: Vec<String> = (0..300).map(|n| format!("server/h={n:03}/PT1H.json")).collect();
     let moves = |n: u64| (0..=commit).filter(|step| (step * 7) % 300 <= n && n < (step * 7) % 300 + 7).count() as u64;
     let entries: Vec<_> = names.iter().zip(0..).map(|(name, n)| (name.as_str(), 10 + moves(n))).collect();
-    Standing { offsets: Arc::new(offsets(&entries)), settings: settings(1000), since: Position(0) }
+    Standing {
+        offsets: Arc::new(offsets(&entries)),
+        settings: settings(1000),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    }
 }
 
 pub(crate) async fn many_partitions_survive_many_commits<S: Sink>(world: Arc<World<S>>) {
@@ -160,7 +171,7 @@ pub(crate) async fn a_file_that_takes_the_name_of_one_that_left_begins_anew<S: S
     let mut again = (*leaving(2, 3).offsets).clone();
     let (id, old) = moving(2).offsets.partitions.first_key_value().map(|(id, at)| (id.clone(), at.clone())).unwrap();
     let identity = Identity { created: "later".into(), ..old.identity };
-    again.partitions.insert(id.clone(), PartitionOffset { offset: 4, identity, landed_tail: false });
+    again.partitions.insert(id.clone(), PartitionOffset { offset: 4, identity, landed_tail: false, gone: false });
     let again = Standing { offsets: Arc::new(again), ..moving(2) };
     land_in_all(&mut run, &again).await;
 

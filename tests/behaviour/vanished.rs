@@ -1,0 +1,175 @@
+//! Files that go while somebody still needs them: what can be read of them is read, once, and what
+//! cannot is told.
+
+use std::fs;
+use std::path::Path;
+
+use crate::rotation::{given, lines, proved, rename};
+use crate::support::{Pipeline, Running};
+
+/// A pipeline over `logs/*.json` that polls and commits often.
+fn pipeline() -> Pipeline {
+    given("file:logs/*.json")
+}
+
+/// A line for the first table.
+const PRIMARY: &str = "{\"ReplicaRole\": \"Primary\"}\n";
+
+/// A tail that has looked at all files, and landed the lines of one more.
+fn tail_that_has_looked(pipeline: &Pipeline) -> Running {
+    let before = pipeline.position();
+    let mut tail = pipeline.tail();
+    pipeline.write("another.json", lines(1_002, 3));
+    tail.until("has looked", || pipeline.position() > before);
+    tail
+}
+
+/// Does several things between two looks.
+fn between_looks(tail: &mut Running, work: impl FnOnce()) {
+    tail.signal("STOP");
+    work();
+    tail.signal("CONT");
+}
+
+fn copy(pipeline: &Pipeline, from: &str, to: &str) {
+    fs::copy(pipeline.path("logs").join(from), pipeline.path("logs").join(to)).expect("a copy");
+}
+
+fn remove(pipeline: &Pipeline, name: &str) {
+    fs::remove_file(pipeline.path("logs").join(name)).expect("removed");
+}
+
+#[test]
+fn after_a_kill_a_table_that_lacks_no_rows_needs_no_file_that_is_gone() {
+    let pipeline = pipeline();
+    let (first, next) = (PRIMARY.repeat(10), PRIMARY.repeat(3));
+    pipeline.write("pg.json", &first);
+    let mut tail = pipeline.tail();
+    tail.until_it_says("primary 10, replica 0");
+    tail.kill();
+    remove(&pipeline, "pg.json");
+    pipeline.write("next.json", &next);
+    let report = pipeline.land();
+    assert_eq!(report["tables"]["primary"]["rows"], 3, "the other tables had no rows to catch up on");
+    assert_eq!(report["position"], first.len() + next.len());
+}
+
+#[test]
+fn what_is_written_to_a_file_just_before_it_goes_is_read_though_this_run_had_read_nothing_of_it() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 10));
+    pipeline.write("empty.json", "");
+    pipeline.land();
+    let mut tail = tail_that_has_looked(&pipeline);
+    let before = pipeline.position();
+    between_looks(&mut tail, || {
+        pipeline.append("pg.json", lines(10, 5));
+        pipeline.append("empty.json", lines(15, 5));
+        remove(&pipeline, "pg.json");
+        remove(&pipeline, "empty.json");
+    });
+    let all = before + lines(10, 10).len() as u64;
+    tail.until("landed what the deleted files had", || pipeline.position() == all);
+    tail.stop();
+}
+
+#[test]
+fn a_file_that_went_unread_is_told() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 10));
+    pipeline.write("b.json", lines(10, 3));
+    pipeline.land();
+    remove(&pipeline, "pg.json");
+    let ended = pipeline.run().exits_with(0);
+    let told = ended.stderr.contains("a file has gone while no run followed it") && ended.stderr.contains("pg.json");
+    assert!(told, "{}", ended.stderr);
+    pipeline.append("b.json", lines(13, 3));
+    pipeline.land();
+    let ended = pipeline.run().exits_with(0);
+    assert!(!ended.stderr.contains("has gone"), "once, if something has landed since: {}", ended.stderr);
+}
+
+#[test]
+fn a_copy_that_was_made_as_its_original_went_lands_once_though_that_is_still_open() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 40));
+    let mut tail = pipeline.tail();
+    let first = lines(0, 40).len() as u64;
+    tail.until("landed the first lines", || pipeline.position() == first);
+    between_looks(&mut tail, || {
+        copy(&pipeline, "pg.json", "pg-old.json");
+        remove(&pipeline, "pg.json");
+    });
+    pipeline.append("pg-old.json", lines(40, 4));
+    let all = lines(0, 44).len() as u64;
+    tail.until("landed the rest", || pipeline.position() >= all);
+    tail.stop();
+    pipeline.land();
+    assert_eq!(proved(&pipeline), 44);
+}
+
+#[test]
+fn files_that_begin_alike_are_told_apart_by_their_later_bytes() {
+    let pipeline = pipeline();
+    let beginning = format!("{{\"ReplicaRole\": \"Primary\", \"location\": \"{}\"}}\n", "x".repeat(1_500));
+    pipeline.write("pg.json", beginning.clone() + &lines(0, 20));
+    let mut tail = pipeline.tail();
+    let first = (beginning.clone() + &lines(0, 20)).len() as u64;
+    tail.until("landed the first lines", || pipeline.position() == first);
+    between_looks(&mut tail, || {
+        pipeline.append("pg.json", lines(20, 3));
+        rename(&pipeline, "pg.json", "pg.json.1");
+        pipeline.write("pg.json", beginning.clone() + &lines(23, 40));
+    });
+    let all = first + (beginning + &lines(20, 43)).len() as u64;
+    tail.until("landed all of both", || pipeline.position() == all);
+    tail.stop();
+    assert_eq!(proved(&pipeline), 65);
+}
+
+#[test]
+fn a_file_that_a_copy_replaced_is_followed_as_that_copy_by_the_next_run() {
+    for stops_in_between in [true, false] {
+        let pipeline = pipeline();
+        pipeline.write("pg.json", lines(0, 30));
+        pipeline.land();
+        let tail = tail_that_has_looked(&pipeline);
+        copy(&pipeline, "pg.json", ".pg.json.Ab12");
+        rename(&pipeline, ".pg.json.Ab12", "pg.json");
+        if stops_in_between {
+            tail.stop();
+        } else {
+            tail.kill();
+        }
+        pipeline.append("pg.json", lines(30, 3));
+        rename(&pipeline, "pg.json", "pg.json.1");
+        pipeline.write("pg.json", lines(33, 2));
+        pipeline.land();
+        assert_eq!(proved(&pipeline), 38, "found by its bytes, under a name that the source does not match");
+    }
+}
+
+#[test]
+fn a_backfill_whose_files_are_replaced_by_copies_lands_each_line_once() {
+    const FILES: usize = 400;
+    let pipeline = pipeline();
+    let path = |folder: &Path, i: usize| folder.join(format!("{i:03}.json"));
+    let (logs, copies) = (pipeline.path("logs"), pipeline.path("copies"));
+    fs::create_dir_all(&copies).expect("a folder");
+    fs::create_dir_all(&logs).expect("a folder");
+    for i in 0..FILES {
+        fs::write(path(&logs, i), lines(i * 30, 30)).expect("a file");
+        fs::copy(path(&logs, i), path(&copies, i)).expect("a copy");
+    }
+    let mut command = pipeline.command(&["run", "p.toml"]);
+    command.env("FAILPOINTS", "fetch-done=sleep(100)");
+    let mut run = pipeline.spawn(command);
+    run.until_it_says("claimed");
+    for i in 0..FILES {
+        fs::rename(path(&copies, i), path(&logs, i)).expect("replaced");
+    }
+    let ended = run.end().exits_with(0);
+    assert!(!ended.stderr.contains("lost"), "{}", ended.stderr);
+    pipeline.land();
+    assert_eq!(proved(&pipeline), (FILES * 30) as u64);
+}
