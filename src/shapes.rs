@@ -2,10 +2,10 @@
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::metrics::shapes::Seen;
-use lakefront_operators::offsets::Fingerprint;
 use lakefront_operators::rows::look::{Looked, Looks};
 use lakefront_operators::rows::shape::{Count, Opened, Shape};
 use lakefront_operators::settings::{Envelope, Format, RowSettings};
+use lakefront_operators::source::identity::Fingerprint;
 use lakefront_operators::source::{Listed, Source};
 use serde_json::{Map, Value, json};
 

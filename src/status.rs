@@ -12,8 +12,10 @@ use std::sync::Arc;
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::offsets::{PartitionId, PartitionOffset};
-use lakefront_operators::protocol::document::{OffsetsFiles, Process, Recorded, Standing};
+use lakefront_operators::lines::Mark;
+use lakefront_operators::lines::{OffsetsFiles, Recorded, Standing};
+use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::table::{Held, RunId};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
@@ -153,7 +155,7 @@ struct Reach<'s> {
     pipeline: &'s Pipeline,
     standing: Option<&'s Standing>,
     /// By creation, as the store reports it: that still identifies a renamed file.
-    created: HashMap<&'s str, &'s PartitionOffset>,
+    created: HashMap<&'s str, &'s Mark>,
 }
 
 impl<'s> Reach<'s> {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::commit::{Rows, commit, committing, filled};
-use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use lakefront_operators::lines::Claimed;
+use lakefront_operators::lines::{Control, Cut};
+use lakefront_operators::lines::{Mark, Offsets};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::claim::Claimed;
-use lakefront_operators::protocol::cut::{Control, Cut};
+use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::protocol::table::{StagedFile, Stamp};
-use lakefront_operators::record::TableId;
+use lakefront_operators::source::identity::{Fingerprint, Identity};
 use lakefront_operators::stage::Staged;
 use lakefront_operators::totals::{Bucket, FINEST_LOG2, Sum, Update};
 use timely::dataflow::ProbeHandle;
@@ -48,9 +50,9 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
     group.finish();
 }
 
-fn read_to(offset: u64) -> PartitionOffset {
+fn read_to(offset: u64) -> Mark {
     let identity = Identity { created: "once".to_owned(), fingerprint: Fingerprint::default(), ..Identity::default() };
-    PartitionOffset { offset, identity, landed_tail: false, gone: false }
+    Mark { offset, identity, landed_tail: false, gone: false }
 }
 
 /// What `commit` receives for one cut.
@@ -78,14 +80,7 @@ impl Round {
         Round {
             staged: Staged(file),
             sum: (bucket, lower, Sum { rows, checksum: 1 }),
-            cut: Cut {
-                lower,
-                upper: offsets.position(),
-                offsets,
-                settings: settings(),
-                since: Position(0),
-                between: false,
-            },
+            cut: Cut { lower, upper: offsets.position(), offsets, settings: settings(), since: Position(0) },
         }
     }
 }

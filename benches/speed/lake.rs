@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::offsets::Offsets;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::{Claimed, Intent};
+use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::table::{Pending, Table};
 use lakefront_operators::settings::Format;
 use lakefront_operators::sink::delta::{self, DeltaTable, Place, TableSpec};
+use lakefront_operators::source::reading::{File, Files};
 use lakefront_topologies::pg_logs::{TABLES, schemas};
 
 use crate::run::{Run, settings, wait};
@@ -33,11 +35,10 @@ pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (
         let opened = delta::open(specs, PIPELINE, run.clock.clone(), |_| Ok(())).await.expect("the tables open");
         let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
         let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(offsets.clone()) }) };
+        let none = || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(Vec::new()) }) };
         let intent = Intent {
             pipeline: PIPELINE,
-            source: run.source.identity(),
-            root: run.source.identity(),
-            files: &|| Box::pin(async { Ok(Vec::new()) }),
+            reading: &Files::new(run.source.identity(), run.source.identity(), &none),
             adopt: false,
             roles: &TABLES,
             settings: settings(),

@@ -6,12 +6,13 @@
 use std::sync::{Arc, Mutex};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
+use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
 use lakefront_operators::checkpoint;
 use lakefront_operators::commit::committing;
 use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::lines::Standing;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::route::Rejects;
 use lakefront_operators::sink::delta::DeltaTable;
 use lakefront_operators::state;
@@ -65,6 +66,7 @@ impl Ready {
         let positions: Vec<Position> = standings.iter().map(Standing::position).collect();
         run.metrics.claimed(number, &positions);
         let planning = run.planning(&standings);
+        let durable = standings.first().expect("a table").clone();
         let names = TABLES.map(str::to_owned).to_vec();
         let source = run.source.identity().to_owned();
         let checkpoint = checkpoint::Settings {
@@ -75,7 +77,8 @@ impl Ready {
         };
         let mut committers = committing(claimed);
         let committers = std::array::from_fn(|_| committers.next());
-        let once = Once { planning: Some(planning), checkpoint: Some(checkpoint), committers };
+        let acknowledging = Some(Acknowledging { source: Arc::new(KeepsAll), durable, clock: run.clock.clone() });
+        let once = Once { planning: Some(planning), checkpoint: Some(checkpoint), acknowledging, committers };
         let lake = Lake { metrics: run.metrics.clone(), tables, _folder: folder };
         let pipeline = PgLogs {
             tables: specs,

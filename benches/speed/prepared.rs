@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::fetch::{Fetched, fetch};
+use lakefront_operators::lines::Control;
+use lakefront_operators::lines::Standing;
 use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::cut::Control;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::route::{RatioJudge, Rejects, Routed, Routes, route};
 use lakefront_operators::split::{Lines, split};

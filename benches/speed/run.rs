@@ -8,16 +8,17 @@ use lakefront_operators::bridge::Bridge;
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::lines::Standing;
 use lakefront_operators::memory::{Budget, Needs};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::retry::Count;
 use lakefront_operators::plan::{Mode, Planning};
-use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::protocol::planner::{Bounds, Planner};
+use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::Source;
 use lakefront_operators::source::file::FileSource;
+use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow};
 use lakefront_topologies::pg_logs::TABLES;
@@ -71,7 +72,7 @@ impl Run {
 
     /// The plan of worker 0: the whole file, once, for tables that stand at `standings`.
     pub(crate) fn planning(&self, standings: &[Standing]) -> Planning {
-        let bounds = Bounds { chunk: CHUNK, cut_bytes: CUT, cut_ms: 10_000, ahead: 4 * CUT };
+        let bounds = Bounds { work: CHUNK, cut: CUT, cut_ms: 10_000, ahead: 4 * CUT };
         let rules =
             Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::from_secs(3600) };
         let nothing =

@@ -1,5 +1,5 @@
-//! `checkpoint`: moves the acknowledged position to the one that every table's transaction holds,
-//! and sends it to `plan`.
+//! `checkpoint`: moves the state file to the position that every table's transaction holds, and
+//! hands it on to `acknowledge`.
 //!
 //! It enforces the rule: nothing is acknowledged to the source until every sink has drained. The
 //! state file is for people and for the next start; the tables are the truth.
@@ -21,11 +21,11 @@ use crate::bridge::Bridge;
 use crate::commit::Moved;
 use crate::error::StoreError;
 use crate::fatal::Fatal;
+use crate::lines::Control;
+use crate::lines::Ledger;
+use crate::lines::Standing;
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::protocol::cut::Control;
-use crate::protocol::document::Standing;
-use crate::protocol::ledger::Ledger;
 use crate::state::{self, State};
 
 use self::landing::{Landed, Landing};
@@ -42,8 +42,8 @@ pub struct Settings {
     pub announce: bool,
 }
 
-/// Writes the state file as the tables move; the stream carries each acknowledged position. Worker
-/// 0 passes the `settings`, all others `None`.
+/// Writes the state file as the tables move; the stream carries where all of them stand then.
+/// Worker 0 passes the `settings`, all others `None`.
 pub fn checkpoint<'s>(
     moved: Vec<StreamVec<'s, Position, Moved>>,
     control: StreamVec<'s, Position, Control>,
@@ -51,15 +51,15 @@ pub fn checkpoint<'s>(
     bridge: &Bridge,
     metrics: Arc<Metrics>,
     fatal: Fatal,
-) -> StreamVec<'s, Position, Position> {
+) -> StreamVec<'s, Position, Standing> {
     let scope = control.scope();
     let mut builder = OperatorBuilder::new("checkpoint".to_owned(), scope);
     let info = builder.operator_info();
     let mut control = builder.new_input(control, Exchange::new(|_: &Control| 0));
     let mut moved: Vec<_> = moved.into_iter().map(|m| builder.new_input(m, Exchange::new(|_: &Moved| 0))).collect();
-    let (output, stream) = builder.new_output::<Vec<Position>>();
-    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Position>>>::from(output);
-    let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
+    let (output, stream) = builder.new_output::<Vec<Standing>>();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Standing>>>::from(output);
+    let tasks = bridge.tasks::<Result<Standing, StoreError>>(scope, &info);
     builder.build(move |capabilities| {
         drop(capabilities);
         let mut settings = settings.map(|settings| {
@@ -100,11 +100,10 @@ pub fn checkpoint<'s>(
             }
             while let Some(written) = tasks.next_done() {
                 match written {
-                    Ok(position) => {
+                    Ok(standing) => {
                         fail::fail_point!("checkpoint-written");
                         let capability = writing.take().expect("a state file was being written");
-                        metrics.acknowledged(position);
-                        output.activate().session(&capability).give(position);
+                        output.activate().session(&capability).give(standing);
                     }
                     Err(error) => return fatal.raise(error.into()),
                 }
@@ -112,8 +111,8 @@ pub fn checkpoint<'s>(
             if let Some((capability, standing)) = waiting.take_if(|_| writing.is_none()) {
                 writing = Some(capability);
                 let state = State::new(&settings.run, &standing, ledger.positions());
-                let (path, position) = (settings.path.clone(), standing.position());
-                tasks.spawn(async move { state::write(path, state).await.map(|()| position) });
+                let path = settings.path.clone();
+                tasks.spawn(async move { state::write(path, state).await.map(|()| standing) });
             }
         }
     });

@@ -18,19 +18,20 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Capability, Concatenate};
 use timely::dataflow::{Scope, StreamVec};
+use uuid::Uuid;
 
 use crate::bridge::Bridge;
 use crate::clock::Stopwatch;
 use crate::error::{Stop, chain};
 use crate::fatal::Fatal;
+use crate::lines::Claimed;
+use crate::lines::Committer;
+use crate::lines::Control;
+use crate::lines::{CommitQueue, Job};
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::protocol::claim::Claimed;
-use crate::protocol::commit::Committer;
-use crate::protocol::cut::Control;
-use crate::protocol::last_rows::LastRows;
-use crate::protocol::queue::{CommitQueue, Job};
-use crate::record::TableId;
+use crate::protocol::last_rows::{Draw, LastRows};
+use crate::protocol::table::TableId;
 use crate::stage::Staged;
 use crate::totals::Update;
 
@@ -71,9 +72,9 @@ pub type Committing = (Committer, CommitQueue);
 /// What commits tables that were just claimed, in claim order.
 pub fn committing(claimed: Vec<Claimed>) -> impl Iterator<Item = Committing> {
     let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
-    let last_rows = LastRows::known(&standings);
+    let (last_rows, draw) = (LastRows::known(&standings), Draw(Uuid::new_v4().as_u64_pair().0));
     claimed.into_iter().map(move |Claimed { committer, .. }| {
-        let queue = CommitQueue::new(committer.name(), committer.position(), last_rows.clone());
+        let queue = CommitQueue::new(committer.name(), committer.position(), last_rows.clone(), draw);
         (committer, queue)
     })
 }

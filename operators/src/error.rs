@@ -3,12 +3,10 @@
 //! Every error says what was attempted. A bad record is not an error: it is a
 //! [`Reject`](crate::record::Reject).
 
-use std::ops::Range;
-
 use thiserror::Error;
 
-use crate::offsets::PartitionId;
 use crate::position::Position;
+use crate::protocol::supply::Lost;
 use crate::route::Counted;
 use crate::shown;
 
@@ -123,12 +121,11 @@ impl Stop {
         ))
     }
 
-    /// A lagging table needs bytes that other tables hold, but the source has lost or changed them.
-    pub(crate) fn bytes_lost(partition: &PartitionId, range: Range<u64>, why: &str) -> Stop {
+    /// A lagging table needs what other tables hold, but the source has lost or changed it.
+    pub(crate) fn lost(Lost(what): &Lost) -> Stop {
         Stop::Refused(format!(
-            "a table that lags behind needs bytes {}..{} of {partition}, and they cannot be read: {why}; put the file back as it \
-             was, or start over with a new pipeline name and new tables",
-            range.start, range.end
+            "a table that lags behind needs {what}; put the file back as it was, or start over with a new pipeline name and new \
+             tables"
         ))
     }
 

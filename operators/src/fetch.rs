@@ -27,9 +27,10 @@ use crate::fatal::Fatal;
 use crate::memory::{Budget, Hold, LongLine};
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::protocol::cut::Chunk;
 use crate::source::Source;
 use crate::source::block::{self, Block};
+use crate::source::chunk::Chunk;
+use crate::source::supply::missing;
 
 /// How many chunks of one credit are read at once. Blobs are far away, so the requests overlap.
 const READS: usize = 8;
@@ -222,6 +223,6 @@ async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) 
 fn gone(chunk: Option<&Rc<Chunk>>, error: StoreError) -> Stop {
     match chunk.filter(|chunk| chunk.catch_up) {
         None => error.into(),
-        Some(chunk) => Stop::bytes_lost(&chunk.partition, chunk.start..chunk.end, &chain(&error)),
+        Some(chunk) => Stop::lost(&missing(&chunk.partition, chunk.start..chunk.end, &chain(&error))),
     }
 }

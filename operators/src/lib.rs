@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table]
-//!      ─▶ commit[table] ─▶ checkpoint ─▶ (plan)
+//!      ─▶ commit[table] ─▶ checkpoint ─▶ acknowledge ─▶ (plan)
 //! ```
 //!
 //! [`protocol`] holds the decisions that make delivery exactly-once, without I/O; [`source`] and
 //! [`sink`] hold what differs between stores. Operators know no pipeline, flag, configuration file
 //! or environment, and print nothing.
 
+pub mod acknowledge;
 pub mod azure;
 pub mod bridge;
 pub mod checkpoint;
@@ -18,15 +19,14 @@ pub mod error;
 pub mod fatal;
 pub mod fetch;
 pub mod glob;
+pub mod lines;
 pub mod memory;
 pub mod metrics;
-pub mod offsets;
 pub mod parse;
 pub mod plan;
 pub mod position;
 pub mod protocol;
 pub mod prove;
-pub mod reads;
 pub mod record;
 pub mod route;
 pub mod rows;

@@ -23,15 +23,16 @@ use crate::bridge::{Bridge, Tasks};
 use crate::error::Stop;
 use crate::fatal::{Fatal, StopRequest};
 use crate::fetch::Assigned;
+use crate::lines::Control;
 use crate::memory::Budget;
 use crate::metrics::Metrics;
 use crate::metrics::appends::Appends;
-use crate::offsets::PartitionId;
 use crate::position::Position;
-use crate::protocol::cut::{Chunk, Control};
-use crate::protocol::planner::{Planner, Step};
+use crate::protocol::offsets::PartitionId;
 use crate::protocol::table::{Clock, Stamp};
 use crate::shown::one_line;
+use crate::source::chunk::Chunk;
+use crate::source::supply::{Planner, Step};
 use crate::source::watch::{Polled, Watcher};
 use crate::space::Seen;
 
@@ -240,13 +241,13 @@ impl Worker0 {
                 Err(stop) => return Err(stop),
             };
             gone.iter().for_each(|id| self.lose(id));
-            self.planner.limits(limits);
+            self.planner.supply_mut().limits(limits);
             self.metrics.passed_over(passed_over);
-            self.metrics.source_seen(self.planner.source_end(), self.planner.lags_most());
+            self.metrics.source_seen(self.planner.supply().source_end(), self.planner.supply().lags_most());
             let now = Stamp::now(&*self.clock);
             appended.into_iter().for_each(|append| self.appends.found(append, now));
-            finished.into_iter().for_each(|finished| self.planner.finished(finished));
-            let (left, before_ms) = self.planner.left();
+            finished.into_iter().for_each(|finished| self.planner.supply_mut().finished(finished));
+            let (left, before_ms) = self.planner.supply_mut().left();
             watcher.forget(&left, before_ms);
             (self.polled, self.again) = (true, again);
             match self.mode {
@@ -278,7 +279,7 @@ impl Worker0 {
         let now_ms = self.clock.steady_ms();
         let step = self.put_off.take().unwrap_or_else(|| self.planner.next(now_ms, worker.is_some()));
         Ok(match step {
-            Step::Chunk(chunk) => {
+            Step::Work(chunk) => {
                 let worker = worker.ok_or_else(|| Stop::Bug("a chunk was planned without a credit".to_owned()))?;
                 self.credits[worker] -= 1;
                 self.next_worker = (worker + 1) % self.credits.len();
@@ -291,7 +292,7 @@ impl Worker0 {
                 match &record {
                     Control::Cut(cut) => {
                         let times = self.appends.cut_closed(now_ms);
-                        self.metrics.cut_closed(cut, times, self.planner.lags_most());
+                        self.metrics.cut_closed(cut, times, self.planner.supply().lags_most());
                     }
                     Control::Settle(position) => self.metrics.settles(*position),
                 }
@@ -306,15 +307,13 @@ impl Worker0 {
                 Do::Sleep
             }
             Step::Done => Do::End,
-            Step::Lost { partition, range } => {
-                return Err(Stop::bytes_lost(&partition, range, "it is no longer in the source"));
-            }
+            Step::Lost(lost) => return Err(Stop::lost(&lost)),
         })
     }
 
     /// The partition's file was deleted or replaced.
     fn lose(&mut self, id: &PartitionId) {
-        let bytes = self.planner.gone(id);
+        let bytes = self.planner.supply_mut().gone(id);
         if bytes > 0 {
             let partition = id.to_string();
             let partition = partition.escape_debug();
@@ -329,7 +328,7 @@ impl Worker0 {
         let (mut bytes, mut chunks) = (first.len(), vec![first]);
         while chunks.len() < CHUNKS_A_CREDIT && self.planner.completes_a_chunk_of(bytes) {
             match self.planner.next(now_ms, true) {
-                Step::Chunk(chunk) => {
+                Step::Work(chunk) => {
                     self.appends.handed_out(&chunk, now_ms);
                     bytes += chunk.len();
                     chunks.push(chunk);

@@ -2,7 +2,7 @@
 //!
 //! A position counts everything consumed from the source since its beginning. With one file or blob
 //! it *is* that file's byte offset; with several it is the sum of their offsets. One position has
-//! exactly one [`Offsets`](crate::offsets::Offsets).
+//! exactly one [`Offsets`](crate::protocol::offsets::Offsets).
 
 use std::fmt;
 

@@ -1,13 +1,6 @@
 //! What operators tell each other about rows: the table they go to, and the reject that a line
 //! becomes if it cannot go to one.
 
-use serde::{Deserialize, Serialize};
-
-/// A table of a pipeline, by its place in the pipeline's fixed order (the order in which a run
-/// claims them).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TableId(pub usize);
-
 /// By default, at most this much of a rejected line is kept, in bytes.
 pub const REJECT_RAW_LIMIT: usize = 64 * 1024;
 

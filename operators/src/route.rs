@@ -33,11 +33,11 @@ use crate::fetch::Credit;
 use crate::metrics::Metrics;
 use crate::parse::Parsed;
 use crate::position::Position;
-use crate::protocol::cut::Chunk;
 use crate::protocol::table::Clock;
 use crate::record::Reason;
 use crate::rows;
 use crate::settings::{Destination, RowSettings};
+use crate::source::chunk::Chunk;
 
 /// Rows on their way to one table.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::offsets::Offsets;
+use crate::lines::Offsets;
+use crate::lines::Standing;
 use crate::position::Position;
-use crate::protocol::document::Standing;
 use crate::protocol::table::RunId;
 
 /// Which run writes the file.

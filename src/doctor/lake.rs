@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::chain;
-use lakefront_operators::offsets::Offsets;
+use lakefront_operators::lines::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};

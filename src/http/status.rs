@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::latency::Latency;
 use lakefront_operators::metrics::steps::{Step, Unit};
-use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::record::Reason;
 use serde_json::{Map, Value, json};
 

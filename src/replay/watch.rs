@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::protocol::document::OffsetsFiles;
+use lakefront_operators::lines::OffsetsFiles;
 use lakefront_operators::protocol::table::Held;
 use lakefront_operators::sink::delta::{DeltaTable, Follower, Place, TableSpec};
 use lakefront_operators::source::file::FileSource;

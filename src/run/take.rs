@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::{Claimed, Intent};
 use lakefront_operators::metrics::{Metrics, Retried};
-use lakefront_operators::offsets::Offsets;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::document::Process;
-use lakefront_operators::protocol::neighbours::File;
 use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::protocol::table::{Clock, Held, Pending, Table};
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
+use lakefront_operators::source::reading::{File, Files};
 use lakefront_operators::source::{linkable, watch};
 use lakefront_operators::state::{self, State};
 use lakefront_topologies::pg_logs::TABLES;
@@ -106,12 +107,10 @@ async fn take(
     };
     let files =
         || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(linkable(&*pipeline.source).await?) }) };
-    let root = pipeline.source.root();
+    let reading = Files::new(pipeline.source.identity(), &pipeline.source.root(), &files);
     let intent = Intent {
         pipeline: &config.pipeline,
-        source: pipeline.source.identity(),
-        root: &root,
-        files: &files,
+        reading: &reading,
         adopt,
         roles: &TABLES,
         settings: Arc::new(config.rows.clone()),

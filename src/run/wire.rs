@@ -4,18 +4,20 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint;
 use lakefront_operators::commit::{Committing, committing};
 use lakefront_operators::fatal::{Fatal, StopRequest};
+use lakefront_operators::lines::Claimed;
+use lakefront_operators::lines::{Lines, Standing};
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::plan::{self, Planning};
-use lakefront_operators::protocol::claim::Claimed;
-use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::protocol::planner::{Bounds, Planner};
-use lakefront_operators::record::TableId;
+use lakefront_operators::protocol::cutter::Bounds;
+use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::route::Rejects;
+use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow, Seen};
 use lakefront_operators::state;
@@ -66,6 +68,7 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
     let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
     metrics.guarded_by(space.clone(), budget.clone());
     let planning = planning(pipeline, &standings, budget.clone(), space, stop);
+    let acknowledging = acknowledging(&standings, pipeline);
     let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
     PgLogs {
         tables: pipeline.tables.clone(),
@@ -77,8 +80,14 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
         bridge: Bridge::new(tokio.handle().clone()),
         metrics,
         fatal,
-        once: Mutex::new(Once { planning: Some(planning), checkpoint: Some(checkpoint), committers }),
+        once: Mutex::new(Once { planning: Some(planning), checkpoint: Some(checkpoint), acknowledging, committers }),
     }
+}
+
+/// What the run acknowledges first. Files and blobs stay where they are.
+fn acknowledging(standings: &[Standing], pipeline: &Pipeline) -> Option<Acknowledging<Lines>> {
+    let durable = standings.iter().min_by_key(|standing| standing.position())?.clone();
+    Some(Acknowledging { source: Arc::new(KeepsAll), durable, clock: pipeline.clock.clone() })
 }
 
 fn planning(
@@ -90,8 +99,8 @@ fn planning(
 ) -> Planning {
     let config = &pipeline.config;
     let bounds = Bounds {
-        chunk: config.source.chunk,
-        cut_bytes: config.commit_bytes,
+        work: config.source.chunk,
+        cut: config.commit_bytes,
         cut_ms: u64::try_from(config.commit_interval.as_millis()).unwrap_or(u64::MAX),
         ahead: config.ahead,
     };

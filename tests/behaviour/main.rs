@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aged;
 mod bounds;
 mod rotation;
 mod settings;

@@ -2,6 +2,7 @@
 //! cannot is told.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use crate::rotation::{given, lines, proved, rename};
@@ -109,6 +110,44 @@ fn a_copy_that_was_made_as_its_original_went_lands_once_though_that_is_still_ope
 }
 
 #[test]
+fn a_copy_in_the_place_of_a_file_that_has_another_name_lands_once() {
+    let pipeline = pipeline();
+    pipeline.write("a.json", lines(0, 40));
+    pipeline.write("b.json", lines(40, 50));
+    let mut tail = pipeline.tail();
+    let first = lines(0, 90).len() as u64;
+    tail.until("landed the first lines", || pipeline.position() == first);
+    between_looks(&mut tail, || {
+        rename(&pipeline, "a.json", "c.json");
+        rename(&pipeline, "b.json", "a.json");
+        rename(&pipeline, "c.json", "b.json");
+        copy(&pipeline, "a.json", ".a.json.Ab12");
+        rename(&pipeline, ".a.json.Ab12", "a.json");
+    });
+    pipeline.append("a.json", lines(90, 4));
+    let all = lines(0, 94).len() as u64;
+    tail.until("landed the rest", || pipeline.position() >= all);
+    tail.stop();
+    pipeline.land();
+    assert_eq!(proved(&pipeline), 94);
+}
+
+#[test]
+fn an_older_copy_in_the_place_of_a_file_stops_the_run_though_that_is_still_open() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 40));
+    let mut tail = pipeline.tail();
+    let first = lines(0, 40).len() as u64;
+    tail.until("landed the first lines", || pipeline.position() == first);
+    between_looks(&mut tail, || {
+        pipeline.write(".older", lines(0, 10));
+        rename(&pipeline, ".older", "pg.json");
+    });
+    let said = tail.end().exits_with(3).error();
+    assert!(said.contains("\"pg.json\" has shrunk; it was read up to byte "), "{said}");
+}
+
+#[test]
 fn files_that_begin_alike_are_told_apart_by_their_later_bytes() {
     let pipeline = pipeline();
     let beginning = format!("{{\"ReplicaRole\": \"Primary\", \"location\": \"{}\"}}\n", "x".repeat(1_500));
@@ -128,25 +167,72 @@ fn files_that_begin_alike_are_told_apart_by_their_later_bytes() {
 }
 
 #[test]
-fn a_file_that_a_copy_replaced_is_followed_as_that_copy_by_the_next_run() {
+fn a_file_that_a_copy_replaced_is_followed_as_that_copy_by_the_next_run_once_rows_have_landed() {
     for stops_in_between in [true, false] {
         let pipeline = pipeline();
         pipeline.write("pg.json", lines(0, 30));
         pipeline.land();
-        let tail = tail_that_has_looked(&pipeline);
+        let mut tail = tail_that_has_looked(&pipeline);
         copy(&pipeline, "pg.json", ".pg.json.Ab12");
         rename(&pipeline, ".pg.json.Ab12", "pg.json");
+        pipeline.append("pg.json", lines(30, 3));
+        let before = pipeline.position();
+        tail.until("landed the copy's rest", || pipeline.position() > before);
         if stops_in_between {
             tail.stop();
         } else {
             tail.kill();
         }
-        pipeline.append("pg.json", lines(30, 3));
+        pipeline.append("pg.json", lines(33, 3));
         rename(&pipeline, "pg.json", "pg.json.1");
-        pipeline.write("pg.json", lines(33, 2));
+        pipeline.write("pg.json", lines(36, 3));
         pipeline.land();
-        assert_eq!(proved(&pipeline), 38, "found by its bytes, under a name that the source does not match");
+        assert_eq!(proved(&pipeline), 42, "found under a name that the source does not match");
     }
+}
+
+#[test]
+fn what_is_written_to_a_deleted_file_that_has_a_copy_is_read() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 40));
+    let mut tail = pipeline.tail();
+    let at = |count| lines(0, count).len() as u64;
+    tail.until("landed the first lines", || pipeline.position() == at(40));
+    let mut writer = fs::OpenOptions::new().append(true).open(pipeline.path("logs/pg.json")).expect("a file");
+    between_looks(&mut tail, || {
+        copy(&pipeline, "pg.json", "pg-old.json");
+        remove(&pipeline, "pg.json");
+    });
+    pipeline.write("another.json", lines(40, 3));
+    tail.until("has looked", || pipeline.position() == at(43));
+    writer.write_all(lines(43, 3).as_bytes()).expect("written");
+    tail.until("landed what the deleted file got", || pipeline.position() == at(46));
+    tail.stop();
+}
+
+#[test]
+fn a_file_that_was_away_for_a_run_is_followed_again_when_it_is_back() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 9));
+    pipeline.write("b.json", lines(9, 9));
+    pipeline.land();
+    fs::rename(pipeline.path("logs/pg.json"), pipeline.path("away")).expect("moved away");
+    pipeline.append("b.json", lines(18, 9));
+    pipeline.land();
+    fs::rename(pipeline.path("away"), pipeline.path("logs/pg.json")).expect("moved back");
+    pipeline.append("pg.json", lines(27, 9));
+    pipeline.land();
+    pipeline.append("pg.json", lines(36, 9));
+    rename(&pipeline, "pg.json", "pg.json.1");
+    pipeline.write("pg.json", lines(45, 9));
+    pipeline.land();
+    assert_eq!(proved(&pipeline), 54);
+    remove(&pipeline, "pg.json");
+    pipeline.append("b.json", lines(54, 3));
+    pipeline.land();
+    pipeline.write("pg.json", lines(57, 3));
+    pipeline.land();
+    assert_eq!(pipeline.position(), lines(0, 60).len() as u64, "another file under the name of one that has gone");
 }
 
 #[test]

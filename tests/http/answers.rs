@@ -128,7 +128,8 @@ fn status_says_where_everything_stands() {
         .iter()
         .flat_map(|verb| ["primary", "replica", "rejects"].map(|role| format!("{verb}[{role}]")));
     let chain = ["plan", "fetch", "split", "parse", "route"].map(str::to_owned);
-    let all: Vec<_> = chain.into_iter().chain(of_tables).chain(["checkpoint".to_owned()]).collect();
+    let all: Vec<_> =
+        chain.into_iter().chain(of_tables).chain(["checkpoint", "acknowledge"].map(str::to_owned)).collect();
     assert_eq!(steps, all, "in the order in which a chunk passes them");
     assert_eq!((&answer["pipeline"], &answer["mode"], &answer["run"]), (&"p".into(), &"tail".into(), &1.into()));
     assert_eq!((&answer["lag_bytes"], &answer["rejects"]["invalid_json"]), (&0.into(), &1.into()));

@@ -8,19 +8,22 @@
 //!  plan ─chunks─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table]
 //!   │                                                 sums │     files │       │
 //!   │                                                      ▼           ▼       │
-//!   └─────────────────────── cuts ───────────────────────▶ commit[table] ─▶ checkpoint
+//!   └──────────────── cuts ─────────────────▶ commit[table] ─▶ checkpoint ─▶ acknowledge
 //! ```
 //!
-//! `plan` and `checkpoint` run on worker 0, each `commit[table]` on one worker, `fetch` to `stage`
-//! on every worker. Bytes never cross workers: only chunk descriptors, file names and positions do.
+//! `plan`, `checkpoint` and `acknowledge` run on worker 0, each `commit[table]` on one worker,
+//! `fetch` to `stage` on every worker. Bytes never cross workers: only chunk descriptors, file names
+//! and positions do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use lakefront_operators::acknowledge::{Acknowledging, acknowledge};
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint::{self, checkpoint};
 use lakefront_operators::commit::{Committing, Rows, commit, filled, home};
 use lakefront_operators::fatal::Fatal;
 use lakefront_operators::fetch::{Assigned, fetch};
+use lakefront_operators::lines::Lines;
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::steps::{StepId, watch};
 use lakefront_operators::metrics::{Metrics, Retried, busy};
@@ -28,7 +31,7 @@ use lakefront_operators::parse::parse;
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::Clock;
-use lakefront_operators::record::TableId;
+use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::route::{RatioJudge, Rejects, route};
 use lakefront_operators::rows;
 use lakefront_operators::settings::Format;
@@ -81,6 +84,8 @@ pub struct Once {
     pub planning: Option<Planning>,
     /// For worker 0.
     pub checkpoint: Option<checkpoint::Settings>,
+    /// For worker 0.
+    pub acknowledging: Option<Acknowledging<Lines>>,
     /// For each table's home worker.
     pub committers: [Option<Committing>; 3],
 }
@@ -90,15 +95,15 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
     let (index, peers) = (worker.index(), worker.peers());
     let PgLogs { source, budget, bridge, fatal, clock, metrics, .. } = run;
     let mut once = run.once.lock().unwrap_or_else(PoisonError::into_inner);
-    let (planning, settings) = match index {
-        0 => (once.planning.take(), once.checkpoint.take()),
-        _ => (None, None),
+    let (planning, settings, acknowledging) = match index {
+        0 => (once.planning.take(), once.checkpoint.take(), once.acknowledging.take()),
+        _ => (None, None, None),
     };
     busy::measure(worker, metrics);
     let staging = metrics.retries().counted(Retried::Stage, clock.clone());
     worker.dataflow_named::<Position, _, _>("pg_logs", |scope| {
         let (returned, credits) = scope.feedback::<Vec<usize>>(());
-        let (acknowledge, acknowledged) = scope.feedback::<Vec<Position>>(());
+        let (returned_positions, acknowledged) = scope.feedback::<Vec<Position>>(());
 
         let (chunks, control) = plan(scope, acknowledged, credits, planning, metrics.clone(), bridge, fatal.clone());
         let chunks = watch(chunks, metrics, StepId::Plan, Assigned::len);
@@ -132,8 +137,10 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
             watch(moved, metrics, StepId::Commit(table), |moved| moved.rows)
         });
         let moved = moved.collect();
-        let acknowledged = checkpoint(moved, control, settings, bridge, metrics.clone(), fatal.clone());
-        watch(acknowledged, metrics, StepId::Checkpoint, |_| 1).connect_loop(acknowledge);
+        let durable = checkpoint(moved, control, settings, bridge, metrics.clone(), fatal.clone());
+        let durable = watch(durable, metrics, StepId::Checkpoint, |_| 1);
+        let done = acknowledge(durable, acknowledging, bridge, metrics.clone(), fatal.clone());
+        watch(done, metrics, StepId::Acknowledge, |_| 1).connect_loop(returned_positions);
     });
 }
 

@@ -70,7 +70,7 @@ fn lowest(tables: &[Reached]) -> Position {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::TableId;
+    use crate::protocol::table::TableId;
 
     fn landing() -> Landing {
         Landing::new([0, 0].map(Position).into_iter())

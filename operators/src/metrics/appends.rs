@@ -10,9 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use crate::metrics::CutTimes;
-use crate::offsets::PartitionId;
-use crate::protocol::cut::Chunk;
+use crate::protocol::offsets::PartitionId;
 use crate::protocol::table::Stamp;
+use crate::source::chunk::Chunk;
 
 /// Polls that are remembered per partition. Bytes that are found beyond that count as old as those
 /// of the last poll that is remembered.

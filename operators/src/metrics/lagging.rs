@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::offsets::PartitionId;
 use crate::position::Position;
+use crate::protocol::offsets::PartitionId;
 
 /// Bytes of one partition that have not landed, as far as they are tracked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -47,12 +47,14 @@ pub use self::shapes::Shapes;
 pub use self::steps::{Holder, StepId, Steps};
 pub use self::table::{Failing, TableMetrics};
 use crate::error::{StoreError, chain};
+use crate::lines::Cut;
 use crate::memory::Budget;
 use crate::position::Position;
-use crate::protocol::cut::{Chunk, Cut};
+use crate::protocol::table::TableId;
 use crate::protocol::table::{Clock, RunId, Stamp};
-use crate::record::{Reason, TableId};
+use crate::record::Reason;
 use crate::source::PassedOver;
+use crate::source::chunk::Chunk;
 use crate::space::Seen;
 
 /// The numbers of one run.

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
 use crate::protocol::table::RunId;
-use crate::record::{Reason, TableId};
+use crate::protocol::table::TableId;
+use crate::record::Reason;
 use crate::space::Free;
 
 impl Metrics {

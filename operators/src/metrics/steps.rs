@@ -18,7 +18,7 @@ pub use self::step::{Step, StepId, Unit};
 use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::table::Clock;
-use crate::record::TableId;
+use crate::protocol::table::TableId;
 
 /// What keeps the acknowledged position from moving, and for how long it has.
 #[derive(Clone, Copy)]
@@ -65,6 +65,7 @@ impl Steps {
             steps.extend(tables().map(|(i, role)| step(id(TableId(i)), format!("{name}[{role}]"))));
         }
         steps.push(step(StepId::Checkpoint, "checkpoint".to_owned()));
+        steps.push(step(StepId::Acknowledge, "acknowledge".to_owned()));
         Steps { clock, steps }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::offsets::PartitionId;
+use crate::protocol::offsets::PartitionId;
 
 /// A writer that is still writing has written more within this time, in milliseconds.
 const QUIET_MS: u64 = 5_000;

@@ -16,31 +16,26 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::error::Stop;
-use crate::offsets::Offsets;
 use crate::position::Position;
 use crate::protocol::commit::{Committer, Retry, ask, is_stale};
 use crate::protocol::document::{Account, OffsetsFiles, Origin, Process, Recorded, Standing};
+use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
-use crate::protocol::neighbours::{File, Reading, refuse_overlap, strangers};
+use crate::protocol::neighbours::{Reading, refuse_overlap, strangers};
+use crate::protocol::offsets::Offsets;
 use crate::protocol::preflight::{Place, Survey, Verdict, check, judge, look, survey};
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, RunId, Stamp, Table, TableState, Version};
-use crate::reads::Reads;
-use crate::settings::RowSettings;
 
 /// What a run wants from its tables.
-pub struct Intent<'a> {
+pub struct Intent<'a, K: Kind> {
     /// The pipeline's name.
     pub pipeline: &'a str,
-    /// The source, without credentials.
-    pub source: &'a str,
-    /// The part of the source to which partition names are relative.
-    pub root: &'a str,
-    /// Lists what is in the source now; called only if another pipeline writes into the same table.
-    pub files: &'a (dyn Fn() -> Pending<'a, Result<Vec<File>, Stop>> + Send + Sync),
+    /// The source.
+    pub reading: &'a dyn Reading<K>,
     /// Each table's role, in claim order.
     pub roles: &'a [&'a str],
     /// Today's settings: they hold from the tables' common position on.
-    pub settings: Arc<RowSettings>,
+    pub settings: Arc<K::Settings>,
     /// The state file's position, if there is one. It informs and never overrides.
     pub known: Option<Position>,
     /// The process of this run, for people who ask which run has the tables.
@@ -48,29 +43,23 @@ pub struct Intent<'a> {
     /// Whether to land beside rows that no pipeline has landed.
     pub adopt: bool,
     /// Resolves `cold_start`; called at most once each time the first table has no position.
-    pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets, Stop>> + Send + Sync),
-}
-
-impl<'a> Intent<'a> {
-    pub(super) fn reading(&self) -> Reading<'a> {
-        Reading { reads: Reads::new(self.source, self.root), files: self.files }
-    }
+    pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets<K>, Stop>> + Send + Sync),
 }
 
 /// A table that this run has claimed.
-pub struct Claimed {
+pub struct Claimed<K: Kind> {
     /// Commits its cuts.
-    pub committer: Committer,
+    pub committer: Committer<K>,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: Standing<K>,
 }
 
 /// Claims `tables` in their order and reads where they stand.
-pub async fn claim<'a>(
+pub async fn claim<'a, K: Kind>(
     tables: &'a [Arc<dyn Table>],
     clock: Arc<dyn Clock>,
-    intent: &'a Intent<'a>,
-) -> Result<Vec<Claimed>, Stop> {
+    intent: &'a Intent<'a, K>,
+) -> Result<Vec<Claimed<K>>, Stop> {
     let there: Vec<_> = tables.iter().map(|table| &**table).enumerate().collect();
     let Survey { run, furthest } = survey(&there, &*clock, intent).await?;
     let mut run = RunId(run.0 + 1);
@@ -86,13 +75,13 @@ pub async fn claim<'a>(
     for table in tables {
         // Another pipeline may have claimed the table at the same time: each records its claim
         // before it looks.
-        refuse_overlap(&**table, &*clock, &intent.reading()).await?;
+        refuse_overlap(&**table, &*clock, intent.reading).await?;
     }
     Ok(claimed)
 }
 
-fn places<'c>(claimed: &'c [Claimed], tables: &'c [Arc<dyn Table>]) -> Vec<Place<'c>> {
-    let place = |(index, (claimed, table)): (usize, (&'c Claimed, &'c Arc<dyn Table>))| Place {
+fn places<'c, K: Kind>(claimed: &'c [Claimed<K>], tables: &'c [Arc<dyn Table>]) -> Vec<Place<'c, K>> {
+    let place = |(index, (claimed, table)): (usize, (&'c Claimed<K>, &'c Arc<dyn Table>))| Place {
         index,
         name: table.name(),
         standing: &claimed.standing,
@@ -102,19 +91,19 @@ fn places<'c>(claimed: &'c [Claimed], tables: &'c [Arc<dyn Table>]) -> Vec<Place
 }
 
 /// One claim of all tables.
-struct Round<'a> {
+struct Round<'a, K: Kind> {
     tables: &'a [Arc<dyn Table>],
     clock: Arc<dyn Clock>,
-    intent: &'a Intent<'a>,
+    intent: &'a Intent<'a, K>,
     /// The furthest of the tables that stood beyond zero, if any: its position and name.
     furthest: Option<(Position, &'a str)>,
 }
 
-impl Round<'_> {
+impl<K: Kind> Round<'_, K> {
     /// Claims all tables for `run` or a later one. With `anew`, the run as which they were claimed
     /// and judged, those of another source, role or lineage begin anew.
-    async fn claim(&self, run: &mut RunId, anew: Option<RunId>) -> Result<Vec<Claimed>, Stop> {
-        let mut claimed: Vec<Claimed> = Vec::new();
+    async fn claim(&self, run: &mut RunId, anew: Option<RunId>) -> Result<Vec<Claimed<K>>, Stop> {
+        let mut claimed: Vec<Claimed<K>> = Vec::new();
         for (index, table) in self.tables.iter().enumerate() {
             let Round { clock, intent, furthest, .. } = self;
             let (intent, furthest) = (*intent, *furthest);
@@ -126,10 +115,10 @@ impl Round<'_> {
 }
 
 /// The claim of one table.
-struct Claim<'a> {
+struct Claim<'a, K: Kind> {
     table: Arc<dyn Table>,
     clock: Arc<dyn Clock>,
-    intent: &'a Intent<'a>,
+    intent: &'a Intent<'a, K>,
     index: usize,
     furthest: Option<(Position, &'a str)>,
     /// The run as which this one has claimed the tables, if those of another source, role or
@@ -137,9 +126,9 @@ struct Claim<'a> {
     anew: Option<RunId>,
 }
 
-impl Claim<'_> {
+impl<K: Kind> Claim<'_, K> {
     /// Claims the table for `run`; the first table may have to raise it.
-    async fn take(&self, run: &mut RunId, before: &[Claimed]) -> Result<Claimed, Stop> {
+    async fn take(&self, run: &mut RunId, before: &[Claimed<K>]) -> Result<Claimed<K>, Stop> {
         let mut retry = Retry::default();
         loop {
             let looked = Stamp::now(&*self.clock);
@@ -227,13 +216,14 @@ impl Claim<'_> {
     }
 
     /// What the claim records: what the table holds already or, at genesis, where it begins.
-    async fn recorded(&self, found: Option<Recorded>, before: &[Claimed]) -> Result<Recorded, Stop> {
+    async fn recorded(&self, found: Option<Recorded<K>>, before: &[Claimed<K>]) -> Result<Recorded<K>, Stop> {
         let mut adopted = found.as_ref().and_then(|found| found.origin.adopted);
         if self.intent.adopt {
-            let rows = strangers(&*self.table, &*self.clock).await?;
+            let rows = strangers::<K>(&*self.table, &*self.clock).await?;
             adopted = (rows > 0).then_some(rows).or(adopted);
         }
-        let (source, root) = (self.intent.source.to_owned(), Some(self.intent.root.to_owned()));
+        let reading = self.intent.reading;
+        let (source, root) = (reading.source().to_owned(), Some(reading.root().to_owned()));
         if let Some(mut found) = found {
             match self.fits(&found, before) {
                 Ok(true) => {
@@ -282,14 +272,14 @@ impl Claim<'_> {
 
     /// Whether the table has this pipeline's source, role and lineage. The error says which of the
     /// first two differs.
-    fn fits(&self, found: &Recorded, before: &[Claimed]) -> Result<bool, Stop> {
+    fn fits(&self, found: &Recorded<K>, before: &[Claimed<K>]) -> Result<bool, Stop> {
         let Recorded { origin, standing, .. } = found;
         check(&Place { index: self.index, name: self.table.name(), standing, origin }, self.intent)?;
         Ok(before.first().is_none_or(|first| first.committer.origin().lineage == origin.lineage))
     }
 
     /// Whether nothing has landed yet, neither in the tables before this one nor in those after it.
-    fn all_at_genesis(&self, first: &Claimed, before: &[Claimed]) -> bool {
+    fn all_at_genesis(&self, first: &Claimed<K>, before: &[Claimed<K>]) -> bool {
         let start = first.standing.position();
         before.iter().all(Claimed::is_at_genesis) && self.furthest.is_none_or(|(position, _)| position <= start)
     }
@@ -303,7 +293,7 @@ impl Claim<'_> {
     }
 }
 
-impl Claimed {
+impl<K: Kind> Claimed<K> {
     fn is_at_genesis(&self) -> bool {
         self.committer.origin().genesis == self.standing.position()
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::document::{OffsetsFiles, Origin, Standing};
+use crate::protocol::kind::Kind;
 use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Stamp, Table, Version};
 use crate::totals::{Bucket, Sum};
 
@@ -37,10 +38,10 @@ impl Retry {
 }
 
 /// Commits the cuts of one table, for the run that claimed it.
-pub struct Committer {
+pub struct Committer<K: Kind> {
     table: Arc<dyn Table>,
     clock: Arc<dyn Clock>,
-    files: OffsetsFiles,
+    files: OffsetsFiles<K>,
     held: Held,
     head: Version,
     retention: Retention,
@@ -49,11 +50,11 @@ pub struct Committer {
     touched: Stamp,
 }
 
-impl Committer {
+impl<K: Kind> Committer<K> {
     pub(super) fn new(
         table: Arc<dyn Table>,
         clock: Arc<dyn Clock>,
-        files: OffsetsFiles,
+        files: OffsetsFiles<K>,
         held: Held,
         head: Version,
         touched: Stamp,
@@ -91,7 +92,7 @@ impl Committer {
     /// files it only moves the position. `sums` are the rows of the files.
     pub async fn land(
         &mut self,
-        standing: &Standing,
+        standing: &Standing<K>,
         files: Vec<StagedFile>,
         sums: &[(Bucket, Sum)],
     ) -> Result<Version, Stop> {

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Stop, StoreError};
-use crate::offsets::{Delta, Offsets, PartitionId};
 use crate::position::Position;
 use crate::protocol::commit::ask;
+use crate::protocol::kind::{Kind, TooNew};
 use crate::protocol::last_rows::LastRows;
+use crate::protocol::offsets::{Delta, Offsets, PartitionId};
 use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
-use crate::reads::Reads;
-use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::totals::{Bucket, Sum, Totals};
 
 /// The format of the offsets file. Format 1 had no totals.
@@ -49,13 +48,6 @@ pub struct Origin {
     pub adopted: Option<u64>,
 }
 
-impl Origin {
-    /// What the pipeline reads.
-    pub fn reads(&self) -> Reads {
-        Reads::recorded(&self.source, self.root.as_deref())
-    }
-}
-
 /// The process of a run, as it was when it claimed the table: for people who look for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
@@ -69,18 +61,18 @@ pub struct Process {
 
 /// The offsets and settings of one position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Standing<K: Kind> {
     /// Where the next read of each partition starts.
-    pub offsets: Arc<Offsets>,
+    pub offsets: Arc<Offsets<K>>,
     /// The settings that were in force up to this position.
-    pub settings: Arc<RowSettings>,
+    pub settings: Arc<K::Settings>,
     /// The position from which they were in force: they cannot catch up a table below it.
     pub since: Position,
-    /// Where each table's rows end.
+    /// Which cut had the last rows for each table.
     pub last_rows: LastRows,
 }
 
-impl Standing {
+impl<K: Kind> Standing<K> {
     /// The position of the offsets.
     pub fn position(&self) -> Position {
         self.offsets.position()
@@ -88,23 +80,23 @@ impl Standing {
 }
 
 /// What a table holds at its position, for `prove`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account<K: Kind> {
     /// The rows.
     pub totals: Totals,
     /// Where the present settings began. Rows before that are counted in [`Totals::earlier`], or
     /// were never meant to land.
-    pub from: Arc<Offsets>,
+    pub from: Arc<Offsets<K>>,
 }
 
-impl Account {
+impl<K: Kind> Account<K> {
     /// The account of a table that begins at `offsets`.
-    pub fn genesis(offsets: Arc<Offsets>) -> Self {
+    pub fn genesis(offsets: Arc<Offsets<K>>) -> Self {
         Account { totals: Totals::default(), from: offsets }
     }
 
     /// Moves from `before` to `after`, and adds the rows that land there.
-    pub fn land(&mut self, before: &Standing, after: &Standing, sums: &[(Bucket, Sum)]) {
+    pub fn land(&mut self, before: &Standing<K>, after: &Standing<K>, sums: &[(Bucket, Sum)]) {
         if after.since != before.since {
             self.totals.begin_anew();
             self.from = before.offsets.clone();
@@ -116,32 +108,36 @@ impl Account {
 
 /// The content of an offsets file.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct Recorded<K: Kind> {
     /// What stays the same.
     pub origin: Origin,
     /// Where the table stands.
-    pub standing: Standing,
+    pub standing: Standing<K>,
     /// What it holds there.
-    pub account: Account,
+    pub account: Account<K>,
     /// The process of the run that wrote this; older builds did not record it.
     pub process: Option<Process>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+#[serde(bound = "")]
+struct Document<K: Kind> {
     format: u32,
+    /// The kind of source; builds that knew only lines omitted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     #[serde(flatten)]
     origin: Origin,
     held: Held,
-    settings: RowSettings,
+    settings: K::Settings,
     since: Position,
-    /// Where each table's rows end; earlier builds omitted it.
+    /// Which cut had the last rows for each table; earlier builds omitted it.
     #[serde(default, skip_serializing_if = "LastRows::is_unknown")]
-    last_rows: LastRows,
+    last_cuts: LastRows,
     /// The full file that `offsets` is a delta to.
     base: Option<OffsetsName>,
     #[serde(flatten)]
-    offsets: Offsets,
+    offsets: Offsets<K>,
     /// The base's partitions that have left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gone: Vec<PartitionId>,
@@ -149,30 +145,30 @@ struct Document {
     totals: Totals,
     /// Where the present settings began; in full files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Offsets>,
+    from: Option<Offsets<K>>,
     /// The process of the run that wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     process: Option<Process>,
 }
 
 /// A full file that this run has written.
-struct Base {
+struct Base<K: Kind> {
     name: OffsetsName,
-    offsets: Arc<Offsets>,
-    account: Account,
+    offsets: Arc<Offsets<K>>,
+    account: Account<K>,
 }
 
 /// One pipeline's offsets files in one table.
-pub struct OffsetsFiles {
-    now: Recorded,
-    base: Option<Base>,
+pub struct OffsetsFiles<K: Kind> {
+    now: Recorded<K>,
+    base: Option<Base<K>>,
     /// Files that exist, as far as this run knows.
     known: BTreeSet<OffsetsName>,
 }
 
-impl OffsetsFiles {
+impl<K: Kind> OffsetsFiles<K> {
     /// The files of a table, with `now` to be written first. No file is known yet.
-    pub fn new(now: Recorded) -> Self {
+    pub fn new(now: Recorded<K>) -> Self {
         OffsetsFiles { now, base: None, known: BTreeSet::new() }
     }
 
@@ -182,7 +178,7 @@ impl OffsetsFiles {
     }
 
     /// Sets what is written next: the table stands at `standing`, with the rows of `sums` added.
-    pub fn advance(&mut self, standing: &Standing, sums: &[(Bucket, Sum)]) {
+    pub fn advance(&mut self, standing: &Standing<K>, sums: &[(Bucket, Sum)]) {
         self.now.account.land(&self.now.standing, standing, sums);
         self.now.standing = standing.clone();
     }
@@ -220,7 +216,7 @@ impl OffsetsFiles {
 
     /// A delta to the base; a full file if there is no base, or it has another `from`, or too much
     /// has changed.
-    fn compose(&self, held: Held) -> Document {
+    fn compose(&self, held: Held) -> Document<K> {
         let Recorded { origin, standing, account, process } = &self.now;
         let delta = self.base.as_ref().filter(|base| base.account.from == account.from).and_then(|base| {
             let delta = standing.offsets.since(&base.offsets);
@@ -237,11 +233,12 @@ impl OffsetsFiles {
         };
         Document {
             format: FORMAT,
+            kind: Some(K::NAME.to_owned()),
             origin: origin.clone(),
             held,
             settings: (*standing.settings).clone(),
             since: standing.since,
-            last_rows: standing.last_rows.clone(),
+            last_cuts: standing.last_rows.clone(),
             base,
             offsets,
             gone,
@@ -252,7 +249,7 @@ impl OffsetsFiles {
     }
 
     /// Reads the file of `held`, and its base if it is a delta.
-    pub async fn read(table: &dyn Table, held: Held) -> Result<Recorded, Stop> {
+    pub async fn read(table: &dyn Table, held: Held) -> Result<Recorded<K>, Stop> {
         let document = Self::document(table, held, OffsetsName(held)).await?;
         let (offsets, totals, from) = match document.base {
             None => (document.offsets, document.totals, document.from),
@@ -272,40 +269,45 @@ impl OffsetsFiles {
             )));
         }
         let settings = Arc::new(document.settings);
-        let Document { since, last_rows, .. } = document;
+        let Document { since, last_cuts: last_rows, .. } = document;
         let standing = Standing { offsets: Arc::new(offsets), settings, since, last_rows };
         let account = Account { totals, from: Arc::new(from.unwrap_or_default()) };
         Ok(Recorded { origin: document.origin, standing, account, process: document.process })
     }
 
-    async fn document(table: &dyn Table, held: Held, name: OffsetsName) -> Result<Document, Stop> {
+    async fn document(table: &dyn Table, held: Held, name: OffsetsName) -> Result<Document<K>, Stop> {
         let Some(content) = table.read_offsets(name).await? else {
             return Err(Stop::offsets_missing(table.name(), held.position, &name.to_string()));
         };
         let document = Self::parse(&content)
             .map_err(|e| StoreError::definite(format!("read offsets file {name} of table {:?}", table.name()), e))?;
-        if document.settings.rows_version > ROWS_VERSION {
+        if let Err(TooNew { version, known }) = K::check(&document.settings) {
             return Err(Stop::Refused(format!(
-                "table {:?} was written by a newer lakefront (row rules {}, this binary knows {ROWS_VERSION}): upgrade",
-                table.name(),
-                document.settings.rows_version
+                "table {:?} was written by a newer lakefront (row rules {version}, this binary knows {known}): upgrade",
+                table.name()
             )));
         }
         Ok(document)
     }
 
-    fn parse(content: &[u8]) -> Result<Document, Box<dyn std::error::Error + Send + Sync>> {
+    fn parse(content: &[u8]) -> Result<Document<K>, Box<dyn std::error::Error + Send + Sync>> {
         #[derive(Deserialize)]
         struct Form {
             format: u32,
+            #[serde(default)]
+            kind: Option<String>,
         }
-        match serde_json::from_slice(content)? {
-            Form { format: FORMAT } => Ok(serde_json::from_slice(content)?),
-            Form { format } if format < FORMAT => Err(format!(
+        let Form { format, kind } = serde_json::from_slice(content)?;
+        match (format, kind) {
+            (FORMAT, Some(kind)) if kind != K::NAME => {
+                Err(format!("its pipeline reads {kind}, and this one {}: name other tables", K::NAME).into())
+            }
+            (FORMAT, _) => Ok(serde_json::from_slice(content)?),
+            (format, _) if format < FORMAT => Err(format!(
                 "it has format {format}, of a build that kept no totals: land into new tables, under a new pipeline name"
             )
             .into()),
-            Form { format } => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
+            (format, _) => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
         }
     }
 

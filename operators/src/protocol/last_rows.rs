@@ -1,48 +1,62 @@
-//! Where each table's rows end. A table that lacks no rows needs no bytes of the source to be
-//! brought level, whether or not the source still has them.
+//! Which cut had the last rows for each table. A table that holds that cut lacks no rows, and needs
+//! no work of the source to be brought level, whether or not the source still has it.
 //!
-//! This compares positions, so it holds only along one sequence of cuts. A catch-up covers the same
-//! bytes in an order of its own: a table that stopped within one knows nothing.
+//! A cut is named by the run that made it and by its lower bound. So two tables agree on a cut only
+//! if one history made both of them: after a restore, or within a catch-up, positions would not say
+//! that.
 
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
 use crate::protocol::document::Standing;
-use crate::record::TableId;
+use crate::protocol::kind::Kind;
+use crate::protocol::table::TableId;
 
-/// For each table, in claim order, the end of the last cut that had rows for it. Every table
-/// records this for all of them, up to its own position. Empty if nothing is known.
+/// A run, by a number that it has drawn at random: after a restore, run numbers are given out
+/// again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Draw(pub u64);
+
+/// The cut that had the last rows for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastCut {
+    /// The run that made it; `None` if the table has had no rows since its genesis.
+    pub draw: Option<Draw>,
+    /// Its lower bound, or the genesis.
+    pub lower: Position,
+}
+
+/// The last cut of each table, in claim order, up to the position of the table that records this;
+/// `None` where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct LastRows(Vec<Position>);
+pub struct LastRows(Vec<Option<LastCut>>);
 
 impl LastRows {
     /// Nothing has landed in any of the `tables`, which begin at `genesis`.
     pub fn none(genesis: Position, tables: usize) -> LastRows {
-        LastRows(vec![genesis; tables])
+        LastRows(vec![Some(LastCut { draw: None, lower: genesis }); tables])
     }
 
-    /// What the tables of a run know at its start. Each knows best about itself; if one knows
-    /// nothing, its rows may reach up to where the furthest stands.
-    pub fn known(standings: &[Standing]) -> LastRows {
-        let furthest = standings.iter().map(Standing::position).max().unwrap_or_default();
-        let own = |(table, standing): (usize, &Standing)| standing.last_rows.of(TableId(table)).unwrap_or(furthest);
-        LastRows(standings.iter().enumerate().map(own).collect())
+    /// What the tables of a run know at its start: each knows best about itself.
+    pub fn known<K: Kind>(standings: &[Standing<K>]) -> LastRows {
+        LastRows(standings.iter().enumerate().map(|(i, standing)| standing.last_rows.of(TableId(i))).collect())
     }
 
-    /// The end of the last cut that had rows for `table`, if it is known.
-    pub fn of(&self, table: TableId) -> Option<Position> {
-        self.0.get(table.0).copied()
+    /// The last cut that had rows for `table`, if it is known.
+    pub fn of(&self, table: TableId) -> Option<LastCut> {
+        self.0.get(table.0).copied().flatten()
     }
 
-    /// The cut that ends at `upper` had rows for `table`.
-    pub fn reach(&mut self, table: TableId, upper: Position) {
+    /// The cut from `lower` of the run of that `draw` has rows for `table`.
+    pub fn reach(&mut self, table: TableId, draw: Draw, lower: Position) {
         if let Some(last) = self.0.get_mut(table.0) {
-            *last = upper.max(*last);
+            *last = Some(LastCut { draw: Some(draw), lower });
         }
     }
 
-    /// Whether nothing is known.
+    /// Whether nothing is recorded.
     pub fn is_unknown(&self) -> bool {
         self.0.is_empty()
     }

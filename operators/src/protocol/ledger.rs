@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use crate::position::Position;
 use crate::protocol::cut::Cut;
 use crate::protocol::document::Standing;
-use crate::record::TableId;
+use crate::protocol::kind::Kind;
+use crate::protocol::table::TableId;
 
 /// The tables' positions, and the offsets of the positions that are not yet durable everywhere.
-pub struct Ledger {
+pub struct Ledger<K: Kind> {
     positions: Vec<Position>,
-    standings: BTreeMap<Position, Standing>,
+    standings: BTreeMap<Position, Standing<K>>,
     acknowledged: Position,
 }
 
-impl Ledger {
+impl<K: Kind> Ledger<K> {
     /// The tables as they were claimed.
-    pub fn new(standings: &[Standing]) -> Self {
+    pub fn new(standings: &[Standing<K>]) -> Self {
         let positions: Vec<_> = standings.iter().map(Standing::position).collect();
         Ledger {
             acknowledged: positions.iter().min().copied().unwrap_or_default(),
@@ -26,13 +27,13 @@ impl Ledger {
     }
 
     /// Learns the offsets of a cut's upper bound.
-    pub fn cut(&mut self, cut: &Cut) {
+    pub fn cut(&mut self, cut: &Cut<K>) {
         self.standings.insert(cut.upper, cut.standing());
     }
 
     /// `table`'s transaction now holds `position`. Returns the standing that may be acknowledged,
     /// if it moved.
-    pub fn moved(&mut self, table: TableId, position: Position) -> Option<Standing> {
+    pub fn moved(&mut self, table: TableId, position: Position) -> Option<Standing<K>> {
         self.positions[table.0] = position;
         let durable = self.durable();
         if durable <= self.acknowledged {
@@ -56,49 +57,11 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
-    use crate::protocol::last_rows::LastRows;
-    use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
-
-    fn standing(offset: u64) -> Standing {
-        let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false };
-        let roles = Roles {
-            primary: Vec::new(),
-            replica: Vec::new(),
-            default: Destination::Reject,
-            servers: BTreeMap::new(),
-            sources: BTreeMap::new(),
-        };
-        let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-        let settings = RowSettings {
-            rows_version: 1,
-            format,
-            max_line: 1,
-            unknown_keys,
-            zones: Default::default(),
-            raw: RowSettings::usual_raw(),
-            envelope: Envelope::None,
-            roles,
-            tables: Vec::new(),
-        };
-        Standing {
-            offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
-            settings: Arc::new(settings),
-            since: Position(0),
-            last_rows: LastRows::default(),
-        }
-    }
-
-    fn cut(lower: u64, upper: u64) -> Cut {
-        let Standing { offsets, settings, since, .. } = standing(upper);
-        Cut { lower: Position(lower), upper: Position(upper), offsets, settings, since, between: false }
-    }
+    use crate::protocol::numbers::{Numbers, cut, standing};
 
     /// What may be acknowledged once `table` stands at `position`.
-    fn moved(ledger: &mut Ledger, table: usize, position: u64) -> Option<u64> {
+    fn moved(ledger: &mut Ledger<Numbers>, table: usize, position: u64) -> Option<u64> {
         ledger.moved(TableId(table), Position(position)).map(|standing| standing.position().0)
     }
 

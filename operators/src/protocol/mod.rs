@@ -1,9 +1,12 @@
 //! Exactly once: every decision of the commit protocol, without I/O.
 //!
-//! The lake is the checkpoint. A run [`claim`]s its tables, [`planner`] hands out the source as
-//! chunks and closes cuts, [`queue`] decides which cut a table commits next, [`commit`] lands it
-//! with its offsets in one commit, and [`ledger`] decides what may be acknowledged: the lowest
-//! position that every table's transaction holds, never more.
+//! The lake is the checkpoint. A run [`claim`]s its tables, the [`cutter`] hands out the source's
+//! work and closes cuts, [`queue`] decides which cut a table commits next, [`commit`] lands it with
+//! its offsets in one commit, and [`ledger`] decides what may be acknowledged: the lowest position
+//! that every table's transaction holds, never more.
+//!
+//! It knows no source, format or sink. What marks a place in a source, and which settings make its
+//! rows, is a [`kind`]'s own: the protocol stores it, compares it, and hands it back.
 //!
 //! The outside world is reached only through the ports in [`table`], so that the simulation
 //! (`tests/simulation`) drives this very code through crashes, rivals, zombies and lost replies at
@@ -12,12 +15,16 @@
 pub mod claim;
 pub mod commit;
 pub mod cut;
+pub mod cutter;
 pub mod document;
-pub mod generation;
+pub mod kind;
 pub mod last_rows;
 pub mod ledger;
 pub mod neighbours;
-pub mod planner;
+#[cfg(test)]
+pub(crate) mod numbers;
+pub mod offsets;
 pub mod preflight;
 pub mod queue;
+pub mod supply;
 pub mod table;

@@ -1,42 +1,31 @@
 //! Other writers to a table: other pipelines, which must not land what this one reads, and
 //! strangers, beside whose rows a pipeline lands only if it is allowed to.
 
-use std::collections::BTreeMap;
-
 use crate::error::Stop;
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::document::{OffsetsFiles, Recorded};
+use crate::protocol::document::{OffsetsFiles, Origin, Recorded};
+use crate::protocol::kind::Kind;
 use crate::protocol::table::{Clock, Pending, Table};
-use crate::reads::Reads;
 
-/// A file that is in the source now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// Its name in the source.
-    pub name: String,
-    /// The store's mark of its creation, if no other file can ever have the same.
-    pub created: Option<String>,
-}
+/// What a pipeline reads, compared with what other pipelines, or earlier runs, have recorded.
+pub trait Reading<K: Kind>: Send + Sync {
+    /// The source, without credentials.
+    fn source(&self) -> &str;
 
-/// What a pipeline reads, for comparison with what others read.
-pub struct Reading<'a> {
-    /// The source.
-    pub reads: Reads,
-    /// Lists what is there now; called only if another pipeline writes into the same table.
-    pub files: &'a (dyn Fn() -> Pending<'a, Result<Vec<File>, Stop>> + Send + Sync),
-}
+    /// The part of it that partitions' names are relative to.
+    fn root(&self) -> &str;
 
-/// What two pipelines both read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shared {
-    /// Everything that one of them reads.
-    Whole,
-    /// At least one file: its place, and its place in the other's source.
-    File(String, String),
+    /// Whether a table of that origin is of this source, so that the names of its partitions mean
+    /// the same. The error is advice for the message that refuses it, or empty.
+    fn continues(&self, origin: &Origin) -> Result<(), String>;
+
+    /// What each of the other pipelines reads, or has read, that this one reads too: as text for a
+    /// message.
+    fn shared<'a>(&'a self, others: &'a [Recorded<K>]) -> Pending<'a, Result<Vec<Option<String>>, Stop>>;
 }
 
 /// What every other pipeline has recorded in `table`.
-pub async fn neighbours(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Recorded>, Stop> {
+pub async fn neighbours<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Recorded<K>>, Stop> {
     let mut found = Vec::new();
     for (_, theirs) in ask(clock, || table.others()).await? {
         found.extend(newest(&*theirs, clock).await?);
@@ -46,7 +35,7 @@ pub async fn neighbours(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Reco
 
 /// The newest record, committed or not. A claim records itself before it looks at the others, so of
 /// two simultaneous claims one sees the other.
-async fn newest(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded>, Stop> {
+async fn newest<K: Kind>(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded<K>>, Stop> {
     let mut retry = Retry::default();
     loop {
         let Some(last) = ask(clock, || theirs.list_offsets()).await?.into_iter().max() else { return Ok(None) };
@@ -72,45 +61,19 @@ async fn newest(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded
     }
 }
 
-/// What is read both by the pipeline of `ours`, whose source has `files` now, and by the one that
-/// recorded `theirs`.
-pub fn shared(ours: &Reads, files: &[File], theirs: &Recorded) -> Option<Shared> {
-    let reads = theirs.origin.reads();
-    if ours.covers(&reads) || reads.covers(ours) {
-        return Some(Shared::Whole);
-    }
-    let partitions = &theirs.standing.offsets.partitions;
-    let places = partitions.keys().map(|id| reads.place(&id.name));
-    if let Some(place) = places.into_iter().find(|place| ours.has(place)) {
-        return Some(Shared::File(place.clone(), place));
-    }
-    let created: BTreeMap<&str, &str> =
-        partitions.iter().map(|(id, at)| (at.identity.created.as_str(), id.name.as_str())).collect();
-    files.iter().find_map(|file| {
-        let place = ours.place(&file.name);
-        if reads.has(&place) {
-            return Some(Shared::File(place.clone(), place));
-        }
-        let there = created.get(file.created.as_deref()?)?;
-        Some(Shared::File(place, reads.place(there)))
-    })
-}
-
 /// Refuses to land what another pipeline lands into the same table.
-pub async fn refuse_overlap(table: &dyn Table, clock: &dyn Clock, reading: &Reading<'_>) -> Result<(), Stop> {
+pub async fn refuse_overlap<K: Kind>(
+    table: &dyn Table,
+    clock: &dyn Clock,
+    reading: &dyn Reading<K>,
+) -> Result<(), Stop> {
     let neighbours = neighbours(table, clock).await?;
     if neighbours.is_empty() {
         return Ok(());
     }
-    let files = (reading.files)().await?;
-    for theirs in neighbours {
-        let Some(shared) = shared(&reading.reads, &files, &theirs) else { continue };
+    for (theirs, what) in neighbours.iter().zip(reading.shared(&neighbours).await?) {
+        let Some(what) = what else { continue };
         let origin = &theirs.origin;
-        let what = match shared {
-            Shared::Whole => origin.source.clone(),
-            Shared::File(here, there) if here == there => here,
-            Shared::File(here, there) => format!("{here} (there {there})"),
-        };
         let idle = theirs.standing.position() == origin.genesis;
         let given_up = match idle {
             true => format!(
@@ -130,20 +93,20 @@ pub async fn refuse_overlap(table: &dyn Table, clock: &dyn Clock, reading: &Read
 }
 
 /// How many rows of `table` no pipeline has landed, judged by counts alone. This may take long.
-pub async fn strangers(table: &dyn Table, clock: &dyn Clock) -> Result<u64, Stop> {
+pub async fn strangers<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<u64, Stop> {
     // Rows are counted first, so that rows that land meanwhile do not count as strangers'.
     let rows = ask(clock, || table.rows()).await?;
     if rows == 0 {
         return Ok(0);
     }
-    let own = newest(table, clock).await?;
+    let own = newest::<K>(table, clock).await?;
     let landed = neighbours(table, clock).await?.into_iter().chain(own).map(|told| told.account.totals.sum().rows);
     Ok(rows.saturating_sub(landed.sum()))
 }
 
 /// Refuses to land beside rows that no pipeline has landed.
-pub async fn refuse_strangers(table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
-    match strangers(table, clock).await? {
+pub async fn refuse_strangers<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
+    match strangers::<K>(table, clock).await? {
         0 => Ok(()),
         rows => Err(Stop::Refused(format!(
             "table {:?} holds {rows} row{} that no pipeline has landed: to land beside them, start once with run --adopt; if lakefront \

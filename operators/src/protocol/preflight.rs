@@ -8,6 +8,7 @@ use crate::position::Position;
 use crate::protocol::claim::Intent;
 use crate::protocol::commit::{Retry, ask};
 use crate::protocol::document::{OffsetsFiles, Origin, Recorded, Standing};
+use crate::protocol::kind::Kind;
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
 use crate::protocol::table::{Clock, Held, RunId, Table, TableState};
 
@@ -24,11 +25,11 @@ pub(super) struct Survey<'a> {
 }
 
 /// A table that has a position.
-pub(super) struct Place<'a> {
+pub(super) struct Place<'a, K: Kind> {
     /// Its place in claim order.
     pub(super) index: usize,
     pub(super) name: &'a str,
-    pub(super) standing: &'a Standing,
+    pub(super) standing: &'a Standing<K>,
     pub(super) origin: &'a Origin,
 }
 
@@ -44,17 +45,21 @@ pub(super) enum Verdict {
 
 /// Refuses what [`claim`](super::claim::claim) would refuse, and writes nothing. A table that does
 /// not exist yet is `None`.
-pub async fn preflight(tables: &[Option<Arc<dyn Table>>], clock: &dyn Clock, intent: &Intent<'_>) -> Result<(), Stop> {
+pub async fn preflight<K: Kind>(
+    tables: &[Option<Arc<dyn Table>>],
+    clock: &dyn Clock,
+    intent: &Intent<'_, K>,
+) -> Result<(), Stop> {
     let there: Vec<_> =
         tables.iter().enumerate().filter_map(|(index, table)| Some((index, table.as_deref()?))).collect();
     survey(&there, clock, intent).await.map(drop)
 }
 
 /// Looks at the tables, with their places in claim order, and refuses what must be refused.
-pub(super) async fn survey<'a>(
+pub(super) async fn survey<'a, K: Kind>(
     tables: &[(usize, &'a dyn Table)],
     clock: &dyn Clock,
-    intent: &Intent<'_>,
+    intent: &Intent<'_, K>,
 ) -> Result<Survey<'a>, Stop> {
     let mut looks = 0;
     loop {
@@ -76,15 +81,15 @@ pub(super) async fn survey<'a>(
     }
 }
 
-async fn look_around<'a>(
+async fn look_around<'a, K: Kind>(
     tables: &[(usize, &'a dyn Table)],
     clock: &dyn Clock,
-    intent: &Intent<'_>,
+    intent: &Intent<'_, K>,
     seen: &mut Vec<Option<Held>>,
 ) -> Result<Survey<'a>, Stop> {
     let (mut survey, mut found, mut lacking) = (Survey::default(), Vec::new(), None);
     for (index, table) in tables.iter().copied() {
-        refuse_overlap(table, clock, &intent.reading()).await?;
+        refuse_overlap(table, clock, intent.reading).await?;
         // A run that died during its claim has left only a file; after a restore, its number would
         // be given out again.
         let names = ask(clock, || table.list_offsets()).await?;
@@ -103,7 +108,7 @@ async fn look_around<'a>(
             }
         }
     }
-    let places: Vec<Place<'_>> = found
+    let places: Vec<Place<'_, K>> = found
         .iter()
         .map(|(index, name, Recorded { origin, standing, .. })| Place { index: *index, name, standing, origin })
         .collect();
@@ -116,14 +121,17 @@ async fn look_around<'a>(
     }
     if !intent.adopt {
         for (_, table) in tables.iter().filter(|(index, _)| places.iter().all(|place| place.index != *index)) {
-            refuse_strangers(*table, clock).await?;
+            refuse_strangers::<K>(*table, clock).await?;
         }
     }
     Ok(survey)
 }
 
 /// Where the table stands now, and what is recorded there.
-pub(super) async fn look(table: &dyn Table, clock: &dyn Clock) -> Result<(TableState, Option<Recorded>), Stop> {
+pub(super) async fn look<K: Kind>(
+    table: &dyn Table,
+    clock: &dyn Clock,
+) -> Result<(TableState, Option<Recorded<K>>), Stop> {
     let mut retry = Retry::default();
     loop {
         let state = ask(clock, || table.load()).await?;
@@ -140,8 +148,8 @@ pub(super) async fn look(table: &dyn Table, clock: &dyn Clock) -> Result<(TableS
 }
 
 /// What happens to the tables that have a position; the error says why they cannot be claimed.
-pub(super) fn judge(places: &[Place<'_>], intent: &Intent<'_>) -> Result<Verdict, Stop> {
-    let is_of_one_life = |place: &Place<'_>| place.origin.lineage == places[0].origin.lineage;
+pub(super) fn judge<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<Verdict, Stop> {
+    let is_of_one_life = |place: &Place<'_, K>| place.origin.lineage == places[0].origin.lineage;
     let odd: Vec<_> = places.iter().filter(|p| check(p, intent).is_err() || !is_of_one_life(p)).collect();
     let landed = places.iter().any(|place| place.standing.position() != place.origin.genesis);
     if !odd.is_empty() && !landed && odd.iter().all(|place| place.standing.position() == Position(0)) {
@@ -155,25 +163,15 @@ pub(super) fn judge(places: &[Place<'_>], intent: &Intent<'_>) -> Result<Verdict
 }
 
 /// A table belongs to one source and one role, once something has landed.
-pub(super) fn check(place: &Place<'_>, intent: &Intent<'_>) -> Result<(), Stop> {
+pub(super) fn check<K: Kind>(place: &Place<'_, K>, intent: &Intent<'_, K>) -> Result<(), Stop> {
     let Place { index, name, origin, .. } = place;
-    let (theirs, ours) = (origin.reads(), intent.reading().reads);
-    if !theirs.is_one_with(&ours) {
-        let below = ours.root().strip_prefix(theirs.root()).and_then(|rest| rest.strip_prefix('/'));
-        let hint = match below {
-            // Braces make the rest part of the glob, so that names stay relative to the folder
-            // before it.
-            Some(below) => format!(
-                "; to read less of it, keep its folder before the glob: {}/{{{below}}}{}",
-                theirs.root(),
-                ours.to_string().strip_prefix(ours.root()).filter(|rest| !rest.is_empty()).unwrap_or("/**")
-            ),
-            None => String::new(),
-        };
+    if let Err(hint) = intent.reading.continues(origin) {
         return Err(Stop::Refused(format!(
-            "table {name:?} holds what pipeline {:?} read from {}, but source.url is {ours}: set it back (a glob over the same folder \
+            "table {name:?} holds what pipeline {:?} read from {}, but source.url is {}: set it back (a glob over the same folder \
              may change), move a folder that was moved back, or give the new source a pipeline name of its own{hint}",
-            origin.pipeline, origin.source
+            origin.pipeline,
+            origin.source,
+            intent.reading.source()
         )));
     }
     let role = intent.roles[*index];
@@ -187,8 +185,8 @@ pub(super) fn check(place: &Place<'_>, intent: &Intent<'_>) -> Result<(), Stop> 
 }
 
 /// Refuses tables that are not on one sequence of cuts, where positions order the offsets.
-fn level(places: &[Place<'_>]) -> Result<(), Stop> {
-    let mut order: Vec<&Place<'_>> = places.iter().collect();
+fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
+    let mut order: Vec<&Place<'_, K>> = places.iter().collect();
     order.sort_by_key(|place| place.standing.position());
     for pair in order.windows(2) {
         let (low, high) = (pair[0].standing, pair[1].standing);
@@ -213,7 +211,7 @@ fn level(places: &[Place<'_>]) -> Result<(), Stop> {
 }
 
 /// Refuses tables below the position in the state file, because that position was durable once.
-fn refuse_ahead(places: &[Place<'_>], intent: &Intent<'_>) -> Result<(), Stop> {
+fn refuse_ahead<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<(), Stop> {
     let lowest = places.iter().min_by_key(|place| place.standing.position());
     match (intent.known, lowest) {
         (Some(known), Some(lowest)) if known > lowest.standing.position() => Err(Stop::Refused(format!(

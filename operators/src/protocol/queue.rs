@@ -10,27 +10,26 @@ use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::cut::{Control, Cut};
 use crate::protocol::document::Standing;
-use crate::protocol::last_rows::LastRows;
-use crate::protocol::table::StagedFile;
-use crate::record::TableId;
+use crate::protocol::kind::Kind;
+use crate::protocol::last_rows::{Draw, LastRows};
+use crate::protocol::table::{StagedFile, TableId};
 use crate::totals::{Bucket, Sum};
 
 /// One table's cuts, from the planner's records and the staged files, in order.
-pub struct CommitQueue {
+pub struct CommitQueue<K: Kind> {
     table: String,
     /// The position that the table's transaction holds, or will once the job under way is done.
     position: Position,
-    cuts: BTreeMap<Position, Cut>,
+    cuts: BTreeMap<Position, Cut<K>>,
     files: BTreeMap<Position, Vec<StagedFile>>,
     sums: BTreeMap<Position, Vec<(Bucket, Sum)>>,
     /// The tables, this one and others, that have rows in a cut.
     filled: BTreeMap<Position, BTreeSet<TableId>>,
-    /// Where each table's rows end, up to the last complete cut.
+    /// Which cut had the last rows for each table, up to the last complete one.
     last_rows: LastRows,
-    /// The tables that had rows since a catch-up began.
-    caught_up: BTreeSet<TableId>,
+    draw: Draw,
     /// The last cut that was empty for this table, not yet in its transaction.
-    empty: Option<Cut>,
+    empty: Option<Cut<K>>,
     settle: Position,
     /// No rows below this position wait for the table.
     drained: Position,
@@ -38,28 +37,28 @@ pub struct CommitQueue {
 
 /// A commit to make: without files it only moves the position.
 #[derive(Debug, PartialEq)]
-pub struct Job {
+pub struct Job<K: Kind> {
     /// The cut whose upper bound the table reaches.
-    pub cut: Cut,
+    pub cut: Cut<K>,
     /// Its files for this table.
     pub files: Vec<StagedFile>,
     /// The sums of their rows, as counted on the way.
     pub sums: Vec<(Bucket, Sum)>,
-    /// Where each table's rows end, up to the cut's upper bound, if that is known.
+    /// Which cut had the last rows for each table, up to this one.
     pub last_rows: LastRows,
 }
 
-impl Job {
+impl<K: Kind> Job<K> {
     /// Where the table stands once the job is done.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> Standing<K> {
         Standing { last_rows: self.last_rows.clone(), ..self.cut.standing() }
     }
 }
 
-impl CommitQueue {
+impl<K: Kind> CommitQueue<K> {
     /// The queue of `table`, which stands at `position`. `last_rows` is what all tables of the run
-    /// knew at its start.
-    pub fn new(table: impl Into<String>, position: Position, last_rows: LastRows) -> Self {
+    /// knew at its start; they share its `draw`.
+    pub fn new(table: impl Into<String>, position: Position, last_rows: LastRows, draw: Draw) -> Self {
         CommitQueue {
             table: table.into(),
             position,
@@ -68,7 +67,7 @@ impl CommitQueue {
             sums: BTreeMap::new(),
             filled: BTreeMap::new(),
             last_rows,
-            caught_up: BTreeSet::new(),
+            draw,
             empty: None,
             settle: Position(0),
             drained: position,
@@ -83,7 +82,7 @@ impl CommitQueue {
     }
 
     /// Takes a record from the planner.
-    pub fn control(&mut self, control: Control) {
+    pub fn control(&mut self, control: Control<K>) {
         match control {
             Control::Cut(cut) => drop(self.cuts.insert(cut.lower, cut)),
             Control::Settle(position) => self.settle = self.settle.max(position),
@@ -107,16 +106,14 @@ impl CommitQueue {
 
     /// The next commit, once the last is done. `complete(lower)` is whether the frontier has passed
     /// the cut, so that no more files of it can come.
-    pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job>, Stop> {
+    pub fn next(&mut self, complete: impl Fn(Position) -> bool) -> Result<Option<Job<K>>, Stop> {
         self.drained = self.drained.max(self.position);
         while let Some(first) = self.cuts.first_entry().filter(|first| complete(*first.key())) {
             let cut = first.remove();
             let files = self.files.remove(&cut.lower).unwrap_or_default();
             let sums = self.sums.remove(&cut.lower).unwrap_or_default();
-            self.caught_up.extend(self.filled.remove(&cut.lower).unwrap_or_default());
-            if !cut.between {
-                let tables = std::mem::take(&mut self.caught_up);
-                tables.into_iter().for_each(|table| self.last_rows.reach(table, cut.upper));
+            for table in self.filled.remove(&cut.lower).unwrap_or_default() {
+                self.last_rows.reach(table, self.draw, cut.lower);
             }
             if cut.upper <= self.position {
                 if !files.is_empty() {
@@ -158,9 +155,8 @@ impl CommitQueue {
         Ok(due.map(|cut| self.job(cut, Vec::new(), Vec::new())))
     }
 
-    fn job(&self, cut: Cut, files: Vec<StagedFile>, sums: Vec<(Bucket, Sum)>) -> Job {
-        let last_rows = if cut.between { LastRows::default() } else { self.last_rows.clone() };
-        Job { cut, files, sums, last_rows }
+    fn job(&self, cut: Cut<K>, files: Vec<StagedFile>, sums: Vec<(Bucket, Sum)>) -> Job<K> {
+        Job { cut, files, sums, last_rows: self.last_rows.clone() }
     }
 
     fn bug(&self, text: String) -> Stop {
@@ -170,42 +166,10 @@ impl CommitQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::offsets::{Identity, Offsets, PartitionId, PartitionOffset};
+    use crate::protocol::numbers::{Numbers, cut};
+    use crate::protocol::offsets::PartitionId;
     use crate::protocol::table::Stamp;
-    use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
-
-    fn cut(lower: u64, upper: u64) -> Cut {
-        let at = PartitionOffset { offset: upper, identity: Identity::default(), landed_tail: false, gone: false };
-        let roles = Roles {
-            primary: Vec::new(),
-            replica: Vec::new(),
-            default: Destination::Reject,
-            servers: BTreeMap::new(),
-            sources: BTreeMap::new(),
-        };
-        let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-        Cut {
-            lower: Position(lower),
-            upper: Position(upper),
-            since: Position(0),
-            offsets: Arc::new([(PartitionId::first("a"), at)].into_iter().collect::<Offsets>()),
-            settings: Arc::new(RowSettings {
-                rows_version: 1,
-                format,
-                max_line: 1,
-                unknown_keys,
-                zones: Default::default(),
-                raw: RowSettings::usual_raw(),
-                envelope: Envelope::None,
-                roles,
-                tables: Vec::new(),
-            }),
-            between: false,
-        }
-    }
 
     fn file() -> StagedFile {
         let (partition, stats) = (Vec::new(), String::new());
@@ -213,8 +177,8 @@ mod tests {
     }
 
     /// A queue at `position` with cuts of ten, and a file for the cut at each of `staged`.
-    fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue {
-        let mut queue = CommitQueue::new("t", Position(position), LastRows::none(Position(0), 2));
+    fn queue(position: u64, cuts: std::ops::Range<u64>, staged: &[u64]) -> CommitQueue<Numbers> {
+        let mut queue = CommitQueue::new("t", Position(position), LastRows::none(Position(0), 2), Draw(7));
         cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
         for lower in staged {
             queue.staged(Position(*lower), file());
@@ -226,12 +190,12 @@ mod tests {
 
     /// The upper bounds and numbers of files of the jobs that are due when every cut below
     /// `frontier` is complete.
-    fn jobs(queue: &mut CommitQueue, frontier: u64) -> Vec<(u64, usize)> {
+    fn jobs(queue: &mut CommitQueue<Numbers>, frontier: u64) -> Vec<(u64, usize)> {
         let next = || queue.next(|lower| lower < Position(frontier)).expect("no bug");
         std::iter::from_fn(next).map(|job| (job.cut.upper.0, job.files.len())).collect()
     }
 
-    fn bug(queue: &mut CommitQueue) -> String {
+    fn bug(queue: &mut CommitQueue<Numbers>) -> String {
         queue.next(|_| true).expect_err("a bug").to_string()
     }
 
@@ -278,7 +242,7 @@ mod tests {
     #[test]
     fn nothing_waits_for_a_table_beyond_what_it_holds_and_the_empty_cuts_behind_that() {
         let mut queue = queue(0, 0..4, &[20]);
-        let next = |queue: &mut CommitQueue, frontier| {
+        let next = |queue: &mut CommitQueue<Numbers>, frontier| {
             let job = queue.next(|lower| lower < Position(frontier)).expect("no bug");
             (job.map(|job| job.cut.upper.0), queue.drained().0)
         };
@@ -314,29 +278,14 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_records_where_the_rows_of_all_tables_end() {
+    fn a_commit_records_the_last_cut_of_all_tables() {
         let mut queue = queue(10, 0..4, &[20]);
         for (lower, table) in [(0, 1), (10, 1), (20, 0), (30, 1)] {
             queue.filled(Position(lower), TableId(table));
         }
         let job = queue.next(|lower| lower < Position(40)).expect("no bug").expect("a commit");
-        let ends = [0, 1].map(|table| job.last_rows.of(TableId(table)).map(|end| end.0));
-        assert_eq!(ends, [Some(30), Some(20)], "up to its own cut, those included that it held before");
+        let last = [0, 1].map(|table| job.last_rows.of(TableId(table)).map(|cut| (cut.draw, cut.lower.0)));
+        assert_eq!(last, [(Some(Draw(7)), 20), (Some(Draw(7)), 10)].map(Some), "up to its own cut");
         assert_eq!(job.standing().last_rows, job.last_rows);
-    }
-
-    #[test]
-    fn within_a_catch_up_nothing_is_recorded_and_what_had_rows_there_counts_at_its_end() {
-        let mut queue = CommitQueue::new("t", Position(0), LastRows::none(Position(0), 2));
-        queue.control(Control::Cut(Cut { between: true, ..cut(0, 10) }));
-        queue.control(Control::Cut(cut(10, 20)));
-        queue.filled(Position(0), TableId(1));
-        queue.control(Control::Settle(Position(20)));
-        queue.staged(Position(0), file());
-        let bucket = Bucket { partition: PartitionId::first("a"), mebibyte: 0 };
-        queue.counted(Position(0), bucket, Sum::row(1));
-        let mut last_rows = || queue.next(|_| true).expect("no bug").expect("a commit").last_rows;
-        assert!(last_rows().is_unknown());
-        assert_eq!(last_rows().of(TableId(1)), Some(Position(20)));
     }
 }

@@ -22,6 +22,11 @@ use crate::position::Position;
 /// A future of the protocol's ports.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A table of a pipeline, by its place in the pipeline's fixed order (the order in which a run
+/// claims them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TableId(pub usize);
+
 /// The number of a run of a pipeline: unique, because only one run can claim the first table with
 /// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

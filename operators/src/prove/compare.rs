@@ -12,8 +12,8 @@ use super::lake::Lake;
 use super::subject::Subject;
 use super::sums::{Mebibytes, Sums, bytes, first_difference, within};
 use super::told::PieceId;
-use crate::offsets::PartitionId;
-use crate::protocol::document::Recorded;
+use crate::lines::Recorded;
+use crate::protocol::offsets::PartitionId;
 use crate::totals::{Buckets, FINEST_LOG2, Sum};
 
 /// All that is known of one table.
@@ -251,9 +251,10 @@ fn total(rows: &Mebibytes) -> Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::offsets::Offsets;
+    use crate::lines::Offsets;
+    use crate::lines::{Account, Standing};
     use crate::position::Position;
-    use crate::protocol::document::{Account, Origin, Standing};
+    use crate::protocol::document::Origin;
     use crate::protocol::last_rows::LastRows;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::totals::Totals;

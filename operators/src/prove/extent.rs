@@ -14,10 +14,12 @@ use serde::Serialize;
 
 use super::there::There;
 use crate::error::{Stop, StoreError};
-use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
-use crate::protocol::document::Recorded;
-use crate::protocol::generation::{Sighting, Verdict, judge};
+use crate::lines::Recorded;
+use crate::lines::{Mark, Offsets};
+use crate::protocol::offsets::PartitionId;
+use crate::source::identity::{Fingerprint, Identity};
 use crate::source::sight::sight;
+use crate::source::watch::generation::{Sighting, Verdict, judge};
 use crate::source::{Listed, Source};
 
 /// Rows that can no longer be read from the source.
@@ -205,7 +207,7 @@ impl Extent {
 }
 
 /// Whether `file` is the one that was read as `id`, up to `at`.
-async fn see(at: &PartitionOffset, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
+async fn see(at: &Mark, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
     // In a store without its own clock, anyone can set a revision.
     let is_told = file.modified_ms.is_some();
     let unchanged = is_told && file.created == at.identity.created && file.revision == at.identity.revision;

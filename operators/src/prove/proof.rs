@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::difference::Difference;
 use super::extent::Unverifiable;
 use super::there::There;
-use crate::offsets::PartitionOffset;
+use crate::lines::Mark;
+use crate::lines::Standing;
 use crate::position::Position;
-use crate::protocol::document::Standing;
 use crate::protocol::table::Version;
 use crate::sink::delta::Lost;
 use crate::source::{Listed, Source};
@@ -122,8 +122,7 @@ impl NotLanded {
         let offsets = &standing.offsets;
         // A renamed file is recognized by its creation.
         let by_creation = offsets.partitions.values().filter(|_| source.has_links());
-        let renamed: BTreeMap<&str, &PartitionOffset> =
-            by_creation.map(|at| (at.identity.created.as_str(), at)).collect();
+        let renamed: BTreeMap<&str, &Mark> = by_creation.map(|at| (at.identity.created.as_str(), at)).collect();
         let known = |file: &Listed| {
             renamed.get(file.created.as_str()).copied().or_else(|| offsets.newest(&file.name).map(|(_, at)| at))
         };

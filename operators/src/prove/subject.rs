@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::proof::Other;
 use crate::error::Stop;
-use crate::offsets::PartitionId;
-use crate::protocol::document::{OffsetsFiles, Origin, Recorded};
+use crate::lines::{OffsetsFiles, Recorded};
+use crate::protocol::document::Origin;
+use crate::protocol::offsets::PartitionId;
 use crate::protocol::table::Clock;
-use crate::reads::Reads;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
 use crate::source::Source;
+use crate::source::reads::Reads;
 use crate::totals::Sum;
 
 /// A table, pinned.
@@ -54,7 +55,7 @@ pub(super) async fn pin<'s>(
         match describe(spec, pipeline, &pinned, source, clock.clone()).await {
             Ok(None) => return Err(nothing()),
             Ok(Some(Told { recorded, foreign, foreign_sources, others }))
-                if recorded.origin.reads().is_one_with(&reads) =>
+                if Reads::of(&recorded.origin).is_one_with(&reads) =>
             {
                 return Ok(Subject { spec, pinned, recorded, foreign, foreign_sources, others });
             }
@@ -105,7 +106,7 @@ async fn describe(
 
 /// A file of which both pipelines have landed rows, by its name in `ours`.
 fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn Source) -> Option<String> {
-    let (reads, others) = (ours.origin.reads(), theirs.origin.reads());
+    let (reads, others) = (Reads::of(&ours.origin), Reads::of(&theirs.origin));
     let landed = |of: &Recorded| -> Vec<(String, String)> {
         let has_rows = |id: &PartitionId| of.account.totals.partitions.get(id).is_some_and(|all| all.sum().rows > 0);
         let partitions = of.standing.offsets.partitions.iter().filter(|(id, _)| has_rows(id));

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::offsets::{Offsets, PartitionId, PartitionOffset};
+use crate::lines::{Mark, Offsets};
+use crate::protocol::offsets::PartitionId;
 use crate::source::{Found, Listed, Sought, Source};
 
 /// The files of one listing.
@@ -42,17 +43,14 @@ impl<'l> There<'l> {
                 offsets.partitions.keys().filter_map(|id| Some((id.clone(), (*self.by_name.get(&*id.name)?).clone())));
             return named.collect();
         };
-        let mut missing: Vec<(&PartitionId, &PartitionOffset)> = Vec::new();
+        let mut missing: Vec<(&PartitionId, &Mark)> = Vec::new();
         for (id, at) in &offsets.partitions {
             match by_created.get(at.identity.created.as_str()) {
                 Some(file) => _ = files.insert(id.clone(), (*file).clone()),
                 None => missing.push((id, at)),
             }
         }
-        let sought = |(id, at): &(&PartitionId, &PartitionOffset)| Sought {
-            name: id.name.clone(),
-            identity: at.identity.clone(),
-        };
+        let sought = |(id, at): &(&PartitionId, &Mark)| Sought { name: id.name.clone(), identity: at.identity.clone() };
         let sought: Vec<Sought> = missing.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { source.find(&sought).await };
         // A file that has a partition's name, and is no other partition's, may be a copy of its

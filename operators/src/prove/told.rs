@@ -10,7 +10,7 @@ use super::plain::Plain;
 use super::sums::{At, Mebibytes, Rows, bytes};
 use super::{Progress, TABLES};
 use crate::error::StoreError;
-use crate::offsets::PartitionId;
+use crate::protocol::offsets::PartitionId;
 use crate::source::{Listed, Source};
 use crate::totals::{FINEST_LOG2, Sum, hash};
 

@@ -9,9 +9,9 @@
 
 use crate::error::StoreError;
 use crate::memory::{Budget, LongLine};
-use crate::protocol::cut::Chunk;
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use crate::source::Source;
+use crate::source::chunk::Chunk;
 
 /// How much is read beyond a chunk's end along with it. The last line mostly ends there, which
 /// saves a request. Further reads double, up to [`STEP_MAX`].
@@ -122,9 +122,10 @@ mod tests {
 
     use super::*;
     use crate::memory::{Needs, READ_BEHIND};
-    use crate::offsets::{Fingerprint, Identity, PartitionId};
+    use crate::protocol::offsets::PartitionId;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::source::file::FileSource;
+    use crate::source::identity::{Fingerprint, Identity};
 
     const CHUNK: u64 = 1024;
 

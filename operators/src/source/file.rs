@@ -9,7 +9,7 @@
 //! select    which names belong to the source, and which folders can hold such files
 //! stat      the file system's metadata of a file
 //! folders   what folders hold, remembered    walk     all files
-//! find      where renamed files are now      copies   and where whole copies of them are
+//! find      where renamed files are now      copies   whole copies of files that are gone
 //! handles   files that are kept open         read     the bytes of a range
 //! ```
 
@@ -24,6 +24,7 @@ mod walk;
 
 use std::io::ErrorKind;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,8 +38,8 @@ use self::stat::{created_of, has_birth};
 use self::walk::Walk;
 use super::{Found, Listed, Listing, Sought, Source};
 use crate::error::StoreError;
-use crate::offsets::Identity;
 use crate::protocol::table::Pending;
+use crate::source::identity::Identity;
 
 /// Up to this many bytes, copying takes less time than waking another thread for it.
 const SMALL: u64 = 256 << 10;
@@ -188,10 +189,15 @@ impl Source for FileSource {
         Box::pin(async move { tokio::task::block_in_place(|| self.inner.hold(files)) })
     }
 
+    fn held(&self, identity: &Identity) -> Option<u64> {
+        let file = self.inner.handles().peek(&identity.created)?;
+        file.metadata().ok().filter(|metadata| metadata.nlink() == 0).map(|metadata| metadata.len())
+    }
+
     fn copy_of<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, Option<Identity>> {
         let sought = Sought { name: name.to_owned(), identity: identity.clone() };
         Box::pin(async move {
-            let copy = tokio::task::block_in_place(|| self.inner.copy_of(&sought, false))?;
+            let copy = tokio::task::block_in_place(|| self.inner.copy_of(&sought))?;
             Some(Identity { created: copy.created, ..sought.identity })
         })
     }

@@ -2,9 +2,14 @@
 
 pub mod azure;
 pub mod block;
+pub mod chunk;
 pub mod file;
+pub mod identity;
 pub mod names;
+pub mod reading;
+pub mod reads;
 pub(crate) mod sight;
+pub mod supply;
 pub mod watch;
 
 use std::fmt;
@@ -12,9 +17,9 @@ use std::ops::Range;
 
 use crate::error::StoreError;
 use crate::metrics::retry::Count;
-use crate::offsets::{Fingerprint, Identity};
-use crate::protocol::neighbours::File;
 use crate::protocol::table::Pending;
+use crate::source::identity::{Fingerprint, Identity};
+use crate::source::reading::File;
 
 /// A file or blob as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +124,7 @@ pub struct Sought {
 /// Where a sought file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// It is here, possibly under a name that the source's URL does not match; or a whole copy of
-    /// it is, under such a name.
+    /// It is here, possibly under a name that the source's URL does not match.
     At(Listed),
     /// It has no name any more, but is kept open.
     Held(Listed),
@@ -178,6 +182,12 @@ pub trait Source: Send + Sync {
     fn copy_of<'a>(&'a self, name: &'a str, identity: &'a Identity) -> Pending<'a, Option<Identity>> {
         let _ = (name, identity);
         Box::pin(async { None })
+    }
+
+    /// The length of the file of that `identity` if it has no name any more and is kept open.
+    fn held(&self, identity: &Identity) -> Option<u64> {
+        let _ = identity;
+        None
     }
 
     /// Whether the file of that `identity` was deleted, so that no later read can succeed after one

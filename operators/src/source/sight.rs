@@ -2,11 +2,12 @@
 
 use super::{Listed, Source};
 use crate::error::StoreError;
-use crate::offsets::{Anchor, Fingerprint, Identity, PartitionOffset};
-use crate::protocol::generation::Sighting;
+use crate::lines::Mark;
+use crate::source::identity::{Anchor, Fingerprint, Identity};
+use crate::source::watch::generation::Sighting;
 
 /// What `listed` shows now where the fingerprint and the anchor of the file consumed as `at` lie.
-pub(crate) async fn sight(source: &dyn Source, at: &PartitionOffset, listed: &Listed) -> Result<Sighting, StoreError> {
+pub(crate) async fn sight(source: &dyn Source, at: &Mark, listed: &Listed) -> Result<Sighting, StoreError> {
     let Identity { fingerprint: Fingerprint { length: covered, .. }, anchor, .. } = at.identity;
     let is_there = |end: u64| listed.length >= end;
     let fingerprint = match is_there(covered) {

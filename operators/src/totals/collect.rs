@@ -14,8 +14,8 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 
 use super::Sum;
-use crate::offsets::PartitionId;
 use crate::position::Position;
+use crate::protocol::offsets::PartitionId;
 
 /// A mebibyte of a partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -21,7 +21,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use crate::offsets::{Offsets, PartitionId};
+use crate::protocol::kind::Kind;
+use crate::protocol::offsets::{Offsets, PartitionId};
 
 pub use collect::{Bucket, Counted, Update, totals};
 pub use tally::tally;
@@ -154,7 +155,7 @@ impl Totals {
     }
 
     /// Moves the partitions that are no longer among `offsets` to `left`.
-    pub fn retire(&mut self, offsets: &Offsets) {
+    pub fn retire<K: Kind>(&mut self, offsets: &Offsets<K>) {
         let left = self.partitions.extract_if(.., |id, _| !offsets.partitions.contains_key(id));
         self.left += left.map(|(_, buckets)| buckets.sum()).sum();
     }
@@ -166,7 +167,7 @@ impl Totals {
 
     /// The totals of the partitions that changed since `base`; [`Totals::updated`] applies them to
     /// it.
-    pub fn since(&self, base: &Totals, offsets: &Offsets) -> Totals {
+    pub fn since<K: Kind>(&self, base: &Totals, offsets: &Offsets<K>) -> Totals {
         let changed = self.partitions.iter().filter(|(id, buckets)| base.partitions.get(*id) != Some(*buckets));
         // A partition that has left and whose name another one has taken is listed without rows.
         let anew = |id: &&PartitionId| !self.partitions.contains_key(*id) && offsets.partitions.contains_key(*id);
@@ -175,7 +176,7 @@ impl Totals {
     }
 
     /// Applies `changed`, and drops the partitions that are not among `offsets`.
-    pub fn updated(mut self, changed: Totals, offsets: &Offsets) -> Totals {
+    pub fn updated<K: Kind>(mut self, changed: Totals, offsets: &Offsets<K>) -> Totals {
         self.partitions.retain(|id, _| offsets.partitions.contains_key(id));
         self.partitions.extend(changed.partitions);
         self.partitions.retain(|_, buckets| !buckets.sums.is_empty());

@@ -17,8 +17,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use super::collect::{Bucket, Counted};
 use super::{FINEST_LOG2, Sum, hash};
-use crate::offsets::PartitionId;
 use crate::position::Position;
+use crate::protocol::offsets::PartitionId;
 use crate::route::Routed;
 
 /// The rows of `table`, which stands at `held`, and the sums of those that it lacks.

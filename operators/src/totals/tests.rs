@@ -7,14 +7,15 @@ use arrow_array::{ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, T
 use proptest::prelude::*;
 
 use super::*;
-use crate::offsets::{Identity, PartitionOffset};
+use crate::lines::{Mark, Offsets};
+use crate::source::identity::Identity;
 
 fn bucket(name: &str, mebibyte: u64) -> Bucket {
     Bucket { partition: PartitionId::first(name), mebibyte }
 }
 
 fn offsets(names: &[&str]) -> Offsets {
-    let at = PartitionOffset { offset: 1, identity: Identity::default(), landed_tail: false, gone: false };
+    let at = Mark { offset: 1, identity: Identity::default(), landed_tail: false, gone: false };
     names.iter().map(|name| (PartitionId::first(*name), at.clone())).collect()
 }
 

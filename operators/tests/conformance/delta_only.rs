@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::offsets::Offsets;
+use lakefront_operators::lines::Intent;
+use lakefront_operators::lines::Offsets;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::claim::{Intent, claim};
+use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::table::{
     Commit, Created, Held, OffsetsName, Pending, Retention, RunId, Seen, Table, TableState, Version,
 };
@@ -16,6 +17,7 @@ use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::delta::{self, DayPartition, DeltaStage, TableSpec};
+use lakefront_operators::source::reading::{File, Files};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -245,11 +247,10 @@ async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<
         tables.into_iter().map(|table| Arc::new(Forgetful(table, world.clock.clone())) as _).collect();
     let roles = ["primary", "replica", "rejects"];
     let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(Offsets::default()) }) };
+    let none = || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(Vec::new()) }) };
     let intent = Intent {
         pipeline: PIPELINE,
-        source: "file:/logs",
-        root: "file:/logs",
-        files: &|| Box::pin(async { Ok(Vec::new()) }),
+        reading: &Files::new("file:/logs", "file:/logs", &none),
         roles: &roles,
         settings: crate::harness::settings(1000),
         known: None,

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
+use lakefront_operators::lines::Standing;
+use lakefront_operators::lines::{Claimed, Intent};
+use lakefront_operators::lines::{Mark, Offsets};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
-use lakefront_operators::protocol::document::{Process, Standing};
+use lakefront_operators::protocol::claim::claim;
+use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::protocol::neighbours::File;
+use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
-use lakefront_operators::reads::Reads;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::source::identity::{Fingerprint, Identity};
+use lakefront_operators::source::reading::{File, Files};
+use lakefront_operators::source::reads::Reads;
 use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Faulty, Script};
@@ -177,11 +181,10 @@ impl<S: Sink> World<S> {
             Box::pin(async move { Ok(start.files.iter().map(file).collect()) })
         };
         let reads = Reads::recorded(start.source, None);
+        let reading = Files::new(start.source, reads.root(), &files);
         let intent = Intent {
             pipeline: start.pipeline,
-            source: start.source,
-            root: reads.root(),
-            files: &files,
+            reading: &reading,
             adopt: start.adopt,
             roles: &start.roles,
             settings: start.settings.clone(),
@@ -225,7 +228,7 @@ pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
     let entry = |&(name, offset): &(&str, u64)| {
         let identity =
             Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()), ..Identity::default() };
-        (PartitionId::first(name), PartitionOffset { offset, identity, landed_tail: false, gone: false })
+        (PartitionId::first(name), Mark { offset, identity, landed_tail: false, gone: false })
     };
     entries.iter().map(entry).collect()
 }

@@ -8,9 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::offsets::{Fingerprint, Offsets};
-use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::protocol::planner::Planner;
+use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::Standing;
+use lakefront_operators::source::identity::Fingerprint;
+use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
 
 use crate::run::Env;
@@ -68,11 +69,11 @@ impl Feed {
             let ids: Vec<_> = finished.partitions.iter().map(ToString::to_string).collect();
             env.say(|| format!("finds finished before {}: {ids:?}", finished.before_ms));
         }
-        let mut known = env.world().lacks(Rule::Told).then(|| planner.left());
-        gone.iter().for_each(|id| _ = planner.gone(id));
-        planner.limits(limits);
-        finished.into_iter().for_each(|finished| planner.finished(finished));
-        let (left, before_ms) = known.take().unwrap_or_else(|| planner.left());
+        let mut known = env.world().lacks(Rule::Told).then(|| planner.supply_mut().left());
+        gone.iter().for_each(|id| _ = planner.supply_mut().gone(id));
+        planner.supply_mut().limits(limits);
+        finished.into_iter().for_each(|finished| planner.supply_mut().finished(finished));
+        let (left, before_ms) = known.take().unwrap_or_else(|| planner.supply_mut().left());
         if !left.is_empty() {
             env.say(|| format!("is told that have left before {before_ms}: {left:?}"));
         }

@@ -4,20 +4,23 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::offsets::Offsets;
+use lakefront_operators::lines::CommitQueue;
+use lakefront_operators::lines::Control;
+use lakefront_operators::lines::Ledger;
+use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::Standing;
+use lakefront_operators::lines::{Claimed, Intent};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
-use lakefront_operators::protocol::cut::Control;
-use lakefront_operators::protocol::document::Standing;
-use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::protocol::ledger::Ledger;
-use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
-use lakefront_operators::protocol::queue::CommitQueue;
+use lakefront_operators::protocol::claim::claim;
+use lakefront_operators::protocol::cutter::Bounds;
+use lakefront_operators::protocol::last_rows::{Draw, LastRows};
 use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::source::reading::{File, Files};
+use lakefront_operators::source::supply::{Planner, Step};
 use lakefront_operators::source::watch;
 
 use crate::feed::{Feed, brief};
-use crate::read::{gone, row_settings};
+use crate::read::row_settings;
 use crate::run::{Env, Flow};
 use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
 use crate::source::SimSource;
@@ -33,8 +36,8 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
     let (bounds, workers) = {
         let mut w = env.world();
         let bounds = Bounds {
-            chunk: w.rng.between(1, 6),
-            cut_bytes: w.rng.between(3, 15),
+            work: w.rng.between(1, 6),
+            cut: w.rng.between(3, 15),
             cut_ms: w.rng.between(1, 20) * TICK_MS,
             ahead: if w.rng.chance(0.5) { w.rng.between(1, 12) } else { 1_000 },
         };
@@ -50,9 +53,13 @@ pub(crate) async fn plan(env: Env) -> Result<(), Stop> {
         let mut flow = env.flow();
         flow.claimed = standings.iter().map(Standing::position).collect();
         flow.drained = flow.claimed.clone();
+        flow.acknowledged = flow.claimed.iter().min().copied().unwrap_or_default();
         let last_rows = LastRows::known(&standings);
-        flow.queues =
-            NAMES.iter().zip(&flow.claimed).map(|(n, p)| CommitQueue::new(*n, *p, last_rows.clone())).collect();
+        flow.queues = NAMES
+            .iter()
+            .zip(&flow.claimed)
+            .map(|(n, p)| CommitQueue::new(*n, *p, last_rows.clone(), Draw(env.tag)))
+            .collect();
         flow.ledger = Ledger::new(&standings);
         flow.time = Some(planner.time());
         flow.cut_ms = bounds.cut_ms;
@@ -73,8 +80,8 @@ fn watch_open_cut(w: &mut World, flow: &mut Flow, step: &Step) {
     let due = flow.opened_ms.is_some_and(|opened_ms| w.now_ms - opened_ms >= flow.cut_ms);
     match step {
         Step::Tell(Control::Cut(_)) => flow.opened_ms = None,
-        Step::Chunk(_) | Step::Wait(_) if due => w.violate("LATE: a cut that is due is not closed".into()),
-        Step::Chunk(_) => flow.opened_ms = flow.opened_ms.or(Some(w.now_ms)),
+        Step::Work(_) | Step::Wait(_) if due => w.violate("LATE: a cut that is due is not closed".into()),
+        Step::Work(_) => flow.opened_ms = flow.opened_ms.or(Some(w.now_ms)),
         _ => {}
     }
 }
@@ -124,11 +131,11 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
     if env.world().lacks(Rule::GivesWay) {
         refuse_another_source(env, name)?;
     }
+    let none = || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(Vec::new()) }) };
+    let reading = Files::new(name, if env.typo { name } else { "file:sim" }, &none);
     let intent = |roles| Intent {
         pipeline: PIPELINES[env.pipeline],
-        source: name,
-        root: if env.typo { name } else { "file:sim" },
-        files: &|| Box::pin(async { Ok(Vec::new()) }),
+        reading: &reading,
         adopt: env.adopt,
         roles,
         settings: settings.clone(),
@@ -177,12 +184,12 @@ fn advance(env: &Env, planner: &mut Planner, feed: &Feed) -> Result<bool, Stop> 
         planner.finish();
     }
     let boast = w.lacks(Rule::Level) || (w.lacks(Rule::Everywhere) && flow.fresh);
-    planner.durable(if boast { planner.position() } else { flow.ledger.durable() });
+    planner.durable(if boast { planner.position() } else { flow.acknowledged });
     let credit = flow.chunks.len() < 3;
     let step = planner.next(w.steady_ms(), credit);
     watch_open_cut(&mut w, &mut flow, &step);
     match step {
-        Step::Chunk(chunk) => {
+        Step::Work(chunk) => {
             let time = planner.time();
             *flow.outstanding.entry(time).or_default() += 1;
             flow.fresh |= !chunk.catch_up;
@@ -211,7 +218,7 @@ fn advance(env: &Env, planner: &mut Planner, feed: &Feed) -> Result<bool, Stop> 
             flow.planned = true;
             return Ok(true);
         }
-        Step::Lost { partition, range } => return Err(gone(&partition, &range)),
+        Step::Lost(lost) => return Err(Stop::Refused(format!("bytes that a table lacks are gone: {}", lost.0))),
     }
     flow.time = Some(planner.time());
     Ok(false)

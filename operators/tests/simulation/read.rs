@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::offsets::PartitionId;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::cut::Chunk;
+use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::protocol::table::{StagedFile, Stamp};
-use lakefront_operators::record::TableId;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::source::chunk::Chunk;
 use lakefront_operators::totals::{Bucket, Sum, hash};
 
 use crate::files::File;

@@ -1,7 +1,8 @@
 //! One run: its operators as actors, and the executor that moves them one step at a time.
 //!
 //! `plan` claims and hands out chunks, each `worker` reads and stages them, one `commit` per table
-//! lands them, `checkpoint` writes the state file. Any of them can be dropped at any step.
+//! lands them, `checkpoint` writes the state file, `acknowledge` tells the source. Any of them can
+//! be dropped at any step.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -9,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use lakefront_operators::error::Stop;
+use lakefront_operators::lines::CommitQueue;
+use lakefront_operators::lines::Committer;
+use lakefront_operators::lines::Control;
+use lakefront_operators::lines::Ledger;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::commit::Committer;
-use lakefront_operators::protocol::cut::{Chunk, Control};
-use lakefront_operators::protocol::ledger::Ledger;
-use lakefront_operators::protocol::queue::CommitQueue;
-use lakefront_operators::record::TableId;
+use lakefront_operators::protocol::table::TableId;
+use lakefront_operators::source::chunk::Chunk;
 
 use crate::plan;
 use crate::read;
@@ -49,8 +51,14 @@ pub(crate) struct Flow {
     /// When the open cut got its first chunk. It must close within `cut_ms`.
     pub(crate) opened_ms: Option<u64>,
     pub(crate) cut_ms: u64,
-    acknowledged: Option<Position>,
+    /// What every table's transaction holds, on its way to the state file.
+    held_by_all: Option<Position>,
+    /// What is in the state file, on its way to the source.
+    recorded: Option<Position>,
+    /// What was acknowledged to the source: the planner hears no other.
+    pub(crate) acknowledged: Position,
     committing: usize,
+    checkpointing: bool,
     pub(crate) terminate: bool,
     /// Whether a chunk that is not catch-up has been handed out.
     pub(crate) fresh: bool,
@@ -110,8 +118,11 @@ impl Flow {
             drained: Vec::new(),
             opened_ms: None,
             cut_ms: u64::MAX,
-            acknowledged: None,
+            held_by_all: None,
+            recorded: None,
+            acknowledged: Position(0),
             committing: 0,
+            checkpointing: false,
             terminate: false,
             fresh: false,
             lines: (0, 0),
@@ -150,7 +161,9 @@ impl Flow {
         for _ in 0..workers {
             self.spawned.push(("worker", Box::pin(worker(env.clone()))));
         }
+        self.checkpointing = true;
         self.spawned.push(("checkpoint", Box::pin(checkpoint(env.clone()))));
+        self.spawned.push(("acknowledge", Box::pin(acknowledge(env.clone()))));
     }
 }
 
@@ -198,7 +211,7 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
             committer.land(&job.standing(), job.files, &job.sums).await?;
             let mut flow = env.flow();
             if let Some(standing) = flow.ledger.moved(TableId(t), job.cut.upper) {
-                flow.acknowledged = Some(standing.position());
+                flow.held_by_all = Some(standing.position());
             }
         } else if quiet {
             env.flow().committing -= 1;
@@ -219,7 +232,7 @@ async fn checkpoint(env: Env) -> Result<(), Stop> {
         let (position, last) = {
             let (w, mut flow) = (env.world(), env.flow());
             let drained = flow.drained.iter().min().copied();
-            let position = if w.lacks(Rule::Durable) { drained } else { flow.acknowledged.take() };
+            let position = if w.lacks(Rule::Durable) { drained } else { flow.held_by_all.take() };
             (position, flow.committing == 0)
         };
         if let Some(position) = position {
@@ -228,8 +241,44 @@ async fn checkpoint(env: Env) -> Result<(), Stop> {
                 env.world().state[env.machine] = Some(position);
             }
             env.say(|| format!("state file {position}"));
+            let drained = env.flow().drained.iter().min().copied();
+            let position = drained.filter(|_| env.world().lacks(Rule::Acknowledge)).unwrap_or(position);
+            env.flow().recorded = Some(position);
         }
         if last {
+            env.flow().checkpointing = false;
+            return Ok(());
+        }
+        give_way().await;
+    }
+}
+
+/// A crash may have come between a commit and its acknowledgement, so the first one repeats where
+/// the tables stood.
+async fn acknowledge(env: Env) -> Result<(), Stop> {
+    let mut next = env.flow().claimed.iter().min().copied();
+    loop {
+        let (position, last) = {
+            let mut flow = env.flow();
+            (next.take().or_else(|| flow.recorded.take()), !flow.checkpointing)
+        };
+        if let Some(position) = position {
+            // It fails, its reply is lost, or it hangs for a while: it is repeated until it is
+            // done.
+            loop {
+                give_way().await;
+                let mut w = env.world();
+                let fault = if w.calm { 1.0 } else { w.rng.unit() };
+                if fault > 0.1 {
+                    w.acknowledge(env.pipeline, position);
+                }
+                if fault > 0.15 {
+                    break;
+                }
+            }
+            let mut flow = env.flow();
+            flow.acknowledged = flow.acknowledged.max(position);
+        } else if last {
             return Ok(());
         }
         give_way().await;

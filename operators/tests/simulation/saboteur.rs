@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::offsets::PartitionOffset;
-use lakefront_operators::protocol::claim::Claimed;
-use lakefront_operators::protocol::cut::{Control, Cut};
+use lakefront_operators::lines::Claimed;
+use lakefront_operators::lines::Mark;
+use lakefront_operators::lines::{Control, Cut};
 use lakefront_operators::protocol::table::{
     Commit, Created, Held, OffsetsName, Pending, RunId, Seen, Table, TableState, Version,
 };
@@ -78,12 +78,14 @@ pub(crate) enum Rule {
     /// Every table records where the rows of all tables end. Without: it does not learn which have
     /// rows.
     Rows,
+    /// The source hears only of what every table's transaction holds. Without: of what has drained.
+    Acknowledge,
     /// Rows of others are adopted only on request. Without: they are not seen.
     Adopt,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Rule; 28] = [
+    pub(crate) const ALL: [Rule; 29] = [
         Rule::Fence,
         Rule::Claim,
         Rule::Genesis,
@@ -111,6 +113,7 @@ impl Rule {
         Rule::GivesWay,
         Rule::Overlap,
         Rule::Rows,
+        Rule::Acknowledge,
         Rule::Adopt,
     ];
 }
@@ -129,9 +132,8 @@ pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
     order.sort_by_key(|c| c.standing.position());
     for pair in order.windows(2) {
         let (low, high) = (&pair[0].standing, &pair[1].standing);
-        let further = |(id, at): (&_, &PartitionOffset)| {
-            high.offsets.partitions.get(id).is_some_and(|there| there.offset < at.offset)
-        };
+        let further =
+            |(id, at): (&_, &Mark)| high.offsets.partitions.get(id).is_some_and(|there| there.offset < at.offset);
         let lineages = [pair[0], pair[1]].map(|c| &c.committer.origin().lineage);
         if low.offsets.partitions.iter().any(further) || lineages[0] != lineages[1] {
             return Err(Stop::Refused("two tables were not written by one pipeline".to_owned()));

@@ -8,7 +8,7 @@ use lakefront_operators::position::Position;
 
 use crate::files::File;
 use crate::saboteur::Rule;
-use crate::table::Lake;
+use crate::table::{Lake, MAIN};
 
 /// One tick of the schedule, in milliseconds of the protocol's clock.
 pub(crate) const TICK_MS: u64 = 1_000;
@@ -260,6 +260,19 @@ impl World {
             return Err(StoreError::transient(what, "no answer"));
         }
         Ok(answer(self))
+    }
+
+    /// The source is told that it may forget everything up to `position`.
+    pub(crate) fn acknowledge(&mut self, pipeline: usize, position: Position) {
+        ev!(self, "the source hears of {position}");
+        // Of a table that was deleted or restored since, nobody knows what it held.
+        if pipeline != MAIN || self.meddled {
+            return;
+        }
+        let behind = |lake: &&Lake| lake.held.is_none_or(|held| held.position < position);
+        if let Some(held) = self.lakes.iter().find(behind).map(|lake| lake.held) {
+            self.violate(format!("FORGOTTEN: the source may forget up to {position}, but a table holds {held:?}"));
+        }
     }
 
     /// Delivers one delayed write, if there is one.

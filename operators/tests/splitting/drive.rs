@@ -6,16 +6,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
+use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::Standing;
+use lakefront_operators::lines::{Control, Cut};
 use lakefront_operators::memory::{Budget, Needs};
-use lakefront_operators::offsets::{Identity, Offsets};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::cut::{Chunk, Control, Cut};
-use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::protocol::planner::{Bounds, Planner, Step};
 use lakefront_operators::protocol::table::Pending;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::source::chunk::Chunk;
+use lakefront_operators::source::identity::Identity;
+use lakefront_operators::source::supply::{Planner, Step};
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::source::{Listed, Listing, Source, block};
 use lakefront_operators::split;
@@ -84,7 +87,7 @@ fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> 
             continue;
         }
         let limits = wait(watcher.poll()).unwrap().limits;
-        planned.planner.limits(limits);
+        planned.planner.supply_mut().limits(limits);
         planned.run();
     }
     assert!(planned.planner.is_exhausted(), "everything up to the limits is planned");
@@ -122,9 +125,9 @@ impl Planned {
         loop {
             self.now_ms += 1;
             match self.planner.next(self.now_ms, true) {
-                Step::Chunk(chunk) => {
+                Step::Work(chunk) => {
                     assert!(
-                        !chunk.is_empty() && chunk.len() <= self.bounds.chunk + self.tail && chunk.end <= chunk.limit,
+                        !chunk.is_empty() && chunk.len() <= self.bounds.work + self.tail && chunk.end <= chunk.limit,
                         "{chunk:?}"
                     );
                     self.open_bytes += chunk.len();
@@ -132,14 +135,14 @@ impl Planned {
                 }
                 Step::Tell(Control::Cut(cut)) => {
                     assert_eq!(cut.upper.since(cut.lower), std::mem::take(&mut self.open_bytes));
-                    assert!(cut.upper.since(cut.lower) <= self.bounds.cut_bytes + self.tail);
+                    assert!(cut.upper.since(cut.lower) <= self.bounds.cut + self.tail);
                     assert_eq!(cut.offsets.position(), cut.upper);
                     assert!(self.cuts.last().is_none_or(|before| before.upper == cut.lower), "cuts leave no gap");
                     self.cuts.push(cut);
                 }
                 Step::Tell(Control::Settle(position)) => self.planner.durable(position),
                 Step::Wait(_) | Step::Done => return,
-                Step::Lost { partition, range } => panic!("{partition} {range:?} is there"),
+                Step::Lost(lost) => panic!("{} are there", lost.0),
             }
         }
     }
@@ -147,7 +150,7 @@ impl Planned {
 
 fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> {
     let Plan { bounds, max_line, .. } = *plan;
-    let needs = Needs { workers: 1, tables: 1, chunk: bounds.chunk, in_flight: 1, max_line, uploads: 0 };
+    let needs = Needs { workers: 1, tables: 1, chunk: bounds.work, in_flight: 1, max_line, uploads: 0 };
     let budget = Budget::new(needs.least(), needs);
     chunks.sort_by_key(|chunk| (chunk.start ^ plan.order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut found = Vec::new();

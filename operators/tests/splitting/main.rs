@@ -13,8 +13,8 @@ mod naive;
 use std::collections::BTreeMap;
 
 use drive::{Growth, Plan, drive, from};
-use lakefront_operators::offsets::PartitionId;
-use lakefront_operators::protocol::planner::Bounds;
+use lakefront_operators::protocol::cutter::Bounds;
+use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::source::watch::Unterminated;
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let ahead = prop_oneof![1_u64..80, Just(u64::MAX)];
     (1_u64..64, 1_u64..200, ahead, 8_u64..40, any::<bool>(), any::<u64>()).prop_map(
         |(chunk, cut_bytes, ahead, max_line, land, order)| Plan {
-            bounds: Bounds { chunk, cut_bytes, cut_ms: 50, ahead },
+            bounds: Bounds { work: chunk, cut: cut_bytes, cut_ms: 50, ahead },
             max_line,
             unterminated: if land { Unterminated::Land { max_line } } else { Unterminated::Leave },
             order,
@@ -96,7 +96,7 @@ fn whole(bytes: &[u8]) -> Growth {
 }
 
 fn plan_of(chunk: u64, max_line: u64) -> Plan {
-    let bounds = Bounds { chunk, cut_bytes: 1000 * chunk, cut_ms: 1000, ahead: u64::MAX };
+    let bounds = Bounds { work: chunk, cut: 1000 * chunk, cut_ms: 1000, ahead: u64::MAX };
     Plan { bounds, max_line, unterminated: Unterminated::Leave, order: 1 }
 }
 
@@ -150,7 +150,7 @@ fn without_leave_to_land_it_the_tail_waits_for_its_newline() {
 #[test]
 fn a_run_that_died_while_it_landed_a_tail_loses_nothing_behind_it() {
     let mut plan = Plan { unterminated: Unterminated::Land { max_line: 100 }, ..plan_of(2, 100) };
-    plan.bounds.cut_bytes = 2;
+    plan.bounds.cut = 2;
     for stood in drive(&whole(b"a\n{\"b\":1}"), &plan).standings {
         let texts: &[&str] = match stood.position().0 {
             0 => &["a", "{\"b\":1}{\"c\":1}"],

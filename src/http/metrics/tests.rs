@@ -119,6 +119,7 @@ fn every_step_is_shown_with_its_frontier_work_and_time() {
         ("commit[replica]", "rows", 1.0),
         ("commit[rejects]", "rows", 1.0),
         ("checkpoint", "positions", 1.0),
+        ("acknowledge", "positions", 1.0),
     ];
     for (step, unit, amount) in handed_on {
         assert_eq!(value("lakefront_step_handed_on_total", &[("step", step), ("unit", unit)]), amount, "{step}");

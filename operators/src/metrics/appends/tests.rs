@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::offsets::Identity;
 use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
+use crate::source::identity::Identity;
 
 fn chunk(name: &str, range: Range<u64>) -> Chunk {
     let roles = Roles {

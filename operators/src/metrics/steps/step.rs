@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::position::Position;
-use crate::record::TableId;
+use crate::protocol::table::TableId;
 
 /// An operator of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,10 @@ pub enum StepId {
     Totals(TableId),
     /// Commits a table's cuts.
     Commit(TableId),
-    /// Acknowledges positions.
+    /// Records what all tables hold.
     Checkpoint,
+    /// Tells the source.
+    Acknowledge,
 }
 
 /// What a step hands on.
@@ -40,7 +42,7 @@ pub enum Unit {
     Lines,
     /// Rows, including rejects.
     Rows,
-    /// Acknowledged positions.
+    /// Positions that all tables hold.
     Positions,
 }
 
@@ -102,7 +104,7 @@ impl Step {
             StepId::Split => Unit::Lines,
             StepId::Parse | StepId::Route => Unit::Rows,
             StepId::Tally(_) | StepId::Stage(_) | StepId::Totals(_) | StepId::Commit(_) => Unit::Rows,
-            StepId::Checkpoint => Unit::Positions,
+            StepId::Checkpoint | StepId::Acknowledge => Unit::Positions,
         }
     }
 

@@ -86,7 +86,7 @@ fn the_first_step_that_has_come_no_further_than_the_last_holds() {
     assert_eq!(world.holder(), Some(("stage[rejects]", 4_000)), "the other table is through");
     world.moves(&["stage[rejects]"], 200);
     assert_eq!(world.holder(), Some(("commit[rejects]", 4_000)));
-    world.moves(&["commit[rejects]", "checkpoint"], 200);
+    world.moves(&["commit[rejects]", "checkpoint", "acknowledge"], 200);
     assert_eq!(world.holder(), None);
 }
 

@@ -35,8 +35,8 @@ use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
 use crate::metrics::retry::Count;
-use crate::offsets::Identity;
 use crate::protocol::table::{Clock, Pending};
+use crate::source::identity::Identity;
 
 /// A source of blobs.
 pub struct AzureSource {

@@ -15,7 +15,7 @@ use futures::StreamExt;
 use super::failure::Failure;
 use super::{AzureSource, created, revision};
 use crate::error::StoreError;
-use crate::offsets::{Fingerprint, Identity};
+use crate::source::identity::{Fingerprint, Identity};
 
 impl AzureSource {
     /// Appends the bytes of `range` to `into`.

@@ -1,21 +1,22 @@
 //! Whole copies of files that are gone: what `copytruncate`, `rsync` or a move between file systems
-//! leaves behind, recognised by what is known of the file's bytes.
+//! leaves behind, recognised by what is known of the file's bytes. Only bytes that were planned are
+//! read from them: which file a partition goes on in, the listing decides.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::Inner;
 use super::folders::entries;
 use super::stat::Stat;
-use super::{Inner, Judged};
-use crate::offsets::{Anchor, Fingerprint, Identity};
+use crate::source::identity::{Anchor, Fingerprint, Identity};
 use crate::source::{Listed, Sought};
 
 impl Inner {
     /// A copy of the sought file, in its folder: under its name, or under one that begins with it,
-    /// as rotation makes them. With `unmatched`, only names that do not belong to the source count.
-    pub(super) fn copy_of(&self, sought: &Sought, unmatched: bool) -> Option<Listed> {
+    /// as rotation makes them.
+    pub(super) fn copy_of(&self, sought: &Sought) -> Option<Listed> {
         let identity = &sought.identity;
         // Of less than that, any file could be a copy.
         if identity.fingerprint.length == 0
@@ -31,9 +32,6 @@ impl Inner {
                 continue;
             }
             let below = entry.path.strip_prefix(&self.root).unwrap_or(&entry.path);
-            if unmatched && self.select.file(below) == Judged::Wanted {
-                continue;
-            }
             if is_copy(&entry.path, identity).unwrap_or(false) {
                 let name = below.to_string_lossy().into_owned();
                 let listed = Stat::of(&entry.path, None).ok()?.listed(name);
@@ -77,7 +75,7 @@ mod tests {
         let identity = Identity { fingerprint: Fingerprint::of(&bytes), anchor, ..Identity::default() };
         let sought = Sought { name: "a.json".into(), identity };
         let source = FileSource::open(&format!("{}/*.json", folder.path().display())).expect("a source");
-        let copy = |unmatched| source.inner.copy_of(&sought, unmatched).map(|listed| listed.name);
+        let copy = || source.inner.copy_of(&sought).map(|listed| listed.name);
         let put = |name: &str, bytes: &[u8]| std::fs::write(at(name), bytes).expect("a file");
 
         put("b.json", &bytes);
@@ -85,11 +83,11 @@ mod tests {
         let mut other = bytes.clone();
         other[2_000] ^= 1;
         put("a.json.2", &other);
-        assert_eq!(copy(false), None, "it has another name, is a part, or differs");
+        assert_eq!(copy(), None, "it has another name, is a part, or differs");
         put("a.json.3", &bytes);
-        assert_eq!(copy(true).as_deref(), Some("a.json.3"));
+        assert_eq!(copy().as_deref(), Some("a.json.3"));
         std::fs::remove_file(at("a.json.3")).expect("removed");
         put("a.json", &bytes);
-        assert_eq!((copy(true), copy(false).as_deref()), (None, Some("a.json")));
+        assert_eq!(copy().as_deref(), Some("a.json"));
     }
 }

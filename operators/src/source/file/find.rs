@@ -12,7 +12,7 @@ use super::Inner;
 use super::folders::entries;
 use super::handles::MOST;
 use super::stat::{Stat, created_of, has_birth};
-use crate::offsets::{Fingerprint, Identity};
+use crate::source::identity::{Fingerprint, Identity};
 use crate::source::{Found, Listed, Sought};
 
 /// Where sought files were found, by their `created`.
@@ -20,15 +20,14 @@ pub(super) type Places = HashMap<String, PathBuf>;
 
 impl Inner {
     /// Where each of the sought files is: where it was found before, in one of the source's
-    /// folders, or held open. Last, whether a copy of it was kept under another name.
+    /// folders, or held open.
     pub(super) fn find(&self, sought: &[Sought]) -> Vec<Found> {
         let mut found: Vec<Option<Found>> = sought.iter().map(|sought| self.at_known_place(sought)).collect();
         let missing = sought.iter().zip(&found).filter(|(_, found)| found.is_none());
         let missing: Vec<&str> = missing.map(|(sought, _)| sought.identity.created.as_str()).collect();
         let all_read = missing.is_empty() || self.search(&missing) && !self.is_blind.load(Relaxed);
         for (sought, found) in sought.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
-            let copy = || self.copy_of(sought, true).map(Found::At);
-            *found = self.at_known_place(sought).or_else(|| self.held(sought)).or_else(copy).or(match all_read {
+            *found = self.at_known_place(sought).or_else(|| self.held(sought)).or(match all_read {
                 true => Some(Found::Gone),
                 false => Some(Found::Unknown),
             });

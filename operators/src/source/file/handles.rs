@@ -58,11 +58,17 @@ impl Handles {
     fn oldest(&self) -> Option<String> {
         let by_use = |(_, handle): &(&String, &Handle)| handle.used;
         let oldest = self.open.iter().min_by_key(by_use)?;
-        let named = match is_deleted(&oldest.1.file) {
-            true => self.open.iter().filter(|(_, handle)| !is_deleted(&handle.file)).min_by_key(by_use),
-            false => None,
-        };
+        if !is_deleted(&oldest.1.file) {
+            return Some(oldest.0.clone());
+        }
+        // Deleted files must not crowd out those that are still written.
+        let named: Vec<_> = self.open.iter().filter(|(_, handle)| !is_deleted(&handle.file)).collect();
+        let named = named.into_iter().min_by_key(by_use).filter(|_| self.open.len() > 2 * self.deleted());
         Some(named.unwrap_or(oldest).0.clone())
+    }
+
+    fn deleted(&self) -> usize {
+        self.open.values().filter(|handle| is_deleted(&handle.file)).count()
     }
 
     /// Closes deleted files that nobody has read for a while.
@@ -92,14 +98,25 @@ mod tests {
         assert!(handles.get("first").is_some());
         handles.keep("one more", &file);
         assert!(handles.peek("first").is_some() && handles.peek("0").is_none(), "the least recently used is closed");
-        let folder = tempfile::tempdir().expect("a temporary directory");
-        let named = Arc::new(File::create(folder.path().join("named")).expect("a file"));
-        handles.keep("named", &named);
-        handles.keep("another", &file);
-        assert!(handles.peek("named").is_none() && handles.peek("2").is_some(), "a deleted one cannot be opened again");
         handles.tidy();
         assert_eq!(handles.open.len(), MOST);
         handles.tidy_after(Duration::ZERO);
         assert!(handles.open.is_empty());
+    }
+
+    #[test]
+    fn deleted_files_stay_open_rather_than_others_as_long_as_they_are_the_fewer() {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let deleted = Arc::new(tempfile::tempfile().expect("a file without a name"));
+        let named = Arc::new(File::create(folder.path().join("named")).expect("a file"));
+        for few in [true, false] {
+            let mut handles = Handles::default();
+            let count = if few { 1 } else { MOST / 2 };
+            (0..count).for_each(|i| handles.keep(&format!("deleted {i}"), &deleted));
+            (count..MOST).for_each(|i| handles.keep(&format!("named {i}"), &named));
+            handles.keep("one more", &named);
+            let kept = [format!("deleted {}", 0), format!("named {count}")].map(|name| handles.peek(&name).is_some());
+            assert_eq!(kept, [few, !few], "a deleted one cannot be opened again");
+        }
     }
 }

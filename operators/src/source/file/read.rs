@@ -11,7 +11,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use super::{Inner, created_of};
-use crate::offsets::{Fingerprint, Identity};
+use crate::source::identity::{Fingerprint, Identity};
 
 /// What to do about a file that changed while it was read.
 const START_AGAIN: &str = "start again, and source.on_rewrite decides";

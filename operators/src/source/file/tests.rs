@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::offsets::Fingerprint;
+use crate::source::identity::Fingerprint;
 use crate::source::{PassedOver, Why};
 
 fn walk(root: &Path, pattern: &str) -> Walk {

@@ -7,12 +7,16 @@
 //!
 //! A file that is gone may still exist as a copy (`copytruncate`, a restored backup, a move between
 //! file systems). A new file is taken for it if it appears in the same look, is at least as long as
-//! what was read, and has the same first bytes and the same ones before the end of that.
+//! what was read, and has the same first bytes and the same ones before the end of that. While the
+//! file itself is kept open, its writer may have it open, too: it is read on, and the copy waits
+//! until it has more.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Listed, Listing, PartitionId, Polled, Stop, Track, Watcher};
-use crate::protocol::generation::Verdict;
+use super::{Fingerprint, Identity, Listed, Listing, OnRewrite, PartitionId, Polled, Stop, Track, Watcher};
+use crate::clock::SystemClock;
+use crate::protocol::table::Clock;
+use crate::source::watch::generation::Verdict;
 use crate::source::{Found, PassedOver, Sought, Why};
 
 /// A file that was last written this long before the newest one is not written any more, in
@@ -47,7 +51,7 @@ impl Watcher {
             self.succeed_rewritten(superseded, &mut strangers).await?;
             self.succeed_truncated(listing, &mut strangers).await?;
         }
-        self.seek(vanished, &mut strangers, polled).await
+        self.seek(vanished, listing, &mut strangers, polled).await
     }
 
     fn compare_names(&self, listing: &Listing) -> Compared {
@@ -148,7 +152,7 @@ impl Watcher {
                     "the file was renamed: it is read on under its new name"
                 );
             }
-            track.at = name;
+            (track.at, track.is_held) = (name, false);
             tracks.push(track);
         }
         for track in tracks {
@@ -173,7 +177,7 @@ impl Watcher {
         let shorter: Vec<String> = listing.files.iter().filter(is_shorter).map(|file| file.name.clone()).collect();
         for name in shorter {
             let Some(track) = self.tracks.get(&name).cloned() else { continue };
-            self.succeed(&track, 0, strangers).await?;
+            self.succeed(&track, strangers).await?;
         }
         Ok(())
     }
@@ -187,23 +191,18 @@ impl Watcher {
     ) -> Result<(), Stop> {
         for id in superseded.into_iter().filter(|_| self.first).collect::<Vec<_>>() {
             let Some(track) = self.track(&id).cloned() else { continue };
-            self.succeed(&track, 0, strangers).await?;
+            self.succeed(&track, strangers).await?;
         }
         Ok(())
     }
 
-    /// Takes a new file of at least that `length` for the track's file if it begins with all that
-    /// is known of that file. Returns whether there is one.
-    async fn succeed(
-        &mut self,
-        track: &Track,
-        length: u64,
-        strangers: &mut BTreeMap<String, Listed>,
-    ) -> Result<bool, Stop> {
+    /// Takes a new file for the track's file if it begins with all that is known of that file.
+    /// Returns whether there is one.
+    async fn succeed(&mut self, track: &Track, strangers: &mut BTreeMap<String, Listed>) -> Result<bool, Stop> {
         if track.limit.end == 0 {
             return Ok(false);
         }
-        for file in strangers.values().filter(|file| file.length >= length) {
+        for file in strangers.values() {
             if self.is_same(track, file).await? {
                 let copy = file.clone();
                 self.replace(&track.id, copy, strangers);
@@ -222,7 +221,8 @@ impl Watcher {
     ) -> Result<(), Stop> {
         let mut replaced = BTreeMap::new();
         for track in vanished.iter().filter_map(|id| self.track(id)).filter(|track| track.limit.end > 0) {
-            if let Some(file) = strangers.get(&track.at)
+            let held = self.source.held(&track.limit.identity);
+            if let Some(file) = strangers.get(&track.at).filter(|file| held.is_none_or(|held| file.length > held))
                 && self.is_same(track, file).await?
             {
                 replaced.insert(track.id.clone(), file.clone());
@@ -251,26 +251,36 @@ impl Watcher {
     async fn seek(
         &mut self,
         vanished: Vec<PartitionId>,
+        listing: &mut Listing,
         strangers: &mut BTreeMap<String, Listed>,
         polled: &mut Polled,
     ) -> Result<Vec<Elsewhere>, Stop> {
         let tracks = vanished.iter().filter_map(|id| self.track(id));
-        let lost: Vec<Track> = tracks.filter(|track| !track.is_gone).cloned().collect();
+        let lost: Vec<Track> = tracks.filter(|track| !track.is_gone || self.first).cloned().collect();
         let sought = |track: &Track| Sought { name: track.at.clone(), identity: track.limit.identity.clone() };
         let sought: Vec<Sought> = lost.iter().map(sought).collect();
         let found = if sought.is_empty() { Vec::new() } else { self.source.find(&sought).await };
         let (mut elsewhere, mut gone) = (Vec::new(), Vec::new());
         for (track, found) in lost.into_iter().zip(found) {
             match found {
-                // A copy that was made as it went is where people will look for it.
-                Found::Held(file)
-                    if !self.former.contains_key(&track.id) && self.succeed(&track, file.length, strangers).await? => {}
-                Found::At(file) | Found::Held(file) => {
-                    self.tell_of_rotation(&track, &file, strangers);
-                    elsewhere.extend(self.move_out(&track.id, file));
+                Found::Held(file) if self.has_twin(&track, &file, strangers).await? => {
+                    elsewhere.extend(self.hold_on(&track.id, file, listing, strangers));
                 }
+                // The look into the file that has its name refuses it.
+                Found::Held(_)
+                    if self.rules.on_rewrite == OnRewrite::Stop && self.is_cut_short(&track, strangers).await? => {}
+                Found::Held(file) => {
+                    self.tell_of_rotation(&track, &file, strangers);
+                    elsewhere.extend(self.move_out(&track.id, file, true));
+                }
+                Found::At(file) => {
+                    self.tell_of_rotation(&track, &file, strangers);
+                    elsewhere.extend(self.move_out(&track.id, file, false));
+                }
+                Found::Gone if track.is_gone => {}
                 Found::Gone => {
-                    if self.succeed(&track, 0, strangers).await? || strangers.contains_key(&track.at) {
+                    self.twins.remove(&track.id);
+                    if self.succeed(&track, strangers).await? || strangers.contains_key(&track.at) {
                         // Another file has its name; the look into that file decides what this
                         // means.
                         continue;
@@ -286,14 +296,71 @@ impl Watcher {
         Ok(elsewhere)
     }
 
-    /// The partition's `file`, or a copy of it, is outside the source.
-    fn move_out(&mut self, id: &PartitionId, file: Listed) -> Option<Elsewhere> {
+    /// Whether there is a copy of the track's file, which is only kept open, as `held`: one that
+    /// came as it lost its name, with all that it had.
+    async fn has_twin(
+        &mut self,
+        track: &Track,
+        held: &Listed,
+        strangers: &BTreeMap<String, Listed>,
+    ) -> Result<bool, Stop> {
+        if let Some((name, created)) = self.twins.get(&track.id) {
+            return Ok(strangers.get(name).is_some_and(|file| file.created == *created));
+        }
+        if track.is_held || track.limit.end == 0 {
+            return Ok(false);
+        }
+        for file in strangers.values().filter(|file| file.length >= held.length) {
+            if self.is_same(track, file).await? {
+                self.twins.insert(track.id.clone(), (file.name.clone(), file.created.clone()));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads on in the `held` file, and passes over its copy; or goes on in the copy, if that has
+    /// more.
+    fn hold_on(
+        &mut self,
+        id: &PartitionId,
+        held: Listed,
+        listing: &mut Listing,
+        strangers: &mut BTreeMap<String, Listed>,
+    ) -> Option<Elsewhere> {
+        let (name, _) = self.twins.get(id)?.clone();
+        let copy = strangers.get(&name)?.clone();
+        if copy.length > held.length {
+            self.twins.remove(id);
+            self.replace(id, copy, strangers);
+            return None;
+        }
+        strangers.remove(&name);
+        listing.files.retain(|file| file.name != name);
+        self.move_out(id, held, true)
+    }
+
+    /// Whether the file that has the name of the track's now is the beginning of it: an older copy,
+    /// or one that is still being made. A new log does not begin with the old one's first line.
+    async fn is_cut_short(&self, track: &Track, strangers: &BTreeMap<String, Listed>) -> Result<bool, Stop> {
+        let Some(file) = strangers.get(&track.at).filter(|file| file.length < track.limit.end) else {
+            return Ok(false);
+        };
+        let (length, any) = (file.length.min(Fingerprint::MAX), Fingerprint::default());
+        let held = Identity { created: track.limit.identity.created.clone(), ..file.identity(any) };
+        let now = file.identity(any);
+        let read = |identity| self.source.read(&file.name, identity, 0..length, Vec::new());
+        match (read(&held).await, read(&now).await) {
+            (Ok(held), Ok(head)) => Ok(memchr::memrchr(b'\n', &head).is_some_and(|end| head[..=end] == held[..=end])),
+            _ => Ok(false),
+        }
+    }
+
+    /// The partition's `file` is outside the source, or only kept open.
+    fn move_out(&mut self, id: &PartitionId, file: Listed, is_held: bool) -> Option<Elsewhere> {
         let mut track = self.take(id)?;
         track.at.clone_from(&file.name);
-        if track.limit.identity.created != file.created {
-            track.limit.identity.created.clone_from(&file.created);
-            track.limit.identity.revision.clear();
-        }
+        track.is_held = is_held;
         self.former.insert(id.clone(), track);
         Some((id.clone(), file))
     }
@@ -326,6 +393,8 @@ impl Watcher {
     /// Of those that were last written long before others, nothing is likely to be missing.
     fn tell_of_gone(&self, gone: &[Track]) {
         let newest = self.tracks.values().chain(gone).filter_map(|track| track.appended_ms).max();
+        // Somebody may have set a file's time to the future.
+        let newest = newest.map(|newest| newest.min(SystemClock.now_ms()));
         let is_quiet = |track: &&Track| {
             newest.zip(track.appended_ms).is_some_and(|(newest, at)| newest.saturating_sub(at) > QUIET_MS)
         };

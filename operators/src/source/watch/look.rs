@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::encoded::encoded;
-use super::{Fingerprint, Listed, Look, OnRewrite, PartitionId, PartitionOffset, PassedOver, Stop, StoreError};
+use super::{Fingerprint, Listed, Look, Mark, OnRewrite, PartitionId, PassedOver, Stop, StoreError};
 use super::{Track, Unterminated, Watcher, Why};
 use crate::error::chain;
-use crate::offsets::Anchor;
-use crate::protocol::generation::{Verdict, judge};
+use crate::source::identity::Anchor;
 use crate::source::sight::sight;
+use crate::source::watch::generation::{Verdict, judge};
 
 /// The first step of the backward search for a line end, from the end of a file. Steps double, up
 /// to [`STEP_MAX`].
@@ -110,7 +110,7 @@ impl Watcher {
         PartitionId { name: name.to_owned(), generation: newest + 1 }
     }
 
-    pub(super) async fn compare(&self, consumed: &PartitionOffset, listed: &Listed) -> Result<Verdict, StoreError> {
+    pub(super) async fn compare(&self, consumed: &Mark, listed: &Listed) -> Result<Verdict, StoreError> {
         Ok(judge(consumed, &sight(&*self.source, consumed, listed).await?))
     }
 

@@ -8,6 +8,7 @@
 
 mod encoded;
 mod follow;
+pub(crate) mod generation;
 mod look;
 mod told;
 mod tracks;
@@ -22,9 +23,11 @@ use futures::{StreamExt, TryStreamExt, stream};
 use self::told::Told;
 use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
+use crate::lines::{Mark, Offsets};
 use crate::metrics::appends::Append;
-use crate::offsets::{Fingerprint, Identity, Offsets, PartitionId, PartitionOffset};
-use crate::protocol::planner::{Finished, Limit};
+use crate::protocol::offsets::PartitionId;
+use crate::source::identity::{Fingerprint, Identity};
+use crate::source::supply::{Finished, Limit};
 use crate::source::{Listed, Listing, PassedOver, Source, Why};
 
 /// How many files are looked into at once.
@@ -102,6 +105,8 @@ pub struct Watcher {
     /// Files that were read under a name that another file has now, or that have no name in the
     /// source any more.
     former: BTreeMap<PartitionId, Track>,
+    /// Copies of files that are only kept open, by the partition: the name and creation of each.
+    twins: BTreeMap<PartitionId, (String, String)>,
     /// What has been logged already.
     told: Told,
     /// A file that was created before this and has no track has left the offsets.
@@ -116,7 +121,7 @@ pub struct Watcher {
 impl Watcher {
     /// A watcher that takes up where `offsets` leave off.
     pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
-        let track = |(id, at): (&PartitionId, &PartitionOffset)| {
+        let track = |(id, at): (&PartitionId, &Mark)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
             let Identity { created, revision, .. } = at.identity.clone();
             let then = Listed { name: id.name.clone(), created, revision, length: at.offset, modified_ms: None };
@@ -129,8 +134,8 @@ impl Watcher {
             former.extend(tracks.insert(track).map(|earlier| (earlier.id.clone(), earlier)));
         }
         let left_before_ms = offsets.retired.before_ms;
-        let (told, left) = Default::default();
-        Watcher { source, rules, tracks, former, told, left_before_ms, left, first: true }
+        let (twins, told, left) = Default::default();
+        Watcher { source, rules, tracks, former, twins, told, left_before_ms, left, first: true }
     }
 
     /// Lists the source and looks into what changed.
@@ -365,8 +370,7 @@ pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
         Stop::Store(error) => Stop::Store(error.for_good()),
         stop => stop,
     })?;
-    let at =
-        |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
+    let at = |limit: Limit| Mark { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
     Ok(polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect())
 }
 

@@ -116,8 +116,7 @@ fn the_entry_of_a_folder_that_has_left_may_change() {
 fn the_next_run_does_not_look_into_what_it_holds_whole() {
     let (memory, mut first) = given();
     let polled = wait(first.poll()).expect("readable");
-    let at =
-        |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
+    let at = |limit: Limit| Mark { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
     let held: Offsets = polled.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect();
     memory.remove("torn");
     let before = memory.reads();

@@ -246,8 +246,7 @@ fn the_next_run_recognises_its_files_by_what_the_tables_hold() {
     let (memory, mut watcher) = given(OnRewrite::Restart);
     memory.put("f", "again", b"ONE\n");
     let moved = wait(watcher.poll()).expect("readable");
-    let at =
-        |limit: Limit| PartitionOffset { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
+    let at = |limit: Limit| Mark { offset: limit.end, identity: limit.identity, landed_tail: false, gone: false };
     let held: Offsets = moved.limits.into_iter().map(|(id, limit)| (id, at(limit))).collect();
 
     let mut next = Watcher::new(memory.clone(), &held, rules(OnRewrite::Stop, Unterminated::Leave));

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::offsets::{Identity, PartitionId, PartitionOffset};
-use crate::protocol::planner::Limit;
+use crate::lines::Mark;
+use crate::protocol::offsets::PartitionId;
 use crate::source::Listed;
+use crate::source::identity::Identity;
+use crate::source::supply::Limit;
 
 /// How far one file was seen.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub(super) struct Track {
     pub(super) at: String,
     /// Whether its file was looked for and no longer exists.
     pub(super) is_gone: bool,
+    /// Whether its file was seen to have no name any more, and to be kept open.
+    pub(super) is_held: bool,
     /// The format that its first bytes indicate, if that is not text.
     pub(super) encoded: Option<&'static str>,
     pub(super) limit: Limit,
@@ -37,13 +41,13 @@ impl Track {
     /// A file that was seen as far as `limit`, under the partition's name.
     pub(super) fn at(id: PartitionId, limit: Limit) -> Track {
         let (at, searched, length) = (id.name.clone(), limit.end, limit.end);
-        Track { id, at, is_gone: false, encoded: None, limit, searched, length, appended_ms: None }
+        Track { id, at, is_gone: false, is_held: false, encoded: None, limit, searched, length, appended_ms: None }
     }
 
     /// What has been or will be consumed of it.
-    pub(super) fn consumed(&self) -> PartitionOffset {
+    pub(super) fn consumed(&self) -> Mark {
         let Limit { end, identity, landed_tail } = self.limit.clone();
-        PartitionOffset { offset: end, identity, landed_tail, gone: self.is_gone }
+        Mark { offset: end, identity, landed_tail, gone: self.is_gone }
     }
 
     /// Whether the file, as it is listed now, was already looked into or consumed whole.

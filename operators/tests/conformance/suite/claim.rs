@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::Stop;
+use lakefront_operators::lines::{OffsetsFiles, Standing};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::{OffsetsFiles, Origin, Standing};
+use lakefront_operators::protocol::document::Origin;
 use lakefront_operators::protocol::last_rows::LastRows;
 
 use crate::faults::{Call, Fault};

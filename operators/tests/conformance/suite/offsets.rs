@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::chain;
-use lakefront_operators::offsets::{Identity, Offsets, PartitionId, PartitionOffset, Retired};
+use lakefront_operators::lines::{Account, OffsetsFiles, Recorded, Standing};
+use lakefront_operators::lines::{Mark, Offsets, Retired};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::{Account, OffsetsFiles, Recorded, Standing};
 use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::table::{Held, OffsetsName, RunId};
+use lakefront_operators::source::identity::Identity;
 use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Call, Fault};
@@ -55,7 +57,7 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
     let counted = |name: &str, row| [(Bucket { partition: PartitionId::first(name), mebibyte: 0 }, sum_of(&[row]))];
     let at = |entries: &[(&str, u64)], left, since| {
         let retired = Retired { bytes: left, before_ms: left };
-        let offsets = Offsets { retired, ..offsets(entries) };
+        let offsets = Offsets::summed(offsets(entries).partitions, retired);
         Standing {
             offsets: Arc::new(offsets),
             settings: settings(1000),
@@ -171,7 +173,8 @@ pub(crate) async fn a_file_that_takes_the_name_of_one_that_left_begins_anew<S: S
     let mut again = (*leaving(2, 3).offsets).clone();
     let (id, old) = moving(2).offsets.partitions.first_key_value().map(|(id, at)| (id.clone(), at.clone())).unwrap();
     let identity = Identity { created: "later".into(), ..old.identity };
-    again.partitions.insert(id.clone(), PartitionOffset { offset: 4, identity, landed_tail: false, gone: false });
+    again.partitions.insert(id.clone(), Mark { offset: 4, identity, landed_tail: false, gone: false });
+    let again = Offsets::summed(again.partitions, again.retired);
     let again = Standing { offsets: Arc::new(again), ..moving(2) };
     land_in_all(&mut run, &again).await;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Planner;
-use crate::offsets::{PartitionId, PartitionOffset};
+use super::FileSupply;
+use crate::lines::Mark;
+use crate::protocol::offsets::PartitionId;
 
 /// What a look at the whole source found out about partitions that will not grow any more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Finished {
     pub partitions: BTreeSet<PartitionId>,
 }
 
-impl Planner {
+impl FileSupply {
     /// Learns what is finished; the newest look counts. A look is ignored if it was made before the
     /// source knew of all partitions that have left: some of its limits were passed over.
     pub fn finished(&mut self, finished: Finished) {
@@ -42,8 +43,7 @@ impl Planner {
         // From now on, an old file that is not among the partitions counts as retired, so every
         // file with a limit is added to them.
         for (id, limit) in &self.limits {
-            let nothing =
-                || PartitionOffset { offset: 0, identity: limit.identity.clone(), landed_tail: false, gone: false };
+            let nothing = || Mark { offset: 0, identity: limit.identity.clone(), landed_tail: false, gone: false };
             self.at.partitions.entry(id.clone()).or_insert_with(nothing);
         }
         self.at.retired.before_ms = self.finished.before_ms;
@@ -57,7 +57,7 @@ impl Planner {
             self.at.retired.bytes += self.at.partitions.remove(&id).map_or(0, |at| at.offset);
             self.limits.remove(&id);
             self.planned.remove(&id);
-            self.left.insert(id, self.position);
+            self.left.insert(id, self.at.position());
         }
     }
 }

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::protocol::document::Origin;
+
 /// The most alternatives that a glob is expanded to. A glob with more matches no file and covers
 /// only itself.
 const ALTERNATIVES: usize = 1_024;
@@ -35,6 +37,11 @@ impl Reads {
             source[..special].rfind('/').map(|slash| &source[..slash])
         };
         Reads::new(source, root.or_else(before_glob).unwrap_or(source))
+    }
+
+    /// What the source reads that a table has recorded.
+    pub fn of(origin: &Origin) -> Reads {
+        Reads::recorded(&origin.source, origin.root.as_deref())
     }
 
     /// The part of the name to which partition names are relative.

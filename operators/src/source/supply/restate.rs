@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Limit, Planner};
-use crate::offsets::{PartitionId, PartitionOffset};
-use crate::protocol::document::Standing;
+use super::{FileSupply, Limit};
+use crate::lines::Mark;
+use crate::lines::Standing;
+use crate::protocol::offsets::PartitionId;
 
 /// The partitions whose file was gone when the furthest table got there.
 pub(super) fn gone(standings: &[Standing]) -> BTreeSet<PartitionId> {
@@ -14,8 +15,8 @@ pub(super) fn gone(standings: &[Standing]) -> BTreeSet<PartitionId> {
     partitions.filter(|(_, at)| at.gone).map(|(id, _)| id.clone()).collect()
 }
 
-impl Planner {
-    /// Nothing is to be planned of the partition, but its file may be another: a copy of it.
+impl FileSupply {
+    /// The partition's file is there, and may be another than before: a copy of it.
     pub(super) fn note_identity(&mut self, id: &PartitionId, limit: &Limit) {
         let was_gone = self.gone.remove(id);
         let is_known = match self.at.partitions.get(id) {
@@ -39,7 +40,7 @@ impl Planner {
     pub(super) fn restate(&mut self) {
         for id in std::mem::take(&mut self.restated) {
             if let Some(limit) = self.limits.get(&id).filter(|limit| limit.end <= self.at.at(&id)) {
-                let nothing = PartitionOffset { offset: 0, identity: <_>::default(), landed_tail: false, gone: false };
+                let nothing = Mark { offset: 0, identity: <_>::default(), landed_tail: false, gone: false };
                 let at = self.at.partitions.entry(id.clone()).or_insert(nothing);
                 at.identity = limit.identity.clone();
             }

@@ -1,21 +1,22 @@
 //! Whether a file is still the one whose bytes were consumed.
 
-use crate::offsets::{Anchor, Fingerprint, PartitionOffset};
+use crate::lines::Mark;
+use crate::source::identity::{Anchor, Fingerprint};
 
 /// A file or blob as the source shows it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub(crate) struct Sighting {
     /// Its length in bytes.
-    pub length: u64,
+    pub(crate) length: u64,
     /// The hash of as many first bytes as the known fingerprint covers; `None` if there are fewer.
-    pub fingerprint: Option<Fingerprint>,
+    pub(crate) fingerprint: Option<Fingerprint>,
     /// The bytes at the known anchor; `None` if there is none, or the file ends before it.
-    pub anchor: Option<Anchor>,
+    pub(crate) anchor: Option<Anchor>,
 }
 
 /// What has become of a file since its bytes were consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is the same, possibly longer. A copy with the same first bytes counts as the same:
     /// reading it again would double rows.
     Same,
@@ -26,7 +27,7 @@ pub enum Verdict {
 }
 
 /// Compares what was consumed with what is there now.
-pub fn judge(consumed: &PartitionOffset, now: &Sighting) -> Verdict {
+pub(crate) fn judge(consumed: &Mark, now: &Sighting) -> Verdict {
     if now.length < consumed.offset {
         return Verdict::Shrunk;
     }
@@ -40,11 +41,11 @@ pub fn judge(consumed: &PartitionOffset, now: &Sighting) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::offsets::Identity;
+    use crate::source::identity::Identity;
 
-    fn consumed(offset: u64, head: &[u8]) -> PartitionOffset {
+    fn consumed(offset: u64, head: &[u8]) -> Mark {
         let identity = Identity { created: "once".into(), fingerprint: Fingerprint::of(head), ..Identity::default() };
-        PartitionOffset { offset, identity, landed_tail: false, gone: false }
+        Mark { offset, identity, landed_tail: false, gone: false }
     }
 
     fn seen(length: u64, head: Option<&[u8]>) -> Sighting {

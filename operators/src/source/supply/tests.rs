@@ -1,12 +1,14 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
-use crate::offsets::Retired;
-use crate::protocol::last_rows::LastRows;
-use crate::record::TableId;
+use crate::lines::Control;
+use crate::lines::Retired;
+use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
+use crate::protocol::last_rows::{Draw, LastRows};
+use crate::protocol::table::TableId;
 use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 
-const BOUNDS: Bounds = Bounds { chunk: 10, cut_bytes: 25, cut_ms: 1_000, ahead: 1_000 };
+const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 };
 
 /// Settings that differ only in `max_line`.
 fn settings(max_line: u64) -> Arc<RowSettings> {
@@ -37,7 +39,7 @@ fn id(name: &str) -> PartitionId {
 
 /// A standing at `offset` of one file, with the settings of `max_line`.
 fn standing(offset: u64, max_line: u64) -> Standing {
-    let at = PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false };
+    let at = Mark { offset, identity: Identity::default(), landed_tail: false, gone: false };
     Standing {
         offsets: Arc::new([(id("a"), at)].into_iter().collect::<Offsets>()),
         settings: settings(max_line),
@@ -48,9 +50,7 @@ fn standing(offset: u64, max_line: u64) -> Standing {
 
 /// Offsets that stand at `offset` of one file.
 fn at(name: &str, offset: u64) -> Offsets {
-    [(id(name), PartitionOffset { offset, identity: Identity::default(), landed_tail: false, gone: false })]
-        .into_iter()
-        .collect()
+    [(id(name), Mark { offset, identity: Identity::default(), landed_tail: false, gone: false })].into_iter().collect()
 }
 
 fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
@@ -60,7 +60,7 @@ fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
 /// A planner over three tables that sees one file up to `end`.
 fn planner(standings: [Standing; 3], bounds: Bounds, end: u64) -> Planner {
     let mut planner = Planner::new(&standings, settings(99), bounds);
-    planner.limits([limit("a", end)]);
+    planner.supply_mut().limits([limit("a", end)]);
     planner
 }
 
@@ -71,12 +71,12 @@ fn level(bounds: Bounds, end: u64) -> Planner {
 /// A step in short: chunks by their range and settings, cuts by their bounds and settings.
 fn short(step: Step) -> String {
     match step {
-        Step::Chunk(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
+        Step::Work(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
         Step::Tell(Control::Cut(cut)) => format!("cut {}..{} by {}", cut.lower, cut.upper, cut.settings.max_line),
         Step::Tell(Control::Settle(position)) => format!("settle {position}"),
         Step::Wait(until) => format!("wait {until:?}"),
         Step::Done => "done".to_owned(),
-        Step::Lost { partition, range } => format!("lost {partition} {}..{}", range.start, range.end),
+        Step::Lost(lost) => format!("lost {}", lost.0.split(", and they").next().unwrap_or_default()),
     }
 }
 
@@ -105,7 +105,7 @@ fn bytes_become_chunks_and_chunks_become_cuts() {
 #[test]
 fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it() {
     let mut planner = level(BOUNDS, 12);
-    planner.limits([limit("b", 8)]);
+    planner.supply_mut().limits([limit("b", 8)]);
     assert!(!planner.completes_a_chunk_of(0), "a file of 12 bytes is longer than a chunk");
     steps(&mut planner, 0, 1);
     assert!(planner.completes_a_chunk_of(8) && !planner.completes_a_chunk_of(9), "2 bytes are left of the first file");
@@ -113,7 +113,7 @@ fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it(
     assert!(planner.completes_a_chunk_of(2) && !planner.completes_a_chunk_of(3), "8 bytes of the second");
     steps(&mut planner, 0, 1);
     assert!(!planner.completes_a_chunk_of(0), "nothing is left");
-    planner.limits([limit("c", 1)]);
+    planner.supply_mut().limits([limit("c", 1)]);
     planner.finish();
     assert!(!planner.completes_a_chunk_of(0), "no new chunk is handed out any more");
 
@@ -124,12 +124,12 @@ fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it(
 #[test]
 fn the_end_of_the_source_is_where_planning_would_end() {
     let mut planner = level(BOUNDS, 30);
-    planner.limits([limit("b", 12)]);
-    assert_eq!(planner.source_end(), Position(42));
+    planner.supply_mut().limits([limit("b", 12)]);
+    assert_eq!(planner.supply_mut().source_end(), Position(42));
     steps(&mut planner, 0, 7);
-    assert_eq!((planner.position(), planner.source_end()), (Position(42), Position(42)));
-    planner.limits([limit("a", 33)]);
-    assert_eq!(planner.source_end(), Position(45));
+    assert_eq!((planner.position(), planner.supply_mut().source_end()), (Position(42), Position(42)));
+    planner.supply_mut().limits([limit("a", 33)]);
+    assert_eq!(planner.supply_mut().source_end(), Position(45));
 }
 
 #[test]
@@ -152,11 +152,11 @@ fn without_a_credit_nothing_is_handed_out_but_cuts_close_in_time() {
 
 #[test]
 fn tables_without_rows_are_settled_after_some_cuts_or_some_time() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 100);
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 100);
     let planned = steps(&mut planner, 0, 9);
     assert_eq!(planned[8], "settle 40", "after {SETTLE_CUTS} cuts: {planned:?}");
 
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
     assert_eq!(steps(&mut planner, 0, 3), ["chunk a 0..10 by 99", "cut 0..10 by 99", "wait Some(30000)"]);
     assert_eq!(steps(&mut planner, SETTLE_MS, 2), ["settle 10", "wait None"]);
 }
@@ -226,17 +226,17 @@ fn a_catch_up_is_closed_early_where_the_bounds_demand() {
 #[test]
 fn a_catch_up_ends_where_the_table_stood_but_reads_its_last_line_to_the_end() {
     let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
-    let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
     assert_eq!((chunk.end, chunk.limit, chunk.catch_up), (8, 100, true));
 }
 
 #[test]
 fn files_are_planned_whether_or_not_others_have_bytes_left() {
     let mut planner = level(BOUNDS, 5);
-    planner.limits([limit("b", 5), limit("empty", 0)]);
+    planner.supply_mut().limits([limit("b", 5), limit("empty", 0)]);
     assert_eq!(steps(&mut planner, 0, 2), ["chunk a 0..5 by 99", "chunk b 0..5 by 99"]);
     assert!(planner.is_exhausted());
-    planner.limits([limit("a", 6)]);
+    planner.supply_mut().limits([limit("a", 6)]);
     assert_eq!(steps(&mut planner, 0, 1), ["chunk a 5..6 by 99"]);
 }
 
@@ -245,7 +245,7 @@ fn a_last_line_without_newline_is_not_divided() {
     // Wherever it starts, because it is at most `max_line` bytes long.
     let tail = (id("a"), Limit { end: 30, identity: Identity::default(), landed_tail: true });
     let mut planner = Planner::new(&[standing(0, 12)], settings(12), BOUNDS);
-    planner.limits([tail]);
+    planner.supply_mut().limits([tail]);
     let planned = steps(&mut planner, 0, 2);
     assert_eq!(planned, ["chunk a 0..10 by 12", "chunk a 10..30 by 12"]);
 }
@@ -253,11 +253,11 @@ fn a_last_line_without_newline_is_not_divided() {
 #[test]
 fn behind_a_landed_tail_a_line_starts() {
     let mut planner = Planner::new(&[standing(0, 1)], settings(99), BOUNDS);
-    planner.limits([(id("a"), Limit { end: 5, identity: Identity::default(), landed_tail: true })]);
+    planner.supply_mut().limits([(id("a"), Limit { end: 5, identity: Identity::default(), landed_tail: true })]);
     let mut line_starts = Vec::new();
     for end in [5, 9, 12] {
-        planner.limits((end > 5).then(|| limit("a", end)));
-        let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+        planner.supply_mut().limits((end > 5).then(|| limit("a", end)));
+        let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
         line_starts.push((chunk.start, chunk.line_start));
     }
     assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
@@ -279,29 +279,29 @@ fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
 
 #[test]
 fn a_finished_partition_leaves_once_every_table_holds_it() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
-    planner.limits([limit("b", 30)]);
-    planner.finished(finished(1_000, &["a"]));
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    planner.supply_mut().limits([limit("b", 30)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
     let first = next_cut(&mut planner);
     assert_eq!(first.at(&id("a")), 10, "its rows are on their way");
     planner.durable(Position(10));
-    planner.finished(finished(1_001, &["a"]));
+    planner.supply_mut().finished(finished(1_001, &["a"]));
     let second = next_cut(&mut planner);
     assert_eq!(second.partitions.keys().collect::<Vec<_>>(), [&id("b")]);
     assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
     assert_eq!(second.position(), Position(20), "its bytes go on counting");
     assert!(first.precede(&second));
-    assert_eq!(planner.left().0, [].into(), "a table may still hold it");
+    assert_eq!(planner.supply_mut().left().0, [].into(), "a table may still hold it");
     planner.durable(Position(20));
-    assert_eq!(planner.left(), ([id("a")].into(), 1_001));
-    assert_eq!(planner.left().0, [].into(), "it is told once");
+    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_001));
+    assert_eq!(planner.supply_mut().left().0, [].into(), "it is told once");
 }
 
 #[test]
 fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
-    planner.limits([limit("b", 30), limit("empty", 0), limit("late", 30)]);
-    planner.finished(finished(1_000, &[]));
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    planner.supply_mut().limits([limit("b", 30), limit("empty", 0), limit("late", 30)]);
+    planner.supply_mut().finished(finished(1_000, &[]));
     let cut = next_cut(&mut planner);
     let named: Vec<_> = cut.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
     assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for what has left");
@@ -309,83 +309,83 @@ fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
 
 #[test]
 fn a_partition_with_bytes_to_plan_stays() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 15);
-    planner.finished(finished(1_000, &["a"]));
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 15);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
     assert_eq!(next_cut(&mut planner).at(&id("a")), 10);
 }
 
 #[test]
 fn what_was_seen_of_a_partition_before_it_left_is_not_planned_again() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 0);
-    planner.limits([limit("b", 30)]);
-    planner.finished(finished(1_000, &["a"]));
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
+    planner.supply_mut().limits([limit("b", 30)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
     next_cut(&mut planner);
-    planner.limits([limit("a", 10)]);
+    planner.supply_mut().limits([limit("a", 10)]);
     assert_eq!(steps(&mut planner, 0, 1), ["chunk b 10..20 by 99"]);
 }
 
 #[test]
 fn nothing_leaves_while_a_table_is_brought_up() {
     let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 8);
-    planner.finished(finished(1_000, &["a"]));
+    planner.supply_mut().finished(finished(1_000, &["a"]));
     assert_eq!(next_cut(&mut planner).retired, Retired::default());
 }
 
 #[test]
 fn a_look_from_before_the_source_was_told_finishes_nothing() {
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 0);
-    planner.limits([limit("b", 40)]);
-    planner.finished(finished(1_000, &["a"]));
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
+    planner.supply_mut().limits([limit("b", 40)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
     next_cut(&mut planner);
     // Its limit was passed over, so nothing that the look saw was read.
-    planner.limits([limit("a", 10)]);
-    planner.finished(finished(2_000, &["a"]));
+    planner.supply_mut().limits([limit("a", 10)]);
+    planner.supply_mut().finished(finished(2_000, &["a"]));
     assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
     planner.durable(Position(20));
-    assert_eq!(planner.left(), ([id("a")].into(), 1_000));
+    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_000));
 }
 
 #[test]
 fn a_later_generation_does_not_leave_before_an_earlier_one() {
     let second = PartitionId { name: "a".into(), generation: 2 };
-    let mut planner = level(Bounds { cut_bytes: 10, ..BOUNDS }, 10);
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
     next_cut(&mut planner);
     planner.durable(Position(10));
-    assert_eq!(planner.gone(&id("a")), 0, "all of it was read");
-    planner.limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
-    planner.finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
+    assert_eq!(planner.supply_mut().gone(&id("a")), 0, "all of it was read");
+    planner.supply_mut().limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
+    planner.supply_mut().finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
     assert!(next_cut(&mut planner).partitions.contains_key(&second), "the first would be taken for the file");
-    planner.finished(Finished { before_ms: 1_001, partitions: [id("a"), second].into() });
+    planner.supply_mut().finished(Finished { before_ms: 1_001, partitions: [id("a"), second].into() });
     assert_eq!(next_cut(&mut planner).partitions.keys().collect::<Vec<_>>(), [&id("b")]);
 }
 
 #[test]
 fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
-    let left = Offsets { retired: Retired { bytes: 20, before_ms: 1 }, ..at("b", 5) };
+    let left = Offsets::summed(at("b", 5).partitions, Retired { bytes: 20, before_ms: 1 });
     let last = Standing { offsets: Arc::new(left), ..standing(0, 2) };
     let mut planner = Planner::new(&[standing(0, 1), standing(8, 2), standing(20, 2), last], settings(99), BOUNDS);
     let other = Identity { created: "later".into(), ..Identity::default() };
-    planner.limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
-    let Step::Chunk(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    planner.supply_mut().limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
+    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
     assert_eq!((chunk.identity, chunk.end, chunk.limit), (Identity::default(), 8, 20));
 }
 
 #[test]
 fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
     let mut planner = Planner::new(&[standing(0, 1), standing(8, 2)], settings(99), BOUNDS);
-    assert_eq!(steps(&mut planner, 0, 1), ["lost a 0..8"], "where its last line ends is not known");
+    assert_eq!(steps(&mut planner, 0, 1), ["lost bytes 0..8 of a"], "where its last line ends is not known");
 }
 
-/// A table at `offset` that knows where each table's rows end.
+/// A table at `offset` that knows which cut had the last rows for each table.
 fn knowing(offset: u64, last_rows: [u64; 3]) -> Standing {
     let mut known = LastRows::none(Position(0), 3);
-    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(TableId(i), Position(last)));
+    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(TableId(i), Draw(1), Position(last)));
     Standing { last_rows: known, ..standing(offset, 1) }
 }
 
 #[test]
 fn a_table_that_lacks_no_rows_is_moved_without_the_bytes() {
-    let standings = [knowing(30, [30, 10, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
+    let standings = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
     let mut planner = Planner::new(&standings, settings(99), BOUNDS);
     let planned = steps(&mut planner, 0, 3);
     assert_eq!(planned, ["cut 10..30 by 1", "settle 30", "wait None"], "the source need not have the file");
@@ -393,11 +393,13 @@ fn a_table_that_lacks_no_rows_is_moved_without_the_bytes() {
 
 #[test]
 fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
-    let lacks = [knowing(30, [30, 20, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
-    let knows_nothing = [knowing(30, [30, 10, 0]), standing(10, 1), knowing(10, [10, 10, 0])];
-    for standings in [lacks, knows_nothing] {
+    let lacks = [knowing(30, [20, 10, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
+    let knows_nothing = [knowing(30, [20, 5, 0]), standing(10, 1), knowing(10, [5, 5, 0])];
+    let mut other_history = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
+    other_history[1].last_rows.reach(TableId(1), Draw(2), Position(5));
+    for standings in [lacks, knows_nothing, other_history] {
         let mut unseen = Planner::new(&standings, settings(99), BOUNDS);
-        assert_eq!(steps(&mut unseen, 0, 1), ["lost a 10..30"]);
+        assert_eq!(steps(&mut unseen, 0, 1), ["lost bytes 10..30 of a"]);
         let mut planner = planner(standings, BOUNDS, 30);
         let planned = steps(&mut planner, 0, 4);
         assert_eq!(planned, ["chunk a 10..20 by 1", "chunk a 20..30 by 1", "cut 10..30 by 1", "settle 30"]);
@@ -405,28 +407,13 @@ fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
 }
 
 #[test]
-fn a_cut_that_ends_within_a_catch_up_says_so() {
-    let bounds = Bounds { cut_bytes: 10, ..BOUNDS };
-    let standings = [knowing(30, [30, 30, 0]), knowing(10, [10, 10, 0]), knowing(10, [10, 10, 0])];
-    let mut planner = planner(standings, bounds, 40);
-    let mut between = Vec::new();
-    for _ in 0..20 {
-        if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
-            between.push((cut.upper.0, cut.between));
-        }
-        planner.durable(planner.position());
-    }
-    assert_eq!(between, [(20, true), (30, false), (40, false)]);
-}
-
-#[test]
 fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
     let mut planner = level(BOUNDS, 10);
     steps(&mut planner, 0, 1);
     let copied = Identity { created: "copy".into(), ..Identity::default() };
-    planner.limits([(id("a"), Limit { identity: copied.clone(), ..limit("a", 10).1 }), limit("b", 10)]);
+    planner.supply_mut().limits([(id("a"), Limit { identity: copied.clone(), ..limit("a", 10).1 }), limit("b", 10)]);
     let second = PartitionId { generation: 2, ..id("a") };
-    planner.limits([(second.clone(), limit("a", 0).1)]);
+    planner.supply_mut().limits([(second.clone(), limit("a", 0).1)]);
     let mut now_ms = 0;
     let mut cut = |planner: &mut Planner| loop {
         now_ms += BOUNDS.cut_ms;
@@ -438,9 +425,9 @@ fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
     let recorded = cut(&mut planner);
     assert_eq!((recorded[&id("a")].offset, &recorded[&id("a")].identity), (10, &copied));
     assert_eq!(recorded[&second].offset, 0, "so that a later run knows of the first");
-    assert_eq!(planner.gone(&id("a")), 0);
-    planner.limits([limit("b", 20)]);
+    assert_eq!(planner.supply_mut().gone(&id("a")), 0);
+    planner.supply_mut().limits([limit("b", 20)]);
     assert!(cut(&mut planner)[&id("a")].gone);
-    planner.limits([(id("a"), Limit { identity: copied, ..limit("a", 10).1 }), limit("b", 30)]);
+    planner.supply_mut().limits([(id("a"), Limit { identity: copied, ..limit("a", 10).1 }), limit("b", 30)]);
     assert!(!cut(&mut planner)[&id("a")].gone, "it is back");
 }

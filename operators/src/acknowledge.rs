@@ -1,0 +1,136 @@
+//! `acknowledge`: tells the source what it may forget, and `plan` what was acknowledged. It runs on
+//! worker 0, after the checkpoint.
+//!
+//! A crash may come between a commit and its acknowledgement, so the first thing that a run
+//! acknowledges is where its tables stood when it claimed them. While one acknowledgement is under
+//! way, the newest position waits; those before it need none of their own.
+
+use std::sync::Arc;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+use crate::bridge::Bridge;
+use crate::error::StoreError;
+use crate::fatal::Fatal;
+use crate::metrics::Metrics;
+use crate::position::Position;
+use crate::protocol::commit::Retry;
+use crate::protocol::document::Standing;
+use crate::protocol::kind::Kind;
+use crate::protocol::table::{Clock, Pending};
+
+/// A source that may forget what every table holds.
+pub trait Acknowledge<K: Kind>: Send + Sync {
+    /// Every table's transaction holds everything up to `standing`. This may be repeated, also by a
+    /// later run, and then does nothing more. A transient error is tried again.
+    fn acknowledge<'a>(&'a self, standing: &'a Standing<K>) -> Pending<'a, Result<(), StoreError>>;
+}
+
+/// A source that keeps everything, such as files.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::acknowledge::{Acknowledge, KeepsAll};
+/// use lakefront_operators::lines::Lines;
+///
+/// let source: Arc<dyn Acknowledge<Lines>> = Arc::new(KeepsAll);
+/// # drop(source);
+/// ```
+pub struct KeepsAll;
+
+impl<K: Kind> Acknowledge<K> for KeepsAll {
+    fn acknowledge<'a>(&'a self, _standing: &'a Standing<K>) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What worker 0 needs to acknowledge.
+pub struct Acknowledging<K: Kind> {
+    /// The source.
+    pub source: Arc<dyn Acknowledge<K>>,
+    /// What every table's transaction held when the tables were claimed.
+    pub durable: Standing<K>,
+    /// Waits before a failed acknowledgement is tried again.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Acknowledges each of the `standings`, or a later one. The stream carries the acknowledged
+/// positions. Worker 0 passes what is `acknowledging`, all others `None`.
+pub fn acknowledge<'s, K: Kind>(
+    standings: StreamVec<'s, Position, Standing<K>>,
+    acknowledging: Option<Acknowledging<K>>,
+    bridge: &Bridge,
+    metrics: Arc<Metrics>,
+    fatal: Fatal,
+) -> StreamVec<'s, Position, Position> {
+    let scope = standings.scope();
+    let mut builder = OperatorBuilder::new("acknowledge".to_owned(), scope);
+    let info = builder.operator_info();
+    let mut standings = builder.new_input(standings, Pipeline);
+    let (output, stream) = builder.new_output::<Vec<Position>>();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Position>>>::from(output);
+    let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
+    builder.build(move |capabilities| {
+        drop(capabilities);
+        if let Some(Acknowledging { source, durable, clock }) = &acknowledging {
+            tasks.spawn(repeat(source.clone(), durable.clone(), clock.clone()));
+        }
+        let mut is_under_way = acknowledging.is_some();
+        let mut waiting: Option<(Capability<Position>, Standing<K>)> = None;
+        // Of the acknowledgement under way; the run's first has none, because `plan` begins there.
+        let mut held: Option<Capability<Position>> = None;
+        move |_frontiers| {
+            standings.for_each(|capability, records| {
+                if let Some(newest) = std::mem::take(records).pop() {
+                    waiting = Some((capability.retain(0), newest));
+                }
+            });
+            if fatal.is_raised() {
+                return;
+            }
+            while let Some(done) = tasks.next_done() {
+                match done {
+                    Ok(position) => {
+                        is_under_way = false;
+                        let Some(capability) = held.take() else { continue };
+                        fail::fail_point!("acknowledged");
+                        metrics.acknowledged(position);
+                        output.activate().session(&capability).give(position);
+                    }
+                    Err(error) => return fatal.raise(error.into()),
+                }
+            }
+            let Some(Acknowledging { source, clock, .. }) = &acknowledging else { return };
+            if let Some((capability, standing)) = waiting.take_if(|_| !is_under_way) {
+                (held, is_under_way) = (Some(capability), true);
+                tasks.spawn(repeat(source.clone(), standing, clock.clone()));
+            }
+        }
+    });
+    stream
+}
+
+/// Acknowledges `standing`, again if need be. Returns its position.
+async fn repeat<K: Kind>(
+    source: Arc<dyn Acknowledge<K>>,
+    standing: Standing<K>,
+    clock: Arc<dyn Clock>,
+) -> Result<Position, StoreError> {
+    let mut retry = Retry::default();
+    fail::fail_point!("acknowledge");
+    loop {
+        match source.acknowledge(&standing).await {
+            Ok(()) => return Ok(standing.position()),
+            Err(error) => retry.after(error, &*clock).await?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! The source hears of each position once every table holds it, in order, and again until it has
+//! answered.
+
+use std::sync::Mutex;
+
+use timely::dataflow::InputHandle;
+use timely::dataflow::operators::{Input, Inspect, Probe};
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::metrics::Metrics;
+use crate::metrics::retry::Count;
+use crate::protocol::numbers::{Numbers, standing};
+
+/// A source that fails a number of times, and then takes note.
+struct Source {
+    failures: Mutex<u32>,
+    heard: Mutex<Vec<u64>>,
+}
+
+impl Acknowledge<Numbers> for Source {
+    fn acknowledge<'a>(&'a self, standing: &'a Standing<Numbers>) -> Pending<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut failures = self.failures.lock().expect("no panic");
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(StoreError::transient("acknowledge", "no answer"));
+            }
+            self.heard.lock().expect("no panic").push(standing.position().0);
+            Ok(())
+        })
+    }
+}
+
+#[test]
+fn what_a_run_begins_with_is_acknowledged_again_and_then_each_newest_position() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+    let source = Arc::new(Source { failures: Mutex::new(1), heard: Mutex::default() });
+    let (bridge, heard) = (Bridge::new(runtime.handle().clone()), source.clone());
+    let returned = timely::execute_directly(move |worker| {
+        let returned = Arc::new(Mutex::new(Vec::new()));
+        let (noted, metrics) =
+            (returned.clone(), Arc::new(Metrics::new(Arc::new(SystemClock), &["t"], 1, Count::default())));
+        let mut input = InputHandle::<Position, _>::new();
+        let probe = worker.dataflow::<Position, _, _>(|scope| {
+            let standings = scope.input_from(&mut input);
+            let clock = Arc::new(SystemClock);
+            let acknowledging = Acknowledging { source, durable: standing(3), clock };
+            acknowledge(standings, Some(acknowledging), &bridge, metrics, Fatal::new().0)
+                .inspect(move |position| noted.lock().expect("no panic").push(position.0))
+                .probe()
+                .0
+        });
+        for position in [5, 7, 9] {
+            input.send(standing(position));
+        }
+        input.close();
+        worker.step_while(|| !probe.done());
+        std::mem::take(&mut *returned.lock().expect("no panic"))
+    });
+    assert_eq!(*heard.heard.lock().expect("no panic"), [3, 9], "those that came meanwhile need none of their own");
+    assert_eq!(returned, [9], "`plan` begins with the first");
+}

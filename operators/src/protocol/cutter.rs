@@ -1,0 +1,289 @@
+//! Hands out a source's work and closes cuts. Decisions only: it reads nothing and waits for
+//! nothing.
+//!
+//! - First it brings lagging tables level, by *catch-up cuts* over exactly the work between their
+//!   offsets, with the settings that were in force there. Where the tables are known to lack no
+//!   rows, the cut has no work. Fresh work is handed out only when every table's transaction stands
+//!   level.
+//! - What to hand out, and where a cut may end, is the [`Supply`]'s.
+//! - What is handed out but not durable stays within `ahead`, unless the supply forbids a boundary.
+//!   At that bound the cutter closes the open cut and settles the tables, because an open cut can
+//!   never become durable.
+
+mod level;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::position::Position;
+use crate::protocol::cut::{Control, Cut};
+use crate::protocol::document::Standing;
+use crate::protocol::kind::Kind;
+use crate::protocol::last_rows::LastCut;
+use crate::protocol::supply::{Boundary, Lost, Supply};
+use crate::protocol::table::TableId;
+
+/// Tables that got no rows are settled after this many cuts.
+pub(crate) const SETTLE_CUTS: u32 = 4;
+/// They are also settled this long after the first unsettled cut was closed, in milliseconds.
+pub(crate) const SETTLE_MS: u64 = 30_000;
+
+/// How much is handed out, in units of the position.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The most of one piece of work.
+    pub work: u64,
+    /// The most of one cut.
+    pub cut: u64,
+    /// A cut is closed this long after its first work, in milliseconds.
+    pub cut_ms: u64,
+    /// The most that is handed out but not durable.
+    pub ahead: u64,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq)]
+pub enum Step<K: Kind, W> {
+    /// Hand this work to a worker, at the time of the open cut.
+    Work(W),
+    /// Send this to every table, then advance the time to the cutter's position.
+    Tell(Control<K>),
+    /// Wait for a credit, for more to hand out, for a newer durable position, or until this time
+    /// (milliseconds on the steady clock).
+    Wait(Option<u64>),
+    /// Everything is handed out, and every table was asked to settle.
+    Done,
+    /// A lagging table needs what the source does not have any more.
+    Lost(Lost),
+}
+
+struct OpenCut<K: Kind> {
+    lower: Position,
+    opened_ms: u64,
+    settings: Arc<K::Settings>,
+}
+
+/// The one cutter of a pipeline.
+pub struct Cutter<K: Kind, S> {
+    supply: S,
+    bounds: Bounds,
+    settings: Arc<K::Settings>,
+    /// From where today's settings are in force: the position of the furthest table, or earlier if
+    /// that table has them already.
+    since: Position,
+    open: Option<OpenCut<K>>,
+    /// Where each table stood at the start, in claim order, and which cut had its last rows.
+    stood: Vec<(Position, Option<LastCut>)>,
+    /// Where tables stand that are further than the lowest, nearest first.
+    targets: VecDeque<Standing<K>>,
+    levelling: bool,
+    durable: Position,
+    settled: Position,
+    unsettled_cuts: u32,
+    unsettled_since_ms: u64,
+    finishing: bool,
+}
+
+impl<K: Kind, S: Supply<K>> Cutter<K, S> {
+    /// A cutter over tables that stand at `standings`, with today's `settings`. The `supply` stands
+    /// where the lowest of them does.
+    pub fn over(supply: S, standings: &[Standing<K>], settings: Arc<K::Settings>, bounds: Bounds) -> Self {
+        let mut order: Vec<&Standing<K>> = standings.iter().collect();
+        order.sort_by_key(|s| s.position());
+        order.dedup_by_key(|s| s.position());
+        let since = match order.last() {
+            Some(last) if last.settings == settings => last.since,
+            last => last.map(|s| s.position()).unwrap_or_default(),
+        };
+        let position = supply.offsets().position();
+        Cutter {
+            supply,
+            bounds,
+            settings,
+            since,
+            open: None,
+            stood: standings.iter().enumerate().map(|(i, s)| (s.position(), s.last_rows.of(TableId(i)))).collect(),
+            targets: order.into_iter().skip(1).cloned().collect(),
+            levelling: false,
+            durable: position,
+            settled: position,
+            unsettled_cuts: 0,
+            unsettled_since_ms: 0,
+            finishing: false,
+        }
+    }
+
+    /// What the source has to hand out.
+    pub fn supply(&self) -> &S {
+        &self.supply
+    }
+
+    /// The same, to tell it what was seen of the source.
+    pub fn supply_mut(&mut self) -> &mut S {
+        &mut self.supply
+    }
+
+    /// How much is handed out.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// How far the source is handed out.
+    pub fn position(&self) -> Position {
+        self.supply.offsets().position()
+    }
+
+    /// The time of data that is handed out now: the open cut's lower bound.
+    pub fn time(&self) -> Position {
+        self.open.as_ref().map_or(self.position(), |open| open.lower)
+    }
+
+    /// Learns the position that every table's transaction holds.
+    pub fn durable(&mut self, position: Position) {
+        self.durable = self.durable.max(position);
+        self.supply.durable(self.durable);
+    }
+
+    /// No fresh work is handed out from now on, except to a place where a cut may end; the open cut
+    /// is closed and settled.
+    pub fn finish(&mut self) {
+        self.finishing = true;
+    }
+
+    /// Whether fresh work is handed out now.
+    pub fn is_fresh(&self) -> bool {
+        !self.finishing && self.targets.is_empty()
+    }
+
+    /// Whether everything that was seen of the source has been handed out.
+    pub fn is_exhausted(&self) -> bool {
+        let level = !self.levelling || self.durable >= self.position();
+        self.targets.is_empty() && level && self.supply.is_exhausted()
+    }
+
+    /// What to do next, at `now_ms` on the steady clock. `credit` is whether a worker can take
+    /// work.
+    pub fn next(&mut self, now_ms: u64, credit: bool) -> Step<K, S::Work> {
+        let may_close = self.supply.boundary() != Boundary::MustNot;
+        if self.finishing && (may_close || self.open.is_none()) {
+            return self.wind_up(now_ms);
+        }
+        if self.levelling {
+            if self.durable < self.position() {
+                return Step::Wait(None);
+            }
+            self.levelling = false;
+        }
+        if self.targets.front().is_some_and(|target| target.position() == self.position()) {
+            return self.reach_target(now_ms, credit);
+        }
+        if self.lacks_no_rows() {
+            self.skip_to_target(now_ms);
+            return self.reach_target(now_ms, credit);
+        }
+        let handed_out = self.position().since(self.time());
+        if may_close && self.is_over(handed_out, now_ms) {
+            return self.close(now_ms);
+        }
+        if self.settle_due(now_ms) {
+            return self.settle();
+        }
+        let room = self.bounds.ahead.saturating_sub(self.position().since(self.durable));
+        if room == 0 && may_close {
+            return self.relieve(now_ms);
+        }
+        let most = self.bounds.work.min(self.bounds.cut.saturating_sub(handed_out)).min(room);
+        match credit {
+            true => self.hand_out(most, now_ms),
+            false => Step::Wait(self.alarm()),
+        }
+    }
+
+    fn hand_out(&mut self, most: u64, now_ms: u64) -> Step<K, S::Work> {
+        let lower = self.position();
+        let settings = self.targets.front().map_or(&self.settings, |target| &target.settings).clone();
+        let work = match self.targets.is_empty() {
+            true => self.supply.next(most, &settings),
+            false => match self.supply.towards(&self.targets, most) {
+                Ok(work) => work,
+                Err(lost) => return Step::Lost(lost),
+            },
+        };
+        let Some(work) = work else { return Step::Wait(self.alarm()) };
+        debug_assert!(self.position() > lower, "work moves the position");
+        self.open.get_or_insert(OpenCut { lower, opened_ms: now_ms, settings });
+        Step::Work(work)
+    }
+
+    /// Whether the open cut has to end, having handed out so much.
+    fn is_over(&self, handed_out: u64, now_ms: u64) -> bool {
+        let Some(open) = &self.open else { return false };
+        handed_out >= self.bounds.cut
+            || now_ms.saturating_sub(open.opened_ms) >= self.bounds.cut_ms
+            || self.supply.boundary() == Boundary::Must
+    }
+
+    /// Shutdown: close the open cut, settle, and end. An interrupted catch-up goes on in the next
+    /// run.
+    fn wind_up(&mut self, now_ms: u64) -> Step<K, S::Work> {
+        match self.open.is_some() || self.settled < self.position() {
+            true => self.relieve(now_ms),
+            false => Step::Done,
+        }
+    }
+
+    /// At the `ahead` bound: nothing becomes durable until the cut closes and every table moves.
+    fn relieve(&mut self, now_ms: u64) -> Step<K, S::Work> {
+        if self.open.is_some() {
+            return self.close(now_ms);
+        }
+        if self.settled < self.position() {
+            return self.settle();
+        }
+        Step::Wait(None)
+    }
+
+    fn close(&mut self, now_ms: u64) -> Step<K, S::Work> {
+        debug_assert_ne!(self.supply.boundary(), Boundary::MustNot, "a cut ends only where it may");
+        let open = self.open.take().expect("only an open cut is closed");
+        let upper = self.position();
+        let offsets = match self.targets.front() {
+            Some(target) if target.position() == upper => target.offsets.clone(),
+            Some(_) => Arc::new(self.supply.offsets().clone()),
+            None => {
+                self.supply.close();
+                Arc::new(self.supply.offsets().clone())
+            }
+        };
+        debug_assert_eq!(offsets.position(), upper, "closing a cut moves no position");
+        if self.unsettled_cuts == 0 {
+            self.unsettled_since_ms = now_ms;
+        }
+        self.unsettled_cuts += 1;
+        // A cut never spans targets: in a catch-up, the open cut leads to the front one.
+        let since = self.targets.front().map_or(self.since, |target| target.since);
+        Step::Tell(Control::Cut(Cut { lower: open.lower, upper, offsets, settings: open.settings, since }))
+    }
+
+    fn settle(&mut self) -> Step<K, S::Work> {
+        debug_assert!(self.open.is_none(), "an open cut cannot be settled");
+        self.settled = self.position();
+        self.unsettled_cuts = 0;
+        Step::Tell(Control::Settle(self.settled))
+    }
+
+    fn settle_due(&self, now_ms: u64) -> bool {
+        let aged = now_ms.saturating_sub(self.unsettled_since_ms) >= SETTLE_MS;
+        self.open.is_none() && (self.unsettled_cuts >= SETTLE_CUTS || (self.unsettled_cuts > 0 && aged))
+    }
+
+    fn alarm(&self) -> Option<u64> {
+        let close = self.open.as_ref().map(|open| open.opened_ms.saturating_add(self.bounds.cut_ms));
+        // An open cut is closed first; a settle that is due then is seen at once.
+        let settle = (self.open.is_none() && self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
+        close.into_iter().chain(settle).min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

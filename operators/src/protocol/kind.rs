@@ -1,0 +1,96 @@
+//! What a kind of source brings to the protocol, which stores it, compares it, and hands it back.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::position::Position;
+use crate::protocol::offsets::{Offsets, Partitions};
+
+/// A value that offsets files hold.
+pub trait Stored: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {}
+
+/// Where one partition stands.
+pub trait Mark: Stored {
+    /// Whether `later` is as far, or further.
+    fn precedes(&self, later: &Self) -> bool;
+}
+
+/// A kind of source, and of settings by which its work becomes rows.
+///
+/// ```
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
+/// use lakefront_operators::protocol::offsets::{Offsets, Partitions};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Numbered records, of which nothing ever leaves.
+/// #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// struct Records;
+///
+/// /// The number of the next record.
+/// #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// struct Next(u64);
+///
+/// impl Mark for Next {
+///     fn precedes(&self, later: &Next) -> bool {
+///         self.0 <= later.0
+///     }
+/// }
+///
+/// impl Kind for Records {
+///     const NAME: &'static str = "records";
+///     type Mark = Next;
+///     type Retired = ();
+///     type Settings = u32;
+///
+///     fn sum(partitions: &Partitions<Next>, _retired: &()) -> Option<Position> {
+///         Some(Position(partitions.values().map(|next| next.0).sum()))
+///     }
+///
+///     fn adds_up(_lower: &Offsets<Records>, _higher: &Offsets<Records>) -> bool {
+///         true
+///     }
+///
+///     fn check(_settings: &u32) -> Result<(), TooNew> {
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 'static {
+    /// Its name in offsets files.
+    const NAME: &'static str;
+
+    /// Where one partition stands.
+    type Mark: Mark;
+
+    /// What is kept of partitions that have left the offsets.
+    type Retired: Stored + Default;
+
+    /// What decides which rows work becomes. It belongs to positions: a table that lags is caught
+    /// up under the settings of its time.
+    type Settings: Stored;
+
+    /// The position of such offsets, if that is a sum; `None` if the source counts otherwise, and
+    /// the offsets carry it.
+    fn sum(partitions: &Partitions<Self::Mark>, retired: &Self::Retired) -> Option<Position>;
+
+    /// Whether the partitions of `lower` that are missing in `higher` have left at the marks that
+    /// they have in `lower`.
+    fn adds_up(lower: &Offsets<Self>, higher: &Offsets<Self>) -> bool;
+
+    /// Whether this binary knows these settings.
+    fn check(settings: &Self::Settings) -> Result<(), TooNew>;
+}
+
+/// Settings of a newer binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooNew {
+    /// The version that they name.
+    pub version: u32,
+    /// The newest version that this binary knows.
+    pub known: u32,
+}
