@@ -8,7 +8,8 @@ use lakefront_operators::offsets::Offsets;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::table::{Pending, Table};
 use lakefront_operators::settings::Format;
-use lakefront_operators::sink::delta::{self, DeltaTable, Place, TableSpec};
+use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
+use lakefront_operators::sink::files::Place;
 use lakefront_topologies::pg_logs::{TABLES, schemas};
 
 use crate::run::{Run, settings, wait};

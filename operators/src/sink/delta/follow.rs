@@ -6,11 +6,11 @@
 //! nothing.
 
 use super::log::{self, AppIds};
-use super::place::Place;
 use super::snapshot;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, RunId, Version};
+use crate::sink::files::Place;
 
 /// A reader of one table's log.
 pub struct Follower {

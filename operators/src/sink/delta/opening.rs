@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
-use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
 use super::table::{DeltaTable, TableSpec};
@@ -17,6 +16,7 @@ use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::commit::{Retry, ask};
 use crate::protocol::table::{Clock, Created, Held, Stamp, Table, Version};
+use crate::sink::files::Place;
 
 /// A table as it was found.
 struct Found {

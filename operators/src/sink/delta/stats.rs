@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// The JSON text of `numRecords`, `minValues`, `maxValues` and `nullCount`. Bounds may be wider
 /// than the values.
-pub(super) fn of(metadata: &ParquetMetaData, schema: &SchemaRef) -> String {
+pub(in crate::sink) fn of(metadata: &ParquetMetaData, schema: &SchemaRef) -> String {
     let (mut min_values, mut max_values, mut null_counts) = (Map::new(), Map::new(), Map::new());
     for (index, field) in schema.fields().iter().enumerate() {
         let groups = || metadata.row_groups().iter().map(move |group| group.column(index).statistics());

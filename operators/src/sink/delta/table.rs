@@ -6,12 +6,12 @@ use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::opening::offsets_folder;
-use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
-use super::{checkpoint, files, log};
+use super::{checkpoint, log, referred};
 use crate::error::{StoreError, chain};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version};
+use crate::sink::files::Place;
 
 /// How many versions there are between log checkpoints, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
@@ -263,7 +263,7 @@ impl Table for DeltaTable {
     }
 
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        Box::pin(files::rows(&self.spec.place))
+        Box::pin(referred::rows(&self.spec.place))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

@@ -18,14 +18,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use parquet::errors::ParquetError;
 use uuid::Uuid;
 
-use super::blobs::Blobs;
-use super::encode::FileEncoder;
-use super::place::{Place, blocking};
-use super::scratch::{self, Pile, Written};
-use super::{TableSpec, disk, stats};
+use super::{TableSpec, stats};
 use crate::error::StoreError;
 use crate::protocol::commit::Retry;
 use crate::protocol::table::{Clock, Pending, StagedFile, Stamp};
+use crate::sink::files::scratch::{self, Pile, Written};
+use crate::sink::files::{Blobs, Place, blocking, disk};
+use crate::sink::parquet::FileEncoder;
 use crate::sink::{Stage, StageWriter};
 
 /// A row group is closed once its encoded pages take this many bytes of memory.

@@ -11,8 +11,8 @@ use parquet::basic::Encoding;
 use parquet::file::statistics::Statistics;
 
 use super::bounds::NumberBounds;
-use super::delta::Delta;
 use super::dictionary::Layout;
+use super::differences::Differences;
 use super::hybrid;
 use super::indices::{Indices, Rows};
 
@@ -26,7 +26,7 @@ pub(super) fn numbers(array: &dyn Array) -> Option<&[i64]> {
 pub(super) struct Numbers {
     state: State,
     indices: Indices,
-    delta: Delta,
+    differences: Differences,
     /// The values of the first page; later, the values of the current rows that are not null.
     dense: Vec<i64>,
     /// The bounds of the values stored as differences. Those of the dictionary are added when the
@@ -49,7 +49,7 @@ impl Numbers {
         Numbers {
             state: State::First,
             indices: Indices::new(Layout::Bare),
-            delta: Delta::new(),
+            differences: Differences::new(),
             dense: Vec::new(),
             bounds: NumberBounds::default(),
         }
@@ -78,7 +78,7 @@ impl Numbers {
                     self.dense.extend(rows.values().map(|row| numbers[row]));
                     &self.dense[..]
                 };
-                append(&mut self.delta, &mut self.bounds, dense);
+                append(&mut self.differences, &mut self.bounds, dense);
                 rows.count
             }
         }
@@ -103,9 +103,9 @@ impl Numbers {
                 Encoding::RLE_DICTIONARY
             }
             // A page without values counts as plain.
-            State::First | State::Differences if self.delta.is_empty() => Encoding::PLAIN,
+            State::First | State::Differences if self.differences.is_empty() => Encoding::PLAIN,
             State::First | State::Differences => {
-                self.delta.finish(out);
+                self.differences.finish(out);
                 Encoding::DELTA_BINARY_PACKED
             }
         }
@@ -121,7 +121,7 @@ impl Numbers {
             self.indices = indices;
             self.state = State::Indexed;
         } else {
-            append(&mut self.delta, &mut self.bounds, &values);
+            append(&mut self.differences, &mut self.bounds, &values);
             self.state = State::Differences;
         }
     }
@@ -141,13 +141,13 @@ impl Numbers {
 
     /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.indices.memory() + self.delta.memory() + 8 * self.dense.capacity()
+        self.indices.memory() + self.differences.memory() + 8 * self.dense.capacity()
     }
 }
 
-fn append(delta: &mut Delta, bounds: &mut NumberBounds, values: &[i64]) {
+fn append(differences: &mut Differences, bounds: &mut NumberBounds, values: &[i64]) {
     bounds.widen(values);
-    delta.append(values);
+    differences.append(values);
 }
 
 /// Indices of `values`, if they and their dictionary are smaller than the differences.
@@ -159,8 +159,8 @@ fn smaller(values: &[i64]) -> Option<Indices> {
     }
     let distinct = indices.dictionary.len();
     let width = hybrid::width((distinct - 1) as u16) as usize;
-    let (mut delta, mut differences) = (Delta::new(), Vec::new());
-    delta.append(values);
-    delta.finish(&mut differences);
-    (8 * distinct + values.len() * width / 8 < differences.len()).then_some(indices)
+    let (mut differences, mut page) = (Differences::new(), Vec::new());
+    differences.append(values);
+    differences.finish(&mut page);
+    (8 * distinct + values.len() * width / 8 < page.len()).then_some(indices)
 }

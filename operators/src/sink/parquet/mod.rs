@@ -20,8 +20,8 @@
 mod bounds;
 mod chunk;
 mod column;
-mod delta;
 mod dictionary;
+mod differences;
 mod file;
 mod hybrid;
 mod indices;

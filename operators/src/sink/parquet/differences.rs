@@ -14,7 +14,7 @@ const MINIBLOCKS: usize = 4;
 const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
 
 /// The numbers of the current page.
-pub(super) struct Delta {
+pub(super) struct Differences {
     first: i64,
     last: i64,
     count: usize,
@@ -26,9 +26,9 @@ pub(super) struct Delta {
     blocks: Vec<u8>,
 }
 
-impl Delta {
+impl Differences {
     pub(super) fn new() -> Self {
-        Delta { first: 0, last: 0, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
+        Differences { first: 0, last: 0, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
     }
 
     /// Whether the page has no numbers.

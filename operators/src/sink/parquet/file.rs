@@ -20,7 +20,7 @@ const VERSION: i32 = 1;
 const CREATED_BY: &str = concat!("lakefront ", env!("CARGO_PKG_VERSION"));
 
 /// Encodes batches into a file.
-pub(in crate::sink::delta) struct FileEncoder<W: Write> {
+pub(in crate::sink) struct FileEncoder<W: Write> {
     out: TrackedWrite<W>,
     schema: SchemaRef,
     descriptor: SchemaDescPtr,
@@ -34,7 +34,7 @@ pub(in crate::sink::delta) struct FileEncoder<W: Write> {
 
 impl<W: Write + Send> FileEncoder<W> {
     /// Begins a file with the columns of `schema`.
-    pub(in crate::sink::delta) fn begin(out: W, schema: SchemaRef) -> Result<Self, ParquetError> {
+    pub(in crate::sink) fn begin(out: W, schema: SchemaRef) -> Result<Self, ParquetError> {
         let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema)?);
         let mut out = TrackedWrite::new(out);
         out.write_all(MAGIC)?;
@@ -44,7 +44,7 @@ impl<W: Write + Send> FileEncoder<W> {
 
     /// Appends `batch`, which has the columns of the schema in their order; texts may come with a
     /// dictionary.
-    pub(in crate::sink::delta) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+    pub(in crate::sink) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
         let fields = self.schema.fields();
         if batch.num_columns() != fields.len() {
             let (ours, theirs) = (fields.len(), batch.num_columns());
@@ -61,17 +61,17 @@ impl<W: Write + Send> FileEncoder<W> {
     }
 
     /// How many rows the open row group has.
-    pub(in crate::sink::delta) fn rows(&self) -> usize {
+    pub(in crate::sink) fn rows(&self) -> usize {
         self.rows
     }
 
     /// The memory that the open row group takes, in bytes.
-    pub(in crate::sink::delta) fn memory(&self) -> usize {
+    pub(in crate::sink) fn memory(&self) -> usize {
         self.press.memory() + self.columns.iter().map(Column::memory).sum::<usize>()
     }
 
     /// Writes the open row group, if it has rows, and gives back its memory.
-    pub(in crate::sink::delta) fn close_row_group(&mut self) -> Result<(), ParquetError> {
+    pub(in crate::sink) fn close_row_group(&mut self) -> Result<(), ParquetError> {
         let (columns, rows) = (std::mem::take(&mut self.columns), std::mem::take(&mut self.rows));
         if rows == 0 {
             return Ok(());
@@ -96,7 +96,7 @@ impl<W: Write + Send> FileEncoder<W> {
     }
 
     /// Completes the file with its last row group and its footer. `W` then has all of it.
-    pub(in crate::sink::delta) fn finish(mut self) -> Result<(W, ParquetMetaData), ParquetError> {
+    pub(in crate::sink) fn finish(mut self) -> Result<(W, ParquetMetaData), ParquetError> {
         self.close_row_group()?;
         let arrow_schema = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&self.schema));
         let file = FileMetaData::new(
