@@ -1,10 +1,10 @@
 //! Delta Lake: each table is committed on its own, and one commit is one conditional write.
 //!
 //! The hot path never replays the log: the version is kept in memory, and a commit is one file
-//! created under the next version's name (`log.rs`). The `deltalake` crate reads the state of tables
-//! and writes log checkpoints, off the hot path; only this folder names it. Everything is durable before it
-//! counts: on a disk, files, offsets, commits and their directories are synced; on Azure, the
-//! account has confirmed them.
+//! created under the next version's name (`log.rs`). The `deltalake` crate reads the state of
+//! tables and writes log checkpoints, off the hot path; only this folder names it. Everything is
+//! durable before it counts: on a disk, files, offsets, commits and their directories are synced;
+//! on Azure, the account has confirmed them.
 //!
 //! ```text
 //! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet    staged, then named by a commit
@@ -20,7 +20,7 @@ mod pinned;
 mod referred;
 mod schema;
 mod snapshot;
-pub(super) mod stats;
+mod stats;
 mod store;
 mod table;
 mod writer;

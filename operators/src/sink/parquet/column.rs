@@ -1,19 +1,18 @@
-//! One column of a row group: its rows become pages, and its pages a chunk.
+//! One column of a row group: its slots become pages, and its pages a chunk.
 
 use std::io::Write;
 
-use arrow_array::{Array, ArrayRef};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::ArrayRef;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::writer::TrackedWrite;
-use parquet::schema::types::ColumnDescPtr;
 
+use super::arrays::ValueArray;
 use super::chunk::{Chunk, PAGE_ROWS, Press};
 use super::indices::Rows;
+use super::leaf::Leaf;
 use super::levels::Levels;
-use super::numbers::{Numbers, numbers};
-use super::texts::{TextArray, Texts};
+use super::values::Values;
 
 pub(super) struct Column {
     values: Values,
@@ -21,44 +20,27 @@ pub(super) struct Column {
     chunk: Chunk,
 }
 
-enum Values {
-    Texts(Texts),
-    Numbers(Numbers),
-}
-
 impl Column {
-    /// A column of one of the types that our tables have.
-    pub(super) fn new(data_type: &DataType) -> Result<Self, ParquetError> {
-        let values = match data_type {
-            DataType::Utf8 => Values::Texts(Texts::new(true)),
-            DataType::Binary => Values::Texts(Texts::new(false)),
-            DataType::Int64 | DataType::Timestamp(TimeUnit::Microsecond, _) => Values::Numbers(Numbers::new()),
-            other => return Err(ParquetError::NYI(format!("columns of type {other}"))),
-        };
-        Ok(Column { values, levels: Levels::new(), chunk: Chunk::default() })
+    /// A column for a leaf.
+    pub(super) fn new(leaf: &Leaf) -> Result<Self, ParquetError> {
+        let values = Values::new(&leaf.column, &leaf.data_type).ok_or_else(|| leaf.mismatch("it cannot be written"))?;
+        Ok(Column { values, levels: Levels::new(leaf), chunk: Chunk::default() })
     }
 
-    /// Appends `array`, which is of the column's type or, for texts, a dictionary of it.
-    pub(super) fn write(&mut self, array: &ArrayRef, press: &mut Press) -> Result<(), ParquetError> {
-        let other = || ParquetError::General(format!("an array of {} does not match its column", array.data_type()));
-        let nulls = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
-        let mut from = 0;
-        while from < array.len() {
-            let count = (array.len() - from).min(PAGE_ROWS - self.levels.rows());
-            let rows = Rows { nulls: nulls.as_ref(), from, count };
-            let (taken, page_ends) = match &mut self.values {
-                Values::Texts(texts) => {
-                    let taken = texts.take(TextArray::of(array).ok_or_else(other)?, rows);
-                    (taken, texts.page_ends())
-                }
-                Values::Numbers(all) => {
-                    let taken = all.take(numbers(array).ok_or_else(other)?, rows);
-                    (taken, all.page_ends())
-                }
-            };
-            self.levels.append(nulls.as_ref(), from, taken);
+    /// Appends what is of `leaf` in `array`, which is of the field that the leaf belongs to; texts
+    /// may come with a dictionary.
+    pub(super) fn write(&mut self, leaf: &Leaf, array: &ArrayRef, press: &mut Press) -> Result<(), ParquetError> {
+        let other = || leaf.mismatch(&format!("an array of {} does not match its column", array.data_type()));
+        let slots = leaf.slots(array)?;
+        let values = ValueArray::of(&*slots.values, &leaf.column).ok_or_else(other)?;
+        let (mut from, end) = (0, slots.values.len());
+        while from < end {
+            let count = (end - from).min(PAGE_ROWS - self.levels.slots());
+            let rows = Rows { nulls: slots.nulls.as_ref(), from, count };
+            let taken = self.values.take(&values, rows).ok_or_else(other)?;
+            self.levels.append(&slots, from, taken);
             from += taken;
-            if page_ends || self.levels.rows() == PAGE_ROWS {
+            if self.values.page_ends() || self.levels.slots() == PAGE_ROWS {
                 self.close_page(false, press)?;
             }
         }
@@ -67,50 +49,34 @@ impl Column {
 
     /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
-        let values = match &self.values {
-            Values::Texts(texts) => texts.memory(),
-            Values::Numbers(numbers) => numbers.memory(),
-        };
-        values + self.levels.memory() + self.chunk.memory()
+        self.values.memory() + self.levels.memory() + self.chunk.memory()
     }
 
-    /// Writes the column to a file.
+    /// Writes the column to a file. The result includes whether one of its values is NaN.
     pub(super) fn close<W: Write + Send>(
         mut self,
-        column: ColumnDescPtr,
+        leaf: &Leaf,
         press: &mut Press,
         out: &mut TrackedWrite<W>,
-    ) -> Result<ColumnChunkMetaData, ParquetError> {
-        if self.levels.rows() > 0 {
+    ) -> Result<(ColumnChunkMetaData, bool), ParquetError> {
+        if self.levels.slots() > 0 {
             self.close_page(true, press)?;
         }
-        let nulls = self.chunk.nulls();
-        let statistics = match &mut self.values {
-            Values::Texts(texts) => texts.statistics(nulls),
-            Values::Numbers(numbers) => numbers.statistics(nulls),
-        };
-        let dictionary = match &self.values {
-            Values::Texts(texts) => texts.dictionary(),
-            Values::Numbers(numbers) => numbers.dictionary(),
-        };
-        self.chunk.write(dictionary, statistics, column, press, out)
+        let (statistics, has_nan) = self.values.statistics(self.chunk.nulls());
+        let metadata = self.chunk.write(self.values.dictionary(), statistics, leaf.column.clone(), press, out)?;
+        Ok((metadata, has_nan))
     }
 
     /// A page that must end before its first row is not written.
     fn close_page(&mut self, last: bool, press: &mut Press) -> Result<(), ParquetError> {
-        let rows = (self.levels.rows(), self.levels.nulls());
+        let slots = (self.levels.slots(), self.levels.nulls());
         let (mut levels, mut buffer) = (Vec::new(), Vec::new());
         self.levels.finish(&mut levels);
-        let (encoding, page) = match &mut self.values {
-            Values::Texts(texts) => texts.page(&levels, last, &mut buffer),
-            Values::Numbers(numbers) => (numbers.page(&mut levels), &levels[..]),
-        };
-        if rows.0 > 0 {
-            self.chunk.push(page, encoding, rows, press)?;
+        let (encoding, page) = self.values.page(&mut levels, last, &mut buffer);
+        if slots.0 > 0 {
+            self.chunk.push(page, encoding, slots, press)?;
         }
-        if let Values::Texts(texts) = &mut self.values {
-            texts.next_page();
-        }
+        self.values.next_page();
         Ok(())
     }
 }
