@@ -23,6 +23,7 @@ mod snapshot;
 mod stats;
 mod store;
 mod table;
+mod types;
 mod writer;
 
 pub use follow::Follower;

@@ -47,4 +47,5 @@ mod walk;
 mod tests;
 
 pub(super) use file::FileEncoder;
+pub(super) use schema::check;
 pub(super) use statistics::{Bound, LeafStatistics};
