@@ -9,7 +9,8 @@ use lakefront_operators::lines::{Claimed, Intent};
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::table::{Pending, Table};
 use lakefront_operators::settings::Format;
-use lakefront_operators::sink::delta::{self, DeltaTable, Place, TableSpec};
+use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
+use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::reading::{File, Files};
 use lakefront_topologies::pg_logs::{TABLES, schemas};
 

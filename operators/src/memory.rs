@@ -11,7 +11,7 @@
 //! - **Row groups**: files being written. `stage` closes its largest row group or file when it
 //!   holds more than its share.
 //! - **Uploads**: parts on their way to blobs, with a bound of their own in
-//!   `sink/delta/blobs/upload.rs`.
+//!   `sink/files/blobs/upload.rs`.
 //!
 //! There is no deadlock. `plan` waits for room only while a chunk is out, and every chunk comes
 //! back through work that waits for nothing: parsing and staging need no room, because `stage`

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lakefront_operators::memory::Needs;
 use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
-use lakefront_operators::sink::delta::UPLOADS;
+use lakefront_operators::sink::files::UPLOADS;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};

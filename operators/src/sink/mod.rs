@@ -1,12 +1,19 @@
 //! Where rows land. Each sink is a folder; all of them pass the conformance suite in
-//! `tests/conformance`.
+//! `tests/conformance`. What sinks share are two rooms that know none of them: `parquet`, the
+//! encoding of files, and `files`, the places where files are.
 
 pub mod delta;
+pub mod files;
+mod parquet;
 
 use arrow_array::RecordBatch;
 
 use crate::error::StoreError;
 use crate::protocol::table::{Pending, StagedFile};
+
+// The Delta library brings the clients of object stores. Places use that copy, so that the library
+// can be given theirs.
+use self::delta::object_store;
 
 /// Begins files that no reader can see yet. Every worker has one per table.
 pub trait Stage {

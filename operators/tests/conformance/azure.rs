@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use deltalake::DeltaTable;
 use lakefront_operators::azure::{Credential, Location};
 use lakefront_operators::protocol::table::Pending;
-use lakefront_operators::sink::delta::Place;
+use lakefront_operators::sink::files::Place;
 use tokio::task::block_in_place;
 use url::Url;
 

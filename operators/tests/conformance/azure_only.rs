@@ -9,7 +9,8 @@ use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::protocol::table::StagedFile;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::rows::rejects_batch;
-use lakefront_operators::sink::delta::{self, Place};
+use lakefront_operators::sink::delta;
+use lakefront_operators::sink::files::Place;
 use tokio::task::block_in_place;
 
 use crate::azure::Azure;

@@ -22,10 +22,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::delta::{DeltaSink, batch, folder, stage};
+use crate::delta_types::{
+    a_column_that_delta_has_no_type_for_is_refused_before_anything_is_written,
+    every_type_of_delta_is_read_as_it_was_staged,
+};
 use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, refusal, standing};
 use crate::lake::Lake;
 
-type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
+pub(crate) type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
 
 /// Runs every story on every lake, each in a world of its own.
 macro_rules! on_lakes {
@@ -56,6 +60,8 @@ on_lakes!([disk: crate::lake::Disk azure: crate::azure::Azure] [
     more_days_than_open_files_land_once
     a_writer_gives_all_its_memory_back_and_loses_no_row
     the_statistics_of_a_file_are_true
+    a_column_that_delta_has_no_type_for_is_refused_before_anything_is_written
+    every_type_of_delta_is_read_as_it_was_staged
 ]);
 
 fn columns(metadata: &Value) -> Vec<String> {

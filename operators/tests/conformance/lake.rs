@@ -6,7 +6,7 @@ use std::path::Path;
 
 use deltalake::DeltaTable;
 use lakefront_operators::protocol::table::Pending;
-use lakefront_operators::sink::delta::Place;
+use lakefront_operators::sink::files::Place;
 use url::Url;
 
 /// Each world has its own lake. Paths are relative to it.

@@ -11,6 +11,7 @@ mod azure;
 mod azure_only;
 mod delta;
 mod delta_only;
+mod delta_types;
 mod faults;
 mod harness;
 mod lake;

@@ -13,11 +13,11 @@ use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTableError, kernel};
 use uuid::Uuid;
 
-use super::blobs::{Blobs, library_failure};
-use super::place::{Place, blocking};
-use super::{disk, log};
+use super::log;
+use super::store::library_failure;
 use crate::error::StoreError;
 use crate::protocol::table::Version;
+use crate::sink::files::{Blobs, Place, blocking, disk};
 
 /// Scratch logs are folders of `_lakefront` with this prefix; no pipeline's name has it.
 const SCRATCH: &str = "_checkpoint-";

@@ -6,11 +6,11 @@
 //! nothing.
 
 use super::log::{self, AppIds};
-use super::place::Place;
 use super::snapshot;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, RunId, Version};
+use crate::sink::files::Place;
 
 /// A reader of one table's log.
 pub struct Follower {
@@ -87,7 +87,7 @@ mod tests {
         let log = folder.join("_delta_log");
         std::fs::create_dir(&log).expect("a folder");
         let schema = arrow_schema::Schema::new(vec![arrow_schema::Field::new("a", arrow_schema::DataType::Utf8, true)]);
-        let metadata = super::super::schema::metadata("id", &schema, &[], 1);
+        let metadata = super::super::schema::metadata("id", &schema, &[], 1).expect("a type of Delta's");
         let definition = log::definition(Some(super::super::schema::protocol()), metadata, "CREATE TABLE", 1);
         std::fs::write(log.join(log::file_name(Version(0))), definition).expect("a version");
         (Place::Disk(folder.to_owned()), log)

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::place::Place;
 use crate::position::Position;
 use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
+use crate::sink::files::Place;
 
 /// The key in `commitInfo` by which a run recognizes its own commit.
 const COMMIT_ID: &str = "lakefrontCommit";

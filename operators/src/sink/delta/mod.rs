@@ -1,10 +1,10 @@
 //! Delta Lake: each table is committed on its own, and one commit is one conditional write.
 //!
 //! The hot path never replays the log: the version is kept in memory, and a commit is one file
-//! created under the next version's name (`place.rs`, `log.rs`). The `deltalake` crate reads the
-//! state of tables and writes log checkpoints, off the hot path. Everything is durable before it
-//! counts: on a disk, files, offsets, commits and their directories are synced; on Azure, the
-//! account has confirmed them.
+//! created under the next version's name (`log.rs`). The `deltalake` crate reads the state of
+//! tables and writes log checkpoints, off the hot path; only this folder names it. Everything is
+//! durable before it counts: on a disk, files, offsets, commits and their directories are synced;
+//! on Azure, the account has confirmed them.
 //!
 //! ```text
 //! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet    staged, then named by a commit
@@ -12,30 +12,26 @@
 //!                                  /_lakefront/<pipeline>/<position>.<run>.json
 //! ```
 
-mod blobs;
 mod checkpoint;
-mod disk;
-mod encode;
-mod files;
 mod follow;
 mod log;
 mod opening;
 mod pinned;
-mod place;
+mod referred;
 mod schema;
-mod scratch;
 mod snapshot;
 mod stats;
+mod store;
 mod table;
+mod types;
 mod writer;
 
-pub use blobs::{Blobs, UPLOADS};
-pub use files::Lost;
 pub use follow::Follower;
 pub use opening::{Opening, fit, open};
 pub use pinned::Pinned;
-pub use place::Place;
+pub use referred::Lost;
 pub use schema::Fit;
 pub use snapshot::{Snapshot, read};
+pub(in crate::sink) use store::object_store;
 pub use table::{DayPartition, DeltaTable, TableSpec};
 pub use writer::DeltaStage;

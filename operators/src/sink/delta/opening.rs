@@ -8,7 +8,6 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
-use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
 use super::table::{DeltaTable, TableSpec};
@@ -17,6 +16,7 @@ use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::commit::{Retry, ask};
 use crate::protocol::table::{Clock, Created, Held, Stamp, Table, Version};
+use crate::sink::files::Place;
 
 /// A table as it was found.
 struct Found {
@@ -49,6 +49,7 @@ pub async fn open(
 impl Opening {
     /// Reads the tables of `pipeline`, and refuses those that cannot take its rows.
     pub async fn look(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Opening, Stop> {
+        specs.iter().try_for_each(can_be)?;
         let asked = Stamp::now(&*clock);
         let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
         let mut found = Vec::new();
@@ -102,6 +103,7 @@ impl Opening {
                 None => {
                     let id = Uuid::new_v4().to_string();
                     let metadata = schema::metadata(&id, &spec.columns(), &spec.partition_columns(), now_ms);
+                    let metadata = metadata.map_err(|column| would_have(spec, &column))?;
                     Some(log::definition(Some(schema::protocol()), metadata, "CREATE TABLE", now_ms))
                 }
             };
@@ -130,6 +132,15 @@ impl Found {
     fn held(&self) -> Option<Held> {
         self.there.as_ref().and_then(|(snapshot, _)| snapshot.state.held)
     }
+}
+
+/// Whether there can be a table with these columns, and files for it.
+fn can_be(spec: &TableSpec) -> Result<(), Stop> {
+    spec.check_columns().map_err(|column| would_have(spec, &column))
+}
+
+fn would_have(spec: &TableSpec, column: &str) -> Stop {
+    Stop::Refused(format!("table {:?} ({}) would have {column}", spec.name, spec.place))
 }
 
 /// Whether the table can take our rows.

@@ -15,12 +15,12 @@ use deltalake::kernel::{SchemaRef, Snapshot};
 use deltalake::logstore::LogStoreRef;
 use tokio::sync::mpsc;
 
-use super::files::{self, Lost};
 use super::log::AppIds;
-use super::place::Place;
+use super::referred::{self, Lost};
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, RunId, Version};
+use crate::sink::files::Place;
 
 /// How many batches are read ahead.
 const AHEAD: usize = 2;
@@ -92,7 +92,7 @@ impl Pinned {
 
     /// The files that the table refers to now but that cannot be read.
     pub async fn lost(&self) -> Result<Vec<Lost>, StoreError> {
-        files::lost(&self.place).await
+        referred::lost(&self.place).await
     }
 
     /// All rows, in any order, with those columns of the table that `is_wanted` accepts.

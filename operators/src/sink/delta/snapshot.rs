@@ -9,10 +9,10 @@ use deltalake::table::config::TablePropertiesExt;
 use serde_json::Value;
 
 use super::log::{self, AppIds};
-use super::place::Place;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
+use crate::sink::files::Place;
 
 /// How many commits are followed one by one; if there are more, the log is read anew.
 const FOLLOWED: usize = 8;

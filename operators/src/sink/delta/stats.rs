@@ -1,60 +1,74 @@
-//! Statistics of a Parquet file in Delta's form, taken from the file's own footer: nothing is
-//! computed twice.
+//! Statistics of a Parquet file in Delta's form.
+//!
+//! What Delta has no bounds for is left out: bits, binaries, whatever is within a list, and bounds
+//! that JSON or Delta's own order of values cannot have.
 
-use arrow_schema::{DataType, SchemaRef};
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::statistics::Statistics;
+use arrow_schema::DataType;
 use serde_json::{Map, Value, json};
 
-/// The JSON text of `numRecords`, `minValues`, `maxValues` and `nullCount`. Bounds may be wider
-/// than the values.
-pub(super) fn of(metadata: &ParquetMetaData, schema: &SchemaRef) -> String {
+use crate::sink::parquet::{Bound, LeafStatistics};
+
+/// A decimal of so many digits is the same number after a way through a float of 64 bits, which is
+/// how JSON numbers are read.
+const EXACT_DIGITS: u8 = 15;
+
+/// The JSON text of `numRecords`, `minValues`, `maxValues` and `nullCount` of a file of `rows`.
+/// Bounds may be wider than the values.
+pub(super) fn of(rows: u64, leaves: &[LeafStatistics]) -> String {
     let (mut min_values, mut max_values, mut null_counts) = (Map::new(), Map::new(), Map::new());
-    for (index, field) in schema.fields().iter().enumerate() {
-        let groups = || metadata.row_groups().iter().map(move |group| group.column(index).statistics());
-        let nulls: Option<u64> = groups().map(|s| s.and_then(Statistics::null_count_opt)).sum();
-        if let Some(nulls) = nulls {
-            null_counts.insert(field.name().clone(), nulls.into());
-        }
-        if let Some((min, max)) = bounds(groups(), field.data_type()) {
-            min_values.insert(field.name().clone(), min);
-            max_values.insert(field.name().clone(), max);
+    for leaf in leaves.iter().filter(|leaf| !leaf.is_listed) {
+        set(&mut null_counts, &leaf.names, leaf.nulls.into());
+        if let Some((min, max)) = bounds(leaf) {
+            set(&mut min_values, &leaf.names, min);
+            set(&mut max_values, &leaf.names, max);
         }
     }
-    let rows = metadata.file_metadata().num_rows();
     json!({"numRecords": rows, "minValues": min_values, "maxValues": max_values, "nullCount": null_counts}).to_string()
 }
 
-fn bounds<'a>(groups: impl Iterator<Item = Option<&'a Statistics>>, data_type: &DataType) -> Option<(Value, Value)> {
-    let (mut integers, mut texts) = (None::<(i64, i64)>, None::<(String, String)>);
-    for statistics in groups {
-        match statistics? {
-            Statistics::Int64(s) => {
-                // A group with only nulls has no bounds, and narrows nothing.
-                let (Some(&min), Some(&max)) = (s.min_opt(), s.max_opt()) else { continue };
-                let (low, high) = integers.unwrap_or((min, max));
-                integers = Some((low.min(min), high.max(max)));
+/// Sets a value of a struct's field, within an object for each struct.
+fn set(within: &mut Map<String, Value>, names: &[String], value: Value) {
+    match names {
+        [] => {}
+        [name] => drop(within.insert(name.clone(), value)),
+        [name, names @ ..] => {
+            if let Value::Object(within) = within.entry(name).or_insert_with(|| Map::new().into()) {
+                set(within, names, value);
             }
-            Statistics::ByteArray(s) if *data_type == DataType::Utf8 => {
-                let (min, max) = match (s.min_opt(), s.max_opt()) {
-                    (Some(min), Some(max)) => (min, max),
-                    (None, None) => continue,
-                    // There are values, but their bounds are unknown.
-                    _ => return None,
-                };
-                let (min, max) = (min.as_utf8().ok()?.to_owned(), max.as_utf8().ok()?.to_owned());
-                let (low, high) = texts.unwrap_or_else(|| (min.clone(), max.clone()));
-                texts = Some((low.min(min), high.max(max)));
-            }
-            _ => return None,
         }
     }
-    match data_type {
-        DataType::Timestamp(..) => integers.map(|(min, max)| (timestamp(min), timestamp(max))),
-        DataType::Int64 => integers.map(|(min, max)| (min.into(), max.into())),
-        DataType::Utf8 => texts.map(|(min, max)| (min.into(), max.into())),
-        _ => None,
+}
+
+fn bounds(leaf: &LeafStatistics) -> Option<(Value, Value)> {
+    // Readers of Delta take NaN for the greatest value, which our bounds leave out.
+    if leaf.has_nan {
+        return None;
     }
+    let (min, max) = (leaf.min.as_ref()?, leaf.max.as_ref()?);
+    bound(min, &leaf.data_type).zip(bound(max, &leaf.data_type))
+}
+
+fn bound(bound: &Bound, data_type: &DataType) -> Option<Value> {
+    match (bound, data_type) {
+        (Bound::Signed(micros), DataType::Timestamp(..)) => Some(timestamp(*micros)),
+        (Bound::Signed(days), DataType::Date32) => Some(date(*days).into()),
+        (Bound::Signed(number), _) => Some((*number).into()),
+        (Bound::Text(text), _) => Some(text.clone().into()),
+        // An infinity is no number of JSON.
+        (Bound::Double(number), _) => serde_json::Number::from_f64(*number).map(Value::Number),
+        (Bound::Float(number), _) => serde_json::Number::from_f64((*number).into()).map(Value::Number),
+        (Bound::Decimal(digits), DataType::Decimal128(precision, scale)) => decimal(*digits, *precision, *scale),
+        (Bound::Bool(_) | Bound::Bytes(_) | Bound::Unsigned(_) | Bound::Decimal(_), _) => None,
+    }
+}
+
+/// A decimal as a number of JSON.
+fn decimal(digits: i128, precision: u8, scale: i8) -> Option<Value> {
+    if let (0, Ok(number)) = (scale, i64::try_from(digits)) {
+        return Some(number.into());
+    }
+    let number: f64 = format!("{digits}e-{scale}").parse().ok()?;
+    (precision <= EXACT_DIGITS).then(|| number.into())
 }
 
 /// Microseconds since 1970 as ISO 8601 in UTC.
@@ -91,5 +105,47 @@ mod tests {
         assert_eq!(date(11_016), "2000-02-29");
         assert_eq!(timestamp(1_467_000), json!("1970-01-01T00:00:01.467000Z"));
         assert_eq!(timestamp(-1), json!("1969-12-31T23:59:59.999999Z"));
+    }
+
+    fn leaf(names: &[&str], data_type: DataType, min: Bound, max: Bound) -> LeafStatistics {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let (min, max) = (Some(min), Some(max));
+        let (field_id, is_listed, has_nan) = (None, false, false);
+        LeafStatistics { names, is_listed, field_id, data_type, bytes: 9, values: 2, nulls: 1, min, max, has_nan }
+    }
+
+    #[test]
+    fn each_type_has_the_bounds_that_delta_gives_it() {
+        use Bound::{Bool, Decimal, Double, Float, Signed, Text};
+        let text = |text: &str| Text(text.to_owned());
+        let nan = leaf(&["nan"], DataType::Float64, Double(0.0), Double(1.0));
+        let list = leaf(&["list", "element"], DataType::Int32, Signed(1), Signed(2));
+        let leaves = [
+            leaf(&["bool"], DataType::Boolean, Bool(false), Bool(true)),
+            leaf(&["integer"], DataType::Int8, Signed(-1), Signed(2)),
+            leaf(&["date"], DataType::Date32, Signed(0), Signed(11_016)),
+            leaf(&["struct", "a"], DataType::Utf8, text("a"), text("ż")),
+            leaf(&["struct", "b", "c"], DataType::Float32, Float(-0.0), Float(0.5)),
+            leaf(&["infinite"], DataType::Float64, Double(f64::NEG_INFINITY), Double(1.0)),
+            leaf(&["money"], DataType::Decimal128(15, 2), Decimal(-999_999_999_999_999), Decimal(5)),
+            leaf(&["whole"], DataType::Decimal128(38, 0), Decimal(-7), Decimal(1 << 60)),
+            leaf(&["long"], DataType::Decimal128(38, 1), Decimal(-7), Decimal(1 << 60)),
+            LeafStatistics { has_nan: true, ..nan },
+            LeafStatistics { is_listed: true, ..list },
+        ];
+        let stats: Value = serde_json::from_str(&of(3, &leaves)).expect("JSON");
+        let both = |min: Value, max: Value| {
+            assert_eq!(stats["minValues"], min);
+            assert_eq!(stats["maxValues"], max);
+        };
+        both(
+            json!({"integer": -1, "date": "1970-01-01", "struct": {"a": "a", "b": {"c": -0.0}},
+                "money": -9_999_999_999_999.99, "whole": -7}),
+            json!({"integer": 2, "date": "2000-02-29", "struct": {"a": "ż", "b": {"c": 0.5}},
+                "money": 0.05, "whole": 1u64 << 60}),
+        );
+        assert_eq!(stats["nullCount"]["struct"], json!({"a": 1, "b": {"c": 1}}));
+        assert_eq!(stats["nullCount"].as_object().map(Map::len), Some(9));
+        assert_eq!(stats["nullCount"].get("list"), None);
     }
 }

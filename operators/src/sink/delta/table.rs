@@ -6,12 +6,13 @@ use arrow_array::{Date32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::opening::offsets_folder;
-use super::place::Place;
 use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
-use super::{checkpoint, files, log};
+use super::{checkpoint, log, referred, types};
 use crate::error::{StoreError, chain};
 use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version};
+use crate::sink::files::Place;
+use crate::sink::parquet;
 
 /// How many versions there are between log checkpoints, unless the table says otherwise.
 const CHECKPOINT_INTERVAL: u64 = 100;
@@ -77,6 +78,13 @@ impl TableSpec {
 
     pub(super) fn partition_columns(&self) -> Vec<&'static str> {
         self.partition.iter().map(|p| p.column).collect()
+    }
+
+    /// Whether there can be such a table; the error names a column, in words that follow "would
+    /// have".
+    pub(super) fn check_columns(&self) -> Result<(), String> {
+        parquet::check(&self.schema)?;
+        types::fields(self.columns().fields(), None).map(drop)
     }
 
     /// Whether a table of this definition can take our rows; the error says what is in the way.
@@ -263,7 +271,7 @@ impl Table for DeltaTable {
     }
 
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        Box::pin(files::rows(&self.spec.place))
+        Box::pin(referred::rows(&self.spec.place))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

@@ -13,19 +13,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::SchemaRef;
 use futures::{StreamExt, TryStreamExt, stream};
 use parquet::errors::ParquetError;
 use uuid::Uuid;
 
-use super::blobs::Blobs;
-use super::encode::FileEncoder;
-use super::place::{Place, blocking};
-use super::scratch::{self, Pile, Written};
-use super::{TableSpec, disk, stats};
+use super::{TableSpec, stats};
 use crate::error::StoreError;
 use crate::protocol::commit::Retry;
 use crate::protocol::table::{Clock, Pending, StagedFile, Stamp};
+use crate::sink::files::scratch::{self, Pile, Written};
+use crate::sink::files::{Blobs, Place, blocking, disk};
+use crate::sink::parquet::FileEncoder;
 use crate::sink::{Stage, StageWriter};
 
 /// A row group is closed once its encoded pages take this many bytes of memory.
@@ -161,7 +159,6 @@ impl CutWriter {
 
 struct PartWriter {
     encoder: FileEncoder<File>,
-    schema: SchemaRef,
     staged: StagedFile,
     /// Whether it is written to a scratch file.
     in_scratch: bool,
@@ -187,11 +184,11 @@ impl PartWriter {
             }
             Place::Azure(_) => (scratch::file()?, true, scratch::attempt("write")),
         };
-        let schema = spec.schema.clone();
-        let encoder = FileEncoder::begin(file, schema.clone()).map_err(|e| StoreError::definite(attempt.clone(), e))?;
+        let encoder = FileEncoder::begin(file, spec.schema.clone());
+        let encoder = encoder.map_err(|e| StoreError::definite(attempt.clone(), e))?;
         let partition = partition.into_iter().collect();
         let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at };
-        Ok(PartWriter { encoder, schema, staged, in_scratch, attempt, order })
+        Ok(PartWriter { encoder, staged, in_scratch, attempt, order })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -212,12 +209,12 @@ impl PartWriter {
 
     fn close(mut self) -> Result<Closed, StoreError> {
         let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
-        let (file, metadata) = self.encoder.finish().map_err(failed)?;
-        self.staged.stats = stats::of(&metadata, &self.schema);
+        let finished = self.encoder.finish().map_err(failed)?;
+        self.staged.stats = stats::of(finished.rows, &finished.leaves);
         if !self.in_scratch {
             return Ok((self.staged, None));
         }
-        let written = Written::whole(file)?;
+        let written = Written::whole(finished.out)?;
         self.staged.size = written.length();
         Ok((self.staged, Some(written)))
     }

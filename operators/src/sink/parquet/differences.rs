@@ -7,16 +7,29 @@
 //!         32 differences less the least one, packed
 //! ```
 
+use parquet::basic::Encoding;
+
 use super::hybrid::varint;
+use super::value::ValuePage;
 
 const BLOCK: usize = 128;
 const MINIBLOCKS: usize = 4;
 const MINIBLOCK: usize = BLOCK / MINIBLOCKS;
 
+/// An integer whose differences can be packed.
+pub(super) trait Integer: Copy + Default {
+    /// The difference to `other` in as many bits as the integers have, so that no miniblock needs
+    /// more.
+    fn less(self, other: Self) -> i64;
+
+    /// The same number.
+    fn wide(self) -> i64;
+}
+
 /// The numbers of the current page.
-pub(super) struct Delta {
-    first: i64,
-    last: i64,
+pub(super) struct Differences<N> {
+    first: N,
+    last: N,
     count: usize,
     /// The differences of the current block.
     block: Box<[i64; BLOCK]>,
@@ -26,17 +39,19 @@ pub(super) struct Delta {
     blocks: Vec<u8>,
 }
 
-impl Delta {
-    pub(super) fn new() -> Self {
-        Delta { first: 0, last: 0, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
+impl<N: Integer> ValuePage<N> for Differences<N> {
+    const ENCODING: Encoding = Encoding::DELTA_BINARY_PACKED;
+
+    fn new() -> Self {
+        let zero = N::default();
+        Differences { first: zero, last: zero, count: 0, block: Box::new([0; BLOCK]), pending: 0, blocks: Vec::new() }
     }
 
-    /// Whether the page has no numbers.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    pub(super) fn append(&mut self, mut numbers: &[i64]) {
+    fn append(&mut self, mut numbers: &[N]) {
         if let Some((&first, rest)) = numbers.split_first().filter(|_| self.count == 0) {
             (self.first, self.last, self.count) = (first, first, 1);
             numbers = rest;
@@ -45,7 +60,7 @@ impl Delta {
         while !numbers.is_empty() {
             let (now, later) = numbers.split_at(numbers.len().min(BLOCK - self.pending));
             for (difference, &number) in self.block[self.pending..].iter_mut().zip(now) {
-                *difference = number.wrapping_sub(self.last);
+                *difference = number.less(self.last);
                 self.last = number;
             }
             self.pending += now.len();
@@ -56,25 +71,25 @@ impl Delta {
         }
     }
 
-    /// Appends the page's values to `out` and begins anew.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    fn finish(&mut self, out: &mut Vec<u8>) {
         if self.pending > 0 {
             self.close_block();
         }
         varint(BLOCK as u64, out);
         varint(MINIBLOCKS as u64, out);
         varint(self.count as u64, out);
-        zigzag(self.first, out);
+        zigzag(self.first.wide(), out);
         out.extend_from_slice(&self.blocks);
         self.blocks.clear();
-        (self.first, self.count) = (0, 0);
+        (self.first, self.count) = (N::default(), 0);
     }
 
-    /// Memory in use, in bytes.
-    pub(super) fn memory(&self) -> usize {
+    fn memory(&self) -> usize {
         8 * BLOCK + self.blocks.capacity()
     }
+}
 
+impl<N> Differences<N> {
     fn close_block(&mut self) {
         let differences = &mut self.block[..self.pending];
         let least = differences.iter().copied().min().unwrap_or_default();

@@ -9,8 +9,8 @@ use futures::TryStreamExt;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::pinned::Pinned;
-use super::place::{Place, blocking};
 use crate::error::StoreError;
+use crate::sink::files::{Place, blocking};
 
 /// A file that a table refers to but that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use crate::error::StoreError;
 
 /// A new scratch file.
-pub(super) fn file() -> Result<File, StoreError> {
+pub(in crate::sink) fn file() -> Result<File, StoreError> {
     tempfile::tempfile().map_err(|e| StoreError::definite(attempt("create"), e))
 }
 
 /// What is being done to a scratch file, and where, because it may be on an unexpected disk.
-pub(super) fn attempt(verb: &str) -> String {
+pub(in crate::sink) fn attempt(verb: &str) -> String {
     format!("{verb} a scratch file in {} (set TMPDIR to use another place)", std::env::temp_dir().display())
 }
 
 /// The whole content of one staged file.
-pub(super) struct Written {
+pub(in crate::sink) struct Written {
     file: Arc<File>,
     start: u64,
     length: u64,
@@ -27,17 +27,17 @@ pub(super) struct Written {
 
 impl Written {
     /// All of `file`.
-    pub(super) fn whole(file: File) -> Result<Written, StoreError> {
+    pub(in crate::sink) fn whole(file: File) -> Result<Written, StoreError> {
         let length = file.metadata().map_err(|e| StoreError::definite(attempt("look at"), e))?.len();
         Ok(Written { file: Arc::new(file), start: 0, length })
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(in crate::sink) fn length(&self) -> u64 {
         self.length
     }
 
     /// Reads `length` bytes from `start` on.
-    pub(super) fn read(&self, start: u64, length: u64) -> Result<Vec<u8>, StoreError> {
+    pub(in crate::sink) fn read(&self, start: u64, length: u64) -> Result<Vec<u8>, StoreError> {
         let mut content = vec![0; usize::try_from(length).expect("a part fits into memory")];
         let read = self.file.read_exact_at(&mut content, self.start + start);
         read.map_err(|e| StoreError::definite(attempt("read"), e))?;
@@ -48,11 +48,11 @@ impl Written {
 /// Several contents, one after the other, in one scratch file, because a cut may have more files
 /// than a process may have open.
 #[derive(Default)]
-pub(super) struct Pile(Option<Arc<File>>);
+pub(in crate::sink) struct Pile(Option<Arc<File>>);
 
 impl Pile {
     /// Moves `written` onto the pile.
-    pub(super) fn take(&mut self, written: Written) -> Result<Written, StoreError> {
+    pub(in crate::sink) fn take(&mut self, written: Written) -> Result<Written, StoreError> {
         let pile = match &self.0 {
             Some(pile) => pile.clone(),
             None => self.0.insert(Arc::new(file()?)).clone(),

@@ -168,6 +168,12 @@ impl Texts {
             return (Encoding::RLE_DICTIONARY, out);
         }
         self.plain.resize(self.plain.len().max(GAP), 0);
+        if levels.len() > GAP {
+            // Those of lists may be long.
+            out.extend_from_slice(levels);
+            out.extend_from_slice(&self.plain[GAP..]);
+            return (Encoding::PLAIN, out);
+        }
         let start = GAP - levels.len();
         self.plain[start..GAP].copy_from_slice(levels);
         (Encoding::PLAIN, &self.plain[start..])

@@ -18,7 +18,7 @@ use crate::protocol::table::Created;
 const TEMPORARY: &str = "_lakefront_tmp_";
 
 /// Creates `path` with `content`, durably, unless it exists. Its directory must exist.
-pub(super) fn create(path: &Path, content: &[u8]) -> Result<Created, StoreError> {
+pub(in crate::sink) fn create(path: &Path, content: &[u8]) -> Result<Created, StoreError> {
     let failed = |error: io::Error| StoreError::definite(format!("create {}", path.display()), error);
     let parent = path.parent().unwrap_or(Path::new("."));
     let temporary = parent.join(format!("{TEMPORARY}{}", Uuid::new_v4()));
@@ -52,7 +52,7 @@ fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a whole file; none if there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(in crate::sink) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {
         Ok(content) => Ok(Some(content)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -61,7 +61,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 }
 
 /// The names in a directory; none if there is no directory.
-pub(super) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
+pub(in crate::sink) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |error: io::Error| StoreError::definite(format!("list {}", directory.display()), error);
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -77,7 +77,7 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
 }
 
 /// Deletes a file; it is no error if it is gone already.
-pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
+pub(in crate::sink) fn delete(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StoreError::definite(format!("delete {}", path.display()), error))
@@ -87,7 +87,7 @@ pub(super) fn delete(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates a directory and its parents, durably.
-pub(super) fn create_directories(directory: &Path) -> Result<(), StoreError> {
+pub(in crate::sink) fn create_directories(directory: &Path) -> Result<(), StoreError> {
     let failed = |error: io::Error| StoreError::definite(format!("create directory {}", directory.display()), error);
     let missing: Vec<PathBuf> = directory.ancestors().take_while(|d| !d.exists()).map(Path::to_owned).collect();
     fs::create_dir_all(directory).map_err(failed)?;
@@ -100,7 +100,7 @@ pub(super) fn create_directories(directory: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes the names in a directory durable.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(in crate::sink) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use deltalake::logstore::object_store::{Error, ObjectStoreExt};
+use crate::sink::object_store::{Error, ObjectStoreExt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Blobs;
 use super::failure::Answer;
 use crate::error::StoreError;
-use crate::sink::delta::place::blocking;
-use crate::sink::delta::scratch::Written;
+use crate::sink::files::blocking;
+use crate::sink::files::scratch::Written;
 
 /// A file up to this size is one request; a longer one is sent in parts of this size.
 const PART: u64 = 8 << 20;
@@ -24,7 +24,7 @@ pub const UPLOADS: u64 = PART * PARTS as u64;
 impl Blobs {
     /// Makes `written` the content of this blob. The name is new and only ours, so sending it twice
     /// changes nothing.
-    pub(in super::super) async fn upload(&self, written: Arc<Written>) -> Result<(), StoreError> {
+    pub(in crate::sink) async fn upload(&self, written: Arc<Written>) -> Result<(), StoreError> {
         let failed = |e: Error| Answer::of(&e).failure(format!("upload {self}"));
         if written.length() <= PART {
             let _room = IN_MEMORY.acquire().await.expect("it is never closed");

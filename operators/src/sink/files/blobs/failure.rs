@@ -13,13 +13,11 @@
 
 use std::error::Error;
 
-use deltalake::DeltaTableError;
-use deltalake::logstore::object_store;
-use deltalake::logstore::object_store::client::HttpError;
+use crate::sink::object_store;
+use crate::sink::object_store::client::HttpError;
 
 use super::connect::NoToken;
 use crate::error::{StoreError, chain};
-use crate::shown::without_secrets;
 
 /// What became of a request that did not succeed.
 #[derive(Debug, PartialEq)]
@@ -96,16 +94,12 @@ impl Answer {
     }
 }
 
-/// The meaning of an error of the library that reads whole logs: it is the account's, or about the
-/// content of the log.
-pub(in super::super) fn library_failure(attempt: String, error: &DeltaTableError) -> StoreError {
-    let text = error.to_string();
-    let is_account = status(&text).is_some()
+/// The failure of `attempt` if `error`, which a library passed on, is the account's answer or its
+/// silence; none if it is about something else, such as the content of a file.
+pub(in crate::sink) fn account_failure(attempt: &str, error: &(dyn Error + 'static)) -> Option<StoreError> {
+    let is_account = status(&error.to_string()).is_some()
         || causes(error).any(|e| e.is::<HttpError>() || e.is::<NoToken>() || e.is::<object_store::Error>());
-    match is_account {
-        true => Answer::of(error).failure(attempt),
-        false => StoreError::definite(attempt, without_secrets(&text).into_owned()),
-    }
+    is_account.then(|| Answer::of(error).failure(attempt.to_owned()))
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -127,7 +121,7 @@ fn code(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use deltalake::logstore::object_store::client::HttpErrorKind;
+    use crate::sink::object_store::client::HttpErrorKind;
 
     use super::*;
 
@@ -168,6 +162,7 @@ mod tests {
         assert!(matches!(answer("status code: 409 Conflict: "), Answer::Unknown(_)), "of what, it does not say");
         assert!(matches!(answer("who knows"), Answer::Unknown(_)));
     }
+
     #[test]
     fn silence_leaves_everything_open() {
         for kind in [HttpErrorKind::Timeout, HttpErrorKind::Interrupted, HttpErrorKind::Request, HttpErrorKind::Connect]
@@ -175,10 +170,8 @@ mod tests {
             let broken = HttpError::new(kind, std::io::Error::other("nothing came"));
             let error = object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(broken) };
             assert!(matches!(Answer::of(&error), Answer::Unknown(text) if text.contains("nothing came")));
-            let failure = library_failure("read".to_owned(), &DeltaTableError::ObjectStore { source: error });
-            assert!(failure.is_transient());
+            assert!(account_failure("read", &error).is_some_and(|failure| failure.is_transient()));
         }
-        let broken = DeltaTableError::Generic("a commit is torn".to_owned());
-        assert!(!library_failure("read".to_owned(), &broken).is_transient());
+        assert!(account_failure("read", &std::io::Error::other("a file is torn")).is_none());
     }
 }

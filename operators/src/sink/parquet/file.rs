@@ -1,11 +1,10 @@
 //! One Parquet file: row groups of columns, and the footer that says where they are.
 
 use std::io::Write;
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, encode_arrow_schema};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, encode_arrow_schema};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData};
 use parquet::file::writer::TrackedWrite;
@@ -13,17 +12,25 @@ use parquet::schema::types::SchemaDescPtr;
 
 use super::chunk::Press;
 use super::column::Column;
+use super::leaf::Leaf;
+use super::schema;
+use super::statistics::{self, LeafStatistics};
 
 const MAGIC: &[u8] = b"PAR1";
+/// The end of a file takes this many bytes: the length of its footer, and [`MAGIC`].
+const END: usize = 8;
 /// The version of the format in the footer, which is that of the pages.
 const VERSION: i32 = 1;
 const CREATED_BY: &str = concat!("lakefront ", env!("CARGO_PKG_VERSION"));
 
 /// Encodes batches into a file.
-pub(in crate::sink::delta) struct FileEncoder<W: Write> {
+pub(in crate::sink) struct FileEncoder<W: Write> {
     out: TrackedWrite<W>,
     schema: SchemaRef,
     descriptor: SchemaDescPtr,
+    leaves: Vec<Leaf>,
+    /// Which leaves have a value that is NaN, in the row groups that are closed.
+    has_nan: Vec<bool>,
     press: Press,
     /// The columns of the open row group; empty until a batch is written.
     columns: Vec<Column>,
@@ -32,54 +39,73 @@ pub(in crate::sink::delta) struct FileEncoder<W: Write> {
     row_groups: Vec<RowGroupMetaData>,
 }
 
+/// A complete file.
+#[cfg_attr(not(test), expect(dead_code, reason = "the footer's length is for catalogs, and the footer for tests"))]
+pub(in crate::sink) struct Finished<W> {
+    /// Where it was written, which has all of it.
+    pub(in crate::sink) out: W,
+    /// The content of its footer.
+    pub(in crate::sink) metadata: ParquetMetaData,
+    /// The length of its footer in bytes, without the eight bytes at the end that say it.
+    pub(in crate::sink) footer_length: u32,
+    /// How many rows it has.
+    pub(in crate::sink) rows: u64,
+    /// What it holds, column by column.
+    pub(in crate::sink) leaves: Vec<LeafStatistics>,
+}
+
 impl<W: Write + Send> FileEncoder<W> {
-    /// Begins a file with the columns of `schema`.
-    pub(in crate::sink::delta) fn begin(out: W, schema: SchemaRef) -> Result<Self, ParquetError> {
-        let descriptor = Arc::new(ArrowSchemaConverter::new().convert(&schema)?);
+    /// Begins a file with the columns of `schema`. The error names a column that cannot be written.
+    pub(in crate::sink) fn begin(out: W, schema: SchemaRef) -> Result<Self, ParquetError> {
+        let descriptor = schema::descriptor(&schema)?;
+        let leaves = Leaf::all(&schema, &descriptor)?;
+        let has_nan = vec![false; leaves.len()];
         let mut out = TrackedWrite::new(out);
         out.write_all(MAGIC)?;
         let (press, columns, row_groups) = (Press::new(), Vec::new(), Vec::new());
-        Ok(FileEncoder { out, schema, descriptor, press, columns, rows: 0, row_groups })
+        Ok(FileEncoder { out, schema, descriptor, leaves, has_nan, press, columns, rows: 0, row_groups })
     }
 
     /// Appends `batch`, which has the columns of the schema in their order; texts may come with a
     /// dictionary.
-    pub(in crate::sink::delta) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
+    pub(in crate::sink) fn write(&mut self, batch: &RecordBatch) -> Result<(), ParquetError> {
         let fields = self.schema.fields();
         if batch.num_columns() != fields.len() {
             let (ours, theirs) = (fields.len(), batch.num_columns());
             return Err(ParquetError::General(format!("a batch has {theirs} columns, the file {ours}")));
         }
         if self.columns.is_empty() {
-            self.columns = fields.iter().map(|field| Column::new(field.data_type())).collect::<Result<_, _>>()?;
+            self.columns = self.leaves.iter().map(Column::new).collect::<Result<_, _>>()?;
         }
-        for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
-            column.write(array, &mut self.press)?;
+        for (column, leaf) in self.columns.iter_mut().zip(&self.leaves) {
+            column.write(leaf, batch.column(leaf.root), &mut self.press)?;
         }
         self.rows += batch.num_rows();
         Ok(())
     }
 
     /// How many rows the open row group has.
-    pub(in crate::sink::delta) fn rows(&self) -> usize {
+    pub(in crate::sink) fn rows(&self) -> usize {
         self.rows
     }
 
     /// The memory that the open row group takes, in bytes.
-    pub(in crate::sink::delta) fn memory(&self) -> usize {
+    pub(in crate::sink) fn memory(&self) -> usize {
         self.press.memory() + self.columns.iter().map(Column::memory).sum::<usize>()
     }
 
     /// Writes the open row group, if it has rows, and gives back its memory.
-    pub(in crate::sink::delta) fn close_row_group(&mut self) -> Result<(), ParquetError> {
+    pub(in crate::sink) fn close_row_group(&mut self) -> Result<(), ParquetError> {
         let (columns, rows) = (std::mem::take(&mut self.columns), std::mem::take(&mut self.rows));
         if rows == 0 {
             return Ok(());
         }
         let start = self.out.bytes_written();
         let mut chunks = Vec::new();
-        for (column, descriptor) in columns.into_iter().zip(self.descriptor.columns()) {
-            chunks.push(column.close(descriptor.clone(), &mut self.press, &mut self.out)?);
+        for ((column, leaf), has_nan) in columns.into_iter().zip(&self.leaves).zip(&mut self.has_nan) {
+            let (chunk, nan) = column.close(leaf, &mut self.press, &mut self.out)?;
+            chunks.push(chunk);
+            *has_nan |= nan;
         }
         self.press = Press::new();
         let ordinal = i16::try_from(self.row_groups.len())
@@ -95,8 +121,8 @@ impl<W: Write + Send> FileEncoder<W> {
         Ok(())
     }
 
-    /// Completes the file with its last row group and its footer. `W` then has all of it.
-    pub(in crate::sink::delta) fn finish(mut self) -> Result<(W, ParquetMetaData), ParquetError> {
+    /// Completes the file with its last row group and its footer.
+    pub(in crate::sink) fn finish(mut self) -> Result<Finished<W>, ParquetError> {
         self.close_row_group()?;
         let arrow_schema = KeyValue::new(ARROW_SCHEMA_META_KEY.to_owned(), encode_arrow_schema(&self.schema));
         let file = FileMetaData::new(
@@ -114,6 +140,10 @@ impl<W: Write + Send> FileEncoder<W> {
         let mut footer = Vec::new();
         ParquetMetaDataWriter::new(&mut footer, &metadata).finish()?;
         self.out.write_all(&footer)?;
-        Ok((self.out.into_inner()?, metadata))
+        let footer_length = u32::try_from(footer.len() - END)
+            .map_err(|_| ParquetError::General("a file has too long a footer".into()))?;
+        let rows = metadata.file_metadata().num_rows().unsigned_abs();
+        let leaves = statistics::of(&metadata, &self.leaves, &self.has_nan);
+        Ok(Finished { out: self.out.into_inner()?, metadata, footer_length, rows, leaves })
     }
 }

@@ -17,12 +17,10 @@ mod upload;
 use std::fmt;
 use std::sync::Arc;
 
-use deltalake::logstore::object_store::path::Path;
-use deltalake::logstore::object_store::prefix::PrefixStore;
-use deltalake::logstore::object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use crate::sink::object_store::path::Path;
+use crate::sink::object_store::prefix::PrefixStore;
+use crate::sink::object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use futures::TryStreamExt;
-use url::Url;
 
 use self::container::Container;
 use self::failure::Answer;
@@ -30,7 +28,7 @@ use crate::azure::Location;
 use crate::error::StoreError;
 use crate::protocol::table::Created;
 
-pub(super) use self::failure::library_failure;
+pub(in crate::sink) use self::failure::account_failure;
 pub use self::upload::UPLOADS;
 
 /// A blob or a prefix of blobs, and the connections to its container.
@@ -47,18 +45,18 @@ impl fmt::Display for Blobs {
 }
 
 impl Blobs {
-    pub(super) fn connect(location: &Location) -> Result<Blobs, StoreError> {
+    pub(in crate::sink) fn connect(location: &Location) -> Result<Blobs, StoreError> {
         let path = Path::parse(&location.path).map_err(|e| StoreError::definite(format!("use {location}"), e))?;
         Ok(Blobs { container: Arc::new(connect::container(location)?), path })
     }
 
     /// Names stay as they are given; the store's own way to join would encode some characters.
-    pub(super) fn join(&self, name: &str) -> Blobs {
+    pub(in crate::sink) fn join(&self, name: &str) -> Blobs {
         let path = Path::parse(format!("{}/{name}", self.path)).unwrap_or_else(|_| self.path.clone().join(name));
         Blobs { container: self.container.clone(), path }
     }
 
-    pub(super) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
+    pub(in crate::sink) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
         let options = PutOptions::from(PutMode::Create);
         match self.container.put_opts(&self.path, content.into(), options).await {
             Ok(_) => Ok(Created::Yes),
@@ -69,21 +67,21 @@ impl Blobs {
         }
     }
 
-    pub(super) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(in crate::sink) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let content = async { self.container.get(&self.path).await?.bytes().await };
         self.unless_missing("read", content.await.map(|content| Some(content.into())))
     }
 
-    pub(super) async fn exists(&self) -> Result<bool, StoreError> {
+    pub(in crate::sink) async fn exists(&self) -> Result<bool, StoreError> {
         self.unless_missing("look for", self.container.head(&self.path).await.map(|_| true))
     }
 
-    pub(super) async fn delete(&self) -> Result<(), StoreError> {
+    pub(in crate::sink) async fn delete(&self) -> Result<(), StoreError> {
         self.unless_missing("delete", self.container.delete(&self.path).await)
     }
 
     /// The names of blobs and of prefixes directly below this one.
-    pub(super) async fn names(&self) -> Result<Vec<String>, StoreError> {
+    pub(in crate::sink) async fn names(&self) -> Result<Vec<String>, StoreError> {
         let listed = self.container.list_with_delimiter(Some(&self.path)).await;
         let listed = listed.map_err(|e| Answer::of(&e).failure(format!("list {self}")))?;
         let paths = listed.objects.iter().map(|object| &object.location).chain(&listed.common_prefixes);
@@ -92,7 +90,7 @@ impl Blobs {
 
     /// Asks for the names page by page, and stops at the first match, because a log may have
     /// hundreds of thousands.
-    pub(super) async fn holds(&self, is_wanted: &(impl Fn(&str) -> bool + Sync)) -> Result<bool, StoreError> {
+    pub(in crate::sink) async fn holds(&self, is_wanted: &(impl Fn(&str) -> bool + Sync)) -> Result<bool, StoreError> {
         let mut listed = self.container.list(Some(&self.path));
         let failed = |e: Error| Answer::of(&e).failure(format!("list {self}"));
         while let Some(object) = listed.try_next().await.map_err(failed)? {
@@ -103,14 +101,10 @@ impl Blobs {
         Ok(false)
     }
 
-    /// The table under this prefix, as a store for the library. The library sees nothing but the
-    /// table, because it encodes the characters of a longer path in several ways, and reads the
-    /// environment if it has to connect by itself.
-    pub(super) fn log_store(&self) -> LogStoreRef {
+    /// What is under this prefix, as a store for a library that asks for one.
+    pub(in crate::sink) fn store(&self) -> Arc<dyn ObjectStore> {
         let container: Arc<dyn ObjectStore> = self.container.clone();
-        let store: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(container, self.path.clone()));
-        let root = Url::parse("az://table/").expect("a constant");
-        default_logstore(store.clone(), store, &root, &StorageConfig::default())
+        Arc::new(PrefixStore::new(container, self.path.clone()))
     }
 
     /// Something missing is an answer, not an error: the default of `T`.

@@ -3,13 +3,13 @@
 
 use std::fmt;
 
-use async_trait::async_trait;
-use deltalake::logstore::object_store::azure::MicrosoftAzure;
-use deltalake::logstore::object_store::path::Path;
-use deltalake::logstore::object_store::{
+use crate::sink::object_store::azure::MicrosoftAzure;
+use crate::sink::object_store::path::Path;
+use crate::sink::object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
     PutOptions, PutPayload, PutResult, Result,
 };
+use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, future};
 

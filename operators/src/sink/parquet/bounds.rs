@@ -3,6 +3,8 @@
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 
+use super::value::Value;
+
 /// Minimum and maximum of a text are cut to this many bytes.
 const MOST: usize = 32;
 /// A maximum that cannot be cut (`raised`) and is longer than this, in bytes, is omitted: it would
@@ -90,21 +92,35 @@ fn raised_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The bounds of numbers.
-#[derive(Clone, Copy, Default)]
-pub(super) struct NumberBounds(Option<(i64, i64)>);
+#[derive(Clone, Copy)]
+pub(super) struct NumberBounds<V> {
+    range: Option<(V, V)>,
+    /// Whether they have a sign, and are ordered by it.
+    signed: bool,
+    has_nan: bool,
+}
 
-impl NumberBounds {
-    pub(super) fn widen(&mut self, values: &[i64]) {
-        if let (Some(&min), Some(&max)) = (values.iter().min(), values.iter().max()) {
-            let (low, high) = self.0.unwrap_or((min, max));
-            self.0 = Some((low.min(min), high.max(max)));
+impl<V: Value> NumberBounds<V> {
+    pub(super) fn new(signed: bool) -> Self {
+        NumberBounds { range: None, signed, has_nan: false }
+    }
+
+    pub(super) fn widen(&mut self, values: &[V]) {
+        self.has_nan |= V::has_nan(values);
+        if let Some((min, max)) = V::range(values, self.signed) {
+            let (low, high) = self.range.unwrap_or((min, max));
+            self.range = V::range(&[low, high, min, max], self.signed);
         }
+    }
+
+    /// Whether one of the values is NaN, which is not within the bounds.
+    pub(super) fn has_nan(self) -> bool {
+        self.has_nan
     }
 
     /// The statistics of a chunk with `nulls`.
     pub(super) fn statistics(self, nulls: u64) -> Statistics {
-        let (min, max) = self.0.unzip();
-        ValueStatistics::new(min, max, None, Some(nulls), false).with_backwards_compatible_min_max(true).into()
+        V::statistics(self.range, nulls, self.signed)
     }
 }
 

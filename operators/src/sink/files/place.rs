@@ -1,16 +1,12 @@
-//! Where a table is: a folder on a local disk, or blobs under a prefix.
+//! Where a file is: in a folder on a local disk, or in a container of blobs.
 //!
 //! Both make the same promises: a file is created whole and durable or not at all, and never
 //! overwritten. `disk.rs` and `blobs/` say how; and a disk's answers are always definite.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use deltalake::logstore::LogStoreRef;
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
-use url::Url;
-
-use super::blobs::{self, Blobs};
+use super::blobs::Blobs;
 use super::disk;
 use crate::azure::Location;
 use crate::error::StoreError;
@@ -50,7 +46,7 @@ impl Place {
     }
 
     /// Creates this folder and its parents; a prefix of blobs needs no creating.
-    pub(super) async fn prepare(&self) -> Result<(), StoreError> {
+    pub(in crate::sink) async fn prepare(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::create_directories(&path)).await,
             Place::Azure(_) => Ok(()),
@@ -58,7 +54,7 @@ impl Place {
     }
 
     /// Creates this file with `content`, durably, unless it exists.
-    pub(super) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
+    pub(in crate::sink) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::create(&path, &content)).await,
             Place::Azure(blobs) => blobs.create(content).await,
@@ -66,7 +62,7 @@ impl Place {
     }
 
     /// Creates the file `name` of this folder as the one after `before`; none if neither exists.
-    pub(super) async fn create_after(
+    pub(in crate::sink) async fn create_after(
         &self,
         before: &str,
         name: &str,
@@ -92,7 +88,7 @@ impl Place {
     }
 
     /// Reads this file; none if it does not exist.
-    pub(super) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(in crate::sink) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::read(&path)).await,
             Place::Azure(blobs) => blobs.read().await,
@@ -100,7 +96,7 @@ impl Place {
     }
 
     /// The names in this folder; none if there is no folder.
-    pub(super) async fn names(&self) -> Result<Vec<String>, StoreError> {
+    pub(in crate::sink) async fn names(&self) -> Result<Vec<String>, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::names(&path)).await,
             Place::Azure(blobs) => blobs.names().await,
@@ -108,7 +104,7 @@ impl Place {
     }
 
     /// Whether this folder holds a file whose name `is_wanted`.
-    pub(super) async fn holds(
+    pub(in crate::sink) async fn holds(
         &self,
         is_wanted: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Result<bool, StoreError> {
@@ -119,56 +115,16 @@ impl Place {
     }
 
     /// Deletes this file; it is no error if it is gone already.
-    pub(super) async fn delete(&self) -> Result<(), StoreError> {
+    pub(in crate::sink) async fn delete(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::delete(&path)).await,
             Place::Azure(blobs) => blobs.delete().await,
         }
     }
-
-    /// Opens the table in this folder with the library that reads whole logs.
-    pub(super) async fn open(&self) -> Result<DeltaTable, StoreError> {
-        let opened = match self {
-            Place::Disk(path) => deltalake::open_table(url(path)?).await,
-            Place::Azure(blobs) => {
-                let mut table = DeltaTable::new(blobs.log_store());
-                table.load().await.map(|()| table)
-            }
-        };
-        opened.map_err(|error| self.library_failure(format!("read table {self}"), error))
-    }
-
-    /// The log of the table in this folder, as the library reads it.
-    pub(super) fn log_store(&self) -> Result<LogStoreRef, StoreError> {
-        match self {
-            Place::Disk(path) => DeltaTableBuilder::from_url(url(path)?)
-                .and_then(DeltaTableBuilder::build)
-                .map(|table| table.log_store())
-                .map_err(|error| self.library_failure(format!("read table {self}"), error)),
-            Place::Azure(blobs) => Ok(blobs.log_store()),
-        }
-    }
-
-    /// What the library's error means here.
-    pub(super) fn library_failure(&self, attempt: String, error: DeltaTableError) -> StoreError {
-        match self {
-            Place::Disk(_) => StoreError::definite(attempt, error),
-            Place::Azure(_) => blobs::library_failure(attempt, &error),
-        }
-    }
-}
-
-/// The library's URL of a local folder.
-pub(super) fn url(directory: &Path) -> Result<Url, StoreError> {
-    let absolute = std::path::absolute(directory)
-        .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
-    Url::from_directory_path(&absolute).map_err(|()| {
-        StoreError::definite(format!("find table {}", directory.display()), "the path cannot be written as a URL")
-    })
 }
 
 /// Runs file operations away from the runtime's async threads.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(in crate::sink) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     match tokio::task::spawn_blocking(work).await {

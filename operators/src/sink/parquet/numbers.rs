@@ -1,37 +1,29 @@
-//! The values of a column of integers or moments.
+//! The values of a column of which each takes as many bytes as any other: integers, moments, and
+//! all other [`Value`]s.
 //!
 //! A chunk's first page decides: if a dictionary of its values and their indices are smaller than
-//! their differences, the chunk has a dictionary until that is full; otherwise it has only
-//! differences.
+//! their differences, or than the plain values of a type without differences, the chunk has a
+//! dictionary until that is full; otherwise it has only differences or plain values.
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use parquet::basic::Encoding;
 use parquet::file::statistics::Statistics;
 
 use super::bounds::NumberBounds;
-use super::delta::Delta;
 use super::dictionary::Layout;
 use super::hybrid;
 use super::indices::{Indices, Rows};
-
-/// The numbers of `array`, arbitrary where it is null; none if it is of another type.
-pub(super) fn numbers(array: &dyn Array) -> Option<&[i64]> {
-    let integers = array.as_primitive_opt::<Int64Type>().map(|integers| &integers.values()[..]);
-    integers.or_else(|| array.as_primitive_opt::<TimestampMicrosecondType>().map(|moments| &moments.values()[..]))
-}
+use super::value::{Value, ValuePage};
 
 /// The values of one chunk, and of its current page.
-pub(super) struct Numbers {
+pub(super) struct Numbers<V: Value> {
     state: State,
     indices: Indices,
-    delta: Delta,
+    direct: V::Page,
     /// The values of the first page; later, the values of the current rows that are not null.
-    dense: Vec<i64>,
-    /// The bounds of the values stored as differences. Those of the dictionary are added when the
-    /// chunk is closed.
-    bounds: NumberBounds,
+    dense: Vec<V>,
+    /// The bounds of the values stored without the dictionary. Those of the dictionary are added
+    /// when the chunk is closed.
+    bounds: NumberBounds<V>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,36 +33,38 @@ enum State {
     Indexed,
     /// The current page is the last one of indices.
     Full,
-    Differences,
+    /// No page has a dictionary any more.
+    Direct,
 }
 
-impl Numbers {
-    pub(super) fn new() -> Self {
+impl<V: Value> Numbers<V> {
+    /// The values of a chunk, which have a sign or not.
+    pub(super) fn new(signed: bool) -> Self {
         Numbers {
             state: State::First,
             indices: Indices::new(Layout::Bare),
-            delta: Delta::new(),
+            direct: V::Page::new(),
             dense: Vec::new(),
-            bounds: NumberBounds::default(),
+            bounds: NumberBounds::new(signed),
         }
     }
 
     /// Takes rows, and returns how many: zero only if the page [has to end](Numbers::page_ends).
-    pub(super) fn take(&mut self, numbers: &[i64], rows: Rows<'_>) -> usize {
+    pub(super) fn take(&mut self, numbers: &[V], rows: Rows<'_>) -> usize {
         match self.state {
             State::First => {
                 self.dense.extend(rows.values().map(|row| numbers[row]));
                 rows.count
             }
             State::Indexed => {
-                let taken = self.indices.take(rows, |row| numbers[row].to_le_bytes());
+                let taken = self.indices.take(rows, |row| numbers[row].bytes());
                 if taken < rows.count {
                     self.state = State::Full;
                 }
                 taken
             }
             State::Full => 0,
-            State::Differences => {
+            State::Direct => {
                 let dense = if rows.nulls.is_none() {
                     &numbers[rows.from..rows.from + rows.count]
                 } else {
@@ -78,7 +72,7 @@ impl Numbers {
                     self.dense.extend(rows.values().map(|row| numbers[row]));
                     &self.dense[..]
                 };
-                append(&mut self.delta, &mut self.bounds, dense);
+                append(&mut self.direct, &mut self.bounds, dense);
                 rows.count
             }
         }
@@ -98,15 +92,15 @@ impl Numbers {
             State::Indexed | State::Full => {
                 self.indices.finish(out);
                 if self.state == State::Full {
-                    self.state = State::Differences;
+                    self.state = State::Direct;
                 }
                 Encoding::RLE_DICTIONARY
             }
             // A page without values counts as plain.
-            State::First | State::Differences if self.delta.is_empty() => Encoding::PLAIN,
-            State::First | State::Differences => {
-                self.delta.finish(out);
-                Encoding::DELTA_BINARY_PACKED
+            State::First | State::Direct if self.direct.is_empty() => Encoding::PLAIN,
+            State::First | State::Direct => {
+                self.direct.finish(out);
+                V::Page::ENCODING
             }
         }
     }
@@ -121,8 +115,8 @@ impl Numbers {
             self.indices = indices;
             self.state = State::Indexed;
         } else {
-            append(&mut self.delta, &mut self.bounds, &values);
-            self.state = State::Differences;
+            append(&mut self.direct, &mut self.bounds, &values);
+            self.state = State::Direct;
         }
     }
 
@@ -134,33 +128,40 @@ impl Numbers {
 
     /// The statistics of the chunk, all of whose pages are closed.
     pub(super) fn statistics(&mut self, nulls: u64) -> Statistics {
-        let (values, _) = self.indices.dictionary.page().as_chunks::<8>();
-        self.bounds.widen(&values.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect::<Vec<_>>());
+        self.bounds.widen(&self.indices.dictionary.values().map(V::of).collect::<Vec<_>>());
         self.bounds.statistics(nulls)
+    }
+
+    /// Whether one of the values of the chunk, whose statistics were asked for, is NaN.
+    pub(super) fn has_nan(&self) -> bool {
+        self.bounds.has_nan()
     }
 
     /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
-        self.indices.memory() + self.delta.memory() + 8 * self.dense.capacity()
+        self.indices.memory() + self.direct.memory() + size_of::<V>() * self.dense.capacity()
     }
 }
 
-fn append(delta: &mut Delta, bounds: &mut NumberBounds, values: &[i64]) {
+fn append<V: Value>(direct: &mut V::Page, bounds: &mut NumberBounds<V>, values: &[V]) {
     bounds.widen(values);
-    delta.append(values);
+    direct.append(values);
 }
 
-/// Indices of `values`, if they and their dictionary are smaller than the differences.
-fn smaller(values: &[i64]) -> Option<Indices> {
+/// Indices of `values`, if they and their dictionary are smaller than the values without it.
+fn smaller<V: Value>(values: &[V]) -> Option<Indices> {
+    if !V::REPEATS {
+        return None;
+    }
     let mut indices = Indices::new(Layout::Bare);
     let rows = Rows { nulls: None, from: 0, count: values.len() };
-    if indices.take(rows, |row| values[row].to_le_bytes()) < values.len() {
+    if indices.take(rows, |row| values[row].bytes()) < values.len() {
         return None;
     }
     let distinct = indices.dictionary.len();
     let width = hybrid::width((distinct - 1) as u16) as usize;
-    let (mut delta, mut differences) = (Delta::new(), Vec::new());
-    delta.append(values);
-    delta.finish(&mut differences);
-    (8 * distinct + values.len() * width / 8 < differences.len()).then_some(indices)
+    let (mut direct, mut page) = (V::Page::new(), Vec::new());
+    direct.append(values);
+    direct.finish(&mut page);
+    (indices.dictionary.page().len() + values.len() * width / 8 < page.len()).then_some(indices)
 }

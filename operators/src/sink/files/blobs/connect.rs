@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sink::object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
+use crate::sink::object_store::{BackoffConfig, ClientOptions, CredentialProvider, Error, Result, RetryConfig};
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use deltalake::logstore::object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
-use deltalake::logstore::object_store::{BackoffConfig, ClientOptions, CredentialProvider, Error, Result, RetryConfig};
 use url::form_urlencoded;
 
 use super::container::Container;

@@ -1,0 +1,96 @@
+//! A place as the library that reads whole logs needs it: its stores, and what its errors mean.
+//!
+//! The library gets our client of a container and never connects by itself, because it would read
+//! the environment.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use deltalake::logstore::object_store::ObjectStore;
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use url::Url;
+
+use crate::error::StoreError;
+use crate::shown::without_secrets;
+use crate::sink::files::{Blobs, Place, account_failure};
+
+pub(in crate::sink) use deltalake::logstore::object_store;
+
+impl Place {
+    /// Opens the table in this folder with the library that reads whole logs.
+    pub(super) async fn open(&self) -> Result<DeltaTable, StoreError> {
+        let opened = match self {
+            Place::Disk(path) => deltalake::open_table(url(path)?).await,
+            Place::Azure(blobs) => {
+                let mut table = DeltaTable::new(blobs.log_store());
+                table.load().await.map(|()| table)
+            }
+        };
+        opened.map_err(|error| self.library_failure(format!("read table {self}"), error))
+    }
+
+    /// The log of the table in this folder, as the library reads it.
+    pub(super) fn log_store(&self) -> Result<LogStoreRef, StoreError> {
+        match self {
+            Place::Disk(path) => DeltaTableBuilder::from_url(url(path)?)
+                .and_then(DeltaTableBuilder::build)
+                .map(|table| table.log_store())
+                .map_err(|error| self.library_failure(format!("read table {self}"), error)),
+            Place::Azure(blobs) => Ok(blobs.log_store()),
+        }
+    }
+
+    /// What the library's error means here.
+    pub(super) fn library_failure(&self, attempt: String, error: DeltaTableError) -> StoreError {
+        match self {
+            Place::Disk(_) => StoreError::definite(attempt, error),
+            Place::Azure(_) => library_failure(attempt, &error),
+        }
+    }
+}
+
+impl Blobs {
+    /// The table under this prefix, as a store for the library. The library sees nothing but the
+    /// table, because it encodes the characters of a longer path in several ways.
+    pub(super) fn log_store(&self) -> LogStoreRef {
+        let store: Arc<dyn ObjectStore> = self.store();
+        let root = Url::parse("az://table/").expect("a constant");
+        default_logstore(store.clone(), store, &root, &StorageConfig::default())
+    }
+}
+
+/// The meaning of an error of the library over blobs: it is the account's, or about the content of
+/// the log.
+pub(super) fn library_failure(attempt: String, error: &DeltaTableError) -> StoreError {
+    account_failure(&attempt, error)
+        .unwrap_or_else(|| StoreError::definite(attempt, without_secrets(&error.to_string()).into_owned()))
+}
+
+/// The library's URL of a local folder.
+fn url(directory: &Path) -> Result<Url, StoreError> {
+    let absolute = std::path::absolute(directory)
+        .map_err(|e| StoreError::definite(format!("find table {}", directory.display()), e))?;
+    Url::from_directory_path(&absolute).map_err(|()| {
+        StoreError::definite(format!("find table {}", directory.display()), "the path cannot be written as a URL")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::object_store::client::{HttpError, HttpErrorKind};
+    use super::*;
+
+    #[test]
+    fn an_accounts_silence_is_transient_and_a_torn_log_is_not() {
+        for kind in [HttpErrorKind::Timeout, HttpErrorKind::Interrupted, HttpErrorKind::Request, HttpErrorKind::Connect]
+        {
+            let broken = HttpError::new(kind, std::io::Error::other("nothing came"));
+            let error = object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(broken) };
+            let failure = library_failure("read".to_owned(), &DeltaTableError::ObjectStore { source: error });
+            assert!(failure.is_transient());
+        }
+        let broken = DeltaTableError::Generic("a commit is torn".to_owned());
+        assert!(!library_failure("read".to_owned(), &broken).is_transient());
+    }
+}
