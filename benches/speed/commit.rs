@@ -7,13 +7,11 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::commit::{Rows, commit, committing, filled};
-use lakefront_operators::lines::Claimed;
-use lakefront_operators::lines::{Control, Cut};
-use lakefront_operators::lines::{Mark, Offsets};
+use lakefront_operators::lines::{Claimed, Control, Cut, Mark, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::TableId;
-use lakefront_operators::protocol::table::{StagedFile, Stamp};
+use lakefront_operators::protocol::table::{StagedFile, Stamp, TableId};
+use lakefront_operators::sink::delta::Detail;
 use lakefront_operators::source::identity::{Fingerprint, Identity};
 use lakefront_operators::stage::Staged;
 use lakefront_operators::totals::{Bucket, FINEST_LOG2, Sum, Update};
@@ -71,8 +69,7 @@ impl Round {
             path: format!("part-{lower}.snappy.parquet"),
             size: CUT / 16,
             rows,
-            partition: Vec::new(),
-            stats: format!(r#"{{"numRecords":{rows}}}"#),
+            detail: Detail { stats: format!(r#"{{"numRecords":{rows}}}"#), ..Detail::default() }.note().expect("JSON"),
             staged_at,
         };
         let bucket = Bucket { partition, mebibyte: lower.0 >> FINEST_LOG2 };

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::Offsets;
-use lakefront_operators::lines::{Claimed, Intent};
+use lakefront_operators::lines::{Claimed, Intent, Offsets};
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::table::{Pending, Table};
 use lakefront_operators::settings::Format;

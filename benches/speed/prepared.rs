@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::fetch::{Fetched, fetch};
-use lakefront_operators::lines::Control;
-use lakefront_operators::lines::Standing;
+use lakefront_operators::lines::{Control, Standing};
 use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::lines::Offsets;
-use crate::lines::Standing;
+use crate::lines::{Offsets, Standing};
 use crate::position::Position;
 use crate::protocol::table::RunId;
 

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::lines::Offsets;
-use lakefront_operators::lines::{Claimed, Intent};
+use lakefront_operators::lines::{Claimed, Intent, Offsets};
 use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::claim;

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! `plan`, `checkpoint` and `acknowledge` run on worker 0, each `commit[table]` on one worker,
-//! `fetch` to `stage` on every worker. Bytes never cross workers: only chunk descriptors, file names
-//! and positions do.
+//! `fetch` to `stage` on every worker. Bytes never cross workers: only chunk descriptors, file
+//! names and positions do.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,8 +30,7 @@ use lakefront_operators::metrics::{Metrics, Retried, busy};
 use lakefront_operators::parse::parse;
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::Clock;
-use lakefront_operators::protocol::table::TableId;
+use lakefront_operators::protocol::table::{Clock, TableId};
 use lakefront_operators::route::{RatioJudge, Rejects, route};
 use lakefront_operators::rows;
 use lakefront_operators::settings::Format;

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
-use crate::protocol::table::RunId;
-use crate::protocol::table::TableId;
+use crate::protocol::table::{RunId, TableId};
 use crate::record::Reason;
 use crate::space::Free;
 

@@ -17,8 +17,7 @@ use self::step::COMPLETE;
 pub use self::step::{Step, StepId, Unit};
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::protocol::table::Clock;
-use crate::protocol::table::TableId;
+use crate::protocol::table::{Clock, TableId};
 
 /// What keeps the acknowledged position from moving, and for how long it has.
 #[derive(Clone, Copy)]

@@ -144,8 +144,7 @@ mod tests {
     use crate::metrics::retry::Count;
     use crate::metrics::{Metrics, Retried};
     use crate::protocol::commit::Retry;
-    use crate::protocol::table::RunId;
-    use crate::protocol::table::TableId;
+    use crate::protocol::table::{RunId, TableId};
 
     #[tokio::test]
     async fn a_table_fails_from_the_first_failure_of_a_commit_to_its_success() {

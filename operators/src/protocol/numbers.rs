@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
-use crate::protocol::cut;
-use crate::protocol::document;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::offsets::{self, PartitionId, Partitions};
+use crate::protocol::{cut, document};
 
 /// Numbered records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

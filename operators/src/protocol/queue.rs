@@ -172,8 +172,7 @@ mod tests {
     use crate::protocol::table::Stamp;
 
     fn file() -> StagedFile {
-        let (partition, stats) = (Vec::new(), String::new());
-        StagedFile { path: "f".into(), size: 1, rows: 1, partition, stats, staged_at: Stamp::default() }
+        StagedFile { path: "f".into(), size: 1, rows: 1, detail: String::new(), staged_at: Stamp::default() }
     }
 
     /// A queue at `position` with cuts of ten, and a file for the cut at each of `staged`.

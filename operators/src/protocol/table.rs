@@ -112,10 +112,8 @@ pub struct StagedFile {
     pub size: u64,
     /// How many rows it holds.
     pub rows: u64,
-    /// Partition columns and their values in this file.
-    pub partition: Vec<(String, Option<String>)>,
-    /// Statistics in the sink's own form.
-    pub stats: String,
+    /// What else its commit will say of it, in the sink's own form.
+    pub detail: String,
     /// When it was begun.
     pub staged_at: Stamp,
 }

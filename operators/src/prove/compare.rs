@@ -251,8 +251,7 @@ fn total(rows: &Mebibytes) -> Sum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines::Offsets;
-    use crate::lines::{Account, Standing};
+    use crate::lines::{Account, Offsets, Standing};
     use crate::position::Position;
     use crate::protocol::document::Origin;
     use crate::protocol::last_rows::LastRows;

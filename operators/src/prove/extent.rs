@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use super::there::There;
 use crate::error::{Stop, StoreError};
-use crate::lines::Recorded;
-use crate::lines::{Mark, Offsets};
+use crate::lines::{Mark, Offsets, Recorded};
 use crate::protocol::offsets::PartitionId;
 use crate::source::identity::{Fingerprint, Identity};
 use crate::source::sight::sight;

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::lines::Intent;
-use lakefront_operators::lines::Offsets;
+use lakefront_operators::lines::{Intent, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::table::{
-    Commit, Created, Held, OffsetsName, Pending, Retention, RunId, Seen, Table, TableState, Version,
+    Commit, Created, Held, OffsetsName, Pending, Retention, RunId, Seen, StagedFile, Table, TableState, Version,
 };
 use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
-use lakefront_operators::sink::delta::{self, DayPartition, DeltaStage, TableSpec};
+use lakefront_operators::sink::delta::{self, DayPartition, DeltaStage, Detail, TableSpec};
 use lakefront_operators::source::reading::{File, Files};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -390,8 +389,8 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
 
     let files = stage(&spec, world.clock.clone(), batches).await;
 
-    let mut told: Vec<_> =
-        files.iter().map(|f| (f.partition[0].clone(), f.rows, f.path.split('/').next().unwrap())).collect();
+    let partition = |file: &StagedFile| Detail::of(file).unwrap().partition_values.pop_first().unwrap();
+    let mut told: Vec<_> = files.iter().map(|f| (partition(f), f.rows, f.path.split('/').next().unwrap())).collect();
     told.sort();
     let day = |value: Option<&str>| ("log_date".to_owned(), value.map(str::to_owned));
     assert_eq!(

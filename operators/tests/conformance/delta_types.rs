@@ -10,7 +10,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::{Commit, Held, RunId, Table};
-use lakefront_operators::sink::delta::{self, Pinned, TableSpec};
+use lakefront_operators::sink::delta::{self, Detail, Pinned, TableSpec};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ pub(crate) async fn every_type_of_delta_is_read_as_it_was_staged<L: Lake>(world:
 
     let files = stage(&specs[0], world.clock.clone(), vec![rows.clone()]).await;
 
-    let stats: Value = serde_json::from_str(&files[0].stats).unwrap();
+    let stats: Value = serde_json::from_str(&Detail::of(&files[0]).unwrap().stats).unwrap();
     let (min, max) = (&stats["minValues"], &stats["maxValues"]);
     assert_eq!((&min["decimal"], &max["decimal"]), (&json!(-123.45), &json!(0.05)));
     assert_eq!((&min["date"], &max["struct"]["number"]), (&json!("1969-12-31"), &json!(7)));

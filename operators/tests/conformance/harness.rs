@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::Standing;
-use lakefront_operators::lines::{Claimed, Intent};
-use lakefront_operators::lines::{Mark, Offsets};
+use lakefront_operators::lines::{Claimed, Intent, Mark, Offsets, Standing};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::document::Process;

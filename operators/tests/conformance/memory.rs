@@ -83,8 +83,7 @@ impl Sink for MemorySink {
     fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<StagedFile>> {
         let (path, staged_at) = (Uuid::new_v4().to_string(), Stamp::now(&*self.clock));
         self.with(table, |store| store.staged.insert(path.clone(), rows.to_vec()));
-        let (partition, stats) = (Vec::new(), String::new());
-        done(vec![StagedFile { path, size: 1, rows: rows.len() as u64, partition, stats, staged_at }])
+        done(vec![StagedFile { path, size: 1, rows: rows.len() as u64, detail: String::new(), staged_at }])
     }
 
     fn rows(&self, table: usize) -> Pending<'_, Vec<u64>> {

@@ -8,8 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::Offsets;
-use lakefront_operators::lines::Standing;
+use lakefront_operators::lines::{Offsets, Standing};
 use lakefront_operators::source::identity::Fingerprint;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};

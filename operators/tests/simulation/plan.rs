@@ -4,12 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::lines::CommitQueue;
-use lakefront_operators::lines::Control;
-use lakefront_operators::lines::Ledger;
-use lakefront_operators::lines::Offsets;
-use lakefront_operators::lines::Standing;
-use lakefront_operators::lines::{Claimed, Intent};
+use lakefront_operators::lines::{Claimed, CommitQueue, Control, Intent, Ledger, Offsets, Standing};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::cutter::Bounds;

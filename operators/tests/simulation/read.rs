@@ -5,8 +5,7 @@ use std::ops::Range;
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::TableId;
-use lakefront_operators::protocol::table::{StagedFile, Stamp};
+use lakefront_operators::protocol::table::{StagedFile, Stamp, TableId};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::chunk::Chunk;
 use lakefront_operators::totals::{Bucket, Sum, hash};
@@ -79,8 +78,7 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
             let now = w.now_ms;
             w.lakes[t].files.insert(id, (now, rows));
             ev!(w, "run{} stages {} file {id} at {time}, rows={count}", env.tag, NAMES[t]);
-            let (partition, stats) = (Vec::new(), String::new());
-            (StagedFile { path: id.to_string(), size: 1, rows: count, partition, stats, staged_at }, sum)
+            (StagedFile { path: id.to_string(), size: 1, rows: count, detail: String::new(), staged_at }, sum)
         };
         give_way().await;
         let bucket = Bucket { partition: chunk.partition.clone(), mebibyte: 0 };

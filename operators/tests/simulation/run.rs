@@ -10,10 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::CommitQueue;
-use lakefront_operators::lines::Committer;
-use lakefront_operators::lines::Control;
-use lakefront_operators::lines::Ledger;
+use lakefront_operators::lines::{CommitQueue, Committer, Control, Ledger};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::source::chunk::Chunk;

@@ -4,9 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::lines::Claimed;
-use lakefront_operators::lines::Mark;
-use lakefront_operators::lines::{Control, Cut};
+use lakefront_operators::lines::{Claimed, Control, Cut, Mark};
 use lakefront_operators::protocol::table::{
     Commit, Created, Held, OffsetsName, Pending, RunId, Seen, Table, TableState, Version,
 };

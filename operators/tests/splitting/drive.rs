@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::lines::Offsets;
-use lakefront_operators::lines::Standing;
-use lakefront_operators::lines::{Control, Cut};
+use lakefront_operators::lines::{Control, Cut, Offsets, Standing};
 use lakefront_operators::memory::{Budget, Needs};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cutter::Bounds;

@@ -95,7 +95,8 @@ mod tests {
 
     fn commit(pipeline: &str, position: u64, run: u64) -> Vec<u8> {
         let held = Held { position: Position(position), run: RunId(run) };
-        log::commit(&Commit { id: Uuid::new_v4(), held, files: Vec::new() }, &AppIds::of(pipeline), 1)
+        let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+        log::commit(&commit, &AppIds::of(pipeline), 1).expect("no files")
     }
 
     fn held(position: u64, run: u64) -> Option<Held> {

@@ -4,11 +4,11 @@
 //! Entries". A commit is one file, `_delta_log/<version, 20 digits>.json`, with one JSON action per
 //! line.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::Detail;
+use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
 use crate::sink::files::Place;
@@ -37,7 +37,7 @@ pub(super) fn file_name(version: Version) -> String {
 }
 
 /// The content of one of our commits.
-pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Vec<u8> {
+pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Result<Vec<u8>, StoreError> {
     let rows: u64 = commit.files.iter().map(|f| f.rows).sum();
     let bytes: u64 = commit.files.iter().map(|f| f.size).sum();
     let mut lines = vec![
@@ -62,8 +62,10 @@ pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Vec<u8> {
         transaction(&ids.position, commit.held.position.0, now_ms),
         transaction(&ids.run, commit.held.run.0, now_ms),
     ];
-    lines.extend(commit.files.iter().map(add));
-    to_lines(&lines)
+    for file in &commit.files {
+        lines.push(add(file)?);
+    }
+    Ok(to_lines(&lines))
 }
 
 /// The content of a commit that sets a table's metadata, and its protocol if it is new.
@@ -93,16 +95,16 @@ fn transaction(app_id: &str, version: u64, now_ms: u64) -> Value {
     json!({"txn": {"appId": app_id, "version": version, "lastUpdated": now_ms}})
 }
 
-fn add(file: &StagedFile) -> Value {
-    let partition: BTreeMap<_, _> = file.partition.iter().cloned().collect();
-    json!({"add": {
+fn add(file: &StagedFile) -> Result<Value, StoreError> {
+    let Detail { partition_values, stats } = Detail::of(file)?;
+    Ok(json!({"add": {
         "path": file.path,
-        "partitionValues": partition,
+        "partitionValues": partition_values,
         "size": file.size,
         "modificationTime": file.staged_at.wall_ms,
         "dataChange": true,
-        "stats": file.stats,
-    }})
+        "stats": stats,
+    }}))
 }
 
 /// What the protocol must know about an existing commit.
@@ -176,7 +178,7 @@ mod tests {
         let ids = AppIds::of("p");
         let ours =
             Commit { id: Uuid::new_v4(), held: Held { position: Position(7), run: RunId(3) }, files: Vec::new() };
-        let content = commit(&ours, &ids, 1);
+        let content = commit(&ours, &ids, 1).expect("no files");
         let expected = Seen { id: Some(ours.id), ours: true, changes_table: false, removes_rows: false };
         assert_eq!(seen(&content, &ids).expect("our own JSON"), expected);
         assert_eq!(held(&content, &ids), Some(ours.held));
@@ -188,7 +190,8 @@ mod tests {
     #[test]
     fn a_commit_that_is_cut_short_is_not_taken_for_another() {
         let held = Held { position: Position(7), run: RunId(3) };
-        let whole = commit(&Commit { id: Uuid::new_v4(), held, files: Vec::new() }, &AppIds::of("p"), 1);
+        let whole = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+        let whole = commit(&whole, &AppIds::of("p"), 1).expect("no files");
         for length in [0, 1, whole.len() / 2, whole.len() - 2] {
             assert!(seen(&whole[..length], &AppIds::of("p")).is_err(), "{length} bytes of it");
         }

@@ -13,6 +13,7 @@
 //! ```
 
 mod checkpoint;
+mod detail;
 mod follow;
 mod log;
 mod opening;
@@ -26,6 +27,7 @@ mod table;
 mod types;
 mod writer;
 
+pub use detail::Detail;
 pub use follow::Follower;
 pub use opening::{Opening, fit, open};
 pub use pinned::Pinned;

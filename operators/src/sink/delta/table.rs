@@ -204,7 +204,7 @@ impl Table for DeltaTable {
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
             let before = log::file_name(Version(version.0 - 1));
-            let content = log::commit(commit, &self.ids, self.clock.now_ms());
+            let content = log::commit(commit, &self.ids, self.clock.now_ms())?;
             let created = self.log().create_after(&before, &log::file_name(version), content).await?;
             let created = created.ok_or_else(|| {
                 let attempt = format!("commit version {} of table {:?}", version.0, self.spec.name);

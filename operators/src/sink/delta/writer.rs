@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use parquet::errors::ParquetError;
 use uuid::Uuid;
 
-use super::{TableSpec, stats};
+use super::{Detail, TableSpec, stats};
 use crate::error::StoreError;
 use crate::protocol::commit::Retry;
 use crate::protocol::table::{Clock, Pending, StagedFile, Stamp};
@@ -160,6 +160,8 @@ impl CutWriter {
 struct PartWriter {
     encoder: FileEncoder<File>,
     staged: StagedFile,
+    /// The partition column and its value, if there is one.
+    partition_values: BTreeMap<String, Option<String>>,
     /// Whether it is written to a scratch file.
     in_scratch: bool,
     /// What was attempted if writing fails.
@@ -186,9 +188,9 @@ impl PartWriter {
         };
         let encoder = FileEncoder::begin(file, spec.schema.clone());
         let encoder = encoder.map_err(|e| StoreError::definite(attempt.clone(), e))?;
-        let partition = partition.into_iter().collect();
-        let staged = StagedFile { path, size: 0, rows: 0, partition, stats: String::new(), staged_at };
-        Ok(PartWriter { encoder, staged, in_scratch, attempt, order })
+        let partition_values = partition.into_iter().collect();
+        let staged = StagedFile { path, size: 0, rows: 0, detail: String::new(), staged_at };
+        Ok(PartWriter { encoder, staged, partition_values, in_scratch, attempt, order })
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
@@ -210,7 +212,8 @@ impl PartWriter {
     fn close(mut self) -> Result<Closed, StoreError> {
         let failed = |e: ParquetError| StoreError::definite(self.attempt.clone(), e);
         let finished = self.encoder.finish().map_err(failed)?;
-        self.staged.stats = stats::of(finished.rows, &finished.leaves);
+        let stats = stats::of(finished.rows, &finished.leaves);
+        self.staged.detail = Detail { partition_values: self.partition_values, stats }.note()?;
         if !self.in_scratch {
             return Ok((self.staged, None));
         }

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{FileSupply, Limit};
-use crate::lines::Mark;
-use crate::lines::Standing;
+use crate::lines::{Mark, Standing};
 use crate::protocol::offsets::PartitionId;
 
 /// The partitions whose file was gone when the furthest table got there.

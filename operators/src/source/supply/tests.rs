@@ -1,8 +1,7 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
-use crate::lines::Control;
-use crate::lines::Retired;
+use crate::lines::{Control, Retired};
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};
 use crate::protocol::table::TableId;

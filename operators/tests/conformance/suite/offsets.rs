@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::chain;
-use lakefront_operators::lines::{Account, OffsetsFiles, Recorded, Standing};
-use lakefront_operators::lines::{Mark, Offsets, Retired};
+use lakefront_operators::lines::{Account, Mark, Offsets, OffsetsFiles, Recorded, Retired, Standing};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::offsets::PartitionId;
