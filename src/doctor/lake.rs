@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lakefront_operators::error::chain;
+use lakefront_operators::error::{Stop, chain};
 use lakefront_operators::lines::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::table::Held;
@@ -90,7 +90,8 @@ async fn followed(findings: &mut Findings, pipeline: &Pipeline) {
         }
         Watcher::new(pipeline.source.clone(), &furthest, wire::rules(&pipeline.config)).poll().await.map(drop)
     };
-    if let Ok(Err(stop)) = tokio::time::timeout(PATIENCE, look).await {
+    // Whether the source can be read at all was checked before.
+    if let Ok(Err(stop @ Stop::Refused(_))) = tokio::time::timeout(PATIENCE, look).await {
         findings.problem_once("source", chain(&stop), "do as it says: a run would stop with this message");
     }
 }

@@ -204,3 +204,27 @@ fn what_a_run_would_refuse_is_found_by_doctor_and_validate_in_the_same_words() {
         );
     }
 }
+
+#[test]
+fn a_file_that_is_not_the_one_that_was_read_is_found_before_a_run_stops() {
+    let pipeline = Pipeline::new();
+    pipeline.write("a.json", LINES);
+    pipeline.land();
+    has_one(&looks(&pipeline, 0), "source", "ok", "1 files");
+    pipeline.write("a.json", "{}\n");
+    let found = looks(&pipeline, 3);
+    has_one(&found, "source", "problem", "\"a.json\" has shrunk");
+    assert!(pipeline.run().exits_with(3).error().contains("\"a.json\" has shrunk"));
+}
+
+#[test]
+fn an_address_that_another_program_uses_is_a_problem_and_a_free_one_is_not() {
+    let mut pipeline = Pipeline::new();
+    pipeline.write("a.json", LINES);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    pipeline.set("http", "listen", address.clone());
+    has_one(&looks(&pipeline, 3), "http", "problem", "another program uses");
+    drop(taken);
+    has_one(&looks(&pipeline, 0), "http", "ok", "is free");
+}
