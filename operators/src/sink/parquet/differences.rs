@@ -65,7 +65,8 @@ impl<N: Integer> ValuePage<N> for Differences<N> {
             }
             self.pending += now.len();
             if self.pending == BLOCK {
-                self.close_block();
+                close_block(&self.block[..], &mut self.blocks);
+                self.pending = 0;
             }
             numbers = later;
         }
@@ -73,7 +74,8 @@ impl<N: Integer> ValuePage<N> for Differences<N> {
 
     fn finish(&mut self, out: &mut Vec<u8>) {
         if self.pending > 0 {
-            self.close_block();
+            close_block(&self.block[..self.pending], &mut self.blocks);
+            self.pending = 0;
         }
         varint(BLOCK as u64, out);
         varint(MINIBLOCKS as u64, out);
@@ -89,23 +91,21 @@ impl<N: Integer> ValuePage<N> for Differences<N> {
     }
 }
 
-impl<N> Differences<N> {
-    fn close_block(&mut self) {
-        let differences = &mut self.block[..self.pending];
-        let least = differences.iter().copied().min().unwrap_or_default();
-        zigzag(least, &mut self.blocks);
-        let widths = self.blocks.len();
-        self.blocks.extend_from_slice(&[0; MINIBLOCKS]);
-        for (place, miniblock) in differences.chunks_mut(MINIBLOCK).enumerate() {
-            let mut packed = [0u64; MINIBLOCK];
-            for (packed, difference) in packed.iter_mut().zip(miniblock) {
-                *packed = difference.wrapping_sub(least) as u64;
-            }
-            let width = u64::BITS - packed.iter().fold(0, |all, one| all | one).leading_zeros();
-            self.blocks[widths + place] = width as u8;
-            pack(&packed, width, &mut self.blocks);
+/// Appends the block of these differences to `blocks`. It is the same for all integers, so that it
+/// is compiled once, into one piece.
+fn close_block(differences: &[i64], blocks: &mut Vec<u8>) {
+    let least = differences.iter().copied().min().unwrap_or_default();
+    zigzag(least, blocks);
+    let widths = blocks.len();
+    blocks.extend_from_slice(&[0; MINIBLOCKS]);
+    for (place, miniblock) in differences.chunks(MINIBLOCK).enumerate() {
+        let mut packed = [0u64; MINIBLOCK];
+        for (packed, difference) in packed.iter_mut().zip(miniblock) {
+            *packed = difference.wrapping_sub(least) as u64;
         }
-        self.pending = 0;
+        let width = u64::BITS - packed.iter().fold(0, |all, one| all | one).leading_zeros();
+        blocks[widths + place] = width as u8;
+        pack(&packed, width, blocks);
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn descriptor(schema: &Schema) -> Result<SchemaDescPtr, ParquetError>
     check(schema).map_err(ParquetError::NYI)?;
     let converter = ArrowSchemaConverter::new().with_coerce_types(true);
     let descriptor = converter.convert(schema)?;
+    if !descriptor.columns().iter().any(|column| is_uuid(column.self_type())) {
+        return Ok(Arc::new(descriptor));
+    }
     Ok(Arc::new(SchemaDescriptor::new(with_uuids(descriptor.root_schema_ptr())?)))
 }
 
@@ -91,17 +94,21 @@ fn is_leaf(data_type: &DataType) -> bool {
     )
 }
 
-/// The same type, with all values of a fixed length that are not decimals being UUIDs: the
-/// converter says so only if it knows Arrow's extension types.
+/// Whether values of this type have a fixed length and are no decimals: the converter calls them
+/// UUIDs only if it knows Arrow's extension types.
+fn is_uuid(of: &Type) -> bool {
+    let Type::PrimitiveType { basic_info, physical_type, .. } = of else { return false };
+    *physical_type == PhysicalType::FIXED_LEN_BYTE_ARRAY && basic_info.logical_type_ref().is_none()
+}
+
+/// The same type, whose UUIDs are called so.
 fn with_uuids(of: TypePtr) -> Result<TypePtr, ParquetError> {
     let changed = match &*of {
         Type::GroupType { basic_info, fields } => {
             let fields = fields.iter().cloned().map(with_uuids).collect::<Result<_, _>>()?;
             Type::GroupType { basic_info: basic_info.clone(), fields }
         }
-        Type::PrimitiveType { basic_info, physical_type, type_length, .. }
-            if *physical_type == PhysicalType::FIXED_LEN_BYTE_ARRAY && basic_info.logical_type_ref().is_none() =>
-        {
+        Type::PrimitiveType { basic_info, physical_type, type_length, .. } if is_uuid(&of) => {
             Type::primitive_type_builder(basic_info.name(), *physical_type)
                 .with_repetition(basic_info.repetition())
                 .with_id(basic_info.has_id().then(|| basic_info.id()))
