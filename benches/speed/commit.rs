@@ -39,6 +39,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
                 let lower = offsets.position();
                 let (_, growing) = offsets.partitions.iter_mut().next().expect("a file");
                 growing.offset += CUT;
+                offsets.move_to(Position(lower.0 + CUT));
                 Round::new(lower, &offsets, Stamp::now(&*run.clock))
             };
             bencher.iter_batched(next, |round| committing.run(worker, round), BatchSize::PerIteration);
