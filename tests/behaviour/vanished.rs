@@ -25,6 +25,18 @@ fn tail_that_has_looked(pipeline: &Pipeline) -> Running {
     tail
 }
 
+/// A tail that has landed the first `count` lines, which are there.
+fn tail_that_has_landed(pipeline: &Pipeline, count: usize) -> Running {
+    let mut tail = pipeline.tail();
+    tail.until("landed the first lines", || pipeline.position() == at(count));
+    tail
+}
+
+/// The position after the first `count` lines.
+fn at(count: usize) -> u64 {
+    lines(0, count).len() as u64
+}
+
 /// Does several things between two looks.
 fn between_looks(tail: &mut Running, work: impl FnOnce()) {
     tail.signal("STOP");
@@ -94,19 +106,37 @@ fn a_file_that_went_unread_is_told() {
 fn a_copy_that_was_made_as_its_original_went_lands_once_though_that_is_still_open() {
     let pipeline = pipeline();
     pipeline.write("pg.json", lines(0, 40));
-    let mut tail = pipeline.tail();
-    let first = lines(0, 40).len() as u64;
-    tail.until("landed the first lines", || pipeline.position() == first);
+    let mut tail = tail_that_has_landed(&pipeline, 40);
     between_looks(&mut tail, || {
         copy(&pipeline, "pg.json", "pg-old.json");
         remove(&pipeline, "pg.json");
     });
     pipeline.append("pg-old.json", lines(40, 4));
-    let all = lines(0, 44).len() as u64;
-    tail.until("landed the rest", || pipeline.position() >= all);
+    tail.until("landed the rest", || pipeline.position() >= at(44));
     tail.stop();
     pipeline.land();
     assert_eq!(proved(&pipeline), 44);
+}
+
+#[test]
+fn a_copy_of_a_copy_lands_once() {
+    let pipeline = pipeline();
+    pipeline.write("pg.json", lines(0, 40));
+    let mut tail = tail_that_has_landed(&pipeline, 40);
+    for (from, to, count) in [("pg.json", "pg-1.json", 40), ("pg-1.json", "pg-2.json", 46)] {
+        between_looks(&mut tail, || {
+            copy(&pipeline, from, to);
+            remove(&pipeline, from);
+        });
+        // Another file shows that there was a look.
+        pipeline.write(&format!("{count}.json"), lines(count, 3));
+        tail.until("has looked", || pipeline.position() == at(count + 3));
+        pipeline.append(to, lines(count + 3, 3));
+        tail.until("landed the copy's rest", || pipeline.position() == at(count + 6));
+    }
+    tail.stop();
+    pipeline.land();
+    assert_eq!(proved(&pipeline), 52);
 }
 
 #[test]
@@ -114,9 +144,7 @@ fn a_copy_in_the_place_of_a_file_that_has_another_name_lands_once() {
     let pipeline = pipeline();
     pipeline.write("a.json", lines(0, 40));
     pipeline.write("b.json", lines(40, 50));
-    let mut tail = pipeline.tail();
-    let first = lines(0, 90).len() as u64;
-    tail.until("landed the first lines", || pipeline.position() == first);
+    let mut tail = tail_that_has_landed(&pipeline, 90);
     between_looks(&mut tail, || {
         rename(&pipeline, "a.json", "c.json");
         rename(&pipeline, "b.json", "a.json");
@@ -125,8 +153,7 @@ fn a_copy_in_the_place_of_a_file_that_has_another_name_lands_once() {
         rename(&pipeline, ".a.json.Ab12", "a.json");
     });
     pipeline.append("a.json", lines(90, 4));
-    let all = lines(0, 94).len() as u64;
-    tail.until("landed the rest", || pipeline.position() >= all);
+    tail.until("landed the rest", || pipeline.position() >= at(94));
     tail.stop();
     pipeline.land();
     assert_eq!(proved(&pipeline), 94);
@@ -136,9 +163,7 @@ fn a_copy_in_the_place_of_a_file_that_has_another_name_lands_once() {
 fn an_older_copy_in_the_place_of_a_file_stops_the_run_though_that_is_still_open() {
     let pipeline = pipeline();
     pipeline.write("pg.json", lines(0, 40));
-    let mut tail = pipeline.tail();
-    let first = lines(0, 40).len() as u64;
-    tail.until("landed the first lines", || pipeline.position() == first);
+    let mut tail = tail_that_has_landed(&pipeline, 40);
     between_looks(&mut tail, || {
         pipeline.write(".older", lines(0, 10));
         rename(&pipeline, ".older", "pg.json");
@@ -195,9 +220,7 @@ fn a_file_that_a_copy_replaced_is_followed_as_that_copy_by_the_next_run_once_row
 fn what_is_written_to_a_deleted_file_that_has_a_copy_is_read() {
     let pipeline = pipeline();
     pipeline.write("pg.json", lines(0, 40));
-    let mut tail = pipeline.tail();
-    let at = |count| lines(0, count).len() as u64;
-    tail.until("landed the first lines", || pipeline.position() == at(40));
+    let mut tail = tail_that_has_landed(&pipeline, 40);
     let mut writer = fs::OpenOptions::new().append(true).open(pipeline.path("logs/pg.json")).expect("a file");
     between_looks(&mut tail, || {
         copy(&pipeline, "pg.json", "pg-old.json");

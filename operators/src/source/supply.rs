@@ -100,9 +100,9 @@ impl FileSupply {
 
     /// The partition with the most bytes left to plan.
     pub fn lags_most(&self) -> Option<Lag> {
-        let left = |id: &&PartitionId| self.limits[*id].end.saturating_sub(self.at.at(id));
-        let most = self.ready.iter().max_by_key(left)?;
-        Some(Lag { partition: most.clone(), bytes: left(&most) })
+        let rest = |id: &&PartitionId| self.limits[*id].end.saturating_sub(self.at.at(id));
+        let most = self.ready.iter().max_by_key(rest)?;
+        Some(Lag { partition: most.clone(), bytes: rest(&most) })
     }
 
     /// Learns how far partitions can be planned.

@@ -6,6 +6,7 @@
 //! a new generation. A blob that has been quiet for long enough, or is gone, is finished; the
 //! planner takes it out of the offsets.
 
+mod copies;
 mod encoded;
 mod follow;
 pub(crate) mod generation;
