@@ -76,15 +76,17 @@ pub fn acknowledge<'s, K: Kind>(
     let (output, stream) = builder.new_output::<Vec<Position>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Position>>>::from(output);
     let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
-    builder.build(move |capabilities| {
-        drop(capabilities);
+    builder.build(move |mut capabilities| {
+        // The run does not end before its first acknowledgement is done: it may have nothing else
+        // to do. `plan` begins there, so it does not hear of it.
+        let mut is_first = true;
+        let mut under_way: Option<Capability<Position>> = None;
         if let Some(Acknowledging { source, durable, clock }) = &acknowledging {
+            under_way = capabilities.pop();
             tasks.spawn(repeat(source.clone(), durable.clone(), clock.clone()));
         }
-        let mut is_under_way = acknowledging.is_some();
+        drop(capabilities);
         let mut waiting: Option<(Capability<Position>, Standing<K>)> = None;
-        // Of the acknowledgement under way; the run's first has none, because `plan` begins there.
-        let mut held: Option<Capability<Position>> = None;
         move |_frontiers| {
             standings.for_each(|capability, records| {
                 if let Some(newest) = std::mem::take(records).pop() {
@@ -97,8 +99,10 @@ pub fn acknowledge<'s, K: Kind>(
             while let Some(done) = tasks.next_done() {
                 match done {
                     Ok(position) => {
-                        is_under_way = false;
-                        let Some(capability) = held.take() else { continue };
+                        let capability = under_way.take().expect("an acknowledgement was under way");
+                        if std::mem::take(&mut is_first) {
+                            continue;
+                        }
                         fail::fail_point!("acknowledged");
                         metrics.acknowledged(position);
                         output.activate().session(&capability).give(position);
@@ -107,8 +111,8 @@ pub fn acknowledge<'s, K: Kind>(
                 }
             }
             let Some(Acknowledging { source, clock, .. }) = &acknowledging else { return };
-            if let Some((capability, standing)) = waiting.take_if(|_| !is_under_way) {
-                (held, is_under_way) = (Some(capability), true);
+            if let Some((capability, standing)) = waiting.take_if(|_| under_way.is_none()) {
+                under_way = Some(capability);
                 tasks.spawn(repeat(source.clone(), standing, clock.clone()));
             }
         }

@@ -32,33 +32,41 @@ impl Acknowledge<Numbers> for Source {
     }
 }
 
-#[test]
-fn what_a_run_begins_with_is_acknowledged_again_and_then_each_newest_position() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+/// Acknowledges where a run begins, at 3, and then `positions`. Returns what the source has heard,
+/// which first fails, and what `plan` has.
+fn acknowledged(positions: &'static [u64]) -> (Vec<u64>, Vec<u64>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+    let runtime = runtime.expect("a runtime");
     let source = Arc::new(Source { failures: Mutex::new(1), heard: Mutex::default() });
     let (bridge, heard) = (Bridge::new(runtime.handle().clone()), source.clone());
     let returned = timely::execute_directly(move |worker| {
         let returned = Arc::new(Mutex::new(Vec::new()));
-        let (noted, metrics) =
-            (returned.clone(), Arc::new(Metrics::new(Arc::new(SystemClock), &["t"], 1, Count::default())));
-        let mut input = InputHandle::<Position, _>::new();
+        let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), &["t"], 1, Count::default()));
+        let (noted, mut input) = (returned.clone(), InputHandle::<Position, _>::new());
         let probe = worker.dataflow::<Position, _, _>(|scope| {
-            let standings = scope.input_from(&mut input);
-            let clock = Arc::new(SystemClock);
-            let acknowledging = Acknowledging { source, durable: standing(3), clock };
-            acknowledge(standings, Some(acknowledging), &bridge, metrics, Fatal::new().0)
+            let acknowledging = Acknowledging { source, durable: standing(3), clock: Arc::new(SystemClock) };
+            acknowledge(scope.input_from(&mut input), Some(acknowledging), &bridge, metrics, Fatal::new().0)
                 .inspect(move |position| noted.lock().expect("no panic").push(position.0))
                 .probe()
                 .0
         });
-        for position in [5, 7, 9] {
-            input.send(standing(position));
-        }
+        positions.iter().for_each(|position| input.send(standing(*position)));
         input.close();
         worker.step_while(|| !probe.done());
         std::mem::take(&mut *returned.lock().expect("no panic"))
     });
-    assert_eq!(*heard.heard.lock().expect("no panic"), [3, 9], "those that came meanwhile need none of their own");
+    let heard = heard.heard.lock().expect("no panic").clone();
+    (heard, returned)
+}
+
+#[test]
+fn what_a_run_begins_with_is_acknowledged_again_and_then_each_newest_position() {
+    let (heard, returned) = acknowledged(&[5, 7, 9]);
+    assert_eq!(heard, [3, 9], "those that came meanwhile need none of their own");
     assert_eq!(returned, [9], "`plan` begins with the first");
+}
+
+#[test]
+fn a_run_that_has_nothing_else_to_do_ends_only_when_its_beginning_is_acknowledged() {
+    assert_eq!(acknowledged(&[]), (vec![3], vec![]));
 }

@@ -278,7 +278,9 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
     }
 
     fn alarm(&self) -> Option<u64> {
-        let close = self.open.as_ref().map(|open| open.opened_ms.saturating_add(self.bounds.cut_ms));
+        // Where no cut may end, no time ends it: more has to come first.
+        let open = self.open.as_ref().filter(|_| self.supply.boundary() != Boundary::MustNot);
+        let close = open.map(|open| open.opened_ms.saturating_add(self.bounds.cut_ms));
         // An open cut is closed first; a settle that is due then is seen at once.
         let settle = (self.open.is_none() && self.unsettled_cuts > 0).then(|| self.unsettled_since_ms + SETTLE_MS);
         close.into_iter().chain(settle).min()

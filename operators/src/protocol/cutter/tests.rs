@@ -103,6 +103,7 @@ fn a_boundary_that_the_source_forbids_is_not_made_for_size_time_room_or_shutdown
     let mut late = cutter(&[standing(0)], 4, only_at_ten);
     assert_eq!(steps(&mut late, 0), ["0..3", "3..4", "wait"]);
     assert_eq!(steps(&mut late, 5_000), ["wait"], "the rest of it has not come");
+    assert!(matches!(late.next(5_000, true), Step::Wait(None)), "no time brings it");
     late.finish();
     late.supply_mut().end = 30;
     assert_eq!(steps(&mut late, 5_000), ["4..5", "5..10", "cut 0..10", "settle 10", "done"]);
