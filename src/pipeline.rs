@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::route::RoleMap;
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::TableSpec;

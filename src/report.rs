@@ -58,7 +58,7 @@ pub(crate) struct Report {
 
 /// What landed in one table.
 struct Landed {
-    role: &'static str,
+    role: String,
     rows: u64,
     commits: u64,
     position: Position,
@@ -68,7 +68,7 @@ impl Report {
     /// The counts in `metrics`, for a run that took `elapsed`.
     pub(crate) fn new(metrics: &Metrics, elapsed: Duration) -> Report {
         let tables = metrics.tables().iter().map(|table| Landed {
-            role: table.role(),
+            role: table.role().to_owned(),
             rows: table.rows(),
             commits: table.commits(),
             position: table.position(),

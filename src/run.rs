@@ -15,7 +15,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol;
 use lakefront_operators::route::Rejects;
 use lakefront_operators::space::Guard;
-use lakefront_topologies::pg_logs::TABLES;
+use lakefront_topologies::pg_logs;
 
 use self::wire::Process;
 use crate::cli::{ModeArg, RunArgs};
@@ -74,7 +74,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
 
     let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
-    let metrics = Arc::new(Metrics::new(clock, &TABLES, workers, pipeline.source.retries()));
+    let metrics = Arc::new(Metrics::new(clock, Arc::new(pg_logs::layout()), workers, pipeline.source.retries()));
     let (fatal, supervisor) = Fatal::new();
     let process = process::this(pipeline.clock.now_ms());
     if let Some(http) = pipeline.config.http {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use lakefront_operators::error::Stop;
-use lakefront_topologies::pg_logs::{self, PgLogs};
+use lakefront_topologies::Topology;
 
 use crate::exit::Exit;
 use crate::logging::{self, LogFormat};
@@ -45,15 +45,15 @@ pub(crate) fn tokio() -> anyhow::Result<&'static tokio::runtime::Runtime> {
 /// dataflow that is torn down would see its inputs end, and take that for completion.
 pub(crate) fn execute(
     workers: usize,
-    run: PgLogs,
+    topology: Topology,
     supervisor: &crossbeam_channel::Receiver<Stop>,
 ) -> anyhow::Result<()> {
-    let (run, (done, finished)) = (Arc::new(run), crossbeam_channel::bounded::<Result<(), String>>(1));
+    let (topology, (done, finished)) = (Arc::new(topology), crossbeam_channel::bounded::<Result<(), String>>(1));
     std::thread::Builder::new()
         .name("lakefront-workers".to_owned())
         .spawn(move || {
             let guards = timely::execute(timely::Config::process(workers), move |worker| {
-                pg_logs::build(worker, &run);
+                topology.build(worker);
                 while worker.step_or_park(None) {}
             });
             let joined = guards.and_then(|guards| guards.join().into_iter().collect::<Result<Vec<()>, String>>());

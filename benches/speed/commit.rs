@@ -9,11 +9,12 @@ use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::commit::{Rows, commit, committing, filled};
 use lakefront_operators::lines::{Claimed, Control, Cut, Mark, Offsets};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::clock::Stamp;
+use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::{StagedFile, Stamp, TableId};
+use lakefront_operators::protocol::staged::{Staged, StagedFile};
 use lakefront_operators::sink::delta::Detail;
 use lakefront_operators::source::identity::{Fingerprint, Identity};
-use lakefront_operators::stage::Staged;
 use lakefront_operators::totals::{Bucket, FINEST_LOG2, Sum, Update};
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Probe;
@@ -40,7 +41,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
                 let (_, growing) = offsets.partitions.iter_mut().next().expect("a file");
                 growing.offset += CUT;
                 offsets.move_to(Position(lower.0 + CUT));
-                Round::new(lower, &offsets, Stamp::now(&*run.clock))
+                Round::new(lower, &offsets, Stamp::now(&*run.env.clock))
             };
             bencher.iter_batched(next, |round| committing.run(worker, round), BatchSize::PerIteration);
             tables.iter().for_each(|table| wait(table.at_rest()));
@@ -76,8 +77,8 @@ impl Round {
         let bucket = Bucket { partition, mebibyte: lower.0 >> FINEST_LOG2 };
         let offsets = Arc::new(offsets.clone());
         Round {
-            staged: Staged(file),
-            sum: (bucket, lower, Sum { rows, checksum: 1 }),
+            staged: Staged { table: TableId(0), file },
+            sum: ((TableId(0), bucket), lower, Sum { rows, checksum: 1 }),
             cut: Cut { lower, upper: offsets.position(), offsets, settings: settings(), since: Position(0) },
         }
     }
@@ -95,13 +96,13 @@ impl Committing {
     fn new(worker: &mut Worker, run: &Run, claimed: Vec<Claimed>) -> Self {
         let positions: Vec<Position> = claimed.iter().map(|claimed| claimed.standing.position()).collect();
         let committing = committing(claimed).next().expect("a table");
-        run.metrics.claimed(committing.0.run(), &positions);
+        run.env.metrics.claimed(committing.0.run(), &positions);
         worker.dataflow::<Position, _, _>(|scope| {
             let ((staged, files), (sums, counted)) = (scope.new_input(), scope.new_input());
             let (control, records) = scope.new_input();
             let filled = filled(scope, std::slice::from_ref(&files));
-            let (rows, fatal) = (Rows { staged: files, sums: counted, filled }, run.fatal.clone());
-            let moved = commit(rows, records, TableId(0), Some(committing), run.metrics.clone(), &run.bridge, fatal);
+            let rows = Rows { staged: files, sums: counted, filled };
+            let moved = commit(rows, records, GroupId(0), Some(committing), &run.env);
             let (probe, _) = moved.probe();
             Committing { staged, sums, control, probe }
         })

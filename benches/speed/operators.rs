@@ -8,7 +8,9 @@ use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, SamplingMode, Throughput};
 use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::position::Position;
-use lakefront_operators::route::{Routed, Routes};
+use lakefront_operators::protocol::names::TableId;
+use lakefront_operators::routed::Routed;
+use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::delta::DeltaStage;
 use lakefront_operators::split::split;
 use lakefront_operators::stage::stage;
@@ -45,8 +47,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
     let alone = Driven::new(worker, |[lines], probe| drop(parse(lines).probe_with(probe)));
     again(&mut group, "parse", worker, alone, || [prepared.lines.clone()]);
     let alone = Driven::new(worker, |[rows]: [StreamVec<'_, Position, Parsed>; 1], probe: &Probed| {
-        let Routes { primary, replica, rejects } = routes(rows, &run);
-        [primary, replica, rejects].into_iter().for_each(|rows| drop(rows.probe_with(probe)));
+        routes(rows, &run).into_iter().for_each(|rows| drop(rows.probe_with(probe)));
     });
     again(&mut group, "route", worker, alone, || [prepared.parsed.clone()]);
     let alone = Driven::new(worker, |tables: [StreamVec<'_, Position, Routed>; 3], probe: &Probed| {
@@ -80,9 +81,9 @@ fn staging(group: &mut BenchmarkGroup<'_, WallTime>, worker: &mut Worker, run: &
     let folder = folder();
     let specs = lake::specs(folder.path());
     let alone = Driven::new(worker, |tables: [StreamVec<'_, Position, Routed>; 3], probe: &Probed| {
-        for ((rows, table), spec) in tables.into_iter().zip(TABLES).zip(&specs) {
-            let files = DeltaStage::new(spec.clone(), run.clock.clone());
-            let staged = stage(rows, table, files, Position(0), &run.budget, &run.bridge, run.fatal.clone());
+        for ((i, rows), spec) in tables.into_iter().enumerate().zip(&specs) {
+            let files: Box<dyn Stage> = Box::new(DeltaStage::new(spec.clone(), run.env.clock.clone()));
+            let staged = stage(rows, TABLES[i], [(TableId(i), files)].into(), Position(0), &run.env);
             staged.probe_with(probe);
         }
     });

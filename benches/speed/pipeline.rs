@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
 use lakefront_operators::checkpoint;
-use lakefront_operators::commit::committing;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::lines::Standing;
 use lakefront_operators::metrics::Metrics;
@@ -16,7 +15,8 @@ use lakefront_operators::position::Position;
 use lakefront_operators::route::Rejects;
 use lakefront_operators::sink::delta::DeltaTable;
 use lakefront_operators::state;
-use lakefront_topologies::pg_logs::{self, Once, PgLogs, TABLES};
+use lakefront_topologies::landing::Landing;
+use lakefront_topologies::pg_logs::{self, PgLogs, TABLES};
 use tempfile::TempDir;
 
 use crate::input::{Input, folder};
@@ -64,7 +64,7 @@ impl Ready {
         let standings: Vec<Standing> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
         let number = claimed.first().expect("a table").committer.run();
         let positions: Vec<Position> = standings.iter().map(Standing::position).collect();
-        run.metrics.claimed(number, &positions);
+        run.env.metrics.claimed(number, &positions);
         let planning = run.planning(&standings);
         let durable = standings.first().expect("a table").clone();
         let names = TABLES.map(str::to_owned).to_vec();
@@ -75,22 +75,16 @@ impl Ready {
             standings,
             announce: false,
         };
-        let mut committers = committing(claimed);
-        let committers = std::array::from_fn(|_| committers.next());
-        let acknowledging = Some(Acknowledging { source: Arc::new(KeepsAll), durable, clock: run.clock.clone() });
-        let once = Once { planning: Some(planning), checkpoint: Some(checkpoint), acknowledging, committers };
-        let lake = Lake { metrics: run.metrics.clone(), tables, _folder: folder };
+        let acknowledging = Some(Acknowledging { source: Arc::new(KeepsAll), durable });
+        let metrics = &run.env.metrics;
+        let lake = Lake { metrics: metrics.clone(), tables, _folder: folder };
         let pipeline = PgLogs {
             tables: specs,
-            held: std::array::from_fn(|i| positions[i]),
             source: run.source,
             rejects: Arc::new(Rejects::new(0.5, StopRequest::default())),
-            clock: run.clock,
-            budget: run.budget,
-            bridge: run.bridge,
-            metrics: run.metrics,
-            fatal: run.fatal,
-            once: Mutex::new(once),
+            planning: Mutex::new(Some(planning)),
+            landing: Landing::new(pg_logs::layout().into(), claimed, checkpoint, acknowledging, metrics),
+            env: run.env,
         };
         Ready { lake, pipeline }
     }

@@ -11,7 +11,8 @@ use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::route::{RatioJudge, Rejects, Routed, Routes, route};
+use lakefront_operators::route::{RatioJudge, Rejects, Routes, route};
+use lakefront_operators::routed::Routed;
 use lakefront_operators::split::{Lines, split};
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{ConnectLoop, Feedback, Inspect, Probe};
@@ -37,8 +38,7 @@ impl Prepared {
             let (blocks, read) = keep(read(scope, planning, run));
             let (lines, found) = keep(split(blocks));
             let (rows, parsed) = keep(parse(lines));
-            let Routes { primary, replica, rejects } = routes(rows, run);
-            let routed = [primary, replica, rejects].map(|rows| {
+            let routed = routes(rows, run).map(|rows| {
                 let (rows, routed) = keep(rows);
                 rows.probe_with(&probe);
                 routed
@@ -65,29 +65,22 @@ pub(crate) fn whole_file(run: &Run) -> Planning {
 
 /// `plan` and `fetch`. Nothing is committed: a planned cut counts as acknowledged at once.
 pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run) -> StreamVec<'s, Position, Fetched> {
-    let Run { source, budget, bridge, metrics, fatal, .. } = run;
     let (returned, credits) = scope.feedback::<Vec<usize>>(());
     let (acknowledge, acknowledged) = scope.feedback::<Vec<Position>>(());
-    let (chunks, control) = plan(scope, acknowledged, credits, Some(planning), metrics.clone(), bridge, fatal.clone());
+    let (chunks, control) = plan(scope, acknowledged, credits, Some(planning), &run.env);
     let planned = control.map(|record| match record {
         Control::Cut(cut) => cut.upper,
         Control::Settle(position) => position,
     });
     planned.connect_loop(acknowledge);
-    let (blocks, returns) = fetch(chunks, source.clone(), budget.clone(), metrics.clone(), bridge, fatal.clone());
+    let (blocks, returns) = fetch(chunks, run.source.clone(), &run.env);
     returns.connect_loop(returned);
     blocks
 }
 
 /// `route`, set up as in the pipeline.
 pub(crate) fn routes<'s>(rows: StreamVec<'s, Position, Parsed>, run: &Run) -> Routes<'s> {
-    route(
-        rows,
-        RatioJudge::new(Arc::new(Rejects::new(0.5, StopRequest::default()))),
-        run.clock.clone(),
-        run.metrics.clone(),
-        run.fatal.clone(),
-    )
+    route(rows, RatioJudge::new(Arc::new(Rejects::new(0.5, StopRequest::default()))), &run.env)
 }
 
 type Kept<D> = Rc<RefCell<Vec<D>>>;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::clock::SystemClock;
+use lakefront_operators::env::Env;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::lines::Standing;
@@ -13,15 +14,15 @@ use lakefront_operators::memory::{Budget, Needs};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::retry::Count;
 use lakefront_operators::plan::{Mode, Planning};
+use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::cutter::Bounds;
-use lakefront_operators::protocol::table::Clock;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::Source;
 use lakefront_operators::source::file::FileSource;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow};
-use lakefront_topologies::pg_logs::TABLES;
+use lakefront_topologies::pg_logs::{TABLES, layout};
 use tokio::runtime::Runtime;
 
 use crate::input::Input;
@@ -43,11 +44,7 @@ static TOKIO: LazyLock<Runtime> = LazyLock::new(|| {
 /// What the operators of a run share.
 pub(crate) struct Run {
     pub(crate) source: Arc<dyn Source>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) bridge: Bridge,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) fatal: Fatal,
+    pub(crate) env: Env,
     in_flight: usize,
 }
 
@@ -61,11 +58,13 @@ impl Run {
         let needs = Needs { workers, tables: TABLES.len(), chunk: CHUNK, in_flight, max_line: MAX_LINE, uploads: 0 };
         Run {
             source: Arc::new(source),
-            metrics: Arc::new(Metrics::new(clock.clone(), &TABLES, workers, Count::default())),
-            clock,
-            budget: Budget::new(needs.usual(), needs),
-            bridge: Bridge::new(TOKIO.handle().clone()),
-            fatal: supervised(),
+            env: Env {
+                metrics: Arc::new(Metrics::new(clock.clone(), layout().into(), workers, Count::default())),
+                clock,
+                budget: Budget::new(needs.usual(), needs),
+                bridge: Bridge::new(TOKIO.handle().clone()),
+                fatal: supervised(),
+            },
             in_flight,
         }
     }
@@ -78,15 +77,13 @@ impl Run {
         let nothing =
             space::Settings { watched: vec![], min_free: 0, on_low: OnLow::Stop, clean: vec![], kept: vec![] };
         let (mut guard, space) = Guard::new(nothing);
-        guard.look_first(&*self.clock).expect("nothing is low");
+        guard.look_first(&*self.env.clock).expect("nothing is low");
         let furthest = standings.iter().max_by_key(|standing| standing.position()).expect("a table");
         Planning {
             planner: Planner::new(standings, settings(), bounds),
             watcher: Watcher::new(self.source.clone(), &furthest.offsets, rules),
             mode: Mode::Backfill,
             in_flight: self.in_flight,
-            clock: self.clock.clone(),
-            budget: self.budget.clone(),
             space,
             stop: StopRequest::default(),
         }

@@ -14,15 +14,14 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::bridge::Bridge;
+use crate::env::Env;
 use crate::error::StoreError;
-use crate::fatal::Fatal;
-use crate::metrics::Metrics;
 use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 use crate::protocol::commit::Retry;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
-use crate::protocol::table::{Clock, Pending};
 
 /// A source that may forget what every table holds.
 pub trait Acknowledge<K: Kind>: Send + Sync {
@@ -56,8 +55,6 @@ pub struct Acknowledging<K: Kind> {
     pub source: Arc<dyn Acknowledge<K>>,
     /// What every table's transaction held when the tables were claimed.
     pub durable: Standing<K>,
-    /// Waits before a failed acknowledgement is tried again.
-    pub clock: Arc<dyn Clock>,
 }
 
 /// Acknowledges each of the `standings`, or a later one. The stream carries the acknowledged
@@ -65,23 +62,21 @@ pub struct Acknowledging<K: Kind> {
 pub fn acknowledge<'s, K: Kind>(
     standings: StreamVec<'s, Position, Standing<K>>,
     acknowledging: Option<Acknowledging<K>>,
-    bridge: &Bridge,
-    metrics: Arc<Metrics>,
-    fatal: Fatal,
+    env: &Env,
 ) -> StreamVec<'s, Position, Position> {
-    let scope = standings.scope();
+    let (scope, metrics, fatal, clock) = (standings.scope(), env.metrics.clone(), env.fatal.clone(), env.clock.clone());
     let mut builder = OperatorBuilder::new("acknowledge".to_owned(), scope);
     let info = builder.operator_info();
     let mut standings = builder.new_input(standings, Pipeline);
     let (output, stream) = builder.new_output::<Vec<Position>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Position>>>::from(output);
-    let tasks = bridge.tasks::<Result<Position, StoreError>>(scope, &info);
+    let tasks = env.bridge.tasks::<Result<Position, StoreError>>(scope, &info);
     builder.build(move |mut capabilities| {
         // The run does not end before its first acknowledgement is done: it may have nothing else
         // to do. `plan` begins there, so it does not hear of it.
         let mut is_first = true;
         let mut under_way: Option<Capability<Position>> = None;
-        if let Some(Acknowledging { source, durable, clock }) = &acknowledging {
+        if let Some(Acknowledging { source, durable }) = &acknowledging {
             under_way = capabilities.pop();
             tasks.spawn(repeat(source.clone(), durable.clone(), clock.clone()));
         }
@@ -110,7 +105,7 @@ pub fn acknowledge<'s, K: Kind>(
                     Err(error) => return fatal.raise(error.into()),
                 }
             }
-            let Some(Acknowledging { source, clock, .. }) = &acknowledging else { return };
+            let Some(Acknowledging { source, .. }) = &acknowledging else { return };
             if let Some((capability, standing)) = waiting.take_if(|_| under_way.is_none()) {
                 under_way = Some(capability);
                 tasks.spawn(repeat(source.clone(), standing, clock.clone()));

@@ -1,13 +1,12 @@
-//! `checkpoint`: moves the state file to the position that every table's transaction holds, and
+//! `checkpoint`: moves the state file to the position that every group's transaction holds, and
 //! hands it on to `acknowledge`.
 //!
 //! It enforces the rule: nothing is acknowledged to the source until every sink has drained. The
 //! state file is for people and for the next start; the tables are the truth.
 
-mod landing;
+mod arrivals;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use timely::container::CapacityContainerBuilder;
@@ -17,60 +16,61 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::bridge::Bridge;
 use crate::commit::Moved;
+use crate::env::Env;
 use crate::error::StoreError;
-use crate::fatal::Fatal;
-use crate::lines::{Control, Ledger, Standing};
 use crate::metrics::Metrics;
 use crate::position::Position;
+use crate::protocol::cut::Control;
+use crate::protocol::document::Standing;
+use crate::protocol::kind::Kind;
+use crate::protocol::ledger::Ledger;
+use crate::protocol::names::TableId;
 use crate::state::{self, State};
 
-use self::landing::{Landed, Landing};
+use self::arrivals::{Arrivals, Landed};
 
 /// What a checkpoint needs to know about its run.
-pub struct Settings {
+pub struct Settings<K: Kind> {
     /// The state file.
     pub path: PathBuf,
     /// The pipeline and the run, as the state file names them.
     pub run: state::Run,
-    /// Where the tables stood when they were claimed.
-    pub standings: Vec<Standing>,
+    /// Where the groups stood when they were claimed.
+    pub standings: Vec<Standing<K>>,
     /// Whether each cut that has landed is logged.
     pub announce: bool,
 }
 
-/// Writes the state file as the tables move; the stream carries where all of them stand then.
+/// Writes the state file as the groups move; the stream carries where all of them stand then.
 /// Worker 0 passes the `settings`, all others `None`.
-pub fn checkpoint<'s>(
+pub fn checkpoint<'s, K: Kind>(
     moved: Vec<StreamVec<'s, Position, Moved>>,
-    control: StreamVec<'s, Position, Control>,
-    settings: Option<Settings>,
-    bridge: &Bridge,
-    metrics: Arc<Metrics>,
-    fatal: Fatal,
-) -> StreamVec<'s, Position, Standing> {
-    let scope = control.scope();
+    control: StreamVec<'s, Position, Control<K>>,
+    settings: Option<Settings<K>>,
+    env: &Env,
+) -> StreamVec<'s, Position, Standing<K>> {
+    let (scope, metrics, fatal) = (control.scope(), env.metrics.clone(), env.fatal.clone());
     let mut builder = OperatorBuilder::new("checkpoint".to_owned(), scope);
     let info = builder.operator_info();
-    let mut control = builder.new_input(control, Exchange::new(|_: &Control| 0));
+    let mut control = builder.new_input(control, Exchange::new(|_: &Control<K>| 0));
     let mut moved: Vec<_> = moved.into_iter().map(|m| builder.new_input(m, Exchange::new(|_: &Moved| 0))).collect();
-    let (output, stream) = builder.new_output::<Vec<Standing>>();
-    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Standing>>>::from(output);
-    let tasks = bridge.tasks::<Result<Standing, StoreError>>(scope, &info);
+    let (output, stream) = builder.new_output::<Vec<Standing<K>>>();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Standing<K>>>>::from(output);
+    let tasks = env.bridge.tasks::<Result<Standing<K>, StoreError>>(scope, &info);
     builder.build(move |capabilities| {
         drop(capabilities);
         let mut settings = settings.map(|settings| {
-            let landing = Landing::new(settings.standings.iter().map(Standing::position));
-            (Ledger::new(&settings.standings), landing, settings)
+            let arrivals = Arrivals::new(settings.standings.iter().map(Standing::position));
+            (Ledger::new(&settings.standings), arrivals, settings)
         });
         // The newest standing that is not in the state file yet, and the capability of the one
         // being written.
-        let mut waiting: Option<(Capability<Position>, Standing)> = None;
+        let mut waiting: Option<(Capability<Position>, Standing<K>)> = None;
         let mut writing: Option<Capability<Position>> = None;
         move |_frontiers| {
             // Only worker 0 receives records.
-            let Some((ledger, landing, settings)) = &mut settings else { return };
+            let Some((ledger, arrivals, settings)) = &mut settings else { return };
             control.for_each(|_, records| {
                 for record in records.drain(..) {
                     if let Control::Cut(cut) = record {
@@ -81,10 +81,10 @@ pub fn checkpoint<'s>(
             for input in &mut moved {
                 input.for_each(|capability, records| {
                     for moved in records.drain(..) {
-                        if let Some(standing) = ledger.moved(moved.table, moved.position) {
+                        if let Some(standing) = ledger.moved(moved.group, moved.position) {
                             waiting = Some((capability.retain(0), standing));
                         }
-                        if let Some(landed) = landing.moved(&moved) {
+                        if let Some(landed) = arrivals.moved(moved) {
                             let took = metrics.cuts_landed(landed.position);
                             if settings.announce {
                                 announce(&metrics, &landed, took);
@@ -118,11 +118,12 @@ pub fn checkpoint<'s>(
 }
 
 /// Logs what has landed since the last such line. The acknowledged position may be behind it: see
-/// [`landing`].
+/// [`arrivals`].
 fn announce(metrics: &Metrics, landed: &Landed, took: Duration) {
     let Landed { position, bytes, rows } = landed;
-    let tables = metrics.tables().iter().zip(rows).map(|(table, rows)| format!("{} {rows}", table.role()));
-    let (tables, rows) = (tables.collect::<Vec<_>>().join(", "), rows.iter().sum::<u64>());
+    let of = |table| rows.get(&TableId(table)).copied().unwrap_or_default();
+    let tables = metrics.tables().iter().enumerate().map(|(i, table)| format!("{} {}", table.role(), of(i)));
+    let (tables, rows) = (tables.collect::<Vec<_>>().join(", "), rows.values().sum::<u64>());
     let (seconds, lag_bytes) = (took.as_secs_f64(), metrics.source_lag());
     tracing::info!(position = position.0, bytes, rows, tables, seconds, lag_bytes, "landed");
 }

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::protocol::table::{Clock, Pending};
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 
 /// The start of the steady clock: the time of day at its first use, so that moments before the
 /// process have a time on it too.

@@ -69,10 +69,10 @@ impl StoreError {
 #[derive(Debug, Error)]
 pub enum Stop {
     /// Another run of the pipeline has claimed the tables: this one may not write any more.
-    #[error("fenced: table {table:?} was claimed by another run of this pipeline (seen {seen})")]
+    #[error("fenced: {group} was claimed by another run of this pipeline (seen {seen})")]
     Fenced {
-        /// The table in which the other run was seen.
-        table: String,
+        /// The group in which the other run was seen, as messages call it.
+        group: String,
         /// Where it was seen.
         seen: String,
     },
@@ -114,9 +114,9 @@ impl Stop {
     }
 
     /// A table has no position, though another table of the pipeline has one.
-    pub(crate) fn no_position(table: &str, pipeline: &str, other: &str) -> Stop {
+    pub(crate) fn no_position(group: &str, pipeline: &str, other: &str) -> Stop {
         Stop::Refused(format!(
-            "table {table:?} holds no position of pipeline {pipeline:?}, though table {other:?} does: it is new, renamed or \
+            "{group} holds no position of pipeline {pipeline:?}, though {other} does: it is new, renamed or \
              was deleted; restore it or set its old name in [tables], or start over with a new pipeline name and new tables"
         ))
     }
@@ -130,9 +130,9 @@ impl Stop {
     }
 
     /// A table's offsets file is missing; without it, the position cannot be resolved.
-    pub(crate) fn offsets_missing(table: &str, position: Position, file: &str) -> Stop {
+    pub(crate) fn offsets_missing(group: &str, position: Position, file: &str) -> Stop {
         Stop::Refused(format!(
-            "table {table:?} stands at position {position}, but its offsets file {file} is gone: restore the table's \
+            "{group} stands at position {position}, but its offsets file {file} is gone: restore the table's \
              _lakefront folder from a backup, or start over with a new pipeline name and new tables"
         ))
     }

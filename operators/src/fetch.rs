@@ -20,10 +20,9 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 use timely::scheduling::Activator;
 
-use crate::bridge::Bridge;
 use crate::clock::Stopwatch;
+use crate::env::Env;
 use crate::error::{Stop, StoreError, chain};
-use crate::fatal::Fatal;
 use crate::memory::{Budget, Hold, LongLine};
 use crate::metrics::Metrics;
 use crate::position::Position;
@@ -95,12 +94,9 @@ type InFlight = (Capability<Position>, Vec<Rc<Chunk>>, Hold);
 pub fn fetch<'s>(
     chunks: StreamVec<'s, Position, Assigned>,
     source: Arc<dyn Source>,
-    budget: Arc<Budget>,
-    metrics: Arc<Metrics>,
-    bridge: &Bridge,
-    fatal: Fatal,
+    env: &Env,
 ) -> (StreamVec<'s, Position, Fetched>, StreamVec<'s, Position, usize>) {
-    let scope = chunks.scope();
+    let (scope, Env { budget, metrics, bridge, fatal, .. }) = (chunks.scope(), env.clone());
     let mut builder = OperatorBuilder::new("fetch".to_owned(), scope);
     let info = builder.operator_info();
     let mut input = builder.new_input(chunks, Exchange::new(|a: &Assigned| a.worker as u64));

@@ -1,8 +1,8 @@
 //! The operators that lakefront's pipelines are composed of, one per file, named after its step:
 //!
 //! ```text
-//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[table] ─▶ stage[table]
-//!      ─▶ commit[table] ─▶ checkpoint ─▶ acknowledge ─▶ (plan)
+//! plan ─▶ fetch ─▶ split ─▶ parse ─▶ route ─▶ tally[group] ─▶ stage[group]
+//!      ─▶ commit[group] ─▶ checkpoint ─▶ acknowledge ─▶ (plan)
 //! ```
 //!
 //! [`protocol`] holds the decisions that make delivery exactly-once, without I/O; [`source`] and
@@ -15,6 +15,7 @@ pub mod bridge;
 pub mod checkpoint;
 pub mod clock;
 pub mod commit;
+pub mod env;
 pub mod error;
 pub mod fatal;
 pub mod fetch;
@@ -29,6 +30,7 @@ pub mod protocol;
 pub mod prove;
 pub mod record;
 pub mod route;
+pub mod routed;
 pub mod rows;
 pub mod settings;
 pub mod shown;

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::position::Position;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::offsets::{PartitionId, Partitions};
-use crate::protocol::{claim, commit, cut, document, ledger, offsets, queue};
+use crate::protocol::{claim, commit, cut, document, ledger, offsets, offsets_files, queue};
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::source::identity::Identity;
+use crate::totals::Totals;
 
 /// Bytes of files, in lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub type Recorded = document::Recorded<Lines>;
 /// What a table of lines holds.
 pub type Account = document::Account<Lines>;
 /// The offsets files of a table of lines.
-pub type OffsetsFiles = document::OffsetsFiles<Lines>;
+pub type OffsetsFiles = offsets_files::OffsetsFiles<Lines>;
 /// A claimed table of lines.
 pub type Claimed = claim::Claimed<Lines>;
 /// What a run wants from its tables of lines.
@@ -108,6 +109,13 @@ impl Offsets {
     /// Where the next read of `partition` starts.
     pub fn at(&self, partition: &PartitionId) -> u64 {
         self.partitions.get(partition).map_or(0, |at| at.offset)
+    }
+}
+
+impl Recorded {
+    /// The rows of the table: each table of lines is a group of its own.
+    pub fn totals(&self) -> &Totals {
+        self.account.of(&self.origin.role)
     }
 }
 

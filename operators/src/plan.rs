@@ -19,17 +19,18 @@ use timely::dataflow::{Scope, StreamVec};
 use timely::progress::Antichain;
 
 use self::waiting::Waiting;
-use crate::bridge::{Bridge, Tasks};
+use crate::bridge::Tasks;
+use crate::env::Env;
 use crate::error::Stop;
-use crate::fatal::{Fatal, StopRequest};
+use crate::fatal::StopRequest;
 use crate::fetch::Assigned;
 use crate::lines::Control;
 use crate::memory::Budget;
 use crate::metrics::Metrics;
 use crate::metrics::appends::Appends;
 use crate::position::Position;
+use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::offsets::PartitionId;
-use crate::protocol::table::{Clock, Stamp};
 use crate::shown::one_line;
 use crate::source::chunk::Chunk;
 use crate::source::supply::{Planner, Step};
@@ -68,10 +69,6 @@ pub struct Planning {
     pub mode: Mode,
     /// Chunks in memory at once, per worker.
     pub in_flight: usize,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// Whether there is memory for another chunk.
-    pub budget: Arc<Budget>,
     /// Whether there is disk for another chunk.
     pub space: Arc<Seen>,
     /// The request to end.
@@ -84,9 +81,7 @@ pub fn plan<'s>(
     acknowledged: StreamVec<'s, Position, Position>,
     credits: StreamVec<'s, Position, usize>,
     planning: Option<Planning>,
-    metrics: Arc<Metrics>,
-    bridge: &Bridge,
-    fatal: Fatal,
+    env: &Env,
 ) -> (StreamVec<'s, Position, Assigned>, StreamVec<'s, Position, Control>) {
     let mut builder = OperatorBuilder::new("plan".to_owned(), scope);
     let info = builder.operator_info();
@@ -96,11 +91,11 @@ pub fn plan<'s>(
     let (control, control_stream) = builder.new_output_connection::<Vec<Control>, _>(DISCONNECTED);
     let mut chunks = OutputBuilder::<_, CapacityContainerBuilder<Vec<Assigned>>>::from(chunks);
     let mut control = OutputBuilder::<_, CapacityContainerBuilder<Vec<Control>>>::from(control);
-    let tasks = bridge.tasks::<Looked>(scope, &info);
-    let peers = scope.peers();
+    let tasks = env.bridge.tasks::<Looked>(scope, &info);
+    let (peers, env) = (scope.peers(), env.clone());
     builder.build(move |mut capabilities| {
         let mut time = capabilities.pop().zip(capabilities.pop()).map(|(control, chunks)| Time { chunks, control });
-        let mut worker0 = planning.map(|planning| Worker0::start(planning, peers, tasks, metrics));
+        let mut worker0 = planning.map(|planning| Worker0::start(planning, peers, tasks, &env));
         if let (Some(worker0), Some(time)) = (&worker0, &mut time) {
             time.advance(worker0.planner.time());
         }
@@ -120,7 +115,7 @@ pub fn plan<'s>(
                 time = None;
                 return;
             };
-            if fatal.is_raised() {
+            if env.fatal.is_raised() {
                 return;
             }
             let (mut chunks, mut control) = (chunks.activate(), control.activate());
@@ -134,7 +129,7 @@ pub fn plan<'s>(
                     }
                     Ok(Do::Sleep) => return,
                     Ok(Do::End) => break,
-                    Err(stop) => return fatal.raise(stop),
+                    Err(stop) => return env.fatal.raise(stop),
                 }
             }
             (worker0, time) = (None, None);
@@ -196,8 +191,9 @@ struct Worker0 {
 }
 
 impl Worker0 {
-    fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>, metrics: Arc<Metrics>) -> Self {
-        let Planning { planner, watcher, mode, in_flight, clock, budget, space, stop } = planning;
+    fn start(planning: Planning, peers: usize, tasks: Tasks<Looked>, env: &Env) -> Self {
+        let Planning { planner, watcher, mode, in_flight, space, stop } = planning;
+        let Env { clock, budget, metrics, .. } = env.clone();
         stop.listen(tasks.waker());
         space.listen(tasks.waker());
         let credits = vec![in_flight; peers];
@@ -292,7 +288,7 @@ impl Worker0 {
                 match &record {
                     Control::Cut(cut) => {
                         let times = self.appends.cut_closed(now_ms);
-                        self.metrics.cut_closed(cut, times, self.planner.supply().lags_most());
+                        self.metrics.cut_closed(cut.upper, times, self.planner.supply().lags_most());
                     }
                     Control::Settle(position) => self.metrics.settles(*position),
                 }

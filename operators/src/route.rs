@@ -11,7 +11,6 @@ mod rejects;
 mod roles;
 mod unnamed;
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
@@ -27,47 +26,29 @@ pub use judge::RatioJudge;
 pub use rejects::{Counted, Rejects};
 pub use roles::RoleMap;
 
+use crate::env::Env;
 use crate::error::Stop;
-use crate::fatal::Fatal;
-use crate::fetch::Credit;
 use crate::metrics::Metrics;
 use crate::parse::Parsed;
 use crate::position::Position;
-use crate::protocol::table::Clock;
+use crate::protocol::names::TableId;
 use crate::record::Reason;
+use crate::routed::Routed;
 use crate::rows;
 use crate::settings::{Destination, RowSettings};
-use crate::source::chunk::Chunk;
 
-/// Rows on their way to one table.
-#[derive(Clone)]
-pub struct Routed {
-    /// The rows.
-    pub rows: RecordBatch,
-    /// Which piece of the source they come from.
-    pub chunk: Rc<Chunk>,
-    /// Held while they are in memory.
-    pub credit: Rc<Credit>,
-}
+/// The tables of this kind of pipeline, in their order: each is a group of its own.
+pub const TABLES: [&str; 3] = ["primary", "replica", "rejects"];
+const PRIMARY: TableId = TableId(0);
+const REPLICA: TableId = TableId(1);
+const REJECTS: TableId = TableId(2);
 
-/// The streams of one pipeline's tables.
-pub struct Routes<'s> {
-    /// To the primary server's table.
-    pub primary: StreamVec<'s, Position, Routed>,
-    /// To the replicas' table.
-    pub replica: StreamVec<'s, Position, Routed>,
-    /// To the rejects table.
-    pub rejects: StreamVec<'s, Position, Routed>,
-}
+/// A stream per table, in the order of [`TABLES`].
+pub type Routes<'s> = [StreamVec<'s, Position, Routed>; 3];
 
 /// Routes rows by server role.
-pub fn route<'s>(
-    parsed: StreamVec<'s, Position, Parsed>,
-    mut judge: RatioJudge,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
-    fatal: Fatal,
-) -> Routes<'s> {
+pub fn route<'s>(parsed: StreamVec<'s, Position, Parsed>, mut judge: RatioJudge, env: &Env) -> Routes<'s> {
+    let Env { clock, metrics, fatal, .. } = env.clone();
     let mut builder = OperatorBuilder::new("route".to_owned(), parsed.scope());
     let mut input = builder.new_input(parsed, Pipeline);
     builder.set_notify_for(0, FrontierInterest::Never);
@@ -92,9 +73,10 @@ pub fn route<'s>(
                             if !catch_up {
                                 judge.judge(lines, routed.rejected);
                             }
-                            routed.primary.into_iter().for_each(|rows| primary.session(&capability).give(rows));
-                            routed.replica.into_iter().for_each(|rows| replica.session(&capability).give(rows));
-                            routed.rejects.into_iter().for_each(|rows| rejects.session(&capability).give(rows));
+                            let outputs = [&mut primary, &mut replica, &mut rejects];
+                            for (part, output) in routed.tables.into_iter().zip(outputs) {
+                                part.into_iter().for_each(|rows| output.session(&capability).give(rows));
+                            }
                         }
                         Err(stop) => {
                             stuck.push([capability.retain(0), capability.retain(1), capability.retain(2)]);
@@ -105,14 +87,13 @@ pub fn route<'s>(
             });
         }
     });
-    Routes { primary: primary_stream, replica: replica_stream, rejects: rejects_stream }
+    [primary_stream, replica_stream, rejects_stream]
 }
 
-/// The parts of one batch; a part without rows is `None`.
+/// The parts of one batch.
 struct Parts {
-    primary: Option<Routed>,
-    replica: Option<Routed>,
-    rejects: Option<Routed>,
+    /// A part per table, in the order of [`TABLES`]; one without rows is `None`.
+    tables: [Option<Routed>; 3],
     rejected: Vec<Counted>,
 }
 
@@ -139,15 +120,18 @@ impl Router {
         metrics.shapes().opened(&parsed.opened);
         metrics.shapes().rejected(name, &rejects, settings);
         rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
-        let routed = |rows| Routed { rows, chunk: fetched.chunk.clone(), credit: fetched.credit.clone() };
-        let part = |to: Destination| select(rows, &destinations, to).map(routed);
+        let partition = || fetched.chunk.partition.clone();
+        let routed = |table, rows| Routed { table, rows, partition: partition(), credit: fetched.credit.clone() };
+        let part = |table, to| Some(routed(table, select(rows, &destinations, to)?));
         let source = fetched.chunk.partition.to_string();
         let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);
         let rejected = (!rejects.is_empty()).then(|| rows::rejects_batch(&rejects, &source, now_micros));
         Ok(Parts {
-            primary: part(Destination::Primary),
-            replica: part(Destination::Replica),
-            rejects: rejected.map(routed),
+            tables: [
+                part(PRIMARY, Destination::Primary),
+                part(REPLICA, Destination::Replica),
+                rejected.map(|rows| routed(REJECTS, rows)),
+            ],
             rejected: rejects::count(&rejects, &source),
         })
     }

@@ -1,84 +1,87 @@
-//! `stage`: writes a table's rows into files that no reader can see yet, per cut and worker.
+//! `stage`: writes a group's rows into files that no reader can see yet, per cut, table and worker.
 //!
-//! A table that already stands beyond a cut holds the cut's rows, so they are dropped here. When
-//! the frontier passes a cut, its files are closed, made durable, and reported to the table's
-//! committer. Rows in memory are written early when they take more than the table's share of it.
+//! A group that already stands beyond a cut holds the cut's rows, so they are dropped here. When
+//! the frontier passes a cut, its files are closed, made durable, and reported to the group's
+//! committer. Rows in memory are written early when they take more than the group's share of it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::bridge::Bridge;
-use crate::error::StoreError;
-use crate::fatal::Fatal;
-use crate::memory::{Budget, Share};
+use crate::env::Env;
+use crate::error::{Stop, StoreError};
+use crate::memory::Share;
 use crate::position::Position;
-use crate::protocol::table::StagedFile;
-use crate::route::Routed;
+use crate::protocol::names::TableId;
+use crate::protocol::staged::{Staged, StagedFile};
+use crate::routed::Routed;
 use crate::sink::{Stage, StageWriter};
 
-/// A file for the committer; its time is its cut's lower bound.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Staged(pub StagedFile);
+/// What stages the rows of each table of a group.
+pub type Stages = BTreeMap<TableId, Box<dyn Stage>>;
 
-/// Stages the rows of `table`, which stands at `held`.
+/// A cut of one table: the cut's lower bound, and the table.
+type Part = (Position, TableId);
+/// Open writers.
+type Open = BTreeMap<Part, (Capability<Position>, Box<dyn StageWriter>)>;
+
+/// Stages the rows of `group`, which stands at `held`. The time of a file is its cut's lower bound.
 pub fn stage<'s>(
     rows: StreamVec<'s, Position, Routed>,
-    table: &str,
-    stage: impl Stage + 'static,
+    group: &str,
+    stages: Stages,
     held: Position,
-    budget: &Arc<Budget>,
-    bridge: &Bridge,
-    fatal: Fatal,
+    env: &Env,
 ) -> StreamVec<'s, Position, Staged> {
-    let (scope, bridge, mut share) = (rows.scope(), bridge.clone(), budget.share());
+    let (scope, bridge, fatal, mut share) = (rows.scope(), env.bridge.clone(), env.fatal.clone(), env.budget.share());
     rows.unary_frontier::<CapacityContainerBuilder<Vec<Staged>>, _, _, _>(
         Pipeline,
-        &format!("stage[{table}]"),
+        &format!("stage[{group}]"),
         move |_capability, info| {
-            let tasks = bridge.tasks::<(Position, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
+            let tasks = bridge.tasks::<(Part, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
             let mut open = Open::new();
-            // Cuts being synced, and cuts that failed: a capability that is kept means that its cut
+            // Parts being synced, and cuts that failed: a capability that is kept means that its cut
             // is not complete.
-            let mut closing: HashMap<Position, Capability<Position>> = HashMap::new();
+            let mut closing: HashMap<Part, Capability<Position>> = HashMap::new();
             let mut failed: Vec<Capability<Position>> = Vec::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, routed| {
                     let cut = *capability.time();
-                    for Routed { rows, credit, .. } in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
-                        let written = write(&stage, &mut open, cut, || capability.retain(0), &rows);
+                    for routed in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
+                        let Routed { table, rows, credit, .. } = routed;
+                        let written = write(&stages, &mut open, (cut, table), || capability.retain(0), &rows);
                         drop(rows);
-                        let written = written.and_then(|()| relieve(&mut open, &mut share));
+                        let written = written.and_then(|()| Ok(relieve(&mut open, &mut share)?));
                         drop(credit);
-                        if let Err(error) = written {
+                        if let Err(stop) = written {
                             failed.push(capability.retain(0));
-                            fatal.raise(error.into());
+                            fatal.raise(stop);
                         }
                     }
                 });
-                while let Some((cut, result)) = tasks.next_done() {
+                while let Some((part, result)) = tasks.next_done() {
                     match result {
                         Ok(files) => {
-                            let capability = closing.remove(&cut).expect("every task has an entry");
-                            output.session(&capability).give_iterator(files.into_iter().map(Staged));
+                            let capability = closing.remove(&part).expect("every task has an entry");
+                            let files = files.into_iter().map(|file| Staged { table: part.1, file });
+                            output.session(&capability).give_iterator(files);
                         }
                         Err(error) => fatal.raise(error.into()),
                     }
                 }
                 while !fatal.is_raised() {
-                    let Some(first) = open.first_entry().filter(|first| !frontier.less_equal(first.key())) else {
+                    let Some(first) = open.first_entry().filter(|first| !frontier.less_equal(&first.key().0)) else {
                         break;
                     };
-                    let (cut, (capability, writer)) = first.remove_entry();
-                    closing.insert(cut, capability);
+                    let (part, (capability, writer)) = first.remove_entry();
+                    closing.insert(part, capability);
                     match writer.finish() {
-                        Ok(durable) => tasks.spawn(async move { (cut, durable.await) }),
+                        Ok(durable) => tasks.spawn(async move { (part, durable.await) }),
                         Err(error) => fatal.raise(error.into()),
                     }
                     share.set(memory(&open));
@@ -87,9 +90,6 @@ pub fn stage<'s>(
         },
     )
 }
-
-/// Open writers, by their cuts' lower bounds.
-type Open = BTreeMap<Position, (Capability<Position>, Box<dyn StageWriter>)>;
 
 fn memory(open: &Open) -> u64 {
     open.values().map(|(_, writer)| writer.memory()).sum()
@@ -106,16 +106,20 @@ fn relieve(open: &mut Open, share: &mut Share) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Gives `rows` to the writer of their part, which begins with them if need be.
 fn write(
-    stage: &impl Stage,
+    stages: &Stages,
     open: &mut Open,
-    cut: Position,
+    part: Part,
     capability: impl FnOnce() -> Capability<Position>,
     rows: &arrow_array::RecordBatch,
-) -> Result<(), StoreError> {
-    if let std::collections::btree_map::Entry::Vacant(vacant) = open.entry(cut) {
+) -> Result<(), Stop> {
+    if let Entry::Vacant(vacant) = open.entry(part) {
+        let (_, table) = part;
+        let stage = stages.get(&table);
+        let stage = stage.ok_or_else(|| Stop::Bug(format!("rows of table {} came to another group", table.0)))?;
         vacant.insert((capability(), stage.begin()?));
     }
-    let (_, writer) = open.get_mut(&cut).expect("it was just begun");
-    writer.write(rows)
+    let (_, writer) = open.get_mut(&part).expect("it was just begun");
+    Ok(writer.write(rows)?)
 }

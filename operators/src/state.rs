@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::lines::{Offsets, Standing};
 use crate::position::Position;
-use crate::protocol::table::RunId;
+use crate::protocol::document::Standing;
+use crate::protocol::kind::Kind;
+use crate::protocol::names::RunId;
+use crate::protocol::offsets::Offsets;
 
 /// Which run writes the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,27 +25,28 @@ pub struct Run {
     pub source: String,
     /// The run that claimed the tables.
     pub run: RunId,
-    /// The tables' names, in claim order.
+    /// The groups' names, in claim order.
     pub tables: Vec<String>,
 }
 
 /// The content of the state file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct State {
-    /// The position that every table's transaction holds.
+#[serde(bound = "")]
+pub struct State<K: Kind> {
+    /// The position that every group's transaction holds.
     pub position: Position,
     /// Which run wrote this.
     #[serde(flatten)]
     pub run: Run,
-    /// The tables' positions when this was written, in claim order.
+    /// The groups' positions when this was written, in claim order.
     pub table_positions: Vec<Position>,
     /// The offsets of `position`.
-    pub offsets: Offsets,
+    pub offsets: Offsets<K>,
 }
 
-impl State {
+impl<K: Kind> State<K> {
     /// The state that acknowledges `standing`.
-    pub fn new(run: &Run, standing: &Standing, table_positions: &[Position]) -> Self {
+    pub fn new(run: &Run, standing: &Standing<K>, table_positions: &[Position]) -> Self {
         State {
             position: standing.position(),
             run: run.clone(),
@@ -53,8 +56,13 @@ impl State {
     }
 }
 
+/// Which run wrote the state file, whatever its pipeline reads; `None` if that cannot be read.
+pub fn whose(path: &Path) -> Option<Run> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
 /// Reads the state file; `None` if there is none.
-pub fn read(path: &Path) -> Result<Option<State>, StoreError> {
+pub fn read<K: Kind>(path: &Path) -> Result<Option<State<K>>, StoreError> {
     let failed = |hint: &str, error: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::definite(format!("read state file {} ({hint})", path.display()), error)
     };
@@ -81,7 +89,7 @@ fn is_ours(content: &[u8]) -> bool {
 }
 
 /// Replaces the state file, durably.
-pub async fn write(path: PathBuf, state: State) -> Result<(), StoreError> {
+pub async fn write<K: Kind>(path: PathBuf, state: State<K>) -> Result<(), StoreError> {
     let attempt = format!("write state file {}", path.display());
     match tokio::task::spawn_blocking(move || replace(&path, &state)).await {
         Ok(written) => written.map_err(|e| StoreError::definite(attempt, e)),
@@ -89,7 +97,7 @@ pub async fn write(path: PathBuf, state: State) -> Result<(), StoreError> {
     }
 }
 
-fn replace(path: &Path, state: &State) -> io::Result<()> {
+fn replace<K: Kind>(path: &Path, state: &State<K>) -> io::Result<()> {
     fail::fail_point!("state-write");
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = path.as_os_str().to_owned();
@@ -108,12 +116,13 @@ fn replace(path: &Path, state: &State) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lines::Lines;
 
     #[test]
     fn only_what_is_recognisably_ours_may_be_deleted() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("state.json");
-        let told = |path: &Path| crate::error::chain(&read(path).expect_err("no state file"));
+        let told = |path: &Path| crate::error::chain(&read::<Lines>(path).expect_err("no state file"));
         for (content, ours) in [
             ("{\n  \"position\": 6", true),
             ("{\n  \"posi", true),
@@ -128,6 +137,6 @@ mod tests {
             assert_eq!(told.contains("name another path in source.state_file"), !ours, "{told}");
         }
         assert!(told(folder.path()).contains("name another path"));
-        assert_eq!(read(&folder.path().join("none")).expect("none is no error"), None);
+        assert_eq!(read::<Lines>(&folder.path().join("none")).expect("none is no error"), None);
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::chain;
-use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::space::OnLow;
 use rustix::fs::{Access, access, statvfs};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::protocol::clock::Clock;
 
 use super::clock;
 use super::findings::Findings;

@@ -149,7 +149,7 @@ pub(super) struct Failing {
     /// `commit to` or `look at`.
     pub(super) what: &'static str,
     /// The role of the table.
-    pub(super) role: &'static str,
+    pub(super) role: String,
     /// Its name.
     pub(super) name: String,
     /// Milliseconds since the first failure.
@@ -213,11 +213,14 @@ mod tests {
 
     fn failing_for(for_ms: u64) -> Seen {
         let cause = "could not create x: 503\n\u{1b}[2J".to_owned();
-        let table = |role, for_ms| {
+        let table = |role: String, for_ms| {
             let (what, name, cause) = ("commit to", format!("{role}_logs"), cause.clone());
             Failing { what, role, name, for_ms, cause }
         };
-        Seen { failing: vec![table("primary", for_ms / 2), table("replica", for_ms)], ..Seen::default() }
+        Seen {
+            failing: vec![table("primary".to_owned(), for_ms / 2), table("replica".to_owned(), for_ms)],
+            ..Seen::default()
+        }
     }
 
     #[test]

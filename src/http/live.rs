@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId};
+use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::source::Why;
 
@@ -75,7 +75,7 @@ impl Live {
         let failing = self.metrics.tables().iter().zip(&self.run.tables).filter_map(|(table, name)| {
             let (what, failing) = (table.committing_since_ms().map_or("look at", |_| "commit to"), table.is_failing()?);
             let for_ms = now_ms.saturating_sub(failing.since_ms);
-            Some(Failing { what, role: table.role(), name: name.clone(), for_ms, cause: failing.cause })
+            Some(Failing { what, role: table.role().to_owned(), name: name.clone(), for_ms, cause: failing.cause })
         });
         failing.collect()
     }
@@ -86,7 +86,9 @@ impl Live {
         match holder.step.id() {
             StepId::Plan | StepId::Fetch => self.metrics.retries().cause(Retried::Source, within),
             StepId::Stage(_) => self.metrics.retries().cause(Retried::Stage, within),
-            StepId::Commit(table) => self.metrics.table(table).is_failing().map(|failing| failing.cause),
+            StepId::Commit(group) => {
+                self.metrics.tables_of(group).find_map(TableMetrics::is_failing).map(|failing| failing.cause)
+            }
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::protocol::clock::Clock;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::input::Input;

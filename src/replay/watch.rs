@@ -11,7 +11,7 @@ use std::time::Duration;
 use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::lines::OffsetsFiles;
-use lakefront_operators::protocol::table::Held;
+use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{DeltaTable, Follower, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::file::FileSource;
@@ -183,7 +183,7 @@ impl Followed {
     async fn sighting(&self, held: Held, at: Duration) -> Result<Sighting, Stop> {
         let recorded = OffsetsFiles::read(&self.files, held).await?;
         let newest = recorded.standing.offsets.newest(&self.name);
-        let rows = newest.and_then(|(id, _)| recorded.account.totals.partitions.get(id)).map(|rows| rows.sum().rows);
+        let rows = newest.and_then(|(id, _)| recorded.totals().partitions.get(id)).map(|rows| rows.sum().rows);
         Ok(Sighting { offset: newest.map_or(0, |(_, at)| at.offset), rows: rows.unwrap_or_default(), at })
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
-use lakefront_operators::protocol::table::Clock;
+use lakefront_operators::protocol::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::lock;

@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::lines::{Claimed, Intent, Offsets};
+use lakefront_operators::lines::{Claimed, Intent, Lines, Offsets};
 use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
+use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::group::Group;
+use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::preflight::preflight;
-use lakefront_operators::protocol::table::{Clock, Held, Pending, Table};
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
 use lakefront_operators::source::reading::{File, Files};
 use lakefront_operators::source::{linkable, watch};
 use lakefront_operators::state::{self, State};
-use lakefront_topologies::pg_logs::TABLES;
+use lakefront_topologies::pg_logs;
 
 use crate::config::{ColdStart, Config, Mode};
 use crate::pipeline::Pipeline;
@@ -70,8 +73,8 @@ pub(crate) async fn judge(pipeline: &Pipeline) -> Result<(), Stop> {
 }
 
 /// The state file of this pipeline; `None` if it does not exist.
-pub(crate) fn state_of(config: &Config) -> Result<Option<State>, Stop> {
-    let state = state::read(&config.source.state_file)?;
+pub(crate) fn state_of(config: &Config) -> Result<Option<State<Lines>>, Stop> {
+    let state = state::read::<Lines>(&config.source.state_file)?;
     match state.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
         Some(other) => Err(Stop::Refused(format!(
             "state file {} belongs to pipeline {:?}: give this pipeline one of its own in source.state_file",
@@ -111,7 +114,7 @@ async fn take(
         pipeline: &config.pipeline,
         reading: &reading,
         adopt,
-        roles: &TABLES,
+        layout: &pg_logs::layout(),
         settings: Arc::new(config.rows.clone()),
         known: known.map(|state| state.position),
         process,
@@ -124,7 +127,7 @@ async fn take(
         return Ok((Vec::new(), Vec::new()));
     }
     let opened = opening.make().await?;
-    let tables: Vec<Arc<dyn Table>> = opened.iter().map(|table| table.clone() as Arc<dyn Table>).collect();
+    let tables: Vec<Arc<dyn Group>> = opened.iter().map(|table| table.clone() as Arc<dyn Group>).collect();
     let claimed = claim(&tables, clock, &intent).await?;
     Ok((opened, claimed))
 }

@@ -7,20 +7,21 @@ use std::sync::{Arc, Mutex};
 use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
 use lakefront_operators::bridge::Bridge;
 use lakefront_operators::checkpoint;
-use lakefront_operators::commit::{Committing, committing};
+use lakefront_operators::env::Env;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::lines::{Claimed, Lines, Standing};
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::plan::{self, Planning};
 use lakefront_operators::protocol::cutter::Bounds;
-use lakefront_operators::protocol::table::TableId;
 use lakefront_operators::route::Rejects;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow, Seen};
 use lakefront_operators::state;
-use lakefront_topologies::pg_logs::{Once, PgLogs};
+use lakefront_topologies::Topology;
+use lakefront_topologies::landing::Landing;
+use lakefront_topologies::pg_logs::{self, PgLogs};
 use tokio::runtime::Runtime;
 
 use crate::config::{Config, LakeRoot, Mode, OnRewrite, Unterminated};
@@ -47,7 +48,7 @@ pub(super) struct Process {
 }
 
 /// Everything the workers share.
-pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Process) -> PgLogs {
+pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Process) -> Topology {
     let Process { tokio, metrics, fatal, stop, guard, space, rejects, announce } = process;
     let config = &pipeline.config;
     tokio.spawn(guard.watch(pipeline.clock.clone(), fatal.clone()));
@@ -58,44 +59,29 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
         run: claimed.first().map(|c| c.committer.run()).unwrap_or_default(),
         tables: config.rows.tables.clone(),
     };
-    let held = std::array::from_fn(|i| standings[i].position());
-    let on_clock =
-        |(i, (committer, queue)): (usize, Committing)| (committer.pausing_on(metrics.commit_clock(TableId(i))), queue);
-    let mut committers = committing(claimed).enumerate().map(on_clock);
-    let committers = std::array::from_fn(|_| committers.next());
     let needs = config.needs();
     let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
     metrics.guarded_by(space.clone(), budget.clone());
-    let planning = planning(pipeline, &standings, budget.clone(), space, stop);
-    let acknowledging = acknowledging(&standings, pipeline);
+    let planning = planning(pipeline, &standings, space, stop);
+    let acknowledging = acknowledging(&standings);
     let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
-    PgLogs {
+    Topology::PgLogs(PgLogs {
         tables: pipeline.tables.clone(),
-        held,
         source: pipeline.source.clone(),
         rejects,
-        clock: pipeline.clock.clone(),
-        budget,
-        bridge: Bridge::new(tokio.handle().clone()),
-        metrics,
-        fatal,
-        once: Mutex::new(Once { planning: Some(planning), checkpoint: Some(checkpoint), acknowledging, committers }),
-    }
+        planning: Mutex::new(Some(planning)),
+        landing: Landing::new(Arc::new(pg_logs::layout()), claimed, checkpoint, acknowledging, &metrics),
+        env: Env { clock: pipeline.clock.clone(), budget, bridge: Bridge::new(tokio.handle().clone()), metrics, fatal },
+    })
 }
 
 /// What the run acknowledges first. Files and blobs stay where they are.
-fn acknowledging(standings: &[Standing], pipeline: &Pipeline) -> Option<Acknowledging<Lines>> {
+fn acknowledging(standings: &[Standing]) -> Option<Acknowledging<Lines>> {
     let durable = standings.iter().min_by_key(|standing| standing.position())?.clone();
-    Some(Acknowledging { source: Arc::new(KeepsAll), durable, clock: pipeline.clock.clone() })
+    Some(Acknowledging { source: Arc::new(KeepsAll), durable })
 }
 
-fn planning(
-    pipeline: &Pipeline,
-    standings: &[Standing],
-    budget: Arc<Budget>,
-    space: Arc<Seen>,
-    stop: StopRequest,
-) -> Planning {
+fn planning(pipeline: &Pipeline, standings: &[Standing], space: Arc<Seen>, stop: StopRequest) -> Planning {
     let config = &pipeline.config;
     let bounds = Bounds {
         work: config.source.chunk,
@@ -113,8 +99,6 @@ fn planning(
         watcher: Watcher::new(pipeline.source.clone(), &furthest, rules(config)),
         mode,
         in_flight: config.source.in_flight,
-        clock: pipeline.clock.clone(),
-        budget,
         space,
         stop,
     }

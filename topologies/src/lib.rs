@@ -1,5 +1,29 @@
 //! lakefront's pipelines, one page each. They only compose operators: a loop over records here
 //! would mean that an operator is missing.
+//!
+//! A pipeline is a file with what is its own, from the source to the rows of each table, and a
+//! variant of [`Topology`]. All pipelines share the second half, [`landing`].
 
+pub mod landing;
 #[cfg(feature = "pg_logs")]
 pub mod pg_logs;
+
+use timely::worker::Worker;
+
+/// A pipeline that is ready to run: what its workers share.
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a process")]
+pub enum Topology {
+    /// PostgreSQL's log lines into tables by server role.
+    #[cfg(feature = "pg_logs")]
+    PgLogs(pg_logs::PgLogs),
+}
+
+impl Topology {
+    /// Builds the dataflow on one worker. All workers build the same one.
+    pub fn build(&self, worker: &mut Worker) {
+        match *self {
+            #[cfg(feature = "pg_logs")]
+            Topology::PgLogs(ref run) => pg_logs::build(worker, run),
+        }
+    }
+}

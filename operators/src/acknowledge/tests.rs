@@ -7,9 +7,13 @@ use timely::dataflow::InputHandle;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
+use crate::bridge::Bridge;
 use crate::clock::SystemClock;
+use crate::fatal::Fatal;
+use crate::memory::{Budget, Needs};
 use crate::metrics::Metrics;
 use crate::metrics::retry::Count;
+use crate::protocol::layout::Layout;
 use crate::protocol::numbers::{Numbers, standing};
 
 /// A source that fails a number of times, and then takes note.
@@ -32,20 +36,27 @@ impl Acknowledge<Numbers> for Source {
     }
 }
 
+/// What the operators of a run share.
+fn env(bridge: Bridge) -> Env {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let needs = Needs { workers: 1, tables: 1, chunk: 1, in_flight: 1, max_line: 1, uploads: 0 };
+    let metrics = Metrics::new(clock.clone(), Layout::each(&["t"]).into(), 1, Count::default());
+    Env { clock, budget: Budget::new(needs.usual(), needs), bridge, metrics: Arc::new(metrics), fatal: Fatal::new().0 }
+}
+
 /// Acknowledges where a run begins, at 3, and then `positions`. Returns what the source has heard,
 /// which first fails, and what `plan` has.
 fn acknowledged(positions: &'static [u64]) -> (Vec<u64>, Vec<u64>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
     let runtime = runtime.expect("a runtime");
     let source = Arc::new(Source { failures: Mutex::new(1), heard: Mutex::default() });
-    let (bridge, heard) = (Bridge::new(runtime.handle().clone()), source.clone());
+    let (env, heard) = (env(Bridge::new(runtime.handle().clone())), source.clone());
     let returned = timely::execute_directly(move |worker| {
         let returned = Arc::new(Mutex::new(Vec::new()));
-        let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), &["t"], 1, Count::default()));
         let (noted, mut input) = (returned.clone(), InputHandle::<Position, _>::new());
         let probe = worker.dataflow::<Position, _, _>(|scope| {
-            let acknowledging = Acknowledging { source, durable: standing(3), clock: Arc::new(SystemClock) };
-            acknowledge(scope.input_from(&mut input), Some(acknowledging), &bridge, metrics, Fatal::new().0)
+            let acknowledging = Acknowledging { source, durable: standing(3) };
+            acknowledge(scope.input_from(&mut input), Some(acknowledging), &env)
                 .inspect(move |position| noted.lock().expect("no panic").push(position.0))
                 .probe()
                 .0

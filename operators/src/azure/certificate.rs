@@ -20,7 +20,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::SystemClock;
-use crate::protocol::table::Clock;
+use crate::protocol::clock::Clock;
 
 /// How long an assertion is valid, in seconds; it is sent at once.
 const LIFETIME: u64 = 600;

@@ -15,7 +15,7 @@ use azure_core::time::{OffsetDateTime, to_rfc7231};
 
 use super::Secret;
 use crate::clock::SystemClock;
-use crate::protocol::table::Clock;
+use crate::protocol::clock::Clock;
 
 /// The headers that are signed by position, in this order; `x-ms-date` takes the place of `date`.
 const STANDARD: [&str; 11] = [

@@ -10,8 +10,8 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use crate::metrics::CutTimes;
+use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
-use crate::protocol::table::Stamp;
 use crate::source::chunk::Chunk;
 
 /// Polls that are remembered per partition. Bytes that are found beyond that count as old as those

@@ -33,6 +33,7 @@ mod source;
 pub mod steps;
 pub mod table;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -47,10 +48,11 @@ pub use self::shapes::Shapes;
 pub use self::steps::{Holder, StepId, Steps};
 pub use self::table::{Failing, TableMetrics};
 use crate::error::{StoreError, chain};
-use crate::lines::Cut;
 use crate::memory::Budget;
 use crate::position::Position;
-use crate::protocol::table::{Clock, RunId, Stamp, TableId};
+use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::layout::Layout;
+use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::record::Reason;
 use crate::source::PassedOver;
 use crate::source::chunk::Chunk;
@@ -70,6 +72,7 @@ pub struct Metrics {
     chunks_planned: AtomicU64,
     chunks_read: AtomicU64,
     bytes_read: AtomicU64,
+    layout: Arc<Layout>,
     tables: Vec<TableMetrics>,
     rejects: [AtomicU64; Reason::ALL.len()],
     unnamed_roles: UnnamedRoles,
@@ -99,13 +102,13 @@ struct Claim {
 }
 
 impl Metrics {
-    /// The numbers of a run that begins now with `workers` workers, over `tables` (their roles, in
-    /// claim order). `source` counts the source's retries.
-    pub fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize, source: retry::Count) -> Self {
+    /// The numbers of a run that begins now with `workers` workers, over the tables of `layout`.
+    /// `source` counts the source's retries.
+    pub fn new(clock: Arc<dyn Clock>, layout: Arc<Layout>, workers: usize, source: retry::Count) -> Self {
         Metrics {
             started: Stamp::now(&*clock),
             workers,
-            steps: Steps::new(clock.clone(), tables, workers),
+            steps: Steps::new(clock.clone(), &layout, workers),
             clock,
             claimed: OnceLock::new(),
             cuts_closed: AtomicU64::new(0),
@@ -116,7 +119,8 @@ impl Metrics {
             chunks_planned: AtomicU64::new(0),
             chunks_read: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
-            tables: tables.iter().map(|role| TableMetrics::new(role)).collect(),
+            tables: layout.roles().map(TableMetrics::new).collect(),
+            layout,
             rejects: Default::default(),
             unnamed_roles: UnnamedRoles::default(),
             shapes: Shapes::default(),
@@ -131,17 +135,17 @@ impl Metrics {
         }
     }
 
-    /// `run` has claimed the tables, which stand at `positions`.
+    /// `run` has claimed the groups, which stand at `positions`.
     pub fn claimed(&self, run: RunId, positions: &[Position]) {
         let start = positions.iter().min().copied().unwrap_or_default();
-        for (table, position) in self.tables.iter().zip(positions) {
-            table.stands_at(*position);
+        for (group, position) in positions.iter().enumerate() {
+            self.of(GroupId(group)).for_each(|table| table.stands_at(*position));
         }
         for at in [&self.acknowledged, &self.settled, &self.planned, &self.source_end] {
             at.store(start.0, Relaxed);
         }
         self.steps.start_at(start);
-        // A run claims its tables once.
+        // A run claims its groups once.
         let _ = self.claimed.set(Claim { run, start });
     }
 
@@ -186,51 +190,64 @@ impl Metrics {
         self.rejects[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// A cut was closed. `lag` is the partition with the most bytes that are not handed out.
-    pub(crate) fn cut_closed(&self, cut: &Cut, times: CutTimes, lag: Option<Lag>) {
-        self.lagging.cut_closed(cut.upper);
+    /// A cut was closed, at `upper`. `lag` is the partition with the most bytes that are not handed out.
+    pub(crate) fn cut_closed(&self, upper: Position, times: CutTimes, lag: Option<Lag>) {
+        self.lagging.cut_closed(upper);
         self.lagging.waits(lag);
         self.cuts_closed.fetch_add(1, Relaxed);
-        self.cuts.closed(cut.upper, times);
+        self.cuts.closed(upper, times);
     }
 
-    /// A commit of `table` begins.
-    pub(crate) fn commit_begins(&self, table: TableId) {
-        self.tables[table.0].commit_begins(self.steady_ms());
+    /// The tables of `group`.
+    fn of(&self, group: GroupId) -> impl Iterator<Item = &TableMetrics> {
+        let members = self.layout.groups().get(group.0);
+        members.into_iter().flat_map(|members| members.tables()).filter_map(|table| self.tables.get(table.0))
     }
 
-    /// A clock for the committer of `table`, which pauses only to retry a step of a commit.
-    pub fn commit_clock(self: &Arc<Self>, table: TableId) -> Arc<dyn Clock> {
+    /// A commit of `group` begins.
+    pub(crate) fn commit_begins(&self, group: GroupId) {
+        let now_ms = self.steady_ms();
+        self.of(group).for_each(|table| table.commit_begins(now_ms));
+    }
+
+    /// A clock for the committer of `group`, which pauses only to retry a step of a commit.
+    pub fn commit_clock(self: &Arc<Self>, group: GroupId) -> Arc<dyn Clock> {
         let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));
-        Arc::new(HeardPauses { clock, hear: move |error: &StoreError| metrics.commit_failed(table, chain(error)) })
+        Arc::new(HeardPauses { clock, hear: move |error: &StoreError| metrics.commit_failed(group, chain(error)) })
     }
 
-    /// A step of a commit of `table`, or a look at it, has failed and will be retried.
-    pub(crate) fn commit_failed(&self, table: TableId, cause: String) {
-        self.tables[table.0].failed(self.steady_ms(), cause);
+    /// A step of a commit of `group`, or a look at it, has failed and will be retried.
+    pub(crate) fn commit_failed(&self, group: GroupId, cause: String) {
+        let now_ms = self.steady_ms();
+        self.of(group).for_each(|table| table.failed(now_ms, cause.clone()));
     }
 
-    /// A look at `table` has shown that the run still has it.
-    pub(crate) fn looked(&self, table: TableId) {
-        self.tables[table.0].looked();
+    /// A look at `group` has shown that the run still has it.
+    pub(crate) fn looked(&self, group: GroupId) {
+        self.of(group).for_each(TableMetrics::looked);
     }
 
-    /// No rows wait for `table` up to `position`.
-    pub(crate) fn drained(&self, table: TableId, position: Position) {
-        self.tables[table.0].drained_to(position);
+    /// No rows wait for `group` up to `position`.
+    pub(crate) fn drained(&self, group: GroupId, position: Position) {
+        self.of(group).for_each(|table| table.drained_to(position));
     }
 
-    /// The tables were told to move to `position`.
+    /// The groups were told to move to `position`.
     pub(crate) fn settles(&self, position: Position) {
         self.settled.store(position.0, Relaxed);
     }
 
-    /// A commit of `table` has made `rows` visible and moved it to `position`, in the time `took`.
-    pub(crate) fn committed(&self, table: TableId, rows: u64, position: Position, took: Duration) {
-        let before = self.tables[table.0].committed(rows, position, self.now_ms());
+    /// A commit of `group` has made `rows` of its tables visible and moved it to `position`, in the
+    /// time `took`.
+    pub(crate) fn committed(&self, group: GroupId, rows: &BTreeMap<TableId, u64>, position: Position, took: Duration) {
         self.commit.record(took);
+        let (at_ms, mut before) = (self.now_ms(), position);
+        for table in self.layout.groups().get(group.0).into_iter().flat_map(|members| members.tables()) {
+            let rows = rows.get(&table).copied().unwrap_or_default();
+            before = before.min(self.tables[table.0].committed(rows, position, at_ms));
+        }
         // A commit without rows makes nothing visible.
-        if rows > 0 {
+        if rows.values().any(|rows| *rows > 0) {
             let now_ms = self.steady_ms();
             for appended_ms in self.cuts.appended_within(before, position) {
                 self.visible.record(Duration::from_millis(now_ms.saturating_sub(appended_ms)));

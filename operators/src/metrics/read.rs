@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
 use crate::position::Position;
-use crate::protocol::table::{RunId, TableId};
+use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::record::Reason;
 use crate::space::Free;
 
@@ -108,7 +108,17 @@ impl Metrics {
         self.bytes_read.load(Relaxed)
     }
 
-    /// All tables, in claim order.
+    /// What a group is for.
+    pub fn role(&self, group: GroupId) -> &str {
+        self.layout.groups().get(group.0).map_or("", |members| &members.role)
+    }
+
+    /// The tables of a group.
+    pub fn tables_of(&self, group: GroupId) -> impl Iterator<Item = &TableMetrics> {
+        self.of(group)
+    }
+
+    /// All tables, in their order.
     pub fn tables(&self) -> &[TableMetrics] {
         &self.tables
     }
@@ -157,8 +167,9 @@ impl Metrics {
 
     /// The step that holds the acknowledged position back, and since when; none if nothing waits.
     pub fn holder(&self) -> Option<Holder<'_>> {
-        let tables = self.tables.iter().enumerate();
-        let committing = tables.filter_map(|(i, table)| Some((TableId(i), table.committing_since_ms()?)));
+        let groups = (0..self.layout.groups().len()).map(GroupId);
+        let since_ms = |group| self.of(group).find_map(TableMetrics::committing_since_ms);
+        let committing = groups.filter_map(|group| Some((group, since_ms(group)?)));
         let longest = committing.min_by_key(|(_, since_ms)| *since_ms);
         self.steps.holder(self.bytes_wait(), self.chunks_under_way() > 0, longest)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::error::{StoreError, chain};
-use crate::protocol::table::{Clock, Pending};
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 
 /// The number of failures, shared by all that count them, and the last of them.
 #[derive(Clone, Debug, Default)]

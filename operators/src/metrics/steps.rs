@@ -17,7 +17,9 @@ use self::step::COMPLETE;
 pub use self::step::{Step, StepId, Unit};
 use crate::metrics::Metrics;
 use crate::position::Position;
-use crate::protocol::table::{Clock, TableId};
+use crate::protocol::clock::Clock;
+use crate::protocol::layout::Layout;
+use crate::protocol::names::GroupId;
 
 /// What keeps the acknowledged position from moving, and for how long it has.
 #[derive(Clone, Copy)]
@@ -35,7 +37,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    pub(super) fn new(clock: Arc<dyn Clock>, tables: &[&'static str], workers: usize) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, layout: &Layout, workers: usize) -> Self {
         let now_ms = clock.steady_ms();
         let step = |id: StepId, name: String| Step {
             id,
@@ -52,16 +54,16 @@ impl Steps {
             step(StepId::Parse, "parse".to_owned()),
             step(StepId::Route, "route".to_owned()),
         ];
-        let tables = || tables.iter().enumerate();
-        type OfTable = fn(TableId) -> StepId;
-        let of_tables: [(OfTable, &str); 4] = [
+        let groups = || layout.groups().iter().enumerate();
+        type OfGroup = fn(GroupId) -> StepId;
+        let of_groups: [(OfGroup, &str); 4] = [
             (StepId::Tally, "tally"),
             (StepId::Stage, "stage"),
             (StepId::Totals, "totals"),
             (StepId::Commit, "commit"),
         ];
-        for (id, name) in of_tables {
-            steps.extend(tables().map(|(i, role)| step(id(TableId(i)), format!("{name}[{role}]"))));
+        for (id, name) in of_groups {
+            steps.extend(groups().map(|(i, group)| step(id(GroupId(i)), format!("{name}[{}]", group.role))));
         }
         steps.push(step(StepId::Checkpoint, "checkpoint".to_owned()));
         steps.push(step(StepId::Acknowledge, "acknowledge".to_owned()));
@@ -83,7 +85,7 @@ impl Steps {
     }
 
     fn index(&self, id: StepId) -> usize {
-        self.steps.iter().position(|step| step.id == id).expect("every table has its steps")
+        self.steps.iter().position(|step| step.id == id).expect("every group has its steps")
     }
 
     /// Starts all steps at `start`: nothing below it is to come.
@@ -122,13 +124,13 @@ impl Steps {
     }
 
     /// What holds the frontier. If all steps are level, the open cut decides: whether bytes wait to
-    /// be handed out, whether chunks are being read, and which table's commit has been under way
+    /// be handed out, whether chunks are being read, and which group's commit has been under way
     /// for longest, and since when.
     pub(super) fn holder(
         &self,
         bytes_wait: bool,
         reads_under_way: bool,
-        committing: Option<(TableId, u64)>,
+        committing: Option<(GroupId, u64)>,
     ) -> Option<Holder<'_>> {
         let last = self.steps.last()?.stands_at();
         let first = self.steps.iter().find(|step| step.stands_at() <= last)?;
@@ -138,9 +140,9 @@ impl Steps {
         // While chunks are being read, `plan` hands out no more because it waits for their credits.
         let waits = if reads_under_way { StepId::Fetch } else { StepId::Plan };
         let waits = bytes_wait.then(|| Holder { step: self.get(waits), for_ms: self.lag_ms(StepId::Plan, bytes_wait) });
-        // Settling moves a table but no frontier: its commit has the time of the cuts to come.
-        let commits = committing.map(|(table, since_ms)| Holder {
-            step: self.get(StepId::Commit(table)),
+        // Settling moves a group but no frontier: its commit has the time of the cuts to come.
+        let commits = committing.map(|(group, since_ms)| Holder {
+            step: self.get(StepId::Commit(group)),
             for_ms: self.clock.steady_ms().saturating_sub(since_ms),
         });
         waits.into_iter().chain(commits).max_by_key(|holder| holder.for_ms)

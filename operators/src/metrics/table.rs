@@ -10,7 +10,7 @@ const NEVER: u64 = u64::MAX;
 
 /// What a run has done in one table, counted as it becomes durable.
 pub struct TableMetrics {
-    role: &'static str,
+    role: Box<str>,
     rows: AtomicU64,
     commits: AtomicU64,
     position: AtomicU64,
@@ -32,9 +32,9 @@ pub struct Failing {
 }
 
 impl TableMetrics {
-    pub(super) fn new(role: &'static str) -> Self {
+    pub(super) fn new(role: &str) -> Self {
         TableMetrics {
-            role,
+            role: role.into(),
             rows: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             position: AtomicU64::new(0),
@@ -84,8 +84,8 @@ impl TableMetrics {
     }
 
     /// What the table is for: `primary`, `replica`, `rejects`.
-    pub fn role(&self) -> &'static str {
-        self.role
+    pub fn role(&self) -> &str {
+        &self.role
     }
 
     /// Rows committed by this run.
@@ -135,6 +135,7 @@ fn known(at_ms: &AtomicU64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -144,14 +145,20 @@ mod tests {
     use crate::metrics::retry::Count;
     use crate::metrics::{Metrics, Retried};
     use crate::protocol::commit::Retry;
-    use crate::protocol::table::{RunId, TableId};
+    use crate::protocol::layout::Layout;
+    use crate::protocol::names::{GroupId, RunId, TableId};
 
     #[tokio::test]
     async fn a_table_fails_from_the_first_failure_of_a_commit_to_its_success() {
-        let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), &["primary", "rejects"], 1, Count::default()));
-        let (clock, table) = (metrics.commit_clock(TableId(1)), metrics.table(TableId(1)));
+        let metrics = Arc::new(Metrics::new(
+            Arc::new(SystemClock),
+            Layout::each(&["primary", "rejects"]).into(),
+            1,
+            Count::default(),
+        ));
+        let (clock, table) = (metrics.commit_clock(GroupId(1)), metrics.table(TableId(1)));
         assert_eq!((table.committing_since_ms(), table.is_failing()), (None, None));
-        metrics.commit_begins(TableId(1));
+        metrics.commit_begins(GroupId(1));
         assert_eq!(table.is_failing(), None);
         let mut retry = Retry::default();
         for _ in 0..2 {
@@ -162,27 +169,39 @@ mod tests {
         assert_eq!(failing.cause, "could not commit: busy");
         assert_eq!(metrics.table(TableId(0)).is_failing(), None, "the other table does well");
         assert_eq!(metrics.retries().of(Retried::Commit), 2);
-        metrics.committed(TableId(1), 5, Position(9), Duration::from_millis(1));
+        metrics.committed(GroupId(1), &[(TableId(1), 5)].into(), Position(9), Duration::from_millis(1));
         assert_eq!((table.committing_since_ms(), table.is_failing()), (None, None));
         assert_eq!((table.rows(), table.commits(), table.position()), (5, 1, Position(9)));
         assert!(table.committed_at_ms().is_some_and(|at| at <= metrics.now_ms()));
-        metrics.commit_failed(TableId(1), "the look failed".to_owned());
+        metrics.commit_failed(GroupId(1), "the look failed".to_owned());
         assert_eq!(table.is_failing().expect("it fails").cause, "the look failed");
-        metrics.looked(TableId(1));
+        metrics.looked(GroupId(1));
         assert_eq!(table.is_failing(), None);
     }
 
     #[test]
     fn a_table_for_which_nothing_waits_is_drained_beyond_its_position() {
-        let metrics = Metrics::new(Arc::new(SystemClock), &["primary", "rejects"], 1, Count::default());
+        let metrics =
+            Metrics::new(Arc::new(SystemClock), Layout::each(&["primary", "rejects"]).into(), 1, Count::default());
         metrics.claimed(RunId(1), &[Position(10); 2]);
         metrics.source_seen(Position(100), None);
-        metrics.drained(TableId(1), Position(50));
+        metrics.drained(GroupId(1), Position(50));
         assert_eq!((metrics.landed(), metrics.source_lag()), (Position(10), 90), "the other has nothing yet");
-        metrics.committed(TableId(0), 3, Position(50), Duration::from_millis(1));
+        metrics.committed(GroupId(0), &[(TableId(0), 3)].into(), Position(50), Duration::from_millis(1));
         assert_eq!((metrics.landed(), metrics.source_lag()), (Position(50), 50));
         assert_eq!((metrics.position(), metrics.table(TableId(1)).position()), (Position(10), Position(10)));
-        metrics.committed(TableId(1), 0, Position(40), Duration::from_millis(1));
+        metrics.committed(GroupId(1), &BTreeMap::new(), Position(40), Duration::from_millis(1));
         assert_eq!(metrics.table(TableId(1)).drained(), Position(50), "it is settled behind that");
+    }
+
+    #[test]
+    fn a_commit_of_a_group_moves_all_its_tables() {
+        let layout = Layout::together("lake", &["a", "b"]);
+        let metrics = Metrics::new(Arc::new(SystemClock), layout.into(), 1, Count::default());
+        metrics.claimed(RunId(1), &[Position(10)]);
+        metrics.committed(GroupId(0), &[(TableId(1), 3)].into(), Position(50), Duration::from_millis(1));
+        let tables = metrics.tables().iter().map(|table| (table.rows(), table.commits(), table.position()));
+        assert_eq!(tables.collect::<Vec<_>>(), [(0, 1, Position(50)), (3, 1, Position(50))]);
+        assert_eq!(metrics.commit().percentiles().map(|p| p.count), Some(1), "it is one commit");
     }
 }

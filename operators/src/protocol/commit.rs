@@ -1,4 +1,4 @@
-//! One commit in one table: first the offsets file, then files, position and run atomically.
+//! One commit in one group: first the offsets file, then files, position and run atomically.
 //!
 //! A version that exists is a success only if it carries our own commit id. Any other commit of
 //! this pipeline fences us, whatever its position. All other commits are stepped over, after a
@@ -10,10 +10,15 @@ use uuid::Uuid;
 
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
-use crate::protocol::document::{OffsetsFiles, Origin, Standing};
+use crate::protocol::Pending;
+use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::document::{Origin, Standing};
+use crate::protocol::group::{Commit, Created, Group, Retention, Seen, Verdict};
 use crate::protocol::kind::Kind;
-use crate::protocol::table::{Clock, Commit, Created, Held, Pending, Retention, StagedFile, Stamp, Table, Version};
-use crate::totals::{Bucket, Sum};
+use crate::protocol::layout::Members;
+use crate::protocol::names::{Held, RunId, Version};
+use crate::protocol::offsets_files::OffsetsFiles;
+use crate::protocol::staged::{Counted, Staged};
 
 /// Half of the first pause after a transient failure, in milliseconds. Pauses double up to
 /// [`PAUSE_MAX_MS`].
@@ -37,22 +42,22 @@ impl Retry {
     }
 }
 
-/// Commits the cuts of one table, for the run that claimed it.
+/// Commits the cuts of one group, for the run that claimed it.
 pub struct Committer<K: Kind> {
-    table: Arc<dyn Table>,
+    group: Arc<dyn Group>,
     clock: Arc<dyn Clock>,
     files: OffsetsFiles<K>,
     held: Held,
     head: Version,
     retention: Retention,
-    /// `head` was the table's head at this time or later: the time is taken before the call that
+    /// `head` was the group's head at this time or later: the time is taken before the call that
     /// showed it, because its reply may be slow.
     touched: Stamp,
 }
 
 impl<K: Kind> Committer<K> {
     pub(super) fn new(
-        table: Arc<dyn Table>,
+        group: Arc<dyn Group>,
         clock: Arc<dyn Clock>,
         files: OffsetsFiles<K>,
         held: Held,
@@ -60,7 +65,7 @@ impl<K: Kind> Committer<K> {
         touched: Stamp,
         retention: Retention,
     ) -> Self {
-        Committer { table, clock, files, held, head, retention, touched }
+        Committer { group, clock, files, held, head, retention, touched }
     }
 
     /// The same, pausing on `clock`: it pauses only before it tries something again.
@@ -68,42 +73,52 @@ impl<K: Kind> Committer<K> {
         Committer { clock, ..self }
     }
 
-    /// The table's name.
+    /// The group's name.
     pub fn name(&self) -> &str {
-        self.table.name()
+        self.group.name()
     }
 
-    /// The position that the table's transaction holds.
+    /// What messages call the group.
+    pub fn shown(&self) -> String {
+        self.group.shown()
+    }
+
+    /// The group's tables.
+    pub fn members(&self) -> &Members {
+        self.files.members()
+    }
+
+    /// The position that the group's transaction holds.
     pub fn position(&self) -> Position {
         self.held.position
     }
 
-    /// The run that claimed the table.
-    pub fn run(&self) -> crate::protocol::table::RunId {
+    /// The run that claimed the group.
+    pub fn run(&self) -> RunId {
         self.held.run
     }
 
-    /// What stays the same for this table.
+    /// What stays the same for this group.
     pub fn origin(&self) -> &Origin {
         self.files.origin()
     }
 
-    /// Makes `files` visible and moves the table's position to `standing`, atomically. Without
+    /// Makes `files` visible and moves the group's position to `standing`, atomically. Without
     /// files it only moves the position. `sums` are the rows of the files.
     pub async fn land(
         &mut self,
         standing: &Standing<K>,
-        files: Vec<StagedFile>,
-        sums: &[(Bucket, Sum)],
+        files: Vec<Staged>,
+        sums: &[Counted],
     ) -> Result<Version, Stop> {
         let held = Held { position: standing.position(), run: self.held.run };
         if held.position <= self.held.position {
-            return Err(Stop::Bug(format!("table {:?} was to go back from {:?} to {held:?}", self.name(), self.held)));
+            return Err(Stop::Bug(format!("{} was to go back from {:?} to {held:?}", self.shown(), self.held)));
         }
-        self.files.advance(standing, sums);
+        self.files.advance(standing, sums)?;
         let mut retry = Retry::default();
         loop {
-            match self.files.write(&*self.table, held).await {
+            match self.files.write(&*self.group, held).await {
                 Ok(true) => break,
                 Ok(false) => return Err(self.fenced(format!("by its offsets file at position {}", held.position))),
                 Err(error) => retry.after(error, &*self.clock).await?,
@@ -113,19 +128,19 @@ impl<K: Kind> Committer<K> {
         self.commit(Commit { id: Uuid::new_v4(), held, files }).await?;
         fail::fail_point!("commit-done");
         self.held = held;
-        if let Err(error) = self.files.tidy(&*self.table, held.position).await {
+        if let Err(error) = self.files.tidy(&*self.group, held.position).await {
             // Old offsets files only take space; the next commit tries again.
             tracing::warn!(table = self.name(), error = %crate::error::chain(&error), "could not delete old offsets files");
         }
         Ok(self.head)
     }
 
-    /// Checks whether another run has claimed the table, for a run that has nothing to commit and
+    /// Checks whether another run has claimed the group, for a run that has nothing to commit and
     /// so would never meet the claim. While nobody else writes, this costs one lookup of one file.
     pub async fn look(&mut self) -> Result<(), Stop> {
         while !is_stale(self.touched, self.retention, &*self.clock) {
             let (asked, version) = (Stamp::now(&*self.clock), self.head.next());
-            let Some(seen) = ask(&*self.clock, || self.table.read(version)).await? else {
+            let Some(seen) = ask(&*self.clock, || self.group.read(version)).await? else {
                 // The head is young: a later commit would still be in the log.
                 self.touched = asked;
                 return Ok(());
@@ -133,7 +148,7 @@ impl<K: Kind> Committer<K> {
             if seen.ours {
                 return Err(self.fenced(format!("in version {}", version.0)));
             }
-            self.step_over(version, &seen).await?;
+            self.step_over(version, &seen, None).await?;
         }
         self.re_read(None).await.map(drop)
     }
@@ -145,19 +160,19 @@ impl<K: Kind> Committer<K> {
             // Nothing is awaited between these two checks of the clock and the write.
             self.refuse_old_files(&commit)?;
             if is_stale(self.touched, self.retention, &*self.clock) {
-                silence.after_silence(&*self.table, &*self.clock).await?;
-                match self.re_read(Some(commit.held)).await? {
+                silence.after_silence(&*self.group, &*self.clock).await?;
+                match self.re_read(Some(&commit)).await? {
                     true => return Ok(()),
                     false => continue,
                 }
             }
             let version = self.head.next();
-            match self.table.put(version, &commit).await {
+            match self.group.put(version, &commit).await {
                 Ok(Created::Yes) => return self.won(version, begun),
                 Ok(Created::No) => {}
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
-            let seen = match self.table.read(version).await {
+            let seen = match self.group.read(version).await {
                 Ok(Some(seen)) => seen,
                 // The reply was lost and the commit is not there. If it appears later, its id shows
                 // that it is ours.
@@ -173,7 +188,7 @@ impl<K: Kind> Committer<K> {
             if seen.ours {
                 return Err(self.fenced(format!("in version {}", version.0)));
             }
-            self.step_over(version, &seen).await?;
+            self.step_over(version, &seen, Some(&commit)).await?;
         }
     }
 
@@ -185,33 +200,32 @@ impl<K: Kind> Committer<K> {
         Ok(())
     }
 
-    /// Steps over a foreign commit: harmless unless it changed the table so that our rows no longer
-    /// fit.
-    async fn step_over(&mut self, version: Version, seen: &crate::protocol::table::Seen) -> Result<(), Stop> {
-        if seen.changes_table {
-            ask(&*self.clock, || self.table.recheck()).await?;
+    /// Steps over a foreign commit, unless the sink says that it is in the way of `commit`, which is
+    /// to follow it, or of our rows in general.
+    async fn step_over(&mut self, version: Version, seen: &Seen, commit: Option<&Commit>) -> Result<(), Stop> {
+        if seen.is_suspect {
+            recheck(&*self.group, &*self.clock, commit).await?;
         }
         if seen.removes_rows {
-            tracing::warn!(table = self.name(), version = version.0, "another writer removed rows from the table");
+            tracing::warn!(table = self.name(), version = version.0, "another writer removed rows");
         }
         self.head = version;
         Ok(())
     }
 
-    /// Reads the table again after a long silence. `true` means that the commit that was to move it
-    /// to `landing` had landed after all.
-    async fn re_read(&mut self, landing: Option<Held>) -> Result<bool, Stop> {
+    /// Reads the group again after a long silence. `true` means that `commit` had landed after all.
+    async fn re_read(&mut self, commit: Option<&Commit>) -> Result<bool, Stop> {
         let asked = Stamp::now(&*self.clock);
-        let state = ask(&*self.clock, || self.table.load()).await?;
+        let state = ask(&*self.clock, || self.group.load()).await?;
         let landed = match state.held {
-            Some(held) if Some(held) == landing => true,
+            Some(held) if commit.is_some_and(|commit| commit.held == held) => true,
             Some(held) if held == self.held => {
-                ask(&*self.clock, || self.table.recheck()).await?;
+                recheck(&*self.group, &*self.clock, commit).await?;
                 false
             }
             _ => return Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
         };
-        // Set only once the table is known to fit: a failed look does not end the run, and the next
+        // Set only once the group is known to fit: a failed look does not end the run, and the next
         // commit must still meet a change that does not fit.
         self.head = state.head;
         self.touched = asked;
@@ -221,19 +235,19 @@ impl<K: Kind> Committer<K> {
     /// Refuses files that vacuum may have deleted because no commit references them. A restart
     /// stages them again.
     fn refuse_old_files(&self, commit: &Commit) -> Result<(), Stop> {
-        let old = |file: &&StagedFile| file.staged_at.age_ms(&*self.clock) > self.retention.files_ms / 2;
+        let old = |staged: &&Staged| staged.file.staged_at.age_ms(&*self.clock) > self.retention.files_ms / 2;
         match commit.files.iter().find(old) {
             None => Ok(()),
-            Some(file) => Err(Stop::Refused(format!(
-                "table {:?}: {} was staged so long ago that a vacuum may have deleted it: start again to restage it",
-                self.name(),
-                file.path
+            Some(staged) => Err(Stop::Refused(format!(
+                "{}: {} was staged so long ago that a vacuum may have deleted it: start again to restage it",
+                self.shown(),
+                staged.file.path
             ))),
         }
     }
 
     fn fenced(&self, seen: String) -> Stop {
-        Stop::Fenced { table: self.name().to_owned(), seen }
+        Stop::Fenced { group: self.shown(), seen }
     }
 }
 
@@ -257,21 +271,33 @@ impl Retry {
         }
     }
 
-    /// Pauses before `table` is read again because the last read is too old. If no attempt is fast
-    /// enough, the table does not keep its log for long enough.
-    pub(super) async fn after_silence(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
+    /// Pauses before `group` is read again because the last read is too old. If no attempt is fast
+    /// enough, the group does not keep its log for long enough.
+    pub(super) async fn after_silence(&mut self, group: &dyn Group, clock: &dyn Clock) -> Result<(), Stop> {
         let Some(ms) = self.next_pause_ms() else {
             return Err(Stop::Refused(format!(
-                "table {:?} keeps its log for too short a time: it cannot be read and written within half of that; raise its log \
+                "{} keeps its log for too short a time: it cannot be read and written within half of that; raise its log \
                  retention",
-                table.name()
+                group.shown()
             )));
         };
-        // The first time is the usual case: the table was left alone for long.
+        // The first time is the usual case: the group was left alone for long.
         if self.failures > 1 {
             clock.pause(ms).await;
         }
         Ok(())
+    }
+}
+
+/// Looks again after commits of others. It is an error if they are in the way of `commit`, which is
+/// to follow them, or of our rows in general.
+pub(super) async fn recheck(group: &dyn Group, clock: &dyn Clock, commit: Option<&Commit>) -> Result<(), Stop> {
+    match ask(clock, || group.recheck(commit)).await? {
+        Verdict::Harmless => Ok(()),
+        Verdict::Conflicts(why) => {
+            let attempt = format!("go on after another writer changed {}", group.shown());
+            Err(StoreError::definite(attempt, why).into())
+        }
     }
 }
 

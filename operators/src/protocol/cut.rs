@@ -1,4 +1,4 @@
-//! What the planner sends to the tables: cuts, and requests to move a position without rows.
+//! What the planner sends to the groups: cuts, and requests to move a position without rows.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Cut<K: Kind> {
 }
 
 impl<K: Kind> Cut<K> {
-    /// Where a table stands once it has drained this cut. Only the tables know where their rows
+    /// Where a group stands once it has drained this cut. Only the groups know where their rows
     /// end.
     pub fn standing(&self) -> Standing<K> {
         Standing {
@@ -46,7 +46,7 @@ impl<K: Kind> Cut<K> {
 pub enum Control<K: Kind> {
     /// A cut has been closed: all its work has been handed out.
     Cut(Cut<K>),
-    /// Every table's transaction is to reach this position, by a commit without files if the table
+    /// Every group's transaction is to reach this position, by a commit without files if the group
     /// got no rows.
     Settle(Position),
 }

@@ -1,13 +1,13 @@
 //! Hands out a source's work and closes cuts. Decisions only: it reads nothing and waits for
 //! nothing.
 //!
-//! - First it brings lagging tables level, by *catch-up cuts* over exactly the work between their
-//!   offsets, with the settings that were in force there. Where the tables are known to lack no
-//!   rows, the cut has no work. Fresh work is handed out only when every table's transaction stands
+//! - First it brings lagging groups level, by *catch-up cuts* over exactly the work between their
+//!   offsets, with the settings that were in force there. Where the groups are known to lack no
+//!   rows, the cut has no work. Fresh work is handed out only when every group's transaction stands
 //!   level.
 //! - What to hand out, and where a cut may end, is the [`Supply`]'s.
 //! - What is handed out but not durable stays within `ahead`, unless the supply forbids a boundary.
-//!   At that bound the cutter closes the open cut and settles the tables, because an open cut can
+//!   At that bound the cutter closes the open cut and settles the groups, because an open cut can
 //!   never become durable.
 
 mod level;
@@ -20,10 +20,10 @@ use crate::protocol::cut::{Control, Cut};
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastCut;
+use crate::protocol::names::GroupId;
 use crate::protocol::supply::{Boundary, Lost, Supply};
-use crate::protocol::table::TableId;
 
-/// Tables that got no rows are settled after this many cuts.
+/// Groups that got no rows are settled after this many cuts.
 pub(crate) const SETTLE_CUTS: u32 = 4;
 /// They are also settled this long after the first unsettled cut was closed, in milliseconds.
 pub(crate) const SETTLE_MS: u64 = 30_000;
@@ -46,14 +46,14 @@ pub struct Bounds {
 pub enum Step<K: Kind, W> {
     /// Hand this work to a worker, at the time of the open cut.
     Work(W),
-    /// Send this to every table, then advance the time to the cutter's position.
+    /// Send this to every group, then advance the time to the cutter's position.
     Tell(Control<K>),
     /// Wait for a credit, for more to hand out, for a newer durable position, or until this time
     /// (milliseconds on the steady clock).
     Wait(Option<u64>),
-    /// Everything is handed out, and every table was asked to settle.
+    /// Everything is handed out, and every group was asked to settle.
     Done,
-    /// A lagging table needs what the source does not have any more.
+    /// A lagging group needs what the source does not have any more.
     Lost(Lost),
 }
 
@@ -68,13 +68,13 @@ pub struct Cutter<K: Kind, S> {
     supply: S,
     bounds: Bounds,
     settings: Arc<K::Settings>,
-    /// From where today's settings are in force: the position of the furthest table, or earlier if
-    /// that table has them already.
+    /// From where today's settings are in force: the position of the furthest group, or earlier if
+    /// that group has them already.
     since: Position,
     open: Option<OpenCut<K>>,
-    /// Where each table stood at the start, in claim order, and which cut had its last rows.
+    /// Where each group stood at the start, in claim order, and which cut had its last rows.
     stood: Vec<(Position, Option<LastCut>)>,
-    /// Where tables stand that are further than the lowest, nearest first.
+    /// Where groups stand that are further than the lowest, nearest first.
     targets: VecDeque<Standing<K>>,
     levelling: bool,
     durable: Position,
@@ -85,7 +85,7 @@ pub struct Cutter<K: Kind, S> {
 }
 
 impl<K: Kind, S: Supply<K>> Cutter<K, S> {
-    /// A cutter over tables that stand at `standings`, with today's `settings`. The `supply` stands
+    /// A cutter over groups that stand at `standings`, with today's `settings`. The `supply` stands
     /// where the lowest of them does.
     pub fn over(supply: S, standings: &[Standing<K>], settings: Arc<K::Settings>, bounds: Bounds) -> Self {
         let mut order: Vec<&Standing<K>> = standings.iter().collect();
@@ -102,7 +102,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
             settings,
             since,
             open: None,
-            stood: standings.iter().enumerate().map(|(i, s)| (s.position(), s.last_rows.of(TableId(i)))).collect(),
+            stood: standings.iter().enumerate().map(|(i, s)| (s.position(), s.last_rows.of(GroupId(i)))).collect(),
             targets: order.into_iter().skip(1).cloned().collect(),
             levelling: false,
             durable: position,
@@ -138,7 +138,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         self.open.as_ref().map_or(self.position(), |open| open.lower)
     }
 
-    /// Learns the position that every table's transaction holds.
+    /// Learns the position that every group's transaction holds.
     pub fn durable(&mut self, position: Position) {
         self.durable = self.durable.max(position);
         self.supply.durable(self.durable);
@@ -232,7 +232,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         }
     }
 
-    /// At the `ahead` bound: nothing becomes durable until the cut closes and every table moves.
+    /// At the `ahead` bound: nothing becomes durable until the cut closes and every group moves.
     fn relieve(&mut self, now_ms: u64) -> Step<K, S::Work> {
         if self.open.is_some() {
             return self.close(now_ms);

@@ -1,31 +1,28 @@
-//! The offsets file: what a table knows about its source at one position, and how many rows it
+//! The offsets file: what a group knows about its source at one position, and how many rows it
 //! holds of it.
 //!
-//! It is `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder, written before the
+//! It is `_lakefront/<pipeline>/<position>.<run>.json` in the group's folder, written before the
 //! commit that refers to it and never changed. Most are deltas to a *base*, an earlier full file of
 //! the same run, so that a commit costs what changed, not how many files or blobs there ever were.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Stop, StoreError};
 use crate::position::Position;
-use crate::protocol::commit::ask;
-use crate::protocol::kind::{Kind, TooNew};
+use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
-use crate::protocol::offsets::{Delta, Offsets, PartitionId};
-use crate::protocol::table::{Clock, Created, Held, OffsetsName, Table};
+use crate::protocol::names::{Held, OffsetsName};
+use crate::protocol::offsets::{Offsets, PartitionId};
 use crate::totals::{Bucket, Sum, Totals};
 
-/// The format of the offsets file. Format 1 had no totals.
-const FORMAT: u32 = 2;
+/// The format of the offsets file: totals by group.
+pub(super) const FORMAT: u32 = 3;
+/// The format before, in which every group was a group of its own. Format 1 had no totals.
+const ALONE: u32 = 2;
 
-/// A base is replaced once a delta has more entries than this and than half the base.
-const DELTA_ENTRIES: usize = 64;
-
-/// What stays the same for a table over all its positions.
+/// What stays the same for a group over all its positions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// The pipeline's name.
@@ -35,9 +32,9 @@ pub struct Origin {
     /// The part of the source to which partition names are relative; earlier builds omitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// The table's role in the pipeline.
+    /// The group's role in the pipeline.
     pub role: String,
-    /// The position at which the table began: before it, nothing was ever landed.
+    /// The position at which the group began: before it, nothing was ever landed.
     pub genesis: Position,
     /// Made at genesis and the same in all tables of the pipeline, so that tables of two geneses
     /// cannot be mixed.
@@ -48,7 +45,7 @@ pub struct Origin {
     pub adopted: Option<u64>,
 }
 
-/// The process of a run, as it was when it claimed the table: for people who look for it.
+/// The process of a run, as it was when it claimed the group: for people who look for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// The name of its machine or container.
@@ -66,9 +63,9 @@ pub struct Standing<K: Kind> {
     pub offsets: Arc<Offsets<K>>,
     /// The settings that were in force up to this position.
     pub settings: Arc<K::Settings>,
-    /// The position from which they were in force: they cannot catch up a table below it.
+    /// The position from which they were in force: they cannot catch up a group below it.
     pub since: Position,
-    /// Which cut had the last rows for each table.
+    /// Which cut had the last rows for each group.
     pub last_rows: LastRows,
 }
 
@@ -79,30 +76,72 @@ impl<K: Kind> Standing<K> {
     }
 }
 
-/// What a table holds at its position, for `prove`.
+/// The totals of a table without rows.
+static NO_ROWS: Totals = Totals::NONE;
+
+/// What a group's tables hold at its position, for `prove`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account<K: Kind> {
-    /// The rows.
-    pub totals: Totals,
+    /// The rows of each group, by its role; a group without rows may be missing.
+    pub tables: BTreeMap<String, Totals>,
     /// Where the present settings began. Rows before that are counted in [`Totals::earlier`], or
     /// were never meant to land.
     pub from: Arc<Offsets<K>>,
 }
 
 impl<K: Kind> Account<K> {
-    /// The account of a table that begins at `offsets`.
+    /// The account of a group that begins at `offsets`.
     pub fn genesis(offsets: Arc<Offsets<K>>) -> Self {
-        Account { totals: Totals::default(), from: offsets }
+        Account { tables: BTreeMap::new(), from: offsets }
     }
 
-    /// Moves from `before` to `after`, and adds the rows that land there.
-    pub fn land(&mut self, before: &Standing<K>, after: &Standing<K>, sums: &[(Bucket, Sum)]) {
+    /// The rows of the group of that role.
+    pub fn of(&self, role: &str) -> &Totals {
+        self.tables.get(role).unwrap_or(&NO_ROWS)
+    }
+
+    /// All rows of the group.
+    pub fn sum(&self) -> Sum {
+        self.tables.values().map(Totals::sum).sum()
+    }
+
+    /// Moves from `before` to `after`, and adds the rows that land there: the role of their group,
+    /// their bucket, their sum.
+    pub fn land<'s>(
+        &mut self,
+        before: &Standing<K>,
+        after: &Standing<K>,
+        sums: impl Iterator<Item = (&'s str, &'s Bucket, Sum)>,
+    ) {
         if after.since != before.since {
-            self.totals.begin_anew();
+            self.tables.values_mut().for_each(Totals::begin_anew);
             self.from = before.offsets.clone();
         }
-        sums.iter().for_each(|(bucket, sum)| self.totals.add(bucket, *sum));
-        self.totals.retire(&after.offsets);
+        for (role, bucket, sum) in sums {
+            if !self.tables.contains_key(role) {
+                self.tables.insert(role.to_owned(), Totals::default());
+            }
+            self.tables.get_mut(role).expect("it was just inserted").add(bucket, sum);
+        }
+        self.tables.values_mut().for_each(|totals| totals.retire(&after.offsets));
+    }
+
+    /// What of the rows has changed since `base`; [`Account::updated`] applies it.
+    pub(super) fn since(&self, base: &Account<K>, offsets: &Offsets<K>) -> BTreeMap<String, Totals> {
+        self.tables.iter().map(|(role, totals)| (role.clone(), totals.since(base.of(role), offsets))).collect()
+    }
+
+    /// The tables of a base with what has changed since, up to `offsets`.
+    pub(super) fn updated(
+        mut base: BTreeMap<String, Totals>,
+        changed: BTreeMap<String, Totals>,
+        offsets: &Offsets<K>,
+    ) -> BTreeMap<String, Totals> {
+        let updated = |(role, changed): (String, Totals)| {
+            let totals = base.remove(&role).unwrap_or_default().updated(changed, offsets);
+            (role, totals)
+        };
+        changed.into_iter().map(updated).collect()
     }
 }
 
@@ -111,7 +150,7 @@ impl<K: Kind> Account<K> {
 pub struct Recorded<K: Kind> {
     /// What stays the same.
     pub origin: Origin,
-    /// Where the table stands.
+    /// Where the group stands.
     pub standing: Standing<K>,
     /// What it holds there.
     pub account: Account<K>,
@@ -119,178 +158,46 @@ pub struct Recorded<K: Kind> {
     pub process: Option<Process>,
 }
 
+/// The content of an offsets file, as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
-struct Document<K: Kind> {
-    format: u32,
+pub(super) struct Document<K: Kind> {
+    pub(super) format: u32,
     /// The kind of source; builds that knew only lines omitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
+    pub(super) kind: Option<String>,
     #[serde(flatten)]
-    origin: Origin,
-    held: Held,
-    settings: K::Settings,
-    since: Position,
-    /// Which cut had the last rows for each table; earlier builds omitted it.
+    pub(super) origin: Origin,
+    pub(super) held: Held,
+    pub(super) settings: K::Settings,
+    pub(super) since: Position,
+    /// Which cut had the last rows for each group; earlier builds omitted it.
     #[serde(default, skip_serializing_if = "LastRows::is_unknown")]
-    last_cuts: LastRows,
+    pub(super) last_cuts: LastRows,
     /// The full file that `offsets` is a delta to.
-    base: Option<OffsetsName>,
+    pub(super) base: Option<OffsetsName>,
     #[serde(flatten)]
-    offsets: Offsets<K>,
+    pub(super) offsets: Offsets<K>,
     /// The base's partitions that have left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    gone: Vec<PartitionId>,
-    /// The partitions whose totals differ from the base's, and the sums of the rest.
-    totals: Totals,
+    pub(super) gone: Vec<PartitionId>,
+    /// By group: the partitions whose totals differ from the base's, and the sums of the rest.
+    #[serde(default)]
+    pub(super) tables: BTreeMap<String, Totals>,
+    /// The same in format 2, in which every group was a group of its own.
+    #[serde(default, skip_serializing)]
+    pub(super) totals: Totals,
     /// Where the present settings began; in full files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Offsets<K>>,
+    pub(super) from: Option<Offsets<K>>,
     /// The process of the run that wrote it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    process: Option<Process>,
+    pub(super) process: Option<Process>,
 }
 
-/// A full file that this run has written.
-struct Base<K: Kind> {
-    name: OffsetsName,
-    offsets: Arc<Offsets<K>>,
-    account: Account<K>,
-}
-
-/// One pipeline's offsets files in one table.
-pub struct OffsetsFiles<K: Kind> {
-    now: Recorded<K>,
-    base: Option<Base<K>>,
-    /// Files that exist, as far as this run knows.
-    known: BTreeSet<OffsetsName>,
-}
-
-impl<K: Kind> OffsetsFiles<K> {
-    /// The files of a table, with `now` to be written first. No file is known yet.
-    pub fn new(now: Recorded<K>) -> Self {
-        OffsetsFiles { now, base: None, known: BTreeSet::new() }
-    }
-
-    /// What stays the same for this table.
-    pub fn origin(&self) -> &Origin {
-        &self.now.origin
-    }
-
-    /// Sets what is written next: the table stands at `standing`, with the rows of `sums` added.
-    pub fn advance(&mut self, standing: &Standing<K>, sums: &[(Bucket, Sum)]) {
-        self.now.account.land(&self.now.standing, standing, sums);
-        self.now.standing = standing.clone();
-    }
-
-    /// Learns which files exist, so that [`OffsetsFiles::tidy`] can delete those of earlier runs
-    /// too.
-    pub async fn survey(&mut self, table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
-        self.known.extend(ask(clock, || table.list_offsets()).await?);
-        Ok(())
-    }
-
-    /// Writes the file of `held`. `Ok(false)` means that another run has written other content
-    /// under that name.
-    pub async fn write(&mut self, table: &dyn Table, held: Held) -> Result<bool, StoreError> {
-        debug_assert_eq!(held.position, self.now.standing.position(), "a position has exactly one Offsets");
-        let name = OffsetsName(held);
-        let document = self.compose(held);
-        let full = document.base.is_none();
-        let content = serde_json::to_vec_pretty(&document).map_err(|e| StoreError::definite("write offsets", e))?;
-        if table.write_offsets(name, &content).await? == Created::No {
-            // It is ours if an earlier reply was lost, or a rival's that computed the same run
-            // number.
-            let there = table.read_offsets(name).await?;
-            if there.as_deref() != Some(&content[..]) {
-                return Ok(false);
-            }
-        }
-        self.known.insert(name);
-        if full {
-            let Recorded { standing, account, .. } = &self.now;
-            self.base = Some(Base { name, offsets: standing.offsets.clone(), account: account.clone() });
-        }
-        Ok(true)
-    }
-
-    /// A delta to the base; a full file if there is no base, or it has another `from`, or too much
-    /// has changed.
-    fn compose(&self, held: Held) -> Document<K> {
-        let Recorded { origin, standing, account, process } = &self.now;
-        let delta = self.base.as_ref().filter(|base| base.account.from == account.from).and_then(|base| {
-            let delta = standing.offsets.since(&base.offsets);
-            (delta.len() <= DELTA_ENTRIES.max(base.offsets.len() / 2)).then_some((base, delta))
-        });
-        let (base, offsets, gone, totals, from) = match delta {
-            Some((base, Delta { changed, gone })) => {
-                (Some(base.name), changed, gone, account.totals.since(&base.account.totals, &standing.offsets), None)
-            }
-            None => {
-                let from = (*account.from).clone();
-                (None, (*standing.offsets).clone(), Vec::new(), account.totals.clone(), Some(from))
-            }
-        };
-        Document {
-            format: FORMAT,
-            kind: Some(K::NAME.to_owned()),
-            origin: origin.clone(),
-            held,
-            settings: (*standing.settings).clone(),
-            since: standing.since,
-            last_cuts: standing.last_rows.clone(),
-            base,
-            offsets,
-            gone,
-            totals,
-            from,
-            process: process.clone(),
-        }
-    }
-
-    /// Reads the file of `held`, and its base if it is a delta.
-    pub async fn read(table: &dyn Table, held: Held) -> Result<Recorded<K>, Stop> {
-        let document = Self::document(table, held, OffsetsName(held)).await?;
-        let (offsets, totals, from) = match document.base {
-            None => (document.offsets, document.totals, document.from),
-            Some(base) => {
-                let full = Self::document(table, held, base).await?;
-                let offsets = full.offsets.updated(Delta { changed: document.offsets, gone: document.gone });
-                let totals = full.totals.updated(document.totals, &offsets);
-                (offsets, totals, full.from)
-            }
-        };
-        if offsets.position() != held.position {
-            return Err(Stop::Refused(format!(
-                "table {:?}: its offsets file {} is damaged: its offsets add up to {}",
-                table.name(),
-                OffsetsName(held),
-                offsets.position()
-            )));
-        }
-        let settings = Arc::new(document.settings);
-        let Document { since, last_cuts: last_rows, .. } = document;
-        let standing = Standing { offsets: Arc::new(offsets), settings, since, last_rows };
-        let account = Account { totals, from: Arc::new(from.unwrap_or_default()) };
-        Ok(Recorded { origin: document.origin, standing, account, process: document.process })
-    }
-
-    async fn document(table: &dyn Table, held: Held, name: OffsetsName) -> Result<Document<K>, Stop> {
-        let Some(content) = table.read_offsets(name).await? else {
-            return Err(Stop::offsets_missing(table.name(), held.position, &name.to_string()));
-        };
-        let document = Self::parse(&content)
-            .map_err(|e| StoreError::definite(format!("read offsets file {name} of table {:?}", table.name()), e))?;
-        if let Err(TooNew { version, known }) = K::check(&document.settings) {
-            return Err(Stop::Refused(format!(
-                "table {:?} was written by a newer lakefront (row rules {version}, this binary knows {known}): upgrade",
-                table.name()
-            )));
-        }
-        Ok(document)
-    }
-
-    fn parse(content: &[u8]) -> Result<Document<K>, Box<dyn std::error::Error + Send + Sync>> {
+impl<K: Kind> Document<K> {
+    /// Reads what a file holds. The error says why it cannot be read, and what to do.
+    pub(super) fn parse(content: &[u8]) -> Result<Document<K>, Box<dyn std::error::Error + Send + Sync>> {
         #[derive(Deserialize)]
         struct Form {
             format: u32,
@@ -299,29 +206,21 @@ impl<K: Kind> OffsetsFiles<K> {
         }
         let Form { format, kind } = serde_json::from_slice(content)?;
         match (format, kind) {
-            (FORMAT, Some(kind)) if kind != K::NAME => {
+            (ALONE..=FORMAT, Some(kind)) if kind != K::NAME => {
                 Err(format!("its pipeline reads {kind}, and this one {}: name other tables", K::NAME).into())
             }
+            (ALONE, _) => {
+                let mut document: Document<K> = serde_json::from_slice(content)?;
+                let totals = std::mem::take(&mut document.totals);
+                document.tables = [(document.origin.role.clone(), totals)].into();
+                Ok(document)
+            }
             (FORMAT, _) => Ok(serde_json::from_slice(content)?),
-            (format, _) if format < FORMAT => Err(format!(
+            (format, _) if format < ALONE => Err(format!(
                 "it has format {format}, of a build that kept no totals: land into new tables, under a new pipeline name"
             )
             .into()),
             (format, _) => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
         }
-    }
-
-    /// Deletes the files below `committed`, except the base that newer files refer to. A file at or
-    /// above it stays: it may belong to a commit that is still under way, ours or a rival's,
-    /// however many newer files there are.
-    pub async fn tidy(&mut self, table: &dyn Table, committed: Position) -> Result<(), StoreError> {
-        let base = self.base.as_ref().map(|base| base.name);
-        let old = |name: &&OffsetsName| name.0.position < committed && Some(**name) != base;
-        for name in self.known.iter().filter(old).copied().collect::<Vec<_>>() {
-            table.delete_offsets(name).await?;
-            fail::fail_point!("offsets-deleted");
-            self.known.remove(&name);
-        }
-        Ok(())
     }
 }

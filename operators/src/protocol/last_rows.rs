@@ -1,7 +1,7 @@
-//! Which cut had the last rows for each table. A table that holds that cut lacks no rows, and needs
+//! Which cut had the last rows for each group. A group that holds that cut lacks no rows, and needs
 //! no work of the source to be brought level, whether or not the source still has it.
 //!
-//! A cut is named by the run that made it and by its lower bound. So two tables agree on a cut only
+//! A cut is named by the run that made it and by its lower bound. So two groups agree on a cut only
 //! if one history made both of them: after a restore, or within a catch-up, positions would not say
 //! that.
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::position::Position;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
-use crate::protocol::table::TableId;
+use crate::protocol::names::GroupId;
 
 /// A run, by a number that it has drawn at random: after a restore, run numbers are given out
 /// again.
@@ -18,40 +18,40 @@ use crate::protocol::table::TableId;
 #[serde(transparent)]
 pub struct Draw(pub u64);
 
-/// The cut that had the last rows for a table.
+/// The cut that had the last rows for a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastCut {
-    /// The run that made it; `None` if the table has had no rows since its genesis.
+    /// The run that made it; `None` if the group has had no rows since its genesis.
     pub draw: Option<Draw>,
     /// Its lower bound, or the genesis.
     pub lower: Position,
 }
 
-/// The last cut of each table, in claim order, up to the position of the table that records this;
+/// The last cut of each group, in claim order, up to the position of the group that records this;
 /// `None` where it is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LastRows(Vec<Option<LastCut>>);
 
 impl LastRows {
-    /// Nothing has landed in any of the `tables`, which begin at `genesis`.
-    pub fn none(genesis: Position, tables: usize) -> LastRows {
-        LastRows(vec![Some(LastCut { draw: None, lower: genesis }); tables])
+    /// Nothing has landed in any of the `groups`, which begin at `genesis`.
+    pub fn none(genesis: Position, groups: usize) -> LastRows {
+        LastRows(vec![Some(LastCut { draw: None, lower: genesis }); groups])
     }
 
-    /// What the tables of a run know at its start: each knows best about itself.
+    /// What the groups of a run know at its start: each knows best about itself.
     pub fn known<K: Kind>(standings: &[Standing<K>]) -> LastRows {
-        LastRows(standings.iter().enumerate().map(|(i, standing)| standing.last_rows.of(TableId(i))).collect())
+        LastRows(standings.iter().enumerate().map(|(i, standing)| standing.last_rows.of(GroupId(i))).collect())
     }
 
-    /// The last cut that had rows for `table`, if it is known.
-    pub fn of(&self, table: TableId) -> Option<LastCut> {
-        self.0.get(table.0).copied().flatten()
+    /// The last cut that had rows for `group`, if it is known.
+    pub fn of(&self, group: GroupId) -> Option<LastCut> {
+        self.0.get(group.0).copied().flatten()
     }
 
-    /// The cut from `lower` of the run of that `draw` has rows for `table`.
-    pub fn reach(&mut self, table: TableId, draw: Draw, lower: Position) {
-        if let Some(last) = self.0.get_mut(table.0) {
+    /// The cut from `lower` of the run of that `draw` has rows for `group`.
+    pub fn reach(&mut self, group: GroupId, draw: Draw, lower: Position) {
+        if let Some(last) = self.0.get_mut(group.0) {
             *last = Some(LastCut { draw: Some(draw), lower });
         }
     }

@@ -1,4 +1,4 @@
-//! The position of every table's transaction. The checkpoint moves to the lowest, never further.
+//! The position of every group's transaction. The checkpoint moves to the lowest, never further.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use crate::position::Position;
 use crate::protocol::cut::Cut;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
-use crate::protocol::table::TableId;
+use crate::protocol::names::GroupId;
 
-/// The tables' positions, and the offsets of the positions that are not yet durable everywhere.
+/// The groups' positions, and the offsets of the positions that are not yet durable everywhere.
 pub struct Ledger<K: Kind> {
     positions: Vec<Position>,
     standings: BTreeMap<Position, Standing<K>>,
@@ -16,7 +16,7 @@ pub struct Ledger<K: Kind> {
 }
 
 impl<K: Kind> Ledger<K> {
-    /// The tables as they were claimed.
+    /// The groups as they were claimed.
     pub fn new(standings: &[Standing<K>]) -> Self {
         let positions: Vec<_> = standings.iter().map(Standing::position).collect();
         Ledger {
@@ -31,10 +31,10 @@ impl<K: Kind> Ledger<K> {
         self.standings.insert(cut.upper, cut.standing());
     }
 
-    /// `table`'s transaction now holds `position`. Returns the standing that may be acknowledged,
+    /// `group`'s transaction now holds `position`. Returns the standing that may be acknowledged,
     /// if it moved.
-    pub fn moved(&mut self, table: TableId, position: Position) -> Option<Standing<K>> {
-        self.positions[table.0] = position;
+    pub fn moved(&mut self, group: GroupId, position: Position) -> Option<Standing<K>> {
+        self.positions[group.0] = position;
         let durable = self.durable();
         if durable <= self.acknowledged {
             return None;
@@ -44,12 +44,12 @@ impl<K: Kind> Ledger<K> {
         self.standings.get(&durable).cloned()
     }
 
-    /// The position that every table's transaction holds.
+    /// The position that every group's transaction holds.
     pub fn durable(&self) -> Position {
         self.positions.iter().min().copied().unwrap_or_default()
     }
 
-    /// The tables' positions, in claim order.
+    /// The groups' positions, in claim order.
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
@@ -60,9 +60,9 @@ mod tests {
     use super::*;
     use crate::protocol::numbers::{Numbers, cut, standing};
 
-    /// What may be acknowledged once `table` stands at `position`.
-    fn moved(ledger: &mut Ledger<Numbers>, table: usize, position: u64) -> Option<u64> {
-        ledger.moved(TableId(table), Position(position)).map(|standing| standing.position().0)
+    /// What may be acknowledged once `group` stands at `position`.
+    fn moved(ledger: &mut Ledger<Numbers>, group: usize, position: u64) -> Option<u64> {
+        ledger.moved(GroupId(group), Position(position)).map(|standing| standing.position().0)
     }
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn nothing_is_acknowledged_twice() {
         let mut ledger = Ledger::new(&[standing(10)]);
-        assert_eq!(moved(&mut ledger, 0, 10), None, "the tables stood there when they were claimed");
+        assert_eq!(moved(&mut ledger, 0, 10), None, "the groups stood there when they were claimed");
         ledger.cut(&cut(10, 20));
         assert_eq!(moved(&mut ledger, 0, 20), Some(20));
         assert_eq!(moved(&mut ledger, 0, 20), None);

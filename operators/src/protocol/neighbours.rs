@@ -1,11 +1,14 @@
-//! Other writers to a table: other pipelines, which must not land what this one reads, and
+//! Other writers to a group: other pipelines, which must not land what this one reads, and
 //! strangers, beside whose rows a pipeline lands only if it is allowed to.
 
 use crate::error::Stop;
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::document::{OffsetsFiles, Origin, Recorded};
+use crate::protocol::document::{Origin, Recorded};
+use crate::protocol::group::Group;
 use crate::protocol::kind::Kind;
-use crate::protocol::table::{Clock, Pending, Table};
+use crate::protocol::offsets_files::OffsetsFiles;
 
 /// What a pipeline reads, compared with what other pipelines, or earlier runs, have recorded.
 pub trait Reading<K: Kind>: Send + Sync {
@@ -15,7 +18,7 @@ pub trait Reading<K: Kind>: Send + Sync {
     /// The part of it that partitions' names are relative to.
     fn root(&self) -> &str;
 
-    /// Whether a table of that origin is of this source, so that the names of its partitions mean
+    /// Whether a group of that origin is of this source, so that the names of its partitions mean
     /// the same. The error is advice for the message that refuses it, or empty.
     fn continues(&self, origin: &Origin) -> Result<(), String>;
 
@@ -24,10 +27,10 @@ pub trait Reading<K: Kind>: Send + Sync {
     fn shared<'a>(&'a self, others: &'a [Recorded<K>]) -> Pending<'a, Result<Vec<Option<String>>, Stop>>;
 }
 
-/// What every other pipeline has recorded in `table`.
-pub async fn neighbours<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<Vec<Recorded<K>>, Stop> {
+/// What every other pipeline has recorded in `group`.
+pub async fn neighbours<K: Kind>(group: &dyn Group, clock: &dyn Clock) -> Result<Vec<Recorded<K>>, Stop> {
     let mut found = Vec::new();
-    for (_, theirs) in ask(clock, || table.others()).await? {
+    for (_, theirs) in ask(clock, || group.others()).await? {
         found.extend(newest(&*theirs, clock).await?);
     }
     Ok(found)
@@ -35,7 +38,7 @@ pub async fn neighbours<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result
 
 /// The newest record, committed or not. A claim records itself before it looks at the others, so of
 /// two simultaneous claims one sees the other.
-async fn newest<K: Kind>(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option<Recorded<K>>, Stop> {
+async fn newest<K: Kind>(theirs: &dyn Group, clock: &dyn Clock) -> Result<Option<Recorded<K>>, Stop> {
     let mut retry = Retry::default();
     loop {
         let Some(last) = ask(clock, || theirs.list_offsets()).await?.into_iter().max() else { return Ok(None) };
@@ -61,13 +64,13 @@ async fn newest<K: Kind>(theirs: &dyn Table, clock: &dyn Clock) -> Result<Option
     }
 }
 
-/// Refuses to land what another pipeline lands into the same table.
+/// Refuses to land what another pipeline lands into the same group.
 pub async fn refuse_overlap<K: Kind>(
-    table: &dyn Table,
+    group: &dyn Group,
     clock: &dyn Clock,
     reading: &dyn Reading<K>,
 ) -> Result<(), Stop> {
-    let neighbours = neighbours(table, clock).await?;
+    let neighbours = neighbours(group, clock).await?;
     if neighbours.is_empty() {
         return Ok(());
     }
@@ -83,35 +86,35 @@ pub async fn refuse_overlap<K: Kind>(
             false => String::new(),
         };
         return Err(Stop::Refused(format!(
-            "table {:?} already receives {what} through pipeline {:?}: a second pipeline would land every row twice; use that \
+            "{} already receives {what} through pipeline {:?}: a second pipeline would land every row twice; use that \
              pipeline, or name other tables in [tables]{given_up}",
-            table.name(),
+            group.shown(),
             origin.pipeline
         )));
     }
     Ok(())
 }
 
-/// How many rows of `table` no pipeline has landed, judged by counts alone. This may take long.
-pub async fn strangers<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<u64, Stop> {
+/// How many rows of `group` no pipeline has landed, judged by counts alone. This may take long.
+pub async fn strangers<K: Kind>(group: &dyn Group, clock: &dyn Clock) -> Result<u64, Stop> {
     // Rows are counted first, so that rows that land meanwhile do not count as strangers'.
-    let rows = ask(clock, || table.rows()).await?;
+    let rows = ask(clock, || group.rows()).await?;
     if rows == 0 {
         return Ok(0);
     }
-    let own = newest::<K>(table, clock).await?;
-    let landed = neighbours(table, clock).await?.into_iter().chain(own).map(|told| told.account.totals.sum().rows);
+    let own = newest::<K>(group, clock).await?;
+    let landed = neighbours(group, clock).await?.into_iter().chain(own).map(|told| told.account.sum().rows);
     Ok(rows.saturating_sub(landed.sum()))
 }
 
 /// Refuses to land beside rows that no pipeline has landed.
-pub async fn refuse_strangers<K: Kind>(table: &dyn Table, clock: &dyn Clock) -> Result<(), Stop> {
-    match strangers::<K>(table, clock).await? {
+pub async fn refuse_strangers<K: Kind>(group: &dyn Group, clock: &dyn Clock) -> Result<(), Stop> {
+    match strangers::<K>(group, clock).await? {
         0 => Ok(()),
         rows => Err(Stop::Refused(format!(
-            "table {:?} holds {rows} row{} that no pipeline has landed: to land beside them, start once with run --adopt; if lakefront \
+            "{} holds {rows} row{} that no pipeline has landed: to land beside them, start once with run --adopt; if lakefront \
              has landed them, restore the table's _lakefront folder, or they would land twice; or name another table in [tables]",
-            table.name(),
+            group.shown(),
             if rows == 1 { "" } else { "s" }
         ))),
     }

@@ -6,34 +6,37 @@ use std::sync::Arc;
 use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::claim::Intent;
+use crate::protocol::clock::Clock;
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::document::{OffsetsFiles, Origin, Recorded, Standing};
+use crate::protocol::document::{Origin, Recorded, Standing};
+use crate::protocol::group::{Group, GroupState};
 use crate::protocol::kind::Kind;
+use crate::protocol::names::{Held, RunId};
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
-use crate::protocol::table::{Clock, Held, RunId, Table, TableState};
+use crate::protocol::offsets_files::OffsetsFiles;
 
-/// How often tables are looked at while others move them, before an inconsistency counts.
+/// How often groups are looked at while others move them, before an inconsistency counts.
 const LOOKS: u32 = 8;
 
 /// What was found before the claim.
 #[derive(Default)]
-pub(super) struct Survey<'a> {
+pub(super) struct Survey {
     /// The highest run that has left a trace.
     pub(super) run: RunId,
-    /// The furthest of the tables that stand beyond zero.
-    pub(super) furthest: Option<(Position, &'a str)>,
+    /// The furthest of the groups that stand beyond zero.
+    pub(super) furthest: Option<(Position, String)>,
 }
 
-/// A table that has a position.
+/// A group that has a position.
 pub(super) struct Place<'a, K: Kind> {
     /// Its place in claim order.
     pub(super) index: usize,
-    pub(super) name: &'a str,
+    pub(super) shown: String,
     pub(super) standing: &'a Standing<K>,
     pub(super) origin: &'a Origin,
 }
 
-/// What happens to tables that may be claimed.
+/// What happens to groups that may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// They go on where they stand.
@@ -43,37 +46,37 @@ pub(super) enum Verdict {
     BeginAnew,
 }
 
-/// Refuses what [`claim`](super::claim::claim) would refuse, and writes nothing. A table that does
+/// Refuses what [`claim`](super::claim::claim) would refuse, and writes nothing. A group that does
 /// not exist yet is `None`.
 pub async fn preflight<K: Kind>(
-    tables: &[Option<Arc<dyn Table>>],
+    groups: &[Option<Arc<dyn Group>>],
     clock: &dyn Clock,
     intent: &Intent<'_, K>,
 ) -> Result<(), Stop> {
     let there: Vec<_> =
-        tables.iter().enumerate().filter_map(|(index, table)| Some((index, table.as_deref()?))).collect();
+        groups.iter().enumerate().filter_map(|(index, group)| Some((index, group.as_deref()?))).collect();
     survey(&there, clock, intent).await.map(drop)
 }
 
-/// Looks at the tables, with their places in claim order, and refuses what must be refused.
-pub(super) async fn survey<'a, K: Kind>(
-    tables: &[(usize, &'a dyn Table)],
+/// Looks at the groups, with their places in claim order, and refuses what must be refused.
+pub(super) async fn survey<K: Kind>(
+    groups: &[(usize, &dyn Group)],
     clock: &dyn Clock,
     intent: &Intent<'_, K>,
-) -> Result<Survey<'a>, Stop> {
+) -> Result<Survey, Stop> {
     let mut looks = 0;
     loop {
         let mut seen = Vec::new();
-        let done = look_around(tables, clock, intent, &mut seen).await;
+        let done = look_around(groups, clock, intent, &mut seen).await;
         looks += 1;
         if !matches!(done, Err(Stop::Refused(_))) || looks == LOOKS {
             return done;
         }
-        // If a live run moved a table during the look, the combination that was refused may never
+        // If a live run moved a group during the look, the combination that was refused may never
         // have existed.
         let mut moved = false;
-        for ((_, table), seen) in tables.iter().zip(seen) {
-            moved |= ask(clock, || table.load()).await?.held != seen;
+        for ((_, group), seen) in groups.iter().zip(seen) {
+            moved |= ask(clock, || group.load()).await?.held != seen;
         }
         if !moved {
             return done;
@@ -81,73 +84,78 @@ pub(super) async fn survey<'a, K: Kind>(
     }
 }
 
-async fn look_around<'a, K: Kind>(
-    tables: &[(usize, &'a dyn Table)],
+async fn look_around<K: Kind>(
+    groups: &[(usize, &dyn Group)],
     clock: &dyn Clock,
     intent: &Intent<'_, K>,
     seen: &mut Vec<Option<Held>>,
-) -> Result<Survey<'a>, Stop> {
+) -> Result<Survey, Stop> {
     let (mut survey, mut found, mut lacking) = (Survey::default(), Vec::new(), None);
-    for (index, table) in tables.iter().copied() {
-        refuse_overlap(table, clock, intent.reading).await?;
+    for (index, group) in groups.iter().copied() {
+        refuse_overlap(group, clock, intent.reading).await?;
         // A run that died during its claim has left only a file; after a restore, its number would
         // be given out again.
-        let names = ask(clock, || table.list_offsets()).await?;
+        let names = ask(clock, || group.list_offsets()).await?;
         survey.run = names.iter().map(|name| name.0.run).fold(survey.run, RunId::max);
-        let (state, recorded) = look(table, clock).await?;
+        let (state, recorded) = look(group, clock).await?;
         seen.push(state.held);
         if let Some(held) = state.held {
             survey.run = survey.run.max(held.run);
             let beyond = held.position > Position(0);
-            survey.furthest = survey.furthest.max(beyond.then_some((held.position, table.name())));
+            survey.furthest = survey.furthest.max(beyond.then(|| (held.position, group.shown())));
         }
         match recorded {
-            Some(recorded) => found.push((index, table.name(), recorded)),
+            Some(recorded) => found.push((index, group.shown(), recorded)),
             None => {
-                lacking = lacking.or(Some((index, table)));
+                lacking = lacking.or(Some((index, group)));
             }
         }
     }
     let places: Vec<Place<'_, K>> = found
         .iter()
-        .map(|(index, name, Recorded { origin, standing, .. })| Place { index: *index, name, standing, origin })
+        .map(|(index, shown, Recorded { origin, standing, .. })| Place {
+            index: *index,
+            shown: shown.clone(),
+            standing,
+            origin,
+        })
         .collect();
     judge(&places, intent)?;
     let landed = places.iter().any(|place| place.standing.position() != place.origin.genesis);
-    if let (Some((index, table)), Some((_, other))) = (lacking, survey.furthest)
+    if let (Some((index, group)), Some((_, other))) = (lacking, &survey.furthest)
         && (index == 0 || landed)
     {
-        return Err(Stop::no_position(table.name(), intent.pipeline, other));
+        return Err(Stop::no_position(&group.shown(), intent.pipeline, other));
     }
     if !intent.adopt {
-        for (_, table) in tables.iter().filter(|(index, _)| places.iter().all(|place| place.index != *index)) {
-            refuse_strangers::<K>(*table, clock).await?;
+        for (_, group) in groups.iter().filter(|(index, _)| places.iter().all(|place| place.index != *index)) {
+            refuse_strangers::<K>(*group, clock).await?;
         }
     }
     Ok(survey)
 }
 
-/// Where the table stands now, and what is recorded there.
+/// Where the group stands now, and what is recorded there.
 pub(super) async fn look<K: Kind>(
-    table: &dyn Table,
+    group: &dyn Group,
     clock: &dyn Clock,
-) -> Result<(TableState, Option<Recorded<K>>), Stop> {
+) -> Result<(GroupState, Option<Recorded<K>>), Stop> {
     let mut retry = Retry::default();
     loop {
-        let state = ask(clock, || table.load()).await?;
+        let state = ask(clock, || group.load()).await?;
         let Some(held) = state.held else { return Ok((state, None)) };
-        match OffsetsFiles::read(table, held).await {
+        match OffsetsFiles::read(group, held).await {
             Ok(recorded) => return Ok((state, Some(recorded))),
             Err(Stop::Store(error)) => retry.after(error, clock).await?,
             // The previous run is still alive: it has committed since, and deleted the file of the
             // earlier position.
-            Err(_) if ask(clock, || table.load()).await?.held != state.held => {}
+            Err(_) if ask(clock, || group.load()).await?.held != state.held => {}
             Err(stop) => return Err(stop),
         }
     }
 }
 
-/// What happens to the tables that have a position; the error says why they cannot be claimed.
+/// What happens to the groups that have a position; the error says why they cannot be claimed.
 pub(super) fn judge<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<Verdict, Stop> {
     let is_of_one_life = |place: &Place<'_, K>| place.origin.lineage == places[0].origin.lineage;
     let odd: Vec<_> = places.iter().filter(|p| check(p, intent).is_err() || !is_of_one_life(p)).collect();
@@ -162,29 +170,29 @@ pub(super) fn judge<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) ->
     Ok(Verdict::GoOn)
 }
 
-/// A table belongs to one source and one role, once something has landed.
+/// A group belongs to one source and one role, once something has landed.
 pub(super) fn check<K: Kind>(place: &Place<'_, K>, intent: &Intent<'_, K>) -> Result<(), Stop> {
-    let Place { index, name, origin, .. } = place;
+    let Place { index, shown, origin, .. } = place;
     if let Err(hint) = intent.reading.continues(origin) {
         return Err(Stop::Refused(format!(
-            "table {name:?} holds what pipeline {:?} read from {}, but source.url is {}: set it back (a glob over the same folder \
+            "{shown} holds what pipeline {:?} read from {}, but source.url is {}: set it back (a glob over the same folder \
              may change), move a folder that was moved back, or give the new source a pipeline name of its own{hint}",
             origin.pipeline,
             origin.source,
             intent.reading.source()
         )));
     }
-    let role = intent.roles[*index];
-    if origin.role != role {
+    let role = &intent.layout.groups()[*index].role;
+    if origin.role != *role {
         return Err(Stop::Refused(format!(
-            "table {name:?} is the pipeline's table for {:?}, but [tables] makes it the one for {role:?}: set it back",
+            "{shown} is the pipeline's table for {:?}, but [tables] makes it the one for {role:?}: set it back",
             origin.role
         )));
     }
     Ok(())
 }
 
-/// Refuses tables that are not on one sequence of cuts, where positions order the offsets.
+/// Refuses groups that are not on one sequence of cuts, where positions order the offsets.
 fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
     let mut order: Vec<&Place<'_, K>> = places.iter().collect();
     order.sort_by_key(|place| place.standing.position());
@@ -192,16 +200,16 @@ fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
         let (low, high) = (pair[0].standing, pair[1].standing);
         if !low.offsets.precede(&high.offsets) || pair[0].origin.lineage != pair[1].origin.lineage {
             return Err(Stop::Refused(format!(
-                "tables {:?} and {:?} were not written by one pipeline: the offsets of one do not lead to the other's; \
+                "{} and {} were not written by one pipeline: the offsets of one do not lead to the other's; \
                  restore both from the same backup, or start over with a new pipeline name and new tables",
-                pair[0].name, pair[1].name
+                pair[0].shown, pair[1].shown
             )));
         }
         if low.position() < high.since {
             return Err(Stop::Refused(format!(
-                "table {:?} was restored to position {}, but the settings have changed since, at {}: it can only be caught \
+                "{} was restored to position {}, but the settings have changed since, at {}: it can only be caught \
                  up with the settings of that time; restore a newer backup, or all tables to one before the change",
-                pair[0].name,
+                pair[0].shown,
                 low.position(),
                 high.since
             )));
@@ -210,14 +218,14 @@ fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Refuses tables below the position in the state file, because that position was durable once.
+/// Refuses groups below the position in the state file, because that position was durable once.
 fn refuse_ahead<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<(), Stop> {
     let lowest = places.iter().min_by_key(|place| place.standing.position());
     match (intent.known, lowest) {
         (Some(known), Some(lowest)) if known > lowest.standing.position() => Err(Stop::Refused(format!(
-            "the state file says position {known}, but table {:?} stands at {}: it was restored or deleted; \
+            "the state file says position {known}, but {} stands at {}: it was restored or deleted; \
              restore the newer table, or delete the state file to land again what the table lacks",
-            lowest.name,
+            lowest.shown,
             lowest.standing.position()
         ))),
         _ => Ok(()),

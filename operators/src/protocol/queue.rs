@@ -1,8 +1,8 @@
-//! Which cut a table commits next, and whether it commits it at all.
+//! Which cut a group commits next, and whether it commits it at all.
 //!
-//! Cuts commit in order. A table that already stands at a cut's upper bound or beyond ignores the
-//! whole cut; one that stands inside a cut is a bug. A cut that is empty for a table counts as
-//! drained, but the table's position is moved only when the planner asks for it.
+//! Cuts commit in order. A group that already stands at a cut's upper bound or beyond ignores the
+//! whole cut; one that stands inside a cut is a bug. A cut that is empty for a group counts as
+//! drained, but the group's position is moved only when the planner asks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,55 +12,60 @@ use crate::protocol::cut::{Control, Cut};
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::{Draw, LastRows};
-use crate::protocol::table::{StagedFile, TableId};
-use crate::totals::{Bucket, Sum};
+use crate::protocol::names::{GroupId, TableId};
+use crate::protocol::staged::{Counted, Staged};
 
-/// One table's cuts, from the planner's records and the staged files, in order.
+/// One group's cuts, from the planner's records and the staged files, in order.
 pub struct CommitQueue<K: Kind> {
-    table: String,
-    /// The position that the table's transaction holds, or will once the job under way is done.
+    group: String,
+    /// The position that the group's transaction holds, or will once the job under way is done.
     position: Position,
     cuts: BTreeMap<Position, Cut<K>>,
-    files: BTreeMap<Position, Vec<StagedFile>>,
-    sums: BTreeMap<Position, Vec<(Bucket, Sum)>>,
-    /// The tables, this one and others, that have rows in a cut.
-    filled: BTreeMap<Position, BTreeSet<TableId>>,
-    /// Which cut had the last rows for each table, up to the last complete one.
+    files: BTreeMap<Position, Vec<Staged>>,
+    sums: BTreeMap<Position, Vec<Counted>>,
+    /// The groups, this one and others, that have rows in a cut.
+    filled: BTreeMap<Position, BTreeSet<GroupId>>,
+    /// Which cut had the last rows for each group, up to the last complete one.
     last_rows: LastRows,
     draw: Draw,
-    /// The last cut that was empty for this table, not yet in its transaction.
+    /// The last cut that was empty for this group, not yet in its transaction.
     empty: Option<Cut<K>>,
     settle: Position,
-    /// No rows below this position wait for the table.
+    /// No rows below this position wait for the group.
     drained: Position,
 }
 
 /// A commit to make: without files it only moves the position.
 #[derive(Debug, PartialEq)]
 pub struct Job<K: Kind> {
-    /// The cut whose upper bound the table reaches.
+    /// The cut whose upper bound the group reaches.
     pub cut: Cut<K>,
-    /// Its files for this table.
-    pub files: Vec<StagedFile>,
+    /// Its files for this group.
+    pub files: Vec<Staged>,
     /// The sums of their rows, as counted on the way.
-    pub sums: Vec<(Bucket, Sum)>,
-    /// Which cut had the last rows for each table, up to this one.
+    pub sums: Vec<Counted>,
+    /// Which cut had the last rows for each group, up to this one.
     pub last_rows: LastRows,
 }
 
 impl<K: Kind> Job<K> {
-    /// Where the table stands once the job is done.
+    /// Where the group stands once the job is done.
     pub fn standing(&self) -> Standing<K> {
         Standing { last_rows: self.last_rows.clone(), ..self.cut.standing() }
+    }
+
+    /// How many rows the job makes visible in each table.
+    pub fn rows(&self) -> BTreeMap<TableId, u64> {
+        staged(&self.files)
     }
 }
 
 impl<K: Kind> CommitQueue<K> {
-    /// The queue of `table`, which stands at `position`. `last_rows` is what all tables of the run
-    /// knew at its start; they share its `draw`.
-    pub fn new(table: impl Into<String>, position: Position, last_rows: LastRows, draw: Draw) -> Self {
+    /// The queue of `group`, as messages call it, which stands at `position`. `last_rows` is what
+    /// all groups of the run knew at its start; they share its `draw`.
+    pub fn new(group: impl Into<String>, position: Position, last_rows: LastRows, draw: Draw) -> Self {
         CommitQueue {
-            table: table.into(),
+            group: group.into(),
             position,
             cuts: BTreeMap::new(),
             files: BTreeMap::new(),
@@ -74,7 +79,7 @@ impl<K: Kind> CommitQueue<K> {
         }
     }
 
-    /// No rows below this position wait for the table: what it holds, and the cuts after that which
+    /// No rows below this position wait for the group: what it holds, and the cuts after that which
     /// are empty for it, whether or not its transaction has moved over them. The job that
     /// [`CommitQueue::next`] returned last still waits.
     pub fn drained(&self) -> Position {
@@ -90,18 +95,18 @@ impl<K: Kind> CommitQueue<K> {
     }
 
     /// Takes a file that was staged for the cut that starts at `lower`.
-    pub fn staged(&mut self, lower: Position, file: StagedFile) {
+    pub fn staged(&mut self, lower: Position, file: Staged) {
         self.files.entry(lower).or_default().push(file);
     }
 
     /// Takes rows that were counted for the cut that starts at `lower`.
-    pub fn counted(&mut self, lower: Position, bucket: Bucket, sum: Sum) {
-        self.sums.entry(lower).or_default().push((bucket, sum));
+    pub fn counted(&mut self, lower: Position, counted: Counted) {
+        self.sums.entry(lower).or_default().push(counted);
     }
 
-    /// Learns that the cut that starts at `lower` has rows for `table`.
-    pub fn filled(&mut self, lower: Position, table: TableId) {
-        self.filled.entry(lower).or_default().insert(table);
+    /// Learns that the cut that starts at `lower` has rows for `group`.
+    pub fn filled(&mut self, lower: Position, group: GroupId) {
+        self.filled.entry(lower).or_default().insert(group);
     }
 
     /// The next commit, once the last is done. `complete(lower)` is whether the frontier has passed
@@ -112,8 +117,8 @@ impl<K: Kind> CommitQueue<K> {
             let cut = first.remove();
             let files = self.files.remove(&cut.lower).unwrap_or_default();
             let sums = self.sums.remove(&cut.lower).unwrap_or_default();
-            for table in self.filled.remove(&cut.lower).unwrap_or_default() {
-                self.last_rows.reach(table, self.draw, cut.lower);
+            for group in self.filled.remove(&cut.lower).unwrap_or_default() {
+                self.last_rows.reach(group, self.draw, cut.lower);
             }
             if cut.upper <= self.position {
                 if !files.is_empty() {
@@ -126,14 +131,7 @@ impl<K: Kind> CommitQueue<K> {
             if cut.lower < self.position {
                 return Err(self.bug(format!("stands inside cut {}..{}", cut.lower, cut.upper)));
             }
-            let staged: u64 = files.iter().map(|file| file.rows).sum();
-            let counted: u64 = sums.iter().map(|(_, sum)| sum.rows).sum();
-            if staged != counted {
-                let Cut { lower, upper, .. } = cut;
-                return Err(
-                    self.bug(format!("received {staged} staged rows of cut {lower}..{upper}, but counted {counted}"))
-                );
-            }
+            self.check_count(&cut, &files, &sums)?;
             if files.is_empty() {
                 self.drained = cut.upper;
                 self.empty = Some(cut);
@@ -155,24 +153,62 @@ impl<K: Kind> CommitQueue<K> {
         Ok(due.map(|cut| self.job(cut, Vec::new(), Vec::new())))
     }
 
-    fn job(&self, cut: Cut<K>, files: Vec<StagedFile>, sums: Vec<(Bucket, Sum)>) -> Job<K> {
+    /// Each table must receive as many rows as were counted on their way to it.
+    fn check_count(&self, cut: &Cut<K>, files: &[Staged], sums: &[Counted]) -> Result<(), Stop> {
+        let (staged, counted) = (staged(files), counted(sums));
+        if staged == counted {
+            return Ok(());
+        }
+        let rows = |of: &BTreeMap<TableId, u64>| of.values().sum::<u64>();
+        let (staged, counted, Cut { lower, upper, .. }) = (rows(&staged), rows(&counted), cut);
+        Err(self.bug(format!("received {staged} staged rows of cut {lower}..{upper}, but counted {counted}")))
+    }
+
+    fn job(&self, cut: Cut<K>, files: Vec<Staged>, sums: Vec<Counted>) -> Job<K> {
         Job { cut, files, sums, last_rows: self.last_rows.clone() }
     }
 
     fn bug(&self, text: String) -> Stop {
-        Stop::Bug(format!("table {:?}, at position {}, {text}", self.table, self.position))
+        Stop::Bug(format!("{}, at position {}, {text}", self.group, self.position))
     }
+}
+
+/// The staged rows of each table that has any.
+fn staged(files: &[Staged]) -> BTreeMap<TableId, u64> {
+    by_table(files.iter().map(|staged| (staged.table, staged.file.rows)))
+}
+
+/// The counted rows of each table that has any.
+fn counted(sums: &[Counted]) -> BTreeMap<TableId, u64> {
+    by_table(sums.iter().map(|counted| (counted.table, counted.sum.rows)))
+}
+
+fn by_table(rows: impl Iterator<Item = (TableId, u64)>) -> BTreeMap<TableId, u64> {
+    let mut all = BTreeMap::new();
+    rows.filter(|(_, rows)| *rows > 0).for_each(|(table, rows)| *all.entry(table).or_default() += rows);
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::clock::Stamp;
     use crate::protocol::numbers::{Numbers, cut};
     use crate::protocol::offsets::PartitionId;
-    use crate::protocol::table::Stamp;
+    use crate::protocol::staged::StagedFile;
+    use crate::totals::{Bucket, Sum};
 
-    fn file() -> StagedFile {
-        StagedFile { path: "f".into(), size: 1, rows: 1, detail: String::new(), staged_at: Stamp::default() }
+    /// A file of one row for a table.
+    fn file(table: usize) -> Staged {
+        let file =
+            StagedFile { path: "f".into(), size: 1, rows: 1, detail: String::new(), staged_at: Stamp::default() };
+        Staged { table: TableId(table), file }
+    }
+
+    /// One row that was counted on its way to a table.
+    fn row(table: usize) -> Counted {
+        let bucket = Bucket { partition: PartitionId::first("a"), mebibyte: 0 };
+        Counted { table: TableId(table), bucket, sum: Sum::row(1) }
     }
 
     /// A queue at `position` with cuts of ten, and a file for the cut at each of `staged`.
@@ -180,9 +216,8 @@ mod tests {
         let mut queue = CommitQueue::new("t", Position(position), LastRows::none(Position(0), 2), Draw(7));
         cuts.for_each(|n| queue.control(Control::Cut(cut(10 * n, 10 * n + 10))));
         for lower in staged {
-            queue.staged(Position(*lower), file());
-            let bucket = Bucket { partition: PartitionId::first("a"), mebibyte: 0 };
-            queue.counted(Position(*lower), bucket, Sum::row(1));
+            queue.staged(Position(*lower), file(0));
+            queue.counted(Position(*lower), row(0));
         }
         queue
     }
@@ -207,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_that_the_table_holds_is_ignored_whole() {
+    fn a_cut_that_the_group_holds_is_ignored_whole() {
         let mut queue = queue(20, 0..3, &[20]);
         assert_eq!(jobs(&mut queue, 30), [(30, 1)]);
     }
 
     #[test]
-    fn a_table_inside_a_cut_is_a_bug() {
+    fn a_group_inside_a_cut_is_a_bug() {
         assert!(bug(&mut queue(5, 0..1, &[])).contains("stands inside cut 0..10"));
     }
 
@@ -226,8 +261,25 @@ mod tests {
     #[test]
     fn rows_that_were_staged_and_not_counted_are_a_bug() {
         let mut queue = queue(0, 0..1, &[0]);
-        queue.staged(Position(0), file());
+        queue.staged(Position(0), file(0));
         assert!(bug(&mut queue).contains("2 staged rows of cut 0..10, but counted 1"));
+    }
+
+    #[test]
+    fn rows_that_were_counted_for_another_table_are_a_bug() {
+        let mut queue = queue(0, 0..1, &[0]);
+        queue.staged(Position(0), file(1));
+        queue.counted(Position(0), row(0));
+        assert!(bug(&mut queue).contains("2 staged rows of cut 0..10, but counted 2"));
+    }
+
+    #[test]
+    fn a_cut_of_several_tables_is_one_job() {
+        let mut queue = queue(0, 0..1, &[0]);
+        queue.staged(Position(0), file(1));
+        queue.counted(Position(0), row(1));
+        let job = queue.next(|_| true).expect("no bug").expect("a commit");
+        assert_eq!(job.rows(), [(TableId(0), 1), (TableId(1), 1)].into());
     }
 
     #[test]
@@ -239,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waits_for_a_table_beyond_what_it_holds_and_the_empty_cuts_behind_that() {
+    fn nothing_waits_for_a_group_beyond_what_it_holds_and_the_empty_cuts_behind_that() {
         let mut queue = queue(0, 0..4, &[20]);
         let next = |queue: &mut CommitQueue<Numbers>, frontier| {
             let job = queue.next(|lower| lower < Position(frontier)).expect("no bug");
@@ -277,13 +329,13 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_records_the_last_cut_of_all_tables() {
+    fn a_commit_records_the_last_cut_of_all_groups() {
         let mut queue = queue(10, 0..4, &[20]);
-        for (lower, table) in [(0, 1), (10, 1), (20, 0), (30, 1)] {
-            queue.filled(Position(lower), TableId(table));
+        for (lower, group) in [(0, 1), (10, 1), (20, 0), (30, 1)] {
+            queue.filled(Position(lower), GroupId(group));
         }
         let job = queue.next(|lower| lower < Position(40)).expect("no bug").expect("a commit");
-        let last = [0, 1].map(|table| job.last_rows.of(TableId(table)).map(|cut| (cut.draw, cut.lower.0)));
+        let last = [0, 1].map(|group| job.last_rows.of(GroupId(group)).map(|cut| (cut.draw, cut.lower.0)));
         assert_eq!(last, [(Some(Draw(7)), 20), (Some(Draw(7)), 10)].map(Some), "up to its own cut");
         assert_eq!(job.standing().last_rows, job.last_rows);
     }

@@ -84,13 +84,13 @@ impl<'e> Evidence<'e> {
 
     /// Whether the table holds what the totals say.
     pub(super) fn lake_agrees(&self) -> Agreement {
-        let totals = [self.recorded.account.totals.sum(), self.foreign].into_iter().sum();
+        let totals = [self.recorded.totals().sum(), self.foreign].into_iter().sum();
         Agreement::of([(self.lake.sum(), totals)].into_iter())
     }
 
     /// Whether the source, as far as it can be read again, yields what the totals say.
     pub(super) fn source_agrees(&self) -> Agreement {
-        let totals = &self.recorded.account.totals;
+        let totals = self.recorded.totals();
         let partitions = self.recorded.standing.offsets.partitions.keys().filter(|id| !self.extent.gone.contains(*id));
         let of_partition = |id| {
             let told = self.source.get(&(Clone::clone(id), false)).map(total).unwrap_or_default();
@@ -110,7 +110,7 @@ impl<'e> Evidence<'e> {
     pub(super) fn left_is_renamed(&self) -> bool {
         let left: Vec<_> = self.source.iter().filter(|((_, left), _)| *left).collect();
         let sum: Sum = left.iter().map(|(_, rows)| total(rows)).sum();
-        if !self.extent.left_is_there || sum == self.recorded.account.totals.left || !self.lake_agrees().is_whole() {
+        if !self.extent.left_is_there || sum == self.recorded.totals().left || !self.lake_agrees().is_whole() {
             return false;
         }
         let told: BTreeSet<String> = self.source.keys().map(|(id, _)| id.to_string()).collect();
@@ -133,12 +133,12 @@ impl<'e> Evidence<'e> {
         let sources: BTreeSet<String> =
             known.chain(told.0.keys().cloned()).chain(self.lake.present.0.keys().cloned()).collect();
         let sources = sources.iter().filter(|source| !self.foreign_sources.contains(*source));
-        let all_is_there = self.extent.left_is_there && self.recorded.account.totals.earlier.rows == 0;
+        let all_is_there = self.extent.left_is_there && self.recorded.totals().earlier.rows == 0;
         for source in sources {
             let in_lake = self.lake.present.of(source);
             let is_known = told.0.contains_key(source) || self.is_among(source);
             let place = match gone.get(source) {
-                Some(id) => self.in_range(source, self.recorded.account.totals.partitions.get(*id), &in_lake),
+                Some(id) => self.in_range(source, self.recorded.totals().partitions.get(*id), &in_lake),
                 None if is_known || all_is_there => {
                     let mebibyte = first_difference(&told.of(source), &in_lake);
                     mebibyte.map(|mebibyte| Place::Mebibyte(source.clone(), mebibyte))
@@ -156,7 +156,7 @@ impl<'e> Evidence<'e> {
         if let Some(place) = self.in_totals() {
             return Some(place);
         }
-        let totals = &self.recorded.account.totals;
+        let totals = self.recorded.totals();
         let elsewhere: Sum = [totals.earlier, totals.left].into_iter().sum();
         let in_partitions: Sum = totals.partitions.values().map(Buckets::sum).sum();
         let rest = self.lake.sum().rows.saturating_sub(in_partitions.rows + self.foreign.rows);
@@ -165,7 +165,7 @@ impl<'e> Evidence<'e> {
 
     /// Where the totals differ from a source that can be read again, though the table does not.
     fn in_totals(&self) -> Option<Place> {
-        let partitions = self.recorded.account.totals.partitions.iter();
+        let partitions = self.recorded.totals().partitions.iter();
         partitions.filter(|(id, _)| !self.extent.gone.contains(*id)).find_map(|(id, buckets)| {
             let told = self.source.get(&(id.clone(), false));
             let told = |range: &Range<u64>| told.map(|rows| within(rows, range)).unwrap_or_default();
@@ -181,14 +181,14 @@ impl<'e> Evidence<'e> {
             // It has left the offsets, or was never among them: of these, the totals have only one
             // common sum.
             let left = self.source.iter().filter(|((_, left), _)| *left).map(|(_, rows)| total(rows));
-            let is_told = self.extent.left_is_there && left.sum::<Sum>() == self.recorded.account.totals.left;
+            let is_told = self.extent.left_is_there && left.sum::<Sum>() == self.recorded.totals().left;
             return match (is_told, self.lake_agrees().is_whole()) {
                 (true, _) => Some(Odd::Table),
                 (false, true) => Some(Odd::Source),
                 (false, false) => None,
             };
         };
-        let buckets = self.recorded.account.totals.partitions.get(id);
+        let buckets = self.recorded.totals().partitions.get(id);
         let at = mebibyte << FINEST_LOG2;
         let bucket = buckets.and_then(|buckets| buckets.iter().find(|(range, _)| range.contains(&at)));
         let (range, in_totals) = bucket.unwrap_or((bytes(mebibyte), Sum::default()));
@@ -273,6 +273,7 @@ mod tests {
             roles,
             tables: vec![],
         };
+        let totals = Totals { left, ..Totals::default() };
         let word = |word: &str| word.to_owned();
         let (pipeline, source, role, lineage) = (word("p"), word("s"), word("primary"), word("l"));
         Recorded {
@@ -283,7 +284,7 @@ mod tests {
                 since: Position(0),
                 last_rows: LastRows::default(),
             },
-            account: Account { totals: Totals { left, ..Totals::default() }, from: Offsets::default().into() },
+            account: Account { tables: [("primary".to_owned(), totals)].into(), from: Offsets::default().into() },
             process: None,
         }
     }

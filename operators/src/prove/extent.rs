@@ -83,7 +83,7 @@ enum Seen {
 /// Finds the files of `recorded` in `there`, the source as it is now.
 pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn Source) -> Result<Extent, Stop> {
     let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
-    let totals = &recorded.account.totals;
+    let totals = recorded.totals();
     let mut extent = Extent::default();
     // Newest generation first, because a file that is there belongs to only one of them.
     let files = there.files_of(now, source).await;
@@ -174,13 +174,13 @@ impl Extent {
     }
 
     fn give_up_left(&mut self, reason: String, bytes: u64, recorded: &Recorded) {
-        let rows = recorded.account.totals.left.rows;
+        let rows = recorded.totals().left.rows;
         self.unverifiable.push(Unverifiable { reason, source: None, bytes, rows });
     }
 
     /// Gives up on a piece that disappeared while it was being read.
     pub(super) fn lose(&mut self, piece: &Piece, recorded: &Recorded) {
-        let totals = &recorded.account.totals;
+        let totals = recorded.totals();
         let rows = match piece.left {
             true => totals.left.rows,
             false => totals.partitions.get(&piece.id).map_or(0, |buckets| buckets.sum().rows),
@@ -199,7 +199,7 @@ impl Extent {
         let bytes = recorded.account.from.position().since(recorded.origin.genesis);
         if bytes > 0 {
             let reason = "they landed under other settings ([rows], [roles], [tables]), which are no longer known";
-            let rows = recorded.account.totals.earlier.rows;
+            let rows = recorded.totals().earlier.rows;
             self.unverifiable.push(Unverifiable { reason: reason.to_owned(), source: None, bytes, rows });
         }
     }

@@ -62,7 +62,7 @@ impl<'t> Reader<'t> {
         let format = recorded.standing.settings.format;
         // Rows of earlier settings, and those of other pipelines, may have the columns of another
         // format.
-        let formats = match recorded.account.totals.earlier.rows == 0 && foreign.rows == 0 {
+        let formats = match recorded.totals().earlier.rows == 0 && foreign.rows == 0 {
             true => vec![format],
             false => vec![Format::Azure, Format::Jsonlog],
         };

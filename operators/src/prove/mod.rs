@@ -39,7 +39,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Stop, StoreError, chain};
-use crate::protocol::table::Clock;
+use crate::protocol::clock::Clock;
 use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
 use crate::source::Source;
@@ -177,7 +177,7 @@ async fn judge(
         position: recorded.standing.position(),
         version: pinned.version(),
         source_rows: evidence.source_sum().rows,
-        totals_rows: recorded.account.totals.sum().rows,
+        totals_rows: recorded.totals().sum().rows,
         lake_rows: lake.sum().rows.saturating_sub(foreign.rows),
         rows_ok: of_lake.rows && of_source.rows,
         checksum_ok: of_lake.checksums && of_source.checksums,
@@ -204,7 +204,7 @@ async fn without_table(
     if lost.is_empty() {
         return Err(error.into());
     }
-    let totals_rows = recorded.account.totals.sum().rows;
+    let totals_rows = recorded.totals().sum().rows;
     let rows: u64 = lost.iter().filter_map(|lost| lost.rows).sum();
     Ok(Proof {
         name: spec.name.clone(),

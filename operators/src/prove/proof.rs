@@ -10,7 +10,7 @@ use super::extent::Unverifiable;
 use super::there::There;
 use crate::lines::{Mark, Standing};
 use crate::position::Position;
-use crate::protocol::table::Version;
+use crate::protocol::names::Version;
 use crate::sink::delta::Lost;
 use crate::source::{Listed, Source};
 

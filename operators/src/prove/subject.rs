@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::proof::Other;
 use crate::error::Stop;
 use crate::lines::{OffsetsFiles, Recorded};
+use crate::protocol::clock::Clock;
 use crate::protocol::document::Origin;
 use crate::protocol::offsets::PartitionId;
-use crate::protocol::table::Clock;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
 use crate::source::Source;
 use crate::source::reads::Reads;
@@ -94,7 +94,7 @@ async fn describe(
     for (other, held) in pinned.others() {
         let table = DeltaTable::attach(spec.clone(), other, clock.clone());
         let other = OffsetsFiles::read(&table, *held).await?;
-        let sum = other.account.totals.sum();
+        let sum = other.totals().sum();
         foreign += sum;
         foreign_sources.extend(other.standing.offsets.partitions.keys().map(ToString::to_string));
         let twice = twice(&recorded, &other, source);
@@ -108,7 +108,7 @@ async fn describe(
 fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn Source) -> Option<String> {
     let (reads, others) = (Reads::of(&ours.origin), Reads::of(&theirs.origin));
     let landed = |of: &Recorded| -> Vec<(String, String)> {
-        let has_rows = |id: &PartitionId| of.account.totals.partitions.get(id).is_some_and(|all| all.sum().rows > 0);
+        let has_rows = |id: &PartitionId| of.totals().partitions.get(id).is_some_and(|all| all.sum().rows > 0);
         let partitions = of.standing.offsets.partitions.iter().filter(|(id, _)| has_rows(id));
         partitions.map(|(id, at)| (id.name.clone(), at.identity.created.clone())).collect()
     };

@@ -9,7 +9,8 @@ mod parquet;
 use arrow_array::RecordBatch;
 
 use crate::error::StoreError;
-use crate::protocol::table::{Pending, StagedFile};
+use crate::protocol::Pending;
+use crate::protocol::staged::StagedFile;
 
 // The Delta library brings the clients of object stores. Places use that copy, so that the library
 // can be given theirs.

@@ -38,7 +38,7 @@ use self::stat::{created_of, has_birth};
 use self::walk::Walk;
 use super::{Found, Listed, Listing, Sought, Source};
 use crate::error::StoreError;
-use crate::protocol::table::Pending;
+use crate::protocol::Pending;
 use crate::source::identity::Identity;
 
 /// Up to this many bytes, copying takes less time than waking another thread for it.

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use crate::error::StoreError;
 use crate::metrics::retry::Count;
-use crate::protocol::table::Pending;
+use crate::protocol::Pending;
 use crate::source::identity::{Fingerprint, Identity};
 use crate::source::reading::File;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::error::Stop;
 use crate::lines::{Lines, Recorded};
+use crate::protocol::Pending;
 use crate::protocol::document::Origin;
 use crate::protocol::neighbours::Reading;
-use crate::protocol::table::Pending;
 use crate::source::reads::Reads;
 
 /// A file that is in the source now.

@@ -30,7 +30,7 @@ pub use self::seen::{Free, Seen};
 
 use crate::error::{Stop, StoreError};
 use crate::fatal::Fatal;
-use crate::protocol::table::{Clock, Stamp};
+use crate::protocol::clock::{Clock, Stamp};
 
 /// The time between two looks, in milliseconds.
 const LOOK_MS: u64 = 1_000;

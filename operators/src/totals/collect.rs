@@ -1,7 +1,7 @@
 //! `totals`: adds up what all workers have counted in a cut, once the frontier has passed it.
 //!
-//! A differential collection whose records are buckets and whose differences are [`Sum`]s. It hands
-//! out each bucket of a cut once. It keeps no trace, because the tables' offsets files are the
+//! A differential collection whose records are buckets of tables and whose differences are [`Sum`]s. It hands
+//! out each bucket of a cut once. It keeps no trace, because the groups' offsets files are the
 //! trace of all cuts.
 
 use differential_dataflow::difference::{IsZero, Semigroup};
@@ -15,6 +15,7 @@ use timely::dataflow::channels::pact::Exchange;
 
 use super::Sum;
 use crate::position::Position;
+use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
 
 /// A mebibyte of a partition.
@@ -26,28 +27,30 @@ pub struct Bucket {
     pub mebibyte: u64,
 }
 
+/// A bucket of one table.
+pub(super) type Key = (TableId, Bucket);
 /// Rows of a bucket, at the lower bound of their cut; paired with `()`, because an arrangement
 /// needs a value.
-pub type Counted = ((Bucket, ()), Position, Sum);
+pub type Difference = ((Key, ()), Position, Sum);
 /// All rows of a bucket in a cut, at the cut's lower bound.
-pub type Update = (Bucket, Position, Sum);
+pub type Update = (Key, Position, Sum);
 
 /// The sums of each cut on worker `home`, each bucket once.
 pub fn totals<'s>(
-    counted: StreamVec<'s, Position, Counted>,
-    table: &str,
+    counted: StreamVec<'s, Position, Difference>,
+    group: &str,
     home: usize,
 ) -> StreamVec<'s, Position, Update> {
-    let home = Exchange::new(move |_: &Counted| home as u64);
+    let home = Exchange::new(move |_: &Difference| home as u64);
     let arranged = arrange_core::<
         _,
         _,
         ContainerChunker<_>,
-        KeyBatcher<Bucket, Position, Sum>,
-        KeyBuilder<Bucket, Position, Sum>,
-        KeySpine<Bucket, Position, Sum>,
-    >(counted, home, &format!("totals[{table}]"));
-    arranged.as_collection(|bucket, ()| bucket.clone()).inner
+        KeyBatcher<Key, Position, Sum>,
+        KeyBuilder<Key, Position, Sum>,
+        KeySpine<Key, Position, Sum>,
+    >(counted, home, &format!("totals[{group}]"));
+    arranged.as_collection(|key, ()| key.clone()).inner
 }
 
 impl IsZero for Sum {

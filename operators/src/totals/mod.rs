@@ -6,8 +6,8 @@
 //! them with the source and with the table.
 //!
 //! ```text
-//! route ─rows─▶ tally[table] ─rows─▶ stage[table] ───────────────────────────files─▶ commit[table]
-//!                    └─sums by bucket─▶ totals[table]: a differential collection ─sums─▲
+//! route ─rows─▶ tally[group] ─rows─▶ stage[group] ───────────────────────────files─▶ commit[group]
+//!                    └─sums by bucket─▶ totals[group]: a differential collection ─sums─▲
 //! ```
 
 mod collect;
@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets::{Offsets, PartitionId};
 
-pub use collect::{Bucket, Counted, Update, totals};
+pub use collect::{Bucket, Difference, Update, totals};
 pub use tally::tally;
 
 /// A number of rows and the sum of their checksums. In JSON it is one text, because there may be
@@ -38,6 +38,9 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// The sum of no rows.
+    pub const NONE: Sum = Sum { rows: 0, checksum: 0 };
+
     /// The sum of one row.
     pub fn row(checksum: u128) -> Self {
         Sum { rows: 1, checksum }
@@ -140,6 +143,9 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// No rows.
+    pub const NONE: Totals = Totals { partitions: BTreeMap::new(), left: Sum::NONE, earlier: Sum::NONE };
+
     /// Adds rows of `bucket`.
     pub fn add(&mut self, bucket: &Bucket, sum: Sum) {
         let Bucket { partition, mebibyte } = bucket;

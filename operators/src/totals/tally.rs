@@ -1,7 +1,7 @@
-//! `tally`: counts the rows on their way to a table, and adds up their checksums by partition and
-//! range of offsets.
+//! `tally`: counts the rows on their way to a group, and adds up their checksums by table, partition
+//! and range of offsets.
 //!
-//! Rows pass through unchanged. A table that already stands beyond a cut holds its rows: they are
+//! Rows pass through unchanged. A group that already stands beyond a cut holds its rows: they are
 //! not counted again, because `stage` drops them. When the frontier passes a cut, its sums go to
 //! the collection of [`totals`](super::totals).
 
@@ -15,24 +15,25 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use super::collect::{Bucket, Counted};
+use super::collect::{Bucket, Difference};
 use super::{FINEST_LOG2, Sum, hash};
 use crate::position::Position;
+use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
-use crate::route::Routed;
+use crate::routed::Routed;
 
-/// The rows of `table`, which stands at `held`, and the sums of those that it lacks.
+/// The rows of `group`, which stands at `held`, and the sums of those that it lacks.
 pub fn tally<'s>(
     rows: StreamVec<'s, Position, Routed>,
-    table: &str,
+    group: &str,
     held: Position,
-) -> (StreamVec<'s, Position, Routed>, StreamVec<'s, Position, Counted>) {
-    let mut builder = OperatorBuilder::new(format!("tally[{table}]"), rows.scope());
+) -> (StreamVec<'s, Position, Routed>, StreamVec<'s, Position, Difference>) {
+    let mut builder = OperatorBuilder::new(format!("tally[{group}]"), rows.scope());
     let mut input = builder.new_input(rows, Pipeline);
     let (passed, passed_stream) = builder.new_output::<Vec<Routed>>();
-    let (sums, sums_stream) = builder.new_output::<Vec<Counted>>();
+    let (sums, sums_stream) = builder.new_output::<Vec<Difference>>();
     let mut passed = OutputBuilder::<_, CapacityContainerBuilder<Vec<Routed>>>::from(passed);
-    let mut sums = OutputBuilder::<_, CapacityContainerBuilder<Vec<Counted>>>::from(sums);
+    let mut sums = OutputBuilder::<_, CapacityContainerBuilder<Vec<Difference>>>::from(sums);
     builder.build(move |capabilities| {
         drop(capabilities);
         let mut open: BTreeMap<Position, (Capability<Position>, Tally)> = BTreeMap::new();
@@ -43,8 +44,8 @@ pub fn tally<'s>(
                 let cut = *capability.time();
                 if cut >= held {
                     let (_, tally) = open.entry(cut).or_insert_with(|| (capability.retain(1), Tally::default()));
-                    for Routed { rows, chunk, .. } in rows.iter() {
-                        tally.add(rows, &chunk.partition, &mut scratch);
+                    for Routed { table, rows, partition, .. } in rows.iter() {
+                        tally.add(*table, rows, partition, &mut scratch);
                     }
                 }
                 passed.session(&capability).give_container(rows);
@@ -60,14 +61,18 @@ pub fn tally<'s>(
 
 /// What one worker has counted in one cut.
 #[derive(Default)]
-struct Tally(HashMap<PartitionId, HashMap<u64, Sum>>);
+struct Tally(BTreeMap<TableId, OfTable>);
+
+/// By partition, then by mebibyte.
+type OfTable = HashMap<PartitionId, HashMap<u64, Sum>>;
 
 impl Tally {
-    fn add(&mut self, rows: &RecordBatch, partition: &PartitionId, scratch: &mut Vec<u128>) {
-        if !self.0.contains_key(partition) {
-            self.0.insert(partition.clone(), HashMap::new());
+    fn add(&mut self, table: TableId, rows: &RecordBatch, partition: &PartitionId, scratch: &mut Vec<u128>) {
+        let of_table = self.0.entry(table).or_default();
+        if !of_table.contains_key(partition) {
+            of_table.insert(partition.clone(), HashMap::new());
         }
-        let buckets = self.0.get_mut(partition).expect("it was just inserted");
+        let buckets = of_table.get_mut(partition).expect("it was just inserted");
         let source = hash::Source::new(&partition.to_string());
         // Rows lie close together: a bucket is looked up only when it changes.
         let (mut at, mut sum) = (0, Sum::default());
@@ -82,11 +87,15 @@ impl Tally {
         *buckets.entry(at).or_default() += sum;
     }
 
-    fn updates(self, cut: Position) -> impl Iterator<Item = Counted> {
-        let bucket = |partition: &PartitionId, at: u64| Bucket { partition: partition.clone(), mebibyte: at };
-        self.0.into_iter().flat_map(move |(partition, buckets)| {
+    fn updates(self, cut: Position) -> impl Iterator<Item = Difference> {
+        let partitions =
+            |(table, of)| OfTable::into_iter(of).map(move |(partition, buckets)| (table, partition, buckets));
+        self.0.into_iter().flat_map(partitions).flat_map(move |(table, partition, buckets)| {
             let counted = buckets.into_iter().filter(|(_, sum)| sum.rows > 0);
-            counted.map(move |(at, sum)| ((bucket(&partition, at), ()), cut, sum)).collect::<Vec<_>>()
+            counted.map(move |(mebibyte, sum)| {
+                let bucket = Bucket { partition: partition.clone(), mebibyte };
+                (((table, bucket), ()), cut, sum)
+            })
         })
     }
 }

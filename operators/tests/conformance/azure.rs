@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use deltalake::DeltaTable;
 use lakefront_operators::azure::{Credential, Location};
-use lakefront_operators::protocol::table::Pending;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::sink::files::Place;
 use tokio::task::block_in_place;
 use url::Url;

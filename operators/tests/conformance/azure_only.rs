@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lakefront_operators::azure::{Credential, Entra, Secret};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::protocol::table::StagedFile;
+use lakefront_operators::protocol::staged::Staged;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::rows::rejects_batch;
 use lakefront_operators::sink::delta;
@@ -188,7 +188,7 @@ async fn a_signature_opens_what_it_permits_and_is_never_shown() {
 }
 
 /// Rows of noise, which do not compress.
-async fn stage_noise(world: &AzureWorld, mebibytes: u64) -> Vec<StagedFile> {
+async fn stage_noise(world: &AzureWorld, mebibytes: u64) -> Vec<Staged> {
     let mut random = crate::support::Random::new(7);
     let mut noise = |row| {
         let line: Vec<u8> = (0..64 << 7).flat_map(|_| random.next().to_le_bytes()).collect();
@@ -196,7 +196,7 @@ async fn stage_noise(world: &AzureWorld, mebibytes: u64) -> Vec<StagedFile> {
     };
     let rejects: Vec<_> = (0..mebibytes * 16).map(&mut noise).collect();
     let batches = rejects.chunks(64).map(|some| rejects_batch(some, "log", 1)).collect();
-    stage(&world.sink.specs[0], world.clock.clone(), batches).await
+    stage(&world.sink.specs, 0, world.clock.clone(), batches).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,7 +210,7 @@ async fn a_large_file_is_sent_in_parts_and_survives_faults() {
     let files = stage_noise(&world, 20).await;
     let puts = proxy.seen().into_iter().filter(|seen| seen.kind == Kind::Put && seen.name.contains("part-"));
     let executed = puts.filter(|seen| seen.status == Some(201) && seen.fault.is_none()).count();
-    let (rows, size) = (files[0].rows, files[0].size);
+    let (rows, size) = (files[0].file.rows, files[0].file.size);
     run.0[0].committer.land(&standing(10), files, &[]).await.unwrap();
 
     assert!(size > 16 << 20 && executed == 4, "{size} bytes in three parts and a list: {executed}");

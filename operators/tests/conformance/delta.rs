@@ -9,7 +9,10 @@ use arrow_array::types::Int64Type;
 use azure_core::Bytes;
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::{Held, OffsetsName, Pending, RunId, StagedFile, Table};
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::group::Group;
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
+use lakefront_operators::protocol::staged::Staged;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
@@ -19,13 +22,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Foreign, Sink, TABLES, TestClock};
+use crate::harness::{Foreign, GROUPS, Sink, TestClock};
 use crate::lake::Lake;
 
 /// Three Delta tables in a lake.
 pub(crate) struct DeltaSink<L> {
     pub(crate) lake: L,
-    pub(crate) specs: [TableSpec; TABLES],
+    pub(crate) specs: [TableSpec; GROUPS],
     clock: Arc<TestClock>,
 }
 
@@ -120,15 +123,15 @@ impl<L: Lake> Sink for DeltaSink<L> {
         DeltaSink { lake, specs, clock }
     }
 
-    fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Table>>, Stop>> {
+    fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Group>>, Stop>> {
         Box::pin(async move {
             let tables = delta::open(&self.specs, pipeline, self.clock.clone(), |_| Ok(())).await?;
-            Ok(tables.into_iter().map(|table| table as Arc<dyn Table>).collect())
+            Ok(tables.into_iter().map(|table| table as Arc<dyn Group>).collect())
         })
     }
 
-    fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<StagedFile>> {
-        Box::pin(stage(&self.specs[table], self.clock.clone(), vec![batch(rows)]))
+    fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<Staged>> {
+        Box::pin(stage(&self.specs, table, self.clock.clone(), vec![batch(rows)]))
     }
 
     fn rows(&self, table: usize) -> Pending<'_, Vec<u64>> {
@@ -165,7 +168,7 @@ impl<L: Lake> Sink for DeltaSink<L> {
         })
     }
 
-    fn drop_table(&self, table: usize) {
+    fn drop_group(&self, table: usize) {
         self.lake.delete_folder(&folder(table));
     }
 
@@ -228,14 +231,20 @@ impl<L: Lake> Log<'_, L> {
     }
 }
 
-/// Stages `batches` as one worker does for one cut.
-pub(crate) async fn stage(spec: &TableSpec, clock: Arc<TestClock>, batches: Vec<RecordBatch>) -> Vec<StagedFile> {
+/// Stages `batches` for a table as one worker does for one cut.
+pub(crate) async fn stage(
+    specs: &[TableSpec],
+    table: usize,
+    clock: Arc<TestClock>,
+    batches: Vec<RecordBatch>,
+) -> Vec<Staged> {
     let durable = {
-        let mut writer = DeltaStage::new(spec.clone(), clock).begin().unwrap();
+        let mut writer = DeltaStage::new(specs[table].clone(), clock).begin().unwrap();
         batches.iter().for_each(|batch| writer.write(batch).unwrap());
         writer.finish().unwrap()
     };
-    durable.await.unwrap()
+    let staged = |file| Staged { table: TableId(table), file };
+    durable.await.unwrap().into_iter().map(staged).collect()
 }
 
 /// Rows identified by their `_offset`.

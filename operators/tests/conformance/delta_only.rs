@@ -8,10 +8,12 @@ use arrow_schema::{DataType, Field, Schema};
 use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::lines::{Intent, Offsets};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
-use lakefront_operators::protocol::table::{
-    Commit, Created, Held, OffsetsName, Pending, Retention, RunId, Seen, StagedFile, Table, TableState, Version,
-};
+use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Retention, Seen, Verdict};
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
+use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
+use lakefront_operators::protocol::staged::Staged;
 use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
@@ -25,7 +27,7 @@ use crate::delta_types::{
     a_column_that_delta_has_no_type_for_is_refused_before_anything_is_written,
     every_type_of_delta_is_read_as_it_was_staged,
 };
-use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, refusal, standing};
+use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, layout, refusal, standing};
 use crate::lake::Lake;
 
 pub(crate) type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
@@ -248,7 +250,7 @@ async fn a_property_that_is_set_under_a_run_stops_it_or_does_not_matter<L: Lake>
 
 async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<L>) {
     let tables = world.sink.open(PIPELINE).await.unwrap();
-    let kept: Vec<Arc<dyn Table>> =
+    let kept: Vec<Arc<dyn Group>> =
         tables.into_iter().map(|table| Arc::new(Forgetful(table, world.clock.clone())) as _).collect();
     let roles = ["primary", "replica", "rejects"];
     let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(Offsets::default()) }) };
@@ -256,7 +258,7 @@ async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<
     let intent = Intent {
         pipeline: PIPELINE,
         reading: &Files::new("file:/logs", "file:/logs", &none),
-        roles: &roles,
+        layout: &layout::<DeltaSink<L>>(&roles),
         settings: crate::harness::settings(1000),
         known: None,
         adopt: false,
@@ -269,18 +271,14 @@ async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<
 }
 
 /// A table whose log is kept for no time. Each load takes a millisecond, as it would in reality.
-struct Forgetful(Arc<dyn Table>, Arc<TestClock>);
+struct Forgetful(Arc<dyn Group>, Arc<TestClock>);
 
-impl Table for Forgetful {
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-
-    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+impl Group for Forgetful {
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         Box::pin(async {
             let state = self.0.load().await?;
             self.1.advance(1);
-            Ok(TableState { retention: Retention { log_ms: 0, ..state.retention }, ..state })
+            Ok(GroupState { retention: Retention { log_ms: 0, ..state.retention }, ..state })
         })
     }
 
@@ -292,8 +290,22 @@ impl Table for Forgetful {
         self.0.read(version)
     }
 
-    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
-        self.0.recheck()
+    fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
+        self.0.recheck(commit)
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.0.rows()
+    }
+}
+
+impl OffsetsStore for Forgetful {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn shown(&self) -> String {
+        self.0.shown()
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
@@ -308,12 +320,8 @@ impl Table for Forgetful {
         self.0.list_offsets()
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
         self.0.others()
-    }
-
-    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        self.0.rows()
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
@@ -387,10 +395,11 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
     delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
     let batches = vec![on_days(&[Some(0), Some(1), None, Some(0)]), on_days(&[Some(1)])];
 
-    let files = stage(&spec, world.clock.clone(), batches).await;
+    let files = stage(&specs, 0, world.clock.clone(), batches).await;
 
-    let partition = |file: &StagedFile| Detail::of(file).unwrap().partition_values.pop_first().unwrap();
-    let mut told: Vec<_> = files.iter().map(|f| (partition(f), f.rows, f.path.split('/').next().unwrap())).collect();
+    let partition = |staged: &Staged| Detail::of(&staged.file).unwrap().partition_values.pop_first().unwrap();
+    let mut told: Vec<_> =
+        files.iter().map(|f| (partition(f), f.file.rows, f.file.path.split('/').next().unwrap())).collect();
     told.sort();
     let day = |value: Option<&str>| ("log_date".to_owned(), value.map(str::to_owned));
     assert_eq!(
@@ -401,8 +410,8 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
             (day(Some("1970-01-02")), 2, "log_date=1970-01-02"),
         ]
     );
-    for file in &files {
-        let rows = world.sink.read_file(0, &file.path);
+    for staged in &files {
+        let rows = world.sink.read_file(0, &staged.file.path);
         assert!(rows.iter().all(|batch| batch.column_by_name("log_date").is_none()), "the folder holds the day");
     }
     let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
@@ -429,7 +438,7 @@ async fn more_days_than_open_files_land_once<L: Lake>(world: DeltaWorld<L>) {
     let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
     let days: Vec<_> = (0..40).map(Some).collect();
 
-    let files = stage(&specs[0], world.clock.clone(), vec![on_days(&days), on_days(&days[..3])]).await;
+    let files = stage(&specs, 0, world.clock.clone(), vec![on_days(&days), on_days(&days[..3])]).await;
 
     assert_eq!(files.len(), 43, "a day that was closed is begun again");
     let held = Held { position: Position(10), run: RunId(1) };
@@ -466,8 +475,9 @@ async fn a_writer_gives_all_its_memory_back_and_loses_no_row<L: Lake>(world: Del
         writer.write(&batch(&[61])).unwrap();
         writer.finish().unwrap()
     };
-    let files = durable.await.unwrap();
-    assert_eq!(files.iter().map(|file| file.rows).collect::<Vec<_>>(), [61, 1]);
+    let staged = |file| Staged { table: TableId(0), file };
+    let files: Vec<_> = durable.await.unwrap().into_iter().map(staged).collect();
+    assert_eq!(files.iter().map(|staged| staged.file.rows).collect::<Vec<_>>(), [61, 1]);
     let table = world.sink.open(PIPELINE).await.unwrap().remove(0);
     let held = Held { position: Position(10), run: RunId(1) };
     let next = table.load().await.unwrap().head.next();
@@ -492,7 +502,7 @@ async fn the_statistics_of_a_file_are_true<L: Lake>(world: DeltaWorld<L>) {
         ],
     )
     .unwrap();
-    let files = stage(&world.sink.specs[0], world.clock.clone(), vec![rows.slice(0, 1), rows.slice(1, 3)]).await;
+    let files = stage(&world.sink.specs, 0, world.clock.clone(), vec![rows.slice(0, 1), rows.slice(1, 3)]).await;
     run.0[0].committer.land(&standing(10), files, &[]).await.unwrap();
 
     let add = world.sink.log(0).last("add").unwrap();

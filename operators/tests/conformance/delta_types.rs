@@ -9,7 +9,8 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::{Commit, Held, RunId, Table};
+use lakefront_operators::protocol::group::{Commit, Group};
+use lakefront_operators::protocol::names::{Held, RunId};
 use lakefront_operators::sink::delta::{self, Detail, Pinned, TableSpec};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -68,9 +69,9 @@ pub(crate) async fn every_type_of_delta_is_read_as_it_was_staged<L: Lake>(world:
     let specs = [spec];
     let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
 
-    let files = stage(&specs[0], world.clock.clone(), vec![rows.clone()]).await;
+    let files = stage(&specs, 0, world.clock.clone(), vec![rows.clone()]).await;
 
-    let stats: Value = serde_json::from_str(&Detail::of(&files[0]).unwrap().stats).unwrap();
+    let stats: Value = serde_json::from_str(&Detail::of(&files[0].file).unwrap().stats).unwrap();
     let (min, max) = (&stats["minValues"], &stats["maxValues"]);
     assert_eq!((&min["decimal"], &max["decimal"]), (&json!(-123.45), &json!(0.05)));
     assert_eq!((&min["date"], &max["struct"]["number"]), (&json!("1969-12-31"), &json!(7)));

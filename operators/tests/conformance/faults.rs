@@ -4,7 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::protocol::table::{Commit, Created, OffsetsName, Pending, Seen, Table, TableState, Version};
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use lakefront_operators::protocol::names::{OffsetsName, Version};
+use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
 /// A call to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,16 +121,12 @@ fn never() -> Pending<'static, ()> {
 
 /// A table with a script.
 pub(crate) struct Faulty {
-    pub(crate) table: Arc<dyn Table>,
+    pub(crate) table: Arc<dyn Group>,
     pub(crate) script: Arc<Script>,
 }
 
-impl Table for Faulty {
-    fn name(&self) -> &str {
-        self.table.name()
-    }
-
-    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+impl Group for Faulty {
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         Box::pin(self.script.play(Call::Load, self.table.load(), never))
     }
 
@@ -143,8 +142,22 @@ impl Table for Faulty {
         Box::pin(self.script.play(Call::Read, self.table.read(version), never))
     }
 
-    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
-        self.table.recheck()
+    fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
+        self.table.recheck(commit)
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.table.rows()
+    }
+}
+
+impl OffsetsStore for Faulty {
+    fn name(&self) -> &str {
+        self.table.name()
+    }
+
+    fn shown(&self) -> String {
+        self.table.shown()
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
@@ -163,12 +176,8 @@ impl Table for Faulty {
         self.table.list_offsets()
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
         Box::pin(self.script.play(Call::Others, self.table.others(), never))
-    }
-
-    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        self.table.rows()
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

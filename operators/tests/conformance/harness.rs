@@ -1,5 +1,5 @@
-//! What a sink must provide to be tested, and the world of the stories: three tables, a clock, and
-//! runs.
+//! What a sink must provide to be tested, and the world of the stories: three groups of tables, a
+//! clock, and runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,11 +7,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use lakefront_operators::error::Stop;
 use lakefront_operators::lines::{Claimed, Intent, Mark, Offsets, Standing};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
+use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::layout::Layout;
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::{Clock, Held, OffsetsName, Pending, RunId, StagedFile, Table, Version};
+use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::identity::{Fingerprint, Identity};
 use lakefront_operators::source::reading::{File, Files};
@@ -20,8 +25,8 @@ use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Faulty, Script};
 
-/// How many tables a pipeline has.
-pub(crate) const TABLES: usize = 3;
+/// How many groups a pipeline has.
+pub(crate) const GROUPS: usize = 3;
 /// The pipeline of most stories.
 pub(crate) const PIPELINE: &str = "pg-logs";
 
@@ -41,25 +46,28 @@ pub(crate) enum Foreign {
 }
 
 /// A sink under test. A row is identified by one number, its `_offset`.
-pub(crate) trait Sink: Send + Sync + 'static {
+pub(crate) trait Sink: Send + Sync + Sized + 'static {
+    /// How many tables a group has. Rows are spread over them by [`table_of`].
+    const TABLES: usize = 1;
+
     /// An empty lake.
     fn new(clock: Arc<TestClock>) -> Self;
-    /// Opens the pipeline's tables, creating those that are missing, as a run does.
-    fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Table>>, Stop>>;
-    /// Stages a file with these rows.
-    fn stage<'a>(&'a self, table: usize, rows: &'a [u64]) -> Pending<'a, Vec<StagedFile>>;
+    /// Opens the pipeline's groups, creating those that are missing, as a run does.
+    fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Group>>, Stop>>;
+    /// Stages files with these rows.
+    fn stage<'a>(&'a self, group: usize, rows: &'a [u64]) -> Pending<'a, Vec<Staged>>;
     /// The rows that a reader sees, in order.
-    fn rows(&self, table: usize) -> Pending<'_, Vec<u64>>;
+    fn rows(&self, group: usize) -> Pending<'_, Vec<u64>>;
     /// What a reader sees of the pipeline's transactions.
-    fn held<'a>(&'a self, table: usize, pipeline: &'a str) -> Pending<'a, Option<Held>>;
+    fn held<'a>(&'a self, group: usize, pipeline: &'a str) -> Pending<'a, Option<Held>>;
     /// Another writer makes a commit.
-    fn foreign(&self, table: usize, what: Foreign) -> Pending<'_, ()>;
+    fn foreign(&self, group: usize, what: Foreign) -> Pending<'_, ()>;
     /// Log clean-up: only the newest version's commit stays readable by itself.
-    fn clean_log(&self, table: usize) -> Pending<'_, ()>;
-    /// Deletes the table and everything in it.
-    fn drop_table(&self, table: usize);
+    fn clean_log(&self, group: usize) -> Pending<'_, ()>;
+    /// Deletes the group and everything in it.
+    fn drop_group(&self, group: usize);
     /// Replaces the content of an offsets file with `content`, or removes the file.
-    fn tamper(&self, table: usize, pipeline: &str, name: OffsetsName, content: Option<&[u8]>);
+    fn tamper(&self, group: usize, pipeline: &str, name: OffsetsName, content: Option<&[u8]>);
 }
 
 /// A clock that only moves when a story says so, or when the protocol waits.
@@ -101,7 +109,7 @@ impl Clock for TestClock {
 pub(crate) struct Start {
     pub(crate) pipeline: &'static str,
     pub(crate) source: &'static str,
-    pub(crate) roles: [&'static str; TABLES],
+    pub(crate) roles: [&'static str; GROUPS],
     pub(crate) known: Option<Position>,
     pub(crate) settings: Arc<RowSettings>,
     pub(crate) adopt: bool,
@@ -134,8 +142,8 @@ impl Run {
 pub(crate) struct World<S> {
     pub(crate) sink: S,
     pub(crate) clock: Arc<TestClock>,
-    /// What goes wrong with each table, whichever run calls it.
-    pub(crate) scripts: [Arc<Script>; TABLES],
+    /// What goes wrong with each group, whichever run calls it.
+    pub(crate) scripts: [Arc<Script>; GROUPS],
     /// Where `cold_start` begins at present.
     pub(crate) cold_start: AtomicU64,
     /// How often `cold_start` was asked.
@@ -161,10 +169,10 @@ impl<S: Sink> World<S> {
 
     pub(crate) async fn start_with(&self, start: Start) -> Result<Run, Stop> {
         let tables = self.sink.open(start.pipeline).await?;
-        let tables: Vec<Arc<dyn Table>> = tables
+        let tables: Vec<Arc<dyn Group>> = tables
             .into_iter()
             .zip(&self.scripts)
-            .map(|(table, script)| Arc::new(Faulty { table, script: script.clone() }) as Arc<dyn Table>)
+            .map(|(table, script)| Arc::new(Faulty { table, script: script.clone() }) as Arc<dyn Group>)
             .collect();
         let cold_start = || -> Pending<'_, Result<Offsets, Stop>> {
             self.resolved.fetch_add(1, Ordering::SeqCst);
@@ -184,7 +192,7 @@ impl<S: Sink> World<S> {
             pipeline: start.pipeline,
             reading: &reading,
             adopt: start.adopt,
-            roles: &start.roles,
+            layout: &layout::<S>(&start.roles),
             settings: start.settings.clone(),
             known: start.known,
             process: Some(Process { host: "db1".to_owned(), pid: 7, since_ms: 1_700_000_000_000 }),
@@ -199,7 +207,7 @@ impl<S: Sink> World<S> {
             [] => Vec::new(),
             rows => self.sink.stage(table, rows).await,
         };
-        let counted = [(Bucket { partition: PartitionId::first("log"), mebibyte: 0 }, sum_of(rows))];
+        let counted = sum_by_table::<S>(table, rows);
         run.0[table].committer.land(&standing(at), files, &counted).await
     }
 
@@ -219,6 +227,28 @@ impl<S: Sink> World<S> {
         names.sort();
         names.into_iter().map(|name| (name.0.position.0, name.0.run.0)).collect()
     }
+}
+
+/// The table of a group that has the row.
+pub(crate) fn table_of<S: Sink>(group: usize, row: u64) -> TableId {
+    TableId(group * S::TABLES + usize::try_from(row).unwrap() % S::TABLES)
+}
+
+/// Groups of these roles, with as many tables as the sink's groups have.
+pub(crate) fn layout<S: Sink>(roles: &[&str; GROUPS]) -> Layout {
+    let name = |role: &str, i| if S::TABLES == 1 { role.to_owned() } else { format!("{role}-{i}") };
+    let names = roles.map(|role| (0..S::TABLES).map(|i| name(role, i)).collect::<Vec<_>>());
+    Layout::new(roles.iter().zip(&names).map(|(role, names)| (*role, names.iter().map(|name| &**name).collect())))
+}
+
+/// What was counted of these rows on their way to the group's tables.
+pub(crate) fn sum_by_table<S: Sink>(group: usize, rows: &[u64]) -> Vec<Counted> {
+    let of = |table: usize| {
+        let table = TableId(group * S::TABLES + table);
+        let rows: Vec<u64> = rows.iter().copied().filter(|row| table_of::<S>(group, *row) == table).collect();
+        Counted { table, bucket: Bucket { partition: PartitionId::first("log"), mebibyte: 0 }, sum: sum_of(&rows) }
+    };
+    (0..S::TABLES).map(of).collect()
 }
 
 /// The offsets of a source whose files were read up to these offsets.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use deltalake::DeltaTable;
-use lakefront_operators::protocol::table::Pending;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::sink::files::Place;
 use url::Url;
 

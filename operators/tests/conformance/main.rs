@@ -16,6 +16,7 @@ mod faults;
 mod harness;
 mod lake;
 mod memory;
+mod memory_only;
 mod suite;
 
 #[path = "../../../tests/support"]
@@ -127,6 +128,7 @@ macro_rules! conformance {
     };
 }
 
-conformance!(on_memory: crate::memory::MemorySink);
+conformance!(on_memory: crate::memory::MemorySink<1>);
+conformance!(on_memory_in_groups: crate::memory::MemorySink<2>);
 conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);

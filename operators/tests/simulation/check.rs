@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakefront_operators::protocol::table::Held;
+use lakefront_operators::protocol::names::Held;
 use lakefront_operators::totals::Sum;
 use serde_json::Value;
 
@@ -94,17 +94,19 @@ fn totals(lake: &Lake, held: Held) -> Sum {
         Ok(base) => lake.document(base),
         Err(_) => Value::Null,
     };
+    let role = document["role"].as_str().unwrap_or_default();
     let id = |entry: &Value| (entry["name"].clone().to_string(), entry["generation"].clone().to_string());
     let list = |entries: &Value| entries.as_array().cloned().unwrap_or_default();
     let gone: Vec<_> = list(&document["gone"]).iter().map(id).collect();
     let mut partitions = BTreeMap::new();
-    for entry in list(&base["totals"]["partitions"]).iter().filter(|entry| !gone.contains(&id(entry))) {
+    for entry in list(&base["tables"][role]["partitions"]).iter().filter(|entry| !gone.contains(&id(entry))) {
         partitions.insert(id(entry), entry["sums"].clone());
     }
-    for entry in list(&document["totals"]["partitions"]) {
+    for entry in list(&document["tables"][role]["partitions"]) {
         partitions.insert(id(&entry), entry["sums"].clone());
     }
     let sum = |value: &Value| serde_json::from_value::<Sum>(value.clone()).expect("a sum");
-    let rest = ["left", "earlier"].map(|rest| sum(&document["totals"][rest]));
+    let optional = |value: &Value| if value.is_null() { Sum::NONE } else { sum(value) };
+    let rest = ["left", "earlier"].map(|rest| optional(&document["tables"][role][rest]));
     partitions.values().flat_map(list).map(|value| sum(&value)).chain(rest).sum()
 }

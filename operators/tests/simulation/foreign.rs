@@ -57,7 +57,7 @@ impl World {
         let fits = self.rng.chance(0.6);
         if self.lakes[t].exists {
             let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(fits), ..Entry::foreign() });
-            entry.seen.changes_table = true;
+            entry.seen.is_suspect = true;
             ev!(self, "schema of {} changes in v{version}, fits: {fits}", NAMES[t]);
             let _ = self.put(t, version, entry);
         }
@@ -67,7 +67,7 @@ impl World {
         for (t, name) in NAMES.iter().enumerate() {
             if !self.lakes[t].fits {
                 let (version, mut entry) = (self.lakes[t].head + 1, Entry { fits: Some(true), ..Entry::foreign() });
-                entry.seen.changes_table = true;
+                entry.seen.is_suspect = true;
                 ev!(self, "schema of {name} is set back in v{version}");
                 let _ = self.put(t, version, entry);
             }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::lines::{Claimed, CommitQueue, Control, Intent, Ledger, Offsets, Standing};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::cutter::Bounds;
+use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::last_rows::{Draw, LastRows};
-use lakefront_operators::protocol::table::{Pending, Table};
+use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::source::reading::{File, Files};
 use lakefront_operators::source::supply::{Planner, Step};
 use lakefront_operators::source::watch;
@@ -98,7 +100,7 @@ async fn open(env: &Env) -> Result<(), Stop> {
     Ok(())
 }
 
-fn port(env: &Env, t: usize) -> Arc<dyn Table> {
+fn port(env: &Env, t: usize) -> Arc<dyn Group> {
     let table = SimTable { world: env.world.clone(), t, tag: env.tag, pipeline: env.pipeline };
     match env.world().without {
         Some(rule) => Arc::new(Sabotaged::new(table, rule)),
@@ -109,7 +111,7 @@ fn port(env: &Env, t: usize) -> Arc<dyn Table> {
 async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> {
     let source = Arc::new(SimSource::new(env.world.clone(), env.typo));
     let latest = env.world().latest;
-    let tables: Vec<Arc<dyn Table>> = (0..NAMES.len()).map(|t| port(env, t)).collect();
+    let tables: Vec<Arc<dyn Group>> = (0..NAMES.len()).map(|t| port(env, t)).collect();
     let clock = Arc::new(SimClock(env.world.clone()));
     let cold_start = || -> Pending<'_, Result<Offsets, Stop>> {
         match latest {
@@ -128,11 +130,11 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
     }
     let none = || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(Vec::new()) }) };
     let reading = Files::new(name, if env.typo { name } else { "file:sim" }, &none);
-    let intent = |roles| Intent {
+    let intent = |layout| Intent {
         pipeline: PIPELINES[env.pipeline],
         reading: &reading,
         adopt: env.adopt,
-        roles,
+        layout,
         settings: settings.clone(),
         known,
         process: None,
@@ -144,11 +146,13 @@ async fn take(env: &Env, known: Option<Position>) -> Result<Vec<Claimed>, Stop> 
         (w.lacks(Rule::Genesis) && !begun) || (w.lacks(Rule::Sum) && begun)
     };
     if !apart {
-        let intent = intent(&NAMES[..]);
+        let layout = Layout::each(&NAMES);
+        let intent = intent(&layout);
         return claim(&tables, clock, &intent).await;
     }
     let mut claimed = Vec::new();
-    let intents: Vec<_> = (0..tables.len()).map(|t| intent(&NAMES[t..=t])).collect();
+    let layouts: Vec<_> = NAMES.iter().map(|name| Layout::each(&[name])).collect();
+    let intents: Vec<_> = layouts.iter().map(intent).collect();
     for (t, intent) in intents.iter().enumerate() {
         claimed.extend(claim(&tables[t..=t], clock.clone(), intent).await?);
     }

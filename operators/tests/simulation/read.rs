@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::clock::Stamp;
+use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::{StagedFile, Stamp, TableId};
+use lakefront_operators::protocol::staged::{Counted, Staged, StagedFile};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::chunk::Chunk;
 use lakefront_operators::totals::{Bucket, Sum, hash};
@@ -84,10 +86,12 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
         let bucket = Bucket { partition: chunk.partition.clone(), mebibyte: 0 };
         let mut flow = env.flow();
         if !env.world().lacks(Rule::Rows) {
-            flow.queues.iter_mut().for_each(|queue| queue.filled(time, TableId(t)));
+            flow.queues.iter_mut().for_each(|queue| queue.filled(time, GroupId(t)));
         }
-        flow.queues[t].staged(time, file);
-        flow.queues[t].counted(time, bucket, sum);
+        // Each group is one table.
+        let table = TableId(t);
+        flow.queues[t].staged(time, Staged { table, file });
+        flow.queues[t].counted(time, Counted { table, bucket, sum });
     }
     Ok(())
 }

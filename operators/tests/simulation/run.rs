@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use lakefront_operators::error::Stop;
 use lakefront_operators::lines::{CommitQueue, Committer, Control, Ledger};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::TableId;
+use lakefront_operators::protocol::names::GroupId;
 use lakefront_operators::source::chunk::Chunk;
 
 use crate::plan;
@@ -207,7 +207,7 @@ async fn commit(env: Env, t: usize, mut committer: Committer) -> Result<(), Stop
         if let Some(job) = job {
             committer.land(&job.standing(), job.files, &job.sums).await?;
             let mut flow = env.flow();
-            if let Some(standing) = flow.ledger.moved(TableId(t), job.cut.upper) {
+            if let Some(standing) = flow.ledger.moved(GroupId(t), job.cut.upper) {
                 flow.held_by_all = Some(standing.position());
             }
         } else if quiet {

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::lines::{Claimed, Control, Cut, Mark};
-use lakefront_operators::protocol::table::{
-    Commit, Created, Held, OffsetsName, Pending, RunId, Seen, Table, TableState, Version,
-};
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, Version};
+use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
 use crate::table::SimTable;
 
@@ -168,12 +169,8 @@ impl Sabotaged {
     }
 }
 
-impl Table for Sabotaged {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+impl Group for Sabotaged {
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         Box::pin(async move {
             let state = self.inner.load().await?;
             let held = match (self.rule, self.mine()) {
@@ -182,7 +179,7 @@ impl Table for Sabotaged {
                 (Rule::Claim, Some(mine)) if state.held.is_some_and(|h| h.position == mine.position) => Some(mine),
                 _ => state.held,
             };
-            Ok(TableState { held, ..state })
+            Ok(GroupState { held, ..state })
         })
     }
 
@@ -208,11 +205,28 @@ impl Table for Sabotaged {
         })
     }
 
-    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+    fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         match self.rule {
-            Rule::Recheck => Box::pin(async { Ok(()) }),
-            _ => self.inner.recheck(),
+            Rule::Recheck => Box::pin(async { Ok(Verdict::Harmless) }),
+            _ => self.inner.recheck(commit),
         }
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        match self.rule {
+            Rule::Adopt => Box::pin(async { Ok(0) }),
+            _ => self.inner.rows(),
+        }
+    }
+}
+
+impl OffsetsStore for Sabotaged {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn shown(&self) -> String {
+        self.inner.shown()
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
@@ -232,17 +246,10 @@ impl Table for Sabotaged {
         self.inner.list_offsets()
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
         match self.rule {
             Rule::Overlap => Box::pin(async { Ok(Vec::new()) }),
             _ => self.inner.others(),
-        }
-    }
-
-    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        match self.rule {
-            Rule::Adopt => Box::pin(async { Ok(0) }),
-            _ => self.inner.rows(),
         }
     }
 

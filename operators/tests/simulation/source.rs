@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::protocol::table::Pending;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::source::identity::Identity;
 use lakefront_operators::source::{Found, Listed, Listing, Sought, Source};
 

@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::protocol::table::{
-    Clock, Commit, Created, Held, OffsetsName, Pending, Retention, Seen, Table, TableState, Version,
-};
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Retention, Seen, Verdict};
+use lakefront_operators::protocol::names::{Held, OffsetsName, Version};
+use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
 use crate::files::uid_of;
 use crate::saboteur::Rule;
@@ -45,7 +47,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// A commit of another writer.
     pub(crate) fn foreign() -> Self {
-        let seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
+        let seen = Seen { id: None, ours: false, is_suspect: false, removes_rows: false };
         Entry { pipeline: MAIN, seen, held: None, adds: Vec::new(), removes: Vec::new(), fits: None, at_ms: 0 }
     }
 }
@@ -277,26 +279,22 @@ impl SimTable {
     }
 }
 
-impl Table for SimTable {
-    fn name(&self) -> &str {
-        NAMES[self.t]
-    }
-
-    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+impl Group for SimTable {
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         self.look("load", |w| {
             let lake = &w.lakes[self.t];
             if !lake.exists {
                 return Err(StoreError::definite("load", "there is no table"));
             }
             let retention = Retention { log_ms: RETENTION_MS, files_ms: RETENTION_MS };
-            Ok(TableState { head: Version(lake.head), held: lake.held_by(self.pipeline), retention })
+            Ok(GroupState { head: Version(lake.head), held: lake.held_by(self.pipeline), retention })
         })
     }
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         let (t, held) = (self.t, commit.held);
-        let seen = Seen { id: Some(commit.id), ours: true, changes_table: false, removes_rows: false };
-        let adds = commit.files.iter().map(|f| f.path.parse().expect("a simulated path")).collect();
+        let seen = Seen { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false };
+        let adds = commit.files.iter().map(|staged| staged.file.path.parse().expect("a simulated path")).collect();
         let entry = Entry { pipeline: self.pipeline, seen, held: Some(held), adds, ..Entry::foreign() };
         let what = format!("v{} at={} run={} files={:?}", version.0, held.position, held.run, entry.adds);
         let sent_ms = self.world().now_ms;
@@ -315,11 +313,25 @@ impl Table for SimTable {
         self.look("read", move |w| Ok(w.lakes[self.t].log.get(&version.0).map(seen)))
     }
 
-    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+    fn recheck<'a>(&'a self, _commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         self.look("recheck", |w| match w.lakes[self.t].fits {
-            true => Ok(()),
-            false => Err(StoreError::definite("recheck", "the schema no longer fits")),
+            true => Ok(Verdict::Harmless),
+            false => Ok(Verdict::Conflicts("the schema no longer fits".to_owned())),
         })
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        self.look("rows", |w| Ok(w.lakes[self.t].rows().count() as u64))
+    }
+}
+
+impl OffsetsStore for SimTable {
+    fn name(&self) -> &str {
+        NAMES[self.t]
+    }
+
+    fn shown(&self) -> String {
+        format!("table {:?}", NAMES[self.t])
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
@@ -344,17 +356,13 @@ impl Table for SimTable {
         self.look("list offsets", |w| Ok(w.lakes[self.t].offsets_of(self.pipeline).keys().copied().collect()))
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
         let other = 1 - self.pipeline;
         self.look("others", move |w| {
             let is_there = !w.lakes[self.t].offsets_of(other).is_empty();
             let table = SimTable { world: self.world.clone(), t: self.t, tag: self.tag, pipeline: other };
-            Ok(is_there.then(|| (PIPELINES[other].to_owned(), Box::new(table) as Box<dyn Table>)).into_iter().collect())
+            Ok(is_there.then(|| (PIPELINES[other].to_owned(), Box::new(table) as Box<dyn Group>)).into_iter().collect())
         })
-    }
-
-    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        self.look("rows", |w| Ok(w.lakes[self.t].rows().count() as u64))
     }
 
     fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::metrics::retry::Count;
+use lakefront_operators::protocol::layout::Layout;
 
 use super::promtext::{Family, parse};
 use super::*;
@@ -134,7 +135,7 @@ fn every_step_is_shown_with_its_frontier_work_and_time() {
 
 #[test]
 fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
-    let metrics = Metrics::new(Arc::new(SystemClock), &["primary"], 1, Count::default());
+    let metrics = Metrics::new(Arc::new(SystemClock), Layout::each(&["primary"]).into(), 1, Count::default());
     let names =
         |metrics: &Metrics| parse(&render(metrics)).expect("text as promtool wants it").into_keys().collect::<Vec<_>>();
     let measured = ["lakefront_disk_free_bytes", "lakefront_memory_bytes", "lakefront_memory_limit_bytes"];
@@ -156,7 +157,7 @@ fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
 
 #[test]
 fn a_histogram_has_its_durations_in_seconds() {
-    let metrics = Metrics::new(Arc::new(SystemClock), &["primary"], 1, Count::default());
+    let metrics = Metrics::new(Arc::new(SystemClock), Layout::each(&["primary"]).into(), 1, Count::default());
     [1, 80, 700_000, 4_000_000].iter().for_each(|ms| metrics.commit().record(Duration::from_millis(*ms)));
     let families = parse(&render(&metrics)).expect("text as promtool wants it");
     let bucket = |le: &str| value(&families, "lakefront_commit_duration_seconds_bucket", &[("le", le)]);

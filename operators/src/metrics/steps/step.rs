@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::position::Position;
-use crate::protocol::table::TableId;
+use crate::protocol::names::GroupId;
 
 /// An operator of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,15 @@ pub enum StepId {
     Parse,
     /// Picks tables.
     Route,
-    /// Counts a table's rows.
-    Tally(TableId),
-    /// Writes a table's files.
-    Stage(TableId),
+    /// Counts a group's rows.
+    Tally(GroupId),
+    /// Writes a group's files.
+    Stage(GroupId),
     /// Adds up what was counted.
-    Totals(TableId),
-    /// Commits a table's cuts.
-    Commit(TableId),
-    /// Records what all tables hold.
+    Totals(GroupId),
+    /// Commits a group's cuts.
+    Commit(GroupId),
+    /// Records what all groups hold.
     Checkpoint,
     /// Tells the source.
     Acknowledge,
@@ -42,7 +42,7 @@ pub enum Unit {
     Lines,
     /// Rows, including rejects.
     Rows,
-    /// Positions that all tables hold.
+    /// Positions that all groups hold.
     Positions,
 }
 

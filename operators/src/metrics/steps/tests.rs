@@ -1,10 +1,12 @@
 //! What holds the frontier, and since when.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 use crate::metrics::retry::Count;
-use crate::protocol::table::{Pending, RunId};
+use crate::protocol::Pending;
+use crate::protocol::names::RunId;
 
 /// A clock that is moved by hand.
 #[derive(Default)]
@@ -33,7 +35,8 @@ struct World {
 /// Two tables that stand at 100.
 fn world() -> World {
     let clock = Arc::new(Hand::default());
-    let metrics = Arc::new(Metrics::new(clock.clone(), &["primary", "rejects"], 2, Count::default()));
+    let metrics =
+        Arc::new(Metrics::new(clock.clone(), Layout::each(&["primary", "rejects"]).into(), 2, Count::default()));
     metrics.claimed(RunId(7), &[Position(100); 2]);
     World { clock, metrics }
 }
@@ -143,9 +146,9 @@ fn frontiers_never_go_back_and_end_complete() {
 fn a_table_that_is_settled_holds_without_a_frontier() {
     let world = world();
     world.at(1_000);
-    world.metrics.commit_begins(TableId(1));
+    world.metrics.commit_begins(GroupId(1));
     world.at(1_700);
     assert_eq!(world.holder(), Some(("commit[rejects]", 700)));
-    world.metrics.committed(TableId(1), 0, Position(100), Duration::from_millis(700));
+    world.metrics.committed(GroupId(1), &BTreeMap::new(), Position(100), Duration::from_millis(700));
     assert_eq!(world.holder(), None);
 }

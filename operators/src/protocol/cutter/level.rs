@@ -1,15 +1,15 @@
-//! Lagging tables are brought level over exactly the work between their offsets, with the settings
-//! that were in force there. Where no lagging table lacks a row, nothing need be read.
+//! Lagging groups are brought level over exactly the work between their offsets, with the settings
+//! that were in force there. Where no lagging group lacks a row, nothing need be read.
 
 use super::{Cutter, OpenCut, Step};
 use crate::position::Position;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastCut;
+use crate::protocol::names::GroupId;
 use crate::protocol::supply::Supply;
-use crate::protocol::table::TableId;
 
 impl<K: Kind, S: Supply<K>> Cutter<K, S> {
-    /// The cutter stands where the next table stands: that table takes part from here on.
+    /// The cutter stands where the next group stands: that group takes part from here on.
     pub(super) fn reach_target(&mut self, now_ms: u64, credit: bool) -> Step<K, S::Work> {
         if self.open.is_some() {
             return self.close(now_ms);
@@ -25,13 +25,13 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         self.next(now_ms, credit)
     }
 
-    /// Whether the table that is the next target agrees with each table behind it on the last cut
+    /// Whether the group that is the next target agrees with each group behind it on the last cut
     /// that had rows for that one: then it lacks none.
     pub(super) fn lacks_no_rows(&self) -> bool {
         let Some(target) = self.targets.front() else { return false };
         let is_behind = |(_, (stood, _)): &(usize, &(Position, Option<LastCut>))| *stood < target.position();
-        let lacks_none = |(table, (_, last)): (usize, &(Position, Option<LastCut>))| {
-            last.is_some() && target.last_rows.of(TableId(table)) == *last
+        let lacks_none = |(group, (_, last)): (usize, &(Position, Option<LastCut>))| {
+            last.is_some() && target.last_rows.of(GroupId(group)) == *last
         };
         self.stood.iter().enumerate().filter(is_behind).all(lacks_none)
     }

@@ -63,7 +63,7 @@ impl Supply<Numbers> for Records {
 }
 
 fn cutter(standings: &[Standing<Numbers>], end: u64, boundaries: fn(u64) -> Boundary) -> Cutter<Numbers, Records> {
-    let lowest = standings.iter().min_by_key(|standing| standing.position()).expect("a table");
+    let lowest = standings.iter().min_by_key(|standing| standing.position()).expect("a group");
     let supply = Records { at: (*lowest.offsets).clone(), end, boundaries };
     Cutter::over(supply, standings, Arc::new(1), BOUNDS)
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::log;
 use super::store::library_failure;
 use crate::error::StoreError;
-use crate::protocol::table::Version;
+use crate::protocol::names::Version;
 use crate::sink::files::{Blobs, Place, blocking, disk};
 
 /// Scratch logs are folders of `_lakefront` with this prefix; no pipeline's name has it.

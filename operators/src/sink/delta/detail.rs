@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::protocol::table::StagedFile;
+use crate::protocol::staged::StagedFile;
 
 /// The detail of a file that was staged for a Delta table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

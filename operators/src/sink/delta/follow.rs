@@ -9,7 +9,7 @@ use super::log::{self, AppIds};
 use super::snapshot;
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::table::{Held, RunId, Version};
+use crate::protocol::names::{Held, RunId, Version};
 use crate::sink::files::Place;
 
 /// A reader of one table's log.
@@ -76,7 +76,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::protocol::table::Commit;
+    use crate::protocol::group::Commit;
 
     fn wait<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(future)

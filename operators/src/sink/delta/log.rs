@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::Detail;
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::table::{Commit, Held, RunId, Seen, StagedFile, Version};
+use crate::protocol::group::{Commit, Seen};
+use crate::protocol::names::{Held, RunId, Version};
+use crate::protocol::staged::StagedFile;
 use crate::sink::files::Place;
 
 /// The key in `commitInfo` by which a run recognizes its own commit.
@@ -38,8 +40,9 @@ pub(super) fn file_name(version: Version) -> String {
 
 /// The content of one of our commits.
 pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Result<Vec<u8>, StoreError> {
-    let rows: u64 = commit.files.iter().map(|f| f.rows).sum();
-    let bytes: u64 = commit.files.iter().map(|f| f.size).sum();
+    let files = || commit.files.iter().map(|staged| &staged.file);
+    let rows: u64 = files().map(|f| f.rows).sum();
+    let bytes: u64 = files().map(|f| f.size).sum();
     let mut lines = vec![
         json!({"commitInfo": {
             "timestamp": now_ms,
@@ -62,7 +65,7 @@ pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Result<Vec<u
         transaction(&ids.position, commit.held.position.0, now_ms),
         transaction(&ids.run, commit.held.run.0, now_ms),
     ];
-    for file in &commit.files {
+    for file in files() {
         lines.push(add(file)?);
     }
     Ok(to_lines(&lines))
@@ -109,7 +112,7 @@ fn add(file: &StagedFile) -> Result<Value, StoreError> {
 
 /// What the protocol must know about an existing commit.
 pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Error> {
-    let mut seen = Seen { id: None, ours: false, changes_table: false, removes_rows: false };
+    let mut seen = Seen { id: None, ours: false, is_suspect: false, removes_rows: false };
     if content.trim_ascii().is_empty() {
         return Err(serde::de::Error::custom("it is empty"));
     }
@@ -124,7 +127,7 @@ pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Err
         } else if let Some(remove) = action.get("remove") {
             seen.removes_rows |= remove.get("dataChange").and_then(Value::as_bool).unwrap_or(true);
         } else if action.get("metaData").is_some() || action.get("protocol").is_some() {
-            seen.changes_table = true;
+            seen.is_suspect = true;
         }
     }
     Ok(seen)
@@ -179,7 +182,7 @@ mod tests {
         let ours =
             Commit { id: Uuid::new_v4(), held: Held { position: Position(7), run: RunId(3) }, files: Vec::new() };
         let content = commit(&ours, &ids, 1).expect("no files");
-        let expected = Seen { id: Some(ours.id), ours: true, changes_table: false, removes_rows: false };
+        let expected = Seen { id: Some(ours.id), ours: true, is_suspect: false, removes_rows: false };
         assert_eq!(seen(&content, &ids).expect("our own JSON"), expected);
         assert_eq!(held(&content, &ids), Some(ours.held));
         assert_eq!(held(&content, &AppIds::of("q")), None);

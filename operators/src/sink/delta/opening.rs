@@ -14,8 +14,10 @@ use super::table::{DeltaTable, TableSpec};
 use super::{checkpoint, log};
 use crate::error::Stop;
 use crate::position::Position;
+use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::commit::{Retry, ask};
-use crate::protocol::table::{Clock, Created, Held, Stamp, Table, Version};
+use crate::protocol::group::{Created, Group};
+use crate::protocol::names::{Held, Version};
 use crate::sink::files::Place;
 
 /// A table as it was found.
@@ -72,8 +74,8 @@ impl Opening {
     }
 
     /// The tables; none for each that does not exist yet.
-    pub fn there(&self) -> Vec<Option<Arc<dyn Table>>> {
-        let table = |found: &Found| found.there.as_ref().map(|_| Arc::new(self.attach(found)) as Arc<dyn Table>);
+    pub fn there(&self) -> Vec<Option<Arc<dyn Group>>> {
+        let table = |found: &Found| found.there.as_ref().map(|_| Arc::new(self.attach(found)) as Arc<dyn Group>);
         self.found.iter().map(table).collect()
     }
 
@@ -85,7 +87,7 @@ impl Opening {
         if let (Some(with), Some(missing)) = (self.found.iter().find(beyond), missing) {
             // All tables are created before any is claimed. The claim would refuse too, but leave
             // an empty table behind.
-            return Err(Stop::no_position(&missing.spec.name, &self.pipeline, &with.spec.name));
+            return Err(Stop::no_position(&missing.spec.shown(), &self.pipeline, &with.spec.shown()));
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use super::log::AppIds;
 use super::referred::{self, Lost};
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::table::{Held, RunId, Version};
+use crate::protocol::names::{Held, RunId, Version};
 use crate::sink::files::Place;
 
 /// How many batches are read ahead.

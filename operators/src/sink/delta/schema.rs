@@ -8,7 +8,7 @@ use arrow_schema::Schema;
 use serde_json::{Map, Value, json};
 
 use super::types;
-use crate::protocol::table::Retention;
+use crate::protocol::group::Retention;
 
 /// A table must keep its log for at least this long, in milliseconds, because a commit is read and
 /// written within half of it.

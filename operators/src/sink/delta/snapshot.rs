@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::log::{self, AppIds};
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::table::{Held, Retention, RunId, TableState, Version};
+use crate::protocol::group::{GroupState, Retention};
+use crate::protocol::names::{Held, RunId, Version};
 use crate::sink::files::Place;
 
 /// How many commits are followed one by one; if there are more, the log is read anew.
@@ -23,7 +24,7 @@ const SEARCHED: usize = 100;
 #[derive(Clone)]
 pub struct Snapshot {
     /// What the protocol must know about it.
-    pub state: TableState,
+    pub state: GroupState,
     /// The `protocol` action.
     pub(super) protocol: Value,
     /// The `metaData` action.
@@ -82,7 +83,7 @@ async fn read_log(place: &Place, pipeline: &str) -> Result<Option<Snapshot>, Sto
         |value: serde_json::Result<Value>| value.map_err(|e| StoreError::definite(format!("read table {place}"), e));
     let version = Version(snapshot.version());
     Ok(Some(Snapshot {
-        state: TableState { head: version, held, retention },
+        state: GroupState { head: version, held, retention },
         protocol: json(serde_json::to_value(snapshot.protocol()))?,
         metadata: json(serde_json::to_value(snapshot.metadata()))?,
         checkpoint_interval: config.checkpoint_interval().get(),
@@ -118,8 +119,8 @@ pub(super) async fn follow(place: &Place, known: &Snapshot, ids: &AppIds) -> Res
     for _ in 0..FOLLOWED {
         let Some(content) = commit(now.state.head.next()).await? else { return Ok(Some(now)) };
         match (log::seen(&content, ids), log::held(&content, ids)) {
-            (Ok(seen), None) if !seen.changes_table && !seen.ours => {}
-            (Ok(seen), Some(held)) if !seen.changes_table => now.state.held = Some(held),
+            (Ok(seen), None) if !seen.is_suspect && !seen.ours => {}
+            (Ok(seen), Some(held)) if !seen.is_suspect => now.state.held = Some(held),
             _ => return Ok(None),
         }
         now.state.head = now.state.head.next();

@@ -1,4 +1,4 @@
-//! One Delta table, as an implementation of the protocol's [`Table`].
+//! One Delta table, as a group of its own: it has a log of its own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,11 @@ use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
 use super::{checkpoint, log, referred, types};
 use crate::error::{StoreError, chain};
-use crate::protocol::table::{Clock, Commit, Created, OffsetsName, Pending, Seen, Stamp, Table, TableState, Version};
+use crate::protocol::Pending;
+use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use crate::protocol::names::{OffsetsName, Version};
+use crate::protocol::offsets_store::{Neighbour, OffsetsStore};
 use crate::sink::files::Place;
 use crate::sink::parquet;
 
@@ -69,6 +73,11 @@ impl Checkpointed {
 }
 
 impl TableSpec {
+    /// What messages call the table.
+    pub(super) fn shown(&self) -> String {
+        format!("table {:?}", self.name)
+    }
+
     /// All columns of the table, the partition column last.
     pub(super) fn columns(&self) -> Schema {
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
@@ -185,12 +194,8 @@ impl DeltaTable {
     }
 }
 
-impl Table for DeltaTable {
-    fn name(&self) -> &str {
-        &self.spec.name
-    }
-
-    fn load(&self) -> Pending<'_, Result<TableState, StoreError>> {
+impl Group for DeltaTable {
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         Box::pin(async {
             self.now().await?.map(|s| s.state).ok_or_else(|| {
                 StoreError::definite(
@@ -230,20 +235,34 @@ impl Table for DeltaTable {
         })
     }
 
-    fn recheck(&self) -> Pending<'_, Result<(), StoreError>> {
+    /// A commit that only appends conflicts with nothing but another definition of the table.
+    fn recheck<'a>(&'a self, _commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         Box::pin(async {
-            let failed = |cause: String| {
-                StoreError::definite(format!("go on after another writer changed table {:?}", self.spec.name), cause)
-            };
             let Some(snapshot) = self.now().await? else {
-                return Err(failed("it is gone".to_owned()));
+                return Ok(Verdict::Conflicts("it is gone".to_owned()));
             };
-            match self.spec.check(&snapshot) {
-                Ok(Fit::Fits) => Ok(()),
-                Ok(Fit::Widen(_)) => Err(failed("it lacks columns now: start again, and they are added".to_owned())),
-                Err(obstacle) => Err(failed(format!("it {obstacle}"))),
-            }
+            Ok(match self.spec.check(&snapshot) {
+                Ok(Fit::Fits) => Verdict::Harmless,
+                Ok(Fit::Widen(_)) => {
+                    Verdict::Conflicts("it lacks columns now: start again, and they are added".to_owned())
+                }
+                Err(obstacle) => Verdict::Conflicts(format!("it {obstacle}")),
+            })
         })
+    }
+
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+        Box::pin(referred::rows(&self.spec.place))
+    }
+}
+
+impl OffsetsStore for DeltaTable {
+    fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    fn shown(&self) -> String {
+        self.spec.shown()
     }
 
     fn write_offsets<'a>(&'a self, name: OffsetsName, content: &'a [u8]) -> Pending<'a, Result<Created, StoreError>> {
@@ -258,24 +277,20 @@ impl Table for DeltaTable {
         Box::pin(async { Ok(offsets_in(&self.offsets()).await?.collect()) })
     }
 
-    fn others(&self) -> Pending<'_, Result<Vec<(String, Box<dyn Table>)>, StoreError>> {
+    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(async move { self.offsets().join(&name.to_string()).delete().await })
+    }
+
+    fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
         Box::pin(async {
             let mut names = self.spec.place.join("_lakefront").names().await?;
             names.retain(|name| *name != self.ids.position && !name.starts_with('_'));
             let table = |name: String| {
                 let table = DeltaTable::attach(self.spec.clone(), &name, self.clock.clone());
-                (name, Box::new(table) as Box<dyn Table>)
+                (name, Box::new(table) as Box<dyn Group>)
             };
             Ok(names.into_iter().map(table).collect())
         })
-    }
-
-    fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
-        Box::pin(referred::rows(&self.spec.place))
-    }
-
-    fn delete_offsets(&self, name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.offsets().join(&name.to_string()).delete().await })
     }
 }
 

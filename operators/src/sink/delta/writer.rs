@@ -19,8 +19,10 @@ use uuid::Uuid;
 
 use super::{Detail, TableSpec, stats};
 use crate::error::StoreError;
+use crate::protocol::Pending;
+use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::commit::Retry;
-use crate::protocol::table::{Clock, Pending, StagedFile, Stamp};
+use crate::protocol::staged::StagedFile;
 use crate::sink::files::scratch::{self, Pile, Written};
 use crate::sink::files::{Blobs, Place, blocking, disk};
 use crate::sink::parquet::FileEncoder;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::protocol::table::Created;
+use crate::protocol::group::Created;
 
 /// The prefix of temporary files; `_` keeps readers and vacuum away from them.
 const TEMPORARY: &str = "_lakefront_tmp_";

@@ -10,7 +10,7 @@ use super::blobs::Blobs;
 use super::disk;
 use crate::azure::Location;
 use crate::error::StoreError;
-use crate::protocol::table::Created;
+use crate::protocol::group::Created;
 
 /// A file or a folder of a lake.
 #[derive(Clone, Debug)]

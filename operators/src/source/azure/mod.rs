@@ -35,7 +35,8 @@ use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
 use crate::metrics::retry::Count;
-use crate::protocol::table::{Clock, Pending};
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 use crate::source::identity::Identity;
 
 /// A source of blobs.

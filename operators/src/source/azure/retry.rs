@@ -14,7 +14,7 @@ use crate::azure::RetrySettings;
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
 use crate::metrics::retry::Count;
-use crate::protocol::table::Clock;
+use crate::protocol::clock::Clock;
 
 /// The limit for a run that was asked to stop, in place of `timeout` and `max_time` where those are
 /// longer.

@@ -4,7 +4,7 @@ use super::*;
 use crate::lines::{Control, Retired};
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};
-use crate::protocol::table::TableId;
+use crate::protocol::names::GroupId;
 use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 
 const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 };
@@ -378,7 +378,7 @@ fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
 /// A table at `offset` that knows which cut had the last rows for each table.
 fn knowing(offset: u64, last_rows: [u64; 3]) -> Standing {
     let mut known = LastRows::none(Position(0), 3);
-    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(TableId(i), Draw(1), Position(last)));
+    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(GroupId(i), Draw(1), Position(last)));
     Standing { last_rows: known, ..standing(offset, 1) }
 }
 
@@ -395,7 +395,7 @@ fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
     let lacks = [knowing(30, [20, 10, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
     let knows_nothing = [knowing(30, [20, 5, 0]), standing(10, 1), knowing(10, [5, 5, 0])];
     let mut other_history = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
-    other_history[1].last_rows.reach(TableId(1), Draw(2), Position(5));
+    other_history[1].last_rows.reach(GroupId(1), Draw(2), Position(5));
     for standings in [lacks, knows_nothing, other_history] {
         let mut unseen = Planner::new(&standings, settings(99), BOUNDS);
         assert_eq!(steps(&mut unseen, 0, 1), ["lost bytes 10..30 of a"]);

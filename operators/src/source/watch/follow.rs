@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Listed, Listing, OnRewrite, PartitionId, Polled, Stop, Track, Watcher};
 use crate::clock::SystemClock;
-use crate::protocol::table::Clock;
+use crate::protocol::clock::Clock;
 use crate::source::watch::generation::Verdict;
 use crate::source::{Found, PassedOver, Sought, Why};
 

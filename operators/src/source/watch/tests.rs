@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 
 use super::*;
-use crate::protocol::table::Pending;
+use crate::protocol::Pending;
 use crate::source::{Found, Sought};
 
 /// A file: what the store reports about its creation, and its bytes.

@@ -60,7 +60,7 @@ pub(crate) async fn a_later_claim_keeps_position_and_settings<S: Sink>(world: Ar
 pub(crate) async fn a_table_without_position_beside_tables_with_rows_refuses<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
-    world.sink.drop_table(1);
+    world.sink.drop_group(1);
 
     let text = refusal(world.start().await);
 
@@ -73,7 +73,7 @@ pub(crate) async fn a_table_without_position_before_a_table_with_rows_refuses<S:
         let world = World::<S>::new();
         let mut run = world.start().await.unwrap();
         world.land(&mut run, 2, 10, &[1]).await.unwrap();
-        world.sink.drop_table(deleted);
+        world.sink.drop_group(deleted);
 
         let text = refusal(world.start().await);
 

@@ -132,14 +132,14 @@ pub(crate) async fn files_staged_too_long_ago_are_refused<S: Sink>(world: Arc<Wo
 pub(crate) async fn a_table_deleted_under_the_run_takes_no_rows<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     let staged = world.sink.stage(0, &[1]).await;
-    world.sink.drop_table(0);
+    world.sink.drop_group(0);
     let landed = run.0[0].committer.land(&crate::harness::standing(10), staged, &[]).await;
     assert!(matches!(&landed, Err(Stop::Store(error)) if !error.is_transient()), "{landed:?}");
 }
 
 pub(crate) async fn a_table_replaced_under_the_run_takes_no_rows<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
-    world.sink.drop_table(0);
+    world.sink.drop_group(0);
     world.sink.open("another pipeline").await.unwrap();
     let landed = world.land(&mut run, 0, 10, &[1]).await;
     assert!(matches!(&landed, Err(Stop::Store(error)) if !error.is_transient()), "{landed:?}");

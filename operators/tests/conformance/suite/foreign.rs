@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::protocol::table::Retention;
+use lakefront_operators::protocol::group::Retention;
 
 use crate::faults::{Call, Fault};
 use crate::harness::{Foreign, PIPELINE, Sink, World, is_fenced, refusal};

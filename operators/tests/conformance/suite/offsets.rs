@@ -7,8 +7,9 @@ use lakefront_operators::error::chain;
 use lakefront_operators::lines::{Account, Mark, Offsets, OffsetsFiles, Recorded, Retired, Standing};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::protocol::table::{Held, OffsetsName, RunId};
+use lakefront_operators::protocol::staged::Counted;
 use lakefront_operators::source::identity::Identity;
 use lakefront_operators::totals::{Bucket, Sum};
 
@@ -42,18 +43,25 @@ pub(crate) async fn the_totals_are_those_of_the_rows<S: Sink>(world: Arc<World<S
     let mut run = world.start().await.unwrap();
     for (at, rows) in [(10, &[1, 2][..]), (20, &[]), (30, &[3])] {
         world.land(&mut run, 0, at, rows).await.unwrap();
-        assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&world.rows(0).await), "at {at}");
+        assert_eq!(recorded(&world, 0).await.account.sum(), sum_of(&world.rows(0).await), "at {at}");
     }
     let mut next = world.start().await.unwrap();
-    assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&[1, 2, 3]), "a claim keeps them");
+    assert_eq!(recorded(&world, 0).await.account.sum(), sum_of(&[1, 2, 3]), "a claim keeps them");
     world.land(&mut next, 0, 40, &[4]).await.unwrap();
-    assert_eq!(recorded(&world, 0).await.account.totals.sum(), sum_of(&world.rows(0).await));
-    assert_eq!(recorded(&world, 1).await.account.totals.sum(), Sum::default());
+    assert_eq!(recorded(&world, 0).await.account.sum(), sum_of(&world.rows(0).await));
+    assert_eq!(recorded(&world, 1).await.account.sum(), Sum::default());
 }
 
 pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
-    let counted = |name: &str, row| [(Bucket { partition: PartitionId::first(name), mebibyte: 0 }, sum_of(&[row]))];
+    let counted = |name: &str, row| {
+        let bucket = Bucket { partition: PartitionId::first(name), mebibyte: 0 };
+        [Counted { table: TableId(0), bucket, sum: sum_of(&[row]) }]
+    };
+    let account = async || {
+        let Account { tables, from } = recorded(&world, 0).await.account;
+        (tables.into_values().next().unwrap(), from)
+    };
     let at = |entries: &[(&str, u64)], left, since| {
         let retired = Retired { bytes: left, before_ms: left };
         let offsets = Offsets::summed(offsets(entries).partitions, retired);
@@ -67,18 +75,18 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
     run.0[0].committer.land(&at(&[("a", 10)], 0, 0), Vec::new(), &counted("a", 1)).await.unwrap();
     run.0[0].committer.land(&at(&[("a", 10), ("b", 10)], 0, 0), Vec::new(), &counted("b", 2)).await.unwrap();
     run.0[0].committer.land(&at(&[("b", 20)], 10, 0), Vec::new(), &counted("b", 3)).await.unwrap();
-    let Account { totals, from } = recorded(&world, 0).await.account;
+    let (totals, from) = account().await;
     assert_eq!((totals.left, totals.earlier), (sum_of(&[1]), Sum::default()));
     assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[2, 3]));
     assert_eq!(*from, offsets(&[("log", 0)]), "the settings are those of the beginning");
 
     // Another blob takes the name of the one that has left; none of it has landed yet.
     run.0[0].committer.land(&at(&[("a", 0), ("b", 25)], 10, 0), Vec::new(), &[]).await.unwrap();
-    assert_eq!(recorded(&world, 0).await.account.totals, totals);
+    assert_eq!(account().await.0, totals);
 
     let before = at(&[("a", 0), ("b", 25)], 10, 0).offsets;
     run.0[0].committer.land(&at(&[("b", 30)], 10, 30), Vec::new(), &counted("b", 4)).await.unwrap();
-    let Account { totals, from } = recorded(&world, 0).await.account;
+    let (totals, from) = account().await;
     assert_eq!((totals.left, totals.earlier), (Sum::default(), sum_of(&[1, 2, 3])));
     assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[4]));
     assert_eq!(from, before, "other settings are in force from there on");
@@ -228,7 +236,7 @@ pub(crate) async fn a_damaged_offsets_file_refuses<S: Sink>(world: Arc<World<S>>
 pub(crate) async fn an_offsets_file_of_another_format_refuses<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
-    for (format, what) in [(1, "of a build that kept no totals"), (3, "this binary knows 2: upgrade")] {
+    for (format, what) in [(1, "of a build that kept no totals"), (4, "this binary knows 3: upgrade")] {
         let other = format!("{{\"format\": {format}}}");
         world.sink.tamper(0, PIPELINE, own(10), Some(other.as_bytes()));
         let text = chain(&world.start().await.err().unwrap());

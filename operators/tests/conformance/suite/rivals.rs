@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::table::{Held, OffsetsName};
+use lakefront_operators::protocol::names::{Held, OffsetsName};
 
 use crate::faults::{Call, Fault};
 use crate::harness::{Foreign, PIPELINE, Sink, Start, World, is_fenced, settings};

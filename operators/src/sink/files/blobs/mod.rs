@@ -26,7 +26,7 @@ use self::container::Container;
 use self::failure::Answer;
 use crate::azure::Location;
 use crate::error::StoreError;
-use crate::protocol::table::Created;
+use crate::protocol::group::Created;
 
 pub(in crate::sink) use self::failure::account_failure;
 pub use self::upload::UPLOADS;

@@ -1,0 +1,99 @@
+//! The port through which the protocol sees the tables that commit as one.
+//!
+//! A sink implements [`Group`]; the simulation implements it too, with crashes, rivals and lost
+//! replies between any two calls. In Delta each table is a group of its own, because each has a log
+//! of its own; where one transaction moves many tables, they are one group. Every method is one
+//! atomic step of the outside world. Rules for implementors:
+//!
+//! - [`Group::put`] creates; it never overwrites. What it reports as done is durable.
+//! - A [`StoreError::Transient`] from it means "unknown": the write may have happened, or may yet.
+//! - Nothing remembered between calls may change an answer: `load` and `read` ask the store.
+
+use uuid::Uuid;
+
+use crate::error::StoreError;
+use crate::protocol::Pending;
+use crate::protocol::names::{Held, Version};
+use crate::protocol::offsets_store::OffsetsStore;
+use crate::protocol::staged::Staged;
+
+/// Where a group stands, according to its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupState {
+    /// The newest version.
+    pub head: Version,
+    /// What the pipeline's transactions hold; `None` before its first claim.
+    pub held: Option<Held>,
+    /// How long the store keeps what the protocol relies on.
+    pub retention: Retention,
+}
+
+/// How long a group keeps what the protocol relies on, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Commits in the log, at least this long.
+    pub log_ms: u64,
+    /// Files that no commit references, at least this long.
+    pub files_ms: u64,
+}
+
+/// What one commit makes visible, all at once.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The id by which a run recognises its own commit after a lost reply.
+    pub id: Uuid,
+    /// What the group holds from this commit on.
+    pub held: Held,
+    /// The files; none for a claim, or for a commit that only moves the position.
+    pub files: Vec<Staged>,
+}
+
+/// The answer to a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It did not exist, and was created.
+    Yes,
+    /// It exists already.
+    No,
+}
+
+/// What the protocol must know of a commit in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its id, if lakefront made it.
+    pub id: Option<Uuid>,
+    /// Whether it carries a transaction of this pipeline.
+    pub ours: bool,
+    /// Whether it may be in the way of our commits: [`Group::recheck`] finds out.
+    pub is_suspect: bool,
+    /// Whether it removes rows (not merely rearranges them).
+    pub removes_rows: bool,
+}
+
+/// What the commits of others mean for ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Ours may follow them.
+    Harmless,
+    /// Ours must not follow them; the text says why, and what to do.
+    Conflicts(String),
+}
+
+/// Tables of a sink that commit as one, for one pipeline.
+pub trait Group: OffsetsStore {
+    /// Reads where the group stands.
+    fn load(&self) -> Pending<'_, Result<GroupState, StoreError>>;
+
+    /// Makes `version`, if it does not exist and its predecessor does.
+    fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>>;
+
+    /// Reads the commit that made `version`; `None` if there is none.
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>>;
+
+    /// Looks again after commits of others: whether rows of this pipeline still fit, and whether
+    /// `commit`, if one is to be made, may follow them.
+    fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>>;
+
+    /// How many rows a reader sees in its tables, whoever landed them. This may take long.
+    fn rows(&self) -> Pending<'_, Result<u64, StoreError>>;
+}

@@ -1,0 +1,129 @@
+//! The second half of every pipeline: from the rows of each group of tables to the acknowledgement.
+//!
+//! ```text
+//! rows of a group ─▶ tally[group] ─rows─▶ stage[group] ─files─▶ commit[group] ─▶ checkpoint
+//!                         └─sums─▶ totals[group] ─sums──────────────▲               │
+//! cuts ──────────────────────────────────────────────────────────────┘               ▼
+//!                                                     acknowledged positions ◀─ acknowledge
+//! ```
+//!
+//! `checkpoint` and `acknowledge` run on worker 0, each `commit[group]` on one worker, the rest on
+//! every worker.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lakefront_operators::acknowledge::{Acknowledging, acknowledge};
+use lakefront_operators::checkpoint::{self, checkpoint};
+use lakefront_operators::commit::{Committing, Rows, commit, committing, filled, home};
+use lakefront_operators::env::Env;
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::steps::{StepId, watch};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::protocol::cut::Control;
+use lakefront_operators::protocol::kind::Kind;
+use lakefront_operators::protocol::layout::{Layout, Members};
+use lakefront_operators::protocol::names::{GroupId, TableId};
+use lakefront_operators::protocol::staged::Staged;
+use lakefront_operators::routed::Routed;
+use lakefront_operators::sink::Stage;
+use lakefront_operators::stage::{Stages, stage};
+use lakefront_operators::totals::{Update, tally, totals};
+use timely::dataflow::StreamVec;
+
+/// What the workers of a run share to land rows.
+pub struct Landing<K: Kind> {
+    layout: Arc<Layout>,
+    /// Where each group stood when it was claimed.
+    held: Vec<Position>,
+    once: Mutex<Once<K>>,
+}
+
+/// What exists once in a run, and goes to the worker that needs it.
+struct Once<K: Kind> {
+    /// For worker 0.
+    checkpoint: Option<checkpoint::Settings<K>>,
+    /// For worker 0.
+    acknowledging: Option<Acknowledging<K>>,
+    /// For each group's home worker.
+    committers: Vec<Option<Committing<K>>>,
+}
+
+impl<K: Kind> Landing<K> {
+    /// The landing of groups that were just `claimed`.
+    pub fn new(
+        layout: Arc<Layout>,
+        claimed: Vec<Claimed<K>>,
+        checkpoint: checkpoint::Settings<K>,
+        acknowledging: Option<Acknowledging<K>>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let held = claimed.iter().map(|claimed| claimed.standing.position()).collect();
+        let on_clock = |(i, (committer, queue)): (usize, Committing<K>)| {
+            Some((committer.pausing_on(metrics.commit_clock(GroupId(i))), queue))
+        };
+        let committers = committing(claimed).enumerate().map(on_clock).collect();
+        let once = Once { checkpoint: Some(checkpoint), acknowledging, committers };
+        Landing { layout, held, once: Mutex::new(once) }
+    }
+}
+
+/// Lands the `rows` of each group, in claim order. `stages` makes what stages a table's rows. The
+/// stream carries the acknowledged positions.
+pub fn land<'s, K: Kind>(
+    rows: Vec<StreamVec<'s, Position, Routed>>,
+    control: StreamVec<'s, Position, Control<K>>,
+    stages: impl Fn(TableId) -> Box<dyn Stage>,
+    landing: &Landing<K>,
+    env: &Env,
+) -> StreamVec<'s, Position, Position> {
+    let (scope, metrics) = (control.scope(), &env.metrics);
+    let (index, peers) = (scope.index(), scope.peers());
+    let mut once = landing.once.lock().unwrap_or_else(PoisonError::into_inner);
+    let groups = || landing.layout.groups().iter().enumerate().map(|(i, members)| (GroupId(i), members));
+    let stages = |members: &Members| members.tables().map(|table| (table, stages(table))).collect();
+    let staged = rows.into_iter().zip(groups()).map(|(rows, (group, members))| {
+        staged(rows, group, &members.role, stages(members), landing.held[group.0], env)
+    });
+    let (staged, sums): (Vec<_>, Vec<_>) = staged.unzip();
+    let filled = filled(scope, &staged);
+    let moved = staged.into_iter().zip(sums).zip(groups()).map(|((staged, sums), (group, _))| {
+        let is_home = home(group, peers) == index;
+        let committing = once.committers.get_mut(group.0).filter(|_| is_home).and_then(Option::take);
+        let rows = Rows { staged, sums, filled: filled.clone() };
+        let moved = commit(rows, control.clone(), group, committing, env);
+        watch(moved, metrics, StepId::Commit(group), |moved| moved.rows.values().sum())
+    });
+    let moved = moved.collect();
+    let (settings, acknowledging) = match index {
+        0 => (once.checkpoint.take(), once.acknowledging.take()),
+        _ => (None, None),
+    };
+    let durable = watch(checkpoint(moved, control, settings, env), metrics, StepId::Checkpoint, |_| 1);
+    watch(acknowledge(durable, acknowledging, env), metrics, StepId::Acknowledge, |_| 1)
+}
+
+/// A stream of a group's files, and one of their sums.
+type Staging<'s> = (StreamVec<'s, Position, Staged>, StreamVec<'s, Position, Update>);
+
+/// Counts and stages the rows of one group.
+fn staged<'s>(
+    rows: StreamVec<'s, Position, Routed>,
+    group: GroupId,
+    role: &str,
+    stages: Stages,
+    held: Position,
+    env: &Env,
+) -> Staging<'s> {
+    let (metrics, home) = (&env.metrics, home(group, rows.scope().peers()));
+    let rows = watch(rows, metrics, StepId::Route, count);
+    let (rows, counted) = tally(rows, role, held);
+    let rows = watch(rows, metrics, StepId::Tally(group), count);
+    let staged = watch(stage(rows, role, stages, held, env), metrics, StepId::Stage(group), |staged| staged.file.rows);
+    let sums = watch(totals(counted, role, home), metrics, StepId::Totals(group), |(_, _, sum)| sum.rows);
+    (staged, sums)
+}
+
+fn count(routed: &Routed) -> u64 {
+    routed.rows.num_rows() as u64
+}
