@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use lakefront_operators::metrics::{Metrics, StepId};
+use lakefront_operators::metrics::Metrics;
 use tokio::task::JoinHandle;
 
 /// Time between two updates.
@@ -69,7 +69,7 @@ fn write_rest(metrics: &Metrics, state: &ProgressState, text: &mut dyn fmt::Writ
     if total == 0 {
         return write!(text, "looking at the source");
     }
-    let rows = HumanCount(metrics.steps().get(StepId::Route).handed_on());
+    let rows = HumanCount(metrics.steps().get(metrics.steps().last_own()).handed_on());
     write!(text, "{} of {}  {rows} rows", HumanBytes(read), HumanBytes(total))?;
     if read == total {
         return write!(text, "  committing");

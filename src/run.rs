@@ -74,7 +74,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
 
     let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
-    let metrics = Arc::new(Metrics::new(clock, Arc::new(pg_logs::layout()), workers, pipeline.source.retries()));
+    let metrics = Arc::new(Metrics::new(clock, pg_logs::outline(), workers, pipeline.source.retries()));
     let (fatal, supervisor) = Fatal::new();
     let process = process::this(pipeline.clock.now_ms());
     if let Some(http) = pipeline.config.http {

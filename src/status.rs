@@ -20,7 +20,7 @@ use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::source::{Listed, Why};
-use lakefront_topologies::pg_logs::TABLES;
+use lakefront_topologies::pg_logs::{self, TABLES};
 use serde_json::{Map, Value, json};
 
 use self::running::Running;
@@ -196,7 +196,7 @@ fn to_json(pipeline: &Pipeline, status: &Status) -> Value {
             "position": standing.map(|(held, _)| held.position),
             "run": standing.map(|(held, _)| held.run),
             "offsets": offsets,
-            "lag_bytes": table.lag,
+            "lag": table.lag,
         });
         by_role.insert((*role).to_owned(), status);
     }
@@ -208,6 +208,7 @@ fn to_json(pipeline: &Pipeline, status: &Status) -> Value {
         "pipeline": pipeline.config.pipeline,
         "source": pipeline.source.identity(),
         "claimed": claimed,
+        "unit": pg_logs::outline().unit.as_str(),
         "tables": by_role,
         "unfinished": by_partition(&mut status.unfinished.iter().map(|(id, bytes)| (id, *bytes))),
     });

@@ -12,7 +12,7 @@ use lakefront_operators::settings::Format;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::reading::{File, Files};
-use lakefront_topologies::pg_logs::{TABLES, layout, schemas};
+use lakefront_topologies::pg_logs::{TABLES, outline, schemas};
 
 use crate::run::{Run, settings, wait};
 
@@ -41,7 +41,7 @@ pub(crate) fn claimed(specs: &[TableSpec; 3], run: &Run, offsets: &Offsets) -> (
             pipeline: PIPELINE,
             reading: &Files::new(run.source.identity(), run.source.identity(), &none),
             adopt: false,
-            layout: &layout(),
+            layout: &outline().layout,
             settings: settings(),
             known: None,
             process: None,

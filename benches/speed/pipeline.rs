@@ -83,7 +83,7 @@ impl Ready {
             source: run.source,
             rejects: Arc::new(Rejects::new(0.5, StopRequest::default())),
             planning: Mutex::new(Some(planning)),
-            landing: Landing::new(pg_logs::layout().into(), claimed, checkpoint, acknowledging, metrics),
+            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, acknowledging, metrics),
             env: run.env,
         };
         Ready { lake, pipeline }

@@ -22,7 +22,7 @@ use lakefront_operators::source::file::FileSource;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow};
-use lakefront_topologies::pg_logs::{TABLES, layout};
+use lakefront_topologies::pg_logs::{TABLES, outline};
 use tokio::runtime::Runtime;
 
 use crate::input::Input;
@@ -59,7 +59,7 @@ impl Run {
         Run {
             source: Arc::new(source),
             env: Env {
-                metrics: Arc::new(Metrics::new(clock.clone(), layout().into(), workers, Count::default())),
+                metrics: Arc::new(Metrics::new(clock.clone(), outline(), workers, Count::default())),
                 clock,
                 budget: Budget::new(needs.usual(), needs),
                 bridge: Bridge::new(TOKIO.handle().clone()),

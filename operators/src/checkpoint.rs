@@ -120,10 +120,10 @@ pub fn checkpoint<'s, K: Kind>(
 /// Logs what has landed since the last such line. The acknowledged position may be behind it: see
 /// [`arrivals`].
 fn announce(metrics: &Metrics, landed: &Landed, took: Duration) {
-    let Landed { position, bytes, rows } = landed;
+    let Landed { position, advanced, rows } = landed;
     let of = |table| rows.get(&TableId(table)).copied().unwrap_or_default();
     let tables = metrics.tables().iter().enumerate().map(|(i, table)| format!("{} {}", table.role(), of(i)));
     let (tables, rows) = (tables.collect::<Vec<_>>().join(", "), rows.values().sum::<u64>());
-    let (seconds, lag_bytes) = (took.as_secs_f64(), metrics.source_lag());
-    tracing::info!(position = position.0, bytes, rows, tables, seconds, lag_bytes, "landed");
+    let (seconds, lag, unit) = (took.as_secs_f64(), metrics.source_lag(), metrics.unit().as_str());
+    tracing::info!(position = position.0, advanced, rows, tables, seconds, lag, unit, "landed");
 }

@@ -84,7 +84,7 @@ impl Live {
     fn cause(&self, holder: &Holder<'_>) -> Option<String> {
         let within = Duration::from_millis(holder.for_ms);
         match holder.step.id() {
-            StepId::Plan | StepId::Fetch => self.metrics.retries().cause(Retried::Source, within),
+            StepId::PLAN | StepId::FETCH => self.metrics.retries().cause(Retried::Source, within),
             StepId::Stage(_) => self.metrics.retries().cause(Retried::Stage, within),
             StepId::Commit(group) => {
                 self.metrics.tables_of(group).find_map(TableMetrics::is_failing).map(|failing| failing.cause)
@@ -104,7 +104,7 @@ impl Live {
 
     fn seen(&self) -> Seen {
         let metrics = &self.metrics;
-        let plan = metrics.steps().get(StepId::Plan);
+        let plan = metrics.steps().get(StepId::PLAN);
         let is_open = plan.frontier().is_some_and(|closed| metrics.planned() > closed);
         Seen {
             open_ms: is_open.then(|| metrics.steady_ms().saturating_sub(plan.since_ms())),

@@ -1,6 +1,7 @@
 //! A run's numbers in Prometheus' text format, version 0.0.4.
 //!
-//! Names follow Prometheus' conventions: base units, `_total` for what only grows. Every family is
+//! Names follow Prometheus' conventions: base units, `_total` for what only grows. What a position
+//! counts differs between pipelines, so it is a label: `unit`. Every family is
 //! there from the start, with each value of its labels if these are a closed list, so that no query
 //! lacks its series. The exception is what nobody has measured (`disk`, `memory`). Labels name
 //! roles, steps, reasons and workers, never files.
@@ -32,25 +33,26 @@ fn source(page: &mut Page, metrics: &Metrics) {
     page.gauge("lakefront_build_info", "Which lakefront this is.", [([("version", env!("CARGO_PKG_VERSION"))], 1)]);
     let workers = metrics.workers() as u64;
     page.gauge("lakefront_workers", "Worker threads of the run.", one(workers));
-    let run = metrics.run().unwrap_or_default().0;
+    let (run, unit) = (metrics.run().unwrap_or_default().0, ("unit", metrics.unit().as_str()));
     page.gauge("lakefront_run_number", "The number under which the run has claimed its tables; 0 before.", one(run));
     page.counter("lakefront_bytes_read_total", "Bytes that were read from the source.", one(metrics.bytes_read()));
     page.counter("lakefront_chunks_read_total", "Chunks that were read from the source.", one(metrics.chunks_read()));
     page.gauge(
-        "lakefront_source_lag_bytes",
-        "Bytes of whole lines in the source that have not landed, as of the last look at it.",
-        one(metrics.source_lag()),
+        "lakefront_lag",
+        "What the source has and has not landed, as of the last look at it. For files: bytes of whole lines.",
+        [([unit], metrics.source_lag())],
     );
     page.gauge(
-        "lakefront_source_position_bytes",
-        "Position up to which the source has whole lines, as of the last look at it.",
-        one(metrics.source_end().0),
+        "lakefront_source_position",
+        "Position up to which the source reaches, as of the last look at it. For files: the end of their whole lines.",
+        [([unit], metrics.source_end().0)],
     );
-    page.gauge("lakefront_planned_position_bytes", "End position of the chunks handed out.", one(metrics.planned().0));
+    let help = "Position up to which work was handed out.";
+    page.gauge("lakefront_planned_position", help, [([unit], metrics.planned().0)]);
     page.gauge(
-        "lakefront_acknowledged_position_bytes",
-        "Position up to which the transaction of every table holds the source.",
-        one(metrics.position().0),
+        "lakefront_position",
+        "Acknowledged position: up to there, the transaction of every table holds the source.",
+        [([unit], metrics.position().0)],
     );
     page.counter(
         "lakefront_rejects_total",
@@ -72,10 +74,11 @@ fn tables(page: &mut Page, metrics: &Metrics) {
     page.counter("lakefront_cuts_total", "Cuts that were closed.", one(metrics.cuts()));
     page.counter("lakefront_rows_total", "Rows that were committed.", by_table(|table| table.rows()));
     page.counter("lakefront_commits_total", "Commits that were made.", by_table(|table| table.commits()));
+    let unit = ("unit", metrics.unit().as_str());
     page.gauge(
-        "lakefront_table_position_bytes",
+        "lakefront_table_position",
         "Position up to which the table has all its rows: its transaction moves past what is empty for it some cuts later.",
-        by_table(|table| table.drained().0),
+        tables().map(|table| ([("table", table.role()), unit], table.drained().0)),
     );
     let help = "How long commits took, from the offsets file to the commit's success, retries included.";
     page.histogram("lakefront_commit_duration_seconds", help, metrics.commit());
@@ -91,10 +94,11 @@ fn steps(page: &mut Page, metrics: &Metrics) {
         "How long a step has not moved though there was work for it.",
         steps().map(|step| ([("step", step.name())], Duration::from_millis(metrics.frontier_lag_ms(step.id())))),
     );
+    let unit = ("unit", metrics.unit().as_str());
     page.gauge(
-        "lakefront_frontier_position_bytes",
+        "lakefront_frontier_position",
         "Position up to which a step has handed everything on.",
-        steps().map(|step| ([("step", step.name())], step.frontier().unwrap_or(metrics.planned()).0)),
+        steps().map(|step| ([("step", step.name()), unit], step.frontier().unwrap_or(metrics.planned()).0)),
     );
     page.counter(
         "lakefront_step_handed_on_total",

@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lakefront_operators::metrics::Metrics;
+use lakefront_operators::metrics::Unit;
 use lakefront_operators::metrics::latency::Latency;
-use lakefront_operators::metrics::steps::{Step, Unit};
+use lakefront_operators::metrics::steps::Step;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::offsets::PartitionId;
@@ -45,7 +46,8 @@ pub(super) fn health(live: &Live) -> Response {
         "uptime_seconds": uptime(&live.metrics),
         "position": live.metrics.landed(),
         "acknowledged": live.metrics.position(),
-        "lag_bytes": live.metrics.source_lag(),
+        "lag": live.metrics.source_lag(),
+        "unit": live.metrics.unit().as_str(),
     });
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
         body.extend(more);
@@ -78,8 +80,9 @@ pub(super) fn status(live: &Live) -> Response {
         "position": metrics.landed(),
         "acknowledged": metrics.position(),
         "planned": metrics.planned(),
-        "lag_bytes": metrics.source_lag(),
-        "lags_most": metrics.lags_most().map(|lag| json!({"file": shown(&lag.partition), "bytes": lag.bytes})),
+        "lag": metrics.source_lag(),
+        "unit": metrics.unit().as_str(),
+        "lags_most": metrics.lags_most().map(|lag| json!({"partition": shown(&lag.partition), "lag": lag.bytes})),
         "rates": {"bytes_per_second": rates.bytes, "rows_per_second": rates.rows.iter().sum::<f64>()},
         "steps": steps(live, &rates),
         "tables": tables(live, &rates),
@@ -91,7 +94,7 @@ pub(super) fn status(live: &Live) -> Response {
         },
         "disk_free_bytes": disks(metrics),
         "memory_bytes": metrics.memory_held(),
-        "history": {"every_seconds": 1, "bytes_per_second": bytes, "rows_per_second": rows, "lag_bytes": lag},
+        "history": {"every_seconds": 1, "bytes_per_second": bytes, "rows_per_second": rows, "lag": lag},
     });
     answer(StatusCode::OK, &body)
 }
@@ -139,9 +142,9 @@ fn steps(live: &Live, rates: &Rates) -> Vec<Value> {
         json!({
             "name": step.name(),
             "position": frontier(step),
-            "behind_bytes": closed.since(frontier(step)),
+            "behind": closed.since(frontier(step)),
             "still_seconds": (lag_ms > 0).then(|| Duration::from_millis(lag_ms).as_secs_f64()),
-            "rate": (step.unit() != Unit::Positions).then_some(rate),
+            "rate": (step.unit() != Unit::POSITIONS).then_some(rate),
             "unit": step.unit().as_str(),
             "busy": busy / live.run.workers as f64,
         })
@@ -160,7 +163,7 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
             "name": name,
             "position": table.drained(),
             "acknowledged": table.position(),
-            "behind_bytes": end.since(table.drained()),
+            "behind": end.since(table.drained()),
             "rows": table.rows(),
             "rows_per_second": rates.rows.get(i).copied().unwrap_or_default(),
             "commits": table.commits(),

@@ -114,7 +114,7 @@ async fn take(
         pipeline: &config.pipeline,
         reading: &reading,
         adopt,
-        layout: &pg_logs::layout(),
+        layout: &pg_logs::outline().layout,
         settings: Arc::new(config.rows.clone()),
         known: known.map(|state| state.position),
         process,

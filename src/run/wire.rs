@@ -70,7 +70,7 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
         source: pipeline.source.clone(),
         rejects,
         planning: Mutex::new(Some(planning)),
-        landing: Landing::new(Arc::new(pg_logs::layout()), claimed, checkpoint, acknowledging, &metrics),
+        landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, acknowledging, &metrics),
         env: Env { clock: pipeline.clock.clone(), budget, bridge: Bridge::new(tokio.handle().clone()), metrics, fatal },
     })
 }

@@ -165,7 +165,7 @@ fn the_state_file_tells_blob_offset_etag_and_creation() {
     assert_eq!(status["source"], source);
     for table in ["primary", "replica", "rejects"] {
         assert_eq!(status["tables"][table]["offsets"]["h=07/a.json"], content.len());
-        assert_eq!(status["tables"][table]["lag_bytes"], 0);
+        assert_eq!(status["tables"][table]["lag"], 0);
     }
 }
 

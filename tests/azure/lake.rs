@@ -39,7 +39,7 @@ fn source_and_lake_in_one_container() {
     world.append("a.json", Lines::new(1).take(200));
     world.pipeline.land();
     let status = world.pipeline.status();
-    assert_eq!(status["tables"]["primary"]["lag_bytes"], 0);
+    assert_eq!(status["tables"]["primary"]["lag"], 0);
     assert_eq!(status["tables"]["primary"]["position"], world.bytes());
     let said = world.pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(0).stdout;
     for words in ["access   source: ", "access   lake: ", "the account key", "/a lake/lakehouse/logs/primary"] {

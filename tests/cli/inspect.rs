@@ -88,7 +88,7 @@ fn before_the_first_run() {
         &pipeline,
         &["status", "p.toml", "--json"],
         &expect![[r#"
-            {"claimed":null,"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"primary"},"rejects":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"rejects"},"replica":{"lag_bytes":69,"offsets":null,"position":null,"run":null,"table":"replica"}},"unfinished":{}}
+            {"claimed":null,"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag":69,"offsets":null,"position":null,"run":null,"table":"primary"},"rejects":{"lag":69,"offsets":null,"position":null,"run":null,"table":"rejects"},"replica":{"lag":69,"offsets":null,"position":null,"run":null,"table":"replica"}},"unfinished":{},"unit":"bytes"}
         "#]],
     );
 }
@@ -134,7 +134,7 @@ fn after_a_run() {
         &pipeline,
         &["status", "p.toml", "--json"],
         &expect![[r#"
-            {"claimed":{"process":{…},"run":1},"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"primary"},"rejects":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"rejects"},"replica":{"lag_bytes":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"replica"}},"unfinished":{}}
+            {"claimed":{"process":{…},"run":1},"pipeline":"p","source":"file:<dir>/logs","tables":{"primary":{"lag":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"primary"},"rejects":{"lag":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"rejects"},"replica":{"lag":27,"offsets":{"a.json":63},"position":63,"run":1,"table":"replica"}},"unfinished":{},"unit":"bytes"}
         "#]],
     );
 }

@@ -45,7 +45,7 @@ fn as_json_every_line_is_an_object_with_level_time_and_message() {
 }
 
 #[test]
-fn each_cut_is_a_line_with_its_position_bytes_rows_seconds_and_lag() {
+fn each_cut_is_a_line_with_its_position_rows_seconds_and_lag() {
     let pipeline = Pipeline::new();
     pipeline.write("a.json", Lines::new(7).take(200));
     let ended = pipeline.call(&["run", "p.toml", "--json", "--log-format", "json"]).exits_with(0);
@@ -56,7 +56,7 @@ fn each_cut_is_a_line_with_its_position_bytes_rows_seconds_and_lag() {
 
     assert!(landed.len() > 1, "some cuts:\n{}", ended.stderr);
     assert!(landed.is_sorted_by_key(|line| number(line, "position")));
-    assert_eq!(report["bytes"], sum("bytes"));
+    assert_eq!(report["bytes"], sum("advanced"));
     let rows = ["primary", "replica", "rejects"].map(|table| report["tables"][table]["rows"].as_u64().expect("rows"));
     assert_eq!(rows.iter().sum::<u64>(), sum("rows"));
     for (i, table) in ["primary", "replica", "rejects"].into_iter().enumerate() {
@@ -68,7 +68,7 @@ fn each_cut_is_a_line_with_its_position_bytes_rows_seconds_and_lag() {
         assert_eq!(landed.iter().map(of).sum::<u64>(), rows[i], "{table}");
     }
     let last = landed.last().expect("some");
-    assert_eq!((&last["position"], number(last, "lag_bytes")), (&report["position"], 0));
+    assert_eq!((&last["position"], number(last, "lag")), (&report["position"], 0));
     assert!(landed.iter().all(|line| line["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0)));
 }
 
@@ -80,8 +80,8 @@ fn for_people_a_cut_is_a_line_too() {
     let line = ended.stderr.lines().find(|line| line.contains(" landed ")).expect("a line");
     let (_, fields) = line.split_once(" landed ").expect("its fields");
     assert!(
-        fields.starts_with("position=63 bytes=63 rows=3 tables=\"primary 1, replica 1, rejects 1\" seconds=")
-            && fields.ends_with(" lag_bytes=0"),
+        fields.starts_with("position=63 advanced=63 rows=3 tables=\"primary 1, replica 1, rejects 1\" seconds=")
+            && fields.ends_with(" lag=0 unit=\"bytes\""),
         "{line}"
     );
 }

@@ -119,7 +119,7 @@ fn status_says_where_everything_stands() {
             (&role.into(), &1.into(), &1.into()),
             "{table}"
         );
-        assert_eq!((&table["position"], &table["behind_bytes"]), (&length.into(), &0.into()), "{table}");
+        assert_eq!((&table["position"], &table["behind"]), (&length.into(), &0.into()), "{table}");
         assert!(table["failing_seconds"].is_null());
     }
     let steps: Vec<_> =
@@ -132,7 +132,7 @@ fn status_says_where_everything_stands() {
         chain.into_iter().chain(of_tables).chain(["checkpoint", "acknowledge"].map(str::to_owned)).collect();
     assert_eq!(steps, all, "in the order in which a chunk passes them");
     assert_eq!((&answer["pipeline"], &answer["mode"], &answer["run"]), (&"p".into(), &"tail".into(), &1.into()));
-    assert_eq!((&answer["lag_bytes"], &answer["rejects"]["invalid_json"]), (&0.into(), &1.into()));
+    assert_eq!((&answer["lag"], &answer["rejects"]["invalid_json"]), (&0.into(), &1.into()));
     assert_eq!(answer["health"]["ready"], true);
     tail.stop();
 }

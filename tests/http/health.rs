@@ -33,7 +33,7 @@ fn a_run_that_is_well_is_ready_and_says_so() {
     let well = json!({"status": "ok", "ready": true, "step": null, "reason": null, "error": null, "since": null});
     assert_eq!(ready.json(), well);
     let health = get(address, "/health").expect("an answer").json();
-    assert_eq!((&health["pipeline"], &health["run"], &health["lag_bytes"]), (&json!("p"), &json!(1), &json!(0)));
+    assert_eq!((&health["pipeline"], &health["run"], &health["lag"]), (&json!("p"), &json!(1), &json!(0)));
     tail.stop();
 }
 
@@ -46,21 +46,21 @@ fn tables_for_which_nothing_waits_are_not_behind() {
         pipeline.append("a.json", PRIMARY.repeat(cut));
         length += PRIMARY.len() * cut;
         let answer = until(&mut tail, address, "/health", |answer| answer.json()["position"] == length).json();
-        assert_eq!((&answer["lag_bytes"], &answer["ready"]), (&json!(0), &json!(true)), "{answer}");
+        assert_eq!((&answer["lag"], &answer["ready"]), (&json!(0), &json!(true)), "{answer}");
     }
     // The other tables are only moved after four cuts, or half a minute.
     let status = get(address, "/status.json").expect("an answer").json();
     assert_eq!((&status["acknowledged"], pipeline.position()), (&json!(0), 0), "{status}");
     for table in status["tables"].as_array().expect("tables") {
-        assert_eq!((&table["position"], &table["behind_bytes"]), (&json!(length), &json!(0)), "{table}");
+        assert_eq!((&table["position"], &table["behind"]), (&json!(length), &json!(0)), "{table}");
         assert_eq!(table["last_commit"].is_string(), table["role"] == "primary", "{table}");
     }
     let told = pipeline.status();
     for role in ["primary", "replica", "rejects"] {
-        assert_eq!(told["tables"][role]["lag_bytes"], 0, "{told}");
+        assert_eq!(told["tables"][role]["lag"], 0, "{told}");
     }
     let metrics = get(address, "/metrics").expect("an answer").body;
-    assert!(metrics.contains("\nlakefront_source_lag_bytes 0\n"), "{metrics}");
+    assert!(metrics.contains("\nlakefront_lag{unit=\"bytes\"} 0\n"), "{metrics}");
     let stderr = tail.stop().stderr;
     let landed: Vec<_> = stderr.lines().filter(|line| line.contains(" landed ")).collect();
     let rows = |cut: usize| format!("rows={cut} tables=\"primary {cut}, replica 0, rejects 0\" seconds=");
@@ -86,7 +86,7 @@ fn a_torn_commit_is_told_with_its_file_and_the_run_goes_on_once_it_is_away() {
     let stopped = pipeline.call(&["status", "p.toml"]).exits_with(3).error();
     assert!(stopped.contains(error), "{stopped}");
     std::fs::remove_file(torn).expect("the torn commit");
-    until(&mut tail, address, "/health", |answer| answer.status == 200 && answer.json()["lag_bytes"] == 0);
+    until(&mut tail, address, "/health", |answer| answer.status == 200 && answer.json()["lag"] == 0);
     tail.stop();
     pipeline.is_exact();
 }

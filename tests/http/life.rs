@@ -58,7 +58,7 @@ fn status_asks_the_run() {
 
     let status = pipeline.status();
     assert_eq!((&status["running"]["run"], &status["running"]["ready"]), (&1.into(), &true.into()), "{status}");
-    assert_eq!(status["tables"]["primary"]["lag_bytes"], 0, "the tables are still reported");
+    assert_eq!(status["tables"]["primary"]["lag"], 0, "the tables are still reported");
     let text = pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
     let line = text.lines().nth(2).expect("a third line");
     assert!(line.starts_with("  running: run 1, ") && line.ends_with(", ready"), "{line}");

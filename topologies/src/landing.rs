@@ -33,7 +33,7 @@ use timely::dataflow::StreamVec;
 
 /// What the workers of a run share to land rows.
 pub struct Landing<K: Kind> {
-    layout: Arc<Layout>,
+    layout: Layout,
     /// Where each group stood when it was claimed.
     held: Vec<Position>,
     once: Mutex<Once<K>>,
@@ -52,7 +52,7 @@ struct Once<K: Kind> {
 impl<K: Kind> Landing<K> {
     /// The landing of groups that were just `claimed`.
     pub fn new(
-        layout: Arc<Layout>,
+        layout: Layout,
         claimed: Vec<Claimed<K>>,
         checkpoint: checkpoint::Settings<K>,
         acknowledging: Option<Acknowledging<K>>,
@@ -116,7 +116,7 @@ fn staged<'s>(
     env: &Env,
 ) -> Staging<'s> {
     let (metrics, home) = (&env.metrics, home(group, rows.scope().peers()));
-    let rows = watch(rows, metrics, StepId::Route, count);
+    let rows = watch(rows, metrics, metrics.steps().last_own(), count);
     let (rows, counted) = tally(rows, role, held);
     let rows = watch(rows, metrics, StepId::Tally(group), count);
     let staged = watch(stage(rows, role, stages, held, env), metrics, StepId::Stage(group), |staged| staged.file.rows);

@@ -20,7 +20,7 @@ use lakefront_operators::env::Env;
 use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::lines::Lines;
 use lakefront_operators::metrics::steps::{StepId, watch};
-use lakefront_operators::metrics::{Retried, busy};
+use lakefront_operators::metrics::{Outline, Retried, Unit, busy};
 use lakefront_operators::parse::parse;
 use lakefront_operators::plan::{Planning, plan};
 use lakefront_operators::position::Position;
@@ -42,10 +42,20 @@ use crate::landing::{Landing, land};
 /// The column that `partition_by = "day"` adds.
 pub const LOG_DATE: DayPartition = DayPartition { column: "log_date", of: rows::log_dates };
 
-/// The tables, each a group of its own.
-pub fn layout() -> Layout {
-    Layout::each(&TABLES)
+/// What the pipeline consists of: each table is a group of its own.
+pub fn outline() -> Outline {
+    let steps = vec![
+        ("plan", Unit::BYTES),
+        ("fetch", Unit::BYTES),
+        ("split", Unit::LINES),
+        ("parse", Unit::ROWS),
+        ("route", Unit::ROWS),
+    ];
+    Outline { unit: Unit::BYTES, steps, layout: Layout::each(&TABLES) }
 }
+
+const SPLIT: StepId = StepId::Own(2);
+const PARSE: StepId = StepId::Own(3);
 
 /// What the tables hold: rows of `format` in the first two, rejects in the third.
 pub fn schemas(format: Format) -> [arrow_schema::SchemaRef; 3] {
@@ -82,12 +92,12 @@ pub fn build(worker: &mut Worker, run: &PgLogs) {
         let (returned_positions, acknowledged) = scope.feedback::<Vec<Position>>(());
 
         let (chunks, control) = plan(scope, acknowledged, credits, planning, env);
-        let chunks = watch(chunks, metrics, StepId::Plan, Assigned::len);
+        let chunks = watch(chunks, metrics, StepId::PLAN, Assigned::len);
         let (blocks, returns) = fetch(chunks, run.source.clone(), env);
         returns.connect_loop(returned);
-        let blocks = watch(blocks, metrics, StepId::Fetch, |fetched| fetched.chunk.len());
-        let lines = watch(split(blocks), metrics, StepId::Split, |lines| count(lines.lines.len(), lines.rejects.len()));
-        let rows = watch(parse(lines), metrics, StepId::Parse, |rows| count(rows.lines.len(), rows.rejects.len()));
+        let blocks = watch(blocks, metrics, StepId::FETCH, |fetched| fetched.chunk.len());
+        let lines = watch(split(blocks), metrics, SPLIT, |lines| count(lines.lines.len(), lines.rejects.len()));
+        let rows = watch(parse(lines), metrics, PARSE, |rows| count(rows.lines.len(), rows.rejects.len()));
         let routes = route(rows, RatioJudge::new(run.rejects.clone()), env);
 
         let stages = |table: TableId| -> Box<dyn Stage> {

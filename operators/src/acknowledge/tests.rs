@@ -11,9 +11,8 @@ use crate::bridge::Bridge;
 use crate::clock::SystemClock;
 use crate::fatal::Fatal;
 use crate::memory::{Budget, Needs};
-use crate::metrics::Metrics;
 use crate::metrics::retry::Count;
-use crate::protocol::layout::Layout;
+use crate::metrics::{Metrics, Outline};
 use crate::protocol::numbers::{Numbers, standing};
 
 /// A source that fails a number of times, and then takes note.
@@ -40,7 +39,7 @@ impl Acknowledge<Numbers> for Source {
 fn env(bridge: Bridge) -> Env {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let needs = Needs { workers: 1, tables: 1, chunk: 1, in_flight: 1, max_line: 1, uploads: 0 };
-    let metrics = Metrics::new(clock.clone(), Layout::each(&["t"]).into(), 1, Count::default());
+    let metrics = Metrics::new(clock.clone(), Outline::of_logs(&["t"]), 1, Count::default());
     Env { clock, budget: Budget::new(needs.usual(), needs), bridge, metrics: Arc::new(metrics), fatal: Fatal::new().0 }
 }
 

@@ -27,8 +27,8 @@ struct Reached {
 pub(super) struct Landed {
     /// All rows up to here have landed.
     pub(super) position: Position,
-    /// Bytes of the source.
-    pub(super) bytes: u64,
+    /// By how much that is further than the last report.
+    pub(super) advanced: u64,
     /// The rows of each table that got any.
     pub(super) rows: BTreeMap<TableId, u64>,
 }
@@ -55,7 +55,7 @@ impl Arrivals {
         self.landed = position;
         let mut rows = BTreeMap::new();
         self.groups.iter_mut().for_each(|group| group.take(position, &mut rows));
-        Some(Landed { position, bytes: position.since(before), rows })
+        Some(Landed { position, advanced: position.since(before), rows })
     }
 }
 
@@ -95,11 +95,11 @@ mod tests {
         told(arrivals.moved(Moved { group, position: Position(0), drained, rows: BTreeMap::new() }))
     }
 
-    /// The position, the bytes, and the rows of the two tables.
+    /// The position, how far it advanced, and the rows of the two tables.
     fn told(landed: Option<Landed>) -> Option<(u64, u64, Vec<u64>)> {
         let rows =
             |landed: &Landed| (0..2).map(|i| landed.rows.get(&TableId(i)).copied().unwrap_or_default()).collect();
-        landed.map(|landed| (landed.position.0, landed.bytes, rows(&landed)))
+        landed.map(|landed| (landed.position.0, landed.advanced, rows(&landed)))
     }
 
     #[test]

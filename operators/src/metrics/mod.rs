@@ -45,7 +45,7 @@ use self::retry::HeardPauses;
 pub use self::retry::{Retried, Retries};
 pub use self::roles::UnnamedRoles;
 pub use self::shapes::Shapes;
-pub use self::steps::{Holder, StepId, Steps};
+pub use self::steps::{Holder, Outline, StepId, Steps, Unit};
 pub use self::table::{Failing, TableMetrics};
 use crate::error::{StoreError, chain};
 use crate::memory::Budget;
@@ -72,7 +72,8 @@ pub struct Metrics {
     chunks_planned: AtomicU64,
     chunks_read: AtomicU64,
     bytes_read: AtomicU64,
-    layout: Arc<Layout>,
+    layout: Layout,
+    unit: Unit,
     tables: Vec<TableMetrics>,
     rejects: [AtomicU64; Reason::ALL.len()],
     unnamed_roles: UnnamedRoles,
@@ -102,13 +103,13 @@ struct Claim {
 }
 
 impl Metrics {
-    /// The numbers of a run that begins now with `workers` workers, over the tables of `layout`.
+    /// The numbers of a run that begins now with `workers` workers, of a pipeline of this `outline`.
     /// `source` counts the source's retries.
-    pub fn new(clock: Arc<dyn Clock>, layout: Arc<Layout>, workers: usize, source: retry::Count) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, outline: Outline, workers: usize, source: retry::Count) -> Self {
         Metrics {
             started: Stamp::now(&*clock),
             workers,
-            steps: Steps::new(clock.clone(), &layout, workers),
+            steps: Steps::new(clock.clone(), &outline, workers),
             clock,
             claimed: OnceLock::new(),
             cuts_closed: AtomicU64::new(0),
@@ -119,8 +120,9 @@ impl Metrics {
             chunks_planned: AtomicU64::new(0),
             chunks_read: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
-            tables: layout.roles().map(TableMetrics::new).collect(),
-            layout,
+            tables: outline.layout.roles().map(TableMetrics::new).collect(),
+            layout: outline.layout,
+            unit: outline.unit,
             rejects: Default::default(),
             unnamed_roles: UnnamedRoles::default(),
             shapes: Shapes::default(),

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, UnnamedRoles};
+use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, Unit, UnnamedRoles};
 use crate::position::Position;
 use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::record::Reason;
@@ -82,7 +82,7 @@ impl Metrics {
         Position(self.source_end.load(Relaxed).max(self.planned.load(Relaxed)))
     }
 
-    /// Bytes of whole lines that the source had at the last poll, and that have not landed.
+    /// What the source had at the last poll, and has not landed, in the unit of positions.
     pub fn source_lag(&self) -> u64 {
         self.source_end().since(self.landed())
     }
@@ -106,6 +106,11 @@ impl Metrics {
     /// Bytes of the source that were read, except those beyond a chunk's end.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Relaxed)
+    }
+
+    /// What positions count.
+    pub fn unit(&self) -> Unit {
+        self.unit
     }
 
     /// What a group is for.

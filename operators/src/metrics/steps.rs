@@ -18,7 +18,7 @@ pub use self::step::{Step, StepId, Unit};
 use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::clock::Clock;
-use crate::protocol::layout::Layout;
+use crate::protocol::layout::{Layout, Members};
 use crate::protocol::names::GroupId;
 
 /// What keeps the acknowledged position from moving, and for how long it has.
@@ -30,31 +30,68 @@ pub struct Holder<'a> {
     pub for_ms: u64,
 }
 
+/// What a pipeline consists of, for its metrics.
+///
+/// ```
+/// use lakefront_operators::metrics::{Outline, Unit};
+/// use lakefront_operators::protocol::layout::Layout;
+///
+/// let outline = Outline {
+///     unit: Unit("records"),
+///     steps: vec![("plan", Unit("records")), ("fetch", Unit::BYTES), ("decode", Unit::ROWS)],
+///     layout: Layout::together("lake", &["orders", "customers"]),
+/// };
+/// assert_eq!(outline.layout.groups().len(), 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Outline {
+    /// What its positions count.
+    pub unit: Unit,
+    /// Its own steps, with what each hands on: the first plans, the second reads, the last hands on
+    /// rows.
+    pub steps: Vec<(&'static str, Unit)>,
+    /// Its groups and their tables.
+    pub layout: Layout,
+}
+
+#[cfg(test)]
+impl Outline {
+    /// The outline of `pg_logs`, with other tables.
+    pub(crate) fn of_logs(tables: &[&str]) -> Outline {
+        let steps = [
+            ("plan", Unit::BYTES),
+            ("fetch", Unit::BYTES),
+            ("split", Unit::LINES),
+            ("parse", Unit::ROWS),
+            ("route", Unit::ROWS),
+        ];
+        Outline { unit: Unit::BYTES, steps: steps.to_vec(), layout: Layout::each(tables) }
+    }
+}
+
 /// All steps, in the order in which a chunk passes them.
 pub struct Steps {
     clock: Arc<dyn Clock>,
     steps: Vec<Step>,
+    /// How many of them are the pipeline's own.
+    own: usize,
 }
 
 impl Steps {
-    pub(super) fn new(clock: Arc<dyn Clock>, layout: &Layout, workers: usize) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, outline: &Outline, workers: usize) -> Self {
         let now_ms = clock.steady_ms();
-        let step = |id: StepId, name: String| Step {
+        let step = |id: StepId, name: String, unit: Unit| Step {
             id,
             name,
+            unit,
             frontier: AtomicU64::new(0),
             since_ms: AtomicU64::new(now_ms),
             handed_on: AtomicU64::new(0),
             busy_ns: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         };
-        let mut steps = vec![
-            step(StepId::Plan, "plan".to_owned()),
-            step(StepId::Fetch, "fetch".to_owned()),
-            step(StepId::Split, "split".to_owned()),
-            step(StepId::Parse, "parse".to_owned()),
-            step(StepId::Route, "route".to_owned()),
-        ];
-        let groups = || layout.groups().iter().enumerate();
+        let own = outline.steps.iter().enumerate();
+        let mut steps: Vec<_> = own.map(|(i, (name, unit))| step(StepId::Own(i), (*name).to_owned(), *unit)).collect();
+        let groups = || outline.layout.groups().iter().enumerate();
         type OfGroup = fn(GroupId) -> StepId;
         let of_groups: [(OfGroup, &str); 4] = [
             (StepId::Tally, "tally"),
@@ -63,11 +100,18 @@ impl Steps {
             (StepId::Commit, "commit"),
         ];
         for (id, name) in of_groups {
-            steps.extend(groups().map(|(i, group)| step(id(GroupId(i)), format!("{name}[{}]", group.role))));
+            let of =
+                |(i, group): (usize, &Members)| step(id(GroupId(i)), format!("{name}[{}]", group.role), Unit::ROWS);
+            steps.extend(groups().map(of));
         }
-        steps.push(step(StepId::Checkpoint, "checkpoint".to_owned()));
-        steps.push(step(StepId::Acknowledge, "acknowledge".to_owned()));
-        Steps { clock, steps }
+        steps.push(step(StepId::Checkpoint, "checkpoint".to_owned(), Unit::POSITIONS));
+        steps.push(step(StepId::Acknowledge, "acknowledge".to_owned(), Unit::POSITIONS));
+        Steps { clock, steps, own: outline.steps.len() }
+    }
+
+    /// The last of the pipeline's own steps, which hands on rows.
+    pub fn last_own(&self) -> StepId {
+        StepId::Own(self.own.saturating_sub(1))
     }
 
     /// All steps, in the order in which a chunk passes them.
@@ -85,7 +129,7 @@ impl Steps {
     }
 
     fn index(&self, id: StepId) -> usize {
-        self.steps.iter().position(|step| step.id == id).expect("every group has its steps")
+        self.steps.iter().position(|step| step.id == id).expect("a step that the outline has")
     }
 
     /// Starts all steps at `start`: nothing below it is to come.
@@ -117,7 +161,7 @@ impl Steps {
     pub(super) fn lag_ms(&self, id: StepId, bytes_wait: bool) -> u64 {
         let step = self.get(id);
         let waits = match id {
-            StepId::Plan => bytes_wait,
+            StepId::PLAN => bytes_wait,
             _ => step.stands_at() < self.steps[0].stands_at(),
         };
         if waits { self.clock.steady_ms().saturating_sub(step.since_ms()) } else { 0 }
@@ -134,12 +178,12 @@ impl Steps {
     ) -> Option<Holder<'_>> {
         let last = self.steps.last()?.stands_at();
         let first = self.steps.iter().find(|step| step.stands_at() <= last)?;
-        if first.id != StepId::Plan {
+        if first.id != StepId::PLAN {
             return Some(Holder { step: first, for_ms: self.lag_ms(first.id, bytes_wait) });
         }
         // While chunks are being read, `plan` hands out no more because it waits for their credits.
-        let waits = if reads_under_way { StepId::Fetch } else { StepId::Plan };
-        let waits = bytes_wait.then(|| Holder { step: self.get(waits), for_ms: self.lag_ms(StepId::Plan, bytes_wait) });
+        let waits = if reads_under_way { StepId::FETCH } else { StepId::PLAN };
+        let waits = bytes_wait.then(|| Holder { step: self.get(waits), for_ms: self.lag_ms(StepId::PLAN, bytes_wait) });
         // Settling moves a group but no frontier: its commit has the time of the cuts to come.
         let commits = committing.map(|(group, since_ms)| Holder {
             step: self.get(StepId::Commit(group)),

@@ -143,7 +143,7 @@ mod tests {
     use crate::clock::SystemClock;
     use crate::error::StoreError;
     use crate::metrics::retry::Count;
-    use crate::metrics::{Metrics, Retried};
+    use crate::metrics::{Metrics, Outline, Retried};
     use crate::protocol::commit::Retry;
     use crate::protocol::layout::Layout;
     use crate::protocol::names::{GroupId, RunId, TableId};
@@ -152,7 +152,7 @@ mod tests {
     async fn a_table_fails_from_the_first_failure_of_a_commit_to_its_success() {
         let metrics = Arc::new(Metrics::new(
             Arc::new(SystemClock),
-            Layout::each(&["primary", "rejects"]).into(),
+            Outline::of_logs(&["primary", "rejects"]),
             1,
             Count::default(),
         ));
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_table_for_which_nothing_waits_is_drained_beyond_its_position() {
         let metrics =
-            Metrics::new(Arc::new(SystemClock), Layout::each(&["primary", "rejects"]).into(), 1, Count::default());
+            Metrics::new(Arc::new(SystemClock), Outline::of_logs(&["primary", "rejects"]), 1, Count::default());
         metrics.claimed(RunId(1), &[Position(10); 2]);
         metrics.source_seen(Position(100), None);
         metrics.drained(GroupId(1), Position(50));
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_commit_of_a_group_moves_all_its_tables() {
-        let layout = Layout::together("lake", &["a", "b"]);
-        let metrics = Metrics::new(Arc::new(SystemClock), layout.into(), 1, Count::default());
+        let outline = Outline { layout: Layout::together("lake", &["a", "b"]), ..Outline::of_logs(&[]) };
+        let metrics = Metrics::new(Arc::new(SystemClock), outline, 1, Count::default());
         metrics.claimed(RunId(1), &[Position(10)]);
         metrics.committed(GroupId(0), &[(TableId(1), 3)].into(), Position(50), Duration::from_millis(1));
         let tables = metrics.tables().iter().map(|table| (table.rows(), table.commits(), table.position()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lakefront_operators::clock::SystemClock;
 use lakefront_operators::metrics::retry::Count;
-use lakefront_operators::protocol::layout::Layout;
+use lakefront_topologies::pg_logs;
 
 use super::promtext::{Family, parse};
 use super::*;
@@ -15,7 +15,7 @@ use crate::run;
 
 /// The names of everything that is exported.
 const ALL: [&str; 28] = [
-    "lakefront_acknowledged_position_bytes",
+    "lakefront_position",
     "lakefront_build_info",
     "lakefront_bytes_read_total",
     "lakefront_chunks_read_total",
@@ -25,18 +25,18 @@ const ALL: [&str; 28] = [
     "lakefront_disk_free_bytes",
     "lakefront_fetch_duration_seconds",
     "lakefront_frontier_lag_seconds",
-    "lakefront_frontier_position_bytes",
+    "lakefront_frontier_position",
     "lakefront_memory_bytes",
     "lakefront_memory_limit_bytes",
     "lakefront_operator_busy_seconds_total",
-    "lakefront_planned_position_bytes",
+    "lakefront_planned_position",
     "lakefront_rejects_total",
     "lakefront_retries_total",
     "lakefront_rows_total",
-    "lakefront_source_lag_bytes",
-    "lakefront_source_position_bytes",
+    "lakefront_lag",
+    "lakefront_source_position",
     "lakefront_step_handed_on_total",
-    "lakefront_table_position_bytes",
+    "lakefront_table_position",
     "lakefront_visible_latency_seconds",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",
@@ -78,14 +78,16 @@ fn a_real_run_is_shown_as_it_went() {
     let families = parse(&render(&metrics)).expect("text as promtool wants it");
     let value = |sample: &str, labels: &[(&str, &str)]| value(&families, sample, labels);
     let length = lines.len() as f64;
-    for name in ["bytes_read_total", "planned_position_bytes", "acknowledged_position_bytes", "source_position_bytes"] {
-        assert_eq!(value(&format!("lakefront_{name}"), &[]), length, "{name}");
+    let unit = ("unit", "bytes");
+    assert_eq!(value("lakefront_bytes_read_total", &[]), length);
+    for name in ["planned_position", "position", "source_position"] {
+        assert_eq!(value(&format!("lakefront_{name}"), &[unit]), length, "{name}");
     }
-    assert_eq!(value("lakefront_source_lag_bytes", &[]), 0.0);
+    assert_eq!(value("lakefront_lag", &[unit]), 0.0);
     for (table, rows) in [("primary", 1.0), ("replica", 1.0), ("rejects", 2.0)] {
         assert_eq!(value("lakefront_rows_total", &[("table", table)]), rows);
         assert_eq!(value("lakefront_commits_total", &[("table", table)]), 1.0);
-        assert_eq!(value("lakefront_table_position_bytes", &[("table", table)]), length);
+        assert_eq!(value("lakefront_table_position", &[("table", table), unit]), length);
     }
     for (reason, lines) in [("invalid_json", 1.0), ("not_an_object", 1.0), ("no_role", 0.0)] {
         assert_eq!(value("lakefront_rejects_total", &[("reason", reason)]), lines);
@@ -124,7 +126,7 @@ fn every_step_is_shown_with_its_frontier_work_and_time() {
     ];
     for (step, unit, amount) in handed_on {
         assert_eq!(value("lakefront_step_handed_on_total", &[("step", step), ("unit", unit)]), amount, "{step}");
-        assert_eq!(value("lakefront_frontier_position_bytes", &[("step", step)]), length, "{step}");
+        assert_eq!(value("lakefront_frontier_position", &[("step", step), ("unit", "bytes")]), length, "{step}");
         assert_eq!(value("lakefront_frontier_lag_seconds", &[("step", step)]), 0.0, "{step}");
         let busy =
             ["0", "1"].map(|w| value("lakefront_operator_busy_seconds_total", &[("operator", step), ("worker", w)]));
@@ -135,7 +137,7 @@ fn every_step_is_shown_with_its_frontier_work_and_time() {
 
 #[test]
 fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
-    let metrics = Metrics::new(Arc::new(SystemClock), Layout::each(&["primary"]).into(), 1, Count::default());
+    let metrics = Metrics::new(Arc::new(SystemClock), pg_logs::outline(), 1, Count::default());
     let names =
         |metrics: &Metrics| parse(&render(metrics)).expect("text as promtool wants it").into_keys().collect::<Vec<_>>();
     let measured = ["lakefront_disk_free_bytes", "lakefront_memory_bytes", "lakefront_memory_limit_bytes"];
@@ -157,7 +159,7 @@ fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
 
 #[test]
 fn a_histogram_has_its_durations_in_seconds() {
-    let metrics = Metrics::new(Arc::new(SystemClock), Layout::each(&["primary"]).into(), 1, Count::default());
+    let metrics = Metrics::new(Arc::new(SystemClock), pg_logs::outline(), 1, Count::default());
     [1, 80, 700_000, 4_000_000].iter().for_each(|ms| metrics.commit().record(Duration::from_millis(*ms)));
     let families = parse(&render(&metrics)).expect("text as promtool wants it");
     let bucket = |le: &str| value(&families, "lakefront_commit_duration_seconds_bucket", &[("le", le)]);

@@ -32,6 +32,8 @@ function scaled(value, units) {
 }
 
 const bytes = (value) => scaled(value, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+/** An amount of what is counted: bytes with their own units, or a number of something. */
+const amount = (value, unit) => (unit === 'bytes' ? bytes(value) : [count(value).join(''), unit]);
 const count = (value) => (value < 9.95 ? [value.toFixed(1).replace('.0', ''), ''] : scaled(value, ['', 'k', 'M', 'G']));
 
 function seconds(value) {
@@ -74,38 +76,47 @@ function value(id, [number, unit]) {
   node.replaceChildren(number, element('small', unit));
 }
 
-/* The graph of operators. Its shape is the topology's; only numbers and colours change. */
+/* The graph of operators. Its shape is the pipeline's, from the names of its steps; after that only
+   numbers and colours change. */
 
-const ROLES = ['primary', 'replica', 'rejects'];
-const CHAIN = ['plan', 'fetch', 'split', 'parse', 'route'];
-/* Of each table. What `tally` counts goes past `stage` to `commit`, through `totals`, which has no
-   box of its own. */
+/* Of each group of tables. What `tally` counts goes past `stage` to `commit`, through `totals`,
+   which has no box of its own. */
 const LANE = ['tally', 'stage', 'commit'];
 let graph = null;
 
+/** The pipeline's own steps, and the roles of its groups. */
+function shapeOf(steps) {
+  const names = steps.map((step) => step.name);
+  const first = names.findIndex((name) => name.startsWith('tally['));
+  const roles = names.flatMap((name) => name.match(/^tally\[(.*)\]$/)?.slice(1) ?? []);
+  return { chain: names.slice(0, first), roles };
+}
+
 /** Where each step stands: left, top and height of its box. */
-function layout(narrow) {
+function layout({ chain, roles }, narrow) {
   const at = {};
   if (narrow) {
     // Where there is little room, a table's role has a line of its own.
     const [w, low, high, gap] = [106, 74, 92, 24];
-    CHAIN.forEach((name, i) => { at[name] = [132, 4 + i * (low + gap), low]; });
-    const fork = 4 + 5 * (low + gap) + 10;
-    ROLES.forEach((role, i) => {
+    chain.forEach((name, i) => { at[name] = [132, 4 + i * (low + gap), low]; });
+    const fork = 4 + chain.length * (low + gap) + 10;
+    roles.forEach((role, i) => {
       LANE.forEach((verb, j) => { at[`${verb}[${role}]`] = [18 + i * (w + 8), fork + j * (high + gap), high]; });
     });
     at.checkpoint = [132, fork + LANE.length * (high + gap) + 10, low];
-    return { at, w, width: 360, height: at.checkpoint[1] + low + 4, narrow };
+    const width = Math.max(360, 18 + roles.length * (w + 8));
+    return { at, w, width, height: at.checkpoint[1] + low + 4, narrow, chain, roles };
   }
   const [w, h, gap] = [136, 76, 16];
   const column = (i) => 6 + i * (w + gap);
-  CHAIN.forEach((name, i) => { at[name] = [column(i), 150, h]; });
-  ROLES.forEach((role, i) => {
-    LANE.forEach((verb, j) => { at[`${verb}[${role}]`] = [column(CHAIN.length + j), 50 + i * 100, h]; });
+  const middle = 50 * roles.length;
+  chain.forEach((name, i) => { at[name] = [column(i), middle, h]; });
+  roles.forEach((role, i) => {
+    LANE.forEach((verb, j) => { at[`${verb}[${role}]`] = [column(chain.length + j), 50 + i * 100, h]; });
   });
-  const last = CHAIN.length + LANE.length;
-  at.checkpoint = [column(last), 150, h];
-  return { at, w, width: column(last) + w + 6, height: 336, narrow };
+  const last = chain.length + LANE.length;
+  at.checkpoint = [column(last), middle, h];
+  return { at, w, width: column(last) + w + 6, height: 36 + 100 * roles.length, narrow, chain, roles };
 }
 
 function path({ at, w, narrow }, from, to) {
@@ -131,8 +142,8 @@ function feedback({ at, w, narrow }) {
   return `M${x1} ${last[1]}V${y + 12}Q${x1} ${y} ${x1 - 12} ${y}H${x2 + 12}Q${x2} ${y} ${x2} ${y + 12}V${first[1] - 6}`;
 }
 
-function draw(narrow) {
-  const shape = layout(narrow);
+function draw(steps, narrow) {
+  const shape = layout(shapeOf(steps), narrow);
   const svg = drawn('svg', { viewBox: `0 0 ${shape.width} ${shape.height}`, role: 'img', 'aria-labelledby': 'graph-title' });
   const marker = drawn('marker', { id: 'tip', viewBox: '0 0 8 8', refX: 3, refY: 4, markerWidth: 8, markerHeight: 8, orient: 'auto', markerUnits: 'userSpaceOnUse' });
   marker.append(drawn('path', { d: 'M0 0L8 4L0 8Z', class: 'tip' }));
@@ -145,9 +156,9 @@ function draw(narrow) {
     (edges[from] ??= []).push(edge);
     svg.append(edge);
   };
-  CHAIN.slice(1).forEach((name, i) => link(CHAIN[i], name));
-  for (const role of ROLES) {
-    const lane = ['route', ...LANE.map((verb) => `${verb}[${role}]`), 'checkpoint'];
+  shape.chain.slice(1).forEach((name, i) => link(shape.chain[i], name));
+  for (const role of shape.roles) {
+    const lane = [shape.chain.at(-1), ...LANE.map((verb) => `${verb}[${role}]`), 'checkpoint'];
     lane.slice(1).forEach((name, i) => link(lane[i], name));
   }
   svg.append(drawn('path', { d: feedback(shape), class: 'edge back', 'marker-end': 'url(#tip)' }));
@@ -162,7 +173,7 @@ function box(svg, { at, w, narrow }, name) {
   const [x, y, h] = at[name];
   const group = drawn('g', { class: 'step', 'data-step': name, transform: `translate(${x} ${y})` });
   group.append(drawn('rect', { class: 'box', width: w, height: h, rx: 10 }));
-  const [, verb, role] = name.match(/^(\w+)(?:\[(\w+)\])?$/);
+  const [, verb, role] = name.match(/^(\w+)(?:\[(.*)\])?$/);
   group.append(drawn('text', { class: 'title', x: 11, y: 22 }, verb));
   if (role) group.append(drawn('text', narrow ? { x: 11, y: 39 } : { x: w - 11, y: 22, 'text-anchor': 'end' }, role));
   const rate = drawn('text', { class: 'rate', x: 11, y: h - 35 });
@@ -175,23 +186,23 @@ function box(svg, { at, w, narrow }, name) {
 }
 
 function showGraph(now) {
-  graph ??= draw(NARROW.matches);
+  graph ??= draw(now.steps, NARROW.matches);
   for (const step of now.steps) {
     const node = graph.nodes[step.name];
     if (!node) continue;
     say(node.rate, step.rate === null ? busy(step.busy) : rateOf(step));
     say(node.frontier, whole.format(step.position));
     node.busy.setAttribute('width', (node.room * Math.min(step.busy, 1)).toFixed(1));
-    const behind = step.behind_bytes > 0 ? `${bytes(step.behind_bytes).join(' ')} behind` : 'level';
+    const behind = step.behind > 0 ? `${amount(step.behind, now.unit).join(' ')} behind` : 'level';
     say(node.tip, `${step.name}: frontier ${whole.format(step.position)}, ${behind}, ${busy(step.busy)}`);
-    node.group.classList.toggle('behind', step.behind_bytes > 0);
+    node.group.classList.toggle('behind', step.behind > 0);
     node.group.classList.toggle('holds', (now.health.step ?? '').replace('totals', 'tally') === step.name);
     for (const edge of graph.edges[step.name] ?? []) edge.classList.toggle('flows', step.rate > 0);
   }
 }
 
 function rateOf(step) {
-  return (step.unit === 'bytes' ? bytes(step.rate).join(' ') : `${count(step.rate).join('')} ${step.unit}`) + '/s';
+  return `${amount(step.rate, step.unit).join(' ')}/s`;
 }
 
 /* Charts: up to five minutes and at least one, a point per second, newest at the right. */
@@ -247,7 +258,7 @@ function clock(moment) {
 function showTables(now) {
   rows('tables', now.tables.map((table) => [
     [table.role, table.name],
-    [whole.format(table.position), table.behind_bytes > 0 ? `${bytes(table.behind_bytes).join(' ')} behind` : ''],
+    [whole.format(table.position), table.behind > 0 ? `${amount(table.behind, now.unit).join(' ')} behind` : ''],
     whole.format(table.rows),
     count(table.rows_per_second).join(''),
     [whole.format(table.commits), ...commits(table)],
@@ -255,7 +266,7 @@ function showTables(now) {
   rows('steps', now.steps.map((step) => [
     step.name,
     whole.format(step.position),
-    step.behind_bytes > 0 ? bytes(step.behind_bytes).join(' ') : 'level',
+    step.behind > 0 ? amount(step.behind, now.unit).join(' ') : 'level',
     step.still_seconds === null ? '–' : seconds(step.still_seconds),
     percent(step.busy),
   ]));
@@ -275,16 +286,17 @@ function show(now) {
   showHealth(now.health.status, now.health.reason ?? calm(now));
   value('read', withRate(bytes(now.rates.bytes_per_second)));
   value('landed', [count(now.rates.rows_per_second).join(' ').trim(), 'rows/s']);
-  value('lag', bytes(now.lag_bytes));
+  value('lag', amount(now.lag, now.unit));
   chart('chart-read', now.history.bytes_per_second);
   chart('chart-landed', now.history.rows_per_second);
-  chart('chart-lag', now.history.lag_bytes);
+  chart('chart-lag', now.history.lag);
   say(byId('position'), whole.format(now.position));
+  say(byId('unit'), now.unit);
   say(byId('acknowledged'), whole.format(now.acknowledged));
   const commits = now.tables.map((table) => table.last_commit).filter((moment) => moment !== null);
   say(byId('last-commit'), commits.length ? clock(commits.sort().at(-1)) : '–');
-  const most = now.lag_bytes > 0 ? now.lags_most : null;
-  say(byId('lags-most'), most ? `most in ${most.file}` : '');
+  const most = now.lag > 0 ? now.lags_most : null;
+  say(byId('lags-most'), most ? `most in ${most.partition}` : '');
   const visible = now.latency.visible;
   say(byId('visible'), visible ? `${seconds(visible.p50)}, p99 ${seconds(visible.p99)}` : '–');
   const { host, pid, since } = now.process;
@@ -301,7 +313,7 @@ function show(now) {
 const withRate = ([number, unit]) => [number, `${unit}/s`];
 
 function calm(now) {
-  return now.lag_bytes === 0 ? 'every table holds all that was seen' : `${bytes(now.lag_bytes).join(' ')} on their way`;
+  return now.lag === 0 ? 'every table holds all that was seen' : `${amount(now.lag, now.unit).join(' ')} on their way`;
 }
 
 function showHealth(status, reason) {

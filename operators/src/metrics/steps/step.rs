@@ -9,16 +9,9 @@ use crate::protocol::names::GroupId;
 /// An operator of a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepId {
-    /// Hands out chunks and closes cuts.
-    Plan,
-    /// Reads chunks.
-    Fetch,
-    /// Finds lines.
-    Split,
-    /// Makes rows.
-    Parse,
-    /// Picks tables.
-    Route,
+    /// One of the pipeline's own, by its place among them. The first is [`StepId::PLAN`], the
+    /// second [`StepId::FETCH`]; the last hands rows to the part that all pipelines share.
+    Own(usize),
     /// Counts a group's rows.
     Tally(GroupId),
     /// Writes a group's files.
@@ -33,28 +26,30 @@ pub enum StepId {
     Acknowledge,
 }
 
-/// What a step hands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Bytes of the source.
-    Bytes,
-    /// Lines, including rejects.
-    Lines,
-    /// Rows, including rejects.
-    Rows,
-    /// Positions that all groups hold.
-    Positions,
+impl StepId {
+    /// Hands out work and closes cuts.
+    pub const PLAN: StepId = StepId::Own(0);
+    /// Reads what was handed out.
+    pub const FETCH: StepId = StepId::Own(1);
 }
 
+/// What a position counts, or what a step hands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit(pub &'static str);
+
 impl Unit {
+    /// Bytes of the source.
+    pub const BYTES: Unit = Unit("bytes");
+    /// Lines, including rejects.
+    pub const LINES: Unit = Unit("lines");
+    /// Rows, including rejects.
+    pub const ROWS: Unit = Unit("rows");
+    /// Positions that all groups hold.
+    pub const POSITIONS: Unit = Unit("positions");
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Unit::Bytes => "bytes",
-            Unit::Lines => "lines",
-            Unit::Rows => "rows",
-            Unit::Positions => "positions",
-        }
+        self.0
     }
 }
 
@@ -62,6 +57,7 @@ impl Unit {
 pub struct Step {
     pub(super) id: StepId,
     pub(super) name: String,
+    pub(super) unit: Unit,
     pub(super) frontier: AtomicU64,
     /// When its frontier last moved, or `plan`'s moved ahead of it, in milliseconds on the steady
     /// clock.
@@ -99,13 +95,7 @@ impl Step {
 
     /// What it hands on.
     pub fn unit(&self) -> Unit {
-        match self.id {
-            StepId::Plan | StepId::Fetch => Unit::Bytes,
-            StepId::Split => Unit::Lines,
-            StepId::Parse | StepId::Route => Unit::Rows,
-            StepId::Tally(_) | StepId::Stage(_) | StepId::Totals(_) | StepId::Commit(_) => Unit::Rows,
-            StepId::Checkpoint | StepId::Acknowledge => Unit::Positions,
-        }
+        self.unit
     }
 
     /// How much it has handed on, in its unit.

@@ -35,8 +35,7 @@ struct World {
 /// Two tables that stand at 100.
 fn world() -> World {
     let clock = Arc::new(Hand::default());
-    let metrics =
-        Arc::new(Metrics::new(clock.clone(), Layout::each(&["primary", "rejects"]).into(), 2, Count::default()));
+    let metrics = Arc::new(Metrics::new(clock.clone(), Outline::of_logs(&["primary", "rejects"]), 2, Count::default()));
     metrics.claimed(RunId(7), &[Position(100); 2]);
     World { clock, metrics }
 }
@@ -137,9 +136,9 @@ fn frontiers_never_go_back_and_end_complete() {
     let world = world();
     world.moves(&["route"], 300);
     world.moves(&["route"], 200);
-    assert_eq!(world.metrics.steps.get(StepId::Route).frontier(), Some(Position(300)));
+    assert_eq!(world.metrics.steps.get(StepId::Own(4)).frontier(), Some(Position(300)));
     world.moves(&["route"], COMPLETE);
-    assert_eq!(world.metrics.steps.get(StepId::Route).frontier(), None);
+    assert_eq!(world.metrics.steps.get(StepId::Own(4)).frontier(), None);
 }
 
 #[test]
