@@ -5,14 +5,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::fetch::{Fetched, fetch};
+use lakefront_operators::fetch::fetch;
 use lakefront_operators::lines::{Control, Standing};
 use lakefront_operators::parse::{Parsed, parse};
-use lakefront_operators::plan::{Planning, plan};
+use lakefront_operators::plan::plan;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::route::{RatioJudge, Rejects, Routes, route};
 use lakefront_operators::routed::Routed;
+use lakefront_operators::source::feed::Planning;
+use lakefront_operators::source::reader::{Fetched, FileReader};
 use lakefront_operators::split::{Lines, split};
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{ConnectLoop, Feedback, Inspect, Probe};
@@ -73,7 +75,7 @@ pub(crate) fn read<'s>(scope: Scope<'s, Position>, planning: Planning, run: &Run
         Control::Settle(position) => position,
     });
     planned.connect_loop(acknowledge);
-    let (blocks, returns) = fetch(chunks, run.source.clone(), &run.env);
+    let (blocks, returns) = fetch(chunks, Arc::new(FileReader(run.source.clone())), &run.env);
     returns.connect_loop(returned);
     blocks
 }

@@ -13,11 +13,12 @@ use lakefront_operators::lines::Standing;
 use lakefront_operators::memory::{Budget, Needs};
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::retry::Count;
-use lakefront_operators::plan::{Mode, Planning};
+use lakefront_operators::plan::Mode;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::Source;
+use lakefront_operators::source::feed::{FileFeed, Planning};
 use lakefront_operators::source::file::FileSource;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
@@ -80,8 +81,9 @@ impl Run {
         guard.look_first(&*self.env.clock).expect("nothing is low");
         let furthest = standings.iter().max_by_key(|standing| standing.position()).expect("a table");
         Planning {
-            planner: Planner::new(standings, settings(), bounds),
-            watcher: Watcher::new(self.source.clone(), &furthest.offsets, rules),
+            cutter: Planner::new(standings, settings(), bounds),
+            watch: Watcher::new(self.source.clone(), &furthest.offsets, rules),
+            feed: FileFeed::new(self.env.metrics.clone(), false),
             mode: Mode::Backfill,
             in_flight: self.in_flight,
             space,

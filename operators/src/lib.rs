@@ -41,3 +41,4 @@ pub mod split;
 pub mod stage;
 pub mod state;
 pub mod totals;
+pub mod work;

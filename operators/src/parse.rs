@@ -14,7 +14,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::fetch::Fetched;
+use crate::source::reader::Fetched;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
 use crate::rows::shape::{Opened, Shape};
@@ -44,7 +44,7 @@ impl Parsed {
     /// Rejects a row after all.
     pub fn reject(&self, row: usize, reason: Reason) -> Reject {
         let (line, block) = (&self.lines[row], &self.fetched.block);
-        let (offset, keep) = (line.offset(block), self.fetched.chunk.settings.raw);
+        let (offset, keep) = (line.offset(block), self.fetched.work.settings.raw);
         match self.elements.binary_search_by_key(&row, |element| element.row) {
             Err(_) => Reject::keeping(keep, line.raw(block), offset, reason),
             Ok(at) => {
@@ -116,7 +116,7 @@ struct Parser {
 impl Parser {
     /// Parses lines from `next` on, and returns where to go on if they held too many records.
     fn parse(&mut self, lines: &mut Lines, next: Next) -> (Parsed, Option<Next>) {
-        let settings = &lines.fetched.chunk.settings;
+        let settings = &lines.fetched.work.settings;
         let same = |of: &Arc<RowSettings>| Arc::ptr_eq(of, settings) || of == settings;
         let (_, builder) = match self.builder.take().filter(|(of, _)| same(of)) {
             Some(kept) => self.builder.insert(kept),
@@ -133,7 +133,7 @@ impl Parser {
         let rest = batch.take(&lines.lines, next);
         let Batch { builder, lines: of_rows, elements, rejects, .. } = batch;
         let opened = builder.opened();
-        let rows = builder.finish(&lines.fetched.chunk.partition.to_string());
+        let rows = builder.finish(&lines.fetched.work.partition.to_string());
         (Parsed { fetched: lines.fetched.clone(), rows, lines: of_rows, elements, rejects, opened }, rest)
     }
 }

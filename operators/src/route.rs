@@ -67,7 +67,7 @@ pub fn route<'s>(parsed: StreamVec<'s, Position, Parsed>, mut judge: RatioJudge,
             let (mut primary, mut replica, mut rejects) = (primary.activate(), replica.activate(), rejects.activate());
             input.for_each(|capability, parsed| {
                 for parsed in parsed.drain(..) {
-                    let (lines, catch_up) = (parsed.lines.len() + parsed.rejects.len(), parsed.fetched.chunk.catch_up);
+                    let (lines, catch_up) = (parsed.lines.len() + parsed.rejects.len(), parsed.fetched.work.catch_up);
                     match router.route(parsed, clock.now_ms(), &metrics) {
                         Ok(routed) => {
                             if !catch_up {
@@ -107,12 +107,12 @@ impl Router {
     fn route(&mut self, mut parsed: Parsed, now_ms: u64, metrics: &Metrics) -> Result<Parts, Stop> {
         let mut rejects = std::mem::take(&mut parsed.rejects);
         let (fetched, rows) = (&parsed.fetched, &parsed.rows);
-        let settings = &fetched.chunk.settings;
+        let settings = &fetched.work.settings;
         if self.map.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, settings) && of != settings) {
             self.map = Some((settings.clone(), RoleMap::new(settings)?));
         }
         let (_, map) = self.map.as_ref().expect("it was just made");
-        let name = &fetched.chunk.partition.name;
+        let name = &fetched.work.partition.name;
         let destinations = map.destinations(name, rows);
         unnamed::tell(map.unnamed(name, rows), map.other(), metrics);
         let nowhere = destinations.iter().enumerate();
@@ -120,10 +120,10 @@ impl Router {
         metrics.shapes().opened(&parsed.opened);
         metrics.shapes().rejected(name, &rejects, settings);
         rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
-        let partition = || fetched.chunk.partition.clone();
+        let partition = || fetched.work.partition.clone();
         let routed = |table, rows| Routed { table, rows, partition: partition(), credit: fetched.credit.clone() };
         let part = |table, to| Some(routed(table, select(rows, &destinations, to)?));
-        let source = fetched.chunk.partition.to_string();
+        let source = fetched.work.partition.to_string();
         let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);
         let rejected = (!rejects.is_empty()).then(|| rows::rejects_batch(&rejects, &source, now_micros));
         Ok(Parts {

@@ -17,7 +17,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::fetch::Fetched;
+use crate::source::reader::Fetched;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
 use crate::settings::RowSettings;
@@ -120,7 +120,7 @@ pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Posi
                 }));
             });
             let Some((capability, fetched, from)) = waiting.pop_front() else { return };
-            let Fetched { chunk, block, .. } = &fetched;
+            let Fetched { work: chunk, block, .. } = &fetched;
             let Batch { lines, rejects, next } = lines(block, from, &chunk.partition.to_string(), &chunk.settings);
             let rest = next.map(|next| (capability.clone(), fetched.clone(), next));
             output.session(&capability).give(Lines { fetched, lines, rejects });

@@ -45,8 +45,8 @@ pub fn stage<'s>(
         move |_capability, info| {
             let tasks = bridge.tasks::<(Part, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
             let mut open = Open::new();
-            // Parts being synced, and cuts that failed: a capability that is kept means that its cut
-            // is not complete.
+            // Parts being synced, and cuts that failed: a capability that is kept means that its
+            // cut is not complete.
             let mut closing: HashMap<Part, Capability<Position>> = HashMap::new();
             let mut failed: Vec<Capability<Position>> = Vec::new();
             move |(input, frontier), output| {

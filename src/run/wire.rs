@@ -12,9 +12,10 @@ use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::lines::{Claimed, Lines, Standing};
 use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::Metrics;
-use lakefront_operators::plan::{self, Planning};
+use lakefront_operators::plan;
 use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::route::Rejects;
+use lakefront_operators::source::feed::{FileFeed, Planning};
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{self, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow, Seen};
@@ -62,7 +63,7 @@ pub(super) fn dataflow(pipeline: &Pipeline, claimed: Vec<Claimed>, process: Proc
     let needs = config.needs();
     let budget = Budget::new(config.memory.unwrap_or(needs.usual()), needs);
     metrics.guarded_by(space.clone(), budget.clone());
-    let planning = planning(pipeline, &standings, space, stop);
+    let planning = planning(pipeline, &standings, metrics.clone(), space, stop);
     let acknowledging = acknowledging(&standings);
     let checkpoint = checkpoint::Settings { path: config.source.state_file.clone(), run, standings, announce };
     Topology::PgLogs(PgLogs {
@@ -95,8 +96,9 @@ fn planning(pipeline: &Pipeline, standings: &[Standing], space: Arc<Seen>, stop:
         Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
     };
     Planning {
-        planner: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
-        watcher: Watcher::new(pipeline.source.clone(), &furthest, rules(config)),
+        cutter: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
+        watch: Watcher::new(pipeline.source.clone(), &furthest, rules(config)),
+        feed: FileFeed::new(metrics, config.source.mode == Mode::Tail),
         mode,
         in_flight: config.source.in_flight,
         space,

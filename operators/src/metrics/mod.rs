@@ -12,7 +12,6 @@
 //! steps     the frontier of each operator, and its work
 //! busy      each operator's time, from timely's log
 //! cuts      when a cut began, and when its bytes were appended
-//! appends   when the bytes of a chunk were appended
 //! retry     what was retried
 //! source    what is in the source but not read
 //! roles     roles in lines that the settings do not name
@@ -20,7 +19,6 @@
 //! lagging   which file has the most bytes on their way
 //! ```
 
-pub mod appends;
 pub mod busy;
 mod cuts;
 mod lagging;
@@ -53,9 +51,9 @@ use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::layout::Layout;
 use crate::protocol::names::{GroupId, RunId, TableId};
+use crate::protocol::offsets::PartitionId;
 use crate::record::Reason;
 use crate::source::PassedOver;
-use crate::source::chunk::Chunk;
 use crate::space::Seen;
 
 /// The numbers of one run.
@@ -103,8 +101,8 @@ struct Claim {
 }
 
 impl Metrics {
-    /// The numbers of a run that begins now with `workers` workers, of a pipeline of this `outline`.
-    /// `source` counts the source's retries.
+    /// The numbers of a run that begins now with `workers` workers, of a pipeline of this
+    /// `outline`. `source` counts the source's retries.
     pub fn new(clock: Arc<dyn Clock>, outline: Outline, workers: usize, source: retry::Count) -> Self {
         Metrics {
             started: Stamp::now(&*clock),
@@ -172,16 +170,17 @@ impl Metrics {
         self.not_read.get()
     }
 
-    /// Chunks were handed out: everything up to `planned` is handed out now.
-    pub(crate) fn chunks_planned(&self, chunks: &[Chunk], planned: Position) {
-        chunks.iter().for_each(|chunk| self.lagging.handed_out(&chunk.partition, chunk.len()));
+    /// Work was handed out for one credit, of these partitions and by how much it moves the
+    /// position: everything up to `planned` is handed out now.
+    pub(crate) fn handed_out<'p>(&self, work: impl Iterator<Item = (&'p PartitionId, u64)>, planned: Position) {
+        work.for_each(|(partition, moves)| self.lagging.handed_out(partition, moves));
         self.chunks_planned.fetch_add(1, Relaxed);
         self.planned.store(planned.0, Relaxed);
         self.steps.plan_has_work();
     }
 
-    /// A chunk of `bytes` was read in the time `took`.
-    pub(crate) fn chunk_read(&self, bytes: u64, took: Duration) {
+    /// A piece of work that takes `bytes` was read in the time `took`.
+    pub(crate) fn work_read(&self, bytes: u64, took: Duration) {
         self.chunks_read.fetch_add(1, Relaxed);
         self.bytes_read.fetch_add(bytes, Relaxed);
         self.fetch.record(took);
@@ -192,7 +191,8 @@ impl Metrics {
         self.rejects[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// A cut was closed, at `upper`. `lag` is the partition with the most bytes that are not handed out.
+    /// A cut was closed, at `upper`. `lag` is the partition with the most bytes that are not handed
+    /// out.
     pub(crate) fn cut_closed(&self, upper: Position, times: CutTimes, lag: Option<Lag>) {
         self.lagging.cut_closed(upper);
         self.lagging.waits(lag);

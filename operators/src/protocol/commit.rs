@@ -200,8 +200,8 @@ impl<K: Kind> Committer<K> {
         Ok(())
     }
 
-    /// Steps over a foreign commit, unless the sink says that it is in the way of `commit`, which is
-    /// to follow it, or of our rows in general.
+    /// Steps over a foreign commit, unless the sink says that it is in the way of `commit`, which
+    /// is to follow it, or of our rows in general.
     async fn step_over(&mut self, version: Version, seen: &Seen, commit: Option<&Commit>) -> Result<(), Stop> {
         if seen.is_suspect {
             recheck(&*self.group, &*self.clock, commit).await?;

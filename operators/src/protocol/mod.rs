@@ -8,9 +8,9 @@
 //! It knows no source, format or sink. What marks a place in a source, and which settings make its
 //! rows, is a [`kind`]'s own: the protocol stores it, compares it, and hands it back.
 //!
-//! The outside world is reached only through ports ([`group`], [`offsets_store`], [`clock`]), so that the simulation
-//! (`tests/simulation`) drives this very code through crashes, rivals, zombies and lost replies at
-//! every step.
+//! The outside world is reached only through ports ([`group`], [`offsets_store`], [`clock`]), so
+//! that the simulation (`tests/simulation`) drives this very code through crashes, rivals, zombies
+//! and lost replies at every step.
 
 pub mod claim;
 pub mod clock;

@@ -1,15 +1,19 @@
-//! Sources of bytes. Each kind of source is a module; `plan` and `fetch` know only [`Source`].
+//! Sources of files. Each kind of store is a module; what reads them knows only [`Source`].
 
+pub mod appends;
 pub mod azure;
 pub mod block;
 pub mod chunk;
+pub mod feed;
 pub mod file;
 pub mod identity;
 pub mod names;
+pub mod reader;
 pub mod reading;
 pub mod reads;
 pub(crate) mod sight;
 pub mod supply;
+mod waiting;
 pub mod watch;
 
 use std::fmt;

@@ -32,12 +32,6 @@ impl Planner {
     pub fn new(standings: &[Standing], settings: Arc<RowSettings>, bounds: Bounds) -> Self {
         Cutter::over(FileSupply::new(standings), standings, settings, bounds)
     }
-
-    /// Whether the next fresh chunk is all that is left of its partition, and together with `bytes`
-    /// is no longer than a chunk may be.
-    pub fn completes_a_chunk_of(&self, bytes: u64) -> bool {
-        self.is_fresh() && self.supply().rest_of_next().is_some_and(|rest| bytes + rest <= self.bounds().work)
-    }
 }
 
 /// How far a partition can be planned.

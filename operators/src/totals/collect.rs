@@ -1,8 +1,8 @@
 //! `totals`: adds up what all workers have counted in a cut, once the frontier has passed it.
 //!
-//! A differential collection whose records are buckets of tables and whose differences are [`Sum`]s. It hands
-//! out each bucket of a cut once. It keeps no trace, because the groups' offsets files are the
-//! trace of all cuts.
+//! A differential collection whose records are buckets of tables and whose differences are
+//! [`Sum`]s. It hands out each bucket of a cut once. It keeps no trace, because the groups' offsets
+//! files are the trace of all cuts.
 
 use differential_dataflow::difference::{IsZero, Semigroup};
 use differential_dataflow::lattice::Lattice;

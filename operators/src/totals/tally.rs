@@ -1,5 +1,5 @@
-//! `tally`: counts the rows on their way to a group, and adds up their checksums by table, partition
-//! and range of offsets.
+//! `tally`: counts the rows on their way to a group, and adds up their checksums by table,
+//! partition and range of offsets.
 //!
 //! Rows pass through unchanged. A group that already stands beyond a cut holds its rows: they are
 //! not counted again, because `stage` drops them. When the frontier passes a cut, its sums go to

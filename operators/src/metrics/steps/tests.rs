@@ -120,12 +120,12 @@ fn an_open_cut_is_no_delay_but_bytes_that_are_not_handed_out_are() {
     metrics.source_seen(Position(300), None);
     world.at(1_400);
     assert_eq!(world.holder(), Some(("plan", 400)));
-    metrics.chunks_planned(&[], Position(200));
+    metrics.handed_out(std::iter::empty(), Position(200));
     world.at(3_400);
     assert_eq!(world.holder(), Some(("fetch", 2_000)), "a chunk is being read, and its credit is out");
-    metrics.chunk_read(100, Duration::from_millis(5));
-    metrics.chunks_planned(&[], Position(300));
-    metrics.chunk_read(100, Duration::from_millis(5));
+    metrics.work_read(100, Duration::from_millis(5));
+    metrics.handed_out(std::iter::empty(), Position(300));
+    metrics.work_read(100, Duration::from_millis(5));
     world.at(1_000_000);
     assert_eq!(world.holder(), None, "all is in the open cut");
     assert_eq!((metrics.source_lag(), world.lag("plan")), (200, 0));

@@ -1,6 +1,8 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
+use crate::plan::Feed;
+use crate::source::feed::FileFeed;
 use crate::lines::{Control, Retired};
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};
@@ -84,6 +86,12 @@ fn steps(planner: &mut Planner, now_ms: u64, count: usize) -> Vec<String> {
     (0..count).map(|_| short(planner.next(now_ms, true))).collect()
 }
 
+/// Whether what comes next shares a credit with `bytes` that were handed out for it.
+fn completes(planner: &Planner, bytes: u64) -> bool {
+    let room = planner.bounds().work.saturating_sub(bytes);
+    planner.is_fresh() && FileFeed::is_small(planner.supply(), room)
+}
+
 #[test]
 fn bytes_become_chunks_and_chunks_become_cuts() {
     let mut planner = level(BOUNDS, 30);
@@ -105,19 +113,19 @@ fn bytes_become_chunks_and_chunks_become_cuts() {
 fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it() {
     let mut planner = level(BOUNDS, 12);
     planner.supply_mut().limits([limit("b", 8)]);
-    assert!(!planner.completes_a_chunk_of(0), "a file of 12 bytes is longer than a chunk");
+    assert!(!completes(&planner, 0), "a file of 12 bytes is longer than a chunk");
     steps(&mut planner, 0, 1);
-    assert!(planner.completes_a_chunk_of(8) && !planner.completes_a_chunk_of(9), "2 bytes are left of the first file");
+    assert!(completes(&planner, 8) && !completes(&planner, 9), "2 bytes are left of the first file");
     steps(&mut planner, 0, 1);
-    assert!(planner.completes_a_chunk_of(2) && !planner.completes_a_chunk_of(3), "8 bytes of the second");
+    assert!(completes(&planner, 2) && !completes(&planner, 3), "8 bytes of the second");
     steps(&mut planner, 0, 1);
-    assert!(!planner.completes_a_chunk_of(0), "nothing is left");
+    assert!(!completes(&planner, 0), "nothing is left");
     planner.supply_mut().limits([limit("c", 1)]);
     planner.finish();
-    assert!(!planner.completes_a_chunk_of(0), "no new chunk is handed out any more");
+    assert!(!completes(&planner, 0), "no new chunk is handed out any more");
 
     let catching_up = self::planner([standing(5, 1), standing(8, 1), standing(8, 1)], BOUNDS, 9);
-    assert!(!catching_up.completes_a_chunk_of(0), "a table that lags is brought level first");
+    assert!(!completes(&catching_up, 0), "a table that lags is brought level first");
 }
 
 #[test]

@@ -25,7 +25,7 @@ use self::told::Told;
 use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
 use crate::lines::{Mark, Offsets};
-use crate::metrics::appends::Append;
+use crate::source::appends::Append;
 use crate::protocol::offsets::PartitionId;
 use crate::source::identity::{Fingerprint, Identity};
 use crate::source::supply::{Finished, Limit};
