@@ -2,7 +2,7 @@
 //!
 //! Their *credit* travels with the rows and comes back when the last of them has been staged. Only
 //! then may `plan` hand this worker another piece, and only then is its room in the
-//! [`Budget`](crate::memory::Budget) free. This bounds the bytes in memory, however fast the source
+//! [`Budget`] free. This bounds the bytes in memory, however fast the source
 //! is.
 
 use std::any::Any;

@@ -14,13 +14,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::source::reader::Fetched;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
 use crate::rows::shape::{Opened, Shape};
 use crate::rows::{Items, NextItem, RowBuilder, Taken};
 use crate::settings::RowSettings;
 use crate::source::block::Block;
+use crate::source::reader::Fetched;
 use crate::split::{BATCH_LINES, Line, Lines};
 
 /// The rows of one batch of lines.

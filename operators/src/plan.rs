@@ -66,13 +66,7 @@ pub trait Feed<K: Kind>: 'static {
 
     /// Tells the `supply` what was found at `now`. Returns whether the look was made in vain for
     /// some part of the source, so that only another one can tell whether everything is handed out.
-    fn found(
-        &mut self,
-        watch: &mut Self::Watch,
-        found: Self::Found,
-        supply: &mut Self::Supply,
-        now: Stamp,
-    ) -> bool;
+    fn found(&mut self, watch: &mut Self::Watch, found: Self::Found, supply: &mut Self::Supply, now: Stamp) -> bool;
 
     /// How far the source could be handed out, from what was found.
     fn end(supply: &Self::Supply) -> Position;
@@ -112,6 +106,10 @@ pub struct Planning<K: Kind, F: Feed<K>> {
     pub stop: StopRequest,
 }
 
+/// Work for the workers, and records for the groups.
+pub type Outputs<'s, K, F> =
+    (StreamVec<'s, Position, Assigned<<F as Feed<K>>::Work>>, StreamVec<'s, Position, Control<K>>);
+
 /// Plans the source. Worker 0 passes the `planning`, all others `None`.
 pub fn plan<'s, K: Kind, F: Feed<K>>(
     scope: Scope<'s, Position>,
@@ -119,7 +117,7 @@ pub fn plan<'s, K: Kind, F: Feed<K>>(
     credits: StreamVec<'s, Position, usize>,
     planning: Option<Planning<K, F>>,
     env: &Env,
-) -> (StreamVec<'s, Position, Assigned<F::Work>>, StreamVec<'s, Position, Control<K>>) {
+) -> Outputs<'s, K, F> {
     let mut builder = OperatorBuilder::new("plan".to_owned(), scope);
     let info = builder.operator_info();
     let mut acknowledged = builder.new_input_connection(acknowledged, Exchange::new(|_: &Position| 0), DISCONNECTED);

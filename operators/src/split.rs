@@ -17,11 +17,11 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::source::reader::Fetched;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
 use crate::settings::RowSettings;
 use crate::source::block::Block;
+use crate::source::reader::Fetched;
 
 /// Written by some editors and services at the beginning of UTF-8 files.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

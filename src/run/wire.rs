@@ -82,7 +82,13 @@ fn acknowledging(standings: &[Standing]) -> Option<Acknowledging<Lines>> {
     Some(Acknowledging { source: Arc::new(KeepsAll), durable })
 }
 
-fn planning(pipeline: &Pipeline, standings: &[Standing], space: Arc<Seen>, stop: StopRequest) -> Planning {
+fn planning(
+    pipeline: &Pipeline,
+    standings: &[Standing],
+    metrics: Arc<Metrics>,
+    space: Arc<Seen>,
+    stop: StopRequest,
+) -> Planning {
     let config = &pipeline.config;
     let bounds = Bounds {
         work: config.source.chunk,

@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
+use crate::error::Stop;
 use crate::lines::Lines;
-use crate::metrics::appends::Appends;
 use crate::metrics::{CutTimes, Lag, Metrics};
 use crate::plan::{self, Feed};
 use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
-use crate::error::Stop;
 use crate::shown::one_line;
+use crate::source::appends::Appends;
 use crate::source::chunk::Chunk;
 use crate::source::supply::FileSupply;
 use crate::source::waiting::Waiting;

@@ -1,13 +1,13 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
-use crate::plan::Feed;
-use crate::source::feed::FileFeed;
 use crate::lines::{Control, Retired};
+use crate::plan::Feed;
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};
 use crate::protocol::names::GroupId;
 use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
+use crate::source::feed::FileFeed;
 
 const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 };
 
