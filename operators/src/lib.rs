@@ -30,6 +30,8 @@ pub mod prove;
 pub mod record;
 pub mod route;
 pub mod rows;
+pub mod s3;
+pub mod secret;
 pub mod settings;
 pub mod shown;
 pub mod sink;
