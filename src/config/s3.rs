@@ -23,6 +23,8 @@ pub(super) struct Keys {
     key: Option<Credential>,
 }
 
+/// The parts of an access key.
+const PARTS: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
 const KEYS: [&str; 7] =
     ["endpoint", "region", "path_style", "allow_http", "access_key_id", "secret_access_key", "session_token"];
 /// The region that stores without regions expect.
@@ -30,30 +32,22 @@ const ANY_REGION: &str = "us-east-1";
 
 /// Reads the keys of `[lake.s3]`.
 pub(super) fn keys(section: &mut Section<'_>) -> Option<Keys> {
-    let allow_http = section.optional("allow_http", false, flag)?;
-    let endpoint = section.optional("endpoint", None, |v| Ok(Some(Endpoint::parse(text(v)?, allow_http)?)));
+    let allow_http = section.optional("allow_http", false, flag);
+    let may_be_plain = allow_http.unwrap_or(true);
+    let endpoint = section.optional("endpoint", None, |v| Ok(Some(Endpoint::parse(text(v)?, may_be_plain)?)));
     let region = section.optional("region", None, |v| region(v).map(Some));
     let path_style = section.optional("path_style", None, |v| flag(v).map(Some));
-    let (id, secret, token) = (
-        section.secret("access_key_id", word)?,
-        section.secret("secret_access_key", word)?,
-        section.secret("session_token", word)?,
-    );
-    let (has_id, has_secret) = (id.is_some(), secret.is_some());
-    let key = id.zip(secret).map(|(id, secret)| Credential::Key { id, secret, token: token.clone() });
-    for (key, alone) in [
-        ("access_key_id", has_id && !has_secret),
-        ("secret_access_key", has_secret && !has_id),
-        ("session_token", token.is_some() && !has_id && !has_secret),
-    ] {
-        if alone {
-            section.refuse(key, "needs access_key_id and secret_access_key next to it".to_owned());
-        }
+    let [id, secret, token] = PARTS.map(|key| section.secret(key, word));
+    let given = PARTS.map(|key| section.given(key));
+    if let Some(alone) = given.iter().position(|is| *is).filter(|_| !(given[0] && given[1])) {
+        section.refuse(PARTS[alone], "needs access_key_id and secret_access_key next to it".to_owned());
     }
-    Some(Keys { endpoint: endpoint?, region: region?, path_style: path_style?, allow_http, key })
+    let (id, secret, token) = (id?, secret?, token?);
+    let key = id.zip(secret).map(|(id, secret)| Credential::Key { id, secret, token });
+    Some(Keys { endpoint: endpoint?, region: region?, path_style: path_style?, allow_http: allow_http?, key })
 }
 
-/// Refuses what the section says, because the lake is somewhere else.
+/// Refuses what the section says, which was read before, because the lake is somewhere else.
 pub(super) fn refuse(section: &Section<'_>) {
     for key in KEYS.into_iter().filter(|key| section.given(key)) {
         section.refuse(key, "is for a lake in S3 only, and lake.root names another place: leave it out".to_owned());

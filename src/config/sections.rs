@@ -86,7 +86,7 @@ fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let keys = if section.given("azure") { keys } else { source };
     let mut bucket = section.section("s3");
     let bucket_keys = s3::keys(&mut bucket);
-    if matches!(place, Some(LakePlace::File(_) | LakePlace::Azure(_))) && bucket_keys.is_some() {
+    if matches!(place, Some(LakePlace::File(_) | LakePlace::Azure(_))) {
         s3::refuse(&bucket);
     }
     bucket.finish();
