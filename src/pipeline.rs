@@ -102,6 +102,7 @@ pub(crate) fn tables(config: &Config) -> Result<[TableSpec; 3], Stop> {
     let root = match &config.lake.root {
         LakeRoot::File(path) => Place::Disk(path.clone()),
         LakeRoot::Azure(location) => Place::azure(location)?,
+        LakeRoot::S3(location) => Place::s3(location)?,
     };
     Ok(match config.topology {
         Topology::PgLogs => pg_logs_tables(config, &root),

@@ -1,5 +1,5 @@
 //! `lakefront validate`: checks a pipeline file and, with `--connect`, the source and the tables it
-//! names. Nothing is written.
+//! names. Nothing lasting is written.
 
 use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
@@ -8,6 +8,7 @@ use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
 use crate::config::{LakeRoot, SourceUrl};
+use crate::doctor::bucket;
 use crate::pipeline::Pipeline;
 use crate::report::print;
 use crate::run::take;
@@ -34,6 +35,9 @@ async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
     }
     if let LakeRoot::Azure(location) = &pipeline.config.lake.root {
         print(format!("access   lake: {}\n", access::probe(location).await?))?;
+    }
+    if let LakeRoot::S3(location) = &pipeline.config.lake.root {
+        print(format!("access   lake: {}\n", one_line(&bucket::access(location).await?)))?;
     }
     let mut text = String::new();
     let listed = pipeline.source.list().await?.files;

@@ -32,6 +32,8 @@ pub mod record;
 pub mod route;
 pub mod routed;
 pub mod rows;
+pub mod s3;
+pub mod secret;
 pub mod settings;
 pub mod shown;
 pub mod sink;

@@ -106,6 +106,7 @@ Examples:
   lakefront init shop --yes --source 'file:/var/log/postgresql/*.json' --format jsonlog --mode tail
   lakefront init shop --yes --lake az://lake/logs --account shoplogs \\
       --source https://shoplogs.blob.core.windows.net/insights-logs-postgresqllogs/
+  lakefront init shop --yes --lake s3://lake/logs
 
 Exit codes: 0 written, 2 an answer is wrong or the file exists, 3 it could not be written.";
 

@@ -23,7 +23,7 @@ pub(crate) struct InitArgs {
     /// Whether a run ends (backfill), or follows the logs until it is stopped (tail).
     #[arg(long)]
     pub(crate) mode: Option<ModeArg>,
-    /// Where the tables will be, such as file:lake or az://container/folder.
+    /// Where the tables will be, such as file:lake, az://container/folder or s3://bucket/folder.
     #[arg(long, value_name = "URL")]
     pub(crate) lake: Option<String>,
     /// The pipeline's name: letters, digits, '.', '_' and '-'.

@@ -9,7 +9,7 @@ use lakefront_operators::azure::{Account, Credential, Entra, Location, Secret, c
 use toml::Value;
 
 use super::raw::{Reading, Section};
-use super::secrets::Env;
+use super::secrets::{Env, variable};
 use super::values::text;
 
 /// What the section or the environment says about an account.
@@ -228,14 +228,4 @@ fn authority(value: &Value) -> Reading<String> {
 
 fn file(value: &Value) -> Reading<String> {
     super::values::path(value).map(|path| path.to_string_lossy().into_owned())
-}
-
-/// The first of the variables `names` that is set and not empty.
-fn variable<T>(env: Env<'_>, names: &[&str], read: impl FnOnce(&Value) -> Reading<T>) -> Reading<Option<T>> {
-    let set = names.iter().find_map(|name| Some((name, env(name).filter(|value| !value.is_empty())?)));
-    let Some((name, value)) = set else {
-        return Ok(None);
-    };
-    let wrong = |constraint| format!("the environment variable {name} cannot be used: {constraint}");
-    read(&Value::String(value)).map(Some).map_err(wrong)
 }

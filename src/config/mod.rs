@@ -17,6 +17,7 @@ mod http;
 mod places;
 mod raw;
 mod roles;
+mod s3;
 mod secrets;
 mod sections;
 mod source;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
 use lakefront_operators::memory::Needs;
+use lakefront_operators::s3::Location as BucketLocation;
 use lakefront_operators::settings::RowSettings;
 use lakefront_operators::space::{Clean, OnLow};
 
@@ -232,6 +234,8 @@ pub(crate) enum LakeRoot {
     File(PathBuf),
     /// A folder in a storage account, without a trailing slash; empty for the container itself.
     Azure(Box<Location>),
+    /// A folder in a bucket of S3, without slashes at its ends; empty for the bucket itself.
+    S3(Box<BucketLocation>),
 }
 
 /// The `[http]` section, when it has an address.

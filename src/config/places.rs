@@ -1,8 +1,8 @@
-//! Where lines are read and where tables lie: paths on this machine, and addresses in Azure that do
-//! not have a credential yet.
+//! Where lines are read and where tables lie: paths on this machine, and addresses in Azure and S3
+//! that do not have a credential yet.
 
 use lakefront_operators::azure::address::Address;
-use lakefront_operators::glob;
+use lakefront_operators::{glob, s3};
 use toml::Value;
 
 use super::raw::Reading;
@@ -34,21 +34,38 @@ const UNREADABLE: &str = "the whole path of a lake must be UTF-8, without backsl
                           two hexadecimal digits: readers of Delta logs would look elsewhere, such as in \"a b\" for \"a%20b\"; name \
                           another folder";
 
+/// What the URL of a lake says by itself, without credentials.
+pub(super) enum LakePlace {
+    /// The text after `file:`.
+    File(String),
+    /// A container and a path in it.
+    Azure(Box<Address>),
+    /// A bucket and a path in it.
+    S3(s3::address::Address),
+}
+
 /// Where the tables lie.
-pub(super) fn lake(value: &Value) -> Reading<Place> {
-    let mut place = place(value)?;
+pub(super) fn lake(value: &Value) -> Reading<LakePlace> {
+    let mut place = lake_place(value)?;
     let path = match &place {
         // The folders above a relative path are checked too.
-        Place::File(path) => std::path::absolute(path).map_or(path.clone(), |path| path.to_string_lossy().into_owned()),
-        Place::Azure(address) => address.path.clone(),
+        LakePlace::File(path) => {
+            std::path::absolute(path).map_or(path.clone(), |path| path.to_string_lossy().into_owned())
+        }
+        LakePlace::Azure(address) => address.path.clone(),
+        LakePlace::S3(address) => address.path.clone(),
     };
     if is_encoded(&path)
         || path.contains(|c: char| c == '\\' || c.is_ascii_control() || c == char::REPLACEMENT_CHARACTER)
     {
         return Err(UNREADABLE.to_owned());
     }
-    if let Place::Azure(address) = &mut place {
-        let path = &mut address.path;
+    let path = match &mut place {
+        LakePlace::File(_) => None,
+        LakePlace::Azure(address) => Some(&mut address.path),
+        LakePlace::S3(address) => Some(&mut address.path),
+    };
+    if let Some(path) = path {
         path.truncate(path.trim_end_matches('/').len());
         if path.contains(['*', '?', '[', '{']) || path.split('/').any(str::is_empty) && !path.is_empty() {
             return Err("a lake is one folder: no glob, and no folder without a name".to_owned());
@@ -69,6 +86,19 @@ pub(super) fn target(text: &str) -> Reading<Place> {
             Err("lines go to one blob: no glob".to_owned())
         }
         _ => Ok(place),
+    }
+}
+
+fn lake_place(value: &Value) -> Reading<LakePlace> {
+    let text = value.as_str().unwrap_or_default();
+    if text.split_once("://").is_some_and(|(scheme, _)| s3::address::SCHEMES.contains(&scheme)) {
+        return Ok(LakePlace::S3(s3::address::Address::parse(text)?));
+    }
+    match place(value) {
+        Ok(Place::File(path)) => Ok(LakePlace::File(path)),
+        Ok(Place::Azure(address)) => Ok(LakePlace::Azure(address)),
+        Err(constraint) if constraint == FORMS => Err(format!("{FORMS}; and s3://bucket/path")),
+        Err(constraint) => Err(constraint),
     }
 }
 

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use lakefront_operators::shown::without_secrets;
 use toml::{Table, Value};
 
+use super::raw::Reading;
+
 /// Looks a variable up; `None` if it is not set.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -70,6 +72,16 @@ pub(super) fn hidden(value: &Value) -> String {
 fn without_keys(text: &str) -> Cow<'_, str> {
     let is_query = !text.contains("://") && text.contains('&') && text.contains('=');
     if is_query { Cow::Borrowed("***") } else { without_secrets(text) }
+}
+
+/// The first of the variables `names` that is set and not empty.
+pub(super) fn variable<T>(env: Env<'_>, names: &[&str], read: impl FnOnce(&Value) -> Reading<T>) -> Reading<Option<T>> {
+    let set = names.iter().find_map(|name| Some((name, env(name).filter(|value| !value.is_empty())?)));
+    let Some((name, value)) = set else {
+        return Ok(None);
+    };
+    let wrong = |constraint| format!("the environment variable {name} cannot be used: {constraint}");
+    read(&Value::String(value)).map(Some).map_err(wrong)
 }
 
 fn resolve_text(text: &str, env: Env<'_>) -> Result<String, Vec<String>> {

@@ -13,11 +13,11 @@ use lakefront_operators::sink::files::UPLOADS;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};
-use super::places::{self, Place};
+use super::places::{self, LakePlace};
 use super::raw::Section;
 use super::values::{self, Raw, choice, duration, size};
 use super::{
-    Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, source, units,
+    Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, s3, source, units,
 };
 
 /// Reads the whole file.
@@ -84,10 +84,19 @@ fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let keys = azure::keys(&mut own, "[lake.azure]");
     own.finish();
     let keys = if section.given("azure") { keys } else { source };
+    let mut bucket = section.section("s3");
+    let bucket_keys = s3::keys(&mut bucket);
+    if matches!(place, Some(LakePlace::File(_) | LakePlace::Azure(_))) {
+        s3::refuse(&bucket);
+    }
+    bucket.finish();
     let root = match place {
-        Some(Place::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
-        Some(Place::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
+        Some(LakePlace::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
+        Some(LakePlace::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
             .map(|location| LakeRoot::Azure(Box::new(location))),
+        Some(LakePlace::S3(address)) => {
+            s3::located(&section, &address, bucket_keys).map(|location| LakeRoot::S3(Box::new(location)))
+        }
         None => None,
     };
     section.finish();
@@ -163,7 +172,7 @@ fn commit(top: &mut Section<'_>) -> Option<(u64, Duration)> {
 pub(super) fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: &LakeConfig) -> Needs {
     let uploads = match lake.root {
         LakeRoot::File(_) => 0,
-        LakeRoot::Azure(_) => UPLOADS,
+        LakeRoot::Azure(_) | LakeRoot::S3(_) => UPLOADS,
     };
     let SourceConfig { chunk, in_flight, .. } = *source;
     Needs { workers, tables: TABLES.len(), chunk, in_flight, max_line, uploads }

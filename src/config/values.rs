@@ -82,6 +82,11 @@ pub(super) fn text(value: &Value) -> Reading<&str> {
     value.as_str().filter(|text| !text.is_empty()).ok_or_else(|| "allowed is a non-empty string".to_owned())
 }
 
+/// Yes or no.
+pub(super) fn flag(value: &Value) -> Reading<bool> {
+    value.as_bool().ok_or_else(|| "allowed are true and false, without quotes".to_owned())
+}
+
 /// A number of workers.
 pub(super) fn workers(value: &Value) -> Reading<usize> {
     number(value, &WORKERS_ALLOWED)

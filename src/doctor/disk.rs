@@ -24,7 +24,8 @@ const STATE: u64 = 64 * MIB;
 /// Starts like the lake's own temporary files, which readers and vacuum skip.
 const TRIAL: &str = "_lakefront_tmp_doctor";
 
-/// Checks the disks under the lake, the state file, and the scratch files of a lake in Azure.
+/// Checks the disks under the lake, the state file, and the scratch files of a lake in
+/// Azure or S3.
 pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) {
     let state = config.source.state_file.parent().unwrap_or(Path::new("."));
     match &config.lake.root {
@@ -36,7 +37,7 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
                 trial(findings, &there, clock);
             }
         }
-        LakeRoot::Azure(_) => scratch(findings, config),
+        LakeRoot::Azure(_) | LakeRoot::S3(_) => scratch(findings, config),
     }
     let there = existing(state);
     space(findings, "state", &there, &Room { config, least: STATE, good: STATE });
@@ -133,7 +134,7 @@ fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, n
     }
 }
 
-/// Files for a lake in Azure are first encoded into unnamed files here.
+/// Files for a lake in Azure or S3 are first encoded into unnamed files here.
 fn scratch(findings: &mut Findings, config: &Config) {
     let folder = std::env::temp_dir();
     space(findings, "scratch", &folder, &Room::of_files(config));
@@ -152,8 +153,8 @@ fn lake_kind(findings: &mut Findings, folder: &Path) {
         Kind::TMPFS => "name a folder on a disk, unless the tables may be lost at the next restart",
         Kind::OVERLAY => "mount a volume there: the container's own layer is deleted with the container",
         kind if kind.is_remote() => {
-            "it works if hard links are atomic and synced files are durable, which only its makers can promise; az:// is the \
-             safe way to a lake that other machines reach"
+            "it works if hard links are atomic and synced files are durable, which only its makers can promise; az:// and s3:// \
+             are the safe ways to a lake that other machines reach"
         }
         _ => return,
     };

@@ -5,6 +5,7 @@
 //! used during a run; if one thing is unreachable, the rest is still checked; no secret is shown.
 
 mod address;
+pub(crate) mod bucket;
 mod clock;
 mod disk;
 mod filesystem;
@@ -107,12 +108,19 @@ async fn connect(findings: &mut Findings, config: Config, known: Option<Position
     {
         return;
     }
+    if let LakeRoot::S3(location) = &lake
+        && !bucket::look(findings, location).await
+    {
+        return;
+    }
     let opened = opened.as_ref().ok();
     if let Some(pipeline) = opened {
         address::look(findings, pipeline).await;
     }
     match tables {
         Ok(tables) => lake::Lake { pipeline: &name, opened, tables: &tables }.look(findings, known).await,
-        Err(stop) => findings.problem("lake", chain(&stop), "fix what it names in lake.root or [lake.azure]"),
+        Err(stop) => {
+            findings.problem("lake", chain(&stop), "fix what it names in lake.root, [lake.azure] or [lake.s3]")
+        }
     }
 }

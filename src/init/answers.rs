@@ -1,6 +1,7 @@
 //! What `init` needs to know. The answers are checked by making a file of them and reading it with
 //! the parser that `run` uses.
 
+use lakefront_operators::s3::address::SCHEMES;
 use lakefront_operators::shown;
 
 use crate::cli::{FormatArg, InitArgs, ModeArg};
@@ -79,8 +80,9 @@ impl Answers {
         let any = |scheme: &str| self.source.starts_with(scheme) || self.lake.starts_with(scheme);
         match name {
             "AZURE_STORAGE_ACCOUNT" if self.account.is_none() && any("az:") => Some("account".to_owned()),
+            "AWS_REGION" if self.lake.starts_with("s3") => Some("us-east-1".to_owned()),
             "AZURE_STORAGE_KEY" if any("http:") => Some("a2V5".to_owned()),
-            name if name.starts_with("AZURE_") => None,
+            name if name.starts_with("AZURE_") || name.starts_with("AWS_") => None,
             name => std::env::var(name).ok(),
         }
     }
@@ -93,4 +95,8 @@ impl Answers {
 
 pub(super) fn is_azure(url: &str) -> bool {
     url.starts_with("az:") || url.split_once("://").is_some_and(|(scheme, _)| config::AZURE.contains(&scheme))
+}
+
+pub(super) fn is_s3(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme))
 }

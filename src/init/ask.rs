@@ -19,8 +19,8 @@ jsonlog: PostgreSQL's own, with log_destination = 'jsonlog'";
 const MODE: &str = "\
 When does a run end? backfill: at the end of what is there; tail: when it is stopped";
 const LAKE: &str = "\
-Where should the tables go? A folder on this machine, such as file:/data/lake, or one in Azure,
-such as az://lake/logs";
+Where should the tables go? A folder on this machine, such as file:/data/lake, one in Azure, such
+as az://lake/logs, or one in S3, such as s3://lake/logs";
 const ACCOUNT: &str = "\
 Which storage account? Its name, or nothing if AZURE_STORAGE_ACCOUNT or a connection string in
 the environment will name it";

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use self::answers::{Answers, Field, is_azure};
+use self::answers::{Answers, Field, is_azure, is_s3};
 use crate::cli::InitArgs;
 use crate::exit::Usage;
 use crate::report::print;
@@ -76,6 +76,9 @@ fn next(args: &InitArgs, answers: &Answers) -> String {
     }
     if is_azure(&answers.source) || is_azure(&answers.lake) {
         step("export AZURE_STORAGE_CONNECTION_STRING=…".to_owned(), "or log in: the file says how");
+    }
+    if is_s3(&answers.lake) {
+        step("export AWS_REGION=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…".to_owned(), " or a role: see the file");
     }
     if let Some(folder) = missing_folder(args, answers) {
         let format = answers.format.word();

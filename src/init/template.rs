@@ -1,7 +1,7 @@
 //! The text of a new pipeline file. Lines such as `# key = value` show the default of a key, and
 //! can be uncommented as they are.
 
-use super::answers::{Answers, is_azure};
+use super::answers::{Answers, is_azure, is_s3};
 use crate::cli::{FormatArg, ModeArg};
 
 /// The column in which comments begin.
@@ -105,6 +105,18 @@ fn opener(section: &str, answers: &Answers) -> String {
     )
 }
 
+/// Says what opens a bucket.
+const BUCKET: &str = "
+# The region and the key are in the environment: AWS_REGION, AWS_ACCESS_KEY_ID and
+# AWS_SECRET_ACCESS_KEY. Without a key, the role of the pod, the container or the machine is used. A
+# store that is not AWS needs its endpoint, here or as AWS_ENDPOINT_URL. If your variables have other
+# names, give them here, such as:
+#     endpoint = \"https://s3.example.com\"
+#     access_key_id = \"${SHOP_KEY_ID}\"
+#     secret_access_key = \"${SHOP_KEY}\"
+[lake.s3]
+";
+
 fn lake(answers: &Answers) -> String {
     let mut text = [
         "[lake]\n".to_owned(),
@@ -114,6 +126,9 @@ fn lake(answers: &Answers) -> String {
         line("# partition_by = \"none\"", "or \"day\" (column log_date)"),
     ]
     .concat();
+    if is_s3(&answers.lake) {
+        text.push_str(BUCKET);
+    }
     if is_azure(&answers.lake) && !is_azure(&answers.source) {
         text.push('\n');
         text.push_str(&opener("lake", answers));
@@ -228,7 +243,7 @@ mod tests {
             "az://logs/x/",
         ];
         for source in urls {
-            for lake in ["file:lake", "az://lake/logs"] {
+            for lake in ["file:lake", "az://lake/logs", "s3://lake/shop"] {
                 for (format, mode) in [(FormatArg::Azure, ModeArg::Tail), (FormatArg::Jsonlog, ModeArg::Backfill)] {
                     let account =
                         Some("shop".to_owned()).filter(|_| source.starts_with("az") || lake.starts_with("az"));
@@ -241,7 +256,8 @@ mod tests {
     }
 
     fn parsed(text: &str) -> config::Config {
-        config::parse(text, &|_| None).unwrap_or_else(|error| panic!("{error}\n{text}"))
+        config::parse(text, &|name| (name == "AWS_REGION").then(|| "eu-west-1".to_owned()))
+            .unwrap_or_else(|error| panic!("{error}\n{text}"))
     }
 
     /// `# key = value` without its leading `# `.

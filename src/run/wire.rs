@@ -132,7 +132,7 @@ pub(super) fn guarded(config: &Config, file: &Path) -> space::Settings {
     let mut watched = vec![space::Watched { name: "state", path: config.state_folder() }];
     watched.push(match &config.lake.root {
         LakeRoot::File(root) => space::Watched { name: "lake", path: root.clone() },
-        LakeRoot::Azure(_) => space::Watched { name: "scratch", path: std::env::temp_dir() },
+        LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Watched { name: "scratch", path: std::env::temp_dir() },
     });
     let on_low = match config.source.mode {
         Mode::Tail => config.disk.on_low,

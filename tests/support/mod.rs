@@ -1,12 +1,14 @@
 //! What the end-to-end tests share: a pipeline in its own folder, the real binary as a process,
-//! lines as servers write them, a judge that shares no code with lakefront, and a blob service with
-//! its faults.
+//! lines as servers write them, a judge that shares no code with lakefront, and a blob service and
+//! buckets of S3 with their faults.
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 pub(crate) mod azurite;
 pub(crate) mod blobs;
+pub(crate) mod bucket;
 pub(crate) mod crashes;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod mounted;
@@ -22,6 +24,8 @@ pub(crate) mod wait;
 
 pub(crate) use azurite::Azurite;
 pub(crate) use blobs::Container;
+pub(crate) use bucket::Bucket;
+pub(crate) use gateway::Gateway;
 pub(crate) use lines::Lines;
 pub(crate) use mounted::Mounted;
 pub(crate) use pipeline::Pipeline;

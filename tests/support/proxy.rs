@@ -21,8 +21,8 @@ pub(crate) use self::fault::Fault;
 use self::message::{Reader, Request, Response};
 use self::plan::Plan;
 pub(crate) use self::plan::Rule;
-use self::record::Record;
 pub(crate) use self::record::{Kind, Seen};
+use self::record::{Record, Service};
 use super::azurite::{Azurite, endpoint};
 use super::wait;
 
@@ -38,6 +38,7 @@ pub(crate) struct Proxy {
 /// What the connections share.
 struct Shared {
     upstream: SocketAddr,
+    service: Service,
     state: Mutex<State>,
     closed: AtomicBool,
 }
@@ -59,10 +60,19 @@ impl Proxy {
     }
 
     pub(crate) fn before(upstream: SocketAddr, seed: u64) -> Proxy {
+        Proxy::start_before(upstream, Service::Azure, seed)
+    }
+
+    /// A proxy in front of a server that speaks S3.
+    pub(crate) fn before_s3(upstream: SocketAddr, seed: u64) -> Proxy {
+        Proxy::start_before(upstream, Service::S3, seed)
+    }
+
+    fn start_before(upstream: SocketAddr, service: Service, seed: u64) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = State { plan: Plan::new(seed), record: Record::default(), bandwidth: None, free_at: 0.0 };
-        let shared = Arc::new(Shared { upstream, state: Mutex::new(state), closed: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { upstream, service, state: Mutex::new(state), closed: AtomicBool::new(false) });
         let proxy = Proxy { address, shared: shared.clone() };
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
@@ -75,6 +85,10 @@ impl Proxy {
             }
         });
         proxy
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The endpoint of Azurite's account, through this proxy.
@@ -142,7 +156,7 @@ impl Shared {
         while let Some(request) = requests.request()? {
             let (number, fault) = {
                 let State { plan, record, .. } = &mut *self.state();
-                let (kind, name) = record::what(&request);
+                let (kind, name) = record::what(&request, self.service);
                 let fault = plan.fault(kind, &name);
                 (record.arrived(&request, kind, name, fault), fault)
             };

@@ -12,10 +12,6 @@ use crate::error::StoreError;
 use crate::protocol::Pending;
 use crate::protocol::staged::StagedFile;
 
-// The Delta library brings the clients of object stores. Places use that copy, so that the library
-// can be given theirs.
-use self::delta::object_store;
-
 /// Begins files that no reader can see yet. Every worker has one per table.
 pub trait Stage {
     /// Begins a writer for one cut.

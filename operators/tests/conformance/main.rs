@@ -17,6 +17,8 @@ mod harness;
 mod lake;
 mod memory;
 mod memory_only;
+mod s3;
+mod s3_only;
 mod suite;
 
 #[path = "../../../tests/support"]
@@ -25,6 +27,8 @@ mod support {
 
     pub(crate) mod azurite;
     pub(crate) mod blobs;
+    pub(crate) mod bucket;
+    pub(crate) mod gateway;
     pub(crate) mod npm;
     pub(crate) mod proxy;
     pub(crate) mod random;
@@ -33,10 +37,14 @@ mod support {
     pub(crate) use random::Random;
 }
 
-/// Runs every story over a sink, each in a world of its own.
+/// Runs every story over a sink, each in a world of its own; if a condition is given, only where it
+/// holds.
 macro_rules! conformance {
     ($name:ident: $sink:ty) => {
-        conformance!(@modules $name, $sink,
+        conformance!($name: $sink, if true);
+    };
+    ($name:ident: $sink:ty, if $is_here:expr) => {
+        conformance!(@modules $name, $sink, $is_here,
             claim: [
                 the_first_claim_resolves_the_start_once_and_copies_it
                 a_run_that_died_between_two_tables_leaves_one_start_for_all
@@ -116,11 +124,14 @@ macro_rules! conformance {
             ],
         );
     };
-    (@modules $name:ident, $sink:ty, $($module:ident: [$($story:ident)*],)*) => {
+    (@modules $name:ident, $sink:ty, $is_here:expr, $($module:ident: [$($story:ident)*],)*) => {
         mod $name {
             $(mod $module {
                 $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $story() {
+                    if !$is_here {
+                        return;
+                    }
                     crate::suite::$module::$story(crate::harness::World::<$sink>::new()).await;
                 })*
             })*
@@ -132,3 +143,4 @@ conformance!(on_memory: crate::memory::MemorySink<1>);
 conformance!(on_memory_in_groups: crate::memory::MemorySink<2>);
 conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);
+conformance!(on_delta_on_s3: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());

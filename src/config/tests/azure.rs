@@ -213,7 +213,7 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
     .map(|(root, keys)| match parse_in(&(with("lake", &format!("root = {root:?}")) + "\n" + keys), &[]) {
         Ok(config) => match &config.lake.root {
             LakeRoot::Azure(at) => format!("{at} {:?} by {:?}\n", at.path, at.account.credential),
-            LakeRoot::File(_) => panic!("a file"),
+            LakeRoot::File(_) | LakeRoot::S3(_) => panic!("not in Azure"),
         },
         Err(error) => format!("{error}\n"),
     })

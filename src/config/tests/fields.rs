@@ -122,9 +122,9 @@ fn places_have_one_of_a_few_forms() {
         "lake",
         &["root = \"s3://bucket\"", "root = 7"],
         expect![[r#"
-        lake.root = "s3://bucket": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
-        lake.root = 7: allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
-    "#]],
+            lake.root = "s3://bucket": does not say where the bucket is: set region in [lake.s3], or AWS_REGION in the environment, for AWS; and for another store, endpoint in [lake.s3]
+            lake.root = 7: allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path; and s3://bucket/path
+        "#]],
     );
 }
 

@@ -8,6 +8,7 @@ mod azure;
 mod fields;
 mod reference;
 mod refused;
+mod s3;
 mod secrets;
 
 use expect_test::Expect;

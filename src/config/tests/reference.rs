@@ -41,17 +41,21 @@ fn documented() -> BTreeMap<String, String> {
     let mut keys = BTreeMap::new();
     let (_, page) = PAGE.split_once("## The pipeline file").expect("the part about the file");
     let (page, _) = page.split_once("## Metrics").expect("the part after it");
-    let mut both = false;
+    // The sections that a table is about, if it says so.
+    let mut sections: &[&str] = &[];
     for line in page.lines().filter(|line| line.starts_with('|')) {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
-        both |= cells[1].contains("`[lake.azure]`");
+        sections = match cells[1] {
+            header if header.contains("`[lake.azure]`") => &["source.azure", "lake.azure"],
+            header if header.contains("`[lake.s3]`") => &["lake.s3"],
+            _ => sections,
+        };
         for key in quoted(cells[1]).into_iter().filter(|key| !key.starts_with('[')) {
-            match both {
-                false => drop(keys.insert(key.to_owned(), cells[2].to_owned())),
-                true => ["source", "lake"]
-                    .map(|of| keys.insert(format!("{of}.azure.{key}"), String::new()))
-                    .into_iter()
-                    .for_each(drop),
+            if sections.is_empty() {
+                keys.insert(key.to_owned(), cells[2].to_owned());
+            }
+            for section in sections {
+                keys.insert(format!("{section}.{key}"), String::new());
             }
         }
     }

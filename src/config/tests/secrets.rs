@@ -100,7 +100,7 @@ fn a_secret_is_never_told() {
         "lake",
         &["root = \"${SECRET}\"", "catalog = \"${SECRET}/\""],
         expect![[r#"
-            lake.root = "${SECRET}": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path
+            lake.root = "${SECRET}": allowed are file:relative/path, file:/absolute/path, file:///absolute/path, az://container/path and https://ACCOUNT.blob.core.windows.net/container/path; and s3://bucket/path
             lake.catalog = "${SECRET}/": allowed is a name of 1 to 255 bytes without '/', '\', control characters or percent signs before two hexadecimal digits, not starting with '.' or '_'
         "#]],
     );

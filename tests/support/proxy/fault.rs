@@ -1,4 +1,4 @@
-//! What can go wrong with a request, and Azure's answers in these cases.
+//! What can go wrong with a request, and the answers of Azure or S3 in these cases.
 
 use std::time::Duration;
 
@@ -28,6 +28,14 @@ pub(crate) enum Fault {
     AuthenticationFailed,
     /// 304
     NotModified,
+    /// 503 of S3.
+    SlowDown,
+    /// 409 of S3: two conditional writes of one name cross.
+    CrossedWrites,
+    /// 501 of a store that does not know a header.
+    NotImplemented,
+    /// 200 for whatever is written, as from a store that ignores a condition.
+    Accepted,
     /// The service's answer without a byte of its body. Only the answer for a part of a blob is
     /// emptied.
     EmptyPart,
@@ -66,11 +74,18 @@ impl Fault {
             }
             AuthenticationFailed => (403, "AuthenticationFailed", "Server failed to authenticate the request.", None),
             NotModified => (304, "ConditionNotMet", "", None),
+            SlowDown => (503, "SlowDown", "Please reduce your request rate.", None),
+            CrossedWrites => (409, "ConditionalRequestConflict", "A conflicting operation is in progress.", None),
+            NotImplemented => (501, "NotImplemented", "A header you provided is not implemented.", None),
+            Accepted => (200, "", "", None),
             EmptyPart | WholeBlob | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
         };
         let mut head =
             format!("HTTP/1.1 {status} {}\r\nServer: lakefront-proxy\r\nDate: {}\r\n", reason(status), date());
-        head.push_str(&format!("x-ms-error-code: {code}\r\n"));
+        match status {
+            200 => head.push_str("ETag: \"0\"\r\n"),
+            _ => head.push_str(&format!("x-ms-error-code: {code}\r\n")),
+        }
         if let Some(seconds) = retry_after {
             head.push_str(&format!("Retry-After: {seconds}\r\n"));
         }
@@ -94,6 +109,7 @@ impl Fault {
 /// The reason phrase of a status.
 fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
         304 => "Not Modified",
         403 => "Forbidden",
         404 => "Not Found",
@@ -102,6 +118,7 @@ fn reason(status: u16) -> &'static str {
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        501 => "Not Implemented",
         _ => "Service Unavailable",
     }
 }

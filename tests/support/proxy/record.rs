@@ -21,10 +21,23 @@ pub(crate) enum Kind {
     Append,
     /// Creates a blob or writes it whole.
     Put,
-    /// Deletes a blob.
+    /// Deletes a blob; in S3, any number of them.
     Delete,
     /// Is about a container or an account.
     Other,
+    /// Begins an upload in parts. (A part of it is an [`Kind::Append`].)
+    Begin,
+    /// Completes it.
+    Complete,
+    /// Gives it up.
+    Abort,
+}
+
+/// The service that is behind the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Azure,
+    S3,
 }
 
 /// A request that reached the proxy.
@@ -70,12 +83,32 @@ impl Record {
 }
 
 /// The kind of a request, and its blob or prefix.
-pub(super) fn what(request: &Request) -> (Kind, String) {
+pub(super) fn what(request: &Request, service: Service) -> (Kind, String) {
     let url = Url::parse("http://localhost").and_then(|base| base.join(&request.target)).expect("a request has a path");
     let query = |name: &str| url.query_pairs().find(|(n, _)| n == name).map(|(_, value)| value.into_owned());
-    // The account, the container, the blob.
-    let path = url.path().splitn(4, '/').nth(3).unwrap_or_default();
+    // The account, the container, the blob; or the bucket, the object.
+    let before = if service == Service::Azure { 3 } else { 2 };
+    let path = url.path().splitn(before + 1, '/').nth(before).unwrap_or_default();
     let name = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    if service == Service::S3 {
+        let is_upload = query("uploadId").is_some();
+        let kind = match (request.method.as_str(), name.is_empty()) {
+            ("GET", true) => return (Kind::List, query("prefix").unwrap_or_default()),
+            ("POST", true) if query("delete").is_some() => {
+                return (Kind::Delete, String::from_utf8_lossy(&request.body).into_owned());
+            }
+            ("GET", false) => Kind::Read,
+            ("HEAD", false) => Kind::Head,
+            ("PUT", false) if is_upload => Kind::Append,
+            ("PUT", false) => Kind::Put,
+            ("DELETE", false) if is_upload => Kind::Abort,
+            ("DELETE", false) => Kind::Delete,
+            ("POST", false) if is_upload => Kind::Complete,
+            ("POST", false) => Kind::Begin,
+            _ => Kind::Other,
+        };
+        return (kind, name);
+    }
     let kind = match (request.method.as_str(), query("comp").as_deref(), name.is_empty()) {
         ("GET", Some("list"), true) => return (Kind::List, query("prefix").unwrap_or_default()),
         (_, _, true) => Kind::Other,

@@ -14,7 +14,6 @@ use deltalake::{DeltaTableError, kernel};
 use uuid::Uuid;
 
 use super::log;
-use super::store::library_failure;
 use crate::error::StoreError;
 use crate::protocol::names::Version;
 use crate::sink::files::{Blobs, Place, blocking, disk};
@@ -31,7 +30,7 @@ const UNROOTED: &str = "the log has neither a whole checkpoint nor its first com
 pub(super) async fn write(place: &Place, version: Version) -> Result<(), StoreError> {
     match place {
         Place::Disk(directory) => write_on_disk(directory, version).await,
-        Place::Azure(blobs) => write_on_blobs(blobs, version).await,
+        Place::Blobs(blobs) => write_on_blobs(blobs, version).await,
     }
 }
 
@@ -57,7 +56,7 @@ async fn write_on_blobs(table: &Blobs, version: Version) -> Result<(), StoreErro
         return Err(StoreError::definite(attempt(), UNROOTED));
     }
     fail::fail_point!("log-checkpoint-begun");
-    create(&table.log_store(), version).await.map_err(|e| library_failure(attempt(), &e))?;
+    create(&table.log_store(), version).await.map_err(|e| table.library_failure(attempt(), &e))?;
     fail::fail_point!("log-checkpoint-written");
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! created under the next version's name (`log.rs`). The `deltalake` crate reads the state of
 //! tables and writes log checkpoints, off the hot path; only this folder names it. Everything is
 //! durable before it counts: on a disk, files, offsets, commits and their directories are synced;
-//! on Azure, the account has confirmed them.
+//! in Azure and S3, the store has confirmed them.
 //!
 //! ```text
 //! <root>/<catalog>/<schema>/<table>/part-<uuid>.snappy.parquet    staged, then named by a commit
@@ -34,6 +34,5 @@ pub use pinned::Pinned;
 pub use referred::Lost;
 pub use schema::Fit;
 pub use snapshot::{Snapshot, read};
-pub(in crate::sink) use store::object_store;
 pub use table::{DayPartition, DeltaTable, TableSpec};
 pub use writer::DeltaStage;

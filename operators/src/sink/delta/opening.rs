@@ -95,6 +95,7 @@ impl Opening {
     /// Creates and widens the tables that need it.
     pub async fn make(self) -> Result<Vec<Arc<DeltaTable>>, Stop> {
         self.refuse_missing()?;
+        self.probe().await?;
         let mut tables = Vec::new();
         for found in &self.found {
             let Found { spec, there } = found;
@@ -119,6 +120,18 @@ impl Opening {
             tables.push(Arc::new(self.attach(found)));
         }
         Ok(tables)
+    }
+
+    /// Refuses a lake in which two commits could both win. Its tables lie in one place, so the first
+    /// one's is asked.
+    async fn probe(&self) -> Result<(), Stop> {
+        let Some(Found { spec, .. }) = self.found.first() else { return Ok(()) };
+        let folder = spec.place.join("_lakefront");
+        ask(&*self.clock, || {
+            let folder = folder.clone();
+            Box::pin(async move { folder.probe().await })
+        })
+        .await
     }
 
     fn attach(&self, found: &Found) -> DeltaTable {

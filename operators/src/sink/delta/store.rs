@@ -1,28 +1,26 @@
 //! A place as the library that reads whole logs needs it: its stores, and what its errors mean.
 //!
-//! The library gets our client of a container and never connects by itself, because it would read
+//! The library gets our client of a container or bucket and never connects by itself, because it would read
 //! the environment.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use deltalake::logstore::object_store::ObjectStore;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use object_store::ObjectStore;
 use url::Url;
 
 use crate::error::StoreError;
 use crate::shown::without_secrets;
-use crate::sink::files::{Blobs, Place, account_failure};
-
-pub(in crate::sink) use deltalake::logstore::object_store;
+use crate::sink::files::{Blobs, Place};
 
 impl Place {
     /// Opens the table in this folder with the library that reads whole logs.
     pub(super) async fn open(&self) -> Result<DeltaTable, StoreError> {
         let opened = match self {
             Place::Disk(path) => deltalake::open_table(url(path)?).await,
-            Place::Azure(blobs) => {
+            Place::Blobs(blobs) => {
                 let mut table = DeltaTable::new(blobs.log_store());
                 table.load().await.map(|()| table)
             }
@@ -37,7 +35,7 @@ impl Place {
                 .and_then(DeltaTableBuilder::build)
                 .map(|table| table.log_store())
                 .map_err(|error| self.library_failure(format!("read table {self}"), error)),
-            Place::Azure(blobs) => Ok(blobs.log_store()),
+            Place::Blobs(blobs) => Ok(blobs.log_store()),
         }
     }
 
@@ -45,7 +43,7 @@ impl Place {
     pub(super) fn library_failure(&self, attempt: String, error: DeltaTableError) -> StoreError {
         match self {
             Place::Disk(_) => StoreError::definite(attempt, error),
-            Place::Azure(_) => library_failure(attempt, &error),
+            Place::Blobs(blobs) => blobs.library_failure(attempt, &error),
         }
     }
 }
@@ -58,13 +56,13 @@ impl Blobs {
         let root = Url::parse("az://table/").expect("a constant");
         default_logstore(store.clone(), store, &root, &StorageConfig::default())
     }
-}
 
-/// The meaning of an error of the library over blobs: it is the account's, or about the content of
-/// the log.
-pub(super) fn library_failure(attempt: String, error: &DeltaTableError) -> StoreError {
-    account_failure(&attempt, error)
-        .unwrap_or_else(|| StoreError::definite(attempt, without_secrets(&error.to_string()).into_owned()))
+    /// The meaning of an error of the library over blobs: it is the store's, or about the content
+    /// of the log.
+    pub(super) fn library_failure(&self, attempt: String, error: &DeltaTableError) -> StoreError {
+        self.failure(&attempt, error)
+            .unwrap_or_else(|| StoreError::definite(attempt, without_secrets(&error.to_string()).into_owned()))
+    }
 }
 
 /// The library's URL of a local folder.
@@ -78,19 +76,28 @@ fn url(directory: &Path) -> Result<Url, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::object_store::client::{HttpError, HttpErrorKind};
+    use object_store::client::{HttpError, HttpErrorKind};
+
     use super::*;
+    use crate::s3::{Bucket, Credential, Location};
 
     #[test]
-    fn an_accounts_silence_is_transient_and_a_torn_log_is_not() {
+    fn a_stores_silence_is_transient_and_a_torn_log_is_not() {
+        let bucket = Bucket {
+            name: "lake".to_owned(),
+            url: "https://lake.example".to_owned(),
+            region: "r".to_owned(),
+            credential: Credential::Instance { service: None },
+        };
+        let blobs = Blobs::s3(&Location { bucket, path: String::new() }).expect("a client");
         for kind in [HttpErrorKind::Timeout, HttpErrorKind::Interrupted, HttpErrorKind::Request, HttpErrorKind::Connect]
         {
             let broken = HttpError::new(kind, std::io::Error::other("nothing came"));
-            let error = object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(broken) };
-            let failure = library_failure("read".to_owned(), &DeltaTableError::ObjectStore { source: error });
+            let error = object_store::Error::Generic { store: "S3", source: Box::new(broken) };
+            let failure = blobs.library_failure("read".to_owned(), &DeltaTableError::ObjectStore { source: error });
             assert!(failure.is_transient());
         }
         let broken = DeltaTableError::Generic("a commit is torn".to_owned());
-        assert!(!library_failure("read".to_owned(), &broken).is_transient());
+        assert!(!blobs.library_failure("read".to_owned(), &broken).is_transient());
     }
 }

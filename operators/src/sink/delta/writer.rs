@@ -128,7 +128,7 @@ impl StageWriter for CutWriter {
         let closed = self.closed;
         Ok(match self.spec.place.clone() {
             Place::Disk(directory) => Box::pin(blocking(move || sync(&directory, closed))),
-            Place::Azure(table) => Box::pin(upload(table, closed, self.clock)),
+            Place::Blobs(table) => Box::pin(upload(table, closed, self.clock)),
         })
     }
 }
@@ -186,7 +186,7 @@ impl PartWriter {
                 let path = directory.join(&path);
                 (create(&path)?, false, format!("write {}", path.display()))
             }
-            Place::Azure(_) => (scratch::file()?, true, scratch::attempt("write")),
+            Place::Blobs(_) => (scratch::file()?, true, scratch::attempt("write")),
         };
         let encoder = FileEncoder::begin(file, spec.schema.clone());
         let encoder = encoder.map_err(|e| StoreError::definite(attempt.clone(), e))?;

@@ -1,4 +1,4 @@
-//! Where a file is: in a folder on a local disk, or in a container of blobs.
+//! Where a file is: in a folder on a local disk, or in a container or bucket of blobs.
 //!
 //! Both make the same promises: a file is created whole and durable or not at all, and never
 //! overwritten. `disk.rs` and `blobs/` say how; and a disk's answers are always definite.
@@ -8,40 +8,55 @@ use std::path::PathBuf;
 
 use super::blobs::Blobs;
 use super::disk;
-use crate::azure::Location;
 use crate::error::StoreError;
 use crate::protocol::group::Created;
+use crate::{azure, s3};
 
 /// A file or a folder of a lake.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// On a local disk.
     Disk(PathBuf),
-    /// In a container of Azure blobs.
-    Azure(Blobs),
+    /// In a container of Azure, or in a bucket of S3.
+    Blobs(Blobs),
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Disk(path) => path.display().fmt(f),
-            Place::Azure(blobs) => blobs.fmt(f),
+            Place::Blobs(blobs) => blobs.fmt(f),
         }
     }
 }
 
 impl Place {
-    /// The place of `location`. Nothing is sent yet; places joined to this one share its
+    /// The place of `location` in Azure. Nothing is sent yet; places joined to this one share its
     /// connections.
-    pub fn azure(location: &Location) -> Result<Place, StoreError> {
-        Blobs::connect(location).map(Place::Azure)
+    pub fn azure(location: &azure::Location) -> Result<Place, StoreError> {
+        Blobs::azure(location).map(Place::Blobs)
+    }
+
+    /// The same in S3.
+    pub fn s3(location: &s3::Location) -> Result<Place, StoreError> {
+        Blobs::s3(location).map(Place::Blobs)
+    }
+
+    /// Refuses a place that may create a file although there is one of its name. A sink whose
+    /// commits are files asks before it writes the first; nothing lasting is written. A disk has
+    /// hard links for it.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        match self {
+            Place::Disk(_) => Ok(()),
+            Place::Blobs(blobs) => blobs.probe().await,
+        }
     }
 
     /// The file or folder `name` in this folder.
     pub fn join(&self, name: &str) -> Place {
         match self {
             Place::Disk(path) => Place::Disk(path.join(name)),
-            Place::Azure(blobs) => Place::Azure(blobs.join(name)),
+            Place::Blobs(blobs) => Place::Blobs(blobs.join(name)),
         }
     }
 
@@ -49,7 +64,7 @@ impl Place {
     pub(in crate::sink) async fn prepare(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::create_directories(&path)).await,
-            Place::Azure(_) => Ok(()),
+            Place::Blobs(_) => Ok(()),
         }
     }
 
@@ -57,7 +72,7 @@ impl Place {
     pub(in crate::sink) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::create(&path, &content)).await,
-            Place::Azure(blobs) => blobs.create(content).await,
+            Place::Blobs(blobs) => blobs.create(content).await,
         }
     }
 
@@ -77,7 +92,7 @@ impl Place {
                 })
                 .await
             }
-            Place::Azure(folder) => {
+            Place::Blobs(folder) => {
                 let blob = folder.join(name);
                 match folder.join(before).exists().await? || blob.exists().await? {
                     true => blob.create(content).await.map(Some),
@@ -91,7 +106,7 @@ impl Place {
     pub(in crate::sink) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::read(&path)).await,
-            Place::Azure(blobs) => blobs.read().await,
+            Place::Blobs(blobs) => blobs.read().await,
         }
     }
 
@@ -99,7 +114,7 @@ impl Place {
     pub(in crate::sink) async fn names(&self) -> Result<Vec<String>, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::names(&path)).await,
-            Place::Azure(blobs) => blobs.names().await,
+            Place::Blobs(blobs) => blobs.names().await,
         }
     }
 
@@ -110,7 +125,7 @@ impl Place {
     ) -> Result<bool, StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || Ok(disk::names(&path)?.iter().any(|name| is_wanted(name)))).await,
-            Place::Azure(blobs) => blobs.holds(&is_wanted).await,
+            Place::Blobs(blobs) => blobs.holds(&is_wanted).await,
         }
     }
 
@@ -118,7 +133,7 @@ impl Place {
     pub(in crate::sink) async fn delete(&self) -> Result<(), StoreError> {
         match self.clone() {
             Place::Disk(path) => blocking(move || disk::delete(&path)).await,
-            Place::Azure(blobs) => blobs.delete().await,
+            Place::Blobs(blobs) => blobs.delete().await,
         }
     }
 }

@@ -1,23 +1,26 @@
-//! A container as the library's store: the SDK's client, in a wrapper that hides its secrets and
+//! A container or bucket as the library's store: a client, in a wrapper that hides its secrets and
 //! keeps its promises.
 
 use std::fmt;
 
-use crate::sink::object_store::azure::MicrosoftAzure;
-use crate::sink::object_store::path::Path;
-use crate::sink::object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
-};
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, future};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result,
+};
 
-/// One container. Its `Debug` form is its name, because the client's own shows keys and the library
+use super::failure::Service;
+
+/// One container or bucket. Its `Debug` form is its name, because the client's own shows keys and the library
 /// logs it.
 pub(super) struct Container {
     pub(super) name: String,
-    pub(super) client: MicrosoftAzure,
+    pub(super) client: Box<dyn ObjectStore>,
+    /// Who answers.
+    pub(super) service: Service,
 }
 
 impl fmt::Display for Container {

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::sink::object_store::{Error, ObjectStoreExt};
+use object_store::{Error, MultipartUpload, ObjectStoreExt};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Blobs;
-use super::failure::Answer;
 use crate::error::StoreError;
 use crate::sink::files::blocking;
 use crate::sink::files::scratch::Written;
@@ -25,20 +24,32 @@ impl Blobs {
     /// Makes `written` the content of this blob. The name is new and only ours, so sending it twice
     /// changes nothing.
     pub(in crate::sink) async fn upload(&self, written: Arc<Written>) -> Result<(), StoreError> {
-        let failed = |e: Error| Answer::of(&e).failure(format!("upload {self}"));
+        let failed = |e: Error| self.answer(&e).failure(format!("upload {self}"));
         if written.length() <= PART {
             let _room = IN_MEMORY.acquire().await.expect("it is never closed");
             let content = read(&written, 0, written.length()).await?;
             return self.container.put(&self.path, content.into()).await.map(drop).map_err(failed);
         }
         let mut upload = self.container.put_multipart(&self.path).await.map_err(failed)?;
-        // Separate tasks: a part that has room must go on while the next one waits for it.
+        let sent = self.upload_parts(&mut *upload, &written).await;
+        if sent.is_err() {
+            // S3 keeps the parts of an upload that was not completed, and they cost money. What
+            // cannot be reached now, or is killed, is left to a lifecycle rule of the bucket.
+            let _ = upload.abort().await;
+        }
+        sent
+    }
+
+    async fn upload_parts(&self, upload: &mut dyn MultipartUpload, written: &Arc<Written>) -> Result<(), StoreError> {
+        let failed = |e: Error| self.answer(&e).failure(format!("upload {self}"));
+        // Separate tasks: a part that has room must go on while the next one waits for it. If one
+        // fails, dropping the set ends the others.
         let mut parts = JoinSet::new();
         let mut start = 0;
         while start < written.length() {
             let room = IN_MEMORY.acquire().await.expect("it is never closed");
             let length = PART.min(written.length() - start);
-            let part = upload.put_part(read(&written, start, length).await?.into());
+            let part = upload.put_part(read(written, start, length).await?.into());
             parts.spawn(async move {
                 let sent = part.await;
                 drop(room);

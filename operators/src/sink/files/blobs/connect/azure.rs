@@ -1,55 +1,35 @@
-//! Makes a client of a location's container. Nothing comes from the environment, and nothing is
-//! sent yet.
+//! Makes a client of a location's container.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::sink::object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
-use crate::sink::object_store::{BackoffConfig, ClientOptions, CredentialProvider, Error, Result, RetryConfig};
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
+use object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
+use object_store::{CredentialProvider, Error, Result};
 use url::form_urlencoded;
 
-use super::container::Container;
 use crate::azure::{Credential, Location};
 use crate::error::StoreError;
+use crate::sink::files::blobs::container::Container;
+use crate::sink::files::blobs::failure::Service;
 
 /// The scope of tokens for storage, the same in all clouds.
 const SCOPE: &str = "https://storage.azure.com/.default";
-/// The timeout of a request: enough to upload a part at 140 kB/s.
-const REQUEST: Duration = Duration::from_secs(60);
-/// The timeout of making a connection, after which it is tried again.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Retries end at whichever bound is reached first. The protocol, which knows what is at stake,
-/// takes over from there.
-const RETRIES: usize = 4;
-const RETRYING: Duration = Duration::from_secs(60);
-/// The longest pause between two tries.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// A client of the location's container.
-pub(super) fn container(location: &Location) -> Result<Container, StoreError> {
+pub(in crate::sink::files::blobs) fn container(location: &Location) -> Result<Container, StoreError> {
     let (account, container) = (&location.account, &location.container);
     let name = format!("az://{}/{container}", account.name);
     let refused = |cause: &str| StoreError::definite(format!("connect to {name}"), cause);
-    let options = ClientOptions::new()
-        .with_timeout(REQUEST)
-        .with_connect_timeout(CONNECT)
-        .with_allow_http(account.endpoint.scheme() == "http");
-    let retry = RetryConfig {
-        backoff: BackoffConfig { max_backoff: PAUSE, ..BackoffConfig::default() },
-        max_retries: RETRIES,
-        retry_timeout: RETRYING,
-    };
     let builder = MicrosoftAzureBuilder::new()
         .with_account(&account.name)
         .with_container_name(container)
         // An emulator's endpoint has the account in its path; the names after it must not follow an
         // empty segment.
         .with_endpoint(account.endpoint.as_str().trim_end_matches('/').to_owned())
-        .with_client_options(options)
-        .with_retry(retry);
+        .with_client_options(super::options(account.endpoint.scheme() == "http"))
+        .with_retry(super::retry());
     let (builder, opener) = match &account.credential {
         Credential::Key(key) => (builder.with_access_key(key.reveal()), "the account's key is not Base64"),
         Credential::Sas(query) => {
@@ -63,7 +43,7 @@ pub(super) fn container(location: &Location) -> Result<Container, StoreError> {
     };
     // The builder's own error may quote what it was given.
     let client = builder.build().map_err(|_| refused(opener))?;
-    Ok(Container { name, client })
+    Ok(Container { name, client: Box::new(client), service: Service::Azure })
 }
 
 /// The credential chain that lakefront uses for all accounts, in the form that the store asks for.
@@ -90,4 +70,4 @@ impl CredentialProvider for Tokens {
 /// Nothing in the chain gave a token.
 #[derive(Debug, thiserror::Error)]
 #[error("no token from Microsoft Entra ID: {0}")]
-pub(super) struct NoToken(#[source] azure_core::Error);
+pub(in crate::sink::files::blobs) struct NoToken(#[source] azure_core::Error);
