@@ -95,7 +95,7 @@ pub(crate) fn owner(state_file: &Path) -> Option<String> {
     let mut name = String::new();
     let read = File::open(path(state_file)).and_then(|file| file.take(1_000).read_to_string(&mut name));
     let signed = read.ok().map(|_| name.trim().to_owned()).filter(|name| !name.is_empty());
-    signed.or_else(|| state::whose(state_file).map(|run| run.pipeline))
+    signed.or_else(|| state::read(state_file).ok().flatten().map(|known| known.run.pipeline))
 }
 
 /// The path of the lock of `state_file`.

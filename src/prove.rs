@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::prove::{self, Difference, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::prove::{Difference, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::Lost;
 use serde_json::json;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cli::ProveArgs;
 use crate::exit::Exit;
 use crate::logging::{self, LogFormat};
-use crate::pipeline::Pipeline;
+use crate::pipeline::Opened;
 use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
 
@@ -23,8 +23,8 @@ const DRAWN_EVERY: Duration = Duration::from_millis(250);
 
 /// Proves a pipeline's tables, and prints what was found.
 pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
-    let pipeline = Pipeline::open(pipeline::load(&args.file)?, StopRequest::default())?;
-    let proofs = runtime::tokio()?.block_on(watched(&pipeline))?;
+    let pipeline = pipeline::described(pipeline::load(&args.file)?).open(StopRequest::default())?;
+    let proofs = runtime::tokio()?.block_on(watched(&*pipeline))?;
     let verdict = Verdict::of(&proofs);
     let unverifiable: u64 = proofs.iter().map(Proof::unverifiable_rows).sum();
     let (ok, whole) = (verdict != Verdict::Differs, verdict == Verdict::Proved);
@@ -32,7 +32,7 @@ pub(crate) fn prove(args: &ProveArgs) -> anyhow::Result<Exit> {
         true => {
             print_json(&json!({"ok": ok, "all_proved": whole, "unverifiable_rows": unverifiable, "tables": proofs}))
         }
-        false => print(text(&pipeline.config.pipeline, &proofs, verdict)),
+        false => print(text(&pipeline.common().pipeline, &proofs, verdict)),
     }?;
     Ok(if whole || (ok && !args.strict) { Exit::Done } else { Exit::Mismatch })
 }
@@ -100,12 +100,11 @@ fn rows(number: u64) -> String {
 }
 
 /// Proves, and shows progress if standard error is a terminal and the log format is text.
-async fn watched(pipeline: &Pipeline) -> anyhow::Result<Vec<Proof>> {
+async fn watched(pipeline: &dyn Opened) -> anyhow::Result<Vec<Proof>> {
     let progress = Arc::new(Progress::default());
-    let name = pipeline.config.pipeline.clone();
     let looks_on = std::io::stderr().is_terminal() && logging::format() == LogFormat::Text;
     let drawing = looks_on.then(|| tokio::spawn(draw(progress.clone())));
-    let proofs = prove::prove(&name, &pipeline.tables, &*pipeline.source, pipeline.clock.clone(), &progress).await;
+    let proofs = pipeline.prove(&progress).await;
     if let Some(drawing) = drawing {
         drawing.abort();
         logging::tell("\r\x1b[K");

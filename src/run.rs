@@ -1,45 +1,38 @@
 //! `lakefront run`: opens the pipeline, claims its tables, and runs the dataflow to its end.
 
 pub(crate) mod last_stop;
-pub(crate) mod take;
-pub(crate) mod wire;
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::bridge::Bridge;
+use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::lines::Claimed;
 use lakefront_operators::metrics::Metrics;
-use lakefront_operators::position::Position;
-use lakefront_operators::protocol;
-use lakefront_operators::route::Rejects;
+use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::document::Process;
 use lakefront_operators::space::Guard;
-use lakefront_topologies::pg_logs;
 
-use self::wire::Process;
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{Config, ConfigError, HttpConfig, Mode};
 use crate::exit::Exit;
 use crate::http::{self, Live, Watched};
 use crate::logging::{self, LogFormat};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Opened, Run};
 use crate::progress::Progress;
 use crate::report::{Report, print, print_json};
-use crate::{lock, pipeline, process, report, runtime, shutdown};
+use crate::{lock, pipeline, process, runtime, shutdown};
 
 /// Runs a pipeline, and reports what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let watch = Stopwatch::start();
-    let Landed { metrics, rejects, source } = land(args)?;
+    let Landed { metrics, nothing } = land(args)?;
     let report = Report::new(&metrics, watch.elapsed());
     match args.json {
         true => print_json(&report.json()),
         false => print(report.text()),
     }?;
-    if let Some(nothing) = report::nothing(&metrics, &rejects.counted(), &source) {
-        logging::say(&nothing);
-    }
+    nothing.iter().for_each(|nothing| logging::say(nothing));
     Ok(())
 }
 
@@ -47,16 +40,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
 pub(crate) struct Landed {
     /// Its counters.
     pub(crate) metrics: Arc<Metrics>,
-    /// Its rejects.
-    rejects: Arc<Rejects>,
-    /// Its source.
-    source: String,
+    /// Why nothing has become a row; `None` if something has.
+    nothing: Option<String>,
 }
 
 /// Runs a pipeline to its end.
 pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
     let config = with_flags(pipeline::load(&args.file)?, args)?;
-    let (name, state_file) = (config.pipeline.clone(), config.source.state_file.clone());
+    let (name, state_file) = (config.common.pipeline.clone(), config.common.state_file.clone());
     let landed = open_and_land(args, config);
     match &landed {
         Err(error) if Exit::of(error) == Exit::Fatal => last_stop::write(&state_file, &name, error),
@@ -69,68 +60,54 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let tokio = runtime::tokio()?;
     let stop = StopRequest::default();
     // Opened before the lock is taken, because the lock must not be made inside the source.
-    let pipeline = Pipeline::open(config, stop.clone())?;
-    let _lock = lock::take(&pipeline.config.source.state_file, &pipeline.config.pipeline, args.take_over)?;
+    let pipeline = pipeline::described(config).open(stop.clone())?;
+    let common = pipeline.common();
+    let _lock = lock::take(&common.state_file, &common.pipeline, args.take_over)?;
     shutdown::watch(tokio, stop.clone()).context("could not watch for signals")?;
 
-    let (clock, workers) = (pipeline.clock.clone(), pipeline.config.workers);
-    let metrics = Arc::new(Metrics::new(clock, pg_logs::outline(), workers, pipeline.source.retries()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let metrics = Metrics::new(clock.clone(), pipeline.outline(), common.workers, pipeline.retries());
+    let metrics = Arc::new(metrics);
     let (fatal, supervisor) = Fatal::new();
-    let process = process::this(pipeline.clock.now_ms());
-    if let Some(http) = pipeline.config.http {
+    let process = process::this(clock.now_ms());
+    if let Some(http) = common.http {
         let listener = tokio.block_on(http::listen(http, args.take_over))?;
-        let live = Live::new(watched(&pipeline, http, process.clone()), metrics.clone(), stop.clone(), fatal.clone());
+        let watched = watched(&*pipeline, http, process.clone());
+        let live = Live::new(watched, metrics.clone(), stop.clone(), fatal.clone());
         tokio.spawn(http::serve(http, listener, Arc::new(live)));
     }
-    let (mut guard, space) = Guard::new(wire::guarded(&pipeline.config, &args.file));
-    guard.look_first(&*pipeline.clock)?;
-    let rejects = Arc::new(Rejects::new(pipeline.config.reject_ratio, stop.clone()));
-    let source = pipeline.source.identity().to_owned();
-    if !tokio.block_on(take::is_worth_a_claim(&pipeline, &stop))? {
-        return Ok(Landed { metrics, rejects, source });
+    let (mut guard, space) = Guard::new(pipeline.guarded(&args.file));
+    guard.look_first(&*clock)?;
+    if !tokio.block_on(pipeline.is_worth_a_claim(&stop))? {
+        let nothing = pipeline.nothing(&metrics);
+        return Ok(Landed { metrics, nothing });
     }
-    let (tables, claimed) = tokio.block_on(take::tables(&pipeline, args.adopt, &metrics, process))?;
-    let positions: Vec<Position> = claimed.iter().map(|c| c.standing.position()).collect();
+    let claimed = tokio.block_on(pipeline.claim(args.adopt, &metrics, process))?;
+    let (run, positions) = (claimed.run(), claimed.positions());
     let start = positions.iter().min().copied().unwrap_or_default();
-    let run = claimed.first().map(|c| c.committer.run()).unwrap_or_default();
     metrics.claimed(run, &positions);
-    tracing::info!(%run, position = %start, workers = pipeline.config.workers, "claimed the tables");
-    last_stop::forget(&pipeline.config.source.state_file);
-    warn_of_other_roles(&pipeline.config, &claimed);
+    tracing::info!(%run, position = %start, workers = common.workers, "claimed the tables");
+    last_stop::forget(&common.state_file);
 
-    let progress = shows_progress(&pipeline.config, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
+    let progress = shows_progress(&*pipeline, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
     let announce = progress.is_none();
-    let process =
-        Process { tokio, metrics: metrics.clone(), fatal, stop, guard, space, rejects: rejects.clone(), announce };
-    let dataflow = wire::dataflow(&pipeline, claimed, process);
-    runtime::execute(pipeline.config.workers, dataflow, &supervisor)?;
-    tokio.block_on(async {
-        for table in &tables {
-            table.at_rest().await;
-        }
-    });
-    rejects.verdict()?;
-    Ok(Landed { metrics, rejects, source })
-}
-
-/// Warns of a changed `[roles]`: a user may expect that landed rows move, or that nothing changes.
-fn warn_of_other_roles(config: &Config, claimed: &[Claimed]) {
-    let landed = claimed.iter().map(|claimed| &claimed.standing).max_by_key(|standing| standing.position());
-    if let Some(standing) = landed.filter(|standing| standing.settings.roles != config.rows.roles) {
-        tracing::warn!(
-            position = %standing.position(),
-            "[roles] has changed since lines last landed: it applies from here on, and rows that have landed stay in their tables"
-        );
-    }
+    tokio.spawn(guard.watch(clock, fatal.clone()));
+    let bridge = Bridge::new(tokio.handle().clone());
+    let (topology, ended) =
+        claimed.dataflow(Run { bridge, metrics: metrics.clone(), fatal, stop, space, announce });
+    runtime::execute(common.workers, topology, &supervisor)?;
+    tokio.block_on(ended.at_rest());
+    ended.verdict()?;
+    let nothing = ended.nothing(&metrics);
+    Ok(Landed { metrics, nothing })
 }
 
 fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
-    let mode = match args.mode {
-        Some(ModeArg::Backfill) => Mode::Backfill,
-        Some(ModeArg::Tail) => Mode::Tail,
-        None => config.source.mode,
+    let config = match args.mode {
+        Some(ModeArg::Backfill) => config.with_mode(Mode::Backfill)?,
+        Some(ModeArg::Tail) => config.with_mode(Mode::Tail)?,
+        None => config,
     };
-    let config = config.with_mode(mode)?;
     match args.workers {
         Some(workers) => config.with_workers(usize::from(workers)),
         None => Ok(config),
@@ -138,25 +115,25 @@ fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
 }
 
 /// The fixed facts about the run, for its HTTP endpoints.
-fn watched(pipeline: &Pipeline, http: HttpConfig, process: protocol::document::Process) -> Watched {
-    let config = &pipeline.config;
+fn watched(pipeline: &dyn Opened, http: HttpConfig, process: Process) -> Watched {
+    let common = pipeline.common();
     Watched {
-        pipeline: config.pipeline.clone(),
-        source: pipeline.source.identity().to_owned(),
-        mode: match config.source.mode {
+        pipeline: common.pipeline.clone(),
+        source: pipeline.source().to_owned(),
+        mode: match pipeline.mode() {
             Mode::Backfill => "backfill",
             Mode::Tail => "tail",
         },
-        tables: config.rows.tables.clone(),
-        workers: config.workers,
+        tables: pipeline.tables().to_vec(),
+        workers: common.workers,
         process,
         stall: http.stall,
-        cut: config.commit_interval,
+        cut: pipeline.cut(),
     }
 }
 
 /// Whether to show a progress bar: for a backfill whose output is text. Other runs log a line per
 /// cut.
-fn shows_progress(config: &Config, args: &RunArgs) -> bool {
-    config.source.mode == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
+fn shows_progress(pipeline: &dyn Opened, args: &RunArgs) -> bool {
+    pipeline.mode() == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
 }

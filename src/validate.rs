@@ -1,18 +1,11 @@
 //! `lakefront validate`: checks a pipeline file and, with `--connect`, the source and the tables it
 //! names. Nothing lasting is written.
 
-use lakefront_operators::azure::access;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::{self, Fit};
 
 use crate::cli::ValidateArgs;
-use crate::config::{LakeRoot, SourceUrl};
-use crate::doctor::bucket;
-use crate::pipeline::Pipeline;
 use crate::report::print;
-use crate::run::take;
-use crate::shapes::{self, First};
 use crate::{pipeline, runtime};
 
 /// Checks a pipeline.
@@ -24,47 +17,6 @@ pub(crate) fn validate(args: &ValidateArgs) -> anyhow::Result<()> {
             one_line(&args.file.display().to_string())
         ));
     }
-    let pipeline = Pipeline::open(config, StopRequest::default())?;
-    runtime::tokio()?.block_on(connect(&pipeline))
-}
-
-async fn connect(pipeline: &Pipeline) -> anyhow::Result<()> {
-    // Printed at once: if a permission is missing, the next step fails, and this line says why.
-    if let SourceUrl::Azure(location) = &pipeline.config.source.url {
-        print(format!("access   source: {}\n", access::probe(location).await?))?;
-    }
-    if let LakeRoot::Azure(location) = &pipeline.config.lake.root {
-        print(format!("access   lake: {}\n", access::probe(location).await?))?;
-    }
-    if let LakeRoot::S3(location) = &pipeline.config.lake.root {
-        print(format!("access   lake: {}\n", one_line(&bucket::access(location).await?)))?;
-    }
-    let mut text = String::new();
-    let listed = pipeline.source.list().await?.files;
-    let bytes: u64 = listed.iter().map(|file| file.length).sum();
-    text.push_str(&format!(
-        "source   {}: {} files, {bytes} bytes\n",
-        one_line(pipeline.source.identity()),
-        listed.len()
-    ));
-    let First { good, bad } = shapes::first(pipeline.source.as_ref(), &listed, &pipeline.config.rows).await;
-    good.iter().for_each(|found| text.push_str(&format!("lines    {}\n", one_line(found))));
-    bad.iter().for_each(|(found, advice)| text.push_str(&format!("lines    {}; {advice}\n", one_line(found))));
-    for spec in &pipeline.tables {
-        let (name, at) = (one_line(&spec.name), spec.place.to_string());
-        let place = one_line(&at);
-        match delta::read(&spec.place, &pipeline.config.pipeline).await? {
-            None => text.push_str(&format!("table    {}: will be created at {place}\n", name)),
-            Some(snapshot) => {
-                let widen = match delta::fit(spec, &snapshot)? {
-                    Fit::Fits => "",
-                    Fit::Widen(_) => ", and missing columns will be added",
-                };
-                let head = snapshot.state.head.0;
-                text.push_str(&format!("table    {name}: at {place}, version {head}; it fits{widen}\n"));
-            }
-        }
-    }
-    print(text)?;
-    Ok(take::judge(pipeline).await?)
+    let pipeline = pipeline::described(config).open(StopRequest::default())?;
+    runtime::tokio()?.block_on(pipeline.connect())
 }

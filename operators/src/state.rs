@@ -56,13 +56,18 @@ impl<K: Kind> State<K> {
     }
 }
 
-/// Which run wrote the state file, whatever its pipeline reads; `None` if that cannot be read.
-pub fn whose(path: &Path) -> Option<Run> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+/// What the next start needs of a state file, whatever its pipeline reads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Known {
+    /// The position that every group's transaction held.
+    pub position: Position,
+    /// Which run wrote it.
+    #[serde(flatten)]
+    pub run: Run,
 }
 
 /// Reads the state file; `None` if there is none.
-pub fn read<K: Kind>(path: &Path) -> Result<Option<State<K>>, StoreError> {
+pub fn read(path: &Path) -> Result<Option<Known>, StoreError> {
     let failed = |hint: &str, error: Box<dyn std::error::Error + Send + Sync>| {
         StoreError::definite(format!("read state file {} ({hint})", path.display()), error)
     };
@@ -116,13 +121,12 @@ fn replace<K: Kind>(path: &Path, state: &State<K>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines::Lines;
 
     #[test]
     fn only_what_is_recognisably_ours_may_be_deleted() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join("state.json");
-        let told = |path: &Path| crate::error::chain(&read::<Lines>(path).expect_err("no state file"));
+        let told = |path: &Path| crate::error::chain(&read(path).expect_err("no state file"));
         for (content, ours) in [
             ("{\n  \"position\": 6", true),
             ("{\n  \"posi", true),
@@ -137,6 +141,6 @@ mod tests {
             assert_eq!(told.contains("name another path in source.state_file"), !ours, "{told}");
         }
         assert!(told(folder.path()).contains("name another path"));
-        assert_eq!(read::<Lines>(&folder.path().join("none")).expect("none is no error"), None);
+        assert_eq!(read(&folder.path().join("none")).expect("none is no error"), None);
     }
 }

@@ -31,9 +31,9 @@ pub(super) fn disk(top: &mut Section<'_>, kept: Option<&[PathBuf]>) -> Option<Di
     Some(DiskConfig { min_free: min_free?, on_low: on_low?, clean: clean? })
 }
 
-/// The paths that a run reads and writes on this machine.
+/// The paths that a run reads and writes on this machine, without the state file's folder.
 pub(super) fn kept(source: &SourceConfig, lake: &LakeConfig) -> Vec<PathBuf> {
-    let mut kept = vec![state_folder(source)];
+    let mut kept = Vec::new();
     if let LakeRoot::File(root) = &lake.root {
         kept.push(root.clone());
     }
@@ -47,9 +47,9 @@ pub(super) fn kept(source: &SourceConfig, lake: &LakeConfig) -> Vec<PathBuf> {
     kept
 }
 
-/// The folder of the state file.
-pub(super) fn state_folder(source: &SourceConfig) -> PathBuf {
-    let folder = source.state_file.parent().filter(|folder| !folder.as_os_str().is_empty());
+/// The folder that `file` lies in.
+pub(super) fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).to_owned()
 }
 

@@ -14,6 +14,7 @@ mod defaults;
 mod disk;
 mod error;
 mod http;
+mod pg_logs;
 mod places;
 mod raw;
 mod roles;
@@ -32,13 +33,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
-use lakefront_operators::memory::Needs;
 use lakefront_operators::s3::Location as BucketLocation;
-use lakefront_operators::settings::RowSettings;
 use lakefront_operators::space::{Clean, OnLow};
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
+pub(crate) use self::pg_logs::PgLogs;
 pub(crate) use self::places::AZURE;
 use self::raw::Section;
 use self::secrets::Env;
@@ -48,66 +48,63 @@ pub(crate) use self::units::{duration as read_duration, show_size, size as read_
 /// secrets, and one is easily logged by mistake.
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct Config {
+    /// What every pipeline has.
+    pub(crate) common: Common,
+    /// What its kind has.
+    pub(crate) kind: Kind,
+}
+
+/// The keys and sections that every pipeline has.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Common {
     /// Names the transactions in the tables and the pipeline's folder.
     pub(crate) pipeline: String,
-    /// The dataflow to run.
-    pub(crate) topology: Topology,
     /// Threads of the dataflow.
     pub(crate) workers: usize,
-    /// What is read, and how.
-    pub(crate) source: SourceConfig,
-    /// Where the tables lie.
-    pub(crate) lake: LakeConfig,
-    /// The settings that belong to positions: they decide a row's table and content.
-    pub(crate) rows: RowSettings,
-    /// Input bytes after which a cut is committed.
-    pub(crate) commit_bytes: u64,
-    /// Time after which a cut is committed.
-    pub(crate) commit_interval: Duration,
-    /// Bytes read but not yet committed, at most; at least one chunk.
-    pub(crate) ahead: u64,
+    /// The file that caches what the tables hold.
+    pub(crate) state_file: PathBuf,
     /// The limit of all buffers together; `None` for one that fits the other settings.
     pub(crate) memory: Option<u64>,
-    /// Share of rejects among the last lines above which the run stops.
-    pub(crate) reject_ratio: f64,
     /// How much disk space is left free, and how.
     pub(crate) disk: DiskConfig,
     /// Where a run can be watched; `None` for nowhere.
     pub(crate) http: Option<HttpConfig>,
 }
 
+/// The kinds of pipelines, each with its sections.
+#[cfg_attr(test, derive(Debug))]
+pub(crate) enum Kind {
+    /// PostgreSQL log lines into two tables and rejects.
+    PgLogs(Box<PgLogs>),
+}
+
 impl Config {
     /// The same with another number of workers. Fails if they need more memory than the file gives.
     pub(crate) fn with_workers(mut self, workers: usize) -> Result<Config, ConfigError> {
-        self.workers = workers;
-        match self.memory.and_then(|memory| sections::too_little(memory, &self.needs())) {
+        self.common.workers = workers;
+        let needs = match &self.kind {
+            Kind::PgLogs(logs) => logs.needs(workers),
+        };
+        match self.common.memory.and_then(|memory| pg_logs::too_little(memory, &needs)) {
             Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),
             None => Ok(self),
         }
     }
 
-    /// The same in another mode. Fails if `unterminated` does not allow that mode.
-    pub(crate) fn with_mode(mut self, mode: Mode) -> Result<Config, ConfigError> {
-        self.source.mode = mode;
-        match source::lands_what_may_grow(mode, self.source.unterminated) {
-            true => Err(ConfigError::field("source.unterminated", source::MAY_GROW.to_owned())),
-            false => Ok(self),
-        }
+    /// The same in another mode. Fails if the file does not allow that mode.
+    pub(crate) fn with_mode(self, mode: Mode) -> Result<Config, ConfigError> {
+        let Config { common, kind } = self;
+        let kind = match kind {
+            Kind::PgLogs(logs) => Kind::PgLogs(Box::new(logs.with_mode(mode)?)),
+        };
+        Ok(Config { common, kind })
     }
+}
 
-    /// The settings that decide how much memory a run needs.
-    pub(crate) fn needs(&self) -> Needs {
-        sections::needs(self.workers, &self.source, self.rows.max_line, &self.lake)
-    }
-
-    /// The paths that a run reads and writes on this machine, and so must not delete.
-    pub(crate) fn kept(&self) -> Vec<PathBuf> {
-        disk::kept(&self.source, &self.lake)
-    }
-
+impl Common {
     /// The folder of the state file.
     pub(crate) fn state_folder(&self) -> PathBuf {
-        disk::state_folder(&self.source)
+        disk::folder_of(&self.state_file)
     }
 }
 
@@ -122,13 +119,6 @@ pub(crate) struct DiskConfig {
     pub(crate) clean: Vec<Clean>,
 }
 
-/// The dataflows to choose from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Topology {
-    /// PostgreSQL log lines into two tables and rejects.
-    PgLogs,
-}
-
 /// The `[source]` section, without the settings that decide rows.
 #[cfg_attr(test, derive(Debug))]
 pub(crate) struct SourceConfig {
@@ -138,8 +128,6 @@ pub(crate) struct SourceConfig {
     pub(crate) mode: Mode,
     /// Where the first run begins.
     pub(crate) cold_start: ColdStart,
-    /// The file that caches what the tables hold.
-    pub(crate) state_file: PathBuf,
     /// Bytes of one read.
     pub(crate) chunk: u64,
     /// Chunks in a worker's memory at once.
@@ -275,9 +263,11 @@ pub(crate) fn load_in(path: &Path, env: Env<'_>) -> Result<Config, ConfigError> 
 /// Where a writer of logs puts them: a path, or a blob whose account is the pipeline's, or else the
 /// environment's. The error for a wrong one contains nothing of `text`, which may hold a signature.
 pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl, String> {
-    let account = pipeline.and_then(|config| match &config.source.url {
-        SourceUrl::Azure(location) => Some(&location.account),
-        SourceUrl::File(_) => None,
+    let account = pipeline.and_then(|config| match &config.kind {
+        Kind::PgLogs(logs) => match &logs.source.url {
+            SourceUrl::Azure(location) => Some(&location.account),
+            SourceUrl::File(_) => None,
+        },
     });
     match places::target(text)? {
         places::Place::File(path) => Ok(SourceUrl::File(path)),

@@ -1,219 +1,59 @@
-//! The file's layout: which section has which fields, and the rules between fields of different
-//! sections.
+//! The file's layout: the keys and sections that every pipeline has, and which kind has the others.
 //!
 //! Promises: every section is read even if another one is wrong, and a rule across sections is
 //! checked whenever its own fields are valid, whatever else is wrong.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use lakefront_operators::memory::Needs;
-use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
-use lakefront_operators::sink::files::UPLOADS;
-use lakefront_topologies::pg_logs::TABLES;
-
-use super::azure::{self, Keys};
-use super::places::{self, LakePlace};
 use super::raw::Section;
-use super::values::{self, Raw, choice, duration, size};
-use super::{
-    Config, LakeConfig, LakeRoot, PartitionBy, SourceConfig, Topology, defaults, disk, http, roles, s3, source, units,
-};
+use super::values::{self, choice};
+use super::{Common, Config, Kind, defaults, disk, http, pg_logs};
+
+/// The kinds of pipelines, by `topology`.
+#[derive(Clone, Copy)]
+enum Topology {
+    PgLogs,
+}
+
+/// What a kind's sections say, for the sections that every pipeline has.
+pub(super) struct Read<K> {
+    /// The kind's own settings.
+    pub(super) kind: Option<K>,
+    /// Its state file.
+    pub(super) state_file: Option<std::path::PathBuf>,
+    /// The memory limit, if there is one.
+    pub(super) memory: Option<Option<u64>>,
+    /// The paths that a run reads and writes on this machine, without the state file's folder.
+    pub(super) kept: Option<Vec<std::path::PathBuf>>,
+}
+
+impl<K> Read<K> {
+    fn map<L>(self, to: impl FnOnce(K) -> L) -> Read<L> {
+        let Read { kind, state_file, memory, kept } = self;
+        Read { kind: kind.map(to), state_file, memory, kept }
+    }
+}
 
 /// Reads the whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let pipeline = top.required("pipeline", "pg-logs", values::pipeline);
     let topology = top.required("topology", "pg_logs", |v| choice(v, &[("pg_logs", Topology::PgLogs)]));
     let workers = top.optional("workers", defaults::workers(), values::workers);
-    let source = source::source(&mut top, pipeline.as_deref());
-    let lake = lake(&mut top, source.keys);
-    let tables = tables(&mut top);
-    let roles = roles::roles(&mut top, source.format);
-    let rows = rows(&mut top, source.max_line);
-    let commit = commit(&mut top);
-    let needs = || {
-        let (source, max_line) = (source.config.as_ref()?, source.max_line?);
-        Some(needs(workers?, source, max_line, lake.as_ref()?))
+    let Read { kind, state_file, memory, kept } = match topology.unwrap_or(Topology::PgLogs) {
+        Topology::PgLogs => {
+            pg_logs::read(&mut top, pipeline.as_deref(), workers).map(|logs| Kind::PgLogs(Box::new(logs)))
+        }
     };
-    let limits = limits(&mut top, source.chunk, needs());
-    let kept = source.config.as_ref().zip(lake.as_ref()).map(|(source, lake)| disk::kept(source, lake));
+    let kept = kept.zip(state_file.as_deref()).map(|(kept, state)| [vec![disk::folder_of(state)], kept].concat());
     let disk = disk::disk(&mut top, kept.as_deref());
     let http = http::http(&mut top);
     top.finish();
-
-    let (commit_bytes, commit_interval) = commit?;
-    let (ahead, memory, reject_ratio) = limits?;
-    Some(Config {
+    topology?;
+    let common = Common {
         pipeline: pipeline?,
-        topology: topology?,
         workers: workers?,
-        source: source.config?,
-        lake: lake?,
-        rows: RowSettings {
-            rows_version: ROWS_VERSION,
-            format: source.format?,
-            max_line: source.max_line?,
-            unknown_keys: rows.unknown_keys?,
-            envelope: rows.envelope?,
-            zones: rows.zones?,
-            raw: rows.raw?,
-            roles: roles?,
-            tables: tables?,
-        },
-        commit_bytes,
-        commit_interval,
-        ahead,
-        memory,
-        reject_ratio,
+        state_file: state_file?,
+        memory: memory?,
         disk: disk?,
         http: http?,
-    })
-}
-
-/// Reads `[lake]`. `source` are the credentials of the source's account; they also hold for the
-/// lake if `[lake.azure]` is missing.
-fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
-    let mut section = top.section("lake");
-    let place = section.required("root", "file:lake", places::lake);
-    let catalog = section.required("catalog", "lakehouse", values::lake_name);
-    let schema = section.required("schema", "postgresql_logs", values::lake_name);
-    let partition_by = section.optional("partition_by", defaults::PARTITION_BY, |v| {
-        choice(v, &[("none", PartitionBy::None), ("day", PartitionBy::Day)])
-    });
-    let mut own = section.section("azure");
-    let keys = azure::keys(&mut own, "[lake.azure]");
-    own.finish();
-    let keys = if section.given("azure") { keys } else { source };
-    let mut bucket = section.section("s3");
-    let bucket_keys = s3::keys(&mut bucket);
-    if matches!(place, Some(LakePlace::File(_) | LakePlace::Azure(_))) {
-        s3::refuse(&bucket);
-    }
-    bucket.finish();
-    let root = match place {
-        Some(LakePlace::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
-        Some(LakePlace::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
-            .map(|location| LakeRoot::Azure(Box::new(location))),
-        Some(LakePlace::S3(address)) => {
-            s3::located(&section, &address, bucket_keys).map(|location| LakeRoot::S3(Box::new(location)))
-        }
-        None => None,
     };
-    section.finish();
-    Some(LakeConfig { root: root?, catalog: catalog?, schema: schema?, partition_by: partition_by? })
-}
-
-/// The tables' names, in the order in which a run claims them.
-fn tables(top: &mut Section<'_>) -> Option<Vec<String>> {
-    const TABLES: [(&str, &str); 3] = [
-        ("primary", defaults::PRIMARY_TABLE),
-        ("replica", defaults::REPLICA_TABLE),
-        ("rejects", defaults::REJECTS_TABLE),
-    ];
-    let mut section = top.section("tables");
-    let names = TABLES.map(|(key, default)| section.optional(key, default.to_owned(), values::lake_name));
-
-    for (later, (key, default)) in TABLES.iter().enumerate() {
-        // File systems and catalogs that fold case would merge two tables whose names differ only
-        // in case.
-        let same = |earlier: &Option<String>| match (earlier, &names[later]) {
-            (Some(earlier), Some(later)) => earlier.to_lowercase() == later.to_lowercase(),
-            _ => false,
-        };
-        if let Some(earlier) = names[..later].iter().position(same) {
-            let other = TABLES[earlier].0;
-            let constraint = format!(
-                "names the same table as tables.{other}: they must differ in more than case; the default is {default:?}"
-            );
-            section.refuse(key, constraint);
-        }
-    }
-    section.finish();
-    names.into_iter().collect()
-}
-
-/// The `[rows]` section.
-struct Rows {
-    unknown_keys: Option<UnknownKeys>,
-    envelope: Option<Envelope>,
-    zones: Option<Zones>,
-    raw: Option<u64>,
-}
-
-fn rows(top: &mut Section<'_>, max_line: Option<u64>) -> Rows {
-    let mut section = top.section("rows");
-    let unknown_keys = section.optional("unknown_keys", defaults::UNKNOWN_KEYS, |v| {
-        choice(v, &[("keep", UnknownKeys::Keep), ("drop", UnknownKeys::Drop), ("reject", UnknownKeys::Reject)])
-    });
-    let envelope = section
-        .optional("envelope", defaults::ENVELOPE, |v| choice(v, &[("auto", Envelope::Auto), ("none", Envelope::None)]));
-    let zone = section.optional("zone", None, |v| values::zone(v).map(Some));
-    let names = section.section("zones").named_entries(values::abbreviation, values::offset);
-    let raw = section.optional("raw", Raw::Bytes(RowSettings::usual_raw()), values::raw);
-    section.finish();
-    let zones = zone.zip(names).map(|(zone, names)| Zones::new(zone, names));
-    let raw = raw.and_then(|raw| match raw {
-        Raw::Bytes(bytes) => Some(bytes),
-        Raw::Line => max_line,
-    });
-    Rows { unknown_keys, envelope, zones, raw }
-}
-
-/// Reads `[commit]`: the bytes and the interval.
-fn commit(top: &mut Section<'_>) -> Option<(u64, Duration)> {
-    let mut section = top.section("commit");
-    let bytes = section.optional("bytes", defaults::COMMIT_BYTES, |v| size(v, defaults::BYTES_ALLOWED));
-    let interval = section.optional("interval", defaults::COMMIT_INTERVAL, |v| duration(v, defaults::WAIT_ALLOWED));
-    section.finish();
-    Some((bytes?, interval?))
-}
-
-/// The settings that decide how much memory a run needs.
-pub(super) fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: &LakeConfig) -> Needs {
-    let uploads = match lake.root {
-        LakeRoot::File(_) => 0,
-        LakeRoot::Azure(_) | LakeRoot::S3(_) => UPLOADS,
-    };
-    let SourceConfig { chunk, in_flight, .. } = *source;
-    Needs { workers, tables: TABLES.len(), chunk, in_flight, max_line, uploads }
-}
-
-/// What is wrong with a limit of `memory` for a run with these `needs`.
-pub(super) fn too_little(memory: u64, needs: &Needs) -> Option<String> {
-    let mib = |bytes: u64| bytes.div_ceil(units::MIB);
-    let (least, worker) = (needs.least(), needs.worker());
-    (memory < least).then(|| {
-        format!(
-            "must be at least {} MiB: {} MiB for each worker, {} MiB for a line of source.max_line, the rest for a chunk and open \
-             files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them",
-            mib(least),
-            mib(worker),
-            mib(needs.long_line())
-        )
-    })
-}
-
-/// Reads `[limits]`: the bytes that may be ahead of the tables, the memory limit if there is one,
-/// and the ratio of rejects.
-fn limits(top: &mut Section<'_>, chunk: Option<u64>, needs: Option<Needs>) -> Option<(u64, Option<u64>, f64)> {
-    let mut section = top.section("limits");
-    let ahead = section.optional("ahead", defaults::AHEAD, |v| size(v, defaults::BYTES_ALLOWED));
-    let reject_ratio = section.optional("reject_ratio", defaults::REJECT_RATIO, values::ratio);
-    if let (Some(ahead), Some(chunk)) = (ahead, chunk)
-        && ahead < chunk
-    {
-        let [files, blobs] = [defaults::CHUNK, defaults::CHUNK_AZURE].map(units::show_size);
-        let constraint = format!(
-            "must be at least source.chunk, by default {files}, for Azure {blobs}, or no chunk can ever be read"
-        );
-        section.refuse("ahead", constraint);
-    }
-    let memory = section.optional("memory", None, |v| size(v, defaults::BYTES_ALLOWED).map(Some));
-    if let (Some(Some(memory)), Some(needs)) = (memory, needs)
-        && let Some(constraint) = too_little(memory, &needs)
-    {
-        section.refuse("memory", constraint);
-    }
-    section.finish();
-    Some((ahead?, memory?, reject_ratio?))
+    Some(Config { common, kind: kind? })
 }

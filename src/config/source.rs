@@ -3,6 +3,7 @@
 //! Promises: settings that apply to blobs only are refused for files, instead of being kept without
 //! effect.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, RetrySettings};
@@ -21,6 +22,7 @@ pub(super) struct Source {
     pub(super) format: Option<Format>,
     pub(super) max_line: Option<u64>,
     pub(super) chunk: Option<u64>,
+    pub(super) state_file: Option<PathBuf>,
     pub(super) keys: Option<Keys>,
 }
 
@@ -95,7 +97,6 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
             url: url?,
             mode: mode?,
             cold_start: cold_start?,
-            state_file: state_file?,
             chunk: chunk?,
             in_flight: in_flight?,
             poll: poll?,
@@ -106,7 +107,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
             retry: retry?,
         })
     };
-    Source { config: config(), format, max_line, chunk, keys }
+    Source { config: config(), format, max_line, chunk, state_file, keys }
 }
 
 /// Reads `[source.azure]`. Its credentials may serve the lake, even if the source is files.

@@ -4,13 +4,13 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use super::findings::Findings;
+use crate::config::Common;
 use crate::http;
-use crate::pipeline::Pipeline;
 
 /// Checks `http.listen`, if there is one.
-pub(super) async fn look(findings: &mut Findings, pipeline: &Pipeline) {
-    let Some(listen) = pipeline.config.http.map(|http| http.listen) else { return };
-    if http::ask(listen, &pipeline.config.pipeline, pipeline.source.identity()).await.is_some() {
+pub(crate) async fn look(findings: &mut Findings, common: &Common, source: &str) {
+    let Some(listen) = common.http.map(|http| http.listen) else { return };
+    if http::ask(listen, &common.pipeline, source).await.is_some() {
         return findings.ok("http", format!("a run of this pipeline answers at {listen}"));
     }
     // It is closed again at once.

@@ -4,11 +4,11 @@ use lakefront_operators::error::{StoreError, chain};
 use lakefront_operators::s3::Location;
 use lakefront_operators::sink::files::Place;
 
+use super::PATIENCE;
 use super::findings::Findings;
-use super::source::PATIENCE;
 
 /// Checks a bucket; whether it can hold the lake.
-pub(super) async fn look(findings: &mut Findings, location: &Location) -> bool {
+pub(crate) async fn look(findings: &mut Findings, location: &Location) -> bool {
     match tokio::time::timeout(PATIENCE, access(location)).await {
         Ok(Ok(access)) => {
             findings.ok("lake", access);

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::space::OnLow;
 use rustix::fs::{Access, access, statvfs};
 
 use super::clock;
 use super::filesystem::{Kind, kind};
 use super::findings::Findings;
-use crate::config::{Config, LakeRoot, Mode, show_size};
+use crate::config::{DiskConfig, show_size};
+use crate::pipeline::Described;
 
 const MIB: u64 = 1 << 20;
 /// The file system must have room for this many more files.
@@ -24,23 +24,14 @@ const STATE: u64 = 64 * MIB;
 /// Starts like the lake's own temporary files, which readers and vacuum skip.
 const TRIAL: &str = "_lakefront_tmp_doctor";
 
-/// Checks the disks under the lake, the state file, and the scratch files of a lake in
-/// Azure or S3.
-pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) {
-    let state = config.source.state_file.parent().unwrap_or(Path::new("."));
-    match &config.lake.root {
-        LakeRoot::File(root) => {
-            let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
-            let there = existing(&folder);
-            lake_kind(findings, &there);
-            if space(findings, "lake", &there, &Room::of_files(config)) {
-                trial(findings, &there, clock);
-            }
-        }
-        LakeRoot::Azure(_) | LakeRoot::S3(_) => scratch(findings, config),
-    }
-    let there = existing(state);
-    space(findings, "state", &there, &Room { config, least: STATE, good: STATE });
+/// Checks the folders of this machine that a run uses: those of the pipeline's kind, and that of the
+/// state file.
+pub(super) fn look(findings: &mut Findings, described: &dyn Described) {
+    described.look_at_folders(findings);
+    let common = described.common();
+    let there = existing(&common.state_folder());
+    let waits = described.appetite().waits;
+    space(findings, "state", &there, &Room { disk: &common.disk, waits, least: STATE, good: STATE });
     if let Some(kind) = kind(&there).filter(|kind| kind.is_remote()) {
         findings.warn(
             "state",
@@ -48,26 +39,31 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
             "put source.state_file on a local disk: its lock, which refuses a second run at once, may not work there",
         );
     }
-    let kept = config.kept();
-    for refused in config.disk.clean.iter().filter_map(|clean| clean.look(&kept).err()) {
+    let kept = described.kept();
+    for refused in common.disk.clean.iter().filter_map(|clean| clean.look(&kept).err()) {
         findings.warn("disk", chain(&refused), "fix disk.clean: a run that is low on space would delete nothing there");
     }
 }
 
-/// Bytes that a disk should have free for a pipeline.
-struct Room<'a> {
-    config: &'a Config,
-    /// With less, a run fails soon.
-    least: u64,
-    /// With less, it may fail some day.
-    good: u64,
+/// Checks the folder of a lake on this machine.
+pub(crate) fn lake(findings: &mut Findings, folder: &Path, needed: &Room<'_>, clock: &dyn Clock) {
+    let there = existing(folder);
+    lake_kind(findings, &there);
+    if space(findings, "lake", &there, needed) {
+        trial(findings, &there, clock);
+    }
 }
 
-impl Room<'_> {
-    /// For the files of cuts that are open or not committed yet.
-    fn of_files(config: &Config) -> Room<'_> {
-        Room { config, least: config.commit_bytes, good: config.ahead.saturating_add(config.commit_bytes) }
-    }
+/// Bytes that a disk should have free for a pipeline.
+pub(crate) struct Room<'a> {
+    /// What is to stay free.
+    pub(crate) disk: &'a DiskConfig,
+    /// Whether a run only waits when space is low.
+    pub(crate) waits: bool,
+    /// With less, a run fails soon.
+    pub(crate) least: u64,
+    /// With less, it may fail some day.
+    pub(crate) good: u64,
 }
 
 /// The folder, or its nearest ancestor that exists, in which the missing ones will be created.
@@ -111,17 +107,17 @@ fn room(findings: &mut Findings, check: &'static str, folder: &Path, needed: &Ro
 
 /// Judges `shown`, which has `free` bytes left.
 fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, needed: &Room<'_>) {
-    let disk = &needed.config.disk;
+    let disk = needed.disk;
     let has = format!("{shown} has {} free", show_size(free / MIB * MIB));
     if free < disk.min_free {
         let found = format!("{has}, less than disk.min_free = {}", show_size(disk.min_free));
         let lower = "make room, or set disk.min_free lower";
-        match (needed.config.source.mode, disk.on_low) {
-            _ if !disk.clean.is_empty() => {
-                findings.warn(check, found, format!("{lower}: a run would first delete old files in disk.clean"))
-            }
-            (Mode::Tail, OnLow::Pause) => findings.problem(check, found, format!("{lower}: a run would only wait")),
-            _ => findings.problem(check, found, format!("{lower}: a run would stop at once")),
+        if !disk.clean.is_empty() {
+            findings.warn(check, found, format!("{lower}: a run would first delete old files in disk.clean"));
+        } else if needed.waits {
+            findings.problem(check, found, format!("{lower}: a run would only wait"));
+        } else {
+            findings.problem(check, found, format!("{lower}: a run would stop at once"));
         }
     } else if free < needed.least {
         findings.problem(check, format!("{has}, and one commit may need more"), "make room, or name another disk");
@@ -135,9 +131,9 @@ fn judge(findings: &mut Findings, check: &'static str, shown: &str, free: u64, n
 }
 
 /// Files for a lake in Azure or S3 are first encoded into unnamed files here.
-fn scratch(findings: &mut Findings, config: &Config) {
+pub(crate) fn scratch(findings: &mut Findings, needed: &Room<'_>) {
     let folder = std::env::temp_dir();
-    space(findings, "scratch", &folder, &Room::of_files(config));
+    space(findings, "scratch", &folder, needed);
     if kind(&folder).is_some_and(|kind| kind == Kind::TMPFS) {
         findings.warn(
             "scratch",
@@ -210,26 +206,27 @@ mod tests {
 
     use super::super::findings::Level;
     use super::*;
-    use crate::config;
+    use crate::{config, pipeline};
 
     fn found(findings: &Findings) -> (usize, usize, String) {
         (findings.count(Level::Problem), findings.count(Level::Warning), findings.text())
     }
 
-    fn pipeline(disk: &str) -> Config {
+    fn pipeline(disk: &str) -> Box<dyn Described> {
         let text = format!(
             "pipeline = \"p\"\ntopology = \"pg_logs\"\n[source]\nurl = \"file:logs/\"\nformat = \"azure\"\nmode = \"tail\"\n\
              [lake]\nroot = \"file:lake\"\ncatalog = \"c\"\nschema = \"s\"\n[disk]\n{disk}\n"
         );
-        config::parse(&text, &|_| None).expect("a good file")
+        pipeline::described(config::parse(&text, &|_| None).expect("a good file"))
     }
 
     #[test]
     fn room_is_judged_by_what_a_commit_needs() {
-        let config = pipeline("min_free = 0");
+        let described = pipeline("min_free = 0");
         for (least, good, problems, warnings) in [(0, 0, 0, 0), (0, u64::MAX, 0, 1), (u64::MAX, u64::MAX, 1, 0)] {
             let mut findings = Findings::default();
-            judge(&mut findings, "lake", "lake", 1 << 40, &Room { config: &config, least, good });
+            let room = Room { disk: &described.common().disk, waits: false, least, good };
+            judge(&mut findings, "lake", "lake", 1 << 40, &room);
             let (found_problems, found_warnings, text) = found(&findings);
             assert_eq!((found_problems, found_warnings), (problems, warnings), "{text}");
         }
@@ -238,8 +235,9 @@ mod tests {
     #[test]
     fn room_is_judged_by_what_is_to_stay_free() {
         let judged = |disk: &str, free| {
-            let (config, mut findings) = (pipeline(disk), Findings::default());
-            judge(&mut findings, "state", "state", free, &Room { config: &config, least: 10 * MIB, good: 10 * MIB });
+            let (described, mut findings) = (pipeline(disk), Findings::default());
+            let (disk, waits) = (&described.common().disk, described.appetite().waits);
+            judge(&mut findings, "state", "state", free, &Room { disk, waits, least: 10 * MIB, good: 10 * MIB });
             found(&findings)
         };
         for (disk, free, problems, warnings, says) in [
@@ -258,7 +256,7 @@ mod tests {
     #[test]
     fn a_folder_that_cannot_be_cleaned_is_told() {
         let mut findings = Findings::default();
-        look(&mut findings, &pipeline("min_free = 0\nclean = [{ dir = \"/none-such\" }]"), &SystemClock);
+        look(&mut findings, &*pipeline("min_free = 0\nclean = [{ dir = \"/none-such\" }]"));
         assert!(findings.text().contains("could not clean /none-such: No such file"), "{}", findings.text());
     }
 

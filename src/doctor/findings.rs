@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Ok,
     /// It works, but the user should know.
@@ -33,26 +33,26 @@ struct Finding {
 
 /// All findings, in the order in which they were made.
 #[derive(Default)]
-pub(super) struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Nothing to do.
-    pub(super) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
+    pub(crate) fn ok(&mut self, check: &'static str, found: impl Into<String>) {
         self.push(check, Level::Ok, found.into(), None);
     }
 
     /// It works, and `advice` makes it better.
-    pub(super) fn warn(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+    pub(crate) fn warn(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
         self.push(check, Level::Warning, found.into(), Some(advice.into()));
     }
 
     /// It does not work; `advice` fixes it.
-    pub(super) fn problem(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
+    pub(crate) fn problem(&mut self, check: &'static str, found: impl Into<String>, advice: impl Into<String>) {
         self.push(check, Level::Problem, found.into(), Some(advice.into()));
     }
 
     /// A problem, unless the same was found before.
-    pub(super) fn problem_once(&mut self, check: &'static str, found: String, advice: &str) {
+    pub(crate) fn problem_once(&mut self, check: &'static str, found: String, advice: &str) {
         if !self.0.iter().any(|known| known.level == Level::Problem && known.found == one_line(&found)) {
             self.problem(check, found, advice);
         }
@@ -60,7 +60,7 @@ impl Findings {
 
     /// A problem that takes several lines. It stays as it is, so foreign text in it must be escaped
     /// already.
-    pub(super) fn problem_of_lines(&mut self, check: &'static str, found: String, advice: &str) {
+    pub(crate) fn problem_of_lines(&mut self, check: &'static str, found: String, advice: &str) {
         self.0.push(Finding { check, level: Level::Problem, found, advice: Some(advice.to_owned()) });
     }
 
@@ -69,11 +69,11 @@ impl Findings {
         self.0.push(Finding { check, level, found: one_line(&found).into_owned(), advice });
     }
 
-    pub(super) fn count(&self, level: Level) -> usize {
+    pub(crate) fn count(&self, level: Level) -> usize {
         self.0.iter().filter(|finding| finding.level == level).count()
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let finding =
             |f: &Finding| json!({"check": f.check, "level": f.level.word(), "found": f.found, "advice": f.advice});
         let (problems, warnings) = (self.count(Level::Problem), self.count(Level::Warning));
@@ -82,7 +82,7 @@ impl Findings {
         })
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for Finding { check, level, found, advice } in &self.0 {
             text.push_str(&format!("{:<9}{check:<10}{found}\n", level.word()));

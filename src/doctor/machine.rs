@@ -6,7 +6,8 @@ use std::num::NonZero;
 use std::path::Path;
 
 use super::findings::Findings;
-use crate::config::{Config, PartitionBy, show_size};
+use crate::config::show_size;
+use crate::pipeline::{Appetite, Described};
 
 const MIB: u64 = 1 << 20;
 /// What the program takes before it reads: code, the runtime, network buffers.
@@ -18,15 +19,15 @@ const FILES: u64 = 64;
 const FILES_BY_DAY: u64 = 4096;
 
 /// Checks the machine, and what a pipeline needs of it if there is one.
-pub(super) fn look(findings: &mut Findings, config: Option<&Config>) {
-    cores(findings, config);
-    memory(findings, config);
-    open_files(findings, config);
+pub(super) fn look(findings: &mut Findings, pipeline: Option<&dyn Described>) {
+    cores(findings, pipeline);
+    memory(findings, pipeline);
+    open_files(findings, pipeline);
 }
 
-fn cores(findings: &mut Findings, config: Option<&Config>) {
+fn cores(findings: &mut Findings, pipeline: Option<&dyn Described>) {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    match config.map(|config| config.workers) {
+    match pipeline.map(|pipeline| pipeline.common().workers) {
         Some(workers) if workers > cores => findings.warn(
             "cores",
             format!("{workers} workers on {cores} cores"),
@@ -37,20 +38,20 @@ fn cores(findings: &mut Findings, config: Option<&Config>) {
     }
 }
 
-fn memory(findings: &mut Findings, config: Option<&Config>) {
+fn memory(findings: &mut Findings, pipeline: Option<&dyn Described>) {
     match [meminfo("MemAvailable:"), cgroup_limit()].into_iter().flatten().min() {
-        Some(available) => enough_memory(findings, available, config),
+        Some(available) => enough_memory(findings, available, pipeline),
         None => findings.warn("memory", "the system does not report how much is free", "check that /proc is mounted"),
     }
 }
 
-fn enough_memory(findings: &mut Findings, available: u64, config: Option<&Config>) {
+fn enough_memory(findings: &mut Findings, available: u64, pipeline: Option<&dyn Described>) {
     let has = show_size(available / MIB * MIB);
-    let Some(config) = config else { return findings.ok("memory", format!("{has} available")) };
-    let needs = config.needs();
-    let needed = config.memory.unwrap_or(needs.usual()).saturating_add(BASE);
+    let Some(pipeline) = pipeline else { return findings.ok("memory", format!("{has} available")) };
+    let Appetite { memory, least, .. } = pipeline.appetite();
+    let needed = memory.saturating_add(BASE);
     let found = format!("{has} available, and the pipeline may take {}", show_size(needed.div_ceil(MIB) * MIB));
-    match available.checked_sub(BASE).filter(|room| *room / MIB * MIB >= needs.least()) {
+    match available.checked_sub(BASE).filter(|room| *room / MIB * MIB >= least) {
         _ if needed <= available => findings.ok("memory", found),
         Some(room) => {
             let advice = format!("give it more, or set limits.memory = \"{}\" at most", show_size(room / MIB * MIB));
@@ -79,7 +80,7 @@ fn cgroup_limit() -> Option<u64> {
     limits.filter_map(|text| text.trim().parse::<u64>().ok()).min()
 }
 
-fn open_files(findings: &mut Findings, config: Option<&Config>) {
+fn open_files(findings: &mut Findings, pipeline: Option<&dyn Described>) {
     let Some(limit) = open_file_limit() else {
         return findings.warn("files", "the system does not report the limit", "check that /proc is mounted");
     };
@@ -87,13 +88,13 @@ fn open_files(findings: &mut Findings, config: Option<&Config>) {
         u64::MAX => "any number of files may be open".to_owned(),
         limit => format!("{limit} files may be open"),
     };
-    let Some(config) = config else { return findings.ok("files", may) };
-    // For each worker: one per table, one per chunk in flight.
-    let needs = FILES + config.workers as u64 * (3 + config.source.in_flight as u64);
+    let Some(pipeline) = pipeline else { return findings.ok("files", may) };
+    let Appetite { files, by_day, .. } = pipeline.appetite();
+    let needs = FILES + pipeline.common().workers as u64 * files;
     let raise = "raise it: LimitNOFILE= in a systemd unit, ulimit -n in a shell";
     if limit < needs {
         findings.problem("files", format!("{may}, and the pipeline needs {needs}"), raise);
-    } else if limit < FILES_BY_DAY && config.lake.partition_by == PartitionBy::Day {
+    } else if limit < FILES_BY_DAY && by_day {
         findings.warn("files", format!("{may}, and lines of many days keep one open per day"), raise);
     } else {
         findings.ok("files", may);
@@ -114,31 +115,32 @@ fn open_file_limit() -> Option<u64> {
 mod tests {
     use super::super::findings::Level;
     use super::*;
-    use crate::config;
+    use crate::{config, pipeline};
 
-    fn pipeline(workers: usize) -> Config {
+    /// A pipeline with these workers, and this line in `[limits]`.
+    fn described(workers: usize, limit: &str) -> Box<dyn Described> {
         let text = format!(
             "pipeline = \"p\"\ntopology = \"pg_logs\"\nworkers = {workers}\n[source]\nurl = \"file:logs/\"\nformat = \"azure\"\n\
-             [lake]\nroot = \"file:lake\"\ncatalog = \"c\"\nschema = \"s\"\n"
+             [lake]\nroot = \"file:lake\"\ncatalog = \"c\"\nschema = \"s\"\n[limits]\n{limit}\n"
         );
-        config::parse(&text, &|_| None).expect("a good file")
+        pipeline::described(config::parse(&text, &|_| None).expect("a good file"))
     }
 
     #[test]
     fn memory_is_judged_by_the_limit_of_the_run() {
-        let judged = |config: &Config, available| {
+        let judged = |pipeline: &dyn Described, available| {
             let mut findings = Findings::default();
-            enough_memory(&mut findings, available, Some(config));
+            enough_memory(&mut findings, available, Some(pipeline));
             (findings.count(Level::Warning), findings.text())
         };
-        let usual = pipeline(2);
-        let least = usual.needs().least();
-        let limited = Config { memory: Some(least), ..pipeline(2) };
-        assert_eq!(judged(&usual, usual.needs().usual() + BASE).0, 0);
-        assert_eq!(judged(&limited, least + BASE).0, 0);
-        let (warnings, text) = judged(&usual, 1024 * MIB);
+        let usual = described(2, "");
+        let least = usual.appetite().least;
+        let limited = described(2, &format!("memory = {least}"));
+        assert_eq!(judged(&*usual, usual.appetite().memory + BASE).0, 0);
+        assert_eq!(judged(&*limited, least + BASE).0, 0);
+        let (warnings, text) = judged(&*usual, 1024 * MIB);
         assert!(warnings == 1 && text.contains("set limits.memory = \"896 MiB\" at most"), "{text}");
-        let (warnings, text) = judged(&limited, least + BASE - 1);
+        let (warnings, text) = judged(&*limited, least + BASE - 1);
         assert!(warnings == 1 && text.contains("lower workers"), "{text}");
     }
 
@@ -149,7 +151,7 @@ mod tests {
         let mut findings = Findings::default();
         look(&mut findings, None);
         assert_eq!(findings.count(Level::Problem) + findings.count(Level::Warning), 0, "{}", findings.text());
-        look(&mut findings, Some(&pipeline(256)));
+        look(&mut findings, Some(&*described(256, "")));
         assert!(findings.text().contains("256 workers"), "{}", findings.text());
     }
 }

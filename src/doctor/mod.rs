@@ -4,32 +4,32 @@
 //! Promises: nothing lasting is written, nothing is claimed and no lock is taken, so that it may be
 //! used during a run; if one thing is unreachable, the rest is still checked; no secret is shown.
 
-mod address;
+pub(crate) mod account;
+pub(crate) mod address;
 pub(crate) mod bucket;
 mod clock;
-mod disk;
+pub(crate) mod disk;
 mod filesystem;
 mod findings;
-mod lake;
 mod machine;
-mod source;
 mod state;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use lakefront_operators::clock::SystemClock;
-use lakefront_operators::error::chain;
-use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::position::Position;
 
-use self::findings::{Findings, Level};
+pub(crate) use self::findings::Findings;
+use self::findings::Level;
 use crate::cli::DoctorArgs;
-use crate::config::{self, Config, LakeRoot};
-use crate::pipeline::Pipeline;
+use crate::config::{self, Config};
 use crate::report::{print, print_json};
 use crate::{pipeline, runtime};
+
+/// What has not answered by then counts as unreachable.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Checks everything and prints the findings. Fails if there are problems.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<()> {
@@ -61,10 +61,11 @@ fn look(findings: &mut Findings, file: &Path) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    machine::look(findings, Some(&config));
-    disk::look(findings, &config, &SystemClock);
-    let known = state::look(findings, &config, &SystemClock);
-    runtime::tokio()?.block_on(connect(findings, config, known));
+    let pipeline = pipeline::described(config);
+    machine::look(findings, Some(&*pipeline));
+    disk::look(findings, &*pipeline);
+    let known = state::look(findings, pipeline.common(), &SystemClock);
+    runtime::tokio()?.block_on(pipeline.examine(findings, known));
     Ok(())
 }
 
@@ -91,36 +92,6 @@ fn load(findings: &mut Findings, file: &Path) -> anyhow::Result<Config> {
             let error = pipeline::naming(file, error);
             findings.problem_of_lines("file", format!("{error:#}"), "fix each line of it");
             Err(error)
-        }
-    }
-}
-
-/// Checks what may be remote: the source, the lake, the tables.
-async fn connect(findings: &mut Findings, config: Config, known: Option<Position>) {
-    let (lake, name, tables) = (config.lake.root.clone(), config.pipeline.clone(), pipeline::tables(&config));
-    let opened = Pipeline::open(config, StopRequest::default());
-    match &opened {
-        Ok(pipeline) => source::look(findings, &pipeline.config, &pipeline.source, &SystemClock).await,
-        Err(stop) => findings.problem("source", chain(stop), "check that it is there, and that source.url is right"),
-    }
-    if let LakeRoot::Azure(location) = &lake
-        && !source::account(findings, "lake", location, &SystemClock).await
-    {
-        return;
-    }
-    if let LakeRoot::S3(location) = &lake
-        && !bucket::look(findings, location).await
-    {
-        return;
-    }
-    let opened = opened.as_ref().ok();
-    if let Some(pipeline) = opened {
-        address::look(findings, pipeline).await;
-    }
-    match tables {
-        Ok(tables) => lake::Lake { pipeline: &name, opened, tables: &tables }.look(findings, known).await,
-        Err(stop) => {
-            findings.problem("lake", chain(&stop), "fix what it names in lake.root, [lake.azure] or [lake.s3]")
         }
     }
 }

@@ -11,14 +11,15 @@ use lakefront_operators::protocol::clock::Clock;
 
 use super::clock;
 use super::findings::Findings;
-use crate::config::Config;
+use crate::config::Common;
 use crate::lock;
-use crate::run::{last_stop, take};
+use crate::pipeline::state_of;
+use crate::run::last_stop;
 
 /// Checks the state file; the position in it.
-pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) -> Option<Position> {
-    let path = &config.source.state_file;
-    let other = lock::owner(path).filter(|owner| *owner != config.pipeline);
+pub(super) fn look(findings: &mut Findings, common: &Common, clock: &dyn Clock) -> Option<Position> {
+    let path = &common.state_file;
+    let other = lock::owner(path).filter(|owner| *owner != common.pipeline);
     match holder(&lock::path(path)) {
         Some(process) if other.is_some() => findings.problem(
             "run",
@@ -32,7 +33,7 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         ),
         None => findings.ok("run", "no run of this pipeline holds its lock on this host"),
     }
-    if let Some(stop) = last_stop::read(path, &config.pipeline) {
+    if let Some(stop) = last_stop::read(path, &common.pipeline) {
         let minutes = clock.now_ms().saturating_sub(stop.at_ms) / 60_000;
         findings.warn(
             "run",
@@ -41,7 +42,7 @@ pub(super) fn look(findings: &mut Findings, config: &Config, clock: &dyn Clock) 
         );
     }
     let shown = path.display();
-    let state = match take::state_of(config) {
+    let state = match state_of(common) {
         Ok(Some(state)) => state,
         Ok(None) => {
             findings.ok("state", format!("{shown} is missing: before the first run, or deleted, which is harmless"));

@@ -274,9 +274,10 @@ mod tests {
         for answers in all() {
             let config = parsed(&render(&answers));
             let said = format!("{config:?}");
-            assert_eq!(config.pipeline, "shop.logs");
+            assert_eq!(config.common.pipeline, "shop.logs");
             assert!(said.contains("shop") && !said.contains("${"), "{said}");
-            if let config::SourceUrl::File(path) = &config.source.url {
+            let config::Kind::PgLogs(logs) = &config.kind;
+            if let config::SourceUrl::File(path) = &logs.source.url {
                 assert_eq!(Some(path.as_str()), answers.source.strip_prefix("file:"));
             }
         }
@@ -289,7 +290,7 @@ mod tests {
             let shown: String = text.lines().map(|line| format!("{}\n", uncommented(line))).collect();
             assert!(shown.len() + 20 < text.len(), "there are comments to try");
             let (mut one, mut other) = (parsed(&text), parsed(&shown));
-            (one.workers, other.workers) = (1, 1);
+            (one.common.workers, other.common.workers) = (1, 1);
             assert_eq!(format!("{one:#?}"), format!("{other:#?}"), "{text}");
         }
     }

@@ -40,7 +40,7 @@ fn watch(seen: &Seen, written: Written, watched: &Watched) -> Value {
     let run = watched.used().map(|(cpu, peak)| json!({"cpu_seconds": cpu.as_secs_f64(), "peak_bytes": peak}));
     let tables = watched.tables.iter().zip(&seen.offsets).map(|(table, offset)| (table.name.clone(), json!(offset)));
     json!({
-        "pipeline": watched.config.pipeline,
+        "pipeline": watched.common.pipeline,
         "visible": at_end == 0,
         "appends": seen.latencies.count(),
         "rows": seen.rows,
@@ -82,7 +82,7 @@ fn watch_text(seen: &Seen, written: Written, watched: &Watched) -> String {
     let [most, at_last_append, at_end] = seen.behind;
     let mut text = format!(
         "visible in the tables of {}: {} appends, {} rows, {:.1} MB/s, {:.0} rows/s\n",
-        watched.config.pipeline,
+        watched.common.pipeline,
         seen.latencies.count(),
         seen.rows,
         a_second(written.bytes - at_end, time_of(seen, written)) / 1e6,

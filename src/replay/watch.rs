@@ -21,10 +21,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::drive::Event;
 use super::target;
 use super::visible::Sighting;
-use crate::config::{Config, SourceUrl};
+use crate::config::{Common, Config, Kind, SourceUrl};
 use crate::exit::Usage;
 use crate::process::Usage as Used;
-use crate::{lock, pipeline, process};
+use crate::pipeline::pg_logs;
+use crate::{lock, process};
 
 /// Time between two looks at a log: on a disk, and in Azure, where each is a request.
 const LOOKS: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
@@ -36,7 +37,7 @@ const TRIES: u32 = 200;
 
 /// A pipeline that is watched.
 pub(super) struct Watched {
-    pub(super) config: Config,
+    pub(super) common: Common,
     pub(super) file: PathBuf,
     pub(super) tables: [TableSpec; 3],
     /// The target's name in the pipeline's source.
@@ -51,7 +52,8 @@ pub(super) struct Watched {
 impl Watched {
     /// Watches the pipeline of `config`, which must read `target`.
     pub(super) fn new(config: Config, file: &Path, target: &target::Place) -> anyhow::Result<Watched> {
-        let (name, source) = match (&config.source.url, target) {
+        let Config { common, kind: Kind::PgLogs(logs) } = config;
+        let (name, source) = match (&logs.source.url, target) {
             (SourceUrl::File(source), target::Place::File(path)) => {
                 let source = FileSource::open(source)?;
                 (source.name_of(path), source.identity().to_owned())
@@ -69,14 +71,14 @@ impl Watched {
                 file.display()
             ))
         })?;
-        let tables = pipeline::tables(&config)?;
-        Ok(Watched { config, file: file.to_owned(), tables, name, run: None, used: None })
+        let tables = pg_logs::tables(&logs)?;
+        Ok(Watched { common, file: file.to_owned(), tables, name, run: None, used: None })
     }
 
     /// Follows the tables from now on.
     pub(super) fn follow(&self, watch: Stopwatch, events: &UnboundedSender<Event>) {
         for (table, spec) in self.tables.iter().enumerate() {
-            let pipeline = self.config.pipeline.clone();
+            let pipeline = self.common.pipeline.clone();
             let files = DeltaTable::attach(spec.clone(), &pipeline, Arc::new(SystemClock));
             let followed = Followed { files, place: spec.place.clone(), pipeline, name: self.name.clone(), watch };
             let events = events.clone();
@@ -92,7 +94,7 @@ impl Watched {
     /// Looks for the run on this machine, and begins to count what it uses. Returns whether it was
     /// found.
     pub(super) fn find_run(&mut self) -> bool {
-        let holder = lock::holder(&self.config.source.state_file);
+        let holder = lock::holder(&self.common.state_file);
         self.run = holder.and_then(|process| Some((process, process::usage_of(process)?)));
         self.run.is_some()
     }

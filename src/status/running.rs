@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
-use crate::config::Config;
+use crate::config::Common;
 use crate::{http, lock};
 
 /// Maximum characters of a text: more than any reason has.
@@ -42,13 +42,13 @@ struct Answer {
 
 /// Asks the run of this pipeline at the address in its file, and finds the process that holds its
 /// lock.
-pub(super) async fn ask(config: &Config, source: &str) -> Running {
-    let listen = config.http.map(|http| http.listen);
+pub(super) async fn ask(common: &Common, source: &str) -> Running {
+    let listen = common.http.map(|http| http.listen);
     let answer = match listen {
-        Some(listen) => http::ask(listen, &config.pipeline, source).await,
+        Some(listen) => http::ask(listen, &common.pipeline, source).await,
         None => None,
     };
-    let holder = lock::holder(&config.source.state_file);
+    let holder = lock::holder(&common.state_file);
     Running { listen, holder, answer: answer.as_ref().and_then(Answer::read) }
 }
 

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::protocol::staged::StagedFile;
+use lakefront_operators::protocol::staged::Staged;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::rows::rejects_batch;
 use lakefront_operators::s3::{Credential, Location};
@@ -226,8 +226,8 @@ fn noise(mebibytes: u64) -> Vec<arrow_array::RecordBatch> {
     rejects.chunks(64).map(|some| rejects_batch(some, "log", 1)).collect()
 }
 
-async fn stage_noise(world: &S3World) -> Vec<StagedFile> {
-    stage(&world.sink.specs[0], world.clock.clone(), noise(20)).await
+async fn stage_noise(world: &S3World) -> Vec<Staged> {
+    stage(&world.sink.specs, 0, world.clock.clone(), noise(20)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -243,7 +243,7 @@ async fn a_large_file_is_sent_in_parts_and_survives_faults() {
     let files = stage_noise(&world).await;
     let of = |kind| proxy.count(|seen| seen.kind == kind && seen.name.contains("part-") && seen.fault.is_none());
     let (begun, sent) = (of(Kind::Begin), of(Kind::Append));
-    let (rows, size) = (files[0].rows, files[0].size);
+    let (rows, size) = (files[0].file.rows, files[0].file.size);
     run.0[0].committer.land(&standing(10), files, &[]).await.unwrap();
 
     assert!(size > 16 << 20 && sent == 3 * begun, "{size} bytes in three parts: {sent} in {begun} uploads");

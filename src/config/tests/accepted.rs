@@ -308,7 +308,7 @@ fn variables_are_resolved_in_values() {
     let text = with("source", "url = \"file:$${SECRET}/$/${EMPTY}x\"");
     assert_eq!(good(&text).source.url, SourceUrl::File("${SECRET}/$/x".to_owned()));
     let text = with("source", "chunk = \"${CHUNK}\"");
-    assert_eq!(good(&text).source.chunk, 8 << 20);
+    assert_eq!(logs(&good(&text)).source.chunk, 8 << 20);
     let text = with("roles", "primary = [\"${PRIMARY}\"]\nservers.x = \"primary\"");
     let roles = good(&text).rows.roles;
     assert_eq!(roles.primary, ["Primary"]);
@@ -319,8 +319,8 @@ fn variables_are_resolved_in_values() {
 fn a_variable_cannot_bring_toml_or_variables() {
     assert_eq!(good(&with("source", "url = \"file:${NESTED}\"")).source.url, SourceUrl::File("${SECRET}".to_owned()));
     let config = good(&with("source", "url = \"file:${TOML}\""));
-    assert_eq!(config.workers, 2);
-    assert_eq!(config.source.url, SourceUrl::File("x\"\nworkers = 7 # hunter2".to_owned()));
+    assert_eq!(config.common.workers, 2);
+    assert_eq!(logs(&config).source.url, SourceUrl::File("x\"\nworkers = 7 # hunter2".to_owned()));
 }
 
 #[test]

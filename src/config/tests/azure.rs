@@ -22,7 +22,7 @@ fn azure(url: &str, keys: &str) -> String {
 /// The place, endpoint and credential of the source, or what the user is told; no secret.
 fn told(text: &str, more: &[(&str, &str)]) -> String {
     let told = match parse_in(text, more) {
-        Ok(config) => match &config.source.url {
+        Ok(config) => match &logs(&config).source.url {
             SourceUrl::Azure(at) => format!("{at} at {} by {:?}", at.account.endpoint, at.account.credential),
             SourceUrl::File(_) => panic!("a file"),
         },
@@ -211,7 +211,7 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
     ]
     .iter()
     .map(|(root, keys)| match parse_in(&(with("lake", &format!("root = {root:?}")) + "\n" + keys), &[]) {
-        Ok(config) => match &config.lake.root {
+        Ok(config) => match &logs(&config).lake.root {
             LakeRoot::Azure(at) => format!("{at} {:?} by {:?}\n", at.path, at.account.credential),
             LakeRoot::File(_) | LakeRoot::S3(_) => panic!("not in Azure"),
         },

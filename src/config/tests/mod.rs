@@ -13,7 +13,7 @@ mod secrets;
 
 use expect_test::Expect;
 
-use super::{Config, parse};
+use super::{Config, Kind, PgLogs, parse};
 
 /// The smallest file that is valid.
 const LEAST: &str = r#"
@@ -74,6 +74,12 @@ fn with(section: &str, line: &str) -> String {
         text.push(format!("[{section}]\n{line}"));
     }
     text.join("\n")
+}
+
+/// What is `pg_logs`' own.
+fn logs(config: &Config) -> &PgLogs {
+    let Kind::PgLogs(logs) = &config.kind;
+    logs
 }
 
 fn good(text: &str) -> Config {

@@ -10,11 +10,9 @@ use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};
 use lakefront_operators::source::watch::Watcher;
 
-use super::findings::Findings;
-use super::source::PATIENCE;
-use crate::pipeline::Pipeline;
-use crate::run::{take, wire};
-use crate::status::standing;
+use super::look::standing;
+use super::{Logs, take, wire};
+use crate::doctor::{Findings, PATIENCE};
 
 /// A table that keeps its log for less than this is read again before most commits.
 const LOG_MS: u64 = 24 * 3_600_000;
@@ -26,7 +24,7 @@ pub(super) struct Lake<'a> {
     /// The pipeline's name.
     pub(super) pipeline: &'a str,
     /// The pipeline; `None` if its source could not be opened.
-    pub(super) opened: Option<&'a Pipeline>,
+    pub(super) opened: Option<&'a Logs>,
     /// In claim order.
     pub(super) tables: &'a [TableSpec],
 }
@@ -65,7 +63,7 @@ impl Lake<'_> {
 }
 
 /// What a run would refuse, in the run's own words.
-async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
+async fn judge(findings: &mut Findings, pipeline: &Logs) {
     match tokio::time::timeout(PATIENCE, take::judge(pipeline)).await {
         Ok(Ok(())) => followed(findings, pipeline).await,
         Ok(Err(stop)) => {
@@ -80,11 +78,11 @@ async fn judge(findings: &mut Findings, pipeline: &Pipeline) {
 
 /// Whether the files are still those that the tables were read from, as the first look of a run
 /// would find.
-async fn followed(findings: &mut Findings, pipeline: &Pipeline) {
+async fn followed(findings: &mut Findings, pipeline: &Logs) {
     let look = async {
         let mut furthest = Arc::<Offsets>::default();
         for spec in &pipeline.tables {
-            let offsets = standing(spec, &pipeline.config.pipeline).await?.map(|(_, there)| there.standing.offsets);
+            let offsets = standing(spec, &pipeline.common.pipeline).await?.map(|(_, there)| there.standing.offsets);
             furthest =
                 offsets.into_iter().chain([furthest]).max_by_key(|offsets| offsets.position()).unwrap_or_default();
         }

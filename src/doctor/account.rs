@@ -1,62 +1,15 @@
-//! The source: whether it can be opened, listed and read, and by which credential.
-
-use std::fs::File;
-use std::sync::Arc;
-use std::time::Duration;
+//! An account in Azure: what its credential may do, and until when.
 
 use lakefront_operators::azure::access::{self, Access, Permission};
 use lakefront_operators::azure::{Credential, Location};
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::source::file::FileSource;
-use lakefront_operators::source::{Listed, Source};
 
-use super::clock;
 use super::findings::Findings;
-use crate::config::{Config, SourceUrl, show_size};
-use crate::shapes::{self, First};
-
-/// What has not answered by then counts as unreachable.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// At most this many files are opened to check that they can be.
-const OPENED: usize = 1_000;
-
-/// Checks a source that could be opened.
-pub(super) async fn look(findings: &mut Findings, config: &Config, source: &Arc<dyn Source>, clock: &dyn Clock) {
-    if let SourceUrl::Azure(location) = &config.source.url
-        && !account(findings, "source", location, clock).await
-    {
-        return;
-    }
-    let identity = source.identity();
-    let listed = match tokio::time::timeout(PATIENCE, source.list()).await {
-        Ok(Ok(listing)) => listing.files,
-        Ok(Err(error)) => {
-            return findings.problem("source", chain(&error), "check that it is there, and that this user may list it");
-        }
-        Err(_) => {
-            let found = format!("{identity} was not listed within {} s", PATIENCE.as_secs());
-            return findings.problem("source", found, "check that the service is up and can be reached from here");
-        }
-    };
-    let bytes: u64 = listed.iter().map(|file| file.length).sum();
-    let found = format!("{identity}: {} files, {}", listed.len(), show_size(bytes));
-    match listed.is_empty() {
-        true => {
-            findings.warn("source", found, "check that source.url is the right folder, if there should be logs already")
-        }
-        false => findings.ok("source", found),
-    }
-    if let SourceUrl::File(path) = &config.source.url {
-        readable(findings, path, &listed);
-    }
-    let First { good, bad } = shapes::first(source.as_ref(), &listed, &config.rows).await;
-    good.into_iter().for_each(|found| findings.ok("lines", found));
-    bad.into_iter().for_each(|(found, advice)| findings.warn("lines", found, advice));
-}
+use super::{PATIENCE, clock};
 
 /// Checks the access to an account; whether it can be opened and nothing is denied.
-pub(super) async fn account(findings: &mut Findings, of: &'static str, location: &Location, clock: &dyn Clock) -> bool {
+pub(crate) async fn look(findings: &mut Findings, of: &'static str, location: &Location, clock: &dyn Clock) -> bool {
     if let Credential::Sas(query) = &location.account.credential {
         expiry(findings, query.reveal(), clock.now_ms());
     }
@@ -115,22 +68,6 @@ fn moment_ms(text: &str) -> Option<u64> {
     let (year, month): (u64, u64) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     Some((((days.checked_sub(719_469)? * 24 + hour) * 60 + minute) * 60 + second) * 1000)
-}
-
-/// Opens files as a run would.
-fn readable(findings: &mut Findings, path: &str, listed: &[Listed]) {
-    let Ok(source) = FileSource::open(path) else { return };
-    let refused = listed.iter().take(OPENED).find_map(|file| {
-        let path = source.path(&file.name);
-        File::open(&path).err().map(|error| (path, error))
-    });
-    if let Some((path, error)) = refused {
-        findings.problem(
-            "source",
-            format!("{} cannot be read: {error}", path.display()),
-            "let the user who runs lakefront read the logs: by its group, or log_file_mode = 0640 in PostgreSQL",
-        );
-    }
 }
 
 #[cfg(test)]

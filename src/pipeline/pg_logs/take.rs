@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::lines::{Claimed, Intent, Lines, Offsets};
+use lakefront_operators::lines::{Claimed, Intent, Offsets};
 use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
@@ -18,16 +18,16 @@ use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
 use lakefront_operators::source::reading::{File, Files};
 use lakefront_operators::source::{linkable, watch};
-use lakefront_operators::state::{self, State};
 use lakefront_topologies::pg_logs;
 
-use crate::config::{ColdStart, Config, Mode};
-use crate::pipeline::Pipeline;
+use super::Logs;
+use crate::config::{ColdStart, Mode};
+use crate::pipeline::state_of;
 
 /// Looks at the source before the tables are touched, so that a source that cannot be listed, or a
 /// backfill of nothing, leaves no trace in them. If the pipeline has landed before, the run goes on
 /// regardless, because its tables may have to be brought level.
-pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) -> Result<bool, Stop> {
+pub(super) async fn is_worth_a_claim(pipeline: &Logs, stop: &StopRequest) -> Result<bool, Stop> {
     let cold_start = pipeline.config.source.cold_start;
     match pipeline.source.is_empty().await {
         Ok(false) => return Ok(true),
@@ -45,7 +45,7 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) ->
         return Ok(true);
     }
     for spec in &pipeline.tables {
-        let there = delta::read(&spec.place, &pipeline.config.pipeline).await?;
+        let there = delta::read(&spec.place, &pipeline.common.pipeline).await?;
         if there.is_some_and(|snapshot| snapshot.state.held.is_some()) {
             return Ok(true);
         }
@@ -54,11 +54,11 @@ pub(super) async fn is_worth_a_claim(pipeline: &Pipeline, stop: &StopRequest) ->
 }
 
 /// The opened tables, and their claims.
-type Taken = (Vec<Arc<DeltaTable>>, Vec<Claimed>);
+pub(super) type Taken = (Vec<Arc<DeltaTable>>, Vec<Claimed>);
 
 /// Opens the tables and claims them.
 pub(super) async fn tables(
-    pipeline: &Pipeline,
+    pipeline: &Logs,
     adopt: bool,
     metrics: &Metrics,
     process: Process,
@@ -68,36 +68,23 @@ pub(super) async fn tables(
 }
 
 /// Refuses what a run would refuse, with the same errors, and writes nothing.
-pub(crate) async fn judge(pipeline: &Pipeline) -> Result<(), Stop> {
+pub(super) async fn judge(pipeline: &Logs) -> Result<(), Stop> {
     take(pipeline, false, pipeline.clock.clone(), None).await.map(drop)
-}
-
-/// The state file of this pipeline; `None` if it does not exist.
-pub(crate) fn state_of(config: &Config) -> Result<Option<State<Lines>>, Stop> {
-    let state = state::read::<Lines>(&config.source.state_file)?;
-    match state.as_ref().filter(|state| state.run.pipeline != config.pipeline) {
-        Some(other) => Err(Stop::Refused(format!(
-            "state file {} belongs to pipeline {:?}: give this pipeline one of its own in source.state_file",
-            config.source.state_file.display(),
-            other.run.pipeline
-        ))),
-        None => Ok(state),
-    }
 }
 
 /// Takes the tables for `process`. Without a process it stops before the first write, and takes
 /// none. The state file is read before the tables, because positions only grow.
 async fn take(
-    pipeline: &Pipeline,
+    pipeline: &Logs,
     adopt: bool,
     clock: Arc<dyn Clock>,
     process: Option<Process>,
 ) -> Result<Taken, Stop> {
     let claims = process.is_some();
     let config = &pipeline.config;
-    let known = state_of(config)?;
+    let known = state_of(&pipeline.common)?;
     let at = known.as_ref().map(|state| state.position).unwrap_or_default();
-    let opening = Opening::look(&pipeline.tables, &config.pipeline, pipeline.clock.clone()).await?;
+    let opening = Opening::look(&pipeline.tables, &pipeline.common.pipeline, pipeline.clock.clone()).await?;
     refuse_vanished(pipeline, at, &opening.held())?;
     let (source, cold_start) = (pipeline.source.clone(), config.source.cold_start);
     let cold_start = move || -> Pending<'_, Result<Offsets, Stop>> {
@@ -111,7 +98,7 @@ async fn take(
         || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(linkable(&*pipeline.source).await?) }) };
     let reading = Files::new(pipeline.source.identity(), &pipeline.source.root(), &files);
     let intent = Intent {
-        pipeline: &config.pipeline,
+        pipeline: &pipeline.common.pipeline,
         reading: &reading,
         adopt,
         layout: &pg_logs::outline().layout,
@@ -134,7 +121,7 @@ async fn take(
 
 /// Refuses to run if all tables vanished: they would begin anew, and with `cold_start = "latest"`
 /// skip what has not landed.
-fn refuse_vanished(pipeline: &Pipeline, known: Position, held: &[Option<Held>]) -> Result<(), Stop> {
+fn refuse_vanished(pipeline: &Logs, known: Position, held: &[Option<Held>]) -> Result<(), Stop> {
     if known == Position(0) || held.iter().any(Option::is_some) {
         return Ok(());
     }

@@ -1,0 +1,177 @@
+//! How a claimed `pg_logs` pipeline becomes a dataflow: its settings become a planner, a checkpoint
+//! and what else its workers share.
+
+use std::sync::{Arc, Mutex};
+
+use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
+use lakefront_operators::checkpoint;
+use lakefront_operators::env::Env;
+use lakefront_operators::error::Stop;
+use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::lines::{Claimed, Lines, Standing};
+use lakefront_operators::memory::Budget;
+use lakefront_operators::metrics::Metrics;
+use lakefront_operators::plan;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::cutter::Bounds;
+use lakefront_operators::protocol::names::RunId;
+use lakefront_operators::route::Rejects;
+use lakefront_operators::sink::delta::DeltaTable;
+use lakefront_operators::source::Source;
+use lakefront_operators::source::feed::{FileFeed, Planning};
+use lakefront_operators::source::supply::Planner;
+use lakefront_operators::source::watch::{self, Watcher};
+use lakefront_operators::space::Seen;
+use lakefront_operators::state;
+use lakefront_topologies::Topology;
+use lakefront_topologies::landing::Landing;
+use lakefront_topologies::pg_logs;
+
+use super::{Logs, take};
+use crate::config::{Mode, OnRewrite, PgLogs, Unterminated};
+use crate::pipeline::{self, Local, Run};
+use crate::report;
+
+/// A pipeline that has claimed its tables.
+pub(super) struct Taken<'a> {
+    pipeline: &'a Logs,
+    tables: Vec<Arc<DeltaTable>>,
+    claimed: Vec<Claimed>,
+}
+
+impl<'a> Taken<'a> {
+    /// The `pipeline` with its opened tables and their claims.
+    pub(super) fn new(pipeline: &'a Logs, (tables, claimed): take::Taken) -> Taken<'a> {
+        let taken = Taken { pipeline, tables, claimed };
+        taken.warn_of_other_roles();
+        taken
+    }
+
+    /// Warns of a changed `[roles]`: a user may expect that landed rows move, or that nothing
+    /// changes.
+    fn warn_of_other_roles(&self) {
+        let landed = self.claimed.iter().map(|claimed| &claimed.standing).max_by_key(|standing| standing.position());
+        let roles = &self.pipeline.config.rows.roles;
+        if let Some(standing) = landed.filter(|standing| standing.settings.roles != *roles) {
+            tracing::warn!(
+                position = %standing.position(),
+                "[roles] has changed since lines last landed: it applies from here on, and rows that have landed stay in their tables"
+            );
+        }
+    }
+}
+
+impl pipeline::Claimed for Taken<'_> {
+    fn run(&self) -> RunId {
+        self.claimed.first().map(|claimed| claimed.committer.run()).unwrap_or_default()
+    }
+
+    fn positions(&self) -> Vec<Position> {
+        self.claimed.iter().map(|claimed| claimed.standing.position()).collect()
+    }
+
+    fn dataflow(self: Box<Self>, run: Run) -> (Topology, Box<dyn pipeline::Ended>) {
+        let number = pipeline::Claimed::run(&*self);
+        let Taken { pipeline, tables, claimed } = *self;
+        let (common, config) = (&pipeline.common, &pipeline.config);
+        let Run { bridge, metrics, fatal, stop, space, announce } = run;
+        let standings: Vec<Standing> = claimed.iter().map(|c| c.standing.clone()).collect();
+        let named = state::Run {
+            pipeline: common.pipeline.clone(),
+            source: pipeline.source.identity().to_owned(),
+            run: number,
+            tables: config.rows.tables.clone(),
+        };
+        let needs = config.needs(common.workers);
+        let budget = Budget::new(common.memory.unwrap_or(needs.usual()), needs);
+        metrics.guarded_by(space.clone(), budget.clone());
+        let rejects = Arc::new(Rejects::new(config.reject_ratio, stop.clone()));
+        let planning = planning(pipeline, &standings, metrics.clone(), space, stop);
+        let acknowledging = acknowledging(&standings);
+        let checkpoint = checkpoint::Settings { path: common.state_file.clone(), run: named, standings, announce };
+        let topology = Topology::PgLogs(pg_logs::PgLogs {
+            tables: pipeline.tables.clone(),
+            source: pipeline.source.clone(),
+            rejects: rejects.clone(),
+            planning: Mutex::new(Some(planning)),
+            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, acknowledging, &metrics),
+            env: Env { clock: pipeline.clock.clone(), budget, bridge, metrics, fatal },
+        });
+        (topology, Box::new(Ended { tables, rejects, source: pipeline.source.clone() }))
+    }
+}
+
+/// A run whose dataflow is complete.
+struct Ended {
+    tables: Vec<Arc<DeltaTable>>,
+    rejects: Arc<Rejects>,
+    source: Arc<dyn Source>,
+}
+
+impl pipeline::Ended for Ended {
+    fn at_rest(&self) -> Local<'_, ()> {
+        Box::pin(async {
+            for table in &self.tables {
+                table.at_rest().await;
+            }
+        })
+    }
+
+    fn verdict(&self) -> Result<(), Stop> {
+        self.rejects.verdict()
+    }
+
+    fn nothing(&self, metrics: &Metrics) -> Option<String> {
+        report::nothing(metrics, &self.rejects.counted(), self.source.identity())
+    }
+}
+
+/// What the run acknowledges first. Files and blobs stay where they are.
+fn acknowledging(standings: &[Standing]) -> Option<Acknowledging<Lines>> {
+    let durable = standings.iter().min_by_key(|standing| standing.position())?.clone();
+    Some(Acknowledging { source: Arc::new(KeepsAll), durable })
+}
+
+fn planning(
+    pipeline: &Logs,
+    standings: &[Standing],
+    metrics: Arc<Metrics>,
+    space: Arc<Seen>,
+    stop: StopRequest,
+) -> Planning {
+    let config = &pipeline.config;
+    let bounds = Bounds {
+        work: config.source.chunk,
+        cut: config.commit_bytes,
+        cut_ms: u64::try_from(config.commit_interval.as_millis()).unwrap_or(u64::MAX),
+        ahead: config.ahead,
+    };
+    let furthest = standings.iter().max_by_key(|s| s.position()).map(|s| s.offsets.clone()).unwrap_or_default();
+    let mode = match config.source.mode {
+        Mode::Backfill => plan::Mode::Backfill,
+        Mode::Tail => plan::Mode::Tail { poll: config.source.poll },
+    };
+    Planning {
+        cutter: Planner::new(standings, Arc::new(config.rows.clone()), bounds),
+        watch: Watcher::new(pipeline.source.clone(), &furthest, rules(config)),
+        feed: FileFeed::new(metrics, config.source.mode == Mode::Tail),
+        mode,
+        in_flight: config.source.in_flight,
+        space,
+        stop,
+    }
+}
+
+/// How the files of the source are followed.
+pub(super) fn rules(config: &PgLogs) -> watch::Rules {
+    let on_rewrite = match config.source.on_rewrite {
+        OnRewrite::Stop => watch::OnRewrite::Stop,
+        OnRewrite::Restart => watch::OnRewrite::Restart,
+    };
+    let unterminated = match (config.source.mode, config.source.unterminated) {
+        (Mode::Backfill, Unterminated::Land) => watch::Unterminated::Land { max_line: config.rows.max_line },
+        // A tail waits for the newline: the line may be half written.
+        (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
+    };
+    watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle }
+}
