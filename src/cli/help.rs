@@ -135,10 +135,10 @@ lines, at a pace, each append durable before the next. A target that already has
 written to. Ctrl-C ends it early, with the report.
 
 With --watch it measures a live run. An append is visible once all its lines are rows in the tables
-as a reader of the Delta logs sees them; it looks every 5 ms (every 50 ms in Azure). The time counts
-from the moment at which the append is durable. The report says how late the writer was, so that a
-slow writer makes no run look good. CPU seconds cover the whole replay, peak memory the run since
-its start; both are reported only for a run on this machine.";
+as a reader of the Delta logs sees them; it looks every 5 ms (every 50 ms in Azure and S3). The time
+counts from the moment at which the append is durable. The report says how late the writer was, so
+that a slow writer makes no run look good. CPU seconds cover the whole replay, peak memory the run
+since its start; both are reported only for a run on this machine.";
 
 pub(super) const REPLAY_AFTER: &str = "\
 Examples:

@@ -27,7 +27,7 @@ use crate::process::Usage as Used;
 use crate::pipeline::pg_logs;
 use crate::{lock, process};
 
-/// Time between two looks at a log: on a disk, and in Azure, where each is a request.
+/// Time between two looks at a log: on a disk, and in Azure and S3, where each is a request.
 const LOOKS: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(50)];
 /// After this long without a new version the newest is asked for, because a clean-up may have
 /// removed the next one.
@@ -149,8 +149,8 @@ impl Followed {
     /// Sends each sighting: the first as soon as the table holds a position of the pipeline, then
     /// one for each commit.
     async fn tell(&self, table: usize, events: &UnboundedSender<Event>) -> Result<(), Stop> {
-        let [disk, azure] = LOOKS;
-        let pause = if matches!(self.place, Place::Disk(_)) { disk } else { azure };
+        let [disk, blobs] = LOOKS;
+        let pause = if matches!(self.place, Place::Disk(_)) { disk } else { blobs };
         let mut follower = self.open(pause).await?;
         let (mut told, mut at, mut failed) = (None, self.watch.elapsed(), 0);
         loop {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{Error, ObjectStore, ObjectStoreExt};
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 
 use self::container::Container;
 use self::failure::Answer;
@@ -65,6 +65,22 @@ impl Blobs {
     pub(in crate::sink) fn join(&self, name: &str) -> Blobs {
         let path = Path::parse(format!("{}/{name}", self.path)).unwrap_or_else(|_| self.path.clone().join(name));
         Blobs { container: self.container.clone(), path }
+    }
+
+    /// Creates this file with `content`, durably.
+    async fn try_create(&self, content: Vec<u8>) -> Result<(), Answer> {
+        let options = PutOptions::from(PutMode::Create);
+        let created = self.container.put_opts(&self.path, content.into(), options).await;
+        created.map(drop).map_err(|error| self.answer(&error))
+    }
+
+    /// Creates this file with `content`, durably, unless it exists.
+    pub(in crate::sink) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
+        match self.try_create(content).await {
+            Ok(()) => Ok(Created::Yes),
+            Err(Answer::Exists) => Ok(Created::No),
+            Err(answer) => Err(answer.failure(format!("create {self}"))),
+        }
     }
 
     pub(in crate::sink) async fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::Blobs;
 use super::failure::{Answer, Service};
 use crate::error::StoreError;
-use crate::protocol::group::Created;
 
 /// The name of a file that exists for the length of a probe, followed by a random id. `_` keeps
 /// readers away from it.
@@ -55,23 +54,6 @@ impl Blobs {
             Some(content) if content == first => Ok(()),
             Some(_) => Err(unfit(&format!("the store has put other content in its place: {ELSEWHERE}"))),
             None => Err(unfit(&format!("the store does not show what was just created: {ELSEWHERE}"))),
-        }
-    }
-
-    /// Creates this file with `content`, durably.
-    pub(super) async fn try_create(&self, content: Vec<u8>) -> Result<(), Answer> {
-        use object_store::{ObjectStore, PutMode, PutOptions};
-        let options = PutOptions::from(PutMode::Create);
-        let created = self.container.put_opts(&self.path, content.into(), options).await;
-        created.map(drop).map_err(|error| self.answer(&error))
-    }
-
-    /// Creates this file with `content`, durably, unless it exists.
-    pub(in crate::sink) async fn create(&self, content: Vec<u8>) -> Result<Created, StoreError> {
-        match self.try_create(content).await {
-            Ok(()) => Ok(Created::Yes),
-            Err(Answer::Exists) => Ok(Created::No),
-            Err(answer) => Err(answer.failure(format!("create {self}"))),
         }
     }
 }
