@@ -93,8 +93,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let announce = progress.is_none();
     tokio.spawn(guard.watch(clock, fatal.clone()));
     let bridge = Bridge::new(tokio.handle().clone());
-    let (topology, ended) =
-        claimed.dataflow(Run { bridge, metrics: metrics.clone(), fatal, stop, space, announce });
+    let (topology, ended) = claimed.dataflow(Run { bridge, metrics: metrics.clone(), fatal, stop, space, announce });
     runtime::execute(common.workers, topology, &supervisor)?;
     tokio.block_on(ended.at_rest());
     ended.verdict()?;

@@ -132,7 +132,7 @@ pub(crate) trait Opened {
         adopt: bool,
         metrics: &'a Metrics,
         process: Process,
-    ) -> Local<'a, Result<Box<dyn Claimed>, Stop>>;
+    ) -> Local<'a, Result<Box<dyn Claimed + 'a>, Stop>>;
 
     /// Where the tables stand, and how far behind the source they are. `all`: with every partition.
     fn look(&self, all: bool) -> Local<'_, anyhow::Result<Look>>;

@@ -23,8 +23,8 @@ use super::target;
 use super::visible::Sighting;
 use crate::config::{Common, Config, Kind, SourceUrl};
 use crate::exit::Usage;
-use crate::process::Usage as Used;
 use crate::pipeline::pg_logs;
+use crate::process::Usage as Used;
 use crate::{lock, process};
 
 /// Time between two looks at a log: on a disk, and in Azure and S3, where each is a request.

@@ -7,92 +7,97 @@ use expect_test::expect;
 use lakefront_operators::settings::Destination;
 
 use super::super::{LakeRoot, SourceUrl, load};
-use super::{LEAST, good, with};
+use super::{LEAST, good, logs_of, with};
 
 #[test]
 fn the_least_file_gets_the_documented_defaults() {
     expect![[r#"
         Config {
-            pipeline: "pg-logs",
-            topology: PgLogs,
-            workers: 2,
-            source: SourceConfig {
-                url: File(
-                    "data/logs/",
-                ),
-                mode: Backfill,
-                cold_start: Earliest,
+            common: Common {
+                pipeline: "pg-logs",
+                workers: 2,
                 state_file: "state/pg-logs.offset.json",
-                chunk: 4194304,
-                in_flight: 4,
-                poll: 1s,
-                unterminated: Leave,
-                on_rewrite: Stop,
-                temporary: Skip,
-                listing: ListingSettings {
-                    page: 5000,
-                    hour_folders: Some(
-                        "y=%Y/m=%m/d=%d/h=%H/",
-                    ),
-                    relist: 300s,
-                    settle: 172800s,
+                memory: None,
+                disk: DiskConfig {
+                    min_free: 2147483648,
+                    on_low: Stop,
+                    clean: [],
                 },
-                retry: RetrySettings {
-                    timeout: 30s,
-                    first: 200ms,
-                    cap: 30s,
-                    max_time: 300s,
+                http: None,
+            },
+            kind: PgLogs(
+                PgLogs {
+                    source: SourceConfig {
+                        url: File(
+                            "data/logs/",
+                        ),
+                        mode: Backfill,
+                        cold_start: Earliest,
+                        chunk: 4194304,
+                        in_flight: 4,
+                        poll: 1s,
+                        unterminated: Leave,
+                        on_rewrite: Stop,
+                        temporary: Skip,
+                        listing: ListingSettings {
+                            page: 5000,
+                            hour_folders: Some(
+                                "y=%Y/m=%m/d=%d/h=%H/",
+                            ),
+                            relist: 300s,
+                            settle: 172800s,
+                        },
+                        retry: RetrySettings {
+                            timeout: 30s,
+                            first: 200ms,
+                            cap: 30s,
+                            max_time: 300s,
+                        },
+                    },
+                    lake: LakeConfig {
+                        root: File(
+                            "lake",
+                        ),
+                        catalog: "lakehouse",
+                        schema: "logs",
+                        partition_by: None,
+                    },
+                    rows: RowSettings {
+                        rows_version: 2,
+                        format: Azure,
+                        max_line: 16777216,
+                        unknown_keys: Keep,
+                        zones: Zones {
+                            zone: None,
+                            names: {},
+                            database: None,
+                        },
+                        raw: 65536,
+                        envelope: Auto,
+                        roles: Roles {
+                            primary: [
+                                "Primary",
+                                "None",
+                            ],
+                            replica: [
+                                "*",
+                            ],
+                            default: Reject,
+                            servers: {},
+                            sources: {},
+                        },
+                        tables: [
+                            "primary_postgresql_logs",
+                            "replica_postgresql_logs",
+                            "rejected_postgresql_logs",
+                        ],
+                    },
+                    commit_bytes: 268435456,
+                    commit_interval: 10s,
+                    ahead: 1073741824,
+                    reject_ratio: 0.5,
                 },
-            },
-            lake: LakeConfig {
-                root: File(
-                    "lake",
-                ),
-                catalog: "lakehouse",
-                schema: "logs",
-                partition_by: None,
-            },
-            rows: RowSettings {
-                rows_version: 2,
-                format: Azure,
-                max_line: 16777216,
-                unknown_keys: Keep,
-                zones: Zones {
-                    zone: None,
-                    names: {},
-                    database: None,
-                },
-                raw: 65536,
-                envelope: Auto,
-                roles: Roles {
-                    primary: [
-                        "Primary",
-                        "None",
-                    ],
-                    replica: [
-                        "*",
-                    ],
-                    default: Reject,
-                    servers: {},
-                    sources: {},
-                },
-                tables: [
-                    "primary_postgresql_logs",
-                    "replica_postgresql_logs",
-                    "rejected_postgresql_logs",
-                ],
-            },
-            commit_bytes: 268435456,
-            commit_interval: 10s,
-            ahead: 1073741824,
-            memory: None,
-            reject_ratio: 0.5,
-            disk: DiskConfig {
-                min_free: 2147483648,
-                on_low: Stop,
-                clean: [],
-            },
-            http: None,
+            ),
         }
     "#]]
     .assert_debug_eq(&good(LEAST));
@@ -102,7 +107,7 @@ fn the_least_file_gets_the_documented_defaults() {
 fn workers_are_the_cores_by_default() {
     let cores = std::thread::available_parallelism().unwrap().get();
     let text = LEAST.replace("workers = 2", "");
-    assert_eq!(good(&text).workers, cores.min(256));
+    assert_eq!(good(&text).common.workers, cores.min(256));
 }
 
 #[test]
@@ -164,110 +169,115 @@ fn a_full_file_says_everything() {
     "#;
     expect![[r#"
         Config {
-            pipeline: "pg-logs-uat",
-            topology: PgLogs,
-            workers: 3,
-            source: SourceConfig {
-                url: File(
-                    "/var/log/**/*.json",
-                ),
-                mode: Tail,
-                cold_start: Latest,
+            common: Common {
+                pipeline: "pg-logs-uat",
+                workers: 3,
                 state_file: "/tmp/offset.json",
-                chunk: 65536,
-                in_flight: 64,
-                poll: 250ms,
-                unterminated: Leave,
-                on_rewrite: Restart,
-                temporary: Read,
-                listing: ListingSettings {
-                    page: 5000,
-                    hour_folders: Some(
-                        "y=%Y/m=%m/d=%d/h=%H/",
-                    ),
-                    relist: 300s,
-                    settle: 172800s,
-                },
-                retry: RetrySettings {
-                    timeout: 30s,
-                    first: 200ms,
-                    cap: 30s,
-                    max_time: 300s,
-                },
-            },
-            lake: LakeConfig {
-                root: File(
-                    "/srv/lake",
+                memory: Some(
+                    2147483648,
                 ),
-                catalog: "lakehouse",
-                schema: "logs",
-                partition_by: Day,
-            },
-            rows: RowSettings {
-                rows_version: 2,
-                format: Jsonlog,
-                max_line: 1000000,
-                unknown_keys: Reject,
-                zones: Zones {
-                    zone: Some(
-                        Place(
-                            Europe/London,
-                        ),
-                    ),
-                    names: {
-                        "IST": 19800,
-                    },
-                    database: Some(
-                        "2025b",
-                    ),
-                },
-                raw: 1000000,
-                envelope: None,
-                roles: Roles {
-                    primary: [],
-                    replica: [
-                        "AsyncReplica",
-                        "*",
+                disk: DiskConfig {
+                    min_free: 0,
+                    on_low: Pause,
+                    clean: [
+                        Clean {
+                            dir: "/var/tmp/logs",
+                            older_than: 3600s,
+                        },
+                        Clean {
+                            dir: "/srv/old",
+                            older_than: 90s,
+                        },
                     ],
-                    default: Primary,
-                    servers: {
-                        "orders-uat-pg": Primary,
-                    },
-                    sources: {
-                        "**/replica-*/**": Replica,
-                    },
                 },
-                tables: [
-                    "p",
-                    "r",
-                    "x",
-                ],
-            },
-            commit_bytes: 1,
-            commit_interval: 10ms,
-            ahead: 65536,
-            memory: Some(
-                2147483648,
-            ),
-            reject_ratio: 1.0,
-            disk: DiskConfig {
-                min_free: 0,
-                on_low: Pause,
-                clean: [
-                    Clean {
-                        dir: "/var/tmp/logs",
-                        older_than: 3600s,
+                http: Some(
+                    HttpConfig {
+                        listen: 127.0.0.1:8089,
+                        stall: 300s,
                     },
-                    Clean {
-                        dir: "/srv/old",
-                        older_than: 90s,
-                    },
-                ],
+                ),
             },
-            http: Some(
-                HttpConfig {
-                    listen: 127.0.0.1:8089,
-                    stall: 300s,
+            kind: PgLogs(
+                PgLogs {
+                    source: SourceConfig {
+                        url: File(
+                            "/var/log/**/*.json",
+                        ),
+                        mode: Tail,
+                        cold_start: Latest,
+                        chunk: 65536,
+                        in_flight: 64,
+                        poll: 250ms,
+                        unterminated: Leave,
+                        on_rewrite: Restart,
+                        temporary: Read,
+                        listing: ListingSettings {
+                            page: 5000,
+                            hour_folders: Some(
+                                "y=%Y/m=%m/d=%d/h=%H/",
+                            ),
+                            relist: 300s,
+                            settle: 172800s,
+                        },
+                        retry: RetrySettings {
+                            timeout: 30s,
+                            first: 200ms,
+                            cap: 30s,
+                            max_time: 300s,
+                        },
+                    },
+                    lake: LakeConfig {
+                        root: File(
+                            "/srv/lake",
+                        ),
+                        catalog: "lakehouse",
+                        schema: "logs",
+                        partition_by: Day,
+                    },
+                    rows: RowSettings {
+                        rows_version: 2,
+                        format: Jsonlog,
+                        max_line: 1000000,
+                        unknown_keys: Reject,
+                        zones: Zones {
+                            zone: Some(
+                                Place(
+                                    Europe/London,
+                                ),
+                            ),
+                            names: {
+                                "IST": 19800,
+                            },
+                            database: Some(
+                                "2025b",
+                            ),
+                        },
+                        raw: 1000000,
+                        envelope: None,
+                        roles: Roles {
+                            primary: [],
+                            replica: [
+                                "AsyncReplica",
+                                "*",
+                            ],
+                            default: Primary,
+                            servers: {
+                                "orders-uat-pg": Primary,
+                            },
+                            sources: {
+                                "**/replica-*/**": Replica,
+                            },
+                        },
+                        tables: [
+                            "p",
+                            "r",
+                            "x",
+                        ],
+                    },
+                    commit_bytes: 1,
+                    commit_interval: 10ms,
+                    ahead: 65536,
+                    reject_ratio: 1.0,
                 },
             ),
         }
@@ -278,7 +288,7 @@ fn a_full_file_says_everything() {
 #[test]
 fn an_address_is_enough_to_be_watched() {
     for address in ["127.0.0.1:8089", "[::1]:1", "0.0.0.0:65535"] {
-        let http = good(&with("http", &format!("listen = {address:?}"))).http.unwrap();
+        let http = good(&with("http", &format!("listen = {address:?}"))).common.http.unwrap();
         assert_eq!((http.listen.to_string(), http.stall.as_secs()), (address.to_owned(), 60));
     }
 }
@@ -292,40 +302,43 @@ fn urls_give_paths() {
         ("file:///var/log", "/var/log"),
         ("file:logs/**/*.{json,log}", "logs/**/*.{json,log}"),
     ] {
-        let source = good(&with("source", &format!("url = {url:?}"))).source.url;
+        let source = logs_of(good(&with("source", &format!("url = {url:?}")))).source.url;
         assert_eq!(source, SourceUrl::File(path.to_owned()));
-        let root = good(&with("lake", &format!("root = {url:?}"))).lake.root;
+        let root = logs_of(good(&with("lake", &format!("root = {url:?}")))).lake.root;
         assert_eq!(root, LakeRoot::File(PathBuf::from(path)));
     }
-    let encoded = good(&with("source", "url = \"file:a%20b\"")).source.url;
+    let encoded = logs_of(good(&with("source", "url = \"file:a%20b\""))).source.url;
     assert_eq!(encoded, SourceUrl::File("a%20b".to_owned()), "of a lake it would be refused");
 }
 
 #[test]
 fn variables_are_resolved_in_values() {
     let text = with("lake", "schema = \"${SCHEMA}_${SCHEMA}$\"");
-    assert_eq!(good(&text).lake.schema, "logs_logs$");
+    assert_eq!(logs_of(good(&text)).lake.schema, "logs_logs$");
     let text = with("source", "url = \"file:$${SECRET}/$/${EMPTY}x\"");
-    assert_eq!(good(&text).source.url, SourceUrl::File("${SECRET}/$/x".to_owned()));
+    assert_eq!(logs_of(good(&text)).source.url, SourceUrl::File("${SECRET}/$/x".to_owned()));
     let text = with("source", "chunk = \"${CHUNK}\"");
-    assert_eq!(logs(&good(&text)).source.chunk, 8 << 20);
+    assert_eq!(logs_of(good(&text)).source.chunk, 8 << 20);
     let text = with("roles", "primary = [\"${PRIMARY}\"]\nservers.x = \"primary\"");
-    let roles = good(&text).rows.roles;
+    let roles = logs_of(good(&text)).rows.roles;
     assert_eq!(roles.primary, ["Primary"]);
     assert_eq!(roles.servers, BTreeMap::from([("x".to_owned(), Destination::Primary)]));
 }
 
 #[test]
 fn a_variable_cannot_bring_toml_or_variables() {
-    assert_eq!(good(&with("source", "url = \"file:${NESTED}\"")).source.url, SourceUrl::File("${SECRET}".to_owned()));
+    assert_eq!(
+        logs_of(good(&with("source", "url = \"file:${NESTED}\""))).source.url,
+        SourceUrl::File("${SECRET}".to_owned())
+    );
     let config = good(&with("source", "url = \"file:${TOML}\""));
     assert_eq!(config.common.workers, 2);
-    assert_eq!(logs(&config).source.url, SourceUrl::File("x\"\nworkers = 7 # hunter2".to_owned()));
+    assert_eq!(logs_of(config).source.url, SourceUrl::File("x\"\nworkers = 7 # hunter2".to_owned()));
 }
 
 #[test]
 fn a_file_is_loaded() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), LEAST).unwrap();
-    assert_eq!(load(file.path()).unwrap().pipeline, "pg-logs");
+    assert_eq!(load(file.path()).unwrap().common.pipeline, "pg-logs");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use super::super::{Config, ConfigError, LakeRoot, SourceUrl, parse};
-use super::{check, env, good, with};
+use super::{check, env, good, logs_of, with};
 
 /// The environment of the other tests, plus `more`.
 fn parse_in(text: &str, more: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -22,7 +22,7 @@ fn azure(url: &str, keys: &str) -> String {
 /// The place, endpoint and credential of the source, or what the user is told; no secret.
 fn told(text: &str, more: &[(&str, &str)]) -> String {
     let told = match parse_in(text, more) {
-        Ok(config) => match &logs(&config).source.url {
+        Ok(config) => match &logs_of(config).source.url {
             SourceUrl::Azure(at) => format!("{at} at {} by {:?}", at.account.endpoint, at.account.credential),
             SourceUrl::File(_) => panic!("a file"),
         },
@@ -211,7 +211,7 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
     ]
     .iter()
     .map(|(root, keys)| match parse_in(&(with("lake", &format!("root = {root:?}")) + "\n" + keys), &[]) {
-        Ok(config) => match &logs(&config).lake.root {
+        Ok(config) => match &logs_of(config).lake.root {
             LakeRoot::Azure(at) => format!("{at} {:?} by {:?}\n", at.path, at.account.credential),
             LakeRoot::File(_) | LakeRoot::S3(_) => panic!("not in Azure"),
         },
@@ -231,15 +231,15 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
 
 #[test]
 fn what_is_for_azure_has_bounds_and_is_for_azure() {
-    let source = good(&azure("az://logs", "account = \"acc1\"")).source;
+    let source = logs_of(good(&azure("az://logs", "account = \"acc1\""))).source;
     assert_eq!((source.in_flight, source.listing.page), (4, 5000));
     assert_eq!(source.listing.settle, Duration::from_secs(172_800));
     let more =
         "account = \"acc1\"\npage = 1\nhour_folders = \"%Y-%m/%d-%H\"\n[source.retry]\nfirst = \"1s\"\ncap = \"1s\"";
-    let source = good(&azure("az://logs", more)).source;
+    let source = logs_of(good(&azure("az://logs", more))).source;
     assert_eq!(source.listing.hour_folders.as_deref(), Some("%Y-%m/%d-%H/"));
     assert_eq!((source.listing.page, source.retry.cap), (1, Duration::from_secs(1)));
-    let none = good(&azure("az://logs", "account = \"acc1\"\nhour_folders = \"\"")).source;
+    let none = logs_of(good(&azure("az://logs", "account = \"acc1\"\nhour_folders = \"\""))).source;
     assert_eq!(none.listing.hour_folders, None);
 
     check(

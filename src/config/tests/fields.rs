@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::{LEAST, check, good, told, with};
+use super::{LEAST, check, good, logs_of, told, with};
 
 #[test]
 fn names_and_words() {
@@ -262,7 +262,7 @@ fn memory_holds_the_least_of_everything() {
         "#]],
     );
     let large = with("source", "max_line = \"256 MiB\"");
-    assert_eq!(good(&large).memory, None, "what fits is found");
+    assert_eq!(good(&large).common.memory, None, "what fits is found");
     expect![[r#"limits.memory = "1 GiB": must be at least 4458 MiB: 167 MiB for each worker, 4096 MiB for a line of source.max_line, the rest for a chunk and open files; raise it, lower workers, source.max_line or source.chunk, or leave it out for a limit that fits them"#]].assert_eq(&told(&(large + "\n[limits]\nmemory = \"1 GiB\"")));
     let config = good(&(LEAST.to_owned() + "\n[limits]\nmemory = \"700 MiB\""));
     let told = config.with_workers(3).map(drop).expect_err("three need more than two").to_string();
@@ -272,7 +272,7 @@ fn memory_holds_the_least_of_everything() {
 #[test]
 fn one_chunk_fits_ahead_of_the_tables() {
     let text = with("source", "chunk = \"2 KiB\"");
-    assert_eq!(good(&(text.clone() + "\n[limits]\nahead = 2048")).ahead, 2048);
+    assert_eq!(logs_of(good(&(text.clone() + "\n[limits]\nahead = 2048"))).ahead, 2048);
     expect!["limits.ahead = 2047: must be at least source.chunk, by default 4 MiB, for Azure 8 MiB, or no chunk can ever be read"]
         .assert_eq(&told(&(text + "\n[limits]\nahead = 2047")));
 }

@@ -77,9 +77,9 @@ fn with(section: &str, line: &str) -> String {
 }
 
 /// What is `pg_logs`' own.
-fn logs(config: &Config) -> &PgLogs {
-    let Kind::PgLogs(logs) = &config.kind;
-    logs
+fn logs_of(config: Config) -> PgLogs {
+    let Kind::PgLogs(logs) = config.kind;
+    *logs
 }
 
 fn good(text: &str) -> Config {

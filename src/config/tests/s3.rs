@@ -4,14 +4,14 @@
 use expect_test::{Expect, expect};
 
 use super::super::{LakeRoot, parse};
-use super::{check, env, with};
+use super::{check, env, logs_of, with};
 
 /// The place, the URL and the credential of the lake, or what the user is told; no secret.
 fn told(root: &str, keys: &str, more: &[(&str, &str)]) -> String {
     let text = with("lake", &format!("root = {root:?}")) + "\n[lake.s3]\n" + keys;
     let more = |name: &str| more.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
     let told = match parse(&text, &|name| more(name).or_else(|| env(name))) {
-        Ok(config) => match &logs(&config).lake.root {
+        Ok(config) => match &logs_of(config).lake.root {
             LakeRoot::S3(at) => {
                 format!("{at} at {} in {} by {:?}", at.bucket.url, at.bucket.region, at.bucket.credential)
             }

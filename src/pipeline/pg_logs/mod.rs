@@ -175,10 +175,10 @@ impl Opened for Logs {
         adopt: bool,
         metrics: &'a Metrics,
         process: Process,
-    ) -> Local<'a, Result<Box<dyn Claimed>, Stop>> {
+    ) -> Local<'a, Result<Box<dyn Claimed + 'a>, Stop>> {
         Box::pin(async move {
             let taken = take::tables(self, adopt, metrics, process).await?;
-            Ok(Box::new(wire::Taken::new(self, taken)) as Box<dyn Claimed>)
+            Ok(Box::new(wire::Taken::new(self, taken)) as Box<dyn Claimed + 'a>)
         })
     }
 

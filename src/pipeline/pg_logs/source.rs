@@ -2,10 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::time::Duration;
 
-use lakefront_operators::azure::access::{self, Access, Permission};
-use lakefront_operators::azure::{Credential, Location};
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::source::file::FileSource;

@@ -57,12 +57,7 @@ pub(super) async fn is_worth_a_claim(pipeline: &Logs, stop: &StopRequest) -> Res
 pub(super) type Taken = (Vec<Arc<DeltaTable>>, Vec<Claimed>);
 
 /// Opens the tables and claims them.
-pub(super) async fn tables(
-    pipeline: &Logs,
-    adopt: bool,
-    metrics: &Metrics,
-    process: Process,
-) -> Result<Taken, Stop> {
+pub(super) async fn tables(pipeline: &Logs, adopt: bool, metrics: &Metrics, process: Process) -> Result<Taken, Stop> {
     let clock = metrics.retries().counted(Retried::Commit, pipeline.clock.clone());
     take(pipeline, adopt, clock, Some(process)).await
 }
@@ -74,12 +69,7 @@ pub(super) async fn judge(pipeline: &Logs) -> Result<(), Stop> {
 
 /// Takes the tables for `process`. Without a process it stops before the first write, and takes
 /// none. The state file is read before the tables, because positions only grow.
-async fn take(
-    pipeline: &Logs,
-    adopt: bool,
-    clock: Arc<dyn Clock>,
-    process: Option<Process>,
-) -> Result<Taken, Stop> {
+async fn take(pipeline: &Logs, adopt: bool, clock: Arc<dyn Clock>, process: Option<Process>) -> Result<Taken, Stop> {
     let claims = process.is_some();
     let config = &pipeline.config;
     let known = state_of(&pipeline.common)?;
