@@ -27,6 +27,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use self::container::Container;
 use self::failure::Answer;
 use crate::error::StoreError;
+use crate::protocol::group::Created;
 use crate::{azure, s3};
 
 pub use self::upload::UPLOADS;
