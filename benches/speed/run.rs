@@ -10,7 +10,7 @@ use lakefront_operators::env::Env;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::lines::Standing;
-use lakefront_operators::memory::{Budget, Needs};
+use lakefront_operators::memory::Budget;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::retry::Count;
 use lakefront_operators::plan::Mode;
@@ -20,6 +20,7 @@ use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION,
 use lakefront_operators::source::Source;
 use lakefront_operators::source::feed::{FileFeed, Planning};
 use lakefront_operators::source::file::FileSource;
+use lakefront_operators::source::needs::Needs;
 use lakefront_operators::source::supply::Planner;
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow};
@@ -62,7 +63,7 @@ impl Run {
             env: Env {
                 metrics: Arc::new(Metrics::new(clock.clone(), outline(), workers, Count::default())),
                 clock,
-                budget: Budget::new(needs.usual(), needs),
+                budget: Budget::new(needs.parts().usual(), needs.parts()),
                 bridge: Bridge::new(TOKIO.handle().clone()),
                 fatal: supervised(),
             },

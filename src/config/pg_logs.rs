@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::memory::Needs;
 use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
 use lakefront_operators::sink::files::UPLOADS;
+use lakefront_operators::source::needs::Needs;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};
@@ -210,7 +210,7 @@ fn needs(workers: usize, source: &SourceConfig, max_line: u64, lake: &LakeConfig
 /// What is wrong with a limit of `memory` for a run with these `needs`.
 pub(super) fn too_little(memory: u64, needs: &Needs) -> Option<String> {
     let mib = |bytes: u64| bytes.div_ceil(units::MIB);
-    let (least, worker) = (needs.least(), needs.worker());
+    let (least, worker) = (needs.parts().least(), needs.worker());
     (memory < least).then(|| {
         format!(
             "must be at least {} MiB: {} MiB for each worker, {} MiB for a line of source.max_line, the rest for a chunk and open \

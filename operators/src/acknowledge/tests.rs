@@ -10,7 +10,7 @@ use super::*;
 use crate::bridge::Bridge;
 use crate::clock::SystemClock;
 use crate::fatal::Fatal;
-use crate::memory::{Budget, Needs};
+use crate::memory::{Budget, Parts};
 use crate::metrics::retry::Count;
 use crate::metrics::{Metrics, Outline};
 use crate::protocol::numbers::{Numbers, standing};
@@ -38,9 +38,10 @@ impl Acknowledge<Numbers> for Source {
 /// What the operators of a run share.
 fn env(bridge: Bridge) -> Env {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let needs = Needs { workers: 1, tables: 1, chunk: 1, in_flight: 1, max_line: 1, uploads: 0 };
+    let (work, in_flight) = (1, 1);
+    let parts = Parts { workers: 1, groups: 1, work, beyond: 0, in_flight, turn: 0, batches: 0, uploads: 0 };
     let metrics = Metrics::new(clock.clone(), Outline::of_logs(&["t"]), 1, Count::default());
-    Env { clock, budget: Budget::new(needs.usual(), needs), bridge, metrics: Arc::new(metrics), fatal: Fatal::new().0 }
+    Env { clock, budget: Budget::new(parts.usual(), parts), bridge, metrics: Arc::new(metrics), fatal: Fatal::new().0 }
 }
 
 /// Acknowledges where a run begins, at 3, and then `positions`. Returns what the source has heard,

@@ -8,7 +8,7 @@
 //! its turn ([`Budget`]).
 
 use crate::error::StoreError;
-use crate::memory::{Budget, LongLine};
+use crate::memory::{Budget, Turn};
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use crate::source::Source;
 use crate::source::chunk::Chunk;
@@ -41,8 +41,8 @@ pub async fn read(
     source: &dyn Source,
     chunk: &Chunk,
     budget: &Budget,
-) -> Result<(Block, Option<LongLine>), StoreError> {
-    let turn = if chunk.len() > budget.cost(chunk.len()) { Some(budget.long_line().await) } else { None };
+) -> Result<(Block, Option<Turn>), StoreError> {
+    let turn = if chunk.len() > budget.cost(chunk.len()) { Some(budget.turn().await) } else { None };
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
     let reach = chunk.limit.min(chunk.end + STEP_MIN);
     let mut bytes = source.read(&chunk.partition.name, &chunk.identity, from..reach, Vec::new()).await?;
@@ -69,7 +69,7 @@ struct Tail {
     /// The bytes after the chunk that have been read already.
     behind: Vec<u8>,
     /// Its turn, if it is known to be long.
-    turn: Option<LongLine>,
+    turn: Option<Turn>,
 }
 
 /// Reads the block's last line to its end.
@@ -79,7 +79,7 @@ async fn finish_line(
     budget: &Budget,
     mut block: Block,
     tail: Tail,
-) -> Result<(Block, Option<LongLine>), StoreError> {
+) -> Result<(Block, Option<Turn>), StoreError> {
     let Tail { last, mut behind, mut turn } = tail;
     let (mut at, mut step) = (chunk.end, STEP_MIN);
     let mut length = (block.bytes.len() - last) as u64;
@@ -88,7 +88,7 @@ async fn finish_line(
         let (to, known) = (chunk.limit.min(at + step), block.bytes.len());
         // A line that is already too long stays cut to its first bytes, so it needs no turn.
         if turn.is_none() && length <= chunk.settings.max_line && to - chunk.start > budget.cost(chunk.len()) {
-            turn = Some(budget.long_line().await);
+            turn = Some(budget.turn().await);
         }
         if behind.is_empty() {
             block.bytes = source.read(&chunk.partition.name, &chunk.identity, at..to, block.bytes).await?;
@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::memory::{Needs, READ_BEHIND};
+    use crate::source::needs::{Needs, READ_BEHIND};
     use crate::protocol::offsets::PartitionId;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::source::file::FileSource;
@@ -164,7 +164,7 @@ mod tests {
                 let (start, end, line_start, catch_up) = (0, chunk_end, true, false);
                 let chunk = Chunk { partition, identity, start, end, limit, line_start, settings, catch_up };
                 let needs = Needs { workers: 1, tables: 1, chunk: CHUNK, in_flight: 1, max_line, uploads: 0 };
-                let (block, turn) = read(&source, &chunk, &Budget::new(needs.least(), needs)).await.expect("read");
+                let (block, turn) = read(&source, &chunk, &Budget::new(needs.parts().least(), needs.parts())).await.expect("read");
                 (block, turn.is_some())
             });
             reading.await.expect("it does not panic")

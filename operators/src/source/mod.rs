@@ -8,6 +8,7 @@ pub mod feed;
 pub mod file;
 pub mod identity;
 pub mod names;
+pub mod needs;
 pub mod reader;
 pub mod reading;
 pub mod reads;

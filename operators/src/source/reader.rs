@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
-use crate::memory::{Budget, LongLine};
+use crate::memory::{Budget, Turn};
 use crate::protocol::Pending;
 use crate::source::Source;
 use crate::source::block::{self, Block};
@@ -16,7 +16,7 @@ use crate::source::supply::missing;
 pub type Fetched = fetch::Fetched<Chunk, Block>;
 
 /// A block, and the long line's turn if the block has a long line.
-type Lines = (Block, Option<LongLine>);
+type Lines = (Block, Option<Turn>);
 
 /// Reads chunks of a source of files.
 pub struct FileReader(pub Arc<dyn Source>);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::lines::{Control, Cut, Offsets, Standing};
-use lakefront_operators::memory::{Budget, Needs};
+use lakefront_operators::memory::Budget;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::cutter::Bounds;
@@ -149,7 +149,7 @@ impl Planned {
 fn read_all(source: &Memory, mut chunks: Vec<Chunk>, plan: &Plan) -> Vec<Found> {
     let Plan { bounds, max_line, .. } = *plan;
     let needs = Needs { workers: 1, tables: 1, chunk: bounds.work, in_flight: 1, max_line, uploads: 0 };
-    let budget = Budget::new(needs.least(), needs);
+    let budget = Budget::new(needs.parts().least(), needs.parts());
     chunks.sort_by_key(|chunk| (chunk.start ^ plan.order).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut found = Vec::new();
     for chunk in chunks {

@@ -61,10 +61,10 @@ impl super::Described for Described {
     }
 
     fn appetite(&self) -> Appetite {
-        let needs = self.logs.needs(self.common.workers);
+        let parts = self.logs.needs(self.common.workers).parts();
         Appetite {
-            least: needs.least(),
-            memory: self.common.memory.unwrap_or(needs.usual()),
+            least: parts.least(),
+            memory: self.common.memory.unwrap_or(parts.usual()),
             // One for each table, one for each chunk in flight.
             files: 3 + self.logs.source.in_flight as u64,
             by_day: self.logs.lake.partition_by == PartitionBy::Day,

@@ -82,8 +82,8 @@ impl pipeline::Claimed for Taken<'_> {
             run: number,
             tables: config.rows.tables.clone(),
         };
-        let needs = config.needs(common.workers);
-        let budget = Budget::new(common.memory.unwrap_or(needs.usual()), needs);
+        let parts = config.needs(common.workers).parts();
+        let budget = Budget::new(common.memory.unwrap_or(parts.usual()), parts);
         metrics.guarded_by(space.clone(), budget.clone());
         let rejects = Arc::new(Rejects::new(config.reject_ratio, stop.clone()));
         let planning = planning(pipeline, &standings, metrics.clone(), space, stop);
