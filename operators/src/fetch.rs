@@ -57,6 +57,28 @@ impl<W: Work> Assigned<W> {
 }
 
 /// Reads pieces of a source.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::fetch::{Read, Reader};
+/// use lakefront_operators::memory::Budget;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::work::Work;
+///
+/// /// Makes as many zeros as it is asked to read.
+/// struct Zeros;
+///
+/// impl<W: Work> Reader<W> for Zeros {
+///     type Block = Vec<u8>;
+///
+///     fn read<'a>(&'a self, work: &'a W, _budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Vec<u8>>, Stop>> {
+///         let block = vec![0; usize::try_from(work.bytes()).unwrap_or(usize::MAX)];
+///         Box::pin(async { Ok(Read { block, turn: None }) })
+///     }
+/// }
+/// ```
 pub trait Reader<W: Work>: Send + Sync + 'static {
     /// What a piece becomes, for the operators that follow on the same worker.
     type Block: Send + 'static;

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::position::Position;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::offsets::{PartitionId, Partitions};
+use crate::protocol::sums::Totals;
 use crate::protocol::{claim, commit, cut, document, ledger, offsets, offsets_files, queue};
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::source::identity::Identity;
-use crate::totals::Totals;
 
 /// Bytes of files, in lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

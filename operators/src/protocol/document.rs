@@ -15,7 +15,7 @@ use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Offsets, PartitionId};
-use crate::totals::{Bucket, Sum, Totals};
+use crate::protocol::sums::{Bucket, Sum, Totals};
 
 /// The format of the offsets file: totals by group.
 pub(super) const FORMAT: u32 = 3;

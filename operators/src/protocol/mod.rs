@@ -33,6 +33,7 @@ pub mod offsets_store;
 pub mod preflight;
 pub mod queue;
 pub mod staged;
+pub mod sums;
 pub mod supply;
 
 use std::future::Future;

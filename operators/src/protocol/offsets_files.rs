@@ -15,7 +15,7 @@ use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Delta, Offsets};
 use crate::protocol::offsets_store::OffsetsStore;
 use crate::protocol::staged::Counted;
-use crate::totals::Totals;
+use crate::protocol::sums::Totals;
 
 /// A base is replaced once a delta has more entries than this and than half the base.
 const DELTA_ENTRIES: usize = 64;

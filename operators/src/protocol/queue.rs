@@ -196,7 +196,7 @@ mod tests {
     use crate::protocol::numbers::{Numbers, cut};
     use crate::protocol::offsets::PartitionId;
     use crate::protocol::staged::StagedFile;
-    use crate::totals::{Bucket, Sum};
+    use crate::protocol::sums::{Bucket, Sum};
 
     /// A file of one row for a table.
     fn file(table: usize) -> Staged {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::clock::Stamp;
 use crate::protocol::names::TableId;
-use crate::totals::{Bucket, Sum};
+use crate::protocol::sums::{Bucket, Sum};
 
 /// A file that is written, durable, and seen by no reader yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -24,6 +24,101 @@ pub enum Boundary {
 pub struct Lost(pub String);
 
 /// Hands out a source's work in order. It reads nothing and waits for nothing.
+///
+/// Here, a source of numbers that forgets what is durable, and whose cuts end at each hundred:
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
+/// use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
+/// use lakefront_operators::protocol::supply::{Boundary, Lost, Supply};
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// # struct Numbers;
+/// # #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// # struct Next(u64);
+/// # impl Mark for Next {
+/// #     fn precedes(&self, later: &Next) -> bool {
+/// #         self.0 <= later.0
+/// #     }
+/// # }
+/// # impl Kind for Numbers {
+/// #     const NAME: &'static str = "numbers";
+/// #     type Mark = Next;
+/// #     type Retired = ();
+/// #     type Settings = u32;
+/// #     fn sum(partitions: &Partitions<Next>, _retired: &()) -> Option<Position> {
+/// #         Some(Position(partitions.values().map(|next| next.0).sum()))
+/// #     }
+/// #     fn adds_up(_lower: &Offsets<Numbers>, _higher: &Offsets<Numbers>) -> bool {
+/// #         true
+/// #     }
+/// #     fn check(_settings: &u32) -> Result<(), TooNew> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// struct Counter {
+///     at: Offsets<Numbers>,
+///     end: u64,
+///     forgotten: Position,
+/// }
+///
+/// fn at(next: u64) -> Offsets<Numbers> {
+///     Offsets::new(Position(next), [(PartitionId::first("n"), Next(next))].into(), ())
+/// }
+///
+/// impl Supply<Numbers> for Counter {
+///     type Work = std::ops::Range<u64>;
+///
+///     fn offsets(&self) -> &Offsets<Numbers> {
+///         &self.at
+///     }
+///
+///     fn next(&mut self, room: u64, _settings: &Arc<u32>) -> Option<Self::Work> {
+///         let from = self.at.position().0;
+///         let to = self.end.min(from + room).min((from / 100 + 1) * 100);
+///         self.at = at(to);
+///         (to > from).then_some(from..to)
+///     }
+///
+///     fn towards(&mut self, targets: &VecDeque<Standing<Numbers>>, room: u64) -> Result<Option<Self::Work>, Lost> {
+///         let (from, target) = (self.at.position(), targets[0].position().0);
+///         if from < self.forgotten {
+///             return Err(Lost(format!("numbers from {from}, which are forgotten")));
+///         }
+///         let to = target.min(from.0 + room);
+///         self.at = at(to);
+///         Ok((to > from.0).then_some(from.0..to))
+///     }
+///
+///     fn reach(&mut self, target: &Standing<Numbers>) {
+///         self.at = (*target.offsets).clone();
+///     }
+///
+///     fn boundary(&self) -> Boundary {
+///         if self.at.position().0 % 100 == 0 { Boundary::Must } else { Boundary::May }
+///     }
+///
+///     fn close(&mut self) {}
+///
+///     fn durable(&mut self, position: Position) {
+///         self.forgotten = position;
+///     }
+///
+///     fn is_exhausted(&self) -> bool {
+///         self.at.position().0 == self.end
+///     }
+/// }
+///
+/// let mut counter = Counter { at: at(80), end: 250, forgotten: Position(0) };
+/// assert_eq!(counter.next(60, &Arc::new(1)), Some(80..100));
+/// assert_eq!(counter.boundary(), Boundary::Must);
+/// ```
 pub trait Supply<K: Kind> {
     /// What a worker turns into rows.
     type Work;

@@ -14,7 +14,7 @@ use super::sums::{Mebibytes, Sums, bytes, first_difference, within};
 use super::told::PieceId;
 use crate::lines::Recorded;
 use crate::protocol::offsets::PartitionId;
-use crate::totals::{Buckets, FINEST_LOG2, Sum};
+use crate::protocol::sums::{Buckets, FINEST_LOG2, Sum};
 
 /// All that is known of one table.
 pub(super) struct Evidence<'e> {
@@ -255,8 +255,8 @@ mod tests {
     use crate::position::Position;
     use crate::protocol::document::Origin;
     use crate::protocol::last_rows::LastRows;
+    use crate::protocol::sums::Totals;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-    use crate::totals::Totals;
 
     /// A table whose partitions have all left the offsets, with rows that add up to `left`.
     fn recorded(left: Sum) -> Recorded {

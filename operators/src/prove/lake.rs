@@ -13,9 +13,10 @@ use super::subject::Subject;
 use super::sums::{At, Rows, Sums};
 use super::{Progress, extent};
 use crate::error::StoreError;
+use crate::protocol::sums::Sum;
 use crate::settings::Format;
 use crate::sink::delta::Pinned;
-use crate::totals::{Sum, hash};
+use crate::totals::hash;
 
 /// The rows of a table.
 #[derive(Default)]

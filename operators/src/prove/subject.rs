@@ -10,10 +10,10 @@ use crate::lines::{OffsetsFiles, Recorded};
 use crate::protocol::clock::Clock;
 use crate::protocol::document::Origin;
 use crate::protocol::offsets::PartitionId;
+use crate::protocol::sums::Sum;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
 use crate::source::Source;
 use crate::source::reads::Reads;
-use crate::totals::Sum;
 
 /// A table, pinned.
 pub(super) struct Subject<'s> {

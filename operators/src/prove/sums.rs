@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::totals::{FINEST_LOG2, Sum};
+use crate::protocol::sums::{FINEST_LOG2, Sum};
 
 /// The rows of one `_source`, by mebibyte.
 pub(super) type Mebibytes = BTreeMap<u64, Sum>;

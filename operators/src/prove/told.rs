@@ -11,8 +11,9 @@ use super::sums::{At, Mebibytes, Rows, bytes};
 use super::{Progress, TABLES};
 use crate::error::StoreError;
 use crate::protocol::offsets::PartitionId;
+use crate::protocol::sums::{FINEST_LOG2, Sum};
 use crate::source::{Listed, Source};
-use crate::totals::{FINEST_LOG2, Sum, hash};
+use crate::totals::hash;
 
 /// Bytes per request.
 const STEP: u64 = 4 << 20;

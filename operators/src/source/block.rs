@@ -37,11 +37,7 @@ pub struct Block {
 
 /// Reads the lines that start in `chunk`. If the block has a long line, its turn is returned too,
 /// to be kept as long as the line.
-pub async fn read(
-    source: &dyn Source,
-    chunk: &Chunk,
-    budget: &Budget,
-) -> Result<(Block, Option<Turn>), StoreError> {
+pub async fn read(source: &dyn Source, chunk: &Chunk, budget: &Budget) -> Result<(Block, Option<Turn>), StoreError> {
     let turn = if chunk.len() > budget.cost(chunk.len()) { Some(budget.turn().await) } else { None };
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
     let reach = chunk.limit.min(chunk.end + STEP_MIN);
@@ -121,11 +117,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::source::needs::{Needs, READ_BEHIND};
     use crate::protocol::offsets::PartitionId;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
     use crate::source::file::FileSource;
     use crate::source::identity::{Fingerprint, Identity};
+    use crate::source::needs::{Needs, READ_BEHIND};
 
     const CHUNK: u64 = 1024;
 
@@ -164,7 +160,8 @@ mod tests {
                 let (start, end, line_start, catch_up) = (0, chunk_end, true, false);
                 let chunk = Chunk { partition, identity, start, end, limit, line_start, settings, catch_up };
                 let needs = Needs { workers: 1, tables: 1, chunk: CHUNK, in_flight: 1, max_line, uploads: 0 };
-                let (block, turn) = read(&source, &chunk, &Budget::new(needs.parts().least(), needs.parts())).await.expect("read");
+                let (block, turn) =
+                    read(&source, &chunk, &Budget::new(needs.parts().least(), needs.parts())).await.expect("read");
                 (block, turn.is_some())
             });
             reading.await.expect("it does not panic")

@@ -9,23 +9,12 @@ use differential_dataflow::lattice::Lattice;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::chunker::ContainerChunker;
 use differential_dataflow::trace::implementations::{KeyBatcher, KeyBuilder, KeySpine};
-use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 
-use super::Sum;
 use crate::position::Position;
 use crate::protocol::names::TableId;
-use crate::protocol::offsets::PartitionId;
-
-/// A mebibyte of a partition.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Bucket {
-    /// The partition.
-    pub partition: PartitionId,
-    /// Which of its mebibytes.
-    pub mebibyte: u64,
-}
+use crate::protocol::sums::{Bucket, Sum};
 
 /// A bucket of one table.
 pub(super) type Key = (TableId, Bucket);

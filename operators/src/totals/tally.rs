@@ -15,11 +15,12 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use super::collect::{Bucket, Difference};
-use super::{FINEST_LOG2, Sum, hash};
+use super::collect::Difference;
+use super::hash;
 use crate::position::Position;
 use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
+use crate::protocol::sums::{Bucket, FINEST_LOG2, Sum};
 use crate::routed::Routed;
 
 /// The rows of `group`, which stands at `held`, and the sums of those that it lacks.

@@ -17,11 +17,11 @@ use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged};
+use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::identity::{Fingerprint, Identity};
 use lakefront_operators::source::reading::{File, Files};
 use lakefront_operators::source::reads::Reads;
-use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Faulty, Script};
 

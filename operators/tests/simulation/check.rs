@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lakefront_operators::protocol::names::Held;
-use lakefront_operators::totals::Sum;
+use lakefront_operators::protocol::sums::Sum;
 use serde_json::Value;
 
 use crate::files::uid_of;

@@ -8,9 +8,10 @@ use lakefront_operators::protocol::clock::Stamp;
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged, StagedFile};
+use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::chunk::Chunk;
-use lakefront_operators::totals::{Bucket, Sum, hash};
+use lakefront_operators::totals::hash;
 
 use crate::files::File;
 use crate::run::Env;

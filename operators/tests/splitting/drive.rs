@@ -16,6 +16,7 @@ use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::chunk::Chunk;
 use lakefront_operators::source::identity::Identity;
+use lakefront_operators::source::needs::Needs;
 use lakefront_operators::source::supply::{Planner, Step};
 use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
 use lakefront_operators::source::{Listed, Listing, Source, block};

@@ -10,8 +10,8 @@ use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::Counted;
+use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::source::identity::Identity;
-use lakefront_operators::totals::{Bucket, Sum};
 
 use crate::faults::{Call, Fault};
 use crate::harness::{PIPELINE, Run, Sink, World, offsets, refusal, settings, sum_of};
