@@ -73,7 +73,11 @@ impl<W: Work> Assigned<W> {
 /// impl<W: Work> Reader<W> for Zeros {
 ///     type Block = Vec<u8>;
 ///
-///     fn read<'a>(&'a self, work: &'a W, _budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Vec<u8>>, Stop>> {
+///     fn read<'a>(
+///         &'a self,
+///         work: &'a W,
+///         _budget: &'a Arc<Budget>,
+///     ) -> Pending<'a, Result<Read<Vec<u8>>, Stop>> {
 ///         let block = vec![0; usize::try_from(work.bytes()).unwrap_or(usize::MAX)];
 ///         Box::pin(async { Ok(Read { block, turn: None }) })
 ///     }

@@ -4,8 +4,8 @@
 //!
 //! - **Work**: pieces of the source between `fetch` and `stage`. `plan` hands out none that does
 //!   not fit, but one alone may always go.
-//! - **The turn**: what a piece may take that needs more than others do, such as one with a very long
-//!   line. A piece waits for its turn.
+//! - **The turn**: what a piece may take that needs more than others do, such as one with a very
+//!   long line. A piece waits for its turn.
 //! - **Batches**: what the operators between `fetch` and `stage` make of pieces, a few batches per
 //!   worker.
 //! - **Row groups**: files being written. `stage` closes its largest row group or file when it
@@ -40,7 +40,9 @@ const USUAL_WORKER: u64 = 384 << 20;
 /// use lakefront_operators::memory::{Budget, Parts};
 ///
 /// let mib = 1 << 20;
-/// let parts = Parts { workers: 2, groups: 1, work: 8 * mib, beyond: 0, in_flight: 4, turn: 0, batches: 32 * mib, uploads: 0 };
+/// let (work, batches) = (8 * mib, 32 * mib);
+/// let parts =
+///     Parts { workers: 2, groups: 1, work, beyond: 0, in_flight: 4, turn: 0, batches, uploads: 0 };
 /// assert!(Budget::new(parts.least(), parts).limit() < parts.usual());
 /// ```
 #[derive(Clone, Copy, Debug)]

@@ -24,8 +24,8 @@ const STATE: u64 = 64 * MIB;
 /// Starts like the lake's own temporary files, which readers and vacuum skip.
 const TRIAL: &str = "_lakefront_tmp_doctor";
 
-/// Checks the folders of this machine that a run uses: those of the pipeline's kind, and that of the
-/// state file.
+/// Checks the folders of this machine that a run uses: those of the pipeline's kind, and that of
+/// the state file.
 pub(super) fn look(findings: &mut Findings, described: &dyn Described) {
     described.look_at_folders(findings);
     let common = described.common();

@@ -86,7 +86,11 @@ pub struct Lost(pub String);
 ///         (to > from).then_some(from..to)
 ///     }
 ///
-///     fn towards(&mut self, targets: &VecDeque<Standing<Numbers>>, room: u64) -> Result<Option<Self::Work>, Lost> {
+///     fn towards(
+///         &mut self,
+///         targets: &VecDeque<Standing<Numbers>>,
+///         room: u64,
+///     ) -> Result<Option<Self::Work>, Lost> {
 ///         let (from, target) = (self.at.position(), targets[0].position().0);
 ///         if from < self.forgotten {
 ///             return Err(Lost(format!("numbers from {from}, which are forgotten")));
