@@ -41,8 +41,9 @@ const USUAL_WORKER: u64 = 384 << 20;
 ///
 /// let mib = 1 << 20;
 /// let (work, batches) = (8 * mib, 32 * mib);
+/// let (workers, in_flight) = (2, 4);
 /// let parts =
-///     Parts { workers: 2, groups: 1, work, beyond: 0, in_flight: 4, turn: 0, batches, uploads: 0 };
+///     Parts { workers, groups: 1, work, beyond: 0, in_flight, turn: 0, batches, uploads: 0 };
 /// assert!(Budget::new(parts.least(), parts).limit() < parts.usual());
 /// ```
 #[derive(Clone, Copy, Debug)]
