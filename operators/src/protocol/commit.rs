@@ -127,6 +127,7 @@ impl<K: Kind> Committer<K> {
         fail::fail_point!("commit-offsets-written");
         self.commit(Commit { id: Uuid::new_v4(), held, files }).await?;
         fail::fail_point!("commit-done");
+        debug_assert!(held.position > self.held.position && held.run == self.held.run, "one run moves it forwards");
         self.held = held;
         if let Err(error) = self.files.tidy(&*self.group, held.position).await {
             // Old offsets files only take space; the next commit tries again.
@@ -193,6 +194,7 @@ impl<K: Kind> Committer<K> {
     }
 
     fn won(&mut self, version: Version, begun: Stamp) -> Result<(), Stop> {
+        debug_assert_eq!(version, self.head.next(), "a commit follows the head that was known");
         self.head = version;
         if begun.steady_ms > self.touched.steady_ms {
             self.touched = begun;

@@ -113,6 +113,7 @@ impl<K: Kind> Account<K> {
         after: &Standing<K>,
         sums: impl Iterator<Item = (&'s str, &'s Bucket, Sum)>,
     ) {
+        debug_assert!(after.position() >= before.position() && after.since >= before.since, "rows land forwards");
         if after.since != before.since {
             self.tables.values_mut().for_each(Totals::begin_anew);
             self.from = before.offsets.clone();

@@ -52,6 +52,8 @@ impl LastRows {
     /// The cut from `lower` of the run of that `draw` has rows for `group`.
     pub fn reach(&mut self, group: GroupId, draw: Draw, lower: Position) {
         if let Some(last) = self.0.get_mut(group.0) {
+            let is_later = last.is_none_or(|last| last.draw != Some(draw) || last.lower <= lower);
+            debug_assert!(is_later, "a run fills its cuts in order");
             *last = Some(LastCut { draw: Some(draw), lower });
         }
     }

@@ -28,12 +28,14 @@ impl<K: Kind> Ledger<K> {
 
     /// Learns the offsets of a cut's upper bound.
     pub fn cut(&mut self, cut: &Cut<K>) {
+        debug_assert_eq!(cut.offsets.position(), cut.upper, "a cut leads to the offsets of its upper bound");
         self.standings.insert(cut.upper, cut.standing());
     }
 
     /// `group`'s transaction now holds `position`. Returns the standing that may be acknowledged,
     /// if it moved.
     pub fn moved(&mut self, group: GroupId, position: Position) -> Option<Standing<K>> {
+        debug_assert!(position >= self.positions[group.0], "a group's position never goes back");
         self.positions[group.0] = position;
         let durable = self.durable();
         if durable <= self.acknowledged {
@@ -41,7 +43,9 @@ impl<K: Kind> Ledger<K> {
         }
         self.acknowledged = durable;
         self.standings = self.standings.split_off(&durable);
-        self.standings.get(&durable).cloned()
+        let standing = self.standings.get(&durable).cloned();
+        debug_assert!(standing.is_some(), "every position that a group reaches is the end of a cut");
+        standing
     }
 
     /// The position that every group's transaction holds.

@@ -89,7 +89,11 @@ impl<K: Kind> CommitQueue<K> {
     /// Takes a record from the planner.
     pub fn control(&mut self, control: Control<K>) {
         match control {
-            Control::Cut(cut) => drop(self.cuts.insert(cut.lower, cut)),
+            Control::Cut(cut) => {
+                debug_assert!(cut.lower <= cut.upper, "a cut leads forwards");
+                let known = self.cuts.insert(cut.lower, cut);
+                debug_assert!(known.is_none(), "one cut starts at a position");
+            }
             Control::Settle(position) => self.settle = self.settle.max(position),
         }
     }
