@@ -47,10 +47,11 @@ fn a_run_that_is_killed_and_run_again_lands_every_line_once() {
         world.pipeline.write(name, lines.take(400));
     }
     let (mut kills, mut claims) = (0, 0);
-    for _ in 0..KILLS {
+    // On a busy machine a run takes longer to its claim: runs live longer until one gets there.
+    while kills < KILLS || (claims == 0 && kills < 10 * KILLS) {
         world.pipeline.set("commit", "bytes", format!("{} B", random.below(1 << 12..1 << 17)));
         let run = world.pipeline.start(&["run", "p.toml", "--mode", "tail"]);
-        wait::pause(Duration::from_millis(random.below(0..INSTANTS_MS)));
+        wait::pause(Duration::from_millis(random.below(0..INSTANTS_MS * (1 + kills / KILLS))));
         let ended = run.kill();
         assert_eq!(ended.code, None, "a tail does not end by itself:\n{}", ended.stderr);
         kills += 1;
@@ -61,7 +62,7 @@ fn a_run_that_is_killed_and_run_again_lands_every_line_once() {
     assert_eq!(world.pipeline.land()["bytes"], 0, "the second run finds nothing new");
     world.pipeline.is_proved();
     let status = world.pipeline.status();
-    assert_eq!(status["tables"]["primary"]["lag_bytes"], 0);
+    assert_eq!(status["tables"]["primary"]["lag"], 0);
     assert!(!world.pipeline.path("lake").exists(), "no part of the lake is on the disk");
     let proved = world.pipeline.prove(0);
     let rows = proved["tables"].as_array().expect("tables").iter().map(|table| table["totals_rows"].as_u64());
