@@ -67,7 +67,7 @@ does not hold yet. It only reads and claims nothing, so it can be used during a 
 pub(super) const STATUS_AFTER: &str = "\
 Examples:
   lakefront status lakefront.toml
-  lakefront status lakefront.toml --json | jq '.tables[].lag_bytes'
+  lakefront status lakefront.toml --json | jq '.tables[].lag'
 
 Exit codes: 0 shown, 2 the file is wrong, 3 the source or a table is out of reach.";
 

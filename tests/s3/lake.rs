@@ -12,7 +12,7 @@ use crate::support::{Gateway, Lines, Random, bucket, wait};
 use crate::world::{LAKE, World};
 
 /// How often the run is killed.
-const KILLS: usize = 6;
+const KILLS: u64 = 6;
 /// An instant is drawn from this many milliseconds: enough for the start, the claims, and some
 /// cuts.
 const INSTANTS_MS: u64 = 500;
