@@ -120,8 +120,8 @@ impl Opening {
         Ok(tables)
     }
 
-    /// Refuses a lake in which two commits could both win. Its tables lie in one place, so the first
-    /// one's is asked.
+    /// Refuses a lake in which two commits could both win. Its tables lie in one place, so the
+    /// first one's is asked.
     async fn probe(&self) -> Result<(), Stop> {
         let Some(Found { spec, .. }) = self.found.first() else { return Ok(()) };
         let folder = spec.place.join("_lakefront");

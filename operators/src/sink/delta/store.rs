@@ -1,7 +1,7 @@
 //! A place as the library that reads whole logs needs it: its stores, and what its errors mean.
 //!
-//! The library gets our client of a container or bucket and never connects by itself, because it would read
-//! the environment.
+//! The library gets our client of a container or bucket and never connects by itself, because it
+//! would read the environment.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use object_store::{
 
 use super::failure::Service;
 
-/// One container or bucket. Its `Debug` form is its name, because the client's own shows keys and the library
-/// logs it.
+/// One container or bucket. Its `Debug` form is its name, because the client's own shows keys and
+/// the library logs it.
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) client: Box<dyn ObjectStore>,
