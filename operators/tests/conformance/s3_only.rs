@@ -1,6 +1,7 @@
 //! What only a bucket can do: not keep the condition of a write, be in another region, or execute a
 //! request and never answer it. The faults come from a proxy in front of the server.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -213,6 +214,72 @@ async fn a_refusal_stops_the_run_at_once_and_shows_no_secret() {
     let place = world.sink.lake.place();
     let shown = format!("{place:?} {place} {:?}", world.sink.lake.location(proxy.address()));
     assert!(!shown.contains(SECRET) && !shown.contains(KEY_ID), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_may_be_the_lake_itself() {
+    let Some(gateway) = gateway() else { return };
+    let world = reached(gateway.address(), |at| at.path.clear());
+    let mut run = world.start().await.unwrap();
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+    let log: Vec<_> = (0..3).map(|version| commits(version)).collect();
+    assert_eq!(world.sink.lake.0.list(&format!("{}/_delta_log", folder(0))), log);
+}
+
+/// A service that gives the server's key to whoever asks, as machines and pods have it. It tells
+/// what it was asked for.
+fn key_service() -> (SocketAddr, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, (told, asked)) = (listener.local_addr().unwrap(), std::sync::mpsc::channel());
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 2048];
+            let length = connection.read(&mut head).unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let key = serde_json::json!({"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": "a token",
+                "Expiration": "2099-01-01T00:00:00Z"});
+            let body = match head.split_whitespace().nth(1).unwrap() {
+                "/latest/api/token" => "a session".to_owned(),
+                "/latest/meta-data/iam/security-credentials/" => "a-role".to_owned(),
+                _ => key.to_string(),
+            };
+            let length = body.len();
+            write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+            if told.send(head).is_err() {
+                return;
+            }
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_role_is_asked_for_once() {
+    let Some(gateway) = gateway() else { return };
+    let (address, asked) = key_service();
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "the token of a pod").unwrap();
+    let token_file = token.path().display().to_string();
+    let service = Some(format!("http://{address}").parse().unwrap());
+    let agent = format!("http://{address}/v1/credentials").parse().unwrap();
+    for (credential, paths) in [
+        (Credential::Instance { service }, &["token", "security-credentials/", "a-role"][..]),
+        (Credential::Pod { agent, token_file }, &["credentials"]),
+    ] {
+        let world = reached(gateway.address(), |at| at.bucket.credential = credential);
+        // This server gives no temporary keys, so it refuses one; its answer shows that it got it.
+        let (error, text) = store_error(world.start().await);
+        assert!(!error.is_transient() && text.contains("400 InvalidToken: the session token has expired or"), "{text}");
+        let asked: Vec<String> = asked.try_iter().collect();
+        let of = |head: &String| {
+            head.split_whitespace().nth(1).unwrap().split_inclusive('/').next_back().unwrap().to_owned()
+        };
+        let asked_for: Vec<String> = asked.iter().map(of).collect();
+        assert_eq!(asked_for, paths, "a key is kept until it expires");
+        let has_token = asked[0].contains("the token of a pod");
+        assert_eq!(has_token, paths.len() == 1, "{asked:?}");
+    }
 }
 
 /// Rows of noise, which do not compress.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object_store::{Error, MultipartUpload, ObjectStoreExt};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::Blobs;
 use crate::error::StoreError;
@@ -31,34 +31,48 @@ impl Blobs {
             return self.container.put(&self.path, content.into()).await.map(drop).map_err(failed);
         }
         let mut upload = self.container.put_multipart(&self.path).await.map_err(failed)?;
-        let sent = self.upload_parts(&mut *upload, &written).await;
+        let mut under_way = JoinSet::new();
+        let sent = self.upload_parts(&mut *upload, &written, &mut under_way).await;
         if sent.is_err() {
-            // S3 keeps the parts of an upload that was not completed, and they cost money. What
-            // cannot be reached now, or is killed, is left to a lifecycle rule of the bucket.
+            // S3 keeps the parts of an upload that was not completed, and they cost money. One that
+            // arrives after the upload was given up would stay, so they are waited for. What cannot
+            // be reached now, or is killed, is left to a lifecycle rule of the bucket.
+            while under_way.join_next().await.is_some() {}
             let _ = upload.abort().await;
         }
         sent
     }
 
-    async fn upload_parts(&self, upload: &mut dyn MultipartUpload, written: &Arc<Written>) -> Result<(), StoreError> {
+    /// Sends `written` in parts, and completes the upload. After a failure, some may be under way.
+    async fn upload_parts(
+        &self,
+        upload: &mut dyn MultipartUpload,
+        written: &Arc<Written>,
+        under_way: &mut JoinSet<Result<(), Error>>,
+    ) -> Result<(), StoreError> {
         let failed = |e: Error| self.answer(&e).failure(format!("upload {self}"));
-        // Separate tasks: a part that has room must go on while the next one waits for it. If one
-        // fails, dropping the set ends the others.
-        let mut parts = JoinSet::new();
+        let done = |sent: Result<Result<(), Error>, JoinError>| {
+            sent.map_err(|e| StoreError::definite(format!("upload {self}"), e))?.map_err(failed)
+        };
         let mut start = 0;
         while start < written.length() {
             let room = IN_MEMORY.acquire().await.expect("it is never closed");
+            // Of the parts that have made room, none may have failed.
+            while let Some(sent) = under_way.try_join_next() {
+                done(sent)?;
+            }
             let length = PART.min(written.length() - start);
             let part = upload.put_part(read(written, start, length).await?.into());
-            parts.spawn(async move {
+            // Tasks of their own: a part that has room must go on while the next one waits for it.
+            under_way.spawn(async move {
                 let sent = part.await;
                 drop(room);
                 sent
             });
             start += length;
         }
-        while let Some(sent) = parts.join_next().await {
-            sent.map_err(|e| StoreError::definite(format!("upload {self}"), e))?.map_err(failed)?;
+        while let Some(sent) = under_way.join_next().await {
+            done(sent)?;
         }
         upload.complete().await.map(drop).map_err(failed)
     }

@@ -5,7 +5,7 @@
 //! | Azure's 409 `BlobAlreadyExists`, 412; S3's 304 | the file exists |
 //! | 404 | the file does not exist; that there is no container or bucket is a refusal |
 //! | 400, 401, 403, any other 3xx and 4xx, S3's 501 | refused: definite, nothing was done |
-//! | 408, 409 without a code or of S3, 429, 5xx, none | unknown: read before trying again |
+//! | 408, 409 without a code or of S3, 429, 5xx, silence | unknown: read before trying again |
 //!
 //! `azure.rs` and `s3.rs` have the rest: what each service's codes say, and what to do about them.
 //!
