@@ -15,7 +15,8 @@ use tokio::task::block_in_place;
 
 use crate::azure::Azure;
 use crate::delta::{DeltaSink, folder, stage};
-use crate::harness::{PIPELINE, World, standing};
+use crate::harness::{PIPELINE, World};
+use crate::kinds::standing;
 use crate::lake::Lake;
 use crate::support::azurite::{KEY, endpoint};
 use crate::support::blobs::{location, with_key};

@@ -8,6 +8,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use azure_core::Bytes;
 use lakefront_operators::error::Stop;
+use lakefront_operators::lines::Lines;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::group::Group;
@@ -112,6 +113,8 @@ impl<L: Lake> DeltaSink<L> {
 }
 
 impl<L: Lake> Sink for DeltaSink<L> {
+    type Kind = Lines;
+
     fn new(clock: Arc<TestClock>) -> Self {
         let lake = L::new();
         let spec = |index: usize| {

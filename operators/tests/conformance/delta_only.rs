@@ -27,7 +27,8 @@ use crate::delta_types::{
     a_column_that_delta_has_no_type_for_is_refused_before_anything_is_written,
     every_type_of_delta_is_read_as_it_was_staged,
 };
-use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, layout, refusal, standing};
+use crate::harness::{Foreign, PIPELINE, Sink, TestClock, World, layout, refusal};
+use crate::kinds::{StoryKind, standing};
 use crate::lake::Lake;
 
 pub(crate) type DeltaWorld<L> = Arc<World<DeltaSink<L>>>;
@@ -259,7 +260,7 @@ async fn a_log_that_is_kept_for_no_time_ends_a_claim<L: Lake>(world: DeltaWorld<
         pipeline: PIPELINE,
         reading: &Files::new("file:/logs", "file:/logs", &none),
         layout: &layout::<DeltaSink<L>>(&roles),
-        settings: crate::harness::settings(1000),
+        settings: Arc::new(Lines::settings(1000)),
         known: None,
         adopt: false,
         process: None,

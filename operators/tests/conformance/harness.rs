@@ -5,25 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Claimed, Intent, Mark, Offsets, Standing};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::claim::claim;
+use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::group::Group;
-use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
-use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::protocol::sums::{Bucket, Sum};
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::identity::{Fingerprint, Identity};
-use lakefront_operators::source::reading::{File, Files};
-use lakefront_operators::source::reads::Reads;
+use lakefront_operators::source::reading::File;
 
 use crate::faults::{Faulty, Script};
+use crate::kinds::{StoryKind, offsets, standing};
 
 /// How many groups a pipeline has.
 pub(crate) const GROUPS: usize = 3;
@@ -47,6 +43,8 @@ pub(crate) enum Foreign {
 
 /// A sink under test. A row is identified by one number, its `_offset`.
 pub(crate) trait Sink: Send + Sync + Sized + 'static {
+    /// What the stories land into it.
+    type Kind: StoryKind;
     /// How many tables a group has. Rows are spread over them by [`table_of`].
     const TABLES: usize = 1;
 
@@ -111,7 +109,8 @@ pub(crate) struct Start {
     pub(crate) source: &'static str,
     pub(crate) roles: [&'static str; GROUPS],
     pub(crate) known: Option<Position>,
-    pub(crate) settings: Arc<RowSettings>,
+    /// Today's settings, by their number.
+    pub(crate) settings: u64,
     pub(crate) adopt: bool,
     /// The files in the source, with their creation.
     pub(crate) files: &'static [(&'static str, &'static str)],
@@ -120,15 +119,15 @@ pub(crate) struct Start {
 impl Default for Start {
     fn default() -> Self {
         let roles = ["primary", "replica", "rejects"];
-        let (settings, files) = (settings(1000), &[][..]);
+        let (settings, files) = (1000, &[][..]);
         Start { pipeline: PIPELINE, source: "file:/logs", roles, known: None, settings, adopt: false, files }
     }
 }
 
 /// A run that has claimed the tables.
-pub(crate) struct Run(pub(crate) Vec<Claimed>);
+pub(crate) struct Run<K: StoryKind>(pub(crate) Vec<Claimed<K>>);
 
-impl Run {
+impl<K: StoryKind> Run<K> {
     pub(crate) fn number(&self) -> RunId {
         self.0[0].committer.run()
     }
@@ -163,18 +162,18 @@ impl<S: Sink> World<S> {
     }
 
     /// Starts a run in the usual way.
-    pub(crate) async fn start(&self) -> Result<Run, Stop> {
+    pub(crate) async fn start(&self) -> Result<Run<S::Kind>, Stop> {
         self.start_with(Start::default()).await
     }
 
-    pub(crate) async fn start_with(&self, start: Start) -> Result<Run, Stop> {
+    pub(crate) async fn start_with(&self, start: Start) -> Result<Run<S::Kind>, Stop> {
         let tables = self.sink.open(start.pipeline).await?;
         let tables: Vec<Arc<dyn Group>> = tables
             .into_iter()
             .zip(&self.scripts)
             .map(|(table, script)| Arc::new(Faulty { table, script: script.clone() }) as Arc<dyn Group>)
             .collect();
-        let cold_start = || -> Pending<'_, Result<Offsets, Stop>> {
+        let cold_start = || -> Pending<'_, Result<Offsets<S::Kind>, Stop>> {
             self.resolved.fetch_add(1, Ordering::SeqCst);
             let at = self.cold_start.load(Ordering::SeqCst);
             Box::pin(async move { Ok(offsets(&[("log", at)])) })
@@ -186,14 +185,13 @@ impl<S: Sink> World<S> {
             };
             Box::pin(async move { Ok(start.files.iter().map(file).collect()) })
         };
-        let reads = Reads::recorded(start.source, None);
-        let reading = Files::new(start.source, reads.root(), &files);
+        let reading = S::Kind::reading(start.source, &files);
         let intent = Intent {
             pipeline: start.pipeline,
-            reading: &reading,
+            reading: &*reading,
             adopt: start.adopt,
             layout: &layout::<S>(&start.roles),
-            settings: start.settings.clone(),
+            settings: Arc::new(S::Kind::settings(start.settings)),
             known: start.known,
             process: Some(Process { host: "db1".to_owned(), pid: 7, since_ms: 1_700_000_000_000 }),
             cold_start: &cold_start,
@@ -202,7 +200,13 @@ impl<S: Sink> World<S> {
     }
 
     /// Stages `rows` and lands them in `table` with the position moved to `at`.
-    pub(crate) async fn land(&self, run: &mut Run, table: usize, at: u64, rows: &[u64]) -> Result<Version, Stop> {
+    pub(crate) async fn land(
+        &self,
+        run: &mut Run<S::Kind>,
+        table: usize,
+        at: u64,
+        rows: &[u64],
+    ) -> Result<Version, Stop> {
         let files = match rows {
             [] => Vec::new(),
             rows => self.sink.stage(table, rows).await,
@@ -249,46 +253,6 @@ pub(crate) fn sum_by_table<S: Sink>(group: usize, rows: &[u64]) -> Vec<Counted> 
         Counted { table, bucket: Bucket { partition: PartitionId::first("log"), mebibyte: 0 }, sum: sum_of(&rows) }
     };
     (0..S::TABLES).map(of).collect()
-}
-
-/// The offsets of a source whose files were read up to these offsets.
-pub(crate) fn offsets(entries: &[(&str, u64)]) -> Offsets {
-    let entry = |&(name, offset): &(&str, u64)| {
-        let identity =
-            Identity { created: "once".into(), fingerprint: Fingerprint::of(name.as_bytes()), ..Identity::default() };
-        (PartitionId::first(name), Mark { offset, identity, landed_tail: false, gone: false })
-    };
-    entries.iter().map(entry).collect()
-}
-
-/// A source of one file, read up to `at`.
-pub(crate) fn standing(at: u64) -> Standing {
-    Standing {
-        offsets: Arc::new(offsets(&[("log", at)])),
-        settings: settings(1000),
-        since: Position(0),
-        last_rows: LastRows::default(),
-    }
-}
-
-pub(crate) fn settings(max_line: u64) -> Arc<RowSettings> {
-    Arc::new(RowSettings {
-        rows_version: ROWS_VERSION,
-        format: Format::Azure,
-        max_line,
-        unknown_keys: UnknownKeys::Keep,
-        zones: Default::default(),
-        raw: RowSettings::usual_raw(),
-        envelope: Envelope::None,
-        roles: Roles {
-            primary: vec!["Primary".into()],
-            replica: vec!["*".into()],
-            default: Destination::Reject,
-            servers: [].into(),
-            sources: [].into(),
-        },
-        tables: vec!["primary".into(), "replica".into(), "rejects".into()],
-    })
 }
 
 /// The text of a refusal, or a panic.

@@ -3,7 +3,8 @@
 //!
 //! A sink joins by implementing [`harness::Sink`] and adding a line to [`conformance`]; the stories
 //! are in [`suite`]. They drive the protocol's real code over the sink's real tables, and check the
-//! result as a reader would.
+//! result as a reader would. The sink also says of which kind of source they are told
+//! ([`kinds`]).
 
 #![allow(clippy::unwrap_used, reason = "tests may")]
 
@@ -14,12 +15,17 @@ mod delta_only;
 mod delta_types;
 mod faults;
 mod harness;
+mod kinds;
 mod lake;
 mod memory;
 mod memory_only;
 mod s3;
 mod s3_only;
 mod suite;
+
+use lakefront_operators::lines::Lines;
+
+use crate::kinds::Records;
 
 #[path = "../../../tests/support"]
 mod support {
@@ -62,11 +68,7 @@ macro_rules! conformance {
                 a_claim_that_gives_way_is_asked_where_to_begin
                 a_run_that_died_while_tables_began_anew_leaves_one_start_for_all
                 what_lands_while_a_claim_is_to_give_way_keeps_its_source
-                a_narrower_or_wider_glob_is_the_same_source
                 a_start_that_is_refused_writes_nothing
-                sources_that_overlap_refuse_however_they_are_spelled
-                a_file_that_another_pipeline_reads_refuses
-                of_two_overlapping_pipelines_that_claim_at_once_one_sees_the_other
                 rows_of_others_are_adopted_if_that_is_asked_for
                 rows_of_another_pipeline_are_no_strangers
             ],
@@ -119,8 +121,24 @@ macro_rules! conformance {
                 a_file_that_takes_the_name_of_one_that_left_begins_anew
                 only_files_below_the_commit_are_tidied_and_never_the_base
                 a_missing_offsets_file_refuses
-                a_damaged_offsets_file_refuses
                 an_offsets_file_of_another_format_refuses
+            ],
+        );
+    };
+    ($name:ident of files: $sink:ty) => {
+        conformance!($name of files: $sink, if true);
+    };
+    ($name:ident of files: $sink:ty, if $is_here:expr) => {
+        conformance!(@modules $name, $sink, $is_here,
+            claim: [
+                a_narrower_or_wider_glob_is_the_same_source
+                a_start_over_files_that_are_read_writes_nothing
+                sources_that_overlap_refuse_however_they_are_spelled
+                a_file_that_another_pipeline_reads_refuses
+                of_two_overlapping_pipelines_that_claim_at_once_one_sees_the_other
+            ],
+            offsets: [
+                a_damaged_offsets_file_refuses
             ],
         );
     };
@@ -139,8 +157,12 @@ macro_rules! conformance {
     };
 }
 
-conformance!(on_memory: crate::memory::MemorySink<1>);
-conformance!(on_memory_in_groups: crate::memory::MemorySink<2>);
+conformance!(on_memory: crate::memory::MemorySink<Lines, 1>);
+conformance!(on_memory_for_files of files: crate::memory::MemorySink<Lines, 1>);
+conformance!(on_memory_in_groups: crate::memory::MemorySink<Records, 2>);
 conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
+conformance!(on_delta_for_files of files: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);
+conformance!(on_delta_on_azure_for_files of files: crate::delta::DeltaSink<crate::azure::Azure>);
 conformance!(on_delta_on_s3: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());
+conformance!(on_delta_on_s3_for_files of files: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());

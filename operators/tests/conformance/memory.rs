@@ -3,6 +3,7 @@
 //! and conflicts with whoever has taken it first.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
@@ -15,6 +16,7 @@ use lakefront_operators::protocol::staged::{Staged, StagedFile};
 use uuid::Uuid;
 
 use crate::harness::{Foreign, GROUPS, Sink, TestClock, table_of};
+use crate::kinds::StoryKind;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const RETENTION: Retention = Retention { log_ms: 30 * DAY_MS, files_ms: 7 * DAY_MS };
@@ -61,13 +63,14 @@ fn masked(staged: &Staged) -> Option<u64> {
 
 type Shared = Arc<Mutex<Option<Store>>>;
 
-/// Groups of `T` tables in memory.
-pub(crate) struct MemorySink<const T: usize> {
+/// Groups of `T` tables in memory, for a source of kind `K`.
+pub(crate) struct MemorySink<K, const T: usize> {
     stores: [Shared; GROUPS],
     clock: Arc<TestClock>,
+    of: PhantomData<K>,
 }
 
-impl<const T: usize> MemorySink<T> {
+impl<K: StoryKind, const T: usize> MemorySink<K, T> {
     fn with<R>(&self, group: usize, act: impl FnOnce(&mut Store) -> R) -> R {
         act(self.stores[group].lock().unwrap().as_mut().expect("the group exists"))
     }
@@ -90,11 +93,12 @@ fn done<'a, R: Send + 'a>(value: R) -> Pending<'a, R> {
     Box::pin(std::future::ready(value))
 }
 
-impl<const T: usize> Sink for MemorySink<T> {
+impl<K: StoryKind, const T: usize> Sink for MemorySink<K, T> {
+    type Kind = K;
     const TABLES: usize = T;
 
     fn new(clock: Arc<TestClock>) -> Self {
-        MemorySink { stores: Default::default(), clock }
+        MemorySink { stores: Default::default(), clock, of: PhantomData }
     }
 
     fn open<'a>(&'a self, pipeline: &'a str) -> Pending<'a, Result<Vec<Arc<dyn Group>>, Stop>> {

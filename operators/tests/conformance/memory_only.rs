@@ -1,18 +1,19 @@
 //! What only a sink whose commits take rows away can show.
 
-use crate::harness::{Foreign, Sink, World, standing, sum_by_table};
+use crate::harness::{Foreign, Sink, World, sum_by_table};
+use crate::kinds::{Records, standing};
 use crate::memory::MemorySink;
 
-type Groups = World<MemorySink<2>>;
+type Groups = MemorySink<Records, 2>;
 
 #[tokio::test]
 async fn a_commit_that_masks_a_row_follows_a_foreign_append() {
-    let world = Groups::new();
+    let world = World::<Groups>::new();
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1, 2]).await.unwrap();
     world.sink.foreign(0, Foreign::Append(&[100])).await;
     let masking = world.sink.stage_masking(0, 3, 1);
-    let counted = sum_by_table::<MemorySink<2>>(0, &[3]);
+    let counted = sum_by_table::<Groups>(0, &[3]);
 
     run.0[0].committer.land(&standing(20), vec![masking], &counted).await.unwrap();
 
@@ -21,12 +22,12 @@ async fn a_commit_that_masks_a_row_follows_a_foreign_append() {
 
 #[tokio::test]
 async fn a_commit_that_masks_a_row_conflicts_with_who_took_it_first() {
-    let world = Groups::new();
+    let world = World::<Groups>::new();
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1, 2]).await.unwrap();
     world.sink.foreign(0, Foreign::Delete).await;
     let masking = world.sink.stage_masking(0, 3, 1);
-    let counted = sum_by_table::<MemorySink<2>>(0, &[3]);
+    let counted = sum_by_table::<Groups>(0, &[3]);
 
     let refused = run.0[0].committer.land(&standing(20), vec![masking], &counted).await.unwrap_err();
 
@@ -37,9 +38,9 @@ async fn a_commit_that_masks_a_row_conflicts_with_who_took_it_first() {
 
 #[tokio::test]
 async fn rows_of_a_table_of_another_group_are_a_bug() {
-    let world = Groups::new();
+    let world = World::<Groups>::new();
     let mut run = world.start().await.unwrap();
-    let counted = sum_by_table::<MemorySink<2>>(1, &[3]);
+    let counted = sum_by_table::<Groups>(1, &[3]);
     let stop = run.0[0].committer.land(&standing(10), Vec::new(), &counted).await.unwrap_err();
     assert!(stop.to_string().contains("which is of another group"), "{stop}");
 }

@@ -17,7 +17,8 @@ use lakefront_operators::sink::files::Place;
 use tokio::task::block_in_place;
 
 use crate::delta::{DeltaSink, folder, stage};
-use crate::harness::{World, standing};
+use crate::harness::World;
+use crate::kinds::standing;
 use crate::lake::Lake;
 use crate::s3::S3;
 use crate::support::gateway::{Gateway, KEY_ID, SECRET};

@@ -12,7 +12,7 @@ pub(crate) async fn rows_and_position_appear_together<S: Sink>(world: Arc<World<
     let staged = world.sink.stage(0, &[1, 2, 3]).await;
     assert_eq!(world.rows(0).await, [0; 0], "staged rows are not visible");
 
-    run.0[0].committer.land(&crate::harness::standing(10), staged, &[]).await.unwrap();
+    run.0[0].committer.land(&crate::kinds::standing(10), staged, &[]).await.unwrap();
 
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![1, 2, 3], Some(10)));
     assert_eq!((world.rows(1).await, world.position(1).await), (vec![], Some(0)));
@@ -119,11 +119,11 @@ pub(crate) async fn files_staged_too_long_ago_are_refused<S: Sink>(world: Arc<Wo
     let retention = tables[0].load().await.unwrap().retention;
     let young = world.sink.stage(0, &[1]).await;
     world.clock.advance(retention.files_ms / 2);
-    run.0[0].committer.land(&crate::harness::standing(10), young, &[]).await.unwrap();
+    run.0[0].committer.land(&crate::kinds::standing(10), young, &[]).await.unwrap();
 
     let old = world.sink.stage(0, &[2]).await;
     world.clock.advance(retention.files_ms / 2 + 1);
-    let text = refusal(run.0[0].committer.land(&crate::harness::standing(20), old, &[]).await);
+    let text = refusal(run.0[0].committer.land(&crate::kinds::standing(20), old, &[]).await);
 
     assert!(text.contains("was staged so long ago"), "{text}");
     assert_eq!((world.rows(0).await, world.position(0).await), (vec![1], Some(10)));
@@ -133,7 +133,7 @@ pub(crate) async fn a_table_deleted_under_the_run_takes_no_rows<S: Sink>(world: 
     let mut run = world.start().await.unwrap();
     let staged = world.sink.stage(0, &[1]).await;
     world.sink.drop_group(0);
-    let landed = run.0[0].committer.land(&crate::harness::standing(10), staged, &[]).await;
+    let landed = run.0[0].committer.land(&crate::kinds::standing(10), staged, &[]).await;
     assert!(matches!(&landed, Err(Stop::Store(error)) if !error.is_transient()), "{landed:?}");
 }
 

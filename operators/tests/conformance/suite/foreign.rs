@@ -8,7 +8,7 @@ use lakefront_operators::protocol::group::Retention;
 use crate::faults::{Call, Fault};
 use crate::harness::{Foreign, PIPELINE, Sink, World, is_fenced, refusal};
 
-async fn given_rows<S: Sink>(world: &World<S>) -> crate::harness::Run {
+async fn given_rows<S: Sink>(world: &World<S>) -> crate::harness::Run<S::Kind> {
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
     world.land(&mut run, 0, 20, &[2]).await.unwrap();
@@ -107,7 +107,7 @@ pub(crate) async fn a_clock_that_is_set_back_hides_no_silence<S: Sink>(world: Ar
     let mut next = world.start().await.unwrap();
     world.clock.advance(retention(&world).await.files_ms);
     world.clock.set_back(retention(&world).await.files_ms);
-    let old = next.0[0].committer.land(&crate::harness::standing(30), staged, &[]).await;
+    let old = next.0[0].committer.land(&crate::kinds::standing(30), staged, &[]).await;
     assert!(refusal(old).contains("was staged so long ago that a vacuum may have deleted it"));
 }
 

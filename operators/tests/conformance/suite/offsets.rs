@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::chain;
-use lakefront_operators::lines::{Account, Mark, Offsets, OffsetsFiles, Recorded, Retired, Standing};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::document::{Account, Recorded, Standing};
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::offsets_files::OffsetsFiles;
 use lakefront_operators::protocol::staged::Counted;
 use lakefront_operators::protocol::sums::{Bucket, Sum};
-use lakefront_operators::source::identity::Identity;
 
 use crate::faults::{Call, Fault};
-use crate::harness::{PIPELINE, Run, Sink, World, offsets, refusal, settings, sum_of};
+use crate::harness::{PIPELINE, Run, Sink, World, refusal, sum_of};
+use crate::kinds::{StoryKind, offsets, standing_at, with_left};
 
 pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later<S: Sink>(world: Arc<World<S>>) {
     let mut first = world.start().await.unwrap();
@@ -33,7 +33,7 @@ pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_la
 }
 
 /// The content of the offsets file that `table` refers to.
-async fn recorded<S: Sink>(world: &World<S>, table: usize) -> Recorded {
+async fn recorded<S: Sink>(world: &World<S>, table: usize) -> Recorded<S::Kind> {
     let held = world.sink.held(table, PIPELINE).await.unwrap();
     let tables = world.sink.open(PIPELINE).await.unwrap();
     OffsetsFiles::read(&*tables[table], held).await.unwrap()
@@ -63,14 +63,8 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
         (tables.into_values().next().unwrap(), from)
     };
     let at = |entries: &[(&str, u64)], left, since| {
-        let retired = Retired { bytes: left, before_ms: left };
-        let offsets = Offsets::summed(offsets(entries).partitions, retired);
-        Standing {
-            offsets: Arc::new(offsets),
-            settings: settings(1000),
-            since: Position(since),
-            last_rows: LastRows::default(),
-        }
+        let standing = standing_at::<S::Kind>(with_left(entries, left, left));
+        Standing { since: Position(since), ..standing }
     };
     run.0[0].committer.land(&at(&[("a", 10)], 0, 0), Vec::new(), &counted("a", 1)).await.unwrap();
     run.0[0].committer.land(&at(&[("a", 10), ("b", 10)], 0, 0), Vec::new(), &counted("b", 2)).await.unwrap();
@@ -92,17 +86,18 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
     assert_eq!(from, before, "other settings are in force from there on");
 }
 
-/// Many files, of which every commit moves a few.
-fn moving(commit: u64) -> Standing {
-    let names: Vec<String> = (0..300).map(|n| format!("server/h={n:03}/PT1H.json")).collect();
+/// Many partitions, of which every commit moves a few: their names, and up to where they are read.
+fn entries(commit: u64) -> Vec<(String, u64)> {
     let moves = |n: u64| (0..=commit).filter(|step| (step * 7) % 300 <= n && n < (step * 7) % 300 + 7).count() as u64;
-    let entries: Vec<_> = names.iter().zip(0..).map(|(name, n)| (name.as_str(), 10 + moves(n))).collect();
-    Standing {
-        offsets: Arc::new(offsets(&entries)),
-        settings: settings(1000),
-        since: Position(0),
-        last_rows: LastRows::default(),
-    }
+    (0..300).map(|n| (format!("server/h={n:03}/PT1H.json"), 10 + moves(n))).collect()
+}
+
+fn moving<K: StoryKind>(commit: u64) -> Standing<K> {
+    standing_at(with_left(&borrowed(&entries(commit)), 0, 0))
+}
+
+fn borrowed(entries: &[(String, u64)]) -> Vec<(&str, u64)> {
+    entries.iter().map(|(name, at)| (name.as_str(), *at)).collect()
 }
 
 pub(crate) async fn many_partitions_survive_many_commits<S: Sink>(world: Arc<World<S>>) {
@@ -126,27 +121,24 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
     // The first file after a claim of nothing holds all 300 entries, and is the base of the files
     // that follow.
     run.0[0].committer.land(&moving(0), Vec::new(), &[]).await.unwrap();
-    let full = length(moving(0).position()).await;
+    let full = length(moving::<S::Kind>(0).position()).await;
 
     run.0[0].committer.land(&moving(1), Vec::new(), &[]).await.unwrap();
 
-    let delta = length(moving(1).position()).await;
+    let delta = length(moving::<S::Kind>(1).position()).await;
     assert!(delta * 10 < full, "{delta} bytes for 7 of 300 entries, which take {full}");
 }
 
-/// The same files, without those below `first`, which have left.
-fn leaving(commit: u64, first: usize) -> Standing {
-    let mut offsets = (*moving(commit).offsets).clone();
-    for _ in 0..first {
-        let (_, at) = offsets.partitions.pop_first().unwrap();
-        offsets.retired.bytes += at.offset;
-    }
-    offsets.retired.before_ms = 1_000 + commit;
-    Standing { offsets: Arc::new(offsets), ..moving(commit) }
+/// The same partitions, without those below `first`, which have left.
+fn leaving<K: StoryKind>(commit: u64, first: usize) -> Standing<K> {
+    let entries = entries(commit);
+    let (gone, there) = entries.split_at(first);
+    let left = gone.iter().map(|(_, at)| at).sum();
+    standing_at(with_left(&borrowed(there), left, 1_000 + commit))
 }
 
 /// Lands in every table: the next run refuses tables that do not all hold what has left.
-async fn land_in_all(run: &mut Run, standing: &Standing) {
+async fn land_in_all<K: StoryKind>(run: &mut Run<K>, standing: &Standing<K>) {
     for claimed in &mut run.0 {
         claimed.committer.land(standing, Vec::new(), &[]).await.unwrap();
     }
@@ -157,11 +149,11 @@ pub(crate) async fn what_has_left_the_offsets_stays_away_and_goes_on_counting<S:
     let tables = world.sink.open(PIPELINE).await.unwrap();
     // A full file, then deltas to it in which more and more of its partitions are gone.
     for (commit, first) in [(0, 0), (1, 3), (2, 20), (3, 20)] {
-        let standing = leaving(commit, first);
-        assert_eq!(standing.position(), moving(commit).position());
+        let standing = leaving::<S::Kind>(commit, first);
+        assert_eq!(standing.position(), moving::<S::Kind>(commit).position());
         land_in_all(&mut run, &standing).await;
     }
-    let name = OffsetsName(Held { position: moving(3).position(), run: RunId(1) });
+    let name = OffsetsName(Held { position: moving::<S::Kind>(3).position(), run: RunId(1) });
     let content = String::from_utf8(tables[0].read_offsets(name).await.unwrap().unwrap()).unwrap();
     assert!(content.contains("\"gone\"") && !content.contains("\"base\": null"), "it is not a delta: {content}");
 
@@ -177,18 +169,18 @@ pub(crate) async fn a_file_that_takes_the_name_of_one_that_left_begins_anew<S: S
     let mut run = world.start().await.unwrap();
     land_in_all(&mut run, &leaving(0, 0)).await;
     land_in_all(&mut run, &leaving(1, 3)).await;
-    let mut again = (*leaving(2, 3).offsets).clone();
-    let (id, old) = moving(2).offsets.partitions.first_key_value().map(|(id, at)| (id.clone(), at.clone())).unwrap();
-    let identity = Identity { created: "later".into(), ..old.identity };
-    again.partitions.insert(id.clone(), Mark { offset: 4, identity, landed_tail: false, gone: false });
-    let again = Offsets::summed(again.partitions, again.retired);
-    let again = Standing { offsets: Arc::new(again), ..moving(2) };
+    let leaving: Standing<S::Kind> = leaving(2, 3);
+    let (name, id) = (&entries(2)[0].0, PartitionId::first(&*entries(2)[0].0));
+    let mut again = (*leaving.offsets).clone();
+    again.partitions.insert(id.clone(), S::Kind::mark(name, 4, "later"));
+    again.move_to(Position(again.position().0 + 4));
+    let again = Standing { offsets: Arc::new(again), ..leaving };
     land_in_all(&mut run, &again).await;
 
     let next = world.start().await.unwrap();
 
     assert_eq!(next.0[0].standing, again, "its entry in the base is not the old one's");
-    assert_eq!(next.0[0].standing.offsets.at(&id), 4);
+    assert_eq!(next.0[0].standing.offsets.partitions[&id], S::Kind::mark(name, 4, "later"));
 }
 
 pub(crate) async fn only_files_below_the_commit_are_tidied_and_never_the_base<S: Sink>(world: Arc<World<S>>) {

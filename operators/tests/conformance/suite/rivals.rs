@@ -8,7 +8,8 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::names::{Held, OffsetsName};
 
 use crate::faults::{Call, Fault};
-use crate::harness::{Foreign, PIPELINE, Sink, Start, World, is_fenced, settings};
+use crate::harness::{Foreign, PIPELINE, Sink, Start, World, is_fenced};
+use crate::kinds::StoryKind;
 
 pub(crate) async fn the_newer_run_wins_and_the_older_is_fenced<S: Sink>(world: Arc<World<S>>) {
     let mut older = world.start().await.unwrap();
@@ -140,10 +141,14 @@ pub(crate) async fn a_dead_claim_of_the_same_number_is_not_taken_for_ours<S: Sin
     world.scripts[0].on(Call::Put, Fault::Crash);
     world.start().await.map(drop).unwrap_err();
 
-    let run = world.start_with(Start { settings: settings(5), ..Start::default() }).await.unwrap();
+    let run = world.start_with(Start { settings: 5, ..Start::default() }).await.unwrap();
 
     assert_eq!(run.number().0, 2);
-    assert_eq!(world.start().await.unwrap().0[0].standing.settings, settings(5), "what the table holds is ours");
+    assert_eq!(
+        *world.start().await.unwrap().0[0].standing.settings,
+        S::Kind::settings(5),
+        "what the table holds is ours"
+    );
 }
 
 pub(crate) async fn an_offsets_file_under_our_name_that_is_not_ours_fences<S: Sink>(world: Arc<World<S>>) {
