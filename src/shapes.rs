@@ -5,8 +5,8 @@ use lakefront_operators::metrics::shapes::Seen;
 use lakefront_operators::rows::look::{Looked, Looks};
 use lakefront_operators::rows::shape::{Count, Opened, Shape};
 use lakefront_operators::settings::{Envelope, Format, RowSettings};
-use lakefront_operators::source::identity::Fingerprint;
-use lakefront_operators::source::{Listed, Source};
+use lakefront_operators::source::files::identity::Fingerprint;
+use lakefront_operators::source::files::{Listed, Source};
 use serde_json::{Map, Value, json};
 
 /// What a file is that is not NDJSON.

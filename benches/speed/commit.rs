@@ -15,7 +15,7 @@ use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Staged, StagedFile};
 use lakefront_operators::protocol::sums::{Bucket, FINEST_LOG2, Sum};
 use lakefront_operators::sink::delta::Detail;
-use lakefront_operators::source::identity::{Fingerprint, Identity};
+use lakefront_operators::source::files::identity::{Fingerprint, Identity};
 use lakefront_operators::totals::Update;
 use timely::dataflow::ProbeHandle;
 use timely::dataflow::operators::Probe;

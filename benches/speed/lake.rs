@@ -11,7 +11,7 @@ use lakefront_operators::protocol::group::Group;
 use lakefront_operators::settings::Format;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::reading::{File, Files};
+use lakefront_operators::source::files::reading::{File, Files};
 use lakefront_topologies::pg_logs::{TABLES, outline, schemas};
 
 use crate::run::{Run, settings, wait};

@@ -2,7 +2,7 @@
 
 use lakefront_operators::record::Reason;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::block::Block;
+use lakefront_operators::source::files::block::Block;
 use lakefront_operators::split::lines;
 
 /// The first three bytes choose whether the block begins its partition and is lenient, the longest

@@ -11,7 +11,7 @@ use crate::protocol::offsets::{PartitionId, Partitions};
 use crate::protocol::sums::Totals;
 use crate::protocol::{claim, commit, cut, document, ledger, offsets, offsets_files, queue};
 use crate::settings::{ROWS_VERSION, RowSettings};
-use crate::source::identity::Identity;
+use crate::source::files::identity::Identity;
 
 /// Bytes of files, in lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

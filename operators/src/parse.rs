@@ -19,8 +19,8 @@ use crate::record::{Reason, Reject};
 use crate::rows::shape::{Opened, Shape};
 use crate::rows::{Items, NextItem, RowBuilder, Taken};
 use crate::settings::RowSettings;
-use crate::source::block::Block;
-use crate::source::reader::Fetched;
+use crate::source::files::block::Block;
+use crate::source::files::reader::Fetched;
 use crate::split::{BATCH_LINES, Line, Lines};
 
 /// The rows of one batch of lines.

@@ -20,8 +20,8 @@ use timely::dataflow::operators::generic::operator::Operator;
 use crate::position::Position;
 use crate::record::{Reason, Reject};
 use crate::settings::RowSettings;
-use crate::source::block::Block;
-use crate::source::reader::Fetched;
+use crate::source::files::block::Block;
+use crate::source::files::reader::Fetched;
 
 /// Written by some editors and services at the beginning of UTF-8 files.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
 use lakefront_operators::sink::files::UPLOADS;
-use lakefront_operators::source::needs::Needs;
+use lakefront_operators::source::files::needs::Needs;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};

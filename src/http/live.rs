@@ -6,7 +6,7 @@ use std::time::Duration;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
 use lakefront_operators::protocol::document::Process;
-use lakefront_operators::source::Why;
+use lakefront_operators::source::files::Why;
 
 use super::health::{Failing, Health, Held, NotRead, Seen, Status, judge};
 use super::history::History;

@@ -14,8 +14,8 @@ use lakefront_operators::lines::OffsetsFiles;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{DeltaTable, Follower, TableSpec};
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::file::FileSource;
-use lakefront_operators::source::{Source, azure};
+use lakefront_operators::source::files::file::FileSource;
+use lakefront_operators::source::files::{Source, azure};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::drive::Event;

@@ -53,7 +53,7 @@ use crate::protocol::layout::Layout;
 use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::protocol::offsets::PartitionId;
 use crate::record::Reason;
-use crate::source::PassedOver;
+use crate::source::files::PassedOver;
 use crate::space::Seen;
 
 /// The numbers of one run.

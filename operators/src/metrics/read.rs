@@ -159,8 +159,8 @@ impl Metrics {
     }
 
     /// From an append to the success of the commit that makes it visible, for the oldest bytes of
-    /// each cut and table. [`appends`](crate::source::appends) says when bytes count as appended.
-    /// Bytes that were there before the run are left out.
+    /// each cut and table. [`appends`](crate::source::files::appends) says when bytes count as
+    /// appended. Bytes that were there before the run are left out.
     pub fn visible(&self) -> &Latency {
         &self.visible
     }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
-use crate::source::PassedOver;
+use crate::source::files::PassedOver;
 
 /// What the last poll of the source passed over.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use super::plain::Plain;
 use super::sums::{At, Rows, bytes, within};
 use super::told;
 use crate::error::StoreError;
-use crate::source::Source;
+use crate::source::files::Source;
 
 /// To name the first row that differs, at most this many rows around it are held in memory, each of
 /// some hundred bytes.

@@ -16,10 +16,10 @@ use super::there::There;
 use crate::error::{Stop, StoreError};
 use crate::lines::{Mark, Offsets, Recorded};
 use crate::protocol::offsets::PartitionId;
-use crate::source::identity::{Fingerprint, Identity};
-use crate::source::sight::sight;
-use crate::source::watch::generation::{Sighting, Verdict, judge};
-use crate::source::{Listed, Source};
+use crate::source::files::identity::{Fingerprint, Identity};
+use crate::source::files::sight::sight;
+use crate::source::files::watch::generation::{Sighting, Verdict, judge};
+use crate::source::files::{Listed, Source};
 
 /// Rows that can no longer be read from the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -109,7 +109,7 @@ impl Splitter {
 mod tests {
     use super::*;
     use crate::settings::RowSettings;
-    use crate::source::block::Block;
+    use crate::source::files::block::Block;
     use crate::split;
 
     /// The lines of `bytes`, fed in pieces of `step` from `offset` on: their starts, kept bytes,

@@ -42,7 +42,7 @@ use crate::error::{Stop, StoreError, chain};
 use crate::protocol::clock::Clock;
 use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
-use crate::source::Source;
+use crate::source::files::Source;
 
 use compare::Evidence;
 use extent::Extent;

@@ -12,7 +12,7 @@ use crate::lines::{Mark, Standing};
 use crate::position::Position;
 use crate::protocol::names::Version;
 use crate::sink::delta::Lost;
-use crate::source::{Listed, Source};
+use crate::source::files::{Listed, Source};
 
 /// How far a proof has come, for display.
 #[derive(Debug, Default)]

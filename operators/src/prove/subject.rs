@@ -12,8 +12,8 @@ use crate::protocol::document::Origin;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::Sum;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
-use crate::source::Source;
-use crate::source::reads::Reads;
+use crate::source::files::Source;
+use crate::source::files::reads::Reads;
 
 /// A table, pinned.
 pub(super) struct Subject<'s> {

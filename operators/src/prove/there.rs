@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::lines::{Mark, Offsets};
 use crate::protocol::offsets::PartitionId;
-use crate::source::{Found, Listed, Sought, Source};
+use crate::source::files::{Found, Listed, Sought, Source};
 
 /// The files of one listing.
 pub(super) struct There<'l> {

@@ -12,7 +12,7 @@ use super::{Progress, TABLES};
 use crate::error::StoreError;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::{FINEST_LOG2, Sum};
-use crate::source::{Listed, Source};
+use crate::source::files::{Listed, Source};
 use crate::totals::hash;
 
 /// Bytes per request.

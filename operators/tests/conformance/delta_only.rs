@@ -18,7 +18,7 @@ use lakefront_operators::record::{REJECT_RAW_LIMIT, Reason, Reject};
 use lakefront_operators::rows::{rejects_batch, rejects_schema};
 use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::delta::{self, DayPartition, DeltaStage, Detail, TableSpec};
-use lakefront_operators::source::reading::{File, Files};
+use lakefront_operators::source::files::reading::{File, Files};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -16,7 +16,7 @@ use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Ve
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::protocol::sums::{Bucket, Sum};
-use lakefront_operators::source::reading::File;
+use lakefront_operators::source::files::reading::File;
 
 use crate::faults::{Faulty, Script};
 use crate::kinds::{StoryKind, offsets, standing};

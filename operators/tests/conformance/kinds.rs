@@ -13,9 +13,9 @@ use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::neighbours::Reading;
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::identity::{Fingerprint, Identity};
-use lakefront_operators::source::reading::{Files, Listed};
-use lakefront_operators::source::reads::Reads;
+use lakefront_operators::source::files::identity::{Fingerprint, Identity};
+use lakefront_operators::source::files::reading::{Files, Listed};
+use lakefront_operators::source::files::reads::Reads;
 use serde::{Deserialize, Serialize};
 
 /// A kind of source, as stories need it.

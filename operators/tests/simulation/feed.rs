@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::lines::{Offsets, Standing};
-use lakefront_operators::source::identity::Fingerprint;
-use lakefront_operators::source::supply::Planner;
-use lakefront_operators::source::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
+use lakefront_operators::source::files::identity::Fingerprint;
+use lakefront_operators::source::files::supply::Planner;
+use lakefront_operators::source::files::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
 
 use crate::run::Env;
 use crate::saboteur::Rule;
-use crate::source::SimSource;
+use crate::source::files::SimSource;
 
 type Looking = Pin<Box<dyn Future<Output = (Watcher, Result<Polled, Stop>)> + Send>>;
 

@@ -12,15 +12,15 @@ use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::last_rows::{Draw, LastRows};
 use lakefront_operators::protocol::layout::Layout;
-use lakefront_operators::source::reading::{File, Files};
-use lakefront_operators::source::supply::{Planner, Step};
-use lakefront_operators::source::watch;
+use lakefront_operators::source::files::reading::{File, Files};
+use lakefront_operators::source::files::supply::{Planner, Step};
+use lakefront_operators::source::files::watch;
 
 use crate::feed::{Feed, brief};
 use crate::read::row_settings;
 use crate::run::{Env, Flow};
 use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
-use crate::source::SimSource;
+use crate::source::files::SimSource;
 use crate::table::{Lake, MAIN, NAMES, PIPELINES, SimClock, SimTable, TWIN, give_way};
 use crate::world::{TICK_MS, World};
 

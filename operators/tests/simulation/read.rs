@@ -10,7 +10,7 @@ use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged, StagedFile};
 use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::chunk::Chunk;
+use lakefront_operators::source::files::chunk::Chunk;
 use lakefront_operators::totals::hash;
 
 use crate::files::File;

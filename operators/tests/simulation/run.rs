@@ -13,7 +13,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::lines::{CommitQueue, Committer, Control, Ledger};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::names::GroupId;
-use lakefront_operators::source::chunk::Chunk;
+use lakefront_operators::source::files::chunk::Chunk;
 
 use crate::plan;
 use crate::read;

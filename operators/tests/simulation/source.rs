@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::source::identity::Identity;
-use lakefront_operators::source::{Found, Listed, Listing, Sought, Source};
+use lakefront_operators::source::files::identity::Identity;
+use lakefront_operators::source::files::{Found, Listed, Listing, Sought, Source};
 
 use crate::files::File;
 use crate::saboteur::Rule;

@@ -14,12 +14,12 @@ use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::record::{Reason, Reject};
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::chunk::Chunk;
-use lakefront_operators::source::identity::Identity;
-use lakefront_operators::source::needs::Needs;
-use lakefront_operators::source::supply::{Planner, Step};
-use lakefront_operators::source::watch::{OnRewrite, Rules, Unterminated, Watcher};
-use lakefront_operators::source::{Listed, Listing, Source, block};
+use lakefront_operators::source::files::chunk::Chunk;
+use lakefront_operators::source::files::identity::Identity;
+use lakefront_operators::source::files::needs::Needs;
+use lakefront_operators::source::files::supply::{Planner, Step};
+use lakefront_operators::source::files::watch::{OnRewrite, Rules, Unterminated, Watcher};
+use lakefront_operators::source::files::{Listed, Listing, Source, block};
 use lakefront_operators::split;
 
 use crate::naive::Found;

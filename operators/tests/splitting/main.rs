@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use drive::{Growth, Plan, drive, from};
 use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::source::watch::Unterminated;
+use lakefront_operators::source::files::watch::Unterminated;
 use proptest::prelude::*;
 
 /// Pieces that make up torn, blank, marked and whole lines.

@@ -1,6 +1,6 @@
 //! What a reader of whole files finds. Slow, simple, and independent of the code under test.
 
-use lakefront_operators::source::watch::Unterminated;
+use lakefront_operators::source::files::watch::Unterminated;
 
 use crate::drive::{Growth, Plan};
 

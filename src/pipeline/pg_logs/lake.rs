@@ -8,7 +8,7 @@ use lakefront_operators::lines::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};
-use lakefront_operators::source::watch::Watcher;
+use lakefront_operators::source::files::watch::Watcher;
 
 use super::look::standing;
 use super::{Logs, take, wire};

@@ -12,8 +12,8 @@ use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
-use lakefront_operators::source::watch::{self, Watcher};
-use lakefront_operators::source::{Listed, Why};
+use lakefront_operators::source::files::watch::{self, Watcher};
+use lakefront_operators::source::files::{Listed, Why};
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::Value;
 

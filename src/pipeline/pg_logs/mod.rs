@@ -24,9 +24,9 @@ use lakefront_operators::prove::{self, Progress, Proof};
 use lakefront_operators::route::RoleMap;
 use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::Source;
-use lakefront_operators::source::azure::AzureSource;
-use lakefront_operators::source::file::FileSource;
+use lakefront_operators::source::files::Source;
+use lakefront_operators::source::files::azure::AzureSource;
+use lakefront_operators::source::files::file::FileSource;
 use lakefront_operators::space::{self, OnLow};
 use lakefront_topologies::pg_logs;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::source::file::FileSource;
-use lakefront_operators::source::{Listed, Source};
+use lakefront_operators::source::files::file::FileSource;
+use lakefront_operators::source::files::{Listed, Source};
 
 use crate::config::{PgLogs, SourceUrl, show_size};
 use crate::doctor::{Findings, PATIENCE, account};

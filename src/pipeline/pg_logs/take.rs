@@ -16,8 +16,8 @@ use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
-use lakefront_operators::source::reading::{File, Files};
-use lakefront_operators::source::{linkable, watch};
+use lakefront_operators::source::files::reading::{File, Files};
+use lakefront_operators::source::files::{linkable, watch};
 use lakefront_topologies::pg_logs;
 
 use super::Logs;

@@ -1,5 +1,5 @@
 //! Cuts over a source of numbered records, which forces and forbids boundaries, and forgets what it
-//! has handed out. `source/supply` has the tests over files.
+//! has handed out. `source/files/supply` has the tests over files.
 
 use super::*;
 use crate::protocol::numbers::{Next, Numbers, standing};

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::lines::{Mark, Offsets};
-use crate::source::identity::Identity;
+use crate::source::files::identity::Identity;
 
 fn bucket(name: &str, mebibyte: u64) -> Bucket {
     Bucket { partition: PartitionId::first(name), mebibyte }

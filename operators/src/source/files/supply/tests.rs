@@ -1,0 +1,440 @@
+//! What is planned in which order, and when cuts close and tables settle.
+
+use super::*;
+use crate::lines::{Control, Retired};
+use crate::plan::Feed;
+use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
+use crate::protocol::last_rows::{Draw, LastRows};
+use crate::protocol::names::GroupId;
+use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
+use crate::source::files::feed::FileFeed;
+
+const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 };
+
+/// Settings that differ only in `max_line`.
+fn settings(max_line: u64) -> Arc<RowSettings> {
+    let roles = Roles {
+        primary: Vec::new(),
+        replica: Vec::new(),
+        default: Destination::Reject,
+        servers: BTreeMap::new(),
+        sources: BTreeMap::new(),
+    };
+    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
+    Arc::new(RowSettings {
+        rows_version: ROWS_VERSION,
+        format,
+        max_line,
+        unknown_keys,
+        zones: Default::default(),
+        raw: RowSettings::usual_raw(),
+        envelope: Envelope::None,
+        roles,
+        tables: Vec::new(),
+    })
+}
+
+fn id(name: &str) -> PartitionId {
+    PartitionId::first(name)
+}
+
+/// A standing at `offset` of one file, with the settings of `max_line`.
+fn standing(offset: u64, max_line: u64) -> Standing {
+    let at = Mark { offset, identity: Identity::default(), landed_tail: false, gone: false };
+    Standing {
+        offsets: Arc::new([(id("a"), at)].into_iter().collect::<Offsets>()),
+        settings: settings(max_line),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    }
+}
+
+/// Offsets that stand at `offset` of one file.
+fn at(name: &str, offset: u64) -> Offsets {
+    [(id(name), Mark { offset, identity: Identity::default(), landed_tail: false, gone: false })].into_iter().collect()
+}
+
+fn limit(name: &str, end: u64) -> (PartitionId, Limit) {
+    (id(name), Limit { end, identity: Identity::default(), landed_tail: false })
+}
+
+/// A planner over three tables that sees one file up to `end`.
+fn planner(standings: [Standing; 3], bounds: Bounds, end: u64) -> Planner {
+    let mut planner = Planner::new(&standings, settings(99), bounds);
+    planner.supply_mut().limits([limit("a", end)]);
+    planner
+}
+
+fn level(bounds: Bounds, end: u64) -> Planner {
+    planner([standing(0, 1), standing(0, 1), standing(0, 1)], bounds, end)
+}
+
+/// A step in short: chunks by their range and settings, cuts by their bounds and settings.
+fn short(step: Step) -> String {
+    match step {
+        Step::Work(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
+        Step::Tell(Control::Cut(cut)) => format!("cut {}..{} by {}", cut.lower, cut.upper, cut.settings.max_line),
+        Step::Tell(Control::Settle(position)) => format!("settle {position}"),
+        Step::Wait(until) => format!("wait {until:?}"),
+        Step::Done => "done".to_owned(),
+        Step::Lost(lost) => format!("lost {}", lost.0.split(", and they").next().unwrap_or_default()),
+    }
+}
+
+/// The next `count` steps at one moment, with credits for all.
+fn steps(planner: &mut Planner, now_ms: u64, count: usize) -> Vec<String> {
+    (0..count).map(|_| short(planner.next(now_ms, true))).collect()
+}
+
+/// Whether what comes next shares a credit with `bytes` that were handed out for it.
+fn completes(planner: &Planner, bytes: u64) -> bool {
+    let room = planner.bounds().work.saturating_sub(bytes);
+    planner.is_fresh() && FileFeed::is_small(planner.supply(), room)
+}
+
+#[test]
+fn bytes_become_chunks_and_chunks_become_cuts() {
+    let mut planner = level(BOUNDS, 30);
+    let planned = steps(&mut planner, 5, 6);
+    assert_eq!(
+        planned,
+        [
+            "chunk a 0..10 by 99",
+            "chunk a 10..20 by 99",
+            "chunk a 20..25 by 99",
+            "cut 0..25 by 99",
+            "chunk a 25..30 by 99",
+            "wait Some(1005)",
+        ]
+    );
+}
+
+#[test]
+fn what_is_left_of_a_file_completes_a_chunk_if_it_fits_and_nothing_is_behind_it() {
+    let mut planner = level(BOUNDS, 12);
+    planner.supply_mut().limits([limit("b", 8)]);
+    assert!(!completes(&planner, 0), "a file of 12 bytes is longer than a chunk");
+    steps(&mut planner, 0, 1);
+    assert!(completes(&planner, 8) && !completes(&planner, 9), "2 bytes are left of the first file");
+    steps(&mut planner, 0, 1);
+    assert!(completes(&planner, 2) && !completes(&planner, 3), "8 bytes of the second");
+    steps(&mut planner, 0, 1);
+    assert!(!completes(&planner, 0), "nothing is left");
+    planner.supply_mut().limits([limit("c", 1)]);
+    planner.finish();
+    assert!(!completes(&planner, 0), "no new chunk is handed out any more");
+
+    let catching_up = self::planner([standing(5, 1), standing(8, 1), standing(8, 1)], BOUNDS, 9);
+    assert!(!completes(&catching_up, 0), "a table that lags is brought level first");
+}
+
+#[test]
+fn the_end_of_the_source_is_where_planning_would_end() {
+    let mut planner = level(BOUNDS, 30);
+    planner.supply_mut().limits([limit("b", 12)]);
+    assert_eq!(planner.supply_mut().source_end(), Position(42));
+    steps(&mut planner, 0, 7);
+    assert_eq!((planner.position(), planner.supply_mut().source_end()), (Position(42), Position(42)));
+    planner.supply_mut().limits([limit("a", 33)]);
+    assert_eq!(planner.supply_mut().source_end(), Position(45));
+}
+
+#[test]
+fn data_is_handed_out_at_the_lower_bound_of_the_open_cut() {
+    let mut planner = level(BOUNDS, 30);
+    steps(&mut planner, 0, 2);
+    assert_eq!((planner.time(), planner.position()), (Position(0), Position(20)));
+    steps(&mut planner, 0, 2);
+    assert_eq!((planner.time(), planner.position()), (Position(25), Position(25)));
+}
+
+#[test]
+fn without_a_credit_nothing_is_handed_out_but_cuts_close_in_time() {
+    let mut planner = level(BOUNDS, 30);
+    assert_eq!(short(planner.next(0, false)), "wait None");
+    steps(&mut planner, 7, 1);
+    assert_eq!(short(planner.next(8, false)), "wait Some(1007)");
+    assert_eq!(short(planner.next(1_007, false)), "cut 0..10 by 99");
+}
+
+#[test]
+fn tables_without_rows_are_settled_after_some_cuts_or_some_time() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 100);
+    let planned = steps(&mut planner, 0, 9);
+    assert_eq!(planned[8], "settle 40", "after {SETTLE_CUTS} cuts: {planned:?}");
+
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    assert_eq!(steps(&mut planner, 0, 3), ["chunk a 0..10 by 99", "cut 0..10 by 99", "wait Some(30000)"]);
+    assert_eq!(steps(&mut planner, SETTLE_MS, 2), ["settle 10", "wait None"]);
+}
+
+#[test]
+fn at_the_ahead_bound_the_cut_closes_and_the_tables_settle() {
+    let mut planner = level(Bounds { ahead: 15, ..BOUNDS }, 100);
+    let planned = steps(&mut planner, 0, 5);
+    assert_eq!(planned, ["chunk a 0..10 by 99", "chunk a 10..15 by 99", "cut 0..15 by 99", "settle 15", "wait None"]);
+    planner.durable(Position(15));
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 15..25 by 99"]);
+}
+
+#[test]
+fn shutdown_closes_and_settles_and_hands_out_nothing_more() {
+    let mut planner = level(BOUNDS, 100);
+    steps(&mut planner, 0, 1);
+    planner.finish();
+    assert_eq!(steps(&mut planner, 0, 4), ["cut 0..10 by 99", "settle 10", "done", "done"]);
+}
+
+#[test]
+fn shutdown_in_the_middle_of_a_catch_up_leaves_the_rest_to_the_next_run() {
+    let mut planner = planner([standing(0, 1), standing(20, 2), standing(20, 2)], BOUNDS, 100);
+    steps(&mut planner, 0, 1);
+    planner.finish();
+    assert_eq!(steps(&mut planner, 0, 3), ["cut 0..10 by 2", "settle 10", "done"]);
+}
+
+#[test]
+fn lagging_tables_are_brought_from_position_to_position_by_the_settings_kept_there() {
+    let mut planner = planner([standing(30, 3), standing(0, 1), standing(8, 2)], BOUNDS, 100);
+    let planned = steps(&mut planner, 0, 8);
+    assert_eq!(
+        planned,
+        [
+            "chunk a 0..8 by 2",
+            "cut 0..8 by 2",
+            "chunk a 8..18 by 3",
+            "chunk a 18..28 by 3",
+            "chunk a 28..30 by 3",
+            "cut 8..30 by 3",
+            "settle 30",
+            "wait None",
+        ]
+    );
+}
+
+#[test]
+fn planning_goes_on_only_when_every_table_stands_level() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
+    assert_eq!(steps(&mut planner, 0, 4), ["chunk a 0..8 by 2", "cut 0..8 by 2", "settle 8", "wait None"]);
+    planner.durable(Position(7));
+    assert_eq!(steps(&mut planner, 0, 1), ["wait None"]);
+    planner.durable(Position(8));
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 8..18 by 99"], "by today's settings");
+}
+
+#[test]
+fn a_catch_up_is_closed_early_where_the_bounds_demand() {
+    let bounds = Bounds { ahead: 12, ..BOUNDS };
+    let mut planner = planner([standing(0, 1), standing(30, 2), standing(30, 2)], bounds, 100);
+    let planned = steps(&mut planner, 0, 5);
+    assert_eq!(planned, ["chunk a 0..10 by 2", "chunk a 10..12 by 2", "cut 0..12 by 2", "settle 12", "wait None"]);
+}
+
+#[test]
+fn a_catch_up_ends_where_the_table_stood_but_reads_its_last_line_to_the_end() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
+    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    assert_eq!((chunk.end, chunk.limit, chunk.catch_up), (8, 100, true));
+}
+
+#[test]
+fn files_are_planned_whether_or_not_others_have_bytes_left() {
+    let mut planner = level(BOUNDS, 5);
+    planner.supply_mut().limits([limit("b", 5), limit("empty", 0)]);
+    assert_eq!(steps(&mut planner, 0, 2), ["chunk a 0..5 by 99", "chunk b 0..5 by 99"]);
+    assert!(planner.is_exhausted());
+    planner.supply_mut().limits([limit("a", 6)]);
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 5..6 by 99"]);
+}
+
+#[test]
+fn a_last_line_without_newline_is_not_divided() {
+    // Wherever it starts, because it is at most `max_line` bytes long.
+    let tail = (id("a"), Limit { end: 30, identity: Identity::default(), landed_tail: true });
+    let mut planner = Planner::new(&[standing(0, 12)], settings(12), BOUNDS);
+    planner.supply_mut().limits([tail]);
+    let planned = steps(&mut planner, 0, 2);
+    assert_eq!(planned, ["chunk a 0..10 by 12", "chunk a 10..30 by 12"]);
+}
+
+#[test]
+fn behind_a_landed_tail_a_line_starts() {
+    let mut planner = Planner::new(&[standing(0, 1)], settings(99), BOUNDS);
+    planner.supply_mut().limits([(id("a"), Limit { end: 5, identity: Identity::default(), landed_tail: true })]);
+    let mut line_starts = Vec::new();
+    for end in [5, 9, 12] {
+        planner.supply_mut().limits((end > 5).then(|| limit("a", end)));
+        let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+        line_starts.push((chunk.start, chunk.line_start));
+    }
+    assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
+}
+
+fn finished(before_ms: u64, names: &[&str]) -> Finished {
+    Finished { before_ms, partitions: names.iter().map(|name| id(name)).collect() }
+}
+
+/// Plans until a cut is closed, and returns its offsets.
+fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
+    for _ in 0..20 {
+        if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
+            return cut.offsets;
+        }
+    }
+    panic!("no cut was closed");
+}
+
+#[test]
+fn a_finished_partition_leaves_once_every_table_holds_it() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    planner.supply_mut().limits([limit("b", 30)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
+    let first = next_cut(&mut planner);
+    assert_eq!(first.at(&id("a")), 10, "its rows are on their way");
+    planner.durable(Position(10));
+    planner.supply_mut().finished(finished(1_001, &["a"]));
+    let second = next_cut(&mut planner);
+    assert_eq!(second.partitions.keys().collect::<Vec<_>>(), [&id("b")]);
+    assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
+    assert_eq!(second.position(), Position(20), "its bytes go on counting");
+    assert!(first.precede(&second));
+    assert_eq!(planner.supply_mut().left().0, [].into(), "a table may still hold it");
+    planner.durable(Position(20));
+    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_001));
+    assert_eq!(planner.supply_mut().left().0, [].into(), "it is told once");
+}
+
+#[test]
+fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    planner.supply_mut().limits([limit("b", 30), limit("empty", 0), limit("late", 30)]);
+    planner.supply_mut().finished(finished(1_000, &[]));
+    let cut = next_cut(&mut planner);
+    let named: Vec<_> = cut.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
+    assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for what has left");
+}
+
+#[test]
+fn a_partition_with_bytes_to_plan_stays() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 15);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).at(&id("a")), 10);
+}
+
+#[test]
+fn what_was_seen_of_a_partition_before_it_left_is_not_planned_again() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
+    planner.supply_mut().limits([limit("b", 30)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
+    next_cut(&mut planner);
+    planner.supply_mut().limits([limit("a", 10)]);
+    assert_eq!(steps(&mut planner, 0, 1), ["chunk b 10..20 by 99"]);
+}
+
+#[test]
+fn nothing_leaves_while_a_table_is_brought_up() {
+    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 8);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).retired, Retired::default());
+}
+
+#[test]
+fn a_look_from_before_the_source_was_told_finishes_nothing() {
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
+    planner.supply_mut().limits([limit("b", 40)]);
+    planner.supply_mut().finished(finished(1_000, &["a"]));
+    next_cut(&mut planner);
+    // Its limit was passed over, so nothing that the look saw was read.
+    planner.supply_mut().limits([limit("a", 10)]);
+    planner.supply_mut().finished(finished(2_000, &["a"]));
+    assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
+    planner.durable(Position(20));
+    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_000));
+}
+
+#[test]
+fn a_later_generation_does_not_leave_before_an_earlier_one() {
+    let second = PartitionId { name: "a".into(), generation: 2 };
+    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
+    next_cut(&mut planner);
+    planner.durable(Position(10));
+    assert_eq!(planner.supply_mut().gone(&id("a")), 0, "all of it was read");
+    planner.supply_mut().limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
+    planner.supply_mut().finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
+    assert!(next_cut(&mut planner).partitions.contains_key(&second), "the first would be taken for the file");
+    planner.supply_mut().finished(Finished { before_ms: 1_001, partitions: [id("a"), second].into() });
+    assert_eq!(next_cut(&mut planner).partitions.keys().collect::<Vec<_>>(), [&id("b")]);
+}
+
+#[test]
+fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
+    let left = Offsets::summed(at("b", 5).partitions, Retired { bytes: 20, before_ms: 1 });
+    let last = Standing { offsets: Arc::new(left), ..standing(0, 2) };
+    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2), standing(20, 2), last], settings(99), BOUNDS);
+    let other = Identity { created: "later".into(), ..Identity::default() };
+    planner.supply_mut().limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
+    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    assert_eq!((chunk.identity, chunk.end, chunk.limit), (Identity::default(), 8, 20));
+}
+
+#[test]
+fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
+    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2)], settings(99), BOUNDS);
+    assert_eq!(steps(&mut planner, 0, 1), ["lost bytes 0..8 of a"], "where its last line ends is not known");
+}
+
+/// A table at `offset` that knows which cut had the last rows for each table.
+fn knowing(offset: u64, last_rows: [u64; 3]) -> Standing {
+    let mut known = LastRows::none(Position(0), 3);
+    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(GroupId(i), Draw(1), Position(last)));
+    Standing { last_rows: known, ..standing(offset, 1) }
+}
+
+#[test]
+fn a_table_that_lacks_no_rows_is_moved_without_the_bytes() {
+    let standings = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
+    let mut planner = Planner::new(&standings, settings(99), BOUNDS);
+    let planned = steps(&mut planner, 0, 3);
+    assert_eq!(planned, ["cut 10..30 by 1", "settle 30", "wait None"], "the source need not have the file");
+}
+
+#[test]
+fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
+    let lacks = [knowing(30, [20, 10, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
+    let knows_nothing = [knowing(30, [20, 5, 0]), standing(10, 1), knowing(10, [5, 5, 0])];
+    let mut other_history = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
+    other_history[1].last_rows.reach(GroupId(1), Draw(2), Position(5));
+    for standings in [lacks, knows_nothing, other_history] {
+        let mut unseen = Planner::new(&standings, settings(99), BOUNDS);
+        assert_eq!(steps(&mut unseen, 0, 1), ["lost bytes 10..30 of a"]);
+        let mut planner = planner(standings, BOUNDS, 30);
+        let planned = steps(&mut planner, 0, 4);
+        assert_eq!(planned, ["chunk a 10..20 by 1", "chunk a 20..30 by 1", "cut 10..30 by 1", "settle 30"]);
+    }
+}
+
+#[test]
+fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
+    let mut planner = level(BOUNDS, 10);
+    steps(&mut planner, 0, 1);
+    let copied = Identity { created: "copy".into(), ..Identity::default() };
+    planner.supply_mut().limits([(id("a"), Limit { identity: copied.clone(), ..limit("a", 10).1 }), limit("b", 10)]);
+    let second = PartitionId { generation: 2, ..id("a") };
+    planner.supply_mut().limits([(second.clone(), limit("a", 0).1)]);
+    let mut now_ms = 0;
+    let mut cut = |planner: &mut Planner| loop {
+        now_ms += BOUNDS.cut_ms;
+        planner.durable(planner.position());
+        if let Step::Tell(Control::Cut(cut)) = planner.next(now_ms, true) {
+            return cut.offsets.partitions.clone();
+        }
+    };
+    let recorded = cut(&mut planner);
+    assert_eq!((recorded[&id("a")].offset, &recorded[&id("a")].identity), (10, &copied));
+    assert_eq!(recorded[&second].offset, 0, "so that a later run knows of the first");
+    assert_eq!(planner.supply_mut().gone(&id("a")), 0);
+    planner.supply_mut().limits([limit("b", 20)]);
+    assert!(cut(&mut planner)[&id("a")].gone);
+    planner.supply_mut().limits([(id("a"), Limit { identity: copied, ..limit("a", 10).1 }), limit("b", 30)]);
+    assert!(!cut(&mut planner)[&id("a")].gone, "it is back");
+}
