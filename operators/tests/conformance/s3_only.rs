@@ -222,7 +222,7 @@ async fn a_bucket_may_be_the_lake_itself() {
     let world = reached(gateway.address(), |at| at.path.clear());
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
-    let log: Vec<_> = (0..3).map(|version| commits(version)).collect();
+    let log: Vec<_> = (0..3).map(commits).collect();
     assert_eq!(world.sink.lake.0.list(&format!("{}/_delta_log", folder(0))), log);
 }
 
