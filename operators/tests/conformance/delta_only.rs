@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{BinaryArray, Date32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field, Schema};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::lines::{Intent, Offsets};
+use lakefront_operators::lines::{Intent, Lines, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;

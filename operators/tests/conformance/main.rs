@@ -23,10 +23,6 @@ mod s3;
 mod s3_only;
 mod suite;
 
-use lakefront_operators::lines::Lines;
-
-use crate::kinds::Records;
-
 #[path = "../../../tests/support"]
 mod support {
     #![allow(dead_code, reason = "other tests use the rest")]
@@ -157,9 +153,9 @@ macro_rules! conformance {
     };
 }
 
-conformance!(on_memory: crate::memory::MemorySink<Lines, 1>);
-conformance!(on_memory_for_files of files: crate::memory::MemorySink<Lines, 1>);
-conformance!(on_memory_in_groups: crate::memory::MemorySink<Records, 2>);
+conformance!(on_memory: crate::memory::MemorySink<lakefront_operators::lines::Lines, 1>);
+conformance!(on_memory_for_files of files: crate::memory::MemorySink<lakefront_operators::lines::Lines, 1>);
+conformance!(on_memory_in_groups: crate::memory::MemorySink<crate::kinds::Records, 2>);
 conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_for_files of files: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);

@@ -15,7 +15,7 @@ use lakefront_operators::source::files::watch::{OnRewrite, Polled, Rules, Unterm
 
 use crate::run::Env;
 use crate::saboteur::Rule;
-use crate::source::files::SimSource;
+use crate::source::SimSource;
 
 type Looking = Pin<Box<dyn Future<Output = (Watcher, Result<Polled, Stop>)> + Send>>;
 

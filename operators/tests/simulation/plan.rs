@@ -20,7 +20,7 @@ use crate::feed::{Feed, brief};
 use crate::read::row_settings;
 use crate::run::{Env, Flow};
 use crate::saboteur::{Rule, Sabotaged, level_but_for_the_sum, without_zeros};
-use crate::source::files::SimSource;
+use crate::source::SimSource;
 use crate::table::{Lake, MAIN, NAMES, PIPELINES, SimClock, SimTable, TWIN, give_way};
 use crate::world::{TICK_MS, World};
 
