@@ -53,6 +53,9 @@ pub struct Committer<K: Kind> {
     /// `head` was the group's head at this time or later: the time is taken before the call that
     /// showed it, because its reply may be slow.
     touched: Stamp,
+    /// When commits of others that may be in the way were last met: a file that was begun before may
+    /// not fit them.
+    suspected: Option<Stamp>,
 }
 
 impl<K: Kind> Committer<K> {
@@ -65,7 +68,7 @@ impl<K: Kind> Committer<K> {
         touched: Stamp,
         retention: Retention,
     ) -> Self {
-        Committer { group, clock, files, held, head, retention, touched }
+        Committer { group, clock, files, held, head, retention, touched, suspected: None }
     }
 
     /// The same, pausing on `clock`: it pauses only before it tries something again.
@@ -156,6 +159,9 @@ impl<K: Kind> Committer<K> {
 
     async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
         let begun = Stamp::now(&*self.clock);
+        if self.was_begun_before_a_suspect(&commit) {
+            recheck(&*self.group, &*self.clock, Some(&commit)).await?;
+        }
         let (mut retry, mut silence) = (Retry::default(), Retry::default());
         loop {
             // Nothing is awaited between these two checks of the clock and the write.
@@ -207,6 +213,7 @@ impl<K: Kind> Committer<K> {
     async fn step_over(&mut self, version: Version, seen: &Seen, commit: Option<&Commit>) -> Result<(), Stop> {
         if seen.is_suspect {
             recheck(&*self.group, &*self.clock, commit).await?;
+            self.suspected = Some(Stamp::now(&*self.clock));
         }
         if seen.removes_rows {
             tracing::warn!(table = self.name(), version = version.0, "another writer removed rows");
@@ -219,19 +226,27 @@ impl<K: Kind> Committer<K> {
     async fn re_read(&mut self, commit: Option<&Commit>) -> Result<bool, Stop> {
         let asked = Stamp::now(&*self.clock);
         let state = ask(&*self.clock, || self.group.load()).await?;
-        let landed = match state.held {
-            Some(held) if commit.is_some_and(|commit| commit.held == held) => true,
-            Some(held) if held == self.held => {
-                recheck(&*self.group, &*self.clock, commit).await?;
-                false
-            }
+        let (landed, to_follow) = match state.held {
+            Some(held) if commit.is_some_and(|commit| commit.held == held) => (true, None),
+            Some(held) if held == self.held => (false, commit),
             _ => return Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
         };
+        recheck(&*self.group, &*self.clock, to_follow).await?;
         // Set only once the group is known to fit: a failed look does not end the run, and the next
         // commit must still meet a change that does not fit.
+        if state.head != self.head {
+            self.suspected = Some(Stamp::now(&*self.clock));
+        }
         self.head = state.head;
         self.touched = asked;
         Ok(landed)
+    }
+
+    /// Whether a file of the commit is older than the last suspect that was stepped over. It was
+    /// not compared with that one: an earlier commit was, or none.
+    fn was_begun_before_a_suspect(&self, commit: &Commit) -> bool {
+        let Some(suspected) = self.suspected else { return false };
+        commit.files.iter().any(|staged| staged.file.staged_at.steady_ms <= suspected.steady_ms)
     }
 
     /// Refuses files that vacuum may have deleted because no commit references them. A restart
@@ -317,3 +332,6 @@ pub(crate) async fn ask<'t, T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,8 @@ pub trait Group: OffsetsStore {
     fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>>;
 
     /// Looks again after commits of others: whether rows of this pipeline still fit, and whether
-    /// `commit`, if one is to be made, may follow them.
+    /// `commit`, if one is to be made, may follow them. A commit is asked about if one of its files
+    /// was begun before a suspect was met.
     fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>>;
 
     /// How many rows a reader sees in its tables, whoever landed them. This may take long.

@@ -4,13 +4,16 @@
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::lines::{Claimed, Control, Cut, Mark};
 use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::claim::Claimed;
+use lakefront_operators::protocol::cut::{Control, Cut};
 use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use lakefront_operators::protocol::kind::Mark;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
-use crate::table::SimTable;
+use crate::group::SimGroup;
+use crate::kind::SimKind;
 
 /// A rule of the protocol that can be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,62 +80,39 @@ pub(crate) enum Rule {
     /// Every table records where the rows of all tables end. Without: it does not learn which have
     /// rows.
     Rows,
-    /// The source hears only of what every table's transaction holds. Without: of what has drained.
+    /// The source hears only of what every group's transaction holds. Without: of what has drained,
+    /// or, if it forgets, of what was cut.
     Acknowledge,
     /// Rows of others are adopted only on request. Without: they are not seen.
     Adopt,
-}
-
-impl Rule {
-    pub(crate) const ALL: [Rule; 29] = [
-        Rule::Fence,
-        Rule::Claim,
-        Rule::Genesis,
-        Rule::Names,
-        Rule::Tidy,
-        Rule::Durable,
-        Rule::Settings,
-        Rule::Level,
-        Rule::Ratio,
-        Rule::Newline,
-        Rule::Stale,
-        Rule::Steady,
-        Rule::Settle,
-        Rule::Generation,
-        Rule::Predecessor,
-        Rule::Recheck,
-        Rule::Everywhere,
-        Rule::Zero,
-        Rule::Told,
-        Rule::Sum,
-        Rule::Whole,
-        Rule::Margin,
-        Rule::Follow,
-        Rule::Seek,
-        Rule::GivesWay,
-        Rule::Overlap,
-        Rule::Rows,
-        Rule::Acknowledge,
-        Rule::Adopt,
-    ];
+    /// A cut ends where the source forces it, and not where it forbids it. Without: it may end
+    /// anywhere.
+    Boundary,
+    /// A run first acknowledges where its groups stood. Without: only what it moves.
+    Repeat,
+    /// A commit is compared with what others have taken. Without: only the schema is.
+    Conflict,
+    /// A file tells when it was begun, and so which commits of others it may not know. Without: it
+    /// knows them all.
+    Begun,
 }
 
 /// A cut whose offsets leave out the partitions of which nothing is planned.
-pub(crate) fn without_zeros(control: Control) -> Control {
+pub(crate) fn without_zeros<K: SimKind>(control: Control<K>) -> Control<K> {
     let Control::Cut(cut) = control else { return control };
     let mut offsets = (*cut.offsets).clone();
-    offsets.partitions.retain(|_, at| at.offset > 0);
+    offsets.partitions.retain(|_, at| !K::is_zero(at));
     Control::Cut(Cut { offsets: Arc::new(offsets), ..cut })
 }
 
 /// What the claim checks across all tables, except for the sum of what has left.
-pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
-    let mut order: Vec<&Claimed> = claimed.iter().collect();
+pub(crate) fn level_but_for_the_sum<K: SimKind>(claimed: &[Claimed<K>]) -> Result<(), Stop> {
+    let mut order: Vec<&Claimed<K>> = claimed.iter().collect();
     order.sort_by_key(|c| c.standing.position());
     for pair in order.windows(2) {
         let (low, high) = (&pair[0].standing, &pair[1].standing);
         let further =
-            |(id, at): (&_, &Mark)| high.offsets.partitions.get(id).is_some_and(|there| there.offset < at.offset);
+            |(id, at): (&_, &K::Mark)| high.offsets.partitions.get(id).is_some_and(|there| !at.precedes(there));
         let lineages = [pair[0], pair[1]].map(|c| &c.committer.origin().lineage);
         if low.offsets.partitions.iter().any(further) || lineages[0] != lineages[1] {
             return Err(Stop::Refused("two tables were not written by one pipeline".to_owned()));
@@ -145,15 +125,15 @@ pub(crate) fn level_but_for_the_sum(claimed: &[Claimed]) -> Result<(), Stop> {
 }
 
 /// A port that breaks one rule.
-pub(crate) struct Sabotaged {
-    inner: SimTable,
+pub(crate) struct Sabotaged<K: SimKind> {
+    inner: SimGroup<K>,
     rule: Rule,
     /// What this run believes the table holds, for the rules without which it does not see others.
     mine: Arc<Mutex<Option<Held>>>,
 }
 
-impl Sabotaged {
-    pub(crate) fn new(inner: SimTable, rule: Rule) -> Self {
+impl<K: SimKind> Sabotaged<K> {
+    pub(crate) fn new(inner: SimGroup<K>, rule: Rule) -> Self {
         Sabotaged { inner, rule, mine: Arc::default() }
     }
 
@@ -169,7 +149,7 @@ impl Sabotaged {
     }
 }
 
-impl Group for Sabotaged {
+impl<K: SimKind> Group for Sabotaged<K> {
     fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
         Box::pin(async move {
             let state = self.inner.load().await?;
@@ -208,6 +188,7 @@ impl Group for Sabotaged {
     fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         match self.rule {
             Rule::Recheck => Box::pin(async { Ok(Verdict::Harmless) }),
+            Rule::Conflict => self.inner.recheck(None),
             _ => self.inner.recheck(commit),
         }
     }
@@ -220,7 +201,7 @@ impl Group for Sabotaged {
     }
 }
 
-impl OffsetsStore for Sabotaged {
+impl<K: SimKind> OffsetsStore for Sabotaged<K> {
     fn name(&self) -> &str {
         self.inner.name()
     }

@@ -1,16 +1,14 @@
-//! One schedule: which step, fault or meddling comes next, and what the operator does when a run
-//! stops.
+//! One schedule: which step, fault or meddling comes next.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lakefront_operators::error::{Stop, chain};
 
 use crate::check::check;
-use crate::read::ROUTES;
+use crate::kind::SimKind;
 use crate::run::{End, Run};
 use crate::saboteur::Rule;
-use crate::table::{Lake, MAIN, NAMES};
-use crate::world::{TICK_MS, World, ev, some_settle};
+use crate::world::{TICK_MS, World, ev};
 
 /// The most steps that a run may take to finish in a quiet world.
 const PATIENCE: u32 = 60_000;
@@ -21,9 +19,9 @@ pub(crate) struct Outcome {
     pub(crate) trace: Vec<String>,
 }
 
-struct Schedule {
-    world: Arc<Mutex<World>>,
-    runs: Vec<Run>,
+pub(crate) struct Schedule<K: SimKind> {
+    world: Arc<Mutex<World<K>>>,
+    pub(crate) runs: Vec<Run<K>>,
     rivals: bool,
     maintenance: bool,
     meddling: bool,
@@ -33,8 +31,8 @@ struct Schedule {
 }
 
 /// Plays schedule `seed`, with one rule taken away or none.
-pub(crate) fn play(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
-    let mut world = World::new(seed, without, traced);
+pub(crate) fn play<K: SimKind>(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
+    let mut world = World::<K>::new(seed, without, traced);
     let (rivals, maintenance, meddling) = (world.rng.chance(0.5), world.rng.chance(0.5), world.rng.chance(0.35));
     // Now and then a long, plain history with only backups and restores, so that there is something
     // to go back to.
@@ -42,15 +40,17 @@ pub(crate) fn play(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     let kinds = match history {
         true => [false, true, false, false],
         // Where files come and go, a restore has more to undo.
-        false => std::array::from_fn(|kind| world.rng.chance(if world.turnover && kind == 1 { 0.8 } else { 0.4 })),
+        false => {
+            std::array::from_fn(|kind| world.rng.chance(if K::is_long(&world.source) && kind == 1 { 0.8 } else { 0.4 }))
+        }
     };
     let (rivals, meddling) = (rivals && !history, meddling || history);
     let world = Arc::new(Mutex::new(world));
     let mut schedule = Schedule { world: world.clone(), runs: Vec::new(), rivals, maintenance, meddling, kinds };
-    let turnover = schedule.w().turnover;
+    let is_long = K::is_long(&schedule.w().source);
     schedule.storm(if history {
         1_500
-    } else if turnover {
+    } else if is_long {
         400
     } else {
         60
@@ -66,8 +66,8 @@ pub(crate) fn play(seed: u64, without: Option<Rule>, traced: bool) -> Outcome {
     Outcome { violation: w.violation.take(), trace: w.trace.take().unwrap_or_default() }
 }
 
-impl Schedule {
-    fn w(&self) -> MutexGuard<'_, World> {
+impl<K: SimKind> Schedule<K> {
+    pub(crate) fn w(&self) -> MutexGuard<'_, World<K>> {
         self.world.lock().expect("one thread a world")
     }
 
@@ -86,7 +86,7 @@ impl Schedule {
         let mut w = self.w();
         w.now_ms += TICK_MS / 4;
         // Where files come and go, runs live long enough to see it.
-        let spared = w.turnover && w.rng.chance(0.7);
+        let spared = K::is_long(&w.source) && w.rng.chance(0.7);
         let x = if spared { w.rng.unit().max(0.022) } else { w.rng.unit() };
         let live: Vec<usize> = (0..self.runs.len()).filter(|i| self.runs[*i].is_live()).collect();
         if live.is_empty() || (self.rivals && x < 0.004 && live.len() < 3) {
@@ -121,10 +121,7 @@ impl Schedule {
                 w.now_ms += w.rng.pick(&[20, 40, 80]) * TICK_MS;
                 ev!(w, "time passes");
             }
-            x if x < 0.08 => w.grow(),
-            x if x < 0.15 && w.turnover => w.grow(),
-            x if x < 0.155 && w.on_disk && w.rng.chance(0.7) => w.rename(),
-            x if x < 0.155 => w.delete_file(false),
+            x if x < 0.155 => K::happen(&mut w, x),
             x if x < 0.175 => w.deliver(),
             x if x < 0.205 && self.maintenance => w.maintain(),
             x if x < 0.22 && self.meddling && !spared => {
@@ -147,12 +144,10 @@ impl Schedule {
         }
         let mut w = self.w();
         if !w.calm && w.rng.chance(0.4) {
-            w.routes_now = w.rng.below(ROUTES);
+            w.routes_now = w.rng.below(K::ROUTES);
         }
         if !w.calm && w.rng.chance(0.15) {
-            w.settle_ms = some_settle(&mut w.rng);
-            w.settle_least_ms = w.settle_least_ms.min(w.settle_ms);
-            w.restart = w.rng.chance(0.5);
+            K::reconfigure(&mut w);
         }
         if !w.calm && w.rng.chance(0.1) {
             let machine = w.rng.below(2);
@@ -180,133 +175,45 @@ impl Schedule {
         }
     }
 
-    /// The operator does what the message says.
-    fn obey(&mut self, at: usize, text: &str) {
-        let meddled = self.w().meddled;
-        let (pipeline, typo) = (self.runs[at].env.pipeline, self.runs[at].env.typo);
-        if text.contains("already receives") && self.w().twins {
-            // Two that claim at once may refuse each other. Then, or if the twin was first, the
-            // operator starts over.
-            if pipeline == MAIN {
-                self.start_over();
-            }
-        } else if text.contains("run --adopt") {
-            self.w().adopt = true;
-        } else if text.contains("but source.url is") && (typo || meddled) {
-            // The message is enough to notice a typo.
-            if !typo {
-                self.start_over();
-            }
-        } else if pipeline != MAIN {
-            // The twin need not recover.
-        } else if text.contains("the state file says") && meddled {
-            self.w().state = [None, None];
-        } else if text.contains("holds no position") && meddled {
-            let t =
-                (0..NAMES.len()).find(|t| text.starts_with(&format!("table {:?}", NAMES[*t]))).expect("it names one");
-            let backed_up = self.w().backups[t].as_ref().is_some_and(|b| b.held.is_some());
-            match backed_up {
-                true => self.restore(t),
-                false => self.start_over(),
-            }
-        } else if ["was rewritten", "has shrunk"].iter().any(|what| text.contains(what)) {
-            self.read_anew(text, |w, name| w.reused.contains(name));
-        } else if text.contains("has grown after") {
-            self.read_anew(text, |w, name| w.suspects.contains(name));
-        } else if text.contains("are gone") || (meddled && beyond_repair(text)) {
-            self.start_over();
-        } else if !text.contains("staged so long ago") {
-            self.w().violate(format!("REFUSED: {text}"));
-        }
-    }
-
-    /// If there was cause, the file that the message names is removed, or may be read as another
-    /// generation from now on.
-    fn read_anew(&mut self, text: &str, cause: impl Fn(&World, &str) -> bool) {
-        let mut w = self.w();
-        let name = text.split('"').nth(1).unwrap_or_default().to_owned();
-        if !cause(&w, &name) {
-            w.violate(format!("REFUSED: without cause, {text}"));
-        } else if w.rng.chance(0.3) {
-            w.files.retain(|f| f.name != name);
-            w.reused.insert(name);
-        } else {
-            w.restart = true;
-        }
-    }
-
-    fn kill_all(&mut self) {
-        for run in self.runs.iter_mut().filter(|r| r.is_live()) {
-            run.kill("killed: the operator stops everything first");
-        }
-    }
-
     fn meddle(&mut self) {
         let mut w = self.w();
-        let t = w.rng.below(NAMES.len());
+        let groups = w.groups.len();
+        let g = w.rng.below(groups);
         match w.rng.below(20) {
-            0 if self.kinds[0] => w.delete_file(true),
-            1..3 if self.kinds[0] => w.rewrite(),
-            3 if self.kinds[0] && !w.on_disk => w.undelete(),
-            4..10 if self.kinds[1] && w.lakes[t].exists => {
-                let copy = w.lakes[t].clone();
-                ev!(w, "backup of {} at v{}", NAMES[t], copy.head);
-                w.backups[t] = Some(copy);
+            what @ 0..4 if self.kinds[0] => K::meddle(&mut w, what),
+            4..10 if self.kinds[1] && w.lakes[g].exists => {
+                let copy = w.lakes[g].clone();
+                ev!(w, "backup of {} at v{}", w.name(g), copy.head);
+                w.backups[g] = Some(copy);
             }
-            10..14 if w.backups[t].is_some() => {
+            10..14 if w.backups[g].is_some() => {
                 drop(w);
-                self.restore(t);
+                self.restore(g);
             }
             14..16 if self.kinds[2] => {
                 drop(w);
-                self.delete(t..=t);
+                self.delete(g..g + 1);
             }
             16 if self.kinds[2] => {
+                let all = 0..w.groups.len();
                 drop(w);
-                self.delete(0..=2);
+                self.delete(all);
             }
-            17..20 if self.kinds[3] => w.change_schema(t),
+            17..20 if self.kinds[3] => w.change_schema(g),
             _ => {}
         }
     }
 
-    /// Someone deletes tables. Runs that wrote to them go on and must notice; a run that is only
+    /// Someone deletes the tables of groups. Runs that wrote to them go on and must notice; a run that is only
     /// starting is killed, because it would create them anew.
-    fn delete(&mut self, tables: std::ops::RangeInclusive<usize>) {
+    fn delete(&mut self, groups: std::ops::Range<usize>) {
         for run in self.runs.iter_mut().filter(|r| r.is_live()) {
             let starting = run.env.flow().claimed.is_empty();
             if starting {
                 run.kill("killed: a table is deleted while it starts");
             }
         }
-        tables.for_each(|t| self.w().delete(t));
-    }
-
-    /// A backup replaces a table. Nothing may run meanwhile, and no write to the old table may be
-    /// under way.
-    fn restore(&mut self, t: usize) {
-        self.kill_all();
-        let mut w = self.w();
-        let backup = w.backups[t].clone().expect("there is a backup");
-        ev!(w, "{} restored to v{} at {:?}", NAMES[t], backup.head, backup.held);
-        let old = std::mem::take(&mut w.lakes[t]);
-        let mut log = backup.log.clone();
-        if !old.exists {
-            log.extend(old.log.into_iter().filter(|(v, _)| *v > backup.head));
-        }
-        w.lakes[t] = Lake { incarnation: old.incarnation + 1, log, ..backup };
-        w.meddled = true;
-    }
-
-    /// Starts over: new tables, no state file, no backups.
-    fn start_over(&mut self) {
-        self.kill_all();
-        let mut w = self.w();
-        (0..NAMES.len()).for_each(|t| w.delete(t));
-        w.lakes.iter_mut().for_each(|l| l.incarnation += 1);
-        w.backups = vec![None, None, None];
-        w.state = [None, None];
-        ev!(w, "the operator starts over");
+        groups.for_each(|g| self.w().delete(g));
     }
 
     /// Runs that are still alive get a few last steps. Then, in a quiet world, clean runs must
@@ -326,6 +233,7 @@ impl Schedule {
         let mut w = self.w();
         (0..3).for_each(|_| w.deliver());
         w.forget_late();
+        K::quieten(&mut w);
         w.calm = true;
         ev!(w, "-- quiet world: clean runs must recover and finish");
         drop(w);
@@ -355,9 +263,4 @@ impl Schedule {
         };
         self.w().violate(format!("CANNOT RECOVER: {end}"));
     }
-}
-
-/// Tables of two lineages, or tables between which the settings have changed.
-fn beyond_repair(text: &str) -> bool {
-    text.contains("were not written by one pipeline") || text.contains("the settings have changed since")
 }

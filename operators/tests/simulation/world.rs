@@ -1,19 +1,24 @@
-//! The world around a run: time, growing files, three tables, a state file per machine, and a
+//! The world around a run: time, a source, groups of tables, a state file per machine, and a
 //! network that loses replies.
 
 use std::collections::BTreeSet;
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::layout::Layout;
+use lakefront_operators::protocol::names::TableId;
 
-use crate::files::File;
+use crate::group::MAIN;
+use crate::kind::{Groups, SimKind};
+use crate::lake::Lake;
+use crate::rng::Rng;
 use crate::saboteur::Rule;
-use crate::table::{Lake, MAIN};
 
 /// One tick of the schedule, in milliseconds of the protocol's clock.
 pub(crate) const TICK_MS: u64 = 1_000;
 /// When a schedule begins, on every clock: late enough that a clock can be set back.
-const START_MS: u64 = 100_000_000;
+pub(crate) const START_MS: u64 = 100_000_000;
 /// How long a delayed write may be on its way: less than half the retention, as the protocol
 /// assumes.
 const LATE_MS: u64 = 25 * TICK_MS;
@@ -26,75 +31,25 @@ macro_rules! ev {
 }
 pub(crate) use ev;
 
-/// A splitmix64 generator: small, seeded, good enough.
-pub(crate) struct Rng(u64);
+type Effect<K> = Box<dyn FnOnce(&mut World<K>) -> String + Send>;
 
-impl Rng {
-    pub(crate) fn new(seed: u64) -> Self {
-        Rng(seed.wrapping_mul(0x2545_f491_4f6c_dd1d).wrapping_add(0x9e37_79b9_7f4a_7c15))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
-    }
-
-    /// A number in `0..n`.
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
-    }
-
-    /// A number in `0.0..1.0`.
-    pub(crate) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    pub(crate) fn chance(&mut self, p: f64) -> bool {
-        self.unit() < p
-    }
-
-    pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len())]
-    }
+/// Where a write goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Group(usize),
+    Source,
 }
-
-/// How long files must be quiet: mostly so short that many are finished within a schedule.
-pub(crate) fn some_settle(rng: &mut Rng) -> u64 {
-    let (low, high) = rng.pick(&[(1, 4), (2, 12), (5, 40)]);
-    rng.between(low, high) * TICK_MS
-}
-
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// A row in a table: the line it came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Row {
-    pub(crate) uid: u64,
-    pub(crate) generation: u32,
-    pub(crate) start: u64,
-    pub(crate) torn: bool,
-}
-
-type Effect = Box<dyn FnOnce(&mut World) -> String + Send>;
 
 /// A write on its way, which may arrive after its run has died.
-struct Late {
+struct Late<K: SimKind> {
     sent_ms: u64,
-    table: usize,
+    target: Target,
     incarnation: u32,
     what: String,
-    effect: Effect,
+    effect: Effect<K>,
 }
 
-pub(crate) struct World {
+pub(crate) struct World<K: SimKind> {
     pub(crate) rng: Rng,
     /// The time of stores and writers, and of the runs' steady clocks.
     pub(crate) now_ms: u64,
@@ -103,36 +58,20 @@ pub(crate) struct World {
     pub(crate) ids: u64,
     /// Whether there are no faults any more.
     pub(crate) calm: bool,
-    pub(crate) files: Vec<File>,
-    /// Files that can be brought back.
-    pub(crate) deleted: Vec<File>,
-    /// Names under which there was more than one file.
-    pub(crate) reused: BTreeSet<String>,
-    /// Names of files that changed when they may have been taken for finished.
-    pub(crate) suspects: BTreeSet<String>,
-    /// How long a file must be quiet to be taken for finished, and the shortest that this ever was.
-    pub(crate) settle_ms: u64,
-    pub(crate) settle_least_ms: u64,
-    /// Whether writers leave a file alone once it may be taken for finished.
-    pub(crate) punctual: bool,
-    /// Whether the files lie on a disk, where they can be renamed and the store has no clock.
-    pub(crate) on_disk: bool,
-    /// Whether the schedule is long and has many files.
-    pub(crate) turnover: bool,
-    pub(crate) lakes: Vec<Lake>,
-    pub(crate) backups: Vec<Option<Lake>>,
+    pub(crate) source: K::Source,
+    pub(crate) groups: Groups,
+    pub(crate) layout: Layout,
+    pub(crate) lakes: Vec<Lake<K>>,
+    pub(crate) backups: Vec<Option<Lake<K>>>,
     pub(crate) state: [Option<Position>; 2],
-    late: Vec<Late>,
-    pub(crate) latest: bool,
-    /// The role maps that runs have used, and the current one.
+    late: Vec<Late<K>>,
+    /// The settings that runs have used, and the current ones.
     pub(crate) routes_used: BTreeSet<usize>,
     pub(crate) routes_now: usize,
     pub(crate) ratio_off: bool,
-    /// `on_rewrite = "restart"`.
-    pub(crate) restart: bool,
-    /// Whether a run is now and then started with a mistyped source, which has no files.
+    /// Whether a run is now and then started with a mistyped source, which has nothing.
     pub(crate) typos: bool,
-    /// Whether somebody now and then starts a pipeline that reads the same files under another
+    /// Whether somebody now and then starts a pipeline that reads the same source under another
     /// spelling.
     pub(crate) twins: bool,
     /// Whether the next run is `run --adopt`.
@@ -144,39 +83,28 @@ pub(crate) struct World {
     pub(crate) trace: Option<Vec<String>>,
 }
 
-impl World {
+impl<K: SimKind> World<K> {
     pub(crate) fn new(seed: u64, without: Option<Rule>, traced: bool) -> Self {
         let mut rng = Rng::new(seed);
-        let files = (1..=rng.pick(&[1, 2, 2, 3])).map(|i| File::new(format!("f{i}"), i, START_MS)).collect();
-        let (latest, punctual) = (rng.chance(0.3), rng.chance(0.6));
-        let settle_ms = some_settle(&mut rng);
-        let turnover = rng.chance(0.4);
-        let on_disk = rng.chance(0.35);
+        let source = K::source(&mut rng);
         let (typos, twins, strangers) = (rng.chance(0.2), rng.chance(0.1), rng.chance(0.1));
+        let groups = K::groups(&source);
         let mut world = World {
             rng,
             now_ms: START_MS,
             set_ms: 0,
             ids: 100,
             calm: false,
-            files,
-            deleted: Vec::new(),
-            reused: BTreeSet::new(),
-            suspects: BTreeSet::new(),
-            settle_ms,
-            settle_least_ms: settle_ms,
-            punctual,
-            on_disk,
-            turnover,
-            lakes: vec![Lake::default(), Lake::default(), Lake::default()],
-            backups: vec![None, None, None],
+            source,
+            groups,
+            layout: Layout::new(groups.iter().map(|(role, tables)| (*role, tables.to_vec()))),
+            lakes: groups.iter().map(|_| Lake::default()).collect(),
+            backups: groups.iter().map(|_| None).collect(),
             state: [None, None],
             late: Vec::new(),
-            latest,
             routes_used: BTreeSet::new(),
             routes_now: 0,
             ratio_off: false,
-            restart: false,
             typos,
             twins,
             adopt: false,
@@ -189,6 +117,16 @@ impl World {
             world.strangers();
         }
         world
+    }
+
+    /// The name of a group.
+    pub(crate) fn name(&self, group: usize) -> &'static str {
+        self.groups[group].0
+    }
+
+    /// The first table of a group.
+    pub(crate) fn first_table(&self, group: usize) -> TableId {
+        self.layout.groups()[group].tables().next().expect("a group has tables")
     }
 
     pub(crate) fn event(&mut self, text: String) {
@@ -231,9 +169,9 @@ impl World {
     /// One call over the network. A fault may lose it, lose its reply, or delay it.
     pub(crate) fn send<R: std::fmt::Debug>(
         &mut self,
-        table: usize,
+        target: Target,
         what: String,
-        effect: impl FnOnce(&mut World) -> R + Send + 'static,
+        effect: impl FnOnce(&mut World<K>) -> R + Send + 'static,
     ) -> Result<R, StoreError> {
         let x = if self.calm { 1.0 } else { self.rng.unit() };
         let fault = if x < 0.04 {
@@ -242,9 +180,7 @@ impl World {
         } else if x < 0.07 {
             "dropped"
         } else if x < 0.11 {
-            let late: Effect = Box::new(move |w| format!("{:?}", effect(w)));
-            let (sent_ms, incarnation) = (self.now_ms, self.lakes[table].incarnation);
-            self.late.push(Late { sent_ms, table, incarnation, what: what.clone(), effect: late });
+            self.delay(target, what.clone(), effect);
             "delayed"
         } else {
             return Ok(effect(self));
@@ -254,7 +190,7 @@ impl World {
     }
 
     /// A read, which can only fail.
-    pub(crate) fn ask<R>(&mut self, what: &str, answer: impl FnOnce(&mut World) -> R) -> Result<R, StoreError> {
+    pub(crate) fn ask<R>(&mut self, what: &str, answer: impl FnOnce(&mut World<K>) -> R) -> Result<R, StoreError> {
         if !self.calm && self.rng.chance(0.003) {
             ev!(self, "    no answer: {what}");
             return Err(StoreError::transient(what, "no answer"));
@@ -262,14 +198,38 @@ impl World {
         Ok(answer(self))
     }
 
-    /// The source is told that it may forget everything up to `position`.
-    pub(crate) fn acknowledge(&mut self, pipeline: usize, position: Position) {
+    /// A write that arrives later, if at all.
+    pub(crate) fn delay<R: std::fmt::Debug>(
+        &mut self,
+        target: Target,
+        what: String,
+        effect: impl FnOnce(&mut World<K>) -> R + Send + 'static,
+    ) {
+        let effect: Effect<K> = Box::new(move |w| format!("{:?}", effect(w)));
+        let (sent_ms, incarnation) = (self.now_ms, self.incarnation(target));
+        self.late.push(Late { sent_ms, target, incarnation, what, effect });
+    }
+
+    /// Changes when what is on its way to the target can arrive no more: to the source, when any
+    /// group is restored or made anew.
+    fn incarnation(&self, target: Target) -> u32 {
+        match target {
+            Target::Group(group) => self.lakes[group].incarnation,
+            Target::Source => self.lakes.iter().map(|lake| lake.incarnation).sum(),
+        }
+    }
+
+    /// The source is told that it may forget everything up to `standing`.
+    pub(crate) fn acknowledge(&mut self, pipeline: usize, standing: &Standing<K>) {
+        let position = standing.position();
         ev!(self, "the source hears of {position}");
-        // Of a table that was deleted or restored since, nobody knows what it held.
-        if pipeline != MAIN || self.meddled {
+        K::acknowledge(self, standing);
+        // Of a table that was deleted or restored since, nobody knows what it held. Where the
+        // source forgets, what it forgot too early is missing in the end.
+        if pipeline != MAIN || self.meddled || (K::FORGETS && self.lacks(Rule::Acknowledge)) {
             return;
         }
-        let behind = |lake: &&Lake| lake.held.is_none_or(|held| held.position < position);
+        let behind = |lake: &&Lake<K>| lake.held.is_none_or(|held| held.position < position);
         if let Some(held) = self.lakes.iter().find(behind).map(|lake| lake.held) {
             self.violate(format!("FORGOTTEN: the source may forget up to {position}, but a table holds {held:?}"));
         }
@@ -277,8 +237,9 @@ impl World {
 
     /// Delivers one delayed write, if there is one.
     pub(crate) fn deliver(&mut self) {
-        let (now, lakes) = (self.now_ms, &self.lakes);
-        self.late.retain(|l| now - l.sent_ms <= LATE_MS && l.incarnation == lakes[l.table].incarnation);
+        let mut late = std::mem::take(&mut self.late);
+        late.retain(|l| self.now_ms - l.sent_ms <= LATE_MS && l.incarnation == self.incarnation(l.target));
+        self.late = late;
         if !self.late.is_empty() {
             let late = self.late.swap_remove(self.rng.below(self.late.len()));
             let answer = (late.effect)(self);

@@ -2,6 +2,7 @@
 //! re-created, deleted and brought back. On a disk they are renamed too, within the source and out
 //! of it.
 
+use lakefront_operators::lines::Lines;
 use lakefront_operators::source::files::identity::Fingerprint;
 
 use crate::world::{TICK_MS, World, ev};
@@ -79,27 +80,27 @@ impl File {
     }
 }
 
-impl World {
+impl World<Lines> {
     /// Whether a run may have taken the file for finished.
     fn may_have_left(&self, file: &File) -> bool {
-        self.now_ms - file.modified_ms >= self.settle_least_ms.saturating_sub(TICK_MS)
+        self.now_ms - file.modified_ms >= self.source.settle_least_ms.saturating_sub(TICK_MS)
     }
 
     /// A writer appends; now and then its last line is torn. A punctual writer begins a new file in
     /// time.
     pub(crate) fn grow(&mut self) {
         // The newest file is written most; the others linger.
-        let newest = self.files.len().saturating_sub(1);
-        let at = if self.rng.chance(0.5) { newest } else { self.rng.below(self.files.len().max(1)) };
-        let late = self.files.get(at).is_none_or(|file| self.may_have_left(file));
-        if self.files.is_empty() || (late && self.punctual) || self.rng.chance(0.05) {
+        let newest = self.source.files.len().saturating_sub(1);
+        let at = if self.rng.chance(0.5) { newest } else { self.rng.below(self.source.files.len().max(1)) };
+        let late = self.source.files.get(at).is_none_or(|file| self.may_have_left(file));
+        if self.source.files.is_empty() || (late && self.source.punctual) || self.rng.chance(0.05) {
             return self.appear();
         }
         self.append(at, late);
     }
 
     fn append(&mut self, at: usize, late: bool) {
-        let (rng, file, now_ms) = (&mut self.rng, &mut self.files[at], self.now_ms);
+        let (rng, file, now_ms) = (&mut self.rng, &mut self.source.files[at], self.now_ms);
         let mut end = file.lines.last().map_or(0, |l| l.end);
         if file.seen >= end || rng.chance(0.7) {
             let least = if end == 0 { 3 } else { 1 };
@@ -111,48 +112,54 @@ impl World {
         file.modified_ms = now_ms;
         file.late += usize::from(late || file.late > 0);
         if late {
-            self.suspects.insert(self.files[at].name.clone());
-            ev!(self, "file {} uid {} grows late, to {}", self.files[at].name, self.files[at].uid, self.files[at].seen);
+            self.source.suspects.insert(self.source.files[at].name.clone());
+            ev!(
+                self,
+                "file {} uid {} grows late, to {}",
+                self.source.files[at].name,
+                self.source.files[at].uid,
+                self.source.files[at].seen
+            );
         }
     }
 
     /// A new file, possibly under a name that was used before.
     fn appear(&mut self) {
-        if self.files.len() >= FILES {
+        if self.source.files.len() >= FILES {
             return;
         }
         let free: Vec<String> =
-            (1..).map(|i| format!("f{i}")).filter(|n| self.files.iter().all(|f| f.name != *n)).take(3).collect();
+            (1..).map(|i| format!("f{i}")).filter(|n| self.source.files.iter().all(|f| f.name != *n)).take(3).collect();
         let (name, uid) = (free[self.rng.below(free.len())].clone(), self.id());
-        if self.reused.contains(&name) || self.deleted.iter().any(|f| f.name == name) {
-            self.reused.insert(name.clone());
+        if self.source.reused.contains(&name) || self.source.deleted.iter().any(|f| f.name == name) {
+            self.source.reused.insert(name.clone());
         }
         ev!(self, "file {name} appears, uid {uid}");
-        self.files.push(File::new(name, uid, self.now_ms));
+        self.source.files.push(File::new(name, uid, self.now_ms));
         for _ in 0..self.rng.below(3) {
-            self.append(self.files.len() - 1, false);
+            self.append(self.source.files.len() - 1, false);
         }
     }
 
     /// A file is re-created under its old name, or written anew in its place.
     pub(crate) fn rewrite(&mut self) {
-        if self.files.is_empty() {
+        if self.source.files.is_empty() {
             return;
         }
-        let (at, uid, in_place) = (self.rng.below(self.files.len()), self.id(), self.rng.chance(0.3));
-        let old = &self.files[at];
+        let (at, uid, in_place) = (self.rng.below(self.source.files.len()), self.id(), self.rng.chance(0.3));
+        let old = &self.source.files[at];
         let mut file = File::new(old.name.clone(), uid, self.now_ms);
         // A run may know it by an earlier name.
-        self.reused.extend(old.former.iter().cloned());
+        self.source.reused.extend(old.former.iter().cloned());
         if in_place {
             // To a run that has forgotten the old file, it looks like late growth.
             (file.created_ms, file.born, file.late) = (old.created_ms, old.born, 1);
             file.outside = old.outside;
-            self.suspects.insert(file.name.clone());
+            self.source.suspects.insert(file.name.clone());
         }
         ev!(self, "file {} re-created, uid {uid}{}", file.name, if in_place { ", in its place" } else { "" });
-        self.reused.insert(file.name.clone());
-        self.files[at] = file;
+        self.source.reused.insert(file.name.clone());
+        self.source.files[at] = file;
         for _ in 0..self.rng.below(6) {
             self.grow();
         }
@@ -160,62 +167,62 @@ impl World {
 
     /// Deletes a file: an old one, or any.
     pub(crate) fn delete_file(&mut self, any: bool) {
-        let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.settle_least_ms;
-        let which: Vec<usize> = (0..self.files.len()).filter(|i| any || old(&self.files[*i])).collect();
+        let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.source.settle_least_ms;
+        let which: Vec<usize> = (0..self.source.files.len()).filter(|i| any || old(&self.source.files[*i])).collect();
         if which.is_empty() {
             return;
         }
-        let mut file = self.files.remove(which[self.rng.below(which.len())]);
+        let mut file = self.source.files.remove(which[self.rng.below(which.len())]);
         ev!(self, "file {} uid {} deleted", file.name, file.uid);
         file.forgiven = file.seen;
         // A run that knew it by an earlier name finds another file there.
-        self.reused.extend(file.former.iter().cloned());
-        self.deleted.push(file);
+        self.source.reused.extend(file.former.iter().cloned());
+        self.source.deleted.push(file);
     }
 
     /// Renames a file of a disk, within the source or out of it, often with a new file under its
     /// old name, as log rotation does.
     pub(crate) fn rename(&mut self) {
-        if self.files.is_empty() {
+        if self.source.files.is_empty() {
             return;
         }
-        let (at, out) = (self.rng.below(self.files.len()), self.rng.chance(0.5));
-        let uid = self.files[at].uid;
-        let free = |name: &String| self.files.iter().chain(&self.deleted).all(|f| f.name != *name);
+        let (at, out) = (self.rng.below(self.source.files.len()), self.rng.chance(0.5));
+        let uid = self.source.files[at].uid;
+        let free = |name: &String| self.source.files.iter().chain(&self.source.deleted).all(|f| f.name != *name);
         let inside = (1..).map(|i| format!("f{i}")).find(free).expect("there are many names");
         let name = if out { format!("out{uid}") } else { inside };
-        let old = std::mem::replace(&mut self.files[at].name, name.clone());
+        let old = std::mem::replace(&mut self.source.files[at].name, name.clone());
         ev!(self, "file {old} uid {uid} renamed to {name}");
         // A file that was written anew is known as such by its new name too.
-        if self.reused.contains(&old) {
-            self.reused.insert(name.clone());
+        if self.source.reused.contains(&old) {
+            self.source.reused.insert(name.clone());
         }
-        let was_outside = std::mem::replace(&mut self.files[at].outside, out);
-        self.files[at].former.push(old.clone());
-        if !was_outside && self.rng.chance(0.7) && self.files.len() < FILES {
+        let was_outside = std::mem::replace(&mut self.source.files[at].outside, out);
+        self.source.files[at].former.push(old.clone());
+        if !was_outside && self.rng.chance(0.7) && self.source.files.len() < FILES {
             let uid = self.id();
             ev!(self, "file {old} appears in its place, uid {uid}");
-            self.files.push(File::new(old, uid, self.now_ms));
+            self.source.files.push(File::new(old, uid, self.now_ms));
             for _ in 0..self.rng.below(3) {
-                self.append(self.files.len() - 1, false);
+                self.append(self.source.files.len() - 1, false);
             }
         }
     }
 
     /// Brings a deleted file back as it was, if nothing has taken its name.
     pub(crate) fn undelete(&mut self) {
-        let free = |f: &File| self.files.iter().all(|other| other.name != f.name);
-        let which: Vec<usize> = (0..self.deleted.len()).filter(|i| free(&self.deleted[*i])).collect();
+        let free = |f: &File| self.source.files.iter().all(|other| other.name != f.name);
+        let which: Vec<usize> = (0..self.source.deleted.len()).filter(|i| free(&self.source.deleted[*i])).collect();
         if which.is_empty() {
             return;
         }
-        let mut file = self.deleted.remove(which[self.rng.below(which.len())]);
+        let mut file = self.source.deleted.remove(which[self.rng.below(which.len())]);
         ev!(self, "file {} uid {} brought back", file.name, file.uid);
         file.late += 1;
-        self.suspects.insert(file.name.clone());
-        if self.deleted.iter().any(|f| f.name == file.name) {
-            self.reused.insert(file.name.clone());
+        self.source.suspects.insert(file.name.clone());
+        if self.source.deleted.iter().any(|f| f.name == file.name) {
+            self.source.reused.insert(file.name.clone());
         }
-        self.files.push(file);
+        self.source.files.push(file);
     }
 }

@@ -5,18 +5,19 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lakefront_operators::error::StoreError;
+use lakefront_operators::lines::Lines;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::source::files::identity::Identity;
 use lakefront_operators::source::files::{Found, Listed, Listing, Sought, Source};
 
-use crate::files::File;
+use crate::group::give_way;
+use crate::lines::files::File;
 use crate::saboteur::Rule;
-use crate::table::give_way;
 use crate::world::World;
 
 /// A source of blobs.
 pub(crate) struct SimSource {
-    world: Arc<Mutex<World>>,
+    world: Arc<Mutex<World<Lines>>>,
     /// Its name is mistyped, so it has no files.
     empty: bool,
     /// Which file each name (on a disk: each inode) was when it was last listed. Assumed: none is
@@ -25,11 +26,11 @@ pub(crate) struct SimSource {
 }
 
 impl SimSource {
-    pub(crate) fn new(world: Arc<Mutex<World>>, empty: bool) -> Self {
+    pub(crate) fn new(world: Arc<Mutex<World<Lines>>>, empty: bool) -> Self {
         SimSource { world, empty, listed: Mutex::default() }
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn world(&self) -> MutexGuard<'_, World<Lines>> {
         self.world.lock().expect("one thread a world")
     }
 
@@ -37,31 +38,31 @@ impl SimSource {
     /// listed.
     fn with<R>(&self, name: &str, created: &str, answer: impl FnOnce(&File) -> R) -> Option<R> {
         let w = self.world();
-        let key = if w.on_disk { created } else { name };
+        let key = if w.source.on_disk { created } else { name };
         let uid = self.listed.lock().expect("one thread a world").get(key).copied();
-        w.files.iter().find(|f| w.key(f) == key && Some(f.uid) == uid).map(answer)
+        w.source.files.iter().find(|f| w.key(f) == key && Some(f.uid) == uid).map(answer)
     }
 
     /// A page of the listing: the names below `middle`, or the rest.
     fn page(&self, middle: &str, low: bool) -> Vec<Listed> {
         let w = self.world();
         let mut listed = self.listed.lock().expect("one thread a world");
-        let files = w.files.iter().filter(|f| !self.empty && (*f.name < *middle) == low && !f.outside);
+        let files = w.source.files.iter().filter(|f| !self.empty && (*f.name < *middle) == low && !f.outside);
         let page: Vec<&File> = files.collect();
         listed.extend(page.iter().map(|f| (w.key(f), f.uid)));
         page.into_iter().map(|f| show(&w, f)).collect()
     }
 }
 
-impl World {
+impl World<Lines> {
     /// The creation that the store reports for a file.
     pub(crate) fn created(&self, file: &File) -> String {
-        if self.on_disk { file.born.to_string() } else { file.created_ms.to_string() }
+        if self.source.on_disk { file.born.to_string() } else { file.created_ms.to_string() }
     }
 
     /// What identifies a file.
     fn key(&self, file: &File) -> String {
-        if self.on_disk { file.born.to_string() } else { file.name.clone() }
+        if self.source.on_disk { file.born.to_string() } else { file.name.clone() }
     }
 }
 
@@ -71,13 +72,13 @@ fn was_created(file: &File, created: &str) -> bool {
     file.born.to_string() == created || file.created_ms.to_string() == created
 }
 
-fn show(w: &World, file: &File) -> Listed {
+fn show(w: &World<Lines>, file: &File) -> Listed {
     Listed {
         name: file.name.clone(),
         created: w.created(file),
         length: file.seen,
         revision: file.revision(),
-        modified_ms: (!w.on_disk).then_some(file.modified_ms),
+        modified_ms: (!w.source.on_disk).then_some(file.modified_ms),
     }
 }
 
@@ -91,7 +92,7 @@ impl Source for SimSource {
             let (at_ms, whole, lacks) = {
                 let mut w = self.world();
                 let first = self.listed.lock().expect("one thread a world").is_empty();
-                (w.now_ms, first || w.calm || w.on_disk || w.rng.chance(0.7), w.lacks(Rule::Whole))
+                (w.now_ms, first || w.calm || w.source.on_disk || w.rng.chance(0.7), w.lacks(Rule::Whole))
             };
             let mut files = self.page("f3", true);
             let pages = self.world().rng.below(12);
@@ -103,7 +104,7 @@ impl Source for SimSource {
                 give_way().await;
             }
             let whole = whole || lacks;
-            let at_ms = Some(at_ms).filter(|_| whole && !self.world().on_disk);
+            let at_ms = Some(at_ms).filter(|_| whole && !self.world().source.on_disk);
             Ok(Listing { files, whole, at_ms, ..Listing::default() })
         })
     }
@@ -111,7 +112,7 @@ impl Source for SimSource {
     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
         let there = |f: &File| f.seen >= listed.length;
         let there = self.with(&listed.name, &listed.created, there).unwrap_or(false)
-            && self.world().files.iter().any(|f| f.name == listed.name && was_created(f, &listed.created));
+            && self.world().source.files.iter().any(|f| f.name == listed.name && was_created(f, &listed.created));
         Box::pin(async move {
             give_way().await;
             Ok(there)
@@ -127,7 +128,7 @@ impl Source for SimSource {
             give_way().await;
             let w = self.world();
             let mut listed = self.listed.lock().expect("one thread a world");
-            let find = |sought: &Sought| match w.files.iter().find(|f| w.created(f) == sought.identity.created) {
+            let find = |sought: &Sought| match w.source.files.iter().find(|f| w.created(f) == sought.identity.created) {
                 Some(file) if !w.lacks(Rule::Seek) => {
                     listed.insert(w.key(file), file.uid);
                     Found::At(show(&w, file))
@@ -140,11 +141,11 @@ impl Source for SimSource {
 
     fn has_links(&self) -> bool {
         let w = self.world();
-        w.on_disk && !w.lacks(Rule::Follow)
+        w.source.on_disk && !w.lacks(Rule::Follow)
     }
 
     fn created_ms(&self, created: &str) -> Option<u64> {
-        created.parse().ok().filter(|_| !self.world().on_disk)
+        created.parse().ok().filter(|_| !self.world().source.on_disk)
     }
 
     fn read<'a>(

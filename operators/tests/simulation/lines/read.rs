@@ -3,24 +3,24 @@
 use std::ops::Range;
 
 use lakefront_operators::error::{Stop, StoreError};
+use lakefront_operators::lines::Lines;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Stamp;
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged, StagedFile};
-use lakefront_operators::protocol::sums::{Bucket, Sum};
+use lakefront_operators::protocol::sums::Bucket;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::files::chunk::Chunk;
-use lakefront_operators::totals::hash;
 
-use crate::files::File;
+use crate::group::{SimClock, give_way};
+use crate::kind::SimKind;
+use crate::lake::DataFile;
+use crate::lines::files::File;
+use crate::lines::{NAMES, Row};
 use crate::run::Env;
 use crate::saboteur::Rule;
-use crate::table::{NAMES, SimClock, give_way};
-use crate::world::{Row, World, ev};
-
-/// How many role maps there are.
-pub(crate) const ROUTES: usize = 3;
+use crate::world::{World, ev};
 
 /// The settings of a role map.
 pub(crate) fn row_settings(routes: usize) -> RowSettings {
@@ -55,14 +55,8 @@ pub(crate) fn route(settings: &RowSettings, role: char) -> usize {
     }
 }
 
-/// What a row adds to the totals.
-pub(crate) fn sum_of(row: &Row) -> Sum {
-    let Row { uid, generation, start, .. } = row;
-    Sum::row(hash::Source::new(&format!("{uid}#{generation}")).row(*start, 0))
-}
-
 /// Reads `chunk` and stages its rows for the tables that lack them.
-pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(), Stop> {
+pub(crate) async fn stage(env: &Env<Lines>, time: Position, chunk: Chunk) -> Result<(), Stop> {
     let staged_at = Stamp::now(&SimClock(env.world.clone()));
     let rows = rows_of(env, &mut env.world(), &chunk)?;
     if env.judge_ratio {
@@ -77,9 +71,9 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
             let mut w = env.world();
             let id = w.id();
             let count = rows.len() as u64;
-            let sum = rows.iter().map(sum_of).sum();
-            let now = w.now_ms;
-            w.lakes[t].files.insert(id, (now, rows));
+            let sum = rows.iter().map(Lines::sum_of).sum();
+            let at_ms = w.now_ms;
+            w.lakes[t].files.insert(id, DataFile { at_ms, table: TableId(t), rows, strange: 0 });
             ev!(w, "run{} stages {} file {id} at {time}, rows={count}", env.tag, NAMES[t]);
             (StagedFile { path: id.to_string(), size: 1, rows: count, detail: String::new(), staged_at }, sum)
         };
@@ -99,15 +93,15 @@ pub(crate) async fn stage(env: &Env, time: Position, chunk: Chunk) -> Result<(),
 
 /// The lines that start in the chunk, by table. A line that ends beyond the visible bytes or the
 /// limit is torn.
-fn rows_of(env: &Env, w: &mut World, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
-    let is_it = |f: &&File| match w.on_disk {
+fn rows_of(env: &Env<Lines>, w: &mut World<Lines>, chunk: &Chunk) -> Result<[Vec<Row>; 3], Stop> {
+    let is_it = |f: &&File| match w.source.on_disk {
         true => f.born.to_string() == chunk.identity.created,
         false => f.name == chunk.partition.name,
     };
-    let Some(file) = w.files.iter().find(is_it) else {
+    let Some(file) = w.source.files.iter().find(is_it) else {
         return match chunk.catch_up {
             // As `fetch` does: a file that was deleted before it was read yields nothing.
-            false if w.on_disk => Ok([const { Vec::new() }; 3]),
+            false if w.source.on_disk => Ok([const { Vec::new() }; 3]),
             true => Err(gone(&chunk.partition, &(chunk.start..chunk.end))),
             false => Err(StoreError::definite("read a chunk", "the file is gone").into()),
         };
@@ -139,7 +133,7 @@ pub(crate) fn gone(partition: &PartitionId, range: &Range<u64>) -> Stop {
 
 /// If more than half of the lines of new cuts are rejected, the run commits what it has read, and
 /// stops. Catch-up is exempt, because it repeats lines that were judged before.
-fn judge_ratio(env: &Env, chunk: &Chunk, rows: &[Vec<Row>; 3]) {
+fn judge_ratio(env: &Env<Lines>, chunk: &Chunk, rows: &[Vec<Row>; 3]) {
     if chunk.catch_up && !env.world().lacks(Rule::Ratio) {
         return;
     }

@@ -8,14 +8,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Offsets, Standing};
+use lakefront_operators::lines::{Lines, Standing};
 use lakefront_operators::source::files::identity::Fingerprint;
 use lakefront_operators::source::files::supply::Planner;
 use lakefront_operators::source::files::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
 
+use crate::lines::source::SimSource;
 use crate::run::Env;
 use crate::saboteur::Rule;
-use crate::source::SimSource;
 
 type Looking = Pin<Box<dyn Future<Output = (Watcher, Result<Polled, Stop>)> + Send>>;
 
@@ -28,7 +28,7 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(env: &Env, standings: &[Standing]) -> Feed {
+    pub(crate) fn new(env: &Env<Lines>, standings: &[Standing]) -> Feed {
         let w = env.world();
         let furthest = standings.iter().max_by_key(|s| s.position()).expect("three tables");
         let mut offsets = (*furthest.offsets).clone();
@@ -36,16 +36,16 @@ impl Feed {
             offsets.partitions.values_mut().for_each(|at| at.identity.fingerprint = Fingerprint::default());
         }
         let rules = Rules {
-            on_rewrite: if w.restart { OnRewrite::Restart } else { OnRewrite::Stop },
+            on_rewrite: if w.source.restart { OnRewrite::Restart } else { OnRewrite::Stop },
             unterminated: Unterminated::Leave,
-            settle: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.settle_ms }),
+            settle: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.source.settle_ms }),
         };
         let watcher = Watcher::new(Arc::new(SimSource::new(env.world.clone(), env.typo)), &offsets, rules);
         Feed { watcher: Some(watcher), looking: None, polled: false }
     }
 
     /// Begins a look now and then, and passes its result to the planner.
-    pub(crate) async fn go_on(&mut self, env: &Env, planner: &mut Planner) -> Result<(), Stop> {
+    pub(crate) async fn go_on(&mut self, env: &Env<Lines>, planner: &mut Planner) -> Result<(), Stop> {
         let due = !self.polled || (env.tail && env.world().rng.chance(0.5));
         if due && let Some(mut watcher) = self.watcher.take() {
             self.looking = Some(Box::pin(async move {
@@ -61,7 +61,7 @@ impl Feed {
         let Polled { mut limits, finished, gone, .. } = polled?;
         if env.world().lacks(Rule::Newline) {
             let w = env.world();
-            let seen = |name: &str| w.files.iter().find(|f| f.name == name).map_or(0, |f| f.seen);
+            let seen = |name: &str| w.source.files.iter().find(|f| f.name == name).map_or(0, |f| f.seen);
             limits.iter_mut().for_each(|(id, limit)| limit.end = limit.end.max(seen(&id.name)));
         }
         if let Some(finished) = finished.as_ref().filter(|f| !f.partitions.is_empty()) {
@@ -81,10 +81,4 @@ impl Feed {
         self.polled = true;
         Ok(())
     }
-}
-
-/// Offsets in short form.
-pub(crate) fn brief(offsets: &Offsets) -> String {
-    let at: Vec<_> = offsets.partitions.iter().map(|(id, at)| format!("{id}:{}", at.offset)).collect();
-    format!("{} +{} before {}", at.join(" "), offsets.retired.bytes, offsets.retired.before_ms)
 }

@@ -1,0 +1,136 @@
+//! What a kind brings to the simulation: its source and the life of it, what hands out its work and
+//! turns it into rows, and what must be true of it in the end. Everything else is shared.
+
+use std::fmt::Debug;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::cutter::Cutter;
+use lakefront_operators::protocol::document::Standing;
+use lakefront_operators::protocol::kind::Kind;
+use lakefront_operators::protocol::neighbours::Reading;
+use lakefront_operators::protocol::offsets::Offsets;
+use lakefront_operators::protocol::sums::Sum;
+use lakefront_operators::protocol::supply::Supply;
+use serde_json::Value;
+
+use crate::rng::Rng;
+use crate::run::Env;
+use crate::saboteur::Rule;
+use crate::world::World;
+
+/// The roles of groups, in claim order, each with the roles of its tables.
+pub(crate) type Groups = &'static [(&'static str, &'static [&'static str])];
+
+/// Decides what a run hands out.
+pub(crate) type Planner<K> = Cutter<K, <K as SimKind>::Supply>;
+
+/// What an operator does about a message that only this kind gives.
+pub(crate) enum Advice {
+    /// What had to be done is done.
+    Restart,
+    /// New tables, because what the old ones lack is gone.
+    StartOver,
+}
+
+/// A kind that is simulated.
+pub(crate) trait SimKind: Kind {
+    /// The rules without any of which some schedule must fail.
+    const RULES: &'static [Rule];
+    /// What messages call a group.
+    const GROUP: &'static str;
+    /// What the source consists of, in messages.
+    const UNIT: &'static str;
+    /// How many settings there are.
+    const ROUTES: usize;
+    /// Whether the source forgets what was acknowledged.
+    const FORGETS: bool;
+    /// Whether a file may mask rows of files before it, so that a compaction may be in its way.
+    const MASKS: bool;
+    /// The name of the source, and the same source in another spelling.
+    const SOURCE: [&'static str; 2];
+    /// The name of a source that has nothing, by a slip of the pen.
+    const TYPO: &'static str;
+
+    /// The source as it is.
+    type Source: Send + 'static;
+    /// A row in a table: what it was made of.
+    type Row: Copy + Debug + PartialEq + Send + Sync + 'static;
+    /// Where a group began.
+    type Base: Clone + Default + Send + 'static;
+    /// What a worker turns into rows.
+    type Work: Send + 'static;
+    /// Hands out work.
+    type Supply: Supply<Self, Work = Self::Work> + Send + 'static;
+    /// Looks at the source for a run.
+    type Feed: Send;
+
+    // The source, and what happens to it.
+
+    /// The source of a schedule.
+    fn source(rng: &mut Rng) -> Self::Source;
+    /// The groups of a schedule.
+    fn groups(source: &Self::Source) -> Groups;
+    /// Whether the schedule is long, because partitions come and go.
+    fn is_long(source: &Self::Source) -> bool;
+    /// Lets something happen to the source; `x` is below 0.155.
+    fn happen(w: &mut World<Self>, x: f64);
+    /// Lets somebody meddle with the source; `what` is below 4.
+    fn meddle(w: &mut World<Self>, what: usize);
+    /// Changes how the source is read, between two runs.
+    fn reconfigure(w: &mut World<Self>);
+    /// Writers come to an end: nothing is left half-written.
+    fn quieten(w: &mut World<Self>);
+    /// Every group holds everything up to `standing`.
+    fn acknowledge(w: &mut World<Self>, standing: &Standing<Self>);
+    /// Does what a refusal of this kind says; `None` if it is none.
+    fn obey(w: &mut World<Self>, text: &str) -> Option<Advice>;
+
+    // A run.
+
+    /// The settings of that number.
+    fn settings(routes: usize) -> Self::Settings;
+    /// What a run reads, by the name of its source.
+    fn reading(source: &'static str) -> Box<dyn Reading<Self>>;
+    /// Where a run begins that finds no position.
+    fn cold_start(env: &Env<Self>) -> Pending<'static, Result<Offsets<Self>, Stop>>;
+    /// What a run hands out, if its groups stand at `standings`.
+    fn supply(env: &Env<Self>, standings: &[Standing<Self>]) -> Result<Self::Supply, Stop>;
+    /// What looks at the source for the run.
+    fn feed(env: &Env<Self>, standings: &[Standing<Self>]) -> Self::Feed;
+    /// Looks at the source now and then, and tells the planner what is there.
+    fn look(
+        feed: &mut Self::Feed,
+        env: &Env<Self>,
+        planner: &mut Planner<Self>,
+    ) -> impl Future<Output = Result<(), Stop>> + Send;
+    /// Whether the source was looked at.
+    fn has_looked(feed: &Self::Feed) -> bool;
+    /// Whether work is for groups that lag.
+    fn is_catch_up(work: &Self::Work) -> bool;
+    /// Turns work into rows, and stages them.
+    fn stage(env: &Env<Self>, time: Position, work: Self::Work) -> impl Future<Output = Result<(), Stop>> + Send;
+    /// Whether nothing of the partition was handed out yet.
+    fn is_zero(mark: &Self::Mark) -> bool;
+
+    // What is true.
+
+    /// Where a group begins, according to the document of its genesis.
+    fn base(document: &Value) -> Self::Base;
+    /// The rows that a file masks, with the files that hold them.
+    fn masks(detail: &str) -> Vec<(u64, Self::Row)>;
+    /// What a row adds to the totals.
+    fn sum_of(row: &Self::Row) -> Sum;
+    /// Whether a group's commit may show these rows at once, and no others.
+    fn may_appear(w: &World<Self>, group: usize, rows: &[Self::Row]) -> Result<(), String>;
+    /// What must be true in the end of the source and the rows.
+    fn outcome(w: &World<Self>) -> Result<(), String>;
+
+    // For the trace.
+
+    /// Work in short form.
+    fn show(work: &Self::Work) -> String;
+    /// Offsets in short form.
+    fn brief(offsets: &Offsets<Self>) -> String;
+}
