@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use lakefront_operators::error::Stop;
 
 use crate::config::ConfigError;
-use crate::lock::Held;
+use crate::lock::HeldElsewhere;
 
 /// Arguments that are valid one by one, but do not fit together or do not fit what already exists.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) enum Exit {
 impl Exit {
     /// The code for an error.
     pub(crate) fn of(error: &anyhow::Error) -> Exit {
-        let fenced = error.downcast_ref::<Stop>().is_some_and(Stop::is_fenced) || error.is::<Held>();
+        let fenced = error.downcast_ref::<Stop>().is_some_and(Stop::is_fenced) || error.is::<HeldElsewhere>();
         match () {
             () if fenced => Exit::Fenced,
             () if error.is::<ConfigError>() || error.is::<Usage>() || error.is::<Unavailable>() => Exit::Usage,

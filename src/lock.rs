@@ -20,11 +20,11 @@ pub(crate) struct Lock {
 
 /// Another process holds the lock.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldElsewhere {
     path: PathBuf,
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for HeldElsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -34,7 +34,7 @@ impl fmt::Display for Held {
     }
 }
 
-impl std::error::Error for Held {}
+impl std::error::Error for HeldElsewhere {}
 
 /// Takes the lock of `state_file` for `pipeline`. With `take_over`, a lock that is held is no
 /// error: the claim fences its holder, and the lock is taken once the holder ends. A run of another
@@ -63,7 +63,7 @@ pub(crate) fn take(state_file: &Path, pipeline: &str, take_over: bool) -> anyhow
                 inherit(file, pipeline.to_owned());
                 Ok(None)
             }
-            None => Err(Held { path }.into()),
+            None => Err(HeldElsewhere { path }.into()),
         },
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("could not lock {}", path.display())),
     }
@@ -170,7 +170,7 @@ mod tests {
             let refused = take(&state_file, "q", take_over).err().expect("it is p's").to_string();
             assert!(refused.contains("a run of pipeline \"p\"") && !refused.contains("take-over"), "{refused}");
         }
-        assert!(take(&state_file, "p", false).err().expect("it is held").is::<Held>());
+        assert!(take(&state_file, "p", false).err().expect("it is held").is::<HeldElsewhere>());
     }
 
     #[test]

@@ -11,7 +11,7 @@ const TICKS: u64 = 100;
 
 /// Resource usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub(crate) struct Resources {
     /// User and system time so far.
     pub(crate) cpu: Duration,
     /// Resident memory.
@@ -31,20 +31,20 @@ pub(crate) fn this(now_ms: u64) -> Process {
 }
 
 /// Usage of this process; `None` if the kernel does not report it.
-pub(crate) fn usage() -> Option<Usage> {
+pub(crate) fn usage() -> Option<Resources> {
     read("self")
 }
 
 /// Usage of the process with that id; `None` if it has ended.
-pub(crate) fn usage_of(id: u32) -> Option<Usage> {
+pub(crate) fn usage_of(id: u32) -> Option<Resources> {
     read(&id.to_string())
 }
 
-fn read(process: &str) -> Option<Usage> {
+fn read(process: &str) -> Option<Resources> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let (resident_bytes, peak_bytes) = (memory(&status, "VmRSS:")?, memory(&status, "VmHWM:")?);
-    Some(Usage { cpu: cpu(&stat)?, resident_bytes, peak_bytes })
+    Some(Resources { cpu: cpu(&stat)?, resident_bytes, peak_bytes })
 }
 
 /// User and system time: fields 14 and 15, counted from the end of the program's name, which may

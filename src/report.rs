@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use lakefront_operators::metrics::shapes::Seen;
+use lakefront_operators::metrics::shapes::LineShapes;
 use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics};
 use lakefront_operators::position::Position;
 use lakefront_operators::record::Reason;
@@ -49,7 +49,7 @@ pub(crate) struct Report {
     /// Lines per role, for roles that `[roles]` does not name.
     unnamed_roles: BTreeMap<String, u64>,
     /// The shapes of lines that are not records themselves.
-    shapes: Seen,
+    shapes: LineShapes,
     /// What was retried, and how often.
     retries: [(Retried, u64); Retried::ALL.len()],
     /// How long it took to read a chunk, to land a commit, and until an append was visible.

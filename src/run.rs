@@ -16,7 +16,7 @@ use lakefront_operators::space::Guard;
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{Config, ConfigError, HttpConfig, Mode};
 use crate::exit::Exit;
-use crate::http::{self, Live, Watched};
+use crate::http::{self, Live, RunFacts};
 use crate::logging::{self, LogFormat};
 use crate::pipeline::{Opened, Run};
 use crate::progress::Progress;
@@ -114,9 +114,9 @@ fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
 }
 
 /// The fixed facts about the run, for its HTTP endpoints.
-fn watched(pipeline: &dyn Opened, http: HttpConfig, process: Process) -> Watched {
+fn watched(pipeline: &dyn Opened, http: HttpConfig, process: Process) -> RunFacts {
     let common = pipeline.common();
-    Watched {
+    RunFacts {
         pipeline: common.pipeline.clone(),
         source: pipeline.source().to_owned(),
         mode: match pipeline.mode() {

@@ -1,12 +1,12 @@
 //! Describes lines that are not records themselves: at the end of a run, and before one.
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::metrics::shapes::Seen;
+use lakefront_operators::metrics::shapes::LineShapes;
 use lakefront_operators::rows::look::{Looked, Looks};
 use lakefront_operators::rows::shape::{Count, Opened, Shape};
 use lakefront_operators::settings::{Envelope, Format, RowSettings};
 use lakefront_operators::source::files::identity::Fingerprint;
-use lakefront_operators::source::files::{Listed, Source};
+use lakefront_operators::source::files::{ByteSource, Listed};
 use serde_json::{Map, Value, json};
 
 /// What a file is that is not NDJSON.
@@ -19,7 +19,7 @@ const FILES: usize = 3;
 const BYTES: u64 = 64 << 10;
 
 /// A sentence per finding.
-pub(crate) fn told(seen: &Seen) -> Vec<String> {
+pub(crate) fn told(seen: &LineShapes) -> Vec<String> {
     let mut told: Vec<String> = seen.opened.iter().map(|(shape, count)| opened(shape, count)).collect();
     told.extend(seen.documents.first().map(|first| first.escape_debug()).map(|first| match seen.documents.len() - 1 {
         0 => format!("{first} looks like {DOCUMENT}: {ONE_LINE}"),
@@ -33,7 +33,7 @@ pub(crate) fn told(seen: &Seen) -> Vec<String> {
 }
 
 /// What was opened, and the documents, for programs.
-pub(crate) fn json(seen: &Seen) -> Value {
+pub(crate) fn json(seen: &LineShapes) -> Value {
     let count = |(shape, Count { lines, records }): (Shape, Count)| {
         (shape.as_str().to_owned(), json!({"lines": lines, "records": records}))
     };
@@ -51,7 +51,7 @@ pub(crate) struct First {
 
 /// Examines the first lines of the first files. A file that cannot be read is skipped: other checks
 /// report why.
-pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowSettings) -> First {
+pub(crate) async fn first(source: &dyn ByteSource, files: &[Listed], settings: &RowSettings) -> First {
     let is_text = |file: &&Listed| file.length > 0 && !file.name.ends_with(".gz");
     let mut names: Vec<&Listed> = files.iter().filter(is_text).collect();
     names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
@@ -78,7 +78,7 @@ pub(crate) async fn first(source: &dyn Source, files: &[Listed], settings: &RowS
 }
 
 /// The first bytes of a file.
-async fn beginning(source: &dyn Source, file: &Listed) -> Result<Vec<u8>, StoreError> {
+async fn beginning(source: &dyn ByteSource, file: &Listed) -> Result<Vec<u8>, StoreError> {
     let fingerprint = Fingerprint::default();
     let identity = file.identity(fingerprint);
     source.read(&file.name, &identity, 0..file.length.min(BYTES), Vec::new()).await
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn documents_and_other_formats_are_named() {
-        let mut seen = Seen::default();
+        let mut seen = LineShapes::default();
         seen.documents.extend(["b.json".to_owned(), "a.json".to_owned()]);
         seen.looks.insert(Looks::Of(Format::Azure), 3);
         seen.looks.insert(Looks::Strange, 4);

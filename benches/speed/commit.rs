@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
-use lakefront_operators::commit::{Rows, commit, committing, filled};
+use lakefront_operators::commit::{GroupRows, commit, committing, filled};
 use lakefront_operators::lines::{Claimed, Control, Cut, Mark, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Stamp;
@@ -102,7 +102,7 @@ impl Committing {
             let ((staged, files), (sums, counted)) = (scope.new_input(), scope.new_input());
             let (control, records) = scope.new_input();
             let filled = filled(scope, std::slice::from_ref(&files));
-            let rows = Rows { staged: files, sums: counted, filled };
+            let rows = GroupRows { staged: files, sums: counted, filled };
             let moved = commit(rows, records, GroupId(0), Some(committing), &run.env);
             let (probe, _) = moved.probe();
             Committing { staged, sums, control, probe }

@@ -17,12 +17,12 @@ use lakefront_operators::plan::Mode;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
-use lakefront_operators::source::files::Source;
+use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::feed::{FileFeed, Planning};
 use lakefront_operators::source::files::file::FileSource;
 use lakefront_operators::source::files::needs::Needs;
 use lakefront_operators::source::files::supply::Planner;
-use lakefront_operators::source::files::watch::{OnRewrite, Rules, Unterminated, Watcher};
+use lakefront_operators::source::files::watch::{OnRewrite, Unterminated, WatchRules, Watcher};
 use lakefront_operators::space::{self, Guard, OnLow};
 use lakefront_topologies::pg_logs::{TABLES, outline};
 use tokio::runtime::Runtime;
@@ -45,7 +45,7 @@ static TOKIO: LazyLock<Runtime> = LazyLock::new(|| {
 
 /// What the operators of a run share.
 pub(crate) struct Run {
-    pub(crate) source: Arc<dyn Source>,
+    pub(crate) source: Arc<dyn ByteSource>,
     pub(crate) env: Env,
     in_flight: usize,
 }
@@ -74,8 +74,11 @@ impl Run {
     /// The plan of worker 0: the whole file, once, for tables that stand at `standings`.
     pub(crate) fn planning(&self, standings: &[Standing]) -> Planning {
         let bounds = Bounds { work: CHUNK, cut: CUT, cut_ms: 10_000, ahead: 4 * CUT };
-        let rules =
-            Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::from_secs(3600) };
+        let rules = WatchRules {
+            on_rewrite: OnRewrite::Stop,
+            unterminated: Unterminated::Leave,
+            quiet: Duration::from_secs(3600),
+        };
         let nothing =
             space::Settings { watched: vec![], min_free: 0, on_low: OnLow::Stop, clean: vec![], kept: vec![] };
         let (mut guard, space) = Guard::new(nothing);

@@ -52,7 +52,7 @@ pub fn home(group: GroupId, peers: usize) -> usize {
 }
 
 /// A group's rows, staged and counted.
-pub struct Rows<'s> {
+pub struct GroupRows<'s> {
     /// The files that hold them.
     pub staged: StreamVec<'s, Position, Staged>,
     /// Their sums, on the group's home worker.
@@ -85,7 +85,7 @@ pub fn filled<'s>(
 
 /// Commits the cuts of `group`. Its home worker passes the `committing`, all others `None`.
 pub fn commit<'s, K: Kind>(
-    rows: Rows<'s>,
+    rows: GroupRows<'s>,
     control: StreamVec<'s, Position, Control<K>>,
     group: GroupId,
     committing: Option<Committing<K>>,

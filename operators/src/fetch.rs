@@ -25,7 +25,7 @@ use timely::scheduling::Activator;
 use crate::clock::Stopwatch;
 use crate::env::Env;
 use crate::error::Stop;
-use crate::memory::{Budget, Hold};
+use crate::memory::{Budget, Reserved};
 use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::Pending;
@@ -104,7 +104,7 @@ pub struct Credit {
     returned: Rc<Cell<usize>>,
     fetch: Rc<Activator>,
     /// Released before the credit returns to `plan`.
-    room: Option<(Hold, Vec<Box<dyn Any + Send>>)>,
+    room: Option<(Reserved, Vec<Box<dyn Any + Send>>)>,
 }
 
 impl Drop for Credit {
@@ -132,7 +132,7 @@ impl<W, B> Clone for Fetched<W, B> {
 }
 
 /// Pieces being read for one credit: their cut's capability, the pieces, and their room in memory.
-type InFlight<W> = (Capability<Position>, Vec<Rc<W>>, Hold);
+type InFlight<W> = (Capability<Position>, Vec<Rc<W>>, Reserved);
 
 /// What was read for one credit; the number tells which.
 type Done<B> = (u64, Result<Vec<Read<B>>, Stop>);

@@ -60,7 +60,7 @@ pub struct Mark {
     pub gone: bool,
 }
 
-/// The partitions that have left the offsets.
+/// The retired partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retired {
     /// Bytes consumed of them, in total.

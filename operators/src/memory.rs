@@ -140,15 +140,15 @@ impl Budget {
         out == 0 || out + self.parts.most_of_a_piece() <= self.room
     }
 
-    /// Takes room for what is handed out for one credit, `bytes` in total; the [`Hold`] that its
-    /// worker makes gives it back.
+    /// Takes room for what is handed out for one credit, `bytes` in total; the [`Reserved`] that
+    /// its worker makes gives it back.
     pub(crate) fn take(&self, bytes: u64) {
         self.out.fetch_add(self.cost(bytes), Relaxed);
     }
 
     /// Holds the room that was taken for `bytes`.
-    pub(crate) fn hold(self: &Arc<Self>, bytes: u64) -> Hold {
-        Hold { budget: self.clone(), bytes: self.cost(bytes) }
+    pub(crate) fn hold(self: &Arc<Self>, bytes: u64) -> Reserved {
+        Reserved { budget: self.clone(), bytes: self.cost(bytes) }
     }
 
     /// How much pieces of `bytes` may take without the turn. A piece that cannot be divided may be
@@ -170,12 +170,12 @@ impl Budget {
 }
 
 /// The room of pieces that are out; dropping it gives the room back.
-pub(crate) struct Hold {
+pub(crate) struct Reserved {
     budget: Arc<Budget>,
     bytes: u64,
 }
 
-impl Drop for Hold {
+impl Drop for Reserved {
     fn drop(&mut self) {
         self.budget.out.fetch_sub(self.bytes, Relaxed);
     }

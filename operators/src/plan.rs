@@ -32,7 +32,7 @@ use crate::protocol::cut::Control;
 use crate::protocol::cutter::Cutter;
 use crate::protocol::kind::Kind;
 use crate::protocol::supply::Supply;
-use crate::space::Seen;
+use crate::space::FreeSpace;
 use crate::work::Work;
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.
@@ -101,7 +101,7 @@ pub struct Planning<K: Kind, F: Feed<K>> {
     /// Credits of each worker.
     pub in_flight: usize,
     /// Whether there is disk for more.
-    pub space: Arc<Seen>,
+    pub space: Arc<FreeSpace>,
     /// The request to end.
     pub stop: StopRequest,
 }

@@ -270,8 +270,8 @@ pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl,
         },
     });
     match places::target(text)? {
-        places::Place::File(path) => Ok(SourceUrl::File(path)),
-        places::Place::Azure(address) => azure::beside(&address, account, &|name| std::env::var(name).ok())
+        places::SourceAddress::File(path) => Ok(SourceUrl::File(path)),
+        places::SourceAddress::Azure(address) => azure::beside(&address, account, &|name| std::env::var(name).ok())
             .map(|location| SourceUrl::Azure(Box::new(location))),
     }
 }

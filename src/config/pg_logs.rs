@@ -9,7 +9,7 @@ use lakefront_operators::source::files::needs::Needs;
 use lakefront_topologies::pg_logs::TABLES;
 
 use super::azure::{self, Keys};
-use super::places::{self, LakePlace};
+use super::places::{self, LakeAddress};
 use super::raw::Section;
 use super::sections::Read;
 use super::values::{self, Raw, choice, duration, size};
@@ -115,15 +115,15 @@ fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let keys = if section.given("azure") { keys } else { source };
     let mut bucket = section.section("s3");
     let bucket_keys = s3::keys(&mut bucket);
-    if matches!(place, Some(LakePlace::File(_) | LakePlace::Azure(_))) {
+    if matches!(place, Some(LakeAddress::File(_) | LakeAddress::Azure(_))) {
         s3::refuse(&bucket);
     }
     bucket.finish();
     let root = match place {
-        Some(LakePlace::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
-        Some(LakePlace::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
+        Some(LakeAddress::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
+        Some(LakeAddress::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
             .map(|location| LakeRoot::Azure(Box::new(location))),
-        Some(LakePlace::S3(address)) => {
+        Some(LakeAddress::S3(address)) => {
             s3::located(&section, &address, bucket_keys).map(|location| LakeRoot::S3(Box::new(location)))
         }
         None => None,

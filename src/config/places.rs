@@ -9,7 +9,7 @@ use super::raw::Reading;
 use super::values::{is_encoded, is_path};
 
 /// What a URL says by itself, without credentials.
-pub(super) enum Place {
+pub(super) enum SourceAddress {
     /// The text after `file:`.
     File(String),
     /// A container and a path in it.
@@ -17,11 +17,11 @@ pub(super) enum Place {
 }
 
 /// Where lines are read.
-pub(super) fn source(value: &Value) -> Reading<Place> {
+pub(super) fn source(value: &Value) -> Reading<SourceAddress> {
     let place = place(value)?;
     let path = match &place {
-        Place::File(path) => path,
-        Place::Azure(address) => &address.path,
+        SourceAddress::File(path) => path,
+        SourceAddress::Azure(address) => &address.path,
     };
     match glob::compile(path) {
         Ok(_) => Ok(place),
@@ -35,7 +35,7 @@ const UNREADABLE: &str = "the whole path of a lake must be UTF-8, without backsl
                           another folder";
 
 /// What the URL of a lake says by itself, without credentials.
-pub(super) enum LakePlace {
+pub(super) enum LakeAddress {
     /// The text after `file:`.
     File(String),
     /// A container and a path in it.
@@ -45,15 +45,15 @@ pub(super) enum LakePlace {
 }
 
 /// Where the tables lie.
-pub(super) fn lake(value: &Value) -> Reading<LakePlace> {
+pub(super) fn lake(value: &Value) -> Reading<LakeAddress> {
     let mut place = lake_place(value)?;
     let path = match &place {
         // The folders above a relative path are checked too.
-        LakePlace::File(path) => {
+        LakeAddress::File(path) => {
             std::path::absolute(path).map_or(path.clone(), |path| path.to_string_lossy().into_owned())
         }
-        LakePlace::Azure(address) => address.path.clone(),
-        LakePlace::S3(address) => address.path.clone(),
+        LakeAddress::Azure(address) => address.path.clone(),
+        LakeAddress::S3(address) => address.path.clone(),
     };
     if is_encoded(&path)
         || path.contains(|c: char| c == '\\' || c.is_ascii_control() || c == char::REPLACEMENT_CHARACTER)
@@ -61,9 +61,9 @@ pub(super) fn lake(value: &Value) -> Reading<LakePlace> {
         return Err(UNREADABLE.to_owned());
     }
     let path = match &mut place {
-        LakePlace::File(_) => None,
-        LakePlace::Azure(address) => Some(&mut address.path),
-        LakePlace::S3(address) => Some(&mut address.path),
+        LakeAddress::File(_) => None,
+        LakeAddress::Azure(address) => Some(&mut address.path),
+        LakeAddress::S3(address) => Some(&mut address.path),
     };
     if let Some(path) = path {
         path.truncate(path.trim_end_matches('/').len());
@@ -75,28 +75,28 @@ pub(super) fn lake(value: &Value) -> Reading<LakePlace> {
 }
 
 /// Where a writer of logs puts them; a path needs no `file:`.
-pub(super) fn target(text: &str) -> Reading<Place> {
+pub(super) fn target(text: &str) -> Reading<SourceAddress> {
     let place = match text.contains("://") || text.starts_with("file:") {
         true => place(&Value::String(text.to_owned()))?,
-        false if is_path(text) => Place::File(text.to_owned()),
+        false if is_path(text) => SourceAddress::File(text.to_owned()),
         false => return Err(FORMS.to_owned()),
     };
     match &place {
-        Place::Azure(address) if address.path.contains(['*', '?', '[', '{']) => {
+        SourceAddress::Azure(address) if address.path.contains(['*', '?', '[', '{']) => {
             Err("lines go to one blob: no glob".to_owned())
         }
         _ => Ok(place),
     }
 }
 
-fn lake_place(value: &Value) -> Reading<LakePlace> {
+fn lake_place(value: &Value) -> Reading<LakeAddress> {
     let text = value.as_str().unwrap_or_default();
     if text.split_once("://").is_some_and(|(scheme, _)| s3::address::SCHEMES.contains(&scheme)) {
-        return Ok(LakePlace::S3(s3::address::Address::parse(text)?));
+        return Ok(LakeAddress::S3(s3::address::Address::parse(text)?));
     }
     match place(value) {
-        Ok(Place::File(path)) => Ok(LakePlace::File(path)),
-        Ok(Place::Azure(address)) => Ok(LakePlace::Azure(address)),
+        Ok(SourceAddress::File(path)) => Ok(LakeAddress::File(path)),
+        Ok(SourceAddress::Azure(address)) => Ok(LakeAddress::Azure(address)),
         Err(constraint) if constraint == FORMS => Err(format!("{FORMS}; and s3://bucket/path")),
         Err(constraint) => Err(constraint),
     }
@@ -108,12 +108,12 @@ const FORMS: &str = "allowed are file:relative/path, file:/absolute/path, file:/
 /// The schemes of addresses in Azure.
 pub(crate) const AZURE: [&str; 7] = ["az", "https", "http", "abfss", "abfs", "wasbs", "wasb"];
 
-fn place(value: &Value) -> Reading<Place> {
+fn place(value: &Value) -> Reading<SourceAddress> {
     let text = value.as_str().ok_or(FORMS)?;
     if text.split_once("://").is_some_and(|(scheme, _)| AZURE.contains(&scheme)) {
-        return Ok(Place::Azure(Box::new(Address::parse(text)?)));
+        return Ok(SourceAddress::Azure(Box::new(Address::parse(text)?)));
     }
-    Ok(Place::File(file_url(text).ok_or(FORMS)?))
+    Ok(SourceAddress::File(file_url(text).ok_or(FORMS)?))
 }
 
 /// The path of a `file:` URL, taken literally: a percent sign is a percent sign, because names of

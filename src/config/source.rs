@@ -10,7 +10,7 @@ use lakefront_operators::azure::{ListingSettings, RetrySettings};
 use lakefront_operators::settings::Format;
 
 use super::azure::{self, Keys};
-use super::places::{self, Place};
+use super::places::{self, SourceAddress};
 use super::raw::Section;
 use super::values::{self, choice, duration, number, size};
 use super::{ColdStart, Mode, OnRewrite, SourceConfig, SourceUrl, Temporary, Unterminated, defaults};
@@ -50,7 +50,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
     let state_file = section.optional("state_file", state_file, values::state_file);
     let usual = match place {
-        Some(Place::Azure(_)) => defaults::CHUNK_AZURE,
+        Some(SourceAddress::Azure(_)) => defaults::CHUNK_AZURE,
         _ => defaults::CHUNK,
     };
     let chunk = section.optional("chunk", usual, |v| {
@@ -76,16 +76,16 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
         choice(v, &[("skip", Temporary::Skip), ("read", Temporary::Read)])
     });
     let in_flight = section.optional("in_flight", defaults::IN_FLIGHT, |v| number(v, &defaults::IN_FLIGHT_ALLOWED));
-    let settle = section.optional("settle", defaults::SETTLE, |v| duration(v, defaults::SETTLE_ALLOWED));
-    let files = matches!(place, Some(Place::File(_)));
+    let quiet = section.optional("settle", defaults::SETTLE, |v| duration(v, defaults::SETTLE_ALLOWED));
+    let files = matches!(place, Some(SourceAddress::File(_)));
     if files {
         refuse_given(&section, &["settle"]);
     }
-    let (keys, listing) = azure(&mut section, settle, files);
+    let (keys, listing) = azure(&mut section, quiet, files);
     let retry = retry(&mut section, files);
     let url = match place {
-        Some(Place::File(path)) => Some(SourceUrl::File(path)),
-        Some(Place::Azure(address)) => {
+        Some(SourceAddress::File(path)) => Some(SourceUrl::File(path)),
+        Some(SourceAddress::Azure(address)) => {
             azure::located(&section, "url", &address, keys.as_ref()).map(|at| SourceUrl::Azure(Box::new(at)))
         }
         None => None,
@@ -111,7 +111,7 @@ pub(super) fn source(top: &mut Section<'_>, pipeline: Option<&str>) -> Source {
 }
 
 /// Reads `[source.azure]`. Its credentials may serve the lake, even if the source is files.
-fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Option<Keys>, Option<ListingSettings>) {
+fn azure(source: &mut Section<'_>, quiet: Option<Duration>, files: bool) -> (Option<Keys>, Option<ListingSettings>) {
     let mut section = source.section("azure");
     let keys = azure::keys(&mut section, "[source.azure]");
     let page = section.optional("page", defaults::PAGE, |v| number(v, &defaults::PAGE_ALLOWED));
@@ -122,8 +122,7 @@ fn azure(source: &mut Section<'_>, settle: Option<Duration>, files: bool) -> (Op
         refuse_given(&section, &["page", "hour_folders", "relist"]);
     }
     section.finish();
-    let listing =
-        || Some(ListingSettings { page: page?, hour_folders: hour_folders?, relist: relist?, settle: settle? });
+    let listing = || Some(ListingSettings { page: page?, hour_folders: hour_folders?, relist: relist?, quiet: quiet? });
     (keys, listing())
 }
 

@@ -2,14 +2,14 @@
 
 use lakefront_operators::error::{StoreError, chain};
 use lakefront_operators::s3::Location;
-use lakefront_operators::sink::files::Place;
+use lakefront_operators::sink::delta::{self, TableSpec};
 
 use super::PATIENCE;
 use super::findings::Findings;
 
-/// Checks a bucket; whether it can hold the lake.
-pub(crate) async fn look(findings: &mut Findings, location: &Location) -> bool {
-    match tokio::time::timeout(PATIENCE, access(location)).await {
+/// Checks a bucket; whether it can hold the lake of these `tables`.
+pub(crate) async fn look(findings: &mut Findings, location: &Location, tables: &[TableSpec]) -> bool {
+    match tokio::time::timeout(PATIENCE, access(location, tables)).await {
         Ok(Ok(access)) => {
             findings.ok("lake", access);
             true
@@ -27,10 +27,10 @@ pub(crate) async fn look(findings: &mut Findings, location: &Location) -> bool {
     }
 }
 
-/// What the credential may do in the place of a lake, and how the store took it. An object is
-/// created there, and deleted.
-pub(crate) async fn access(location: &Location) -> Result<String, StoreError> {
-    Place::s3(location)?.probe().await?;
+/// What the credential may do where a run does it, and how the store took it. An object is created
+/// there, and deleted.
+pub(crate) async fn access(location: &Location, tables: &[TableSpec]) -> Result<String, StoreError> {
+    delta::probe(tables.iter()).await?;
     let by = location.bucket.credential.describe();
     Ok(format!("{location} by {by}: create once, read and delete granted"))
 }

@@ -101,14 +101,14 @@ impl Health {
 
 /// What was seen of a run that has its tables.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Signs {
     /// Milliseconds since the last chunk of the open cut was handed out; `None` if no cut is open.
     pub(super) open_ms: Option<u64>,
     /// Milliseconds since the acknowledged position moved; `None` if it is where the tables were
     /// told to move.
     pub(super) behind_ms: Option<u64>,
     /// The step that keeps the acknowledged position from moving; `None` if nothing waits.
-    pub(super) held: Option<Held>,
+    pub(super) held: Option<HoldingStep>,
     /// Bytes of whole lines in the source that have not landed.
     pub(super) lag: u64,
     /// Tables in which something fails and is retried.
@@ -134,7 +134,7 @@ pub(super) struct NotRead {
 
 /// A step that holds the frontier.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HoldingStep {
     /// Its name.
     pub(super) step: String,
     /// For how long, in milliseconds.
@@ -160,7 +160,7 @@ pub(super) struct Failing {
 
 /// Judges a run that has its tables. A cut closes after `cut`; a frontier may stand still for
 /// `stall`.
-pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
+pub(super) fn judge(seen: &Signs, stall: Duration, cut: Duration) -> Health {
     if let Some(Free { name, bytes, .. }) = seen.low_disk {
         let reason = format!("the file system of {name} has {bytes} bytes free, less than disk.min_free");
         return Health::not_ready(Status::LowDisk, reason);
@@ -172,7 +172,7 @@ pub(super) fn judge(seen: &Seen, stall: Duration, cut: Duration) -> Health {
         return health.for_ms(*for_ms).because(Some(cause));
     }
     let held = seen.held.as_ref().filter(|held| u128::from(held.for_ms) >= stall.as_millis());
-    if let Some(Held { step, for_ms, cause }) = held {
+    if let Some(HoldingStep { step, for_ms, cause }) = held {
         let (seconds, lag) = (for_ms / 1000, seen.lag);
         let reason = format!("{step} holds the frontier, which has stood still for {seconds} s; {lag} bytes wait");
         return Health::not_ready(Status::Stalled, reason).at(step).for_ms(*for_ms).because(cause.as_deref());
@@ -206,26 +206,26 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const CUT: Duration = Duration::from_secs(10);
 
-    fn held_for(for_ms: u64) -> Seen {
-        let held = Held { step: "fetch".to_owned(), for_ms, cause: None };
-        Seen { held: Some(held), lag: 7, ..Seen::default() }
+    fn held_for(for_ms: u64) -> Signs {
+        let held = HoldingStep { step: "fetch".to_owned(), for_ms, cause: None };
+        Signs { held: Some(held), lag: 7, ..Signs::default() }
     }
 
-    fn failing_for(for_ms: u64) -> Seen {
+    fn failing_for(for_ms: u64) -> Signs {
         let cause = "could not create x: 503\n\u{1b}[2J".to_owned();
         let table = |role: String, for_ms| {
             let (what, name, cause) = ("commit to", format!("{role}_logs"), cause.clone());
             Failing { what, role, name, for_ms, cause }
         };
-        Seen {
+        Signs {
             failing: vec![table("primary".to_owned(), for_ms / 2), table("replica".to_owned(), for_ms)],
-            ..Seen::default()
+            ..Signs::default()
         }
     }
 
     #[test]
     fn a_run_for_which_nothing_waits_is_well() {
-        assert_eq!(judge(&Seen::default(), MINUTE, CUT), Health::OK);
+        assert_eq!(judge(&Signs::default(), MINUTE, CUT), Health::OK);
         assert!(Health::OK.is_ready());
     }
 
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn an_open_cut_has_its_own_time() {
-        let open_for = |ms| Seen { open_ms: Some(ms), ..Seen::default() };
+        let open_for = |ms| Signs { open_ms: Some(ms), ..Signs::default() };
         assert_eq!(judge(&open_for(69_999), MINUTE, CUT), Health::OK);
         assert_eq!(judge(&open_for(69_999), MINUTE, Duration::MAX), Health::OK);
         let health = judge(&open_for(70_000), MINUTE, CUT);
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_that_does_not_come_to_where_the_tables_were_told_to_move_is_stalled() {
-        let behind_for = |ms| Seen { behind_ms: Some(ms), ..Seen::default() };
+        let behind_for = |ms| Signs { behind_ms: Some(ms), ..Signs::default() };
         assert_eq!(judge(&behind_for(59_999), MINUTE, CUT), Health::OK);
         let health = judge(&behind_for(60_000), MINUTE, CUT);
         assert_eq!((health.status, health.step.as_deref()), (Status::Stalled, Some("checkpoint")));
@@ -280,7 +280,7 @@ mod tests {
     fn what_is_not_read_of_the_source_is_told_by_its_name_after_a_while() {
         let not_read = |for_ms, more| {
             let (name, why) = ("a\u{1b}.json".to_owned(), "it cannot be read: permission denied".to_owned());
-            Seen { not_read: Some(NotRead { for_ms, name, why, more }), ..Seen::default() }
+            Signs { not_read: Some(NotRead { for_ms, name, why, more }), ..Signs::default() }
         };
         assert_eq!(judge(&not_read(59_999, 0), MINUTE, CUT), Health::OK);
         let health = judge(&not_read(60_000, 2), MINUTE, CUT);
@@ -290,9 +290,9 @@ mod tests {
 
     #[test]
     fn what_explains_the_rest_is_told_first() {
-        let failing = Seen { failing: failing_for(90_000).failing, ..held_for(90_000) };
+        let failing = Signs { failing: failing_for(90_000).failing, ..held_for(90_000) };
         assert_eq!(judge(&failing, MINUTE, CUT).status, Status::Failing);
-        let low = Seen { low_disk: Some(Free { name: "lake", bytes: 2048, low: true }), ..failing };
+        let low = Signs { low_disk: Some(Free { name: "lake", bytes: 2048, low: true }), ..failing };
         let health = judge(&low, MINUTE, CUT);
         assert_eq!((health.status, health.step), (Status::LowDisk, None));
         let reason = "the file system of lake has 2048 bytes free, less than disk.min_free";

@@ -8,11 +8,11 @@ use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId, TableMetric
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::source::files::Why;
 
-use super::health::{Failing, Health, Held, NotRead, Seen, Status, judge};
+use super::health::{Failing, Health, HoldingStep, NotRead, Signs, Status, judge};
 use super::history::History;
 
 /// The facts about a run that do not change.
-pub(crate) struct Watched {
+pub(crate) struct RunFacts {
     /// The pipeline's name.
     pub(crate) pipeline: String,
     /// The source, without credentials.
@@ -33,7 +33,7 @@ pub(crate) struct Watched {
 
 /// A run that is watched.
 pub(crate) struct Live {
-    pub(super) run: Watched,
+    pub(super) run: RunFacts,
     pub(super) metrics: Arc<Metrics>,
     stop: StopRequest,
     fatal: Fatal,
@@ -42,7 +42,7 @@ pub(crate) struct Live {
 
 impl Live {
     /// Watches the run that counts in `metrics`.
-    pub(crate) fn new(run: Watched, metrics: Arc<Metrics>, stop: StopRequest, fatal: Fatal) -> Live {
+    pub(crate) fn new(run: RunFacts, metrics: Arc<Metrics>, stop: StopRequest, fatal: Fatal) -> Live {
         let history = Mutex::new(History::of_cuts(run.cut));
         Live { run, metrics, stop, fatal, history }
     }
@@ -102,14 +102,14 @@ impl Live {
         Some(NotRead { for_ms, name: first.name.clone(), why: first.why.to_string(), more: rest.len() })
     }
 
-    fn seen(&self) -> Seen {
+    fn seen(&self) -> Signs {
         let metrics = &self.metrics;
         let plan = metrics.steps().get(StepId::PLAN);
         let is_open = plan.frontier().is_some_and(|closed| metrics.planned() > closed);
-        Seen {
+        Signs {
             open_ms: is_open.then(|| metrics.steady_ms().saturating_sub(plan.since_ms())),
             behind_ms: self.history().behind_since_ms().map(|since| metrics.steady_ms().saturating_sub(since)),
-            held: metrics.holder().map(|holder| Held {
+            held: metrics.holder().map(|holder| HoldingStep {
                 step: holder.step.name().to_owned(),
                 for_ms: holder.for_ms,
                 cause: self.cause(&holder),

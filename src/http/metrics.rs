@@ -14,7 +14,7 @@ use lakefront_operators::metrics::{Metrics, Retried};
 use lakefront_operators::record::Reason;
 
 use self::page::{Page, one};
-use crate::process::{self, Usage};
+use crate::process::{self, Resources};
 
 /// The `Content-Type` of the text.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -121,7 +121,7 @@ fn machine(page: &mut Page, metrics: &Metrics) {
     let started = Duration::from_millis(metrics.started_ms());
     page.gauge_seconds("process_start_time_seconds", "When the run began, in seconds since 1970.", one(started));
     // Lacking numbers about this process is no reason to fail.
-    let Some(Usage { cpu, resident_bytes, .. }) = process::usage() else { return };
+    let Some(Resources { cpu, resident_bytes, .. }) = process::usage() else { return };
     page.counter_seconds("process_cpu_seconds_total", "User and system time spent.", one(cpu));
     page.gauge("process_resident_memory_bytes", "Bytes of memory that are resident.", one(resident_bytes));
 }

@@ -37,7 +37,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 pub(crate) use self::client::ask;
-pub(crate) use self::live::{Live, Watched};
+pub(crate) use self::live::{Live, RunFacts};
 use crate::config::HttpConfig;
 use crate::exit::Unavailable;
 

@@ -66,8 +66,16 @@ impl Answers {
             Field::Account | Field::Pipeline => "",
         };
         if shown::without_secrets(url) != url {
-            let advice = "it carries a signature, which must not be in a file: leave out what follows the question mark, and \
-                          set AZURE_STORAGE_SAS_TOKEN to it in the environment";
+            let advice = match is_s3(url) {
+                true => {
+                    "it carries a key or a signature, which must not be in a file: give the bucket and the folder alone, as in \
+                     s3://bucket/folder, and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment"
+                }
+                false => {
+                    "it carries a signature, which must not be in a file: leave out what follows the question mark, and set \
+                     AZURE_STORAGE_SAS_TOKEN to it in the environment"
+                }
+            };
             return Some(advice.to_owned());
         }
         let error = config::parse(&template::render(self), &|name| self.variable(name)).err()?;

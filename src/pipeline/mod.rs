@@ -167,7 +167,7 @@ pub(crate) struct Run {
     /// The request to stop.
     pub(crate) stop: StopRequest,
     /// What the guard of free space sees.
-    pub(crate) space: Arc<space::Seen>,
+    pub(crate) space: Arc<space::FreeSpace>,
     /// Whether each cut is logged.
     pub(crate) announce: bool,
 }

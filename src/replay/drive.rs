@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::input::Input;
 use super::latency::Latencies;
-use super::target::{Place, Target};
+use super::target::{Destination, Target};
 use super::visible::{Append, Sighting, Waiting};
 use super::watch::Watched;
 use super::write::{Plan, Written, write};
@@ -64,7 +64,7 @@ pub(super) struct Outcome {
 /// hold stops a run. `log` opens the log of latencies.
 pub(super) async fn drive(
     input: Input,
-    place: &Place,
+    place: &Destination,
     log: impl FnOnce() -> anyhow::Result<Option<File>>,
     mut watched: Option<&mut Watched>,
     plan: Plan,

@@ -30,7 +30,7 @@ use anyhow::Context;
 
 use self::drive::Outcome;
 use self::input::Input;
-use self::target::Place;
+use self::target::Destination;
 use self::watch::Watched;
 use self::write::Plan;
 use crate::cli::ReplayArgs;
@@ -44,7 +44,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = args.watch.as_deref().map(pipeline::load).transpose()?;
     let input = Input::open(&args.file, args.append, args.lasting.is_some())?;
     let tokio = runtime::tokio()?;
-    let place = Place::of(&args.to, &args.file, config.as_ref())?;
+    let place = Destination::of(&args.to, &args.file, config.as_ref())?;
     let watched = config.zip(args.watch.as_deref()).map(|(config, file)| Watched::new(config, file, &place));
     let mut watched = watched.transpose()?;
     let histogram = args.histogram.as_deref();
@@ -79,7 +79,7 @@ fn is_there(log: &Path) -> Usage {
 }
 
 /// An error if lines did not become visible in time.
-fn all_visible(outcome: &Outcome, target: &Place, watched: &Watched, args: &ReplayArgs) -> anyhow::Result<()> {
+fn all_visible(outcome: &Outcome, target: &Destination, watched: &Watched, args: &ReplayArgs) -> anyhow::Result<()> {
     let Some(seen) = outcome.seen.as_ref().filter(|seen| seen.gave_up) else { return Ok(()) };
     let tables = watched.tables.iter().zip(&seen.offsets);
     let tables: Vec<String> = tables.map(|(table, offset)| format!("{:?} to byte {offset}", table.name)).collect();

@@ -6,14 +6,14 @@ use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
 use super::drive::{Outcome, Seen};
-use super::target::Place;
+use super::target::Destination;
 use super::watch::Watched;
 use super::write::Written;
 use crate::cli::Rate;
 use crate::report::short;
 
 /// The object that `replay --json` prints at the end. Times are in seconds.
-pub(super) fn json(outcome: &Outcome, target: &Place, rate: Rate, watched: Option<&Watched>) -> Value {
+pub(super) fn json(outcome: &Outcome, target: &Destination, rate: Rate, watched: Option<&Watched>) -> Value {
     let Written { bytes, lines, appends, took, pace } = outcome.written;
     let asked = match rate {
         Rate::Max => Value::Null,
@@ -56,7 +56,7 @@ fn watch(seen: &Seen, written: Written, watched: &Watched) -> Value {
 }
 
 /// The same as text for people.
-pub(super) fn text(outcome: &Outcome, target: &Place, watched: Option<&Watched>) -> String {
+pub(super) fn text(outcome: &Outcome, target: &Destination, watched: Option<&Watched>) -> String {
     let Written { bytes, lines, appends, took, pace } = outcome.written;
     let held = match (pace.was_held(bytes, took), pace.latest()) {
         (Some(true), Some(latest)) => format!("; the pace was held, an append was {} late at most", short(&latest)),

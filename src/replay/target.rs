@@ -20,36 +20,36 @@ use crate::exit::Usage;
 
 /// Where the lines go.
 #[derive(Clone)]
-pub(super) enum Place {
+pub(super) enum Destination {
     File(PathBuf),
     Blob(Box<Location>),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::File(path) => path.display().fmt(f),
-            Place::Blob(location) => location.fmt(f),
+            Destination::File(path) => path.display().fmt(f),
+            Destination::Blob(location) => location.fmt(f),
         }
     }
 }
 
-impl Place {
+impl Destination {
     /// The file or blob at `to`; in a folder it gets the name of `input`. It only checks whether a
     /// path is a folder.
-    pub(super) fn of(to: &str, input: &Path, watched: Option<&Config>) -> anyhow::Result<Place> {
+    pub(super) fn of(to: &str, input: &Path, watched: Option<&Config>) -> anyhow::Result<Destination> {
         let name = input.file_name().and_then(|name| name.to_str()).unwrap_or("replay.json");
         match config::target(to, watched).map_err(|constraint| Usage(format!("--to: {constraint}")))? {
             SourceUrl::File(path) => {
                 let is_folder = path.ends_with('/') || Path::new(&path).is_dir();
                 let path = PathBuf::from(path);
-                Ok(Place::File(if is_folder { path.join(name) } else { path }))
+                Ok(Destination::File(if is_folder { path.join(name) } else { path }))
             }
             SourceUrl::Azure(mut location) => {
                 if location.path.is_empty() || location.path.ends_with('/') {
                     location.path.push_str(name);
                 }
-                Ok(Place::Blob(location))
+                Ok(Destination::Blob(location))
             }
         }
     }
@@ -64,16 +64,16 @@ pub(super) enum Target {
 impl Target {
     /// Begins at `place`, which must be empty, or is made. If it is `watched`, the error does not
     /// advise to remove it, because what landed stays.
-    pub(super) async fn begin(place: &Place, watched: bool) -> anyhow::Result<Target> {
+    pub(super) async fn begin(place: &Destination, watched: bool) -> anyhow::Result<Target> {
         let advice = if watched { "name" } else { "remove it, or name" };
         let has_content = || Usage(format!("{place} has content already: {advice} another target with --to"));
         match place {
-            Place::File(path) => {
+            Destination::File(path) => {
                 let file = begin_file(path).with_context(|| format!("could not create {place}"))?;
                 let file = file.ok_or_else(has_content)?;
                 Ok(Target::File { file, path: path.clone(), length: 0 })
             }
-            Place::Blob(location) => match AppendBlob::begin(location, Arc::new(SystemClock)).await? {
+            Destination::Blob(location) => match AppendBlob::begin(location, Arc::new(SystemClock)).await? {
                 Begun::Empty(blob) => Ok(Target::Blob(Box::new(blob))),
                 Begun::HasContent => Err(has_content().into()),
                 Begun::IsFolder => Err(Usage(format!(

@@ -15,7 +15,7 @@ use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{DeltaTable, Follower, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::files::file::FileSource;
-use lakefront_operators::source::files::{Source, azure};
+use lakefront_operators::source::files::{ByteSource, azure};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::drive::Event;
@@ -24,7 +24,7 @@ use super::visible::Sighting;
 use crate::config::{Common, Config, Kind, SourceUrl};
 use crate::exit::Usage;
 use crate::pipeline::pg_logs;
-use crate::process::Usage as Used;
+use crate::process::Resources;
 use crate::{lock, process};
 
 /// Time between two looks at a log: on a disk, and in Azure and S3, where each is a request.
@@ -44,25 +44,25 @@ pub(super) struct Watched {
     name: String,
     /// The process of its run, and what it had used when it was found; `None` if none was found on
     /// this machine.
-    run: Option<(u32, Used)>,
+    run: Option<(u32, Resources)>,
     /// What the run had used at the last look.
-    used: Option<Used>,
+    used: Option<Resources>,
 }
 
 impl Watched {
     /// Watches the pipeline of `config`, which must read `target`.
-    pub(super) fn new(config: Config, file: &Path, target: &target::Place) -> anyhow::Result<Watched> {
+    pub(super) fn new(config: Config, file: &Path, target: &target::Destination) -> anyhow::Result<Watched> {
         let Config { common, kind: Kind::PgLogs(logs) } = config;
         let (name, source) = match (&logs.source.url, target) {
-            (SourceUrl::File(source), target::Place::File(path)) => {
+            (SourceUrl::File(source), target::Destination::File(path)) => {
                 let source = FileSource::open(source)?;
                 (source.name_of(path), source.identity().to_owned())
             }
-            (SourceUrl::Azure(source), target::Place::Blob(blob)) => {
+            (SourceUrl::Azure(source), target::Destination::Blob(blob)) => {
                 (azure::name_of(source, blob)?, source.to_string())
             }
-            (SourceUrl::File(source), target::Place::Blob(_)) => (None, format!("file:{source}")),
-            (SourceUrl::Azure(source), target::Place::File(_)) => (None, source.to_string()),
+            (SourceUrl::File(source), target::Destination::Blob(_)) => (None, format!("file:{source}")),
+            (SourceUrl::Azure(source), target::Destination::File(_)) => (None, source.to_string()),
         };
         let name = name.ok_or_else(|| {
             Usage(format!(

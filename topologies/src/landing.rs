@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::acknowledge::{Acknowledging, acknowledge};
 use lakefront_operators::checkpoint::{self, checkpoint};
-use lakefront_operators::commit::{Committing, Rows, commit, committing, filled, home};
+use lakefront_operators::commit::{Committing, GroupRows, commit, committing, filled, home};
 use lakefront_operators::env::Env;
 use lakefront_operators::metrics::Metrics;
 use lakefront_operators::metrics::steps::{StepId, watch};
@@ -90,7 +90,7 @@ pub fn land<'s, K: Kind>(
     let moved = staged.into_iter().zip(sums).zip(groups()).map(|((staged, sums), (group, _))| {
         let is_home = home(group, peers) == index;
         let committing = once.committers.get_mut(group.0).filter(|_| is_home).and_then(Option::take);
-        let rows = Rows { staged, sums, filled: filled.clone() };
+        let rows = GroupRows { staged, sums, filled: filled.clone() };
         let moved = commit(rows, control.clone(), group, committing, env);
         watch(moved, metrics, StepId::Commit(group), |moved| moved.rows.values().sum())
     });

@@ -32,7 +32,7 @@ use lakefront_operators::rows;
 use lakefront_operators::settings::Format;
 use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::delta::{DayPartition, DeltaStage, TableSpec};
-use lakefront_operators::source::files::Source;
+use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::feed::Planning;
 use lakefront_operators::source::files::reader::FileReader;
 use lakefront_operators::split::split;
@@ -69,7 +69,7 @@ pub struct PgLogs {
     /// The tables, in the order of [`TABLES`].
     pub tables: [TableSpec; 3],
     /// Where bytes come from.
-    pub source: Arc<dyn Source>,
+    pub source: Arc<dyn ByteSource>,
     /// What is rejected, and how much may be.
     pub rejects: Arc<Rejects>,
     /// For worker 0.

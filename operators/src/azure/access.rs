@@ -71,9 +71,9 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
     };
     let attempt = |what: &str| format!("{what} container {:?} of {}", location.container, account.describe());
     let listed = list(&client, location).await;
-    let (list, Seen { first, at_ms }) = match listed {
+    let (list, FirstBlob { first, at_ms }) = match listed {
         Ok(seen) => (Permission::Granted, seen),
-        Err(error) => (permission(&error).ok_or_else(|| failed(attempt("list"), &error))?, Seen::default()),
+        Err(error) => (permission(&error).ok_or_else(|| failed(attempt("list"), &error))?, FirstBlob::default()),
     };
     // A signature may cover a single blob only.
     let blob = match (&list, first) {
@@ -98,13 +98,13 @@ pub async fn probe(location: &Location) -> Result<Access, StoreError> {
 
 /// What a listing of one blob shows.
 #[derive(Default)]
-struct Seen {
+struct FirstBlob {
     /// The first blob, if there is one.
     first: Option<String>,
     at_ms: Option<u64>,
 }
 
-async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::Result<Seen> {
+async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::Result<FirstBlob> {
     let fixed = location.path.find(['*', '?', '[', '{']).unwrap_or(location.path.len());
     let options = BlobContainerClientListBlobsOptions {
         maxresults: Some(1),
@@ -113,11 +113,11 @@ async fn list(client: &BlobContainerClient, location: &Location) -> azure_core::
     };
     let page = client.list_blobs(Some(options))?.into_pages().try_next().await?;
     let Some(page) = page else {
-        return Ok(Seen::default());
+        return Ok(FirstBlob::default());
     };
     let at_ms = client::clock_ms(page.headers());
     let first = page.into_model()?.blob_items.into_iter().next();
-    Ok(Seen { first: first.and_then(|blob| blob.name), at_ms })
+    Ok(FirstBlob { first: first.and_then(|blob| blob.name), at_ms })
 }
 
 /// Reads one byte of `blob`.

@@ -112,7 +112,7 @@ pub struct ListingSettings {
     /// How often all blobs are listed, where listing the folders of the last hours is cheaper.
     pub relist: Duration,
     /// A blob unchanged for this long is finished.
-    pub settle: Duration,
+    pub quiet: Duration,
 }
 
 /// Tokens for code that reaches an account without [`client`].

@@ -12,10 +12,10 @@ const DIGITS: u8 = 3;
 
 /// Durations, exact to a microsecond or to three digits, whichever is coarser.
 pub struct Latency {
-    seen: Mutex<Seen>,
+    seen: Mutex<Durations>,
 }
 
-struct Seen {
+struct Durations {
     durations_us: Histogram<u64>,
     /// Exact, unlike the histogram's own sum.
     sum: Duration,
@@ -24,7 +24,7 @@ struct Seen {
 impl Default for Latency {
     fn default() -> Self {
         let durations_us = Histogram::new_with_bounds(1, LONGEST_US, DIGITS).expect("the bounds are in order");
-        Latency { seen: Mutex::new(Seen { durations_us, sum: Duration::ZERO }) }
+        Latency { seen: Mutex::new(Durations { durations_us, sum: Duration::ZERO }) }
     }
 }
 

@@ -54,7 +54,7 @@ use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::protocol::offsets::PartitionId;
 use crate::record::Reason;
 use crate::source::files::PassedOver;
-use crate::space::Seen;
+use crate::space::FreeSpace;
 
 /// The numbers of one run.
 pub struct Metrics {
@@ -89,7 +89,7 @@ pub struct Metrics {
 
 /// What keeps a run within its limits.
 struct Guards {
-    space: Arc<Seen>,
+    space: Arc<FreeSpace>,
     memory: Arc<Budget>,
 }
 
@@ -271,7 +271,7 @@ impl Metrics {
     }
 
     /// Sets the guards that watch free space and the memory of buffers.
-    pub fn guarded_by(&self, space: Arc<Seen>, memory: Arc<Budget>) {
+    pub fn guarded_by(&self, space: Arc<FreeSpace>, memory: Arc<Budget>) {
         // A run has one guard of each.
         let _ = self.guards.set(Guards { space, memory });
     }

@@ -15,11 +15,11 @@ const MOST_LOOKS: u64 = 10_000;
 
 /// What has been seen so far.
 #[derive(Debug, Default)]
-pub struct Shapes(Mutex<Seen>);
+pub struct Shapes(Mutex<LineShapes>);
 
 /// What has been seen of the shapes of lines.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LineShapes {
     /// What the opened lines held their records in.
     pub opened: Opened,
     /// The files that look like one JSON document over many lines.
@@ -31,7 +31,7 @@ pub struct Seen {
 
 impl Shapes {
     /// What has been seen.
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> LineShapes {
         self.lock().clone()
     }
 
@@ -62,7 +62,7 @@ impl Shapes {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, LineShapes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

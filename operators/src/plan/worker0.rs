@@ -15,9 +15,9 @@ use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::cut::Control;
-use crate::protocol::cutter::{Cutter, Step};
+use crate::protocol::cutter::{Cutter, Decision};
 use crate::protocol::kind::Kind;
-use crate::space::Seen;
+use crate::space::FreeSpace;
 use crate::work::Work;
 
 /// The most pieces of work for one credit, because each is work for `plan` and `fetch` too.
@@ -48,7 +48,7 @@ pub(super) struct Worker0<K: Kind, F: Feed<K>> {
     mode: Mode,
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
-    space: Arc<Seen>,
+    space: Arc<FreeSpace>,
     stop: StopRequest,
     tasks: Tasks<Looked<K, F>>,
     metrics: Arc<Metrics>,
@@ -61,7 +61,7 @@ pub(super) struct Worker0<K: Kind, F: Feed<K>> {
     /// When the operator's timer fires, on the steady clock; in the past if none is set.
     alarm_ms: u64,
     /// The cutter's step after the last work, put off until that is handed out.
-    put_off: Option<Step<K, F::Work>>,
+    put_off: Option<Decision<K, F::Work>>,
 }
 
 impl<K: Kind, F: Feed<K>> Worker0<K, F> {
@@ -153,15 +153,15 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
         let now_ms = self.clock.steady_ms();
         let step = self.put_off.take().unwrap_or_else(|| self.cutter.next(now_ms, worker.is_some()));
         Ok(match step {
-            Step::Work(work) => {
+            Decision::Work(work) => {
                 let worker = worker.ok_or_else(|| Stop::Bug("work was planned without a credit".to_owned()))?;
                 Do::Hand(self.hand_out(worker, work, now_ms))
             }
-            Step::Tell(record) => {
+            Decision::Tell(record) => {
                 self.note(&record, now_ms);
                 Do::Tell(record)
             }
-            Step::Wait(until) => {
+            Decision::Wait(until) => {
                 // One alarm at a time is enough, unless the new one is earlier.
                 if let Some(until) = until.filter(|until| self.alarm_ms <= now_ms || *until < self.alarm_ms) {
                     self.alarm_ms = until.max(now_ms + 1);
@@ -169,8 +169,8 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
                 }
                 Do::Sleep
             }
-            Step::Done => Do::End,
-            Step::Lost(lost) => return Err(Stop::lost(&lost)),
+            Decision::Done => Do::End,
+            Decision::Lost(lost) => return Err(Stop::lost(&lost)),
         })
     }
 
@@ -203,12 +203,12 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
         let (mut moved, mut gathered) = (first.moves(), vec![first]);
         while gathered.len() < A_CREDIT && self.next_is_small(moved) {
             match self.cutter.next(now_ms, true) {
-                Step::Work(work) => {
+                Decision::Work(work) => {
                     self.feed.handed_out(&work, now_ms);
                     moved += work.moves();
                     gathered.push(work);
                 }
-                Step::Wait(_) => break,
+                Decision::Wait(_) => break,
                 step => {
                     self.put_off = Some(step);
                     break;

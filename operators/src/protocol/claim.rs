@@ -29,7 +29,7 @@ use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::neighbours::{Reading, refuse_overlap, strangers};
 use crate::protocol::offsets::Offsets;
 use crate::protocol::offsets_files::OffsetsFiles;
-use crate::protocol::preflight::{Place, Survey, Verdict, check, judge, look, survey};
+use crate::protocol::preflight::{Positioned, Survey, Verdict, check, judge, look, survey};
 
 /// What a run wants from its groups.
 pub struct Intent<'a, K: Kind> {
@@ -85,8 +85,8 @@ pub async fn claim<'a, K: Kind>(
     Ok(claimed)
 }
 
-fn places<'c, K: Kind>(claimed: &'c [Claimed<K>], groups: &'c [Arc<dyn Group>]) -> Vec<Place<'c, K>> {
-    let place = |(index, (claimed, group)): (usize, (&'c Claimed<K>, &'c Arc<dyn Group>))| Place {
+fn places<'c, K: Kind>(claimed: &'c [Claimed<K>], groups: &'c [Arc<dyn Group>]) -> Vec<Positioned<'c, K>> {
+    let place = |(index, (claimed, group)): (usize, (&'c Claimed<K>, &'c Arc<dyn Group>))| Positioned {
         index,
         shown: group.shown(),
         standing: &claimed.standing,
@@ -255,7 +255,7 @@ impl<K: Kind> Claim<'_, K> {
                 if standing.position() > Position(0) {
                     // Groups that another source's run began beyond zero do not give way, and are
                     // not mixed with this one's.
-                    check(&Place { index: 0, shown: first.committer.shown(), standing, origin }, self.intent)?;
+                    check(&Positioned { index: 0, shown: first.committer.shown(), standing, origin }, self.intent)?;
                 }
                 standing.clone()
             }
@@ -280,7 +280,7 @@ impl<K: Kind> Claim<'_, K> {
     /// first two differs.
     fn fits(&self, found: &Recorded<K>, before: &[Claimed<K>]) -> Result<bool, Stop> {
         let Recorded { origin, standing, .. } = found;
-        check(&Place { index: self.index, shown: self.group.shown(), standing, origin }, self.intent)?;
+        check(&Positioned { index: self.index, shown: self.group.shown(), standing, origin }, self.intent)?;
         Ok(before.first().is_none_or(|first| first.committer.origin().lineage == origin.lineage))
     }
 

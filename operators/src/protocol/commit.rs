@@ -13,7 +13,7 @@ use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::document::{Origin, Standing};
-use crate::protocol::group::{Commit, Created, Group, Retention, Seen, Verdict};
+use crate::protocol::group::{Commit, CommitFacts, Created, Group, Retention, Verdict};
 use crate::protocol::kind::Kind;
 use crate::protocol::layout::Members;
 use crate::protocol::names::{Held, RunId, Version};
@@ -53,8 +53,8 @@ pub struct Committer<K: Kind> {
     /// `head` was the group's head at this time or later: the time is taken before the call that
     /// showed it, because its reply may be slow.
     touched: Stamp,
-    /// When commits of others that may be in the way were last met: a file that was begun before may
-    /// not fit them.
+    /// When commits of others that may be in the way were last met: a file that was begun before
+    /// may not fit them.
     suspected: Option<Stamp>,
 }
 
@@ -210,7 +210,7 @@ impl<K: Kind> Committer<K> {
 
     /// Steps over a foreign commit, unless the sink says that it is in the way of `commit`, which
     /// is to follow it, or of our rows in general.
-    async fn step_over(&mut self, version: Version, seen: &Seen, commit: Option<&Commit>) -> Result<(), Stop> {
+    async fn step_over(&mut self, version: Version, seen: &CommitFacts, commit: Option<&Commit>) -> Result<(), Stop> {
         if seen.is_suspect {
             recheck(&*self.group, &*self.clock, commit).await?;
             self.suspected = Some(Stamp::now(&*self.clock));

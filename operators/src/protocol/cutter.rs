@@ -43,7 +43,7 @@ pub struct Bounds {
 
 /// What to do next.
 #[derive(Debug, PartialEq)]
-pub enum Step<K: Kind, W> {
+pub enum Decision<K: Kind, W> {
     /// Hand this work to a worker, at the time of the open cut.
     Work(W),
     /// Send this to every group, then advance the time to the cutter's position.
@@ -163,14 +163,14 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
 
     /// What to do next, at `now_ms` on the steady clock. `credit` is whether a worker can take
     /// work.
-    pub fn next(&mut self, now_ms: u64, credit: bool) -> Step<K, S::Work> {
+    pub fn next(&mut self, now_ms: u64, credit: bool) -> Decision<K, S::Work> {
         let may_close = self.supply.boundary() != Boundary::MustNot;
         if self.finishing && (may_close || self.open.is_none()) {
             return self.wind_up(now_ms);
         }
         if self.levelling {
             if self.durable < self.position() {
-                return Step::Wait(None);
+                return Decision::Wait(None);
             }
             self.levelling = false;
         }
@@ -195,24 +195,24 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         let most = self.bounds.work.min(self.bounds.cut.saturating_sub(handed_out)).min(room);
         match credit {
             true => self.hand_out(most, now_ms),
-            false => Step::Wait(self.alarm()),
+            false => Decision::Wait(self.alarm()),
         }
     }
 
-    fn hand_out(&mut self, most: u64, now_ms: u64) -> Step<K, S::Work> {
+    fn hand_out(&mut self, most: u64, now_ms: u64) -> Decision<K, S::Work> {
         let lower = self.position();
         let settings = self.targets.front().map_or(&self.settings, |target| &target.settings).clone();
         let work = match self.targets.is_empty() {
             true => self.supply.next(most, &settings),
             false => match self.supply.towards(&self.targets, most) {
                 Ok(work) => work,
-                Err(lost) => return Step::Lost(lost),
+                Err(lost) => return Decision::Lost(lost),
             },
         };
-        let Some(work) = work else { return Step::Wait(self.alarm()) };
+        let Some(work) = work else { return Decision::Wait(self.alarm()) };
         debug_assert!(self.position() > lower, "work moves the position");
         self.open.get_or_insert(OpenCut { lower, opened_ms: now_ms, settings });
-        Step::Work(work)
+        Decision::Work(work)
     }
 
     /// Whether the open cut has to end, having handed out so much.
@@ -225,25 +225,25 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
 
     /// Shutdown: close the open cut, settle, and end. An interrupted catch-up goes on in the next
     /// run.
-    fn wind_up(&mut self, now_ms: u64) -> Step<K, S::Work> {
+    fn wind_up(&mut self, now_ms: u64) -> Decision<K, S::Work> {
         match self.open.is_some() || self.settled < self.position() {
             true => self.relieve(now_ms),
-            false => Step::Done,
+            false => Decision::Done,
         }
     }
 
     /// At the `ahead` bound: nothing becomes durable until the cut closes and every group moves.
-    fn relieve(&mut self, now_ms: u64) -> Step<K, S::Work> {
+    fn relieve(&mut self, now_ms: u64) -> Decision<K, S::Work> {
         if self.open.is_some() {
             return self.close(now_ms);
         }
         if self.settled < self.position() {
             return self.settle();
         }
-        Step::Wait(None)
+        Decision::Wait(None)
     }
 
-    fn close(&mut self, now_ms: u64) -> Step<K, S::Work> {
+    fn close(&mut self, now_ms: u64) -> Decision<K, S::Work> {
         debug_assert_ne!(self.supply.boundary(), Boundary::MustNot, "a cut ends only where it may");
         let open = self.open.take().expect("only an open cut is closed");
         let upper = self.position();
@@ -262,14 +262,14 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         self.unsettled_cuts += 1;
         // A cut never spans targets: in a catch-up, the open cut leads to the front one.
         let since = self.targets.front().map_or(self.since, |target| target.since);
-        Step::Tell(Control::Cut(Cut { lower: open.lower, upper, offsets, settings: open.settings, since }))
+        Decision::Tell(Control::Cut(Cut { lower: open.lower, upper, offsets, settings: open.settings, since }))
     }
 
-    fn settle(&mut self) -> Step<K, S::Work> {
+    fn settle(&mut self) -> Decision<K, S::Work> {
         debug_assert!(self.open.is_none(), "an open cut cannot be settled");
         self.settled = self.position();
         self.unsettled_cuts = 0;
-        Step::Tell(Control::Settle(self.settled))
+        Decision::Tell(Control::Settle(self.settled))
     }
 
     fn settle_due(&self, now_ms: u64) -> bool {

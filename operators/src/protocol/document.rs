@@ -5,9 +5,10 @@
 //! commit that refers to it and never changed. Most are deltas to a *base*, an earlier full file of
 //! the same run, so that a commit costs what changed, not how many files or blobs there ever were.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
@@ -17,9 +18,9 @@ use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Offsets, PartitionId};
 use crate::protocol::sums::{Bucket, Sum, Totals};
 
-/// The format of the offsets file: totals by group.
+/// The format of the offsets file: totals by table.
 pub(super) const FORMAT: u32 = 3;
-/// The format before, in which every group was a group of its own. Format 1 had no totals.
+/// The format before, in which every table was a group of its own. Format 1 had no totals.
 const ALONE: u32 = 2;
 
 /// What stays the same for a group over all its positions.
@@ -82,7 +83,7 @@ static NO_ROWS: Totals = Totals::NONE;
 /// What a group's tables hold at its position, for `prove`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account<K: Kind> {
-    /// The rows of each group, by its role; a group without rows may be missing.
+    /// The rows of each table, by its role.
     pub tables: BTreeMap<String, Totals>,
     /// Where the present settings began. Rows before that are counted in [`Totals::earlier`], or
     /// were never meant to land.
@@ -95,9 +96,16 @@ impl<K: Kind> Account<K> {
         Account { tables: BTreeMap::new(), from: offsets }
     }
 
-    /// The rows of the group of that role.
+    /// The rows of the table of that role.
     pub fn of(&self, role: &str) -> &Totals {
         self.tables.get(role).unwrap_or(&NO_ROWS)
+    }
+
+    /// The role of a table with rows that is none of `roles`; `None` if there is none.
+    pub fn odd<'r>(&self, roles: impl Iterator<Item = &'r str>) -> Option<&str> {
+        let known: BTreeSet<&str> = roles.collect();
+        let odd = self.tables.iter().find(|(role, totals)| !known.contains(&***role) && totals.sum().rows > 0);
+        odd.map(|(role, _)| &**role)
     }
 
     /// All rows of the group.
@@ -105,7 +113,7 @@ impl<K: Kind> Account<K> {
         self.tables.values().map(Totals::sum).sum()
     }
 
-    /// Moves from `before` to `after`, and adds the rows that land there: the role of their group,
+    /// Moves from `before` to `after`, and adds the rows that land there: the role of their table,
     /// their bucket, their sum.
     pub fn land<'s>(
         &mut self,
@@ -179,15 +187,13 @@ pub(super) struct Document<K: Kind> {
     pub(super) base: Option<OffsetsName>,
     #[serde(flatten)]
     pub(super) offsets: Offsets<K>,
-    /// The base's partitions that have left.
+    /// The base's partitions that were retired.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) gone: Vec<PartitionId>,
-    /// By group: the partitions whose totals differ from the base's, and the sums of the rest.
+    /// Of each table of the group, by its role: the partitions whose totals differ from the base's,
+    /// and the sums of the rest.
     #[serde(default)]
     pub(super) tables: BTreeMap<String, Totals>,
-    /// The same in format 2, in which every group was a group of its own.
-    #[serde(default, skip_serializing)]
-    pub(super) totals: Totals,
     /// Where the present settings began; in full files only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<Offsets<K>>,
@@ -204,24 +210,29 @@ impl<K: Kind> Document<K> {
             format: u32,
             #[serde(default)]
             kind: Option<String>,
+            /// The totals in format 2.
+            totals: Option<Totals>,
+            /// The totals in format 3.
+            tables: Option<BTreeMap<String, IgnoredAny>>,
         }
-        let Form { format, kind } = serde_json::from_slice(content)?;
-        match (format, kind) {
-            (ALONE..=FORMAT, Some(kind)) if kind != K::NAME => {
-                Err(format!("its pipeline reads {kind}, and this one {}: name other tables", K::NAME).into())
+        let Form { format, kind, totals, tables } = serde_json::from_slice(content)?;
+        match format {
+            ..ALONE => {
+                let advice = "land into new tables, under a new pipeline name";
+                return Err(format!("it has format {format}, of a build that kept no totals: {advice}").into());
             }
-            (ALONE, _) => {
-                let mut document: Document<K> = serde_json::from_slice(content)?;
-                let totals = std::mem::take(&mut document.totals);
-                document.tables = [(document.origin.role.clone(), totals)].into();
-                Ok(document)
-            }
-            (FORMAT, _) => Ok(serde_json::from_slice(content)?),
-            (format, _) if format < ALONE => Err(format!(
-                "it has format {format}, of a build that kept no totals: land into new tables, under a new pipeline name"
-            )
-            .into()),
-            (format, _) => Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
+            ALONE..=FORMAT => {}
+            _ => return Err(format!("it has format {format}, and this binary knows {FORMAT}: upgrade").into()),
         }
+        if let Some(kind) = kind.filter(|kind| kind != K::NAME) {
+            return Err(format!("its pipeline reads {kind}, and this one {}: name other tables", K::NAME).into());
+        }
+        let mut document: Document<K> = serde_json::from_slice(content)?;
+        match (format, totals, tables) {
+            (ALONE, Some(totals), None) => document.tables = [(document.origin.role.clone(), totals)].into(),
+            (FORMAT, None, Some(tables)) if !tables.is_empty() => {}
+            _ => return Err("it is damaged: it lacks the totals of its format; restore it from a backup".into()),
+        }
+        Ok(document)
     }
 }

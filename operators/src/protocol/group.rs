@@ -59,7 +59,7 @@ pub enum Created {
 
 /// What the protocol must know of a commit in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct CommitFacts {
     /// Its id, if lakefront made it.
     pub id: Option<Uuid>,
     /// Whether it carries a transaction of this pipeline.
@@ -88,7 +88,7 @@ pub trait Group: OffsetsStore {
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>>;
 
     /// Reads the commit that made `version`; `None` if there is none.
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>>;
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>>;
 
     /// Looks again after commits of others: whether rows of this pipeline still fit, and whether
     /// `commit`, if one is to be made, may follow them. A commit is asked about if one of its files

@@ -67,7 +67,7 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
     /// Where one partition stands.
     type Mark: Mark;
 
-    /// What is kept of partitions that have left the offsets.
+    /// What is kept of retired partitions.
     type Retired: Stored + Default;
 
     /// What decides which rows work becomes. It belongs to positions: a table that lags is caught
@@ -78,8 +78,8 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
     /// the offsets carry it.
     fn sum(partitions: &Partitions<Self::Mark>, retired: &Self::Retired) -> Option<Position>;
 
-    /// Whether the partitions of `lower` that are missing in `higher` have left at the marks that
-    /// they have in `lower`.
+    /// Whether the partitions of `lower` that are missing in `higher` were retired at the marks
+    /// that they have in `lower`.
     fn adds_up(lower: &Offsets<Self>, higher: &Offsets<Self>) -> bool;
 
     /// Whether this binary knows these settings.

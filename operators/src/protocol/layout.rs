@@ -48,7 +48,7 @@ impl Layout {
 
     /// The roles of all tables, in their order.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|members| members.tables.iter().map(|(_, role)| &**role))
+        self.0.iter().flat_map(Members::roles)
     }
 }
 
@@ -56,6 +56,11 @@ impl Members {
     /// The tables of the group.
     pub fn tables(&self) -> impl Iterator<Item = TableId> {
         self.tables.iter().map(|(table, _)| *table)
+    }
+
+    /// The roles of its tables.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.tables.iter().map(|(_, role)| &**role)
     }
 
     /// The role of one of its tables; `None` if the table is none of them.

@@ -54,7 +54,7 @@ pub type Partitions<M> = BTreeMap<PartitionId, M>;
 pub struct Offsets<K: Kind> {
     /// The partitions that may still grow.
     pub partitions: Partitions<K::Mark>,
-    /// What is kept of those that have left.
+    /// What is kept of retired ones.
     pub retired: K::Retired,
     position: Position,
 }
@@ -64,7 +64,7 @@ pub struct Offsets<K: Kind> {
 pub struct Delta<K: Kind> {
     /// The partitions that are new or have changed, and everything retired by then.
     pub changed: Offsets<K>,
-    /// The partitions that have left in between.
+    /// The partitions that were retired in between.
     pub gone: Vec<PartitionId>,
 }
 
@@ -115,12 +115,12 @@ impl<K: Kind> Offsets<K> {
         self.partitions.len()
     }
 
-    /// Whether there is no partition, and none has left.
+    /// Whether there is no partition, and none was retired.
     pub fn is_empty(&self) -> bool {
         self.partitions.is_empty() && self.retired == K::Retired::default()
     }
 
-    /// Whether no partition is further than in `later`, and those missing there have left at the
+    /// Whether no partition is further than in `later`, and those missing there were retired at the
     /// marks they have here.
     pub fn precede(&self, later: &Offsets<K>) -> bool {
         let is_behind =

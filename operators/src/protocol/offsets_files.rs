@@ -15,7 +15,6 @@ use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Delta, Offsets};
 use crate::protocol::offsets_store::OffsetsStore;
 use crate::protocol::staged::Counted;
-use crate::protocol::sums::Totals;
 
 /// A base is replaced once a delta has more entries than this and than half the base.
 const DELTA_ENTRIES: usize = 64;
@@ -39,7 +38,10 @@ pub struct OffsetsFiles<K: Kind> {
 impl<K: Kind> OffsetsFiles<K> {
     /// The files of a group of these `members`, with `now` to be written first. No file is known
     /// yet.
-    pub fn new(members: Members, now: Recorded<K>) -> Self {
+    pub fn new(members: Members, mut now: Recorded<K>) -> Self {
+        for role in members.roles() {
+            now.account.tables.entry(role.to_owned()).or_default();
+        }
         OffsetsFiles { members, now, base: None, known: BTreeSet::new() }
     }
 
@@ -130,7 +132,6 @@ impl<K: Kind> OffsetsFiles<K> {
             offsets,
             gone,
             tables,
-            totals: Totals::default(),
             from,
             process: process.clone(),
         }
@@ -138,23 +139,24 @@ impl<K: Kind> OffsetsFiles<K> {
 
     /// Reads the file of `held`, and its base if it is a delta.
     pub async fn read(store: &dyn OffsetsStore, held: Held) -> Result<Recorded<K>, Stop> {
-        let document = Self::document(store, held, OffsetsName(held)).await?;
+        let name = OffsetsName(held);
+        let damaged =
+            |how: &str| Stop::Refused(format!("{}: its offsets file {name} is damaged: {how}", store.shown()));
+        let document = Self::document(store, held, name).await?;
         let (offsets, tables, from) = match document.base {
             None => (document.offsets, document.tables, document.from),
             Some(base) => {
                 let full = Self::document(store, held, base).await?;
+                if !full.tables.keys().eq(document.tables.keys()) {
+                    return Err(damaged("it and its base count the rows of different tables"));
+                }
                 let offsets = full.offsets.updated(Delta { changed: document.offsets, gone: document.gone });
                 let tables = Account::updated(full.tables, document.tables, &offsets);
                 (offsets, tables, full.from)
             }
         };
         if offsets.position() != held.position {
-            return Err(Stop::Refused(format!(
-                "{}: its offsets file {} is damaged: its offsets add up to {}",
-                store.shown(),
-                OffsetsName(held),
-                offsets.position()
-            )));
+            return Err(damaged(&format!("its offsets add up to {}", offsets.position())));
         }
         let settings = Arc::new(document.settings);
         let Document { since, last_cuts: last_rows, .. } = document;

@@ -28,7 +28,7 @@ pub(super) struct Survey {
 }
 
 /// A group that has a position.
-pub(super) struct Place<'a, K: Kind> {
+pub(super) struct Positioned<'a, K: Kind> {
     /// Its place in claim order.
     pub(super) index: usize,
     pub(super) shown: String,
@@ -105,15 +105,18 @@ async fn look_around<K: Kind>(
             survey.furthest = survey.furthest.max(beyond.then(|| (held.position, group.shown())));
         }
         match recorded {
-            Some(recorded) => found.push((index, group.shown(), recorded)),
+            Some(recorded) => {
+                refuse_odd(&recorded, intent.layout.groups()[index].roles(), &group.shown())?;
+                found.push((index, group.shown(), recorded));
+            }
             None => {
                 lacking = lacking.or(Some((index, group)));
             }
         }
     }
-    let places: Vec<Place<'_, K>> = found
+    let places: Vec<Positioned<'_, K>> = found
         .iter()
-        .map(|(index, shown, Recorded { origin, standing, .. })| Place {
+        .map(|(index, shown, Recorded { origin, standing, .. })| Positioned {
             index: *index,
             shown: shown.clone(),
             standing,
@@ -155,9 +158,24 @@ pub(super) async fn look<K: Kind>(
     }
 }
 
+/// Refuses a group with rows of a table that is none of `roles`: no proof would count them.
+pub fn refuse_odd<'r, K: Kind>(
+    recorded: &Recorded<K>,
+    roles: impl Iterator<Item = &'r str>,
+    shown: &str,
+) -> Result<(), Stop> {
+    match recorded.account.odd(roles) {
+        None => Ok(()),
+        Some(odd) => Err(Stop::Refused(format!(
+            "{shown}: its offsets file is damaged: it counts rows of {odd:?}, which is none of the group's tables; \
+             restore it from a backup"
+        ))),
+    }
+}
+
 /// What happens to the groups that have a position; the error says why they cannot be claimed.
-pub(super) fn judge<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<Verdict, Stop> {
-    let is_of_one_life = |place: &Place<'_, K>| place.origin.lineage == places[0].origin.lineage;
+pub(super) fn judge<K: Kind>(places: &[Positioned<'_, K>], intent: &Intent<'_, K>) -> Result<Verdict, Stop> {
+    let is_of_one_life = |place: &Positioned<'_, K>| place.origin.lineage == places[0].origin.lineage;
     let odd: Vec<_> = places.iter().filter(|p| check(p, intent).is_err() || !is_of_one_life(p)).collect();
     let landed = places.iter().any(|place| place.standing.position() != place.origin.genesis);
     if !odd.is_empty() && !landed && odd.iter().all(|place| place.standing.position() == Position(0)) {
@@ -171,8 +189,8 @@ pub(super) fn judge<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) ->
 }
 
 /// A group belongs to one source and one role, once something has landed.
-pub(super) fn check<K: Kind>(place: &Place<'_, K>, intent: &Intent<'_, K>) -> Result<(), Stop> {
-    let Place { index, shown, origin, .. } = place;
+pub(super) fn check<K: Kind>(place: &Positioned<'_, K>, intent: &Intent<'_, K>) -> Result<(), Stop> {
+    let Positioned { index, shown, origin, .. } = place;
     if let Err(hint) = intent.reading.continues(origin) {
         return Err(Stop::Refused(format!(
             "{shown} holds what pipeline {:?} read from {}, but source.url is {}: set it back (a glob over the same folder \
@@ -193,8 +211,8 @@ pub(super) fn check<K: Kind>(place: &Place<'_, K>, intent: &Intent<'_, K>) -> Re
 }
 
 /// Refuses groups that are not on one sequence of cuts, where positions order the offsets.
-fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
-    let mut order: Vec<&Place<'_, K>> = places.iter().collect();
+fn level<K: Kind>(places: &[Positioned<'_, K>]) -> Result<(), Stop> {
+    let mut order: Vec<&Positioned<'_, K>> = places.iter().collect();
     order.sort_by_key(|place| place.standing.position());
     for pair in order.windows(2) {
         let (low, high) = (pair[0].standing, pair[1].standing);
@@ -219,7 +237,7 @@ fn level<K: Kind>(places: &[Place<'_, K>]) -> Result<(), Stop> {
 }
 
 /// Refuses groups below the position in the state file, because that position was durable once.
-fn refuse_ahead<K: Kind>(places: &[Place<'_, K>], intent: &Intent<'_, K>) -> Result<(), Stop> {
+fn refuse_ahead<K: Kind>(places: &[Positioned<'_, K>], intent: &Intent<'_, K>) -> Result<(), Stop> {
     let lowest = places.iter().min_by_key(|place| place.standing.position());
     match (intent.known, lowest) {
         (Some(known), Some(lowest)) if known > lowest.standing.position() => Err(Stop::Refused(format!(

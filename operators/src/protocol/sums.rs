@@ -130,15 +130,16 @@ pub struct Totals {
     /// offsets.
     #[serde(with = "listed", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partitions: BTreeMap<PartitionId, Buckets>,
-    /// Rows that landed under the present settings, of partitions that have left the offsets.
-    pub left: Sum,
+    /// Rows that landed under the present settings, of retired partitions.
+    #[serde(alias = "left")]
+    pub retired: Sum,
     /// Rows that landed under earlier settings.
     pub earlier: Sum,
 }
 
 impl Totals {
     /// No rows.
-    pub const NONE: Totals = Totals { partitions: BTreeMap::new(), left: Sum::NONE, earlier: Sum::NONE };
+    pub const NONE: Totals = Totals { partitions: BTreeMap::new(), retired: Sum::NONE, earlier: Sum::NONE };
 
     /// Adds rows of `bucket`.
     pub fn add(&mut self, bucket: &Bucket, sum: Sum) {
@@ -151,13 +152,13 @@ impl Totals {
 
     /// All rows.
     pub fn sum(&self) -> Sum {
-        self.partitions.values().map(Buckets::sum).chain([self.left, self.earlier]).sum()
+        self.partitions.values().map(Buckets::sum).chain([self.retired, self.earlier]).sum()
     }
 
-    /// Moves the partitions that are no longer among `offsets` to `left`.
+    /// Moves the partitions that are no longer among `offsets` to `retired`.
     pub fn retire<K: Kind>(&mut self, offsets: &Offsets<K>) {
-        let left = self.partitions.extract_if(.., |id, _| !offsets.partitions.contains_key(id));
-        self.left += left.map(|(_, buckets)| buckets.sum()).sum();
+        let retired = self.partitions.extract_if(.., |id, _| !offsets.partitions.contains_key(id));
+        self.retired += retired.map(|(_, buckets)| buckets.sum()).sum();
     }
 
     /// Counts all rows so far as `earlier`, because other settings are in force from here on.
@@ -169,7 +170,7 @@ impl Totals {
     /// it.
     pub fn since<K: Kind>(&self, base: &Totals, offsets: &Offsets<K>) -> Totals {
         let changed = self.partitions.iter().filter(|(id, buckets)| base.partitions.get(*id) != Some(*buckets));
-        // A partition that has left and whose name another one has taken is listed without rows.
+        // A retired partition whose name another one has taken is listed without rows.
         let anew = |id: &&PartitionId| !self.partitions.contains_key(*id) && offsets.partitions.contains_key(*id);
         let anew = base.partitions.keys().filter(anew).map(|id| (id.clone(), Buckets::default()));
         Totals { partitions: changed.map(|(id, buckets)| (id.clone(), buckets.clone())).chain(anew).collect(), ..*self }
@@ -199,7 +200,7 @@ mod listed {
 
     /// An entry as a file has it, which may be damaged.
     #[derive(Deserialize)]
-    struct Told {
+    struct Unchecked {
         #[serde(flatten)]
         id: PartitionId,
         width_log2: u32,
@@ -211,7 +212,7 @@ mod listed {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<PartitionId, Buckets>, D::Error> {
-        let buckets = |Told { id, width_log2, sums }| {
+        let buckets = |Unchecked { id, width_log2, sums }| {
             if !(FINEST_LOG2..=WIDEST_LOG2).contains(&width_log2) || sums.len() > BUCKETS {
                 return Err(D::Error::custom(format!(
                     "the totals of {id} are damaged: {} buckets of 2^{width_log2} bytes",
@@ -220,7 +221,7 @@ mod listed {
             }
             Ok((id, Buckets { width_log2, sums }))
         };
-        Vec::<Told>::deserialize(from)?.into_iter().map(buckets).collect()
+        Vec::<Unchecked>::deserialize(from)?.into_iter().map(buckets).collect()
     }
 }
 

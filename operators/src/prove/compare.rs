@@ -30,7 +30,7 @@ pub(super) struct Evidence<'e> {
 
 /// Where the source and the totals, or the table and the totals, first differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FirstDifference {
     /// In a mebibyte of a `_source` that can be read again.
     Mebibyte(String, u64),
     /// In a range of a `_source` that cannot be read again: the numbers of rows in totals and
@@ -40,7 +40,7 @@ pub(super) enum Place {
     Totals(String, Range<u64>),
     /// In rows without a valid `_source` and `_offset`.
     Nameless,
-    /// In rows that landed under earlier settings, or whose partition has left the offsets: the
+    /// In rows that landed under earlier settings, or whose partition is retired: the
     /// numbers of rows in totals and table.
     Elsewhere([u64; 2]),
 }
@@ -96,21 +96,21 @@ impl<'e> Evidence<'e> {
             let told = self.source.get(&(Clone::clone(id), false)).map(total).unwrap_or_default();
             (told, totals.partitions.get(id).map(Buckets::sum).unwrap_or_default())
         };
-        let left = self.extent.left_is_there.then(|| {
-            let pieces = self.source.iter().filter(|((_, left), _)| *left);
-            (pieces.map(|(_, rows)| total(rows)).sum(), totals.left)
+        let retired = self.extent.retired_are_there.then(|| {
+            let pieces = self.source.iter().filter(|((_, retired), _)| *retired);
+            (pieces.map(|(_, rows)| total(rows)).sum(), totals.retired)
         });
-        Agreement::of(partitions.map(of_partition).chain(left))
+        Agreement::of(partitions.map(of_partition).chain(retired))
     }
 
-    /// Whether the blobs that have left the offsets were renamed after they were read: the table
+    /// Whether retired blobs were renamed after they were read: the table
     /// agrees with the totals, it holds rows of blobs that are no longer there, and the source has
     /// blobs of which the table holds no rows. A service may let a blob be renamed and keep its
     /// creation time. A blob that is still there under its own name must agree with the table.
     pub(super) fn left_is_renamed(&self) -> bool {
-        let left: Vec<_> = self.source.iter().filter(|((_, left), _)| *left).collect();
-        let sum: Sum = left.iter().map(|(_, rows)| total(rows)).sum();
-        if !self.extent.left_is_there || sum == self.recorded.totals().left || !self.lake_agrees().is_whole() {
+        let retired: Vec<_> = self.source.iter().filter(|((_, retired), _)| *retired).collect();
+        let sum: Sum = retired.iter().map(|(_, rows)| total(rows)).sum();
+        if !self.extent.retired_are_there || sum == self.recorded.totals().retired || !self.lake_agrees().is_whole() {
             return false;
         }
         let told: BTreeSet<String> = self.source.keys().map(|(id, _)| id.to_string()).collect();
@@ -120,12 +120,12 @@ impl<'e> Evidence<'e> {
             let held = self.lake.present.of(&id.to_string());
             held.is_empty() || first_difference(rows, &held).is_none()
         };
-        self.lake.present.0.keys().any(lacks) && left.iter().all(|((id, _), rows)| fits(id, rows))
+        self.lake.present.0.keys().any(lacks) && retired.iter().all(|((id, _), rows)| fits(id, rows))
     }
 
     /// The first place where they differ, in the order of `_source` and `_offset`; none if it
     /// cannot be determined.
-    pub(super) fn first_difference(&self) -> Option<Place> {
+    pub(super) fn first_difference(&self) -> Option<FirstDifference> {
         let mut told = Sums::default();
         self.source.iter().for_each(|((id, _), rows)| told.add_all(&id.to_string(), rows));
         let gone: BTreeMap<String, _> = self.extent.gone.iter().map(|id| (id.to_string(), id)).collect();
@@ -133,7 +133,7 @@ impl<'e> Evidence<'e> {
         let sources: BTreeSet<String> =
             known.chain(told.0.keys().cloned()).chain(self.lake.present.0.keys().cloned()).collect();
         let sources = sources.iter().filter(|source| !self.foreign_sources.contains(*source));
-        let all_is_there = self.extent.left_is_there && self.recorded.totals().earlier.rows == 0;
+        let all_is_there = self.extent.retired_are_there && self.recorded.totals().earlier.rows == 0;
         for source in sources {
             let in_lake = self.lake.present.of(source);
             let is_known = told.0.contains_key(source) || self.is_among(source);
@@ -141,7 +141,7 @@ impl<'e> Evidence<'e> {
                 Some(id) => self.in_range(source, self.recorded.totals().partitions.get(*id), &in_lake),
                 None if is_known || all_is_there => {
                     let mebibyte = first_difference(&told.of(source), &in_lake);
-                    mebibyte.map(|mebibyte| Place::Mebibyte(source.clone(), mebibyte))
+                    mebibyte.map(|mebibyte| FirstDifference::Mebibyte(source.clone(), mebibyte))
                 }
                 // Perhaps a finished blob that is no longer there.
                 None => None,
@@ -151,26 +151,26 @@ impl<'e> Evidence<'e> {
             }
         }
         if self.lake.nameless.rows > 0 {
-            return Some(Place::Nameless);
+            return Some(FirstDifference::Nameless);
         }
         if let Some(place) = self.in_totals() {
             return Some(place);
         }
         let totals = self.recorded.totals();
-        let elsewhere: Sum = [totals.earlier, totals.left].into_iter().sum();
+        let elsewhere: Sum = [totals.earlier, totals.retired].into_iter().sum();
         let in_partitions: Sum = totals.partitions.values().map(Buckets::sum).sum();
         let rest = self.lake.sum().rows.saturating_sub(in_partitions.rows + self.foreign.rows);
-        (!self.lake_agrees().is_whole()).then_some(Place::Elsewhere([elsewhere.rows, rest]))
+        (!self.lake_agrees().is_whole()).then_some(FirstDifference::Elsewhere([elsewhere.rows, rest]))
     }
 
     /// Where the totals differ from a source that can be read again, though the table does not.
-    fn in_totals(&self) -> Option<Place> {
+    fn in_totals(&self) -> Option<FirstDifference> {
         let partitions = self.recorded.totals().partitions.iter();
         partitions.filter(|(id, _)| !self.extent.gone.contains(*id)).find_map(|(id, buckets)| {
             let told = self.source.get(&(id.clone(), false));
             let told = |range: &Range<u64>| told.map(|rows| within(rows, range)).unwrap_or_default();
             let (range, _) = buckets.iter().find(|(range, sum)| told(range) != *sum)?;
-            Some(Place::Totals(id.to_string(), range))
+            Some(FirstDifference::Totals(id.to_string(), range))
         })
     }
 
@@ -178,10 +178,10 @@ impl<'e> Evidence<'e> {
     pub(super) fn odd_one(&self, source: &str, mebibyte: u64) -> Option<Odd> {
         let mut ids = self.recorded.standing.offsets.partitions.keys();
         let Some(id) = ids.find(|id| id.to_string() == source) else {
-            // It has left the offsets, or was never among them: of these, the totals have only one
+            // It is retired, or was never among them: of these, the totals have only one
             // common sum.
-            let left = self.source.iter().filter(|((_, left), _)| *left).map(|(_, rows)| total(rows));
-            let is_told = self.extent.left_is_there && left.sum::<Sum>() == self.recorded.totals().left;
+            let retired = self.source.iter().filter(|((_, retired), _)| *retired).map(|(_, rows)| total(rows));
+            let is_told = self.extent.retired_are_there && retired.sum::<Sum>() == self.recorded.totals().retired;
             return match (is_told, self.lake_agrees().is_whole()) {
                 (true, _) => Some(Odd::Table),
                 (false, true) => Some(Odd::Source),
@@ -212,8 +212,8 @@ impl<'e> Evidence<'e> {
         known.contains_key(&PartitionId::first(source)) || later.is_some_and(|id| known.contains_key(&id))
     }
 
-    fn in_range(&self, source: &str, buckets: Option<&Buckets>, in_lake: &Mebibytes) -> Option<Place> {
-        let place = |range: Range<u64>, rows: [u64; 2]| Place::Range(source.to_owned(), range, rows);
+    fn in_range(&self, source: &str, buckets: Option<&Buckets>, in_lake: &Mebibytes) -> Option<FirstDifference> {
+        let place = |range: Range<u64>, rows: [u64; 2]| FirstDifference::Range(source.to_owned(), range, rows);
         let Some(buckets) = buckets else {
             let first = in_lake.first_key_value()?;
             return Some(place(bytes(*first.0), [0, first.1.rows]));
@@ -258,8 +258,8 @@ mod tests {
     use crate::protocol::sums::Totals;
     use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 
-    /// A table whose partitions have all left the offsets, with rows that add up to `left`.
-    fn recorded(left: Sum) -> Recorded {
+    /// A table whose partitions are all retired, with rows that add up to `retired`.
+    fn recorded(retired: Sum) -> Recorded {
         let (servers, sources) = (BTreeMap::new(), BTreeMap::new());
         let roles = Roles { primary: vec![], replica: vec![], default: Destination::Reject, servers, sources };
         let settings = RowSettings {
@@ -273,7 +273,7 @@ mod tests {
             roles,
             tables: vec![],
         };
-        let totals = Totals { left, ..Totals::default() };
+        let totals = Totals { retired, ..Totals::default() };
         let word = |word: &str| word.to_owned();
         let (pipeline, source, role, lineage) = (word("p"), word("s"), word("primary"), word("l"));
         Recorded {
@@ -298,7 +298,7 @@ mod tests {
         table.iter().for_each(|(name, row)| lake.present.add(name, 7, *row));
         let piece = |(name, row): &(&str, u128)| ((PartitionId::first(*name), true), [(0, Sum::row(*row))].into());
         let source = there.iter().map(piece).collect();
-        let extent = Extent { left_is_there: true, ..Extent::default() };
+        let extent = Extent { retired_are_there: true, ..Extent::default() };
         let foreign_sources = BTreeSet::new();
         let foreign = Sum::default();
         Evidence {

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::compare::{Evidence, Odd, Place};
+use super::compare::{Evidence, FirstDifference, Odd};
 use super::lake::Reader;
 use super::plain::Plain;
-use super::sums::{At, Rows, bytes, within};
+use super::sums::{At, RowSums, bytes, within};
 use super::told;
 use crate::error::StoreError;
-use crate::source::files::Source;
+use crate::source::files::ByteSource;
 
 /// To name the first row that differs, at most this many rows around it are held in memory, each of
 /// some hundred bytes.
@@ -51,7 +51,7 @@ pub struct Difference {
 }
 
 /// What `place` alone says about the first row that differs.
-pub(super) fn around(place: &Place) -> Difference {
+pub(super) fn around(place: &FirstDifference) -> Difference {
     let nowhere = Difference { source: None, offset: None, item: None, what: None, range: None, odd: None };
     let within = |of: &str, range: &Range<u64>| Difference {
         source: Some(of.to_owned()),
@@ -59,42 +59,46 @@ pub(super) fn around(place: &Place) -> Difference {
         ..nowhere.clone()
     };
     match place {
-        Place::Mebibyte(of, mebibyte) => within(of, &bytes(*mebibyte)),
-        Place::Range(of, range, rows) => Difference { what: by_number(*rows), ..within(of, range) },
-        Place::Totals(of, range) => Difference { odd: Some(Odd::Totals), ..within(of, range) },
-        Place::Nameless => Difference { what: Some(What::Unexpected), odd: Some(Odd::Table), ..nowhere },
-        Place::Elsewhere(rows) => Difference { what: by_number(*rows), ..nowhere },
+        FirstDifference::Mebibyte(of, mebibyte) => within(of, &bytes(*mebibyte)),
+        FirstDifference::Range(of, range, rows) => Difference { what: by_number(*rows), ..within(of, range) },
+        FirstDifference::Totals(of, range) => Difference { odd: Some(Odd::Totals), ..within(of, range) },
+        FirstDifference::Nameless => Difference { what: Some(What::Unexpected), odd: Some(Odd::Table), ..nowhere },
+        FirstDifference::Elsewhere(rows) => Difference { what: by_number(*rows), ..nowhere },
     }
 }
 
 /// Reads the rows at `place` again, and names the first that differs.
 pub(super) async fn name(
-    place: &Place,
+    place: &FirstDifference,
     evidence: &Evidence<'_>,
     table: usize,
     reader: &Reader<'_>,
     plain: &Plain<'_>,
-    source: &dyn Source,
+    source: &dyn ByteSource,
 ) -> Result<Difference, StoreError> {
     let around = around(place);
     // Without its source, a range may be as wide as a file; and anyone may have put any number of
     // rows into the table.
     let rows = match place {
-        Place::Range(_, _, [_, in_lake]) => *in_lake,
-        Place::Mebibyte(of, mebibyte) => within(&evidence.lake.present.of(of), &bytes(*mebibyte)).rows,
-        Place::Totals(..) | Place::Nameless | Place::Elsewhere(_) => 0,
+        FirstDifference::Range(_, _, [_, in_lake]) => *in_lake,
+        FirstDifference::Mebibyte(of, mebibyte) => within(&evidence.lake.present.of(of), &bytes(*mebibyte)).rows,
+        FirstDifference::Totals(..) | FirstDifference::Nameless | FirstDifference::Elsewhere(_) => 0,
     };
     if rows > MOST_ROWS {
         return Ok(around);
     }
     Ok(match place {
-        Place::Totals(..) | Place::Nameless | Place::Elsewhere(_) => around,
-        Place::Range(of, range, _) => match reader.rows(of, range.clone()).await?.into_iter().find(is_twice) {
-            Some(((offset, item), _)) => Difference { offset: Some(offset), item, what: Some(What::Doubled), ..around },
-            None => around,
-        },
-        Place::Mebibyte(of, mebibyte) => {
-            let mut told = Rows::new();
+        FirstDifference::Totals(..) | FirstDifference::Nameless | FirstDifference::Elsewhere(_) => around,
+        FirstDifference::Range(of, range, _) => {
+            match reader.rows(of, range.clone()).await?.into_iter().find(is_twice) {
+                Some(((offset, item), _)) => {
+                    Difference { offset: Some(offset), item, what: Some(What::Doubled), ..around }
+                }
+                None => around,
+            }
+        }
+        FirstDifference::Mebibyte(of, mebibyte) => {
+            let mut told = RowSums::new();
             for piece in evidence.extent.pieces.iter().filter(|piece| piece.id.to_string() == *of) {
                 for (at, rows) in told::rows(piece, *mebibyte, table, plain, source).await? {
                     told.entry(at).or_default().extend(rows);
@@ -122,11 +126,11 @@ fn by_number([in_totals, in_lake]: [u64; 2]) -> Option<What> {
 }
 
 /// The first place where the source's rows differ from the table's.
-fn first(told: &Rows, held: &Rows) -> Option<(At, What)> {
+fn first(told: &RowSums, held: &RowSums) -> Option<(At, What)> {
     let mut places: Vec<At> = told.keys().chain(held.keys()).copied().collect();
     places.sort_unstable();
     places.into_iter().find_map(|at| {
-        let sorted = |rows: &Rows| {
+        let sorted = |rows: &RowSums| {
             let mut rows = rows.get(&at).cloned().unwrap_or_default();
             rows.sort_unstable();
             rows
@@ -157,8 +161,8 @@ fn is_twice((_, rows): &(At, Vec<u128>)) -> bool {
 mod tests {
     use super::*;
 
-    fn rows(all: &[(u64, u128)]) -> Rows {
-        let mut rows = Rows::new();
+    fn rows(all: &[(u64, u128)]) -> RowSums {
+        let mut rows = RowSums::new();
         all.iter().for_each(|(offset, row)| rows.entry((*offset, None)).or_default().push(*row));
         rows
     }
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn a_record_of_a_line_with_several_is_named_by_its_number() {
         let items =
-            |all: &[(u64, u128)]| -> Rows { all.iter().map(|(item, row)| ((7, Some(*item)), vec![*row])).collect() };
+            |all: &[(u64, u128)]| -> RowSums { all.iter().map(|(item, row)| ((7, Some(*item)), vec![*row])).collect() };
         let told = items(&[(0, 10), (1, 11), (2, 12)]);
         assert_eq!(first(&told, &items(&[(0, 10), (2, 12)])), Some(((7, Some(1)), What::Missing)));
         assert_eq!(first(&told, &items(&[(0, 10), (1, 11), (2, 13)])), Some(((7, Some(2)), What::Altered)));

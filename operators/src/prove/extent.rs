@@ -19,7 +19,7 @@ use crate::protocol::offsets::PartitionId;
 use crate::source::files::identity::{Fingerprint, Identity};
 use crate::source::files::sight::sight;
 use crate::source::files::watch::generation::{Sighting, Verdict, judge};
-use crate::source::files::{Listed, Source};
+use crate::source::files::{ByteSource, Listed};
 
 /// Rows that can no longer be read from the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,8 +47,8 @@ pub(super) struct Piece {
     pub(super) is_line_start: bool,
     /// The last line ends here at the latest.
     pub(super) limit: u64,
-    /// Whether the partition has left the offsets.
-    pub(super) left: bool,
+    /// Whether the partition is retired.
+    pub(super) retired: bool,
 }
 
 impl Piece {
@@ -70,18 +70,18 @@ pub(super) struct Extent {
     pub(super) unverifiable: Vec<Unverifiable>,
     /// The partitions among the offsets that cannot be read again.
     pub(super) gone: BTreeSet<PartitionId>,
-    /// Whether everything that has left the offsets can be read again.
-    pub(super) left_is_there: bool,
+    /// Whether everything that is retired can be read again.
+    pub(super) retired_are_there: bool,
 }
 
 /// What became of a file.
-enum Seen {
+enum Fate {
     There(Identity),
     Not(&'static str),
 }
 
 /// Finds the files of `recorded` in `there`, the source as it is now.
-pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn Source) -> Result<Extent, Stop> {
+pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn ByteSource) -> Result<Extent, Stop> {
     let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
     let totals = recorded.totals();
     let mut extent = Extent::default();
@@ -93,22 +93,22 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
         let file = files.get(id);
         let seen = match file {
             Some(file) if taken.contains(file.name.as_str()) => {
-                Seen::Not("another file, a later generation, now has this name")
+                Fate::Not("another file, a later generation, now has this name")
             }
             Some(file) => see(at, file, source).await?,
-            None => Seen::Not("it is no longer in the source"),
+            None => Fate::Not("it is no longer in the source"),
         };
         match seen {
-            Seen::There(identity) => {
+            Fate::There(identity) => {
                 taken.extend(file.map(|file| file.name.as_str()));
                 if !range.is_empty() {
                     let limit = if at.landed_tail { at.offset } else { file.map_or(at.offset, |file| file.length) };
                     let is_line_start = from.partitions.get(id).is_some_and(|from| from.landed_tail);
-                    extent.pieces.push(Piece { id: id.clone(), identity, range, is_line_start, limit, left: false });
+                    extent.pieces.push(Piece { id: id.clone(), identity, range, is_line_start, limit, retired: false });
                 }
             }
-            Seen::Not(_) if range.is_empty() => {}
-            Seen::Not(reason) => {
+            Fate::Not(_) if range.is_empty() => {}
+            Fate::Not(reason) => {
                 let rows = totals.partitions.get(id).map_or(0, |buckets| buckets.sum().rows);
                 let (source, bytes) = (Some(id.to_string()), range.end - range.start);
                 extent.unverifiable.push(Unverifiable { reason: reason.to_owned(), source, bytes, rows });
@@ -116,17 +116,17 @@ pub(super) async fn extent(recorded: &Recorded, there: &There<'_>, source: &dyn 
             }
         }
     }
-    extent.add_left(recorded, there, source);
+    extent.add_retired(recorded, there, source);
     extent.add_earlier(recorded);
     extent.unverifiable.sort_by(|a, b| a.source.cmp(&b.source));
     Ok(extent)
 }
 
 impl Extent {
-    /// Adds the files that have left the offsets: they were read whole, were created before a
-    /// certain time, and are not among the partitions. If their lengths do not add up to the bytes
-    /// that have left, it is unknown which files these are.
-    fn add_left(&mut self, recorded: &Recorded, there: &There<'_>, source: &dyn Source) {
+    /// Adds the retired files: they were read whole, were created before a certain time, and are
+    /// not among the partitions. If their lengths do not add up to the retired bytes, it is unknown
+    /// which files these are.
+    fn add_retired(&mut self, recorded: &Recorded, there: &There<'_>, source: &dyn ByteSource) {
         let (now, from) = (&recorded.standing.offsets, &recorded.account.from);
         let gone_since = from.partitions.iter().filter(|(id, _)| !now.partitions.contains_key(*id));
         let known: u64 = from.retired.bytes + gone_since.map(|(_, at)| at.offset).sum::<u64>();
@@ -148,12 +148,12 @@ impl Extent {
             };
             if start < file.length {
                 let (identity, range) = (file.identity(Fingerprint::default()), start..file.length);
-                pieces.push(Piece { id, identity, range, is_line_start, limit: file.length, left: true });
+                pieces.push(Piece { id, identity, range, is_line_start, limit: file.length, retired: true });
             }
         }
         let there: u64 = pieces.iter().map(|piece| piece.range.end - piece.range.start).sum();
-        self.left_is_there = there == wanted;
-        if self.left_is_there {
+        self.retired_are_there = there == wanted;
+        if self.retired_are_there {
             self.pieces.extend(pieces);
             return;
         }
@@ -167,31 +167,31 @@ impl Extent {
     /// Gives up on finished blobs that are there, with as many bytes as were read, but under other
     /// names.
     pub(super) fn rename_left(&mut self, recorded: &Recorded) {
-        let left = self.pieces.extract_if(.., |piece| piece.left);
-        let bytes = left.map(|piece| piece.range.end - piece.range.start).sum();
-        self.left_is_there = false;
+        let retired = self.pieces.extract_if(.., |piece| piece.retired);
+        let bytes = retired.map(|piece| piece.range.end - piece.range.start).sum();
+        self.retired_are_there = false;
         self.give_up_left("finished blobs were renamed after they were read".to_owned(), bytes, recorded);
     }
 
     fn give_up_left(&mut self, reason: String, bytes: u64, recorded: &Recorded) {
-        let rows = recorded.totals().left.rows;
+        let rows = recorded.totals().retired.rows;
         self.unverifiable.push(Unverifiable { reason, source: None, bytes, rows });
     }
 
     /// Gives up on a piece that disappeared while it was being read.
     pub(super) fn lose(&mut self, piece: &Piece, recorded: &Recorded) {
         let totals = recorded.totals();
-        let rows = match piece.left {
-            true => totals.left.rows,
+        let rows = match piece.retired {
+            true => totals.retired.rows,
             false => totals.partitions.get(&piece.id).map_or(0, |buckets| buckets.sum().rows),
         };
         let (reason, source) = ("it disappeared while it was being read".to_owned(), Some(piece.id.to_string()));
         self.unverifiable.push(Unverifiable { reason, source, bytes: piece.range.end - piece.range.start, rows });
-        match piece.left {
-            true => self.left_is_there = false,
+        match piece.retired {
+            true => self.retired_are_there = false,
             false => _ = self.gone.insert(piece.id.clone()),
         }
-        self.pieces.retain(|other| (&other.id, other.left) != (&piece.id, piece.left));
+        self.pieces.retain(|other| (&other.id, other.retired) != (&piece.id, piece.retired));
     }
 
     /// Adds the rows that landed under settings that are no longer known.
@@ -206,7 +206,7 @@ impl Extent {
 }
 
 /// Whether `file` is the one that was read as `id`, up to `at`.
-async fn see(at: &Mark, file: &Listed, source: &dyn Source) -> Result<Seen, StoreError> {
+async fn see(at: &Mark, file: &Listed, source: &dyn ByteSource) -> Result<Fate, StoreError> {
     // In a store without its own clock, anyone can set a revision.
     let is_told = file.modified_ms.is_some();
     let unchanged = is_told && file.created == at.identity.created && file.revision == at.identity.revision;
@@ -215,18 +215,18 @@ async fn see(at: &Mark, file: &Listed, source: &dyn Source) -> Result<Seen, Stor
         false => match sight(source, at, file).await {
             Ok(sighting) => sighting,
             Err(_) if !source.is_there(file).await? => {
-                return Ok(Seen::Not("it disappeared while it was being checked"));
+                return Ok(Fate::Not("it disappeared while it was being checked"));
             }
             Err(error) => return Err(error),
         },
     };
     Ok(match judge(at, &sighting) {
-        Verdict::Same => Seen::There(file.identity(at.identity.fingerprint)),
-        Verdict::Shrunk => Seen::Not("it is now shorter than the part that was read"),
+        Verdict::Same => Fate::There(file.identity(at.identity.fingerprint)),
+        Verdict::Shrunk => Fate::Not("it is now shorter than the part that was read"),
         Verdict::Rewritten if sighting.fingerprint == Some(at.identity.fingerprint) => {
-            Seen::Not("another file now has this name: it begins alike, and later bytes differ")
+            Fate::Not("another file now has this name: it begins alike, and later bytes differ")
         }
-        Verdict::Rewritten => Seen::Not("another file now has this name: its first bytes differ"),
+        Verdict::Rewritten => Fate::Not("another file now has this name: its first bytes differ"),
     })
 }
 

@@ -10,7 +10,7 @@ use arrow_array::{Array, RecordBatch};
 use super::columns::{Columns, ITEM, LOGGED, RECEIVED, REJECT, REST};
 use super::moment::DAY;
 use super::subject::Subject;
-use super::sums::{At, Rows, Sums};
+use super::sums::{At, RowSums, Sums};
 use super::{Progress, extent};
 use crate::error::StoreError;
 use crate::protocol::sums::Sum;
@@ -54,7 +54,7 @@ pub(super) struct Reader<'t> {
 }
 
 /// A row of a table: its `_source` and place, if it has them, and the sum of its values.
-type Told<'b> = (Option<(&'b str, At)>, u128);
+type SummedRow<'b> = (Option<(&'b str, At)>, u128);
 
 impl<'t> Reader<'t> {
     /// A reader of a table; `is_rejects` if it is the rejects table.
@@ -82,7 +82,7 @@ impl<'t> Reader<'t> {
             |(at, values)| match at {
                 None => lake.nameless += Sum::row(values),
                 Some((source, (offset, _))) => {
-                    let row = hash::Source::new(source).row(offset, values);
+                    let row = hash::PartitionHash::new(source).row(offset, values);
                     match self.floors.get(source) {
                         Some(floor) if offset < *floor => lake.earlier += Sum::row(row),
                         _ => lake.present.add(source, offset, row),
@@ -96,15 +96,15 @@ impl<'t> Reader<'t> {
     }
 
     /// The rows of one `_source` in a range of offsets that landed under the present settings.
-    pub(super) async fn rows(&self, of: &str, range: Range<u64>) -> Result<Rows, StoreError> {
+    pub(super) async fn rows(&self, of: &str, range: Range<u64>) -> Result<RowSums, StoreError> {
         let floor = self.floors.get(of).copied().unwrap_or_default();
-        let mut rows = Rows::new();
+        let mut rows = RowSums::new();
         self.each_row(
             |(at, values)| {
                 let wanted =
                     at.filter(|(source, (offset, _))| *source == of && *offset >= floor && range.contains(offset));
                 if let Some((source, at)) = wanted {
-                    rows.entry(at).or_default().push(hash::Source::new(source).row(at.0, values));
+                    rows.entry(at).or_default().push(hash::PartitionHash::new(source).row(at.0, values));
                 }
             },
             &Progress::default(),
@@ -113,7 +113,7 @@ impl<'t> Reader<'t> {
         Ok(rows)
     }
 
-    async fn each_row(&self, mut tell: impl FnMut(Told<'_>), progress: &Progress) -> Result<(), StoreError> {
+    async fn each_row(&self, mut tell: impl FnMut(SummedRow<'_>), progress: &Progress) -> Result<(), StoreError> {
         let day = self.day;
         let (columns, is_day) = (self.columns.clone(), move |name: &str| day == Some(name));
         let mut batches = self.pinned.rows(|name| columns.iter().any(|column| column == name) || is_day(name)).await?;
@@ -131,7 +131,7 @@ fn rows(
     batch: &RecordBatch,
     day: Option<&str>,
     sums: &mut Vec<u128>,
-    tell: &mut impl FnMut(Told<'_>),
+    tell: &mut impl FnMut(SummedRow<'_>),
 ) -> Result<(), StoreError> {
     let failed = |cause: String| StoreError::definite("understand the rows of a table", cause);
     let mut counted = Vec::new();

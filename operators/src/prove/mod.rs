@@ -42,7 +42,7 @@ use crate::error::{Stop, StoreError, chain};
 use crate::protocol::clock::Clock;
 use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
-use crate::source::files::Source;
+use crate::source::files::ByteSource;
 
 use compare::Evidence;
 use extent::Extent;
@@ -64,7 +64,7 @@ pub const TABLES: usize = 3;
 pub async fn prove(
     pipeline: &str,
     tables: &[TableSpec; TABLES],
-    source: &dyn Source,
+    source: &dyn ByteSource,
     clock: Arc<dyn Clock>,
     progress: &Progress,
 ) -> Result<Vec<Proof>, Stop> {
@@ -92,7 +92,7 @@ async fn read_source(
     subjects: &[Subject<'_>],
     extents: &mut [Extent],
     there: &There<'_>,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     progress: &Progress,
 ) -> Result<[BTreeMap<PieceId, Mebibytes>; TABLES], Stop> {
     let mut all: [BTreeMap<PieceId, Mebibytes>; TABLES] = [const { BTreeMap::new() }; TABLES];
@@ -116,7 +116,7 @@ async fn read_source(
             let file = there.created(&reading.piece.id.name, &reading.piece.identity.created);
             let counted = told::count(&reading, &plain, file, source, progress).await?;
             let wanted = (0..TABLES).filter(|table| reading.wanted[*table].is_some());
-            let key = (reading.piece.id.clone(), reading.piece.left);
+            let key = (reading.piece.id.clone(), reading.piece.retired);
             match counted {
                 Some(counted) => {
                     let mut counted = counted.map(Some);
@@ -140,7 +140,7 @@ async fn judge(
     extent: &mut Extent,
     told: &mut BTreeMap<PieceId, Mebibytes>,
     there: &There<'_>,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     progress: &Progress,
 ) -> Result<Proof, Stop> {
     let Subject { spec, pinned, recorded, foreign, others, .. } = subject;
@@ -155,7 +155,7 @@ async fn judge(
     }
     if Evidence::of(subject, extent, told, &lake).left_is_renamed() {
         extent.rename_left(recorded);
-        told.retain(|(_, left), _| !*left);
+        told.retain(|(_, retired), _| !*retired);
     }
     let evidence = Evidence::of(subject, extent, told, &lake);
     let (of_lake, of_source) = (evidence.lake_agrees(), evidence.source_agrees());

@@ -4,7 +4,7 @@ use super::columns::{Columns, ITEM, REJECT, RESOURCE, ROLE, SERVER};
 use super::lines::Line;
 use super::roles::Routing;
 use super::row::Fault;
-use super::shape::{self, Rules};
+use super::shape::{self, LineRules};
 use crate::error::Stop;
 use crate::record::{REJECT_RAW_LIMIT, Reason};
 use crate::settings::{Destination, RowSettings};
@@ -67,7 +67,7 @@ impl<'s> Plain<'s> {
         if line.is_blank(version) {
             return;
         }
-        let rules = Rules { columns: &self.columns, csvlog: &self.csvlog, settings: self.settings };
+        let rules = LineRules { columns: &self.columns, csvlog: &self.csvlog, settings: self.settings };
         shape::records(line.text(version), rules, |item, record, row| {
             let routed = row.and_then(|row| {
                 let text = |name| row.text(&self.columns, name);

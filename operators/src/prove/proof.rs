@@ -12,7 +12,7 @@ use crate::lines::{Mark, Standing};
 use crate::position::Position;
 use crate::protocol::names::Version;
 use crate::sink::delta::Lost;
-use crate::source::files::{Listed, Source};
+use crate::source::files::{ByteSource, Listed};
 
 /// How far a proof has come, for display.
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ impl Proof {
 
 impl NotLanded {
     /// Counts what `there` holds beyond the offsets of `standing`.
-    pub(super) fn of(standing: &Standing, there: &There<'_>, source: &dyn Source) -> NotLanded {
+    pub(super) fn of(standing: &Standing, there: &There<'_>, source: &dyn ByteSource) -> NotLanded {
         let offsets = &standing.offsets;
         // A renamed file is recognized by its creation.
         let by_creation = offsets.partitions.values().filter(|_| source.has_links());

@@ -22,7 +22,7 @@ pub(super) type Judged<'l> = Result<Row<'l>, Fault>;
 
 /// How lines are read.
 #[derive(Clone, Copy)]
-pub(super) struct Rules<'s> {
+pub(super) struct LineRules<'s> {
     pub(super) columns: &'s Columns,
     /// The same columns, by CloudNativePG's names.
     pub(super) csvlog: &'s Columns,
@@ -31,7 +31,7 @@ pub(super) struct Rules<'s> {
 
 /// Calls `tell` with each record of `line`: its number, if there may be several, its bytes, and
 /// what it becomes.
-pub(super) fn records(line: &[u8], rules: Rules<'_>, mut tell: impl FnMut(Option<u64>, &[u8], Judged<'_>)) {
+pub(super) fn records(line: &[u8], rules: LineRules<'_>, mut tell: impl FnMut(Option<u64>, &[u8], Judged<'_>)) {
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
         Err(_) => return tell(None, line, Err(Reason::InvalidUtf8.into())),
@@ -101,7 +101,7 @@ fn of_container(text: &str) -> Option<([&str; 2], &str)> {
     is_zone.then_some(([time, stream], content))
 }
 
-impl Rules<'_> {
+impl LineRules<'_> {
     /// Reads a text that should be an object: a record, or a wrapper of one.
     fn record(self, text: &str, beside: &[Beside<'_>], path: &str, depth: usize, judged: &mut impl FnMut(Judged<'_>)) {
         let Some((key, content)) = self.wrapped(text) else {

@@ -10,9 +10,11 @@ use crate::lines::{OffsetsFiles, Recorded};
 use crate::protocol::clock::Clock;
 use crate::protocol::document::Origin;
 use crate::protocol::offsets::PartitionId;
+use crate::protocol::offsets_store::OffsetsStore;
+use crate::protocol::preflight::refuse_odd;
 use crate::protocol::sums::Sum;
 use crate::sink::delta::{DeltaTable, Pinned, TableSpec};
-use crate::source::files::Source;
+use crate::source::files::ByteSource;
 use crate::source::files::reads::Reads;
 
 /// A table, pinned.
@@ -28,7 +30,7 @@ pub(super) struct Subject<'s> {
 }
 
 /// What the pipelines of a table have recorded of it.
-struct Told {
+struct Accounts {
     recorded: Recorded,
     foreign: Sum,
     foreign_sources: BTreeSet<String>,
@@ -39,7 +41,7 @@ struct Told {
 pub(super) async fn pin<'s>(
     spec: &'s TableSpec,
     pipeline: &str,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     clock: Arc<dyn Clock>,
 ) -> Result<Subject<'s>, Stop> {
     let nothing = || {
@@ -54,12 +56,12 @@ pub(super) async fn pin<'s>(
     loop {
         match describe(spec, pipeline, &pinned, source, clock.clone()).await {
             Ok(None) => return Err(nothing()),
-            Ok(Some(Told { recorded, foreign, foreign_sources, others }))
+            Ok(Some(Accounts { recorded, foreign, foreign_sources, others }))
                 if Reads::of(&recorded.origin).is_one_with(&reads) =>
             {
                 return Ok(Subject { spec, pinned, recorded, foreign, foreign_sources, others });
             }
-            Ok(Some(Told { recorded, .. })) => {
+            Ok(Some(Accounts { recorded, .. })) => {
                 return Err(Stop::Refused(format!(
                     "table {:?} was landed from {}, not from {}: prove it with the pipeline file that it was landed with",
                     spec.name,
@@ -84,16 +86,19 @@ async fn describe(
     spec: &TableSpec,
     pipeline: &str,
     pinned: &Pinned,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     clock: Arc<dyn Clock>,
-) -> Result<Option<Told>, Stop> {
+) -> Result<Option<Accounts>, Stop> {
     let Some(held) = pinned.held() else { return Ok(None) };
     let table = DeltaTable::attach(spec.clone(), pipeline, clock.clone());
     let recorded = OffsetsFiles::read(&table, held).await?;
+    // In Delta, each table is a group of its own, of the same role.
+    refuse_odd(&recorded, [&*recorded.origin.role].into_iter(), &table.shown())?;
     let (mut foreign, mut foreign_sources, mut others) = (Sum::default(), BTreeSet::new(), Vec::new());
     for (other, held) in pinned.others() {
         let table = DeltaTable::attach(spec.clone(), other, clock.clone());
         let other = OffsetsFiles::read(&table, *held).await?;
+        refuse_odd(&other, [&*other.origin.role].into_iter(), &table.shown())?;
         let sum = other.totals().sum();
         foreign += sum;
         foreign_sources.extend(other.standing.offsets.partitions.keys().map(ToString::to_string));
@@ -101,11 +106,11 @@ async fn describe(
         let Origin { pipeline, source, .. } = other.origin;
         others.push(Other { pipeline, source, rows: sum.rows, twice });
     }
-    Ok(Some(Told { recorded, foreign, foreign_sources, others }))
+    Ok(Some(Accounts { recorded, foreign, foreign_sources, others }))
 }
 
 /// A file of which both pipelines have landed rows, by its name in `ours`.
-fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn Source) -> Option<String> {
+fn twice(ours: &Recorded, theirs: &Recorded, source: &dyn ByteSource) -> Option<String> {
     let (reads, others) = (Reads::of(&ours.origin), Reads::of(&theirs.origin));
     let landed = |of: &Recorded| -> Vec<(String, String)> {
         let has_rows = |id: &PartitionId| of.totals().partitions.get(id).is_some_and(|all| all.sum().rows > 0);

@@ -62,4 +62,4 @@ pub(super) fn first_difference(a: &Mebibytes, b: &Mebibytes) -> Option<u64> {
 pub(super) type At = (u64, Option<u64>);
 
 /// The checksums of the rows at each place.
-pub(super) type Rows = BTreeMap<At, Vec<u128>>;
+pub(super) type RowSums = BTreeMap<At, Vec<u128>>;

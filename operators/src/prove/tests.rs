@@ -92,7 +92,7 @@ type Record = (Option<u64>, Vec<u8>, Outcome);
 /// What the plain path finds in `line`.
 fn plain_records(line: &[u8], settings: &RowSettings) -> Vec<Record> {
     let (columns, csvlog) = (Columns::of(settings.format), Columns::of_csvlog());
-    let rules = shape::Rules { columns: &columns, csvlog: &csvlog, settings };
+    let rules = shape::LineRules { columns: &columns, csvlog: &csvlog, settings };
     let mut records = Vec::new();
     shape::records(line, rules, |item, bytes, row| {
         records.push((item, bytes.to_vec(), row.map(|row| told(&row, &columns))));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::lines::{Mark, Offsets};
 use crate::protocol::offsets::PartitionId;
-use crate::source::files::{Found, Listed, Sought, Source};
+use crate::source::files::{ByteSource, Found, Listed, Sought};
 
 /// The files of one listing.
 pub(super) struct There<'l> {
@@ -16,7 +16,7 @@ pub(super) struct There<'l> {
 
 impl<'l> There<'l> {
     /// The files that `source` has listed.
-    pub(super) fn new(files: &'l [Listed], source: &dyn Source) -> There<'l> {
+    pub(super) fn new(files: &'l [Listed], source: &dyn ByteSource) -> There<'l> {
         let by_name = files.iter().map(|file| (file.name.as_str(), file)).collect();
         let by_created = || files.iter().rev().map(|file| (file.created.as_str(), file)).collect();
         There { by_name, by_created: source.has_links().then(by_created) }
@@ -36,7 +36,7 @@ impl<'l> There<'l> {
     }
 
     /// The files of the partitions of `offsets`, wherever they are now.
-    pub(super) async fn files_of(&self, offsets: &Offsets, source: &dyn Source) -> BTreeMap<PartitionId, Listed> {
+    pub(super) async fn files_of(&self, offsets: &Offsets, source: &dyn ByteSource) -> BTreeMap<PartitionId, Listed> {
         let mut files = BTreeMap::new();
         let Some(by_created) = &self.by_created else {
             let named =

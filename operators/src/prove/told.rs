@@ -7,12 +7,12 @@ use std::ops::Range;
 use super::extent::Piece;
 use super::lines::{Line, Splitter};
 use super::plain::Plain;
-use super::sums::{At, Mebibytes, Rows, bytes};
+use super::sums::{At, Mebibytes, RowSums, bytes};
 use super::{Progress, TABLES};
 use crate::error::StoreError;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::{FINEST_LOG2, Sum};
-use crate::source::files::{Listed, Source};
+use crate::source::files::{ByteSource, Listed};
 use crate::totals::hash;
 
 /// Bytes per request.
@@ -20,7 +20,7 @@ const STEP: u64 = 4 << 20;
 /// Bytes per request while looking for the end of the last line.
 const STEP_BEHIND: u64 = 64 << 10;
 
-/// Identifies a piece: its partition, and whether that has left the offsets.
+/// Identifies a piece: its partition, and whether that is retired.
 pub(super) type PieceId = (PartitionId, bool);
 
 /// One piece to read, and the range that each table wants of it.
@@ -34,7 +34,7 @@ pub(super) fn readings<'p>(wishes: impl Iterator<Item = (usize, &'p Piece)>) -> 
     let mut readings: BTreeMap<PieceId, Reading> = BTreeMap::new();
     for (table, piece) in wishes {
         let empty = || Reading { piece: piece.clone(), wanted: [const { None }; TABLES] };
-        let reading = readings.entry((piece.id.clone(), piece.left)).or_insert_with(empty);
+        let reading = readings.entry((piece.id.clone(), piece.retired)).or_insert_with(empty);
         reading.piece.widen(piece);
         reading.wanted[table] = Some(piece.range.clone());
     }
@@ -46,7 +46,7 @@ pub(super) async fn count(
     reading: &Reading,
     plain: &Plain<'_>,
     listed: Option<&Listed>,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     progress: &Progress,
 ) -> Result<Option<[Mebibytes; TABLES]>, StoreError> {
     let mut counted = [const { Mebibytes::new() }; TABLES];
@@ -69,9 +69,9 @@ pub(super) async fn rows(
     mebibyte: u64,
     table: usize,
     plain: &Plain<'_>,
-    source: &dyn Source,
-) -> Result<Rows, StoreError> {
-    let mut rows = Rows::new();
+    source: &dyn ByteSource,
+) -> Result<RowSums, StoreError> {
+    let mut rows = RowSums::new();
     let bytes = bytes(mebibyte);
     let range = bytes.start.max(piece.range.start)..bytes.end.min(piece.range.end);
     each_row(piece, range, plain, source, &Progress::default(), |of, at, row| {
@@ -92,12 +92,12 @@ async fn each_row(
     piece: &Piece,
     range: Range<u64>,
     plain: &Plain<'_>,
-    source: &dyn Source,
+    source: &dyn ByteSource,
     progress: &Progress,
     mut tell: impl FnMut(usize, At, u128),
 ) -> Result<(), StoreError> {
     let name = &piece.id.name;
-    let (of_file, of_source) = (plain.of_file(name), hash::Source::new(&piece.id.to_string()));
+    let (of_file, of_source) = (plain.of_file(name), hash::PartitionHash::new(&piece.id.to_string()));
     // If no line is known to start here, the first one starts after the first newline, searched
     // from the byte before.
     let is_line_start = range.start == 0 || piece.is_line_start && range.start == piece.range.start;

@@ -145,7 +145,7 @@ static JSONLOG: [Column; 29] = [
 
 /// What a known key fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum Filled {
     /// The column at this place.
     Column(usize),
     /// The columns of [`Scope::Properties`].
@@ -155,19 +155,19 @@ pub(super) enum Target {
 /// The known keys of one scope, by length: keys of equal length are few, so a lookup is one or two
 /// comparisons.
 pub(super) struct Keys {
-    by_length: Vec<Vec<(&'static str, Target)>>,
+    by_length: Vec<Vec<(&'static str, Filled)>>,
 }
 
 impl Keys {
     fn of(columns: &'static [Column], scope: Scope) -> Self {
         let mut keys = Keys { by_length: Vec::new() };
         for (place, column) in columns.iter().enumerate().filter(|(_, column)| column.scope == scope) {
-            keys.insert(column.key, Target::Column(place));
+            keys.insert(column.key, Filled::Column(place));
         }
         keys
     }
 
-    fn insert(&mut self, key: &'static str, target: Target) {
+    fn insert(&mut self, key: &'static str, target: Filled) {
         if self.by_length.len() <= key.len() {
             self.by_length.resize_with(key.len() + 1, Vec::new);
         }
@@ -175,7 +175,7 @@ impl Keys {
     }
 
     /// What `key` fills, or `None` if it is unknown.
-    pub(super) fn find(&self, key: &str) -> Option<Target> {
+    pub(super) fn find(&self, key: &str) -> Option<Filled> {
         let same_length = self.by_length.get(key.len())?;
         same_length.iter().find(|(known, _)| *known == key).map(|(_, target)| *target)
     }
@@ -195,7 +195,7 @@ impl Layout {
         let mut top = Keys::of(columns, Top);
         // A format without columns in `properties` does not know that key at all.
         if columns.iter().any(|column| column.scope == Properties) {
-            top.insert(PROPERTIES_KEY, Target::Properties);
+            top.insert(PROPERTIES_KEY, Filled::Properties);
         }
         let mut fields: Vec<Field> =
             columns.iter().map(|column| Field::new(column.name, column.kind.data_type(), true)).collect();
@@ -209,7 +209,7 @@ impl Layout {
 
     /// Whether some columns are keys of `properties`.
     pub(super) fn has_properties(&self) -> bool {
-        self.top.find(PROPERTIES_KEY) == Some(Target::Properties)
+        self.top.find(PROPERTIES_KEY) == Some(Filled::Properties)
     }
 }
 
@@ -234,7 +234,7 @@ pub(super) fn record_layout(format: Format) -> &'static Layout {
         for (place, column) in columns.iter().enumerate() {
             let renamed = CSVLOG.iter().find(|(own, _)| *own == column.key);
             if let Some(key) = renamed.map_or(Some(column.key), |(_, csv)| *csv) {
-                top.insert(key, Target::Column(place));
+                top.insert(key, Filled::Column(place));
             }
         }
         Layout { columns, top, properties: Keys { by_length: Vec::new() }, schema: schema.clone() }
@@ -286,14 +286,14 @@ mod tests {
                     Top => (&layout.top, &layout.properties),
                     Properties => (&layout.properties, &layout.top),
                 };
-                assert_eq!(here.find(column.key), Some(Target::Column(place)), "{}", column.key);
+                assert_eq!(here.find(column.key), Some(Filled::Column(place)), "{}", column.key);
                 assert_eq!(elsewhere.find(column.key), None, "{}", column.key);
             }
             for key in ["", "Time", "tim", "times", "RESOURCEID", &"k".repeat(300)] {
                 assert_eq!(layout.top.find(key), None, "{key}");
             }
         }
-        assert_eq!(layout(Format::Azure).top.find("properties"), Some(Target::Properties));
+        assert_eq!(layout(Format::Azure).top.find("properties"), Some(Filled::Properties));
         assert_eq!(layout(Format::Jsonlog).top.find("properties"), None);
     }
 

@@ -45,7 +45,7 @@ pub(super) enum Known {
 
 /// How lines are scanned.
 #[derive(Clone, Copy)]
-pub(super) struct Rules {
+pub(super) struct ScanRules {
     pub(super) layout: &'static Layout,
     pub(super) unknown_keys: UnknownKeys,
     /// Version 2 or later: a value is read if it can mean only one thing, and a line must have a
@@ -55,17 +55,17 @@ pub(super) struct Rules {
     pub(super) opens: bool,
 }
 
-impl Rules {
+impl ScanRules {
     /// The newest rules, under which a line is a record or nothing.
     pub(super) fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
-        Rules { layout: layout(format), unknown_keys, lenient: true, opens: false }
+        ScanRules { layout: layout(format), unknown_keys, lenient: true, opens: false }
     }
 
     /// The rules of `settings`.
     pub(super) fn of(settings: &RowSettings) -> Self {
         let RowSettings { rows_version, format, unknown_keys, envelope, .. } = *settings;
         let lenient = rows_version >= 2;
-        Rules { lenient, opens: lenient && envelope == Envelope::Auto, ..Rules::new(format, unknown_keys) }
+        ScanRules { lenient, opens: lenient && envelope == Envelope::Auto, ..ScanRules::new(format, unknown_keys) }
     }
 
     /// Whether a top-level key that is spelled like one of `properties` is told apart from it.

@@ -70,7 +70,7 @@ pub(crate) use time::{Clock as RowClock, parse_micros};
 
 use builder::ColumnBuilder;
 use columns::MAX_COLUMNS;
-use line::{Line, Rules};
+use line::{Line, ScanRules};
 use rest::Rest;
 use scan::scan;
 use shape::Opened;
@@ -94,7 +94,7 @@ const KEPT: usize = 1 << 20;
 /// a batch long before.
 pub struct RowBuilder {
     format: Format,
-    rules: Rules,
+    rules: ScanRules,
     trail: Trail,
     columns: Vec<ColumnBuilder>,
     rests: StringBuilder,
@@ -123,7 +123,7 @@ struct At {
 impl RowBuilder {
     /// A builder without rows, for lines of `format` under the newest rules.
     pub fn new(format: Format, unknown_keys: UnknownKeys) -> Self {
-        RowBuilder::by(format, Rules::new(format, unknown_keys), Zones::default())
+        RowBuilder::by(format, ScanRules::new(format, unknown_keys), Zones::default())
     }
 
     /// The same, for lines that may hold records in an envelope or a wrapper.
@@ -134,10 +134,10 @@ impl RowBuilder {
 
     /// A builder without rows, for lines that are read under `settings`.
     pub fn of(settings: &RowSettings) -> Self {
-        RowBuilder::by(settings.format, Rules::of(settings), settings.zones.clone())
+        RowBuilder::by(settings.format, ScanRules::of(settings), settings.zones.clone())
     }
 
-    fn by(format: Format, rules: Rules, zones: Zones) -> Self {
+    fn by(format: Format, rules: ScanRules, zones: Zones) -> Self {
         let (layout, zones) = (rules.layout, rules.lenient.then(|| Arc::new(zones)));
         RowBuilder {
             format,
@@ -165,12 +165,12 @@ impl RowBuilder {
 
     /// Like [`push`](RowBuilder::push), for a line that is known to be UTF-8.
     pub fn push_text(&mut self, line: &str, offset: u64) -> Result<(), Reason> {
-        self.append(line, At { offset, item: None }, Rules { opens: false, ..self.rules })
+        self.append(line, At { offset, item: None }, ScanRules { opens: false, ..self.rules })
     }
 
     /// Appends the row of the record `text`. If the rules open wrappers, a text that may be one is
     /// refused as [`Reason::UnknownShape`].
-    fn append(&mut self, text: &str, at: At, rules: Rules) -> Result<(), Reason> {
+    fn append(&mut self, text: &str, at: At, rules: ScanRules) -> Result<(), Reason> {
         self.detail = None;
         let columns = &self.columns;
         // The trail knows the keys of this layout only. A `Line` is judged where it is, because it
@@ -185,7 +185,7 @@ impl RowBuilder {
     }
 
     /// Appends the row of a line whose values were found.
-    fn judge(&mut self, line: &Line<'_>, at: At, rules: Rules) -> Result<(), Reason> {
+    fn judge(&mut self, line: &Line<'_>, at: At, rules: ScanRules) -> Result<(), Reason> {
         if let Some(found) = line.properties_mistyped {
             self.detail = self.rules.lenient.then(|| detail::of_properties(found));
             return Err(Reason::WrongType);
@@ -196,7 +196,7 @@ impl RowBuilder {
         }
         self.decoded.clear();
         let mut values = [const { Value::Null }; MAX_COLUMNS];
-        let Rules { lenient, layout, .. } = self.rules;
+        let ScanRules { lenient, layout, .. } = self.rules;
         for (place, (raw, value)) in line.values.iter().zip(&mut values).enumerate() {
             let Some(raw) = raw else { continue };
             if let Err(reason) = self.columns[place].judge(*raw, lenient, &mut self.decoded, value) {

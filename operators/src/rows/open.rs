@@ -8,7 +8,7 @@ use super::columns::record_layout;
 use super::envelope::{Item, Items, is_bracket, is_object, listed};
 use super::shape::{Opened, Shape};
 use super::wrapper::{CRI_KEY, Found, Wrapper, container_line, each_member};
-use super::{At, RowBuilder, Rules};
+use super::{At, RowBuilder, ScanRules};
 use crate::record::Reason;
 use crate::settings::{Format, UnknownKeys};
 
@@ -108,7 +108,7 @@ impl RowBuilder {
             Err(Reason::UnknownShape) => {}
             judged => return judged,
         }
-        let as_it_is = Rules { opens: false, ..self.rules };
+        let as_it_is = ScanRules { opens: false, ..self.rules };
         let Some(Found::Wrapper(wrapper)) = Wrapper::find(text, self.rules.layout) else {
             // It has keys of a wrapper, but is not one.
             return self.append(text, at, as_it_is);
@@ -118,7 +118,7 @@ impl RowBuilder {
             return Err(Reason::UnknownShape);
         }
         if wrapper.has_csvlog_keys() && self.format == Format::Jsonlog {
-            self.append(&record, at, Rules { layout: record_layout(self.format), ..as_it_is })?;
+            self.append(&record, at, ScanRules { layout: record_layout(self.format), ..as_it_is })?;
         } else {
             self.layer(&record, at, &format!("{prefix}{}.", wrapper.key), depth + 1)?;
         }

@@ -20,13 +20,13 @@ use serde_json::value::RawValue;
 
 use crate::record::Reason;
 
-use super::columns::{Keys, Scope, Target};
-use super::line::{Known, Line, Raw, Rules};
+use super::columns::{Filled, Keys, Scope};
+use super::line::{Known, Line, Raw, ScanRules};
 use super::rest::Rest;
 use super::wrapper::Hints;
 
 /// Scans `text`. Unknown keys go to `rest`, unless they are dropped.
-pub(super) fn scan<'line>(text: &'line str, rules: Rules, rest: &mut Rest) -> Result<Line<'line>, Reason> {
+pub(super) fn scan<'line>(text: &'line str, rules: ScanRules, rest: &mut Rest) -> Result<Line<'line>, Reason> {
     rest.clear();
     let mut line = Line::empty();
     if !text.trim_start_matches([' ', '\t', '\n', '\r']).starts_with('{') {
@@ -42,7 +42,7 @@ pub(super) fn scan<'line>(text: &'line str, rules: Rules, rest: &mut Rest) -> Re
 /// The object of one scope; deserializing it fills the line.
 struct Object<'a, 'line> {
     scope: Scope,
-    rules: Rules,
+    rules: ScanRules,
     line: &'a mut Line<'line>,
     rest: &'a mut Rest,
 }
@@ -100,11 +100,11 @@ impl<'line> Visitor<'line> for Object<'_, 'line> {
     fn visit_map<M: MapAccess<'line>>(mut self, mut map: M) -> Result<(), M::Error> {
         while let Some(key) = map.next_key_seed(Key(self.keys()))? {
             match key {
-                Ok(Target::Column(place)) => {
+                Ok(Filled::Column(place)) => {
                     let text = map.next_value::<&RawValue>()?.get();
                     self.line.values[place] = Some(Raw { text, known: Known::Nothing });
                 }
-                Ok(Target::Properties) => map.next_value_seed(self.properties())?,
+                Ok(Filled::Properties) => map.next_value_seed(self.properties())?,
                 Err(unknown) => self.unknown(&unknown, &mut map)?,
             }
         }
@@ -145,7 +145,7 @@ impl<'line> Visitor<'line> for Object<'_, 'line> {
 struct Key<'a>(&'a Keys);
 
 impl<'line> DeserializeSeed<'line> for Key<'_> {
-    type Value = Result<Target, Cow<'line, str>>;
+    type Value = Result<Filled, Cow<'line, str>>;
 
     fn deserialize<D: Deserializer<'line>>(self, parser: D) -> Result<Self::Value, D::Error> {
         parser.deserialize_str(self)
@@ -153,7 +153,7 @@ impl<'line> DeserializeSeed<'line> for Key<'_> {
 }
 
 impl<'line> Visitor<'line> for Key<'_> {
-    type Value = Result<Target, Cow<'line, str>>;
+    type Value = Result<Filled, Cow<'line, str>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a key")

@@ -91,7 +91,7 @@ fn an_object_without_a_key_of_the_format_is_no_row() {
 
 #[test]
 fn rules_of_version_1_know_no_shape() {
-    let mut rows = RowBuilder::by(Azure, Rules { lenient: false, ..Rules::new(Azure, Keep) }, Zones::default());
+    let mut rows = RowBuilder::by(Azure, ScanRules { lenient: false, ..ScanRules::new(Azure, Keep) }, Zones::default());
     assert_eq!(rows.push(br#"{"x":1}"#, 0), Ok(()));
     assert_eq!(text(&rows.finish("blob"), "_rest").as_deref(), Some(r#"{"x":1}"#));
 }

@@ -32,13 +32,13 @@ pub(crate) const DICTIONARY: u64 = (4 * MOST_BYTES + MOST_VALUES * 96 + RECENT *
 
 /// The values of a text column so far.
 pub(super) struct Texts {
-    rows: Rows,
+    rows: Collected,
     dictionary: Dictionary,
     /// How many of the next batches stay text.
     as_text: u32,
 }
 
-enum Rows {
+enum Collected {
     Keys(Vec<u16>),
     Text(StringBuilder),
 }
@@ -65,7 +65,7 @@ struct Recent {
 
 impl Texts {
     pub(super) fn new() -> Self {
-        Texts { rows: Rows::Keys(Vec::new()), dictionary: Dictionary::default(), as_text: 0 }
+        Texts { rows: Collected::Keys(Vec::new()), dictionary: Dictionary::default(), as_text: 0 }
     }
 
     /// The JSON text that was looked up last; empty if there is none.
@@ -88,20 +88,20 @@ impl Texts {
 
     pub(super) fn append_key(&mut self, key: u16) {
         match &mut self.rows {
-            Rows::Keys(keys) => keys.push(key),
-            Rows::Text(_) => unreachable!("keys are remembered only while the column consists of keys"),
+            Collected::Keys(keys) => keys.push(key),
+            Collected::Text(_) => unreachable!("keys are remembered only while the column consists of keys"),
         }
     }
 
     /// Appends `text`, which the JSON text `raw` stands for.
     pub(super) fn append(&mut self, text: &str, raw: &str) {
-        if let Rows::Keys(keys) = &mut self.rows {
+        if let Collected::Keys(keys) = &mut self.rows {
             match self.dictionary.key(text, raw) {
                 Some(key) => return keys.push(key),
                 None => self.give_up(),
             }
         }
-        if let Rows::Text(texts) = &mut self.rows {
+        if let Collected::Text(texts) = &mut self.rows {
             texts.append_value(text);
         }
     }
@@ -110,15 +110,15 @@ impl Texts {
     #[inline]
     pub(super) fn pad(&mut self, rows: usize) {
         match &mut self.rows {
-            Rows::Keys(keys) => keys.resize(rows, NULL),
-            Rows::Text(texts) => texts.append_nulls(rows - texts.len()),
+            Collected::Keys(keys) => keys.resize(rows, NULL),
+            Collected::Text(texts) => texts.append_nulls(rows - texts.len()),
         }
     }
 
     /// The values so far: keys of a dictionary, or text.
     pub(super) fn finish(&mut self) -> ArrayRef {
         match &mut self.rows {
-            Rows::Keys(keys) => {
+            Collected::Keys(keys) => {
                 let rows = keys.len();
                 let keys = finished(std::mem::replace(keys, Vec::with_capacity(rows)));
                 let values = self.dictionary.array();
@@ -127,7 +127,7 @@ impl Texts {
                 }
                 Arc::new(DictionaryArray::new(keys, values))
             }
-            Rows::Text(texts) => {
+            Collected::Text(texts) => {
                 let array = Arc::new(texts.finish());
                 self.as_text = self.as_text.saturating_sub(1);
                 if self.as_text == 0 {
@@ -140,12 +140,12 @@ impl Texts {
 
     /// Turns the column into text.
     fn give_up(&mut self) {
-        if let Rows::Keys(keys) = &mut self.rows {
+        if let Collected::Keys(keys) = &mut self.rows {
             let values = self.dictionary.array();
             let mut texts = StringBuilder::new();
             let text = |key: u16| (key != NULL).then(|| values.value(key.into()));
             keys.iter().for_each(|key| texts.append_option(text(*key)));
-            self.rows = Rows::Text(texts);
+            self.rows = Collected::Text(texts);
             self.dictionary = Dictionary::default();
             self.as_text = BATCHES_AS_TEXT;
         }

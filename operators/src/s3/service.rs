@@ -37,9 +37,18 @@ impl Endpoint {
 
     /// AWS's own, in `region`.
     pub fn aws(region: &str) -> Option<Endpoint> {
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        Url::parse(&format!("https://s3.{region}.{suffix}")).ok().map(Endpoint)
+        aws("s3", region).map(Endpoint)
     }
+}
+
+/// AWS's own service of tokens, in `region`.
+pub fn aws_tokens(region: &str) -> Option<Url> {
+    aws("sts", region)
+}
+
+fn aws(service: &str, region: &str) -> Option<Url> {
+    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    Url::parse(&format!("https://{service}.{region}.{suffix}")).ok()
 }
 
 /// The URL of a bucket: its name is the first folder in path style, and else part of the host.
@@ -111,6 +120,9 @@ mod tests {
         let aws = |region| bucket("lake", &Endpoint::aws(region).expect("a region"), false);
         assert_eq!(aws("eu-west-1").as_deref(), Ok("https://lake.s3.eu-west-1.amazonaws.com"));
         assert_eq!(aws("cn-north-1").as_deref(), Ok("https://lake.s3.cn-north-1.amazonaws.com.cn"));
+        let tokens = |region| aws_tokens(region).expect("a region").to_string();
+        assert_eq!(tokens("eu-west-1"), "https://sts.eu-west-1.amazonaws.com/");
+        assert_eq!(tokens("cn-north-1"), "https://sts.cn-north-1.amazonaws.com.cn/");
     }
 
     #[test]

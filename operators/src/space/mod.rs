@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use self::clean::Clean;
 use self::clean::Deleted;
-pub use self::seen::{Free, Seen};
+pub use self::seen::{Free, FreeSpace};
 
 use crate::error::{Stop, StoreError};
 use crate::fatal::Fatal;
@@ -49,7 +49,7 @@ pub enum OnLow {
 
 /// A place that a run writes to.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub struct Guarded {
     /// What it is for, such as `lake`.
     pub name: &'static str,
     /// A folder, which need not be there yet.
@@ -60,7 +60,7 @@ pub struct Watched {
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the run writes.
-    pub watched: Vec<Watched>,
+    pub watched: Vec<Guarded>,
     /// Free bytes that each of these must have.
     pub min_free: u64,
     /// What happens to the run when one has less.
@@ -74,7 +74,7 @@ pub struct Settings {
 /// Watches over free space.
 pub struct Guard {
     settings: Settings,
-    seen: Arc<Seen>,
+    seen: Arc<FreeSpace>,
     /// When space was last cleaned, on the steady clock.
     cleaned_ms: Option<u64>,
 }
@@ -82,7 +82,7 @@ pub struct Guard {
 /// The free space of one watched place, as available to an unprivileged user.
 #[derive(Clone, Debug)]
 struct Look {
-    watched: Watched,
+    watched: Guarded,
     /// The device of its file system.
     device: u64,
     free: u64,
@@ -90,8 +90,8 @@ struct Look {
 
 impl Guard {
     /// A guard, and the place where others see what it saw.
-    pub fn new(settings: Settings) -> (Guard, Arc<Seen>) {
-        let seen = Arc::new(Seen::default());
+    pub fn new(settings: Settings) -> (Guard, Arc<FreeSpace>) {
+        let seen = Arc::new(FreeSpace::default());
         (Guard { settings, seen: seen.clone(), cleaned_ms: None }, seen)
     }
 
@@ -210,7 +210,7 @@ fn told(low: &[&Look], deleted: &Deleted) -> String {
     }
 }
 
-fn look(watched: &Watched) -> Result<Look, StoreError> {
+fn look(watched: &Guarded) -> Result<Look, StoreError> {
     let failed =
         |e: io::Error| StoreError::definite(format!("look at the free space of {}", watched.path.display()), e);
     let there = there(&watched.path).map_err(failed)?;
@@ -249,9 +249,9 @@ mod tests {
     const NOW_MS: u64 = 4_000_000_000_000;
     const NOW: Stamp = Stamp { wall_ms: NOW_MS, steady_ms: 7 };
 
-    fn guard(on_low: OnLow, min_free: u64, clean: Vec<Clean>) -> (Guard, Arc<Seen>) {
+    fn guard(on_low: OnLow, min_free: u64, clean: Vec<Clean>) -> (Guard, Arc<FreeSpace>) {
         let path = PathBuf::from("not/there/yet");
-        let watched = ["lake", "state"].map(|name| Watched { name, path: path.clone() }).to_vec();
+        let watched = ["lake", "state"].map(|name| Guarded { name, path: path.clone() }).to_vec();
         Guard::new(Settings { watched, min_free, on_low, clean, kept: Vec::new() })
     }
 

@@ -18,7 +18,7 @@ pub struct Free {
 
 /// Free space as it was seen last.
 #[derive(Default)]
-pub struct Seen(Mutex<State>);
+pub struct FreeSpace(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -28,7 +28,7 @@ struct State {
     listeners: Vec<SyncActivator>,
 }
 
-impl Seen {
+impl FreeSpace {
     /// Each watched place; empty before the first look.
     pub fn free(&self) -> Vec<Free> {
         self.state().free.clone()

@@ -54,12 +54,12 @@ impl Column {
 
 /// The rows of one partition.
 #[derive(Clone, Copy, Debug)]
-pub struct Source(u128);
+pub struct PartitionHash(u128);
 
-impl Source {
+impl PartitionHash {
     /// Rows that carry `name` in [`SOURCE`].
     pub fn new(name: &str) -> Self {
-        Source(xxh3_128(name.as_bytes()))
+        PartitionHash(xxh3_128(name.as_bytes()))
     }
 
     /// The checksum of the row at `offset` whose values add up to `values`.

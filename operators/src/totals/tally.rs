@@ -74,7 +74,7 @@ impl Tally {
             of_table.insert(partition.clone(), HashMap::new());
         }
         let buckets = of_table.get_mut(partition).expect("it was just inserted");
-        let source = hash::Source::new(&partition.to_string());
+        let source = hash::PartitionHash::new(&partition.to_string());
         // Rows lie close together: a bucket is looked up only when it changes.
         let (mut at, mut sum) = (0, Sum::default());
         hash::rows(rows, scratch, |offset, values| {

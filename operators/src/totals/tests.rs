@@ -39,7 +39,7 @@ fn by_hand(text: Option<&str>, number: Option<i64>) -> u128 {
 #[test]
 fn the_format_is_what_tables_were_written_with() {
     let values = rows(&batch(&[Some("x")], &[Some(1)], &[5]))[0].1;
-    let row = hash::Source::new("a").row(5, values);
+    let row = hash::PartitionHash::new("a").row(5, values);
     // A change here makes every table that exists unprovable.
     expect_test::expect!["00dd1337bdc8d6d6c2d315f73b00ddaf"].assert_eq(&format!("{row:032x}"));
 }
@@ -50,9 +50,9 @@ fn columns_and_values_cannot_be_swapped() {
     let swapped = |a: &[u8], b: &[u8]| text.bytes(a).wrapping_add(other.bytes(b));
     assert_ne!(swapped(b"x", b"y"), swapped(b"y", b"x"));
     assert_ne!(text.bytes(b"12345678"), hash::Column::new("text", "long").bytes(b"12345678"));
-    let source = hash::Source::new("a");
+    let source = hash::PartitionHash::new("a");
     assert_ne!(source.row(1, 0), source.row(2, 0));
-    assert_ne!(source.row(1, 0), hash::Source::new("b").row(1, 0));
+    assert_ne!(source.row(1, 0), hash::PartitionHash::new("b").row(1, 0));
 }
 
 proptest! {

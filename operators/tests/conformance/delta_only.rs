@@ -10,7 +10,7 @@ use lakefront_operators::lines::{Intent, Lines, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
-use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Retention, Seen, Verdict};
+use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Retention, Verdict};
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 use lakefront_operators::protocol::staged::Staged;
@@ -287,7 +287,7 @@ impl Group for Forgetful {
         self.0.put(version, commit)
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         self.0.read(version)
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Verdict};
 use lakefront_operators::protocol::names::{OffsetsName, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
@@ -138,7 +138,7 @@ impl Group for Faulty {
         Box::pin(self.script.play(Call::Put, self.table.put(version, commit), late))
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         Box::pin(self.script.play(Call::Read, self.table.read(version), never))
     }
 

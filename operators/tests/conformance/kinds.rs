@@ -24,9 +24,9 @@ pub(crate) trait StoryKind: Kind {
     /// that had the name one after the other.
     fn mark(name: &str, at: u64, which: &str) -> Self::Mark;
 
-    /// What is kept of partitions that have left, which were read up to `left` together. It changes
+    /// What is kept of retired partitions, which were read up to `retired` together. It changes
     /// with `note`.
-    fn retired(left: u64, note: u64) -> Self::Retired;
+    fn retired(retired: u64, note: u64) -> Self::Retired;
 
     /// Settings, by a number.
     fn settings(number: u64) -> Self::Settings;
@@ -37,14 +37,14 @@ pub(crate) trait StoryKind: Kind {
 
 /// The offsets of a source whose partitions are read up to these places.
 pub(crate) fn offsets<K: StoryKind>(entries: &[(&str, u64)]) -> Offsets<K> {
-    with_left(entries, 0, 0)
+    with_retired(entries, 0, 0)
 }
 
-/// The same, where others have left that were read up to `left` together.
-pub(crate) fn with_left<K: StoryKind>(entries: &[(&str, u64)], left: u64, note: u64) -> Offsets<K> {
+/// The same, where others are retired that were read up to `retired` together.
+pub(crate) fn with_retired<K: StoryKind>(entries: &[(&str, u64)], retired: u64, note: u64) -> Offsets<K> {
     let entry = |&(name, at): &(&str, u64)| (PartitionId::first(name), K::mark(name, at, "once"));
-    let position = left + entries.iter().map(|(_, at)| at).sum::<u64>();
-    Offsets::new(Position(position), entries.iter().map(entry).collect(), K::retired(left, note))
+    let position = retired + entries.iter().map(|(_, at)| at).sum::<u64>();
+    Offsets::new(Position(position), entries.iter().map(entry).collect(), K::retired(retired, note))
 }
 
 /// Where a table stands that holds everything up to `offsets`, under the usual settings.
@@ -65,8 +65,8 @@ impl StoryKind for Lines {
         lines::Mark { offset: at, identity, landed_tail: false, gone: false }
     }
 
-    fn retired(left: u64, note: u64) -> lines::Retired {
-        lines::Retired { bytes: left, before_ms: note }
+    fn retired(retired: u64, note: u64) -> lines::Retired {
+        lines::Retired { bytes: retired, before_ms: note }
     }
 
     fn settings(number: u64) -> RowSettings {
@@ -105,7 +105,7 @@ pub(crate) struct Next {
     which: String,
 }
 
-/// How many records partitions had that have left.
+/// How many records retired partitions had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Left {
     records: u64,
@@ -143,8 +143,8 @@ impl StoryKind for Records {
         Next { next: at, which: which.to_owned() }
     }
 
-    fn retired(left: u64, note: u64) -> Left {
-        Left { records: left, note }
+    fn retired(retired: u64, note: u64) -> Left {
+        Left { records: retired, note }
     }
 
     fn settings(number: u64) -> u64 {

@@ -117,6 +117,7 @@ macro_rules! conformance {
                 a_file_that_takes_the_name_of_one_that_left_begins_anew
                 only_files_below_the_commit_are_tidied_and_never_the_base
                 a_missing_offsets_file_refuses
+                an_offsets_file_without_its_totals_refuses
                 an_offsets_file_of_another_format_refuses
             ],
         );

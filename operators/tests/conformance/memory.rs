@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::clock::Stamp;
-use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Retention, Seen, Verdict};
+use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Retention, Verdict};
 use lakefront_operators::protocol::names::{Held, OffsetsName, TableId, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 use lakefront_operators::protocol::staged::{Staged, StagedFile};
@@ -217,9 +217,9 @@ impl Group for MemoryGroup {
         })
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         self.act(move |store| {
-            Ok(store.log.get(&version.0).map(|entry| Seen {
+            Ok(store.log.get(&version.0).map(|entry| CommitFacts {
                 id: entry.id,
                 ours: entry.pipeline.as_ref() == Some(&self.pipeline),
                 is_suspect: entry.is_suspect,

@@ -52,6 +52,6 @@ fn totals<K: SimKind>(lake: &Lake<K>, held: Held, role: &str) -> Sum {
     }
     let sum = |value: &Value| serde_json::from_value::<Sum>(value.clone()).expect("a sum");
     let optional = |value: &Value| if value.is_null() { Sum::NONE } else { sum(value) };
-    let rest = ["left", "earlier"].map(|rest| optional(&document["tables"][role][rest]));
+    let rest = ["retired", "earlier"].map(|rest| optional(&document["tables"][role][rest]));
     partitions.values().flat_map(list).map(|value| sum(&value)).chain(rest).sum()
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use lakefront_operators::error::StoreError;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Retention, Seen, Verdict};
+use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Retention, Verdict};
 use lakefront_operators::protocol::names::{OffsetsName, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
@@ -128,7 +128,7 @@ impl<K: SimKind> Group for SimGroup<K> {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         let (g, held) = (self.g, commit.held);
-        let seen = Seen { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false };
+        let seen = CommitFacts { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false };
         let adds = commit.files.iter().map(|staged| staged.file.path.parse().expect("a simulated path")).collect();
         let masks = masks::<K>(commit);
         let entry = Entry { pipeline: self.pipeline, seen, held: Some(held), adds, masks, ..Entry::foreign() };
@@ -144,8 +144,8 @@ impl<K: SimKind> Group for SimGroup<K> {
         Box::pin(async move { write.await? })
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
-        let seen = |e: &Entry<K>| Seen { ours: e.seen.ours && e.pipeline == self.pipeline, ..e.seen };
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
+        let seen = |e: &Entry<K>| CommitFacts { ours: e.seen.ours && e.pipeline == self.pipeline, ..e.seen };
         self.look("read", move |w| Ok(w.lakes[self.g].log.get(&version.0).map(seen)))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::protocol::group::{Created, Seen};
+use lakefront_operators::protocol::group::{CommitFacts, Created};
 use lakefront_operators::protocol::names::{Held, OffsetsName, TableId};
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::world::{World, ev};
 pub(crate) struct Entry<K: SimKind> {
     /// For a commit of ours: the pipeline that made it.
     pub(crate) pipeline: usize,
-    pub(crate) seen: Seen,
+    pub(crate) seen: CommitFacts,
     pub(crate) held: Option<Held>,
     pub(crate) adds: Vec<u64>,
     pub(crate) removes: Vec<u64>,
@@ -30,7 +30,7 @@ pub(crate) struct Entry<K: SimKind> {
 impl<K: SimKind> Entry<K> {
     /// A commit of another writer.
     pub(crate) fn foreign() -> Self {
-        let seen = Seen { id: None, ours: false, is_suspect: false, removes_rows: false };
+        let seen = CommitFacts { id: None, ours: false, is_suspect: false, removes_rows: false };
         let (adds, removes, masks) = (Vec::new(), Vec::new(), Vec::new());
         Entry { pipeline: MAIN, seen, held: None, adds, removes, masks, fits: None, at_ms: 0 }
     }

@@ -62,8 +62,8 @@ impl<K: SimKind> Schedule<K> {
         }
     }
 
-    /// A backup replaces a group. Nothing may run meanwhile, and no write to the old one may be under
-    /// way.
+    /// A backup replaces a group. Nothing may run meanwhile, and no write to the old one may be
+    /// under way.
     pub(crate) fn restore(&mut self, g: usize) {
         self.kill_all();
         let mut w = self.w();

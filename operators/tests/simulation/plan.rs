@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::cut::Control;
-use lakefront_operators::protocol::cutter::{Bounds, Cutter, Step};
+use lakefront_operators::protocol::cutter::{Bounds, Cutter, Decision};
 use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::last_rows::Draw;
 use lakefront_operators::protocol::supply::{Boundary, Supply};
@@ -60,12 +60,12 @@ pub(crate) async fn plan<K: SimKind>(env: Env<K>) -> Result<(), Stop> {
 
 /// An open cut must close in time, even if the time of day is set: once it is due and may close,
 /// the planner may do nothing else.
-fn watch_open_cut<K: SimKind>(w: &mut World<K>, flow: &mut Flow<K>, step: &Step<K, K::Work>, may_close: bool) {
+fn watch_open_cut<K: SimKind>(w: &mut World<K>, flow: &mut Flow<K>, step: &Decision<K, K::Work>, may_close: bool) {
     let due = may_close && flow.opened_ms.is_some_and(|opened_ms| w.now_ms - opened_ms >= flow.cut_ms);
     match step {
-        Step::Tell(Control::Cut(_)) => flow.opened_ms = None,
-        Step::Work(_) | Step::Wait(_) if due => w.violate("LATE: a cut that is due is not closed".into()),
-        Step::Work(_) => flow.opened_ms = flow.opened_ms.or(Some(w.now_ms)),
+        Decision::Tell(Control::Cut(_)) => flow.opened_ms = None,
+        Decision::Work(_) | Decision::Wait(_) if due => w.violate("LATE: a cut that is due is not closed".into()),
+        Decision::Work(_) => flow.opened_ms = flow.opened_ms.or(Some(w.now_ms)),
         _ => {}
     }
 }
@@ -86,7 +86,7 @@ fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool)
     let step = planner.next(w.steady_ms(), credit);
     watch_open_cut(&mut w, &mut flow, &step, may_close);
     match step {
-        Step::Work(work) => {
+        Decision::Work(work) => {
             let time = planner.time();
             *flow.outstanding.entry(time).or_default() += 1;
             flow.fresh |= !K::is_catch_up(&work);
@@ -96,7 +96,7 @@ fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool)
             }
             flow.work.push((time, work));
         }
-        Step::Tell(control) => {
+        Decision::Tell(control) => {
             if w.trace.is_some() {
                 let text = match &control {
                     Control::Cut(cut) => format!("cut {}..{}, {}", cut.lower, cut.upper, K::brief(&cut.offsets)),
@@ -108,13 +108,13 @@ fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool)
                 flow.tell(if w.lacks(Rule::Zero) { without_zeros(control) } else { control });
             }
         }
-        Step::Wait(_) => {}
-        Step::Done => {
+        Decision::Wait(_) => {}
+        Decision::Done => {
             flow.time = None;
             flow.planned = true;
             return Ok(true);
         }
-        Step::Lost(lost) => return Err(lacking::<K>(&lost.0)),
+        Decision::Lost(lost) => return Err(lacking::<K>(&lost.0)),
     }
     flow.time = Some(planner.time());
     Ok(false)

@@ -7,7 +7,7 @@ use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::Claimed;
 use lakefront_operators::protocol::cut::{Control, Cut};
-use lakefront_operators::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Verdict};
 use lakefront_operators::protocol::kind::Mark;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
@@ -56,10 +56,10 @@ pub(crate) enum Rule {
     Everywhere,
     /// A partition of which nothing is planned is named when others leave. Without: it is not.
     Zero,
-    /// What was seen of a partition before the source was told that it has left does not count.
+    /// What was seen of a partition before the source was told that it is retired does not count.
     /// Without: the source is assumed to know at once.
     Told,
-    /// Offsets lead to later ones only if what has left in between adds up. Without: if no
+    /// Offsets lead to later ones only if what was retired in between adds up. Without: if no
     /// partition goes backwards.
     Sum,
     /// Only a whole listing shows what is finished. Without: any listing does.
@@ -105,7 +105,7 @@ pub(crate) fn without_zeros<K: SimKind>(control: Control<K>) -> Control<K> {
     Control::Cut(Cut { offsets: Arc::new(offsets), ..cut })
 }
 
-/// What the claim checks across all tables, except for the sum of what has left.
+/// What the claim checks across all tables, except for the sum of what is retired.
 pub(crate) fn level_but_for_the_sum<K: SimKind>(claimed: &[Claimed<K>]) -> Result<(), Stop> {
     let mut order: Vec<&Claimed<K>> = claimed.iter().collect();
     order.sort_by_key(|c| c.standing.position());
@@ -173,7 +173,7 @@ impl<K: SimKind> Group for Sabotaged<K> {
         })
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         Box::pin(async move {
             let seen = self.inner.read(version).await?;
             let hidden = match self.rule {
@@ -181,7 +181,7 @@ impl<K: SimKind> Group for Sabotaged<K> {
                 Rule::Claim => self.mine().is_some() && self.inner.is_claim(version),
                 _ => false,
             };
-            Ok(seen.map(|s| Seen { ours: s.ours && !hidden, ..s }))
+            Ok(seen.map(|s| CommitFacts { ours: s.ours && !hidden, ..s }))
         })
     }
 

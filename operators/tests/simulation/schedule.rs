@@ -204,8 +204,8 @@ impl<K: SimKind> Schedule<K> {
         }
     }
 
-    /// Someone deletes the tables of groups. Runs that wrote to them go on and must notice; a run that is only
-    /// starting is killed, because it would create them anew.
+    /// Someone deletes the tables of groups. Runs that wrote to them go on and must notice; a run
+    /// that is only starting is killed, because it would create them anew.
     fn delete(&mut self, groups: std::ops::Range<usize>) {
         for run in self.runs.iter_mut().filter(|r| r.is_live()) {
             let starting = run.env.flow().claimed.is_empty();

@@ -17,9 +17,9 @@ use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION,
 use lakefront_operators::source::files::chunk::Chunk;
 use lakefront_operators::source::files::identity::Identity;
 use lakefront_operators::source::files::needs::Needs;
-use lakefront_operators::source::files::supply::{Planner, Step};
-use lakefront_operators::source::files::watch::{OnRewrite, Rules, Unterminated, Watcher};
-use lakefront_operators::source::files::{Listed, Listing, Source, block};
+use lakefront_operators::source::files::supply::{Decision, Planner};
+use lakefront_operators::source::files::watch::{OnRewrite, Unterminated, WatchRules, Watcher};
+use lakefront_operators::source::files::{ByteSource, Listed, Listing, block};
 use lakefront_operators::split;
 
 use crate::naive::Found;
@@ -76,7 +76,7 @@ pub(crate) fn from(standings: &[Standing], growth: &Growth, plan: &Plan) -> Driv
 fn follow(standings: &[Standing], growth: &Growth, plan: &Plan, grown: bool) -> Driven {
     let source = Arc::new(Memory::default());
     let furthest = standings.iter().max_by_key(|standing| standing.position()).unwrap();
-    let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: plan.unterminated, settle: Duration::MAX };
+    let rules = WatchRules { on_rewrite: OnRewrite::Stop, unterminated: plan.unterminated, quiet: Duration::MAX };
     let mut watcher = Watcher::new(source.clone(), &furthest.offsets, rules);
     let mut planned = Planned::new(standings, plan);
     let polls = growth.values().map(Vec::len).max().unwrap_or(0);
@@ -124,7 +124,7 @@ impl Planned {
         loop {
             self.now_ms += 1;
             match self.planner.next(self.now_ms, true) {
-                Step::Work(chunk) => {
+                Decision::Work(chunk) => {
                     assert!(
                         !chunk.is_empty() && chunk.len() <= self.bounds.work + self.tail && chunk.end <= chunk.limit,
                         "{chunk:?}"
@@ -132,16 +132,16 @@ impl Planned {
                     self.open_bytes += chunk.len();
                     self.chunks.push(chunk);
                 }
-                Step::Tell(Control::Cut(cut)) => {
+                Decision::Tell(Control::Cut(cut)) => {
                     assert_eq!(cut.upper.since(cut.lower), std::mem::take(&mut self.open_bytes));
                     assert!(cut.upper.since(cut.lower) <= self.bounds.cut + self.tail);
                     assert_eq!(cut.offsets.position(), cut.upper);
                     assert!(self.cuts.last().is_none_or(|before| before.upper == cut.lower), "cuts leave no gap");
                     self.cuts.push(cut);
                 }
-                Step::Tell(Control::Settle(position)) => self.planner.durable(position),
-                Step::Wait(_) | Step::Done => return,
-                Step::Lost(lost) => panic!("{} are there", lost.0),
+                Decision::Tell(Control::Settle(position)) => self.planner.durable(position),
+                Decision::Wait(_) | Decision::Done => return,
+                Decision::Lost(lost) => panic!("{} are there", lost.0),
             }
         }
     }
@@ -196,7 +196,7 @@ impl Memory {
     }
 }
 
-impl Source for Memory {
+impl ByteSource for Memory {
     fn identity(&self) -> &str {
         "memory"
     }

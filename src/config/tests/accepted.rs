@@ -45,7 +45,7 @@ fn the_least_file_gets_the_documented_defaults() {
                                 "y=%Y/m=%m/d=%d/h=%H/",
                             ),
                             relist: 300s,
-                            settle: 172800s,
+                            quiet: 172800s,
                         },
                         retry: RetrySettings {
                             timeout: 30s,
@@ -217,7 +217,7 @@ fn a_full_file_says_everything() {
                                 "y=%Y/m=%m/d=%d/h=%H/",
                             ),
                             relist: 300s,
-                            settle: 172800s,
+                            quiet: 172800s,
                         },
                         retry: RetrySettings {
                             timeout: 30s,

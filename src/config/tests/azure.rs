@@ -233,7 +233,7 @@ fn a_lake_is_opened_by_its_own_section_or_the_sources() {
 fn what_is_for_azure_has_bounds_and_is_for_azure() {
     let source = logs_of(good(&azure("az://logs", "account = \"acc1\""))).source;
     assert_eq!((source.in_flight, source.listing.page), (4, 5000));
-    assert_eq!(source.listing.settle, Duration::from_secs(172_800));
+    assert_eq!(source.listing.quiet, Duration::from_secs(172_800));
     let more =
         "account = \"acc1\"\npage = 1\nhour_folders = \"%Y-%m/%d-%H\"\n[source.retry]\nfirst = \"1s\"\ncap = \"1s\"";
     let source = logs_of(good(&azure("az://logs", more))).source;

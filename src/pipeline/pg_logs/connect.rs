@@ -20,7 +20,7 @@ pub(super) async fn connect(pipeline: &Logs) -> anyhow::Result<()> {
         print(format!("access   lake: {}\n", access::probe(location).await?))?;
     }
     if let LakeRoot::S3(location) = &pipeline.config.lake.root {
-        print(format!("access   lake: {}\n", one_line(&bucket::access(location).await?)))?;
+        print(format!("access   lake: {}\n", one_line(&bucket::access(location, &pipeline.tables).await?)))?;
     }
     let mut text = String::new();
     let listed = pipeline.source.list().await?.files;

@@ -40,7 +40,9 @@ pub(super) async fn examine(findings: &mut Findings, described: Described, known
     let reachable = match &lake {
         LakeRoot::File(_) => true,
         LakeRoot::Azure(location) => account::look(findings, "lake", location, &SystemClock).await,
-        LakeRoot::S3(location) => bucket::look(findings, location).await,
+        LakeRoot::S3(location) => {
+            bucket::look(findings, location, tables.as_ref().map_or(&[], |tables| &tables[..])).await
+        }
     };
     if !reachable {
         return;

@@ -98,8 +98,9 @@ async fn unfinished(
 ) -> (BTreeMap<PartitionId, u64>, BTreeSet<String>) {
     let furthest = standings.iter().flatten().max_by_key(|(held, _)| held.position);
     let Some((_, furthest)) = furthest else { return <_>::default() };
-    let settle = pipeline.config.source.listing.settle;
-    let rules = watch::Rules { on_rewrite: watch::OnRewrite::Stop, unterminated: watch::Unterminated::Leave, settle };
+    let quiet = pipeline.config.source.listing.quiet;
+    let rules =
+        watch::WatchRules { on_rewrite: watch::OnRewrite::Stop, unterminated: watch::Unterminated::Leave, quiet };
     let mut watcher = Watcher::new(pipeline.source.clone(), &furthest.standing.offsets, rules);
     match watcher.poll().await {
         Ok(polled) => {
@@ -148,12 +149,12 @@ impl<'s> Reach<'s> {
 
     /// The same for one file. A rewritten file counts whole, a retired one not at all.
     fn behind(&self, file: &Listed) -> u64 {
-        let left_before_ms = self.standing.map_or(0, |s| s.offsets.retired.before_ms);
+        let retired_before_ms = self.standing.map_or(0, |s| s.offsets.retired.before_ms);
         let named = || self.standing.and_then(|s| s.offsets.newest(&file.name)).map(|(_, at)| at);
         match self.created.get(file.created.as_str()).copied().or_else(named) {
             Some(at) if at.offset > file.length => file.length,
             Some(at) => file.length - at.offset,
-            None if self.pipeline.source.created_ms(&file.created).is_some_and(|at| at < left_before_ms) => 0,
+            None if self.pipeline.source.created_ms(&file.created).is_some_and(|at| at < retired_before_ms) => 0,
             None => file.length,
         }
     }

@@ -24,7 +24,7 @@ use lakefront_operators::prove::{self, Progress, Proof};
 use lakefront_operators::route::RoleMap;
 use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::files::Source;
+use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::azure::AzureSource;
 use lakefront_operators::source::files::file::FileSource;
 use lakefront_operators::space::{self, OnLow};
@@ -48,7 +48,7 @@ pub(crate) struct Logs {
     common: Common,
     config: PgLogs,
     /// The source of the bytes.
-    source: Arc<dyn Source>,
+    source: Arc<dyn ByteSource>,
     /// The tables, in claim order.
     tables: [TableSpec; 3],
     /// Tells the time.
@@ -94,7 +94,7 @@ impl Logs {
     fn open(Described { common, logs: config }: Described, stop: StopRequest) -> Result<Logs, Stop> {
         RoleMap::new(&config.rows)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let source: Arc<dyn Source> = match &config.source.url {
+        let source: Arc<dyn ByteSource> = match &config.source.url {
             SourceUrl::File(path) => {
                 let source = FileSource::open(path)?;
                 refuse_own_files(&common, &config, &source)?;
@@ -148,10 +148,10 @@ impl Opened for Logs {
 
     /// Only a tail pauses. A backfill stops, because somebody waits for its end and must know.
     fn guarded(&self, file: &Path) -> space::Settings {
-        let mut watched = vec![space::Watched { name: "state", path: self.common.state_folder() }];
+        let mut watched = vec![space::Guarded { name: "state", path: self.common.state_folder() }];
         watched.push(match &self.config.lake.root {
-            LakeRoot::File(root) => space::Watched { name: "lake", path: root.clone() },
-            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Watched { name: "scratch", path: std::env::temp_dir() },
+            LakeRoot::File(root) => space::Guarded { name: "lake", path: root.clone() },
+            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Guarded { name: "scratch", path: std::env::temp_dir() },
         });
         let on_low = match self.config.source.mode {
             Mode::Tail => self.common.disk.on_low,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::source::files::file::FileSource;
-use lakefront_operators::source::files::{Listed, Source};
+use lakefront_operators::source::files::{ByteSource, Listed};
 
 use crate::config::{PgLogs, SourceUrl, show_size};
 use crate::doctor::{Findings, PATIENCE, account};
@@ -16,7 +16,7 @@ use crate::shapes::{self, First};
 const OPENED: usize = 1_000;
 
 /// Checks a source that could be opened.
-pub(super) async fn look(findings: &mut Findings, config: &PgLogs, source: &Arc<dyn Source>, clock: &dyn Clock) {
+pub(super) async fn look(findings: &mut Findings, config: &PgLogs, source: &Arc<dyn ByteSource>, clock: &dyn Clock) {
     if let SourceUrl::Azure(location) = &config.source.url
         && !account::look(findings, "source", location, clock).await
     {

@@ -17,11 +17,11 @@ use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::names::RunId;
 use lakefront_operators::route::Rejects;
 use lakefront_operators::sink::delta::DeltaTable;
-use lakefront_operators::source::files::Source;
+use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::feed::{FileFeed, Planning};
 use lakefront_operators::source::files::supply::Planner;
 use lakefront_operators::source::files::watch::{self, Watcher};
-use lakefront_operators::space::Seen;
+use lakefront_operators::space::FreeSpace;
 use lakefront_operators::state;
 use lakefront_topologies::Topology;
 use lakefront_topologies::landing::Landing;
@@ -42,9 +42,7 @@ pub(super) struct Taken<'a> {
 impl<'a> Taken<'a> {
     /// The `pipeline` with its opened tables and their claims.
     pub(super) fn new(pipeline: &'a Logs, (tables, claimed): take::Taken) -> Taken<'a> {
-        let taken = Taken { pipeline, tables, claimed };
-        taken.warn_of_other_roles();
-        taken
+        Taken { pipeline, tables, claimed }
     }
 
     /// Warns of a changed `[roles]`: a user may expect that landed rows move, or that nothing
@@ -71,6 +69,7 @@ impl pipeline::Claimed for Taken<'_> {
     }
 
     fn dataflow(self: Box<Self>, run: Run) -> (Topology, Box<dyn pipeline::Ended>) {
+        self.warn_of_other_roles();
         let number = pipeline::Claimed::run(&*self);
         let Taken { pipeline, tables, claimed } = *self;
         let (common, config) = (&pipeline.common, &pipeline.config);
@@ -105,7 +104,7 @@ impl pipeline::Claimed for Taken<'_> {
 struct Ended {
     tables: Vec<Arc<DeltaTable>>,
     rejects: Arc<Rejects>,
-    source: Arc<dyn Source>,
+    source: Arc<dyn ByteSource>,
 }
 
 impl pipeline::Ended for Ended {
@@ -136,7 +135,7 @@ fn planning(
     pipeline: &Logs,
     standings: &[Standing],
     metrics: Arc<Metrics>,
-    space: Arc<Seen>,
+    space: Arc<FreeSpace>,
     stop: StopRequest,
 ) -> Planning {
     let config = &pipeline.config;
@@ -163,7 +162,7 @@ fn planning(
 }
 
 /// How the files of the source are followed.
-pub(super) fn rules(config: &PgLogs) -> watch::Rules {
+pub(super) fn rules(config: &PgLogs) -> watch::WatchRules {
     let on_rewrite = match config.source.on_rewrite {
         OnRewrite::Stop => watch::OnRewrite::Stop,
         OnRewrite::Restart => watch::OnRewrite::Restart,
@@ -173,5 +172,5 @@ pub(super) fn rules(config: &PgLogs) -> watch::Rules {
         // A tail waits for the newline: the line may be half written.
         (Mode::Tail, _) | (_, Unterminated::Leave) => watch::Unterminated::Leave,
     };
-    watch::Rules { on_rewrite, unterminated, settle: config.source.listing.settle }
+    watch::WatchRules { on_rewrite, unterminated, quiet: config.source.listing.quiet }
 }

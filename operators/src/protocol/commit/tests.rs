@@ -16,7 +16,7 @@ use crate::protocol::staged::StagedFile;
 /// A log of ours and of others, and the paths of the files that it was asked about.
 #[derive(Default)]
 struct Remembering {
-    log: Mutex<Vec<Seen>>,
+    log: Mutex<Vec<CommitFacts>>,
     held: Mutex<Option<Held>>,
     rechecked: Mutex<Vec<String>>,
     /// Whether the reply to the next write is lost, and a suspect follows it.
@@ -88,7 +88,7 @@ impl Group for Remembering {
         let mut log = self.log.lock().expect("one thread");
         let is_free = log.len() as u64 == version.0;
         if is_free {
-            log.push(Seen { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false });
+            log.push(CommitFacts { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false });
             *self.held.lock().expect("one thread") = Some(commit.held);
         }
         if self.loses.swap(false, Relaxed) {
@@ -99,7 +99,7 @@ impl Group for Remembering {
         done(if is_free { Created::Yes } else { Created::No })
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         if self.fails.swap(false, Relaxed) {
             return Box::pin(async { Err(StoreError::transient("read", "no answer")) });
         }
@@ -144,7 +144,7 @@ fn committer() -> (Committer<Numbers>, Arc<Remembering>, Arc<Ticking>) {
 /// Half of it is less than the first pause.
 const RETENTION: Retention = Retention { log_ms: 150, files_ms: 1_000 };
 
-const SUSPECT: Seen = Seen { id: None, ours: false, is_suspect: true, removes_rows: false };
+const SUSPECT: CommitFacts = CommitFacts { id: None, ours: false, is_suspect: true, removes_rows: false };
 
 fn file(path: &str, clock: &Ticking) -> Vec<Staged> {
     let (path, staged_at) = (path.to_owned(), Stamp::now(clock));

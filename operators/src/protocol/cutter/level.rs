@@ -1,7 +1,7 @@
 //! Lagging groups are brought level over exactly the work between their offsets, with the settings
 //! that were in force there. Where no lagging group lacks a row, nothing need be read.
 
-use super::{Cutter, OpenCut, Step};
+use super::{Cutter, Decision, OpenCut};
 use crate::position::Position;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastCut;
@@ -10,7 +10,7 @@ use crate::protocol::supply::Supply;
 
 impl<K: Kind, S: Supply<K>> Cutter<K, S> {
     /// The cutter stands where the next group stands: that group takes part from here on.
-    pub(super) fn reach_target(&mut self, now_ms: u64, credit: bool) -> Step<K, S::Work> {
+    pub(super) fn reach_target(&mut self, now_ms: u64, credit: bool) -> Decision<K, S::Work> {
         if self.open.is_some() {
             return self.close(now_ms);
         }

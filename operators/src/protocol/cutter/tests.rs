@@ -73,14 +73,14 @@ fn steps(cutter: &mut Cutter<Numbers, Records>, now_ms: u64) -> Vec<String> {
     let mut steps = Vec::new();
     loop {
         let step = cutter.next(now_ms, true);
-        let is_last = matches!(step, Step::Wait(_) | Step::Done | Step::Lost(_));
+        let is_last = matches!(step, Decision::Wait(_) | Decision::Done | Decision::Lost(_));
         steps.push(match step {
-            Step::Work(work) => format!("{}..{}", work.start, work.end),
-            Step::Tell(Control::Cut(cut)) => format!("cut {}..{}", cut.lower, cut.upper),
-            Step::Tell(Control::Settle(position)) => format!("settle {position}"),
-            Step::Wait(_) => "wait".to_owned(),
-            Step::Done => "done".to_owned(),
-            Step::Lost(Lost(what)) => format!("lost {what}"),
+            Decision::Work(work) => format!("{}..{}", work.start, work.end),
+            Decision::Tell(Control::Cut(cut)) => format!("cut {}..{}", cut.lower, cut.upper),
+            Decision::Tell(Control::Settle(position)) => format!("settle {position}"),
+            Decision::Wait(_) => "wait".to_owned(),
+            Decision::Done => "done".to_owned(),
+            Decision::Lost(Lost(what)) => format!("lost {what}"),
         });
         if is_last {
             return steps;
@@ -103,7 +103,7 @@ fn a_boundary_that_the_source_forbids_is_not_made_for_size_time_room_or_shutdown
     let mut late = cutter(&[standing(0)], 4, only_at_ten);
     assert_eq!(steps(&mut late, 0), ["0..3", "3..4", "wait"]);
     assert_eq!(steps(&mut late, 5_000), ["wait"], "the rest of it has not come");
-    assert!(matches!(late.next(5_000, true), Step::Wait(None)), "no time brings it");
+    assert!(matches!(late.next(5_000, true), Decision::Wait(None)), "no time brings it");
     late.finish();
     late.supply_mut().end = 30;
     assert_eq!(steps(&mut late, 5_000), ["4..5", "5..10", "cut 0..10", "settle 10", "done"]);

@@ -46,7 +46,7 @@ fn damaged_totals_are_refused() {
     let text = |width: u32, sum: &str, sums: usize| {
         let sums = vec![format!("{sum:?}"); sums].join(",");
         let partition = format!(r#"{{"name":"a","generation":1,"width_log2":{width},"sums":[{sums}]}}"#);
-        format!(r#"{{"partitions":[{partition}],"left":"0 0","earlier":"0 0"}}"#)
+        format!(r#"{{"partitions":[{partition}],"retired":"0 0","earlier":"0 0"}}"#)
     };
     let error = |width, sum, sums| serde_json::from_str::<Totals>(&text(width, sum, sums)).err().map(|e| e.to_string());
     assert_eq!(error(20, "1 f", 16), None);
@@ -64,10 +64,10 @@ fn what_leaves_and_what_was_before_go_on_counting() {
     totals.add(&bucket("a", 0), Sum { rows: 2, checksum: 5 });
     totals.add(&bucket("b", 3), Sum { rows: 3, checksum: 7 });
     totals.retire(&offsets(&["b"]));
-    assert_eq!(totals.left, Sum { rows: 2, checksum: 5 });
+    assert_eq!(totals.retired, Sum { rows: 2, checksum: 5 });
     totals.begin_anew();
     assert_eq!(
-        (totals.earlier, totals.left, totals.partitions.len()),
+        (totals.earlier, totals.retired, totals.partitions.len()),
         (Sum { rows: 5, checksum: 12 }, Sum::default(), 0)
     );
     totals.add(&bucket("b", 4), Sum::row(1));
@@ -88,7 +88,7 @@ fn what_changed_leads_from_a_base_to_the_totals() {
     let json = serde_json::to_string(&changed).expect("totals are JSON");
     let changed = serde_json::from_str(&json).expect("our own JSON");
     assert_eq!(base.clone().updated(changed, &offsets(&["b", "c"])), now);
-    // Another blob takes the name of the one that has left.
+    // Another blob takes the name of the retired one.
     let anew = offsets(&["a", "b", "c"]);
     assert_eq!(base.clone().updated(now.since(&base, &anew), &anew), now);
 }

@@ -1,7 +1,7 @@
 //! The trail: a line is scanned along the steps that earlier lines took.
 //!
 //! The lines of one server have the same keys in the same order, with the same bytes between the
-//! values. A [`Step`] is such a stretch of bytes: from the end of one value, or the beginning of
+//! values. A [`Stretch`] is such a stretch of bytes: from the end of one value, or the beginning of
 //! the line, to the beginning of the next value, or the end of the line. `walk` reads it token by
 //! token once; after that it is compared as a whole, and so is a value that repeats the one its
 //! column looked up last. Only the values that differ are still scanned: a message, a number, a
@@ -17,7 +17,7 @@ mod value;
 mod walk;
 
 use super::columns::Scope;
-use super::line::{Line, Rules};
+use super::line::{Line, ScanRules};
 use super::rest::Rest;
 use super::wrapper::Hints;
 
@@ -32,12 +32,12 @@ const MOST_WAYS: usize = 6;
 /// The steps that lines have taken so far.
 #[derive(Default)]
 pub(super) struct Trail {
-    steps: Vec<Step>,
+    steps: Vec<Stretch>,
     begin: Ways,
 }
 
 /// The bytes before a value.
-struct Step {
+struct Stretch {
     bytes: Box<[u8]>,
     /// What the bytes lead to.
     to: To,
@@ -65,7 +65,7 @@ struct Ways {
     count: usize,
 }
 
-impl Step {
+impl Stretch {
     /// Whether what is left of the line begins with this step, and not with a longer one.
     fn leads(&self, bytes: &[u8]) -> bool {
         let next = bytes.get(self.bytes.len());
@@ -88,7 +88,7 @@ impl Trail {
     pub(super) fn follow<'line, 'last>(
         &mut self,
         text: &'line str,
-        rules: Rules,
+        rules: ScanRules,
         last: impl Fn(usize) -> &'last [u8],
         rest: &mut Rest,
     ) -> Option<Line<'line>> {
@@ -100,7 +100,7 @@ impl Trail {
         let (mut at, mut from, mut in_properties) = (0, None, false);
         loop {
             let step = self.next(from, &text.as_bytes()[at..], rules)?;
-            let Step { bytes, to, scope, opens, .. } = &self.steps[step];
+            let Stretch { bytes, to, scope, opens, .. } = &self.steps[step];
             at += bytes.len();
             if *opens {
                 if std::mem::replace(&mut in_properties, true) {
@@ -128,7 +128,7 @@ impl Trail {
     }
 
     /// The step that the line takes next, `bytes` being what is left of it.
-    fn next(&mut self, from: Option<usize>, bytes: &[u8], rules: Rules) -> Option<usize> {
+    fn next(&mut self, from: Option<usize>, bytes: &[u8], rules: ScanRules) -> Option<usize> {
         let ways = *self.ways(from);
         for (way, step) in ways.steps[..ways.count].iter().enumerate() {
             if self.steps[usize::from(*step)].leads(bytes) {
@@ -179,7 +179,7 @@ mod tests {
     use crate::settings::{Format, UnknownKeys};
 
     fn follows(trail: &mut Trail, line: &str) -> bool {
-        let rules = Rules::new(Format::Azure, UnknownKeys::Keep);
+        let rules = ScanRules::new(Format::Azure, UnknownKeys::Keep);
         trail.follow(line, rules, |_| &[], &mut Rest::default()).is_some()
     }
 

@@ -1,13 +1,13 @@
 //! The first walk over the bytes between two values: JSON's grammar of objects, token by token.
 
-use super::super::columns::{Scope, Target};
-use super::super::line::Rules;
+use super::super::columns::{Filled, Scope};
+use super::super::line::ScanRules;
 use super::super::wrapper::Hints;
-use super::{Step, To, Ways, is_space};
+use super::{Stretch, To, Ways, is_space};
 
 /// The step at the beginning of `bytes`, which follow a value in the object `after`, or are the
 /// whole line if that is none. None if the step is not a simple one, or not JSON.
-pub(super) fn step(bytes: &[u8], after: Option<Scope>, rules: Rules) -> Option<Step> {
+pub(super) fn step(bytes: &[u8], after: Option<Scope>, rules: ScanRules) -> Option<Stretch> {
     let mut walk = Walk { bytes, at: 0, rules, opens: false };
     match after {
         Some(scope) => walk.after_value(scope),
@@ -21,22 +21,22 @@ pub(super) fn step(bytes: &[u8], after: Option<Scope>, rules: Rules) -> Option<S
 struct Walk<'b> {
     bytes: &'b [u8],
     at: usize,
-    rules: Rules,
+    rules: ScanRules,
     opens: bool,
 }
 
 impl Walk<'_> {
     /// After a value: another key, or the object's end.
-    fn after_value(&mut self, scope: Scope) -> Option<Step> {
+    fn after_value(&mut self, scope: Scope) -> Option<Stretch> {
         if self.token(b',').is_some() { self.key(scope) } else { self.close(scope) }
     }
 
     /// After an opening brace.
-    fn in_object(&mut self, scope: Scope) -> Option<Step> {
+    fn in_object(&mut self, scope: Scope) -> Option<Stretch> {
         if self.peek() == Some(b'"') { self.key(scope) } else { self.close(scope) }
     }
 
-    fn close(&mut self, scope: Scope) -> Option<Step> {
+    fn close(&mut self, scope: Scope) -> Option<Stretch> {
         self.token(b'}')?;
         match scope {
             Scope::Properties => self.after_value(Scope::Top),
@@ -47,7 +47,7 @@ impl Walk<'_> {
         }
     }
 
-    fn key(&mut self, scope: Scope) -> Option<Step> {
+    fn key(&mut self, scope: Scope) -> Option<Stretch> {
         self.token(b'"')?;
         let rest = &self.bytes[self.at..];
         let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
@@ -64,19 +64,19 @@ impl Walk<'_> {
         };
         let first = self.peek()?;
         match keys.find(name) {
-            Some(Target::Properties) if first == b'{' && !self.opens => {
+            Some(Filled::Properties) if first == b'{' && !self.opens => {
                 self.opens = true;
                 self.token(b'{')?;
                 self.in_object(Scope::Properties)
             }
-            Some(Target::Properties) => None,
-            Some(Target::Column(place)) => Some(self.step(To::Column(place), scope)),
+            Some(Filled::Properties) => None,
+            Some(Filled::Column(place)) => Some(self.step(To::Column(place), scope)),
             None => Some(self.step(To::Unknown(name.into(), Hints::of(scope, name)), scope)),
         }
     }
 
-    fn step(&self, to: To, scope: Scope) -> Step {
-        Step { bytes: self.bytes[..self.at].into(), to, scope, opens: self.opens, next: Ways::default() }
+    fn step(&self, to: To, scope: Scope) -> Stretch {
+        Stretch { bytes: self.bytes[..self.at].into(), to, scope, opens: self.opens, next: Ways::default() }
     }
 
     /// Skips whitespace and `token`; none if something else comes after the whitespace.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Detail;
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::group::{Commit, Seen};
+use crate::protocol::group::{Commit, CommitFacts};
 use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::staged::StagedFile;
 use crate::sink::files::Place;
@@ -111,8 +111,8 @@ fn add(file: &StagedFile) -> Result<Value, StoreError> {
 }
 
 /// What the protocol must know about an existing commit.
-pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<Seen, serde_json::Error> {
-    let mut seen = Seen { id: None, ours: false, is_suspect: false, removes_rows: false };
+pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<CommitFacts, serde_json::Error> {
+    let mut seen = CommitFacts { id: None, ours: false, is_suspect: false, removes_rows: false };
     if content.trim_ascii().is_empty() {
         return Err(serde::de::Error::custom("it is empty"));
     }
@@ -145,20 +145,20 @@ pub(super) fn torn(file: &Place, error: &serde_json::Error) -> (String, String) 
 
 /// The position and run of a commit's transactions, if it has both of ours.
 pub(super) fn held(content: &[u8], ids: &AppIds) -> Option<Held> {
-    let Told { position, run } = told(content, ids).ok()?;
+    let Transactions { position, run } = told(content, ids).ok()?;
     position.zip(run).map(|(position, run)| Held { position, run })
 }
 
 /// What a commit says about where a pipeline stands; none for what it leaves unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Transactions {
     pub(super) position: Option<Position>,
     pub(super) run: Option<RunId>,
 }
 
 /// What the commit with this content says about the pipeline of `ids`.
-pub(super) fn told(content: &[u8], ids: &AppIds) -> Result<Told, serde_json::Error> {
-    let mut told = Told::default();
+pub(super) fn told(content: &[u8], ids: &AppIds) -> Result<Transactions, serde_json::Error> {
+    let mut told = Transactions::default();
     for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let action: Value = serde_json::from_slice(line)?;
         let Some(txn) = action.get("txn") else { continue };
@@ -182,7 +182,7 @@ mod tests {
         let ours =
             Commit { id: Uuid::new_v4(), held: Held { position: Position(7), run: RunId(3) }, files: Vec::new() };
         let content = commit(&ours, &ids, 1).expect("no files");
-        let expected = Seen { id: Some(ours.id), ours: true, is_suspect: false, removes_rows: false };
+        let expected = CommitFacts { id: Some(ours.id), ours: true, is_suspect: false, removes_rows: false };
         assert_eq!(seen(&content, &ids).expect("our own JSON"), expected);
         assert_eq!(held(&content, &ids), Some(ours.held));
         assert_eq!(held(&content, &AppIds::of("q")), None);

@@ -29,7 +29,7 @@ mod writer;
 
 pub use detail::Detail;
 pub use follow::Follower;
-pub use opening::{Opening, fit, open};
+pub use opening::{Opening, fit, open, probe};
 pub use pinned::Pinned;
 pub use referred::Lost;
 pub use schema::Fit;

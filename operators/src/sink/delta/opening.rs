@@ -12,7 +12,7 @@ use super::schema::{self, Fit};
 use super::snapshot::{self, Snapshot};
 use super::table::{DeltaTable, TableSpec};
 use super::{checkpoint, log};
-use crate::error::Stop;
+use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::commit::{Retry, ask};
@@ -122,16 +122,9 @@ impl Opening {
         Ok(tables)
     }
 
-    /// Refuses a lake in which two commits could both win. Its tables lie in one place, so the
-    /// first one's is asked.
+    /// Refuses a lake in which two commits could both win.
     async fn probe(&self) -> Result<(), Stop> {
-        let Some(Found { spec, .. }) = self.found.first() else { return Ok(()) };
-        let folder = spec.place.join("_lakefront");
-        ask(&*self.clock, || {
-            let folder = folder.clone();
-            Box::pin(async move { folder.probe().await })
-        })
-        .await
+        ask(&*self.clock, || Box::pin(async { probe(self.found.iter().map(|found| &found.spec)).await })).await
     }
 
     fn attach(&self, found: &Found) -> DeltaTable {
@@ -146,6 +139,15 @@ impl Opening {
 impl Found {
     fn held(&self) -> Option<Held> {
         self.there.as_ref().and_then(|(snapshot, _)| snapshot.state.held)
+    }
+}
+
+/// Whether the place of `tables` creates a file only once: it is tried there. Tables lie in one
+/// place, so the first one's is asked.
+pub async fn probe(mut tables: impl Iterator<Item = &TableSpec>) -> Result<(), StoreError> {
+    match tables.next() {
+        Some(spec) => spec.place.join("_lakefront").probe().await,
+        None => Ok(()),
     }
 }
 

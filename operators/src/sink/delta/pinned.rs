@@ -108,6 +108,10 @@ impl Pinned {
         let snapshot = snapshot.map_err(|e| self.place.library_failure(attempt.clone(), e))?;
         let all = snapshot.schema();
         let names: Vec<&String> = all.fields().map(|field| field.name()).filter(|name| is_wanted(name)).collect();
+        // The kernel panics if it is asked for rows without columns.
+        if names.is_empty() {
+            return Err(StoreError::definite(attempt, "it has none of the pipeline's columns any more"));
+        }
         let columns = all.project(&names).map_err(|e| self.place.library_failure(attempt.clone(), e.into()))?;
         let (batches, receiver) = mpsc::channel(AHEAD);
         let (place, store) = (self.place.clone(), self.store.clone());

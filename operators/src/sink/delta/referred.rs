@@ -24,14 +24,14 @@ pub struct Lost {
 }
 
 /// A file as the log describes it.
-struct Told {
+struct LoggedFile {
     path: String,
     size: u64,
     rows: Option<u64>,
 }
 
 /// The files of the newest version.
-async fn told(place: &Place) -> Result<Vec<Told>, StoreError> {
+async fn told(place: &Place) -> Result<Vec<LoggedFile>, StoreError> {
     let failed = |error: DeltaTableError| place.library_failure(format!("list the files of table {place}"), error);
     let store = place.log_store()?;
     let snapshot = Snapshot::try_new(&*store, None).await.map_err(failed)?;
@@ -40,7 +40,7 @@ async fn told(place: &Place) -> Result<Vec<Told>, StoreError> {
     while let Some(view) = views.try_next().await.map_err(failed)? {
         let gone = view.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality.unsigned_abs());
         let rows = view.num_records().map(|rows| (rows as u64).saturating_sub(gone));
-        files.push(Told { path: view.path().into_owned(), size: view.size().unsigned_abs(), rows });
+        files.push(LoggedFile { path: view.path().into_owned(), size: view.size().unsigned_abs(), rows });
     }
     Ok(files)
 }
@@ -61,7 +61,7 @@ pub(super) async fn rows(place: &Place) -> Result<u64, StoreError> {
 /// The files that the newest version of the table in `place` refers to but that cannot be read.
 pub(super) async fn lost(place: &Place) -> Result<Vec<Lost>, StoreError> {
     let mut lost = Vec::new();
-    for Told { path, size, rows } in told(place).await? {
+    for LoggedFile { path, size, rows } in told(place).await? {
         let reason = match place.join(&path).read().await? {
             None => Some("it is gone".to_owned()),
             Some(content) if content.len() as u64 != size => {

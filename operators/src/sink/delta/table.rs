@@ -12,7 +12,7 @@ use super::{checkpoint, log, referred, types};
 use crate::error::{StoreError, chain};
 use crate::protocol::Pending;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::group::{Commit, Created, Group, GroupState, Seen, Verdict};
+use crate::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Verdict};
 use crate::protocol::names::{OffsetsName, Version};
 use crate::protocol::offsets_store::{Neighbour, OffsetsStore};
 use crate::sink::files::Place;
@@ -223,7 +223,7 @@ impl Group for DeltaTable {
         })
     }
 
-    fn read(&self, version: Version) -> Pending<'_, Result<Option<Seen>, StoreError>> {
+    fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
         Box::pin(async move {
             let file = self.log().join(&log::file_name(version));
             let Some(content) = file.read().await? else { return Ok(None) };

@@ -47,7 +47,7 @@ impl Press {
 
 /// The data pages of one chunk.
 #[derive(Default)]
-pub(super) struct Chunk {
+pub(super) struct ColumnChunk {
     pages: Vec<CompressedPage>,
     bytes: usize,
     rows: usize,
@@ -55,7 +55,7 @@ pub(super) struct Chunk {
     encodings: Vec<PageEncodingStats>,
 }
 
-impl Chunk {
+impl ColumnChunk {
     /// Appends a page of `rows`; `page` is its content before compression, in `encoding`.
     pub(super) fn push(
         &mut self,

@@ -8,8 +8,8 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::writer::TrackedWrite;
 
 use super::arrays::ValueArray;
-use super::chunk::{Chunk, PAGE_ROWS, Press};
-use super::indices::Rows;
+use super::chunk::{ColumnChunk, PAGE_ROWS, Press};
+use super::indices::RowRange;
 use super::leaf::Leaf;
 use super::levels::Levels;
 use super::values::Values;
@@ -17,14 +17,14 @@ use super::values::Values;
 pub(super) struct Column {
     values: Values,
     levels: Levels,
-    chunk: Chunk,
+    chunk: ColumnChunk,
 }
 
 impl Column {
     /// A column for a leaf.
     pub(super) fn new(leaf: &Leaf) -> Result<Self, ParquetError> {
         let values = Values::new(&leaf.column, &leaf.data_type).ok_or_else(|| leaf.mismatch("it cannot be written"))?;
-        Ok(Column { values, levels: Levels::new(leaf), chunk: Chunk::default() })
+        Ok(Column { values, levels: Levels::new(leaf), chunk: ColumnChunk::default() })
     }
 
     /// Appends what is of `leaf` in `array`, which is of the field that the leaf belongs to; texts
@@ -36,7 +36,7 @@ impl Column {
         let (mut from, end) = (0, slots.values.len());
         while from < end {
             let count = (end - from).min(PAGE_ROWS - self.levels.slots());
-            let rows = Rows { nulls: slots.nulls.as_ref(), from, count };
+            let rows = RowRange { nulls: slots.nulls.as_ref(), from, count };
             let taken = self.values.take(&values, rows).ok_or_else(other)?;
             self.levels.append(&slots, from, taken);
             from += taken;

@@ -7,17 +7,17 @@ use super::hybrid;
 
 /// Some rows of an array.
 #[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
+pub(super) struct RowRange<'a> {
     /// The nulls of the whole array; if there are none, all rows are values.
     pub(super) nulls: Option<&'a NullBuffer>,
     pub(super) from: usize,
     pub(super) count: usize,
 }
 
-impl Rows<'_> {
+impl RowRange<'_> {
     /// The first of these rows, at most `most`.
     pub(super) fn first(self, most: usize) -> Self {
-        Rows { count: self.count.min(most), ..self }
+        RowRange { count: self.count.min(most), ..self }
     }
 
     /// The rows that are not null.
@@ -39,7 +39,7 @@ impl Indices {
 
     /// Takes `rows`, whose values `value` returns, and returns how many it took: fewer if the
     /// dictionary has no room for the next value.
-    pub(super) fn take<V: AsRef<[u8]>>(&mut self, rows: Rows<'_>, value: impl Fn(usize) -> V) -> usize {
+    pub(super) fn take<V: AsRef<[u8]>>(&mut self, rows: RowRange<'_>, value: impl Fn(usize) -> V) -> usize {
         let mut last: Option<(V, u16)> = None;
         let mut taken = rows.count;
         for row in rows.values() {

@@ -11,7 +11,7 @@ use parquet::file::statistics::Statistics;
 use super::bounds::NumberBounds;
 use super::dictionary::Layout;
 use super::hybrid;
-use super::indices::{Indices, Rows};
+use super::indices::{Indices, RowRange};
 use super::value::{Value, ValuePage};
 
 /// The values of one chunk, and of its current page.
@@ -50,7 +50,7 @@ impl<V: Value> Numbers<V> {
     }
 
     /// Takes rows, and returns how many: zero only if the page [has to end](Numbers::page_ends).
-    pub(super) fn take(&mut self, numbers: &[V], rows: Rows<'_>) -> usize {
+    pub(super) fn take(&mut self, numbers: &[V], rows: RowRange<'_>) -> usize {
         match self.state {
             State::First => {
                 self.dense.extend(rows.values().map(|row| numbers[row]));
@@ -154,7 +154,7 @@ fn smaller<V: Value>(values: &[V]) -> Option<Indices> {
         return None;
     }
     let mut indices = Indices::new(Layout::Bare);
-    let rows = Rows { nulls: None, from: 0, count: values.len() };
+    let rows = RowRange { nulls: None, from: 0, count: values.len() };
     if indices.take(rows, |row| values[row].bytes()) < values.len() {
         return None;
     }

@@ -15,7 +15,7 @@ use parquet::file::statistics::Statistics;
 use super::bounds::TextBounds;
 use super::chunk::PAGE_BYTES;
 use super::dictionary::{Layout, NONE};
-use super::indices::{Indices, Rows};
+use super::indices::{Indices, RowRange};
 
 /// This many values show whether they repeat. Values that come as keys are known to.
 const TRIAL: usize = 16 << 10;
@@ -123,7 +123,7 @@ impl Texts {
     }
 
     /// Takes rows, and returns how many: zero only if the page [has to end](Texts::page_ends).
-    pub(super) fn take(&mut self, array: TextArray<'_>, rows: Rows<'_>) -> usize {
+    pub(super) fn take(&mut self, array: TextArray<'_>, rows: RowRange<'_>) -> usize {
         match self.state {
             State::Trial => {
                 let taken = self.take_indices(array, rows.first(TRIAL - self.tried.0));
@@ -218,7 +218,7 @@ impl Texts {
         if kept { State::Full } else { State::Refuted }
     }
 
-    fn take_indices(&mut self, array: TextArray<'_>, rows: Rows<'_>) -> usize {
+    fn take_indices(&mut self, array: TextArray<'_>, rows: RowRange<'_>) -> usize {
         let taken = match array {
             TextArray::Plain(values) => self.indices.take(rows, |row| values.get(row)),
             TextArray::Keyed(keys, of, values) => self.take_keys(keys, of, values, rows),
@@ -235,7 +235,7 @@ impl Texts {
         taken
     }
 
-    fn take_keys(&mut self, keys: &[u16], of: &ArrayRef, values: Slices<'_>, rows: Rows<'_>) -> usize {
+    fn take_keys(&mut self, keys: &[u16], of: &ArrayRef, values: Slices<'_>, rows: RowRange<'_>) -> usize {
         if !self.known_of.as_ref().is_some_and(|known| Arc::ptr_eq(known, of)) {
             self.known.clear();
             self.known.resize(values.len(), NONE);
@@ -257,7 +257,7 @@ impl Texts {
         taken
     }
 
-    fn take_plain(&mut self, array: TextArray<'_>, rows: Rows<'_>) -> usize {
+    fn take_plain(&mut self, array: TextArray<'_>, rows: RowRange<'_>) -> usize {
         for row in rows.values() {
             append_plain(&mut self.plain, &mut self.bounds, array.value(row));
             if self.plain.len() >= PAGE_BYTES {

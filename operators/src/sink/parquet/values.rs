@@ -7,7 +7,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::arrays::ValueArray;
 use super::fixed::Fixed;
-use super::indices::Rows;
+use super::indices::RowRange;
 use super::numbers::Numbers;
 use super::texts::Texts;
 
@@ -55,7 +55,7 @@ impl Values {
 
     /// Takes rows, and returns how many: zero only if the page [has to end](Values::page_ends);
     /// none if the array is of another type.
-    pub(super) fn take(&mut self, array: &ValueArray<'_>, rows: Rows<'_>) -> Option<usize> {
+    pub(super) fn take(&mut self, array: &ValueArray<'_>, rows: RowRange<'_>) -> Option<usize> {
         Some(match (self, array) {
             (Values::Texts(texts), ValueArray::Texts(array)) => texts.take(*array, rows),
             (Values::Longs(numbers), ValueArray::Longs(array)) => numbers.take(array, rows),

@@ -10,7 +10,7 @@
 use crate::error::StoreError;
 use crate::memory::{Budget, Turn};
 use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
-use crate::source::files::Source;
+use crate::source::files::ByteSource;
 use crate::source::files::chunk::Chunk;
 
 /// How much is read beyond a chunk's end along with it. The last line mostly ends there, which
@@ -37,7 +37,11 @@ pub struct Block {
 
 /// Reads the lines that start in `chunk`. If the block has a long line, its turn is returned too,
 /// to be kept as long as the line.
-pub async fn read(source: &dyn Source, chunk: &Chunk, budget: &Budget) -> Result<(Block, Option<Turn>), StoreError> {
+pub async fn read(
+    source: &dyn ByteSource,
+    chunk: &Chunk,
+    budget: &Budget,
+) -> Result<(Block, Option<Turn>), StoreError> {
     let turn = if chunk.len() > budget.cost(chunk.len()) { Some(budget.turn().await) } else { None };
     let from = if chunk.line_start { chunk.start } else { chunk.start - 1 };
     let reach = chunk.limit.min(chunk.end + STEP_MIN);
@@ -70,7 +74,7 @@ struct Tail {
 
 /// Reads the block's last line to its end.
 async fn finish_line(
-    source: &dyn Source,
+    source: &dyn ByteSource,
     chunk: &Chunk,
     budget: &Budget,
     mut block: Block,

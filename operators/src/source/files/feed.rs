@@ -69,8 +69,8 @@ impl Feed<Lines> for FileFeed {
         self.metrics.passed_over(passed_over);
         appended.into_iter().for_each(|append| self.appends.found(append, now));
         finished.into_iter().for_each(|finished| supply.finished(finished));
-        let (left, before_ms) = supply.left();
-        watch.forget(&left, before_ms);
+        let (retired, before_ms) = supply.retired();
+        watch.forget(&retired, before_ms);
         // A backfill that looks again reports these after its last look.
         if self.is_tail || !again {
             self.tell_unfinished(watch, now);

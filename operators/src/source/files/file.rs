@@ -36,7 +36,7 @@ use self::handles::Handles;
 use self::select::{Judged, Select};
 use self::stat::{created_of, has_birth};
 use self::walk::Walk;
-use super::{Found, Listed, Listing, Sought, Source};
+use super::{ByteSource, Found, Listed, Listing, Sought};
 use crate::error::StoreError;
 use crate::protocol::Pending;
 use crate::source::files::identity::Identity;
@@ -141,7 +141,7 @@ fn created(device: u64, inode: u64, birth: Option<(i64, u32)>) -> String {
     format!("{device:x}:{inode:x}:{birth}")
 }
 
-impl Source for FileSource {
+impl ByteSource for FileSource {
     fn identity(&self) -> &str {
         &self.inner.identity
     }

@@ -1,4 +1,4 @@
-//! Sources of files. Each kind of store is a module; what reads them knows only [`Source`].
+//! Sources of files. Each kind of store is a module; what reads them knows only [`ByteSource`].
 
 pub mod appends;
 pub mod azure;
@@ -141,7 +141,7 @@ pub enum Found {
 
 /// The files in `source` that another source may have under another name; empty where no file can
 /// have two.
-pub async fn linkable(source: &dyn Source) -> Result<Vec<File>, StoreError> {
+pub async fn linkable(source: &dyn ByteSource) -> Result<Vec<File>, StoreError> {
     if !source.has_links() {
         return Ok(Vec::new());
     }
@@ -153,7 +153,7 @@ pub async fn linkable(source: &dyn Source) -> Result<Vec<File>, StoreError> {
 }
 
 /// A place with growing files or blobs.
-pub trait Source: Send + Sync {
+pub trait ByteSource: Send + Sync {
     /// Which source this is, without credentials; it is recorded in the tables.
     fn identity(&self) -> &str;
 

@@ -7,7 +7,7 @@ use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
 use crate::memory::{Budget, Turn};
 use crate::protocol::Pending;
-use crate::source::files::Source;
+use crate::source::files::ByteSource;
 use crate::source::files::block::{self, Block};
 use crate::source::files::chunk::Chunk;
 use crate::source::files::supply::missing;
@@ -19,7 +19,7 @@ pub type Fetched = fetch::Fetched<Chunk, Block>;
 type Lines = (Block, Option<Turn>);
 
 /// Reads chunks of a source of files.
-pub struct FileReader(pub Arc<dyn Source>);
+pub struct FileReader(pub Arc<dyn ByteSource>);
 
 impl Reader<Chunk> for FileReader {
     type Block = Block;
@@ -39,7 +39,7 @@ impl Reader<Chunk> for FileReader {
 
 /// What is read if the file could not be: a copy that was put in its place, or nothing.
 async fn instead_of(
-    source: &dyn Source,
+    source: &dyn ByteSource,
     chunk: &Chunk,
     error: StoreError,
     budget: &Arc<Budget>,
@@ -56,7 +56,7 @@ async fn instead_of(
 /// A file that was deleted between the look and the read has nothing left to read: a warning
 /// reports the loss, and the run goes on. In a catch-up this is an error, because the lagging
 /// tables cannot get what another table holds of the file.
-async fn nothing_left_of(source: &dyn Source, chunk: &Chunk, error: StoreError) -> Result<Block, StoreError> {
+async fn nothing_left_of(source: &dyn ByteSource, chunk: &Chunk, error: StoreError) -> Result<Block, StoreError> {
     let Chunk { partition, identity, start, end, catch_up, .. } = chunk;
     if *catch_up || !source.is_gone(&partition.name, identity).await {
         return Err(error);

@@ -1,13 +1,13 @@
 //! Looks at the bytes by which a file is recognised.
 
-use super::{Listed, Source};
+use super::{ByteSource, Listed};
 use crate::error::StoreError;
 use crate::lines::Mark;
 use crate::source::files::identity::{Anchor, Fingerprint, Identity};
 use crate::source::files::watch::generation::Sighting;
 
 /// What `listed` shows now where the fingerprint and the anchor of the file consumed as `at` lie.
-pub(crate) async fn sight(source: &dyn Source, at: &Mark, listed: &Listed) -> Result<Sighting, StoreError> {
+pub(crate) async fn sight(source: &dyn ByteSource, at: &Mark, listed: &Listed) -> Result<Sighting, StoreError> {
     let Identity { fingerprint: Fingerprint { length: covered, .. }, anchor, .. } = at.identity;
     let is_there = |end: u64| listed.length >= end;
     let fingerprint = match is_there(covered) {
@@ -22,6 +22,6 @@ pub(crate) async fn sight(source: &dyn Source, at: &Mark, listed: &Listed) -> Re
 }
 
 /// Reads the listed file, whatever it begins with.
-async fn read(source: &dyn Source, listed: &Listed, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
+async fn read(source: &dyn ByteSource, listed: &Listed, start: u64, end: u64) -> Result<Vec<u8>, StoreError> {
     source.read(&listed.name, &listed.identity(Fingerprint::default()), start..end, Vec::new()).await
 }

@@ -25,7 +25,7 @@ pub use self::retire::Finished;
 /// The cutter of a pipeline over files.
 pub type Planner = Cutter<Lines, FileSupply>;
 /// What it does next.
-pub type Step = crate::protocol::cutter::Step<Lines, Chunk>;
+pub type Decision = crate::protocol::cutter::Decision<Lines, Chunk>;
 
 impl Planner {
     /// A planner over tables that stand at `standings`, with today's `settings`.
@@ -59,8 +59,8 @@ pub struct FileSupply {
     restated: BTreeSet<PartitionId>,
     /// What the source reports as finished.
     finished: Finished,
-    /// Retired and not yet returned by `left`; the position of the cut that retired each.
-    left: BTreeMap<PartitionId, Position>,
+    /// Retired and not yet returned by `retired`; the position of the cut that retired each.
+    retired: BTreeMap<PartitionId, Position>,
     /// The partitions that are behind the next target of a catch-up.
     lagging: VecDeque<PartitionId>,
     /// What every table's transaction holds.
@@ -81,7 +81,7 @@ impl FileSupply {
             gone: restate::gone(standings),
             restated: BTreeSet::new(),
             finished: Finished::default(),
-            left: BTreeMap::new(),
+            retired: BTreeMap::new(),
             lagging: VecDeque::new(),
         }
     }
@@ -103,7 +103,7 @@ impl FileSupply {
     pub fn limits(&mut self, seen: impl IntoIterator<Item = (PartitionId, Limit)>) {
         for (id, limit) in seen {
             // This limit predates the retirement; the next look decides.
-            if self.left.contains_key(&id) {
+            if self.retired.contains_key(&id) {
                 continue;
             }
             if limit.end > self.at.at(&id) {

@@ -14,7 +14,7 @@ use lakefront_operators::protocol::sums::{Bucket, Sum};
 
 use crate::faults::{Call, Fault};
 use crate::harness::{PIPELINE, Run, Sink, World, refusal, sum_of};
-use crate::kinds::{StoryKind, offsets, standing_at, with_left};
+use crate::kinds::{StoryKind, offsets, standing_at, with_retired};
 
 pub(crate) async fn a_crash_before_the_commit_leaves_an_orphan_that_is_tidied_later<S: Sink>(world: Arc<World<S>>) {
     let mut first = world.start().await.unwrap();
@@ -62,26 +62,26 @@ pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(w
         let Account { tables, from } = recorded(&world, 0).await.account;
         (tables.into_values().next().unwrap(), from)
     };
-    let at = |entries: &[(&str, u64)], left, since| {
-        let standing = standing_at::<S::Kind>(with_left(entries, left, left));
+    let at = |entries: &[(&str, u64)], retired, since| {
+        let standing = standing_at::<S::Kind>(with_retired(entries, retired, retired));
         Standing { since: Position(since), ..standing }
     };
     run.0[0].committer.land(&at(&[("a", 10)], 0, 0), Vec::new(), &counted("a", 1)).await.unwrap();
     run.0[0].committer.land(&at(&[("a", 10), ("b", 10)], 0, 0), Vec::new(), &counted("b", 2)).await.unwrap();
     run.0[0].committer.land(&at(&[("b", 20)], 10, 0), Vec::new(), &counted("b", 3)).await.unwrap();
     let (totals, from) = account().await;
-    assert_eq!((totals.left, totals.earlier), (sum_of(&[1]), Sum::default()));
+    assert_eq!((totals.retired, totals.earlier), (sum_of(&[1]), Sum::default()));
     assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[2, 3]));
     assert_eq!(*from, offsets(&[("log", 0)]), "the settings are those of the beginning");
 
-    // Another blob takes the name of the one that has left; none of it has landed yet.
+    // Another blob takes the name of the retired one; none of it has landed yet.
     run.0[0].committer.land(&at(&[("a", 0), ("b", 25)], 10, 0), Vec::new(), &[]).await.unwrap();
     assert_eq!(account().await.0, totals);
 
     let before = at(&[("a", 0), ("b", 25)], 10, 0).offsets;
     run.0[0].committer.land(&at(&[("b", 30)], 10, 30), Vec::new(), &counted("b", 4)).await.unwrap();
     let (totals, from) = account().await;
-    assert_eq!((totals.left, totals.earlier), (Sum::default(), sum_of(&[1, 2, 3])));
+    assert_eq!((totals.retired, totals.earlier), (Sum::default(), sum_of(&[1, 2, 3])));
     assert_eq!(totals.partitions[&PartitionId::first("b")].sum(), sum_of(&[4]));
     assert_eq!(from, before, "other settings are in force from there on");
 }
@@ -93,7 +93,7 @@ fn entries(commit: u64) -> Vec<(String, u64)> {
 }
 
 fn moving<K: StoryKind>(commit: u64) -> Standing<K> {
-    standing_at(with_left(&borrowed(&entries(commit)), 0, 0))
+    standing_at(with_retired(&borrowed(&entries(commit)), 0, 0))
 }
 
 fn borrowed(entries: &[(String, u64)]) -> Vec<(&str, u64)> {
@@ -133,8 +133,8 @@ pub(crate) async fn a_commit_writes_what_changed<S: Sink>(world: Arc<World<S>>) 
 fn leaving<K: StoryKind>(commit: u64, first: usize) -> Standing<K> {
     let entries = entries(commit);
     let (gone, there) = entries.split_at(first);
-    let left = gone.iter().map(|(_, at)| at).sum();
-    standing_at(with_left(&borrowed(there), left, 1_000 + commit))
+    let retired = gone.iter().map(|(_, at)| at).sum();
+    standing_at(with_retired(&borrowed(there), retired, 1_000 + commit))
 }
 
 /// Lands in every table: the next run refuses tables that do not all hold what has left.
@@ -223,6 +223,38 @@ pub(crate) async fn a_damaged_offsets_file_refuses<S: Sink>(world: Arc<World<S>>
     world.sink.tamper(0, PIPELINE, own(10), Some(damaged.as_bytes()));
     let text = refusal(world.start().await);
     assert!(text.contains("its offsets add up to 11"), "{text}");
+}
+
+/// Totals that are lost would otherwise count as no rows, and the next claim would record that.
+pub(crate) async fn an_offsets_file_without_its_totals_refuses<S: Sink>(world: Arc<World<S>>) {
+    let mut run = world.start().await.unwrap();
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+    let tables = world.sink.open(PIPELINE).await.unwrap();
+    let content = tables[0].read_offsets(own(10)).await.unwrap().unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(&content).unwrap();
+    type Damage = fn(&mut serde_json::Map<String, serde_json::Value>);
+    let lacks = "it lacks the totals of its format";
+    let damages: [(Damage, &str); 5] = [
+        (|file| drop(file.remove("tables")), lacks),
+        (|file| drop(file.insert("tables".to_owned(), serde_json::json!({}))), lacks),
+        (|file| drop(file.insert("format".to_owned(), 2.into())), lacks),
+        (|file| drop(file.insert("totals".to_owned(), serde_json::json!({}))), "missing field"),
+        (
+            |file| {
+                let tables = file["tables"].as_object_mut().unwrap();
+                *tables =
+                    std::mem::take(tables).into_iter().map(|(role, rows)| (format!("{role}-other"), rows)).collect();
+            },
+            "none of the group's tables",
+        ),
+    ];
+    for (damage, what) in damages {
+        let mut file = whole.clone();
+        damage(file.as_object_mut().unwrap());
+        world.sink.tamper(0, PIPELINE, own(10), Some(file.to_string().as_bytes()));
+        let text = chain(&world.start().await.err().unwrap());
+        assert!(text.contains(what), "{what}: {text}");
+    }
 }
 
 pub(crate) async fn an_offsets_file_of_another_format_refuses<S: Sink>(world: Arc<World<S>>) {

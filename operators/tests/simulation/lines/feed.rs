@@ -11,7 +11,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::lines::{Lines, Standing};
 use lakefront_operators::source::files::identity::Fingerprint;
 use lakefront_operators::source::files::supply::Planner;
-use lakefront_operators::source::files::watch::{OnRewrite, Polled, Rules, Unterminated, Watcher};
+use lakefront_operators::source::files::watch::{OnRewrite, Polled, Unterminated, WatchRules, Watcher};
 
 use crate::lines::source::SimSource;
 use crate::run::Env;
@@ -35,10 +35,10 @@ impl Feed {
         if w.lacks(Rule::Generation) {
             offsets.partitions.values_mut().for_each(|at| at.identity.fingerprint = Fingerprint::default());
         }
-        let rules = Rules {
+        let rules = WatchRules {
             on_rewrite: if w.source.restart { OnRewrite::Restart } else { OnRewrite::Stop },
             unterminated: Unterminated::Leave,
-            settle: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.source.settle_ms }),
+            quiet: Duration::from_millis(if w.lacks(Rule::Margin) { 0 } else { w.source.quiet_ms }),
         };
         let watcher = Watcher::new(Arc::new(SimSource::new(env.world.clone(), env.typo)), &offsets, rules);
         Feed { watcher: Some(watcher), looking: None, polled: false }
@@ -68,15 +68,15 @@ impl Feed {
             let ids: Vec<_> = finished.partitions.iter().map(ToString::to_string).collect();
             env.say(|| format!("finds finished before {}: {ids:?}", finished.before_ms));
         }
-        let mut known = env.world().lacks(Rule::Told).then(|| planner.supply_mut().left());
+        let mut known = env.world().lacks(Rule::Told).then(|| planner.supply_mut().retired());
         gone.iter().for_each(|id| _ = planner.supply_mut().gone(id));
         planner.supply_mut().limits(limits);
         finished.into_iter().for_each(|finished| planner.supply_mut().finished(finished));
-        let (left, before_ms) = known.take().unwrap_or_else(|| planner.supply_mut().left());
-        if !left.is_empty() {
-            env.say(|| format!("is told that have left before {before_ms}: {left:?}"));
+        let (retired, before_ms) = known.take().unwrap_or_else(|| planner.supply_mut().retired());
+        if !retired.is_empty() {
+            env.say(|| format!("is told of those retired before {before_ms}: {retired:?}"));
         }
-        watcher.forget(&left, before_ms);
+        watcher.forget(&retired, before_ms);
         self.watcher = Some(watcher);
         self.polled = true;
         Ok(())

@@ -83,7 +83,7 @@ impl File {
 impl World<Lines> {
     /// Whether a run may have taken the file for finished.
     fn may_have_left(&self, file: &File) -> bool {
-        self.now_ms - file.modified_ms >= self.source.settle_least_ms.saturating_sub(TICK_MS)
+        self.now_ms - file.modified_ms >= self.source.quiet_least_ms.saturating_sub(TICK_MS)
     }
 
     /// A writer appends; now and then its last line is torn. A punctual writer begins a new file in
@@ -167,7 +167,7 @@ impl World<Lines> {
 
     /// Deletes a file: an old one, or any.
     pub(crate) fn delete_file(&mut self, any: bool) {
-        let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.source.settle_least_ms;
+        let old = |f: &File| self.now_ms - f.modified_ms > 2 * self.source.quiet_least_ms;
         let which: Vec<usize> = (0..self.source.files.len()).filter(|i| any || old(&self.source.files[*i])).collect();
         if which.is_empty() {
             return;

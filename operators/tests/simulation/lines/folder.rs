@@ -16,8 +16,8 @@ pub(crate) struct Folder {
     /// Names of files that changed when they may have been taken for finished.
     pub(crate) suspects: BTreeSet<String>,
     /// How long a file must be quiet to be taken for finished, and the shortest that this ever was.
-    pub(crate) settle_ms: u64,
-    pub(crate) settle_least_ms: u64,
+    pub(crate) quiet_ms: u64,
+    pub(crate) quiet_least_ms: u64,
     /// Whether writers leave a file alone once it may be taken for finished.
     pub(crate) punctual: bool,
     /// Whether the files lie on a disk, where they can be renamed and the store has no clock.
@@ -34,7 +34,7 @@ impl Folder {
     pub(crate) fn new(rng: &mut Rng) -> Folder {
         let files = (1..=rng.pick(&[1, 2, 2, 3])).map(|i| File::new(format!("f{i}"), i, START_MS)).collect();
         let (latest, punctual) = (rng.chance(0.3), rng.chance(0.6));
-        let settle_ms = some_settle(rng);
+        let quiet_ms = some_quiet(rng);
         let turnover = rng.chance(0.4);
         let on_disk = rng.chance(0.35);
         Folder {
@@ -42,8 +42,8 @@ impl Folder {
             deleted: Vec::new(),
             reused: BTreeSet::new(),
             suspects: BTreeSet::new(),
-            settle_ms,
-            settle_least_ms: settle_ms,
+            quiet_ms,
+            quiet_least_ms: quiet_ms,
             punctual,
             on_disk,
             turnover,
@@ -54,7 +54,7 @@ impl Folder {
 }
 
 /// How long files must be quiet: mostly so short that many are finished within a schedule.
-pub(crate) fn some_settle(rng: &mut Rng) -> u64 {
+pub(crate) fn some_quiet(rng: &mut Rng) -> u64 {
     let (low, high) = rng.pick(&[(1, 4), (2, 12), (5, 40)]);
     rng.between(low, high) * TICK_MS
 }

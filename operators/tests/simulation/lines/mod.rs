@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::kind::{Advice, Groups, Planner, SimKind};
 use crate::lines::feed::Feed;
 use crate::lines::files::uid_of;
-use crate::lines::folder::{Folder, some_settle};
+use crate::lines::folder::{Folder, some_quiet};
 use crate::lines::source::SimSource;
 use crate::rng::Rng;
 use crate::run::Env;
@@ -125,8 +125,8 @@ impl SimKind for Lines {
     }
 
     fn reconfigure(w: &mut World<Lines>) {
-        w.source.settle_ms = some_settle(&mut w.rng);
-        w.source.settle_least_ms = w.source.settle_least_ms.min(w.source.settle_ms);
+        w.source.quiet_ms = some_quiet(&mut w.rng);
+        w.source.quiet_least_ms = w.source.quiet_least_ms.min(w.source.quiet_ms);
         w.source.restart = w.rng.chance(0.5);
     }
 
@@ -201,7 +201,7 @@ impl SimKind for Lines {
 
     fn sum_of(row: &Row) -> Sum {
         let Row { uid, generation, start, .. } = row;
-        Sum::row(hash::Source::new(&format!("{uid}#{generation}")).row(*start, 0))
+        Sum::row(hash::PartitionHash::new(&format!("{uid}#{generation}")).row(*start, 0))
     }
 
     fn may_appear(_w: &World<Lines>, _group: usize, _rows: &[Row]) -> Result<(), String> {

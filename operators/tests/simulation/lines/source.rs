@@ -8,7 +8,7 @@ use lakefront_operators::error::StoreError;
 use lakefront_operators::lines::Lines;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::source::files::identity::Identity;
-use lakefront_operators::source::files::{Found, Listed, Listing, Sought, Source};
+use lakefront_operators::source::files::{ByteSource, Found, Listed, Listing, Sought};
 
 use crate::group::give_way;
 use crate::lines::files::File;
@@ -82,7 +82,7 @@ fn show(w: &World<Lines>, file: &File) -> Listed {
     }
 }
 
-impl Source for SimSource {
+impl ByteSource for SimSource {
     fn identity(&self) -> &str {
         "sim"
     }

@@ -21,12 +21,12 @@ pub(crate) struct Next {
     pub(crate) next: u64,
 }
 
-/// The partitions that have left the offsets.
+/// The retired partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Left {
     /// How many records they had.
     pub(crate) records: u64,
-    /// Partitions below this number that are not among the offsets have left.
+    /// Partitions below this number that are not among the offsets are retired.
     pub(crate) before: u64,
     /// Whether the position is the sum of all records; otherwise the log counts by flushes.
     pub(crate) is_sum: bool,

@@ -89,7 +89,7 @@ pub(crate) fn uid_of(name: &str) -> u64 {
     name.trim_start_matches('p').parse().expect("a simulated name")
 }
 
-/// Up to which number `offsets` hold the records of a partition; one that has left is held whole.
+/// Up to which number `offsets` hold the records of a partition; a retired one is held whole.
 pub(crate) fn held_of(offsets: &Offsets<Records>, uid: u64) -> u64 {
     let left = if uid < offsets.retired.before { u64::MAX } else { 0 };
     offsets.partitions.get(&id_of(uid)).map_or(left, |at| at.next)

@@ -207,7 +207,7 @@ impl SimKind for Records {
     }
 
     fn sum_of(row: &Row) -> Sum {
-        Sum::row(hash::Source::new(&id_of(row.uid).to_string()).row(row.number, 0))
+        Sum::row(hash::PartitionHash::new(&id_of(row.uid).to_string()).row(row.number, 0))
     }
 
     fn may_appear(w: &World<Records>, group: usize, rows: &[Row]) -> Result<(), String> {

@@ -172,7 +172,7 @@ impl Supply<Records> for RecordSupply {
     }
 
     /// Partitions leave that have ended, and that every group holds to their end. All others that
-    /// were seen are named from then on: one that is not has left.
+    /// were seen are named from then on: one that is not is retired.
     fn close(&mut self) {
         let is_held = |uid: &u64| self.planned.get(uid).is_none_or(|planned| *planned <= self.durable);
         let has_ended = |uid: &u64, at: &Next| {

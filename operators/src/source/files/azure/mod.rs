@@ -30,7 +30,7 @@ use azure_storage_blob::clients::{BlobClient, BlobContainerClient};
 use self::listing::Known;
 use self::names::{Named, Names};
 use self::retry::Retries;
-use super::{Listed, Listing, Source};
+use super::{ByteSource, Listed, Listing};
 use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
 use crate::fatal::StopRequest;
@@ -102,7 +102,7 @@ pub fn name_of(location: &Location, blob: &Location) -> Result<Option<String>, S
     }))
 }
 
-impl Source for AzureSource {
+impl ByteSource for AzureSource {
     fn identity(&self) -> &str {
         &self.identity
     }

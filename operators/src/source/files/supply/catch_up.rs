@@ -25,7 +25,7 @@ impl FileSupply {
         }
         let next = self.lagging.front().and_then(|id| target.offsets.partitions.get_key_value(id));
         let Some((id, to)) = next else { return Ok(None) };
-        // If a partition has left by the last target, a file seen under its id may be another.
+        // If a partition is retired by the last target, a file seen under its id may be another.
         let stays = targets.back().is_some_and(|last| last.offsets.partitions.contains_key(id));
         let seen = self.limits.get(id).filter(|_| stays);
         if stays && seen.is_none() {

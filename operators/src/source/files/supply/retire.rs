@@ -1,4 +1,4 @@
-//! Partitions that will not grow any more leave the offsets, to keep the offsets small.
+//! Partitions that will not grow any more are retired, to keep the offsets small.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ pub struct Finished {
 
 impl FileSupply {
     /// Learns what is finished; the newest look counts. A look is ignored if it was made before the
-    /// source knew of all partitions that have left: some of its limits were passed over.
+    /// source knew of all retired partitions: some of its limits were passed over.
     pub fn finished(&mut self, finished: Finished) {
-        if self.left.is_empty() {
+        if self.retired.is_empty() {
             self.finished = finished;
         }
     }
 
-    /// The partitions that have left since the last call, and the instant before which all retired
-    /// ones were created. A partition is returned once no table holds it any more: then a new file
-    /// of that name may take its place.
-    pub fn left(&mut self) -> (BTreeSet<PartitionId>, u64) {
-        let everywhere = self.left.extract_if(.., |_, position| *position <= self.durable);
+    /// The partitions that were retired since the last call, and the instant before which all
+    /// retired ones were created. A partition is returned once no table holds it any more: then a
+    /// new file of that name may take its place.
+    pub fn retired(&mut self) -> (BTreeSet<PartitionId>, u64) {
+        let everywhere = self.retired.extract_if(.., |_, position| *position <= self.durable);
         (everywhere.map(|(id, _)| id).collect(), self.at.retired.before_ms)
     }
 
@@ -57,7 +57,7 @@ impl FileSupply {
             self.at.retired.bytes += self.at.partitions.remove(&id).map_or(0, |at| at.offset);
             self.limits.remove(&id);
             self.planned.remove(&id);
-            self.left.insert(id, self.at.position());
+            self.retired.insert(id, self.at.position());
         }
     }
 }

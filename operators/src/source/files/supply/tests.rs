@@ -70,14 +70,14 @@ fn level(bounds: Bounds, end: u64) -> Planner {
 }
 
 /// A step in short: chunks by their range and settings, cuts by their bounds and settings.
-fn short(step: Step) -> String {
+fn short(step: Decision) -> String {
     match step {
-        Step::Work(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
-        Step::Tell(Control::Cut(cut)) => format!("cut {}..{} by {}", cut.lower, cut.upper, cut.settings.max_line),
-        Step::Tell(Control::Settle(position)) => format!("settle {position}"),
-        Step::Wait(until) => format!("wait {until:?}"),
-        Step::Done => "done".to_owned(),
-        Step::Lost(lost) => format!("lost {}", lost.0.split(", and they").next().unwrap_or_default()),
+        Decision::Work(c) => format!("chunk {} {}..{} by {}", c.partition, c.start, c.end, c.settings.max_line),
+        Decision::Tell(Control::Cut(cut)) => format!("cut {}..{} by {}", cut.lower, cut.upper, cut.settings.max_line),
+        Decision::Tell(Control::Settle(position)) => format!("settle {position}"),
+        Decision::Wait(until) => format!("wait {until:?}"),
+        Decision::Done => "done".to_owned(),
+        Decision::Lost(lost) => format!("lost {}", lost.0.split(", and they").next().unwrap_or_default()),
     }
 }
 
@@ -233,7 +233,7 @@ fn a_catch_up_is_closed_early_where_the_bounds_demand() {
 #[test]
 fn a_catch_up_ends_where_the_table_stood_but_reads_its_last_line_to_the_end() {
     let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
-    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    let Decision::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
     assert_eq!((chunk.end, chunk.limit, chunk.catch_up), (8, 100, true));
 }
 
@@ -264,7 +264,7 @@ fn behind_a_landed_tail_a_line_starts() {
     let mut line_starts = Vec::new();
     for end in [5, 9, 12] {
         planner.supply_mut().limits((end > 5).then(|| limit("a", end)));
-        let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+        let Decision::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
         line_starts.push((chunk.start, chunk.line_start));
     }
     assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
@@ -277,7 +277,7 @@ fn finished(before_ms: u64, names: &[&str]) -> Finished {
 /// Plans until a cut is closed, and returns its offsets.
 fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
     for _ in 0..20 {
-        if let Step::Tell(Control::Cut(cut)) = planner.next(0, true) {
+        if let Decision::Tell(Control::Cut(cut)) = planner.next(0, true) {
             return cut.offsets;
         }
     }
@@ -298,10 +298,10 @@ fn a_finished_partition_leaves_once_every_table_holds_it() {
     assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
     assert_eq!(second.position(), Position(20), "its bytes go on counting");
     assert!(first.precede(&second));
-    assert_eq!(planner.supply_mut().left().0, [].into(), "a table may still hold it");
+    assert_eq!(planner.supply_mut().retired().0, [].into(), "a table may still hold it");
     planner.durable(Position(20));
-    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_001));
-    assert_eq!(planner.supply_mut().left().0, [].into(), "it is told once");
+    assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_001));
+    assert_eq!(planner.supply_mut().retired().0, [].into(), "it is told once");
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
     planner.supply_mut().finished(finished(1_000, &[]));
     let cut = next_cut(&mut planner);
     let named: Vec<_> = cut.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
-    assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for what has left");
+    assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for retired");
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn a_look_from_before_the_source_was_told_finishes_nothing() {
     planner.supply_mut().finished(finished(2_000, &["a"]));
     assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
     planner.durable(Position(20));
-    assert_eq!(planner.supply_mut().left(), ([id("a")].into(), 1_000));
+    assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_000));
 }
 
 #[test]
@@ -368,12 +368,12 @@ fn a_later_generation_does_not_leave_before_an_earlier_one() {
 
 #[test]
 fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
-    let left = Offsets::summed(at("b", 5).partitions, Retired { bytes: 20, before_ms: 1 });
-    let last = Standing { offsets: Arc::new(left), ..standing(0, 2) };
+    let retired = Offsets::summed(at("b", 5).partitions, Retired { bytes: 20, before_ms: 1 });
+    let last = Standing { offsets: Arc::new(retired), ..standing(0, 2) };
     let mut planner = Planner::new(&[standing(0, 1), standing(8, 2), standing(20, 2), last], settings(99), BOUNDS);
     let other = Identity { created: "later".into(), ..Identity::default() };
     planner.supply_mut().limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
-    let Step::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
+    let Decision::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
     assert_eq!((chunk.identity, chunk.end, chunk.limit), (Identity::default(), 8, 20));
 }
 
@@ -425,7 +425,7 @@ fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
     let mut cut = |planner: &mut Planner| loop {
         now_ms += BOUNDS.cut_ms;
         planner.durable(planner.position());
-        if let Step::Tell(Control::Cut(cut)) = planner.next(now_ms, true) {
+        if let Decision::Tell(Control::Cut(cut)) = planner.next(now_ms, true) {
             return cut.offsets.partitions.clone();
         }
     };

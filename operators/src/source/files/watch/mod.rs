@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use self::told::Told;
+use self::told::NamedOnce;
 use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
 use crate::lines::{Mark, Offsets};
@@ -29,7 +29,7 @@ use crate::protocol::offsets::PartitionId;
 use crate::source::files::appends::Append;
 use crate::source::files::identity::{Fingerprint, Identity};
 use crate::source::files::supply::{Finished, Limit};
-use crate::source::files::{Listed, Listing, PassedOver, Source, Why};
+use crate::source::files::{ByteSource, Listed, Listing, PassedOver, Why};
 
 /// How many files are looked into at once.
 const LOOKS: usize = 16;
@@ -57,14 +57,14 @@ pub enum Unterminated {
 
 /// How a watcher handles files that were rewritten, are unterminated, or are quiet.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct WatchRules {
     /// What to do when a file is no longer the one that was read.
     pub on_rewrite: OnRewrite,
     /// What to do with a last line that has no newline.
     pub unterminated: Unterminated,
     /// A blob unchanged for this long is finished. Files of a source without a clock of its own
     /// never are.
-    pub settle: Duration,
+    pub quiet: Duration,
 }
 
 /// What a poll has found.
@@ -100,8 +100,8 @@ enum Look {
 
 /// Follows the files of a source.
 pub struct Watcher {
-    source: Arc<dyn Source>,
-    rules: Rules,
+    source: Arc<dyn ByteSource>,
+    rules: WatchRules,
     tracks: Tracks,
     /// Files that were read under a name that another file has now, or that have no name in the
     /// source any more.
@@ -109,19 +109,19 @@ pub struct Watcher {
     /// Copies of files that are only kept open, by the partition: the name and creation of each.
     twins: BTreeMap<PartitionId, (String, String)>,
     /// What has been logged already.
-    told: Told,
-    /// A file that was created before this and has no track has left the offsets.
-    left_before_ms: u64,
-    /// Hashed names of files that have left: those in the last whole listing, and those that have
+    told: NamedOnce,
+    /// A file that was created before this and has no track is retired.
+    retired_before_ms: u64,
+    /// Hashed names of retired files: those in the last whole listing, and those that were
     /// left since. Hashed, because there may be many.
-    left: BTreeSet<u64>,
+    retired: BTreeSet<u64>,
     /// Whether this is the first poll: the planner must hear of every file once, changed or not.
     first: bool,
 }
 
 impl Watcher {
     /// A watcher that takes up where `offsets` leave off.
-    pub fn new(source: Arc<dyn Source>, offsets: &Offsets, rules: Rules) -> Self {
+    pub fn new(source: Arc<dyn ByteSource>, offsets: &Offsets, rules: WatchRules) -> Self {
         let track = |(id, at): (&PartitionId, &Mark)| {
             let limit = Limit { end: at.offset, identity: at.identity.clone(), landed_tail: at.landed_tail };
             let Identity { created, revision, .. } = at.identity.clone();
@@ -134,16 +134,16 @@ impl Watcher {
         for track in offsets.partitions.iter().map(track) {
             former.extend(tracks.insert(track).map(|earlier| (earlier.id.clone(), earlier)));
         }
-        let left_before_ms = offsets.retired.before_ms;
-        let (twins, told, left) = Default::default();
-        Watcher { source, rules, tracks, former, twins, told, left_before_ms, left, first: true }
+        let retired_before_ms = offsets.retired.before_ms;
+        let (twins, told, retired) = Default::default();
+        Watcher { source, rules, tracks, former, twins, told, retired_before_ms, retired, first: true }
     }
 
     /// Lists the source and looks into what changed.
     pub async fn poll(&mut self) -> Result<Polled, Stop> {
         let mut listing = self.source.list().await?;
         let (mut changed, mut polled) = (Vec::new(), Polled::default());
-        let mut left = BTreeSet::new();
+        let mut retired = BTreeSet::new();
         let mut elsewhere = Vec::new();
         if self.source.has_links() {
             for (id, file) in self.follow(&mut listing, &mut polled).await? {
@@ -155,7 +155,7 @@ impl Watcher {
             match self.tracks.get(&listed.name) {
                 None if self.has_left(listed) => {
                     self.warn_of_old(listed);
-                    left.insert(hash(&listed.name));
+                    retired.insert(hash(&listed.name));
                     changed.extend(self.grown_late(listed)?);
                 }
                 known => self.judge_listed(known.cloned(), listed, &mut changed, &mut polled),
@@ -182,8 +182,8 @@ impl Watcher {
             }
         }
         match listing.whole {
-            true => self.left = left,
-            false => self.left.extend(left),
+            true => self.retired = retired,
+            false => self.retired.extend(retired),
         }
         self.first = false;
         // A listed file that could not be looked into may come back.
@@ -228,20 +228,20 @@ impl Watcher {
         passed_over
     }
 
-    /// Learns which partitions have left the offsets, and that every file created before
-    /// `before_ms` that has no partition has left too.
-    pub fn forget(&mut self, left: &BTreeSet<PartitionId>, before_ms: u64) {
-        if !left.is_empty() {
-            self.left.extend(left.iter().map(|id| hash(&id.name)));
-            for id in left {
+    /// Learns which partitions are retired, and that every file created before
+    /// `before_ms` that has no partition is retired too.
+    pub fn forget(&mut self, retired: &BTreeSet<PartitionId>, before_ms: u64) {
+        if !retired.is_empty() {
+            self.retired.extend(retired.iter().map(|id| hash(&id.name)));
+            for id in retired {
                 if self.tracks.get(&id.name).is_some_and(|track| track.id == *id) {
                     self.tracks.remove(&id.name);
                 }
             }
-            self.former.retain(|id, _| !left.contains(id));
+            self.former.retain(|id, _| !retired.contains(id));
         }
-        // A planner that brings up a lagging table stands at a position where less had left.
-        self.left_before_ms = self.left_before_ms.max(before_ms);
+        // A planner that brings up a lagging table stands at a position where less was retired.
+        self.retired_before_ms = self.retired_before_ms.max(before_ms);
     }
 
     /// Bytes after the last line ends, in lines that are not finished.
@@ -282,13 +282,13 @@ impl Watcher {
     }
 
     fn has_left(&self, listed: &Listed) -> bool {
-        self.source.created_ms(&listed.created).is_some_and(|created| created < self.left_before_ms)
+        self.source.created_ms(&listed.created).is_some_and(|created| created < self.retired_before_ms)
     }
 
     /// A file that is old and was not there before counts as read nevertheless: it may have been
     /// read before it was deleted. Whoever renamed it into the source must hear of it.
     fn warn_of_old(&self, listed: &Listed) {
-        if !self.first && !self.left.contains(&hash(&listed.name)) {
+        if !self.first && !self.retired.contains(&hash(&listed.name)) {
             tracing::warn!(
                 "{}: {:?} has appeared, and is older than what was last looked at: it counts as read; copy it to have it read, \
                  because a copy is new",
@@ -298,12 +298,13 @@ impl Watcher {
         }
     }
 
-    /// A blob that has left the offsets must not grow any more, because nobody knows how far it was
+    /// A blob that is retired must not grow any more, because nobody knows how far it was
     /// read.
     fn grown_late(&self, listed: &Listed) -> Result<Option<(Option<Track>, Listed)>, Stop> {
         // An empty blob has no line to miss: it may be the entry of a folder whose permissions were
         // changed.
-        let Some(modified_ms) = listed.modified_ms.filter(|at| listed.length > 0 && *at >= self.left_before_ms) else {
+        let Some(modified_ms) = listed.modified_ms.filter(|at| listed.length > 0 && *at >= self.retired_before_ms)
+        else {
             return Ok(None);
         };
         let text = format!(
@@ -314,7 +315,7 @@ impl Watcher {
         match self.rules.on_rewrite {
             OnRewrite::Stop => Err(Stop::Refused(format!(
                 "{text}: move it away if you can do without its new lines, or set source.on_rewrite = \"restart\" to read it again \
-                 from its beginning as a generation of its own; a longer source.settle keeps this from happening"
+                 from its beginning as a generation of its own; a longer source.quiet keeps this from happening"
             ))),
             OnRewrite::Restart => {
                 let generation = generation_at(modified_ms);
@@ -328,7 +329,7 @@ impl Watcher {
     /// The partitions that will not grow any more: those of blobs that are gone, and of blobs read
     /// to their end that have been quiet for long enough.
     fn finished(&self, listing: &Listing) -> Option<Finished> {
-        let settle_ms = u64::try_from(self.rules.settle.as_millis()).unwrap_or(u64::MAX);
+        let settle_ms = u64::try_from(self.rules.quiet.as_millis()).unwrap_or(u64::MAX);
         let before_ms = listing.at_ms.filter(|_| listing.whole)?.checked_sub(settle_ms)?;
         let listed: BTreeMap<&str, &Listed> = listing.files.iter().map(|file| (file.name.as_str(), file)).collect();
         let old = |track: &&Track| {
@@ -363,8 +364,8 @@ fn hash(name: &str) -> u64 {
 }
 
 /// The offsets of `cold_start = "latest"`: the last line end of everything there is now.
-pub async fn latest(source: Arc<dyn Source>) -> Result<Offsets, Stop> {
-    let rules = Rules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, settle: Duration::MAX };
+pub async fn latest(source: Arc<dyn ByteSource>) -> Result<Offsets, Stop> {
+    let rules = WatchRules { on_rewrite: OnRewrite::Stop, unterminated: Unterminated::Leave, quiet: Duration::MAX };
     let polled = Watcher::new(source, &Offsets::default(), rules).poll().await.map_err(|stop| match stop {
         // The source has retried for as long as it is configured to; the caller must not retry all
         // of that again.

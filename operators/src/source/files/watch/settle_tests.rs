@@ -1,4 +1,4 @@
-//! Blobs that are quiet or gone are finished; what has left the offsets must not come back
+//! Blobs that are quiet or gone are finished; what is retired must not come back
 //! unnoticed.
 
 use super::tests::{Memory, poll, wait};
@@ -7,8 +7,8 @@ use super::*;
 const SETTLE: u64 = 1_000;
 
 fn watcher(memory: &Arc<Memory>, offsets: &Offsets, on_rewrite: OnRewrite) -> Watcher {
-    let settle = Duration::from_millis(SETTLE);
-    Watcher::new(memory.clone(), offsets, Rules { on_rewrite, unterminated: Unterminated::Leave, settle })
+    let quiet = Duration::from_millis(SETTLE);
+    Watcher::new(memory.clone(), offsets, WatchRules { on_rewrite, unterminated: Unterminated::Leave, quiet })
 }
 
 /// Three blobs: `old` is quiet; `torn` is too, except for its unfinished last line; `new` is not.

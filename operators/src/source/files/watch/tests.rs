@@ -92,7 +92,7 @@ impl Memory {
     }
 }
 
-impl Source for Memory {
+impl ByteSource for Memory {
     fn identity(&self) -> &str {
         "memory"
     }
@@ -157,8 +157,8 @@ impl Source for Memory {
     }
 }
 
-pub(super) fn rules(on_rewrite: OnRewrite, unterminated: Unterminated) -> Rules {
-    Rules { on_rewrite, unterminated, settle: Duration::MAX }
+pub(super) fn rules(on_rewrite: OnRewrite, unterminated: Unterminated) -> WatchRules {
+    WatchRules { on_rewrite, unterminated, quiet: Duration::MAX }
 }
 
 /// Polls; returns what moved, as (partition, limit, whether that is a landed tail).

@@ -11,12 +11,12 @@ const NAMED: usize = 5;
 
 /// What has been logged.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct NamedOnce {
     things: BTreeSet<u64>,
     kinds: HashMap<Discriminant<Why>, usize>,
 }
 
-impl Told {
+impl NamedOnce {
     /// Logs what has not been logged yet.
     pub(super) fn tell(&mut self, passed_over: &[PassedOver]) {
         for thing in passed_over {

@@ -12,6 +12,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 use object_store::{CredentialProvider, Error, Result};
 
 use crate::error::StoreError;
+use crate::s3::service::aws_tokens;
 use crate::s3::{Bucket, Credential, Location};
 use crate::sink::files::blobs::container::Container;
 use crate::sink::files::blobs::failure::{Service, causes, status};
@@ -55,7 +56,9 @@ fn builder(bucket: &Bucket) -> AmazonS3Builder {
                 .with_config(AmazonS3ConfigKey::RoleArn, role_arn);
             let session = session_name.as_deref().unwrap_or("lakefront");
             let builder = builder.with_config(AmazonS3ConfigKey::RoleSessionName, session);
-            set(builder, AmazonS3ConfigKey::StsEndpoint, service)
+            // The client's own default knows one domain only.
+            let service = service.clone().or_else(|| aws_tokens(&bucket.region));
+            set(builder, AmazonS3ConfigKey::StsEndpoint, &service)
         }
         Credential::Container { path } => builder.with_config(AmazonS3ConfigKey::ContainerCredentialsRelativeUri, path),
         Credential::Pod { agent, token_file } => builder

@@ -50,7 +50,7 @@ pub(super) enum Answer {
 impl Service {
     /// What `error` of a request means.
     pub(super) fn answer(self, error: &(dyn Error + 'static)) -> Answer {
-        let text = error.to_string();
+        let text = text(error);
         let answer = match self {
             Service::Azure => status(&text).map(|status| azure::answer(status, code(&text))),
             Service::S3 => s3::answer(status(&text), &text),
@@ -96,7 +96,7 @@ impl Service {
         let is_of = |e: &(dyn Error + 'static)| {
             e.is::<HttpError>() || e.is::<NoToken>() || e.is::<NoKey>() || e.is::<object_store::Error>()
         };
-        let is_its = status(&error.to_string()).is_some() || causes(error).any(is_of);
+        let is_its = status(&text(error)).is_some() || causes(error).any(is_of);
         is_its.then(|| self.answer(error).failure(attempt.to_owned()))
     }
 }
@@ -116,6 +116,13 @@ impl Answer {
 /// An error and its causes.
 pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |cause| (*cause).source())
+}
+
+/// The innermost text that has an answer: the ones around it may quote a path, and a path may look
+/// like an answer.
+fn text(error: &(dyn Error + 'static)) -> String {
+    let texts = causes(error).map(ToString::to_string).filter(|text| status(text).is_some());
+    texts.last().unwrap_or_else(|| error.to_string())
 }
 
 /// The status in the client's text.

@@ -57,6 +57,15 @@ fn answers_of_an_account() {
 }
 
 #[test]
+fn a_path_is_not_an_answer() {
+    let source = "Error performing GET https://a/status%20code:%20412 in 1s - Server returned non-2xx status code: 404 Not Found: ";
+    let error = object_store::Error::NotFound { path: "status code: 412".to_owned(), source: source.into() };
+    for service in [Service::Azure, Service::S3] {
+        assert_eq!(service.answer(&error), Answer::Missing);
+    }
+}
+
+#[test]
 fn answers_of_a_bucket() {
     use Service::S3;
     assert_eq!(told(S3, "412 Precondition Failed", "PreconditionFailed"), Answer::Exists);
