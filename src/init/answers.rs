@@ -5,19 +5,17 @@ use lakefront_operators::s3::address::SCHEMES;
 use lakefront_operators::shown;
 
 use crate::cli::{FormatArg, InitArgs, ModeArg};
-use crate::config;
-
-use super::template;
+use crate::{config, pipeline};
 
 /// What the file will contain. Texts are as they stand in it, and not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answers {
-    pub(super) source: String,
-    pub(super) format: FormatArg,
-    pub(super) mode: ModeArg,
-    pub(super) lake: String,
-    pub(super) account: Option<String>,
-    pub(super) pipeline: String,
+pub(crate) struct Answers {
+    pub(crate) source: String,
+    pub(crate) format: FormatArg,
+    pub(crate) mode: ModeArg,
+    pub(crate) lake: String,
+    pub(crate) account: Option<String>,
+    pub(crate) pipeline: String,
 }
 
 /// The part of the answers that a complaint is about.
@@ -78,7 +76,7 @@ impl Answers {
             };
             return Some(advice.to_owned());
         }
-        let error = config::parse(&template::render(self), &|name| self.variable(name)).err()?;
+        let error = config::parse(&pipeline::template(self), &|name| self.variable(name)).err()?;
         error.about(key).map(str::to_owned)
     }
 
@@ -101,10 +99,10 @@ impl Answers {
     }
 }
 
-pub(super) fn is_azure(url: &str) -> bool {
+pub(crate) fn is_azure(url: &str) -> bool {
     url.starts_with("az:") || url.split_once("://").is_some_and(|(scheme, _)| config::AZURE.contains(&scheme))
 }
 
-pub(super) fn is_s3(url: &str) -> bool {
+pub(crate) fn is_s3(url: &str) -> bool {
     url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme))
 }

@@ -5,7 +5,6 @@
 
 mod answers;
 mod ask;
-mod template;
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -13,9 +12,11 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use self::answers::{Answers, Field, is_azure, is_s3};
+use self::answers::Field;
+pub(crate) use self::answers::{Answers, is_azure, is_s3};
 use crate::cli::InitArgs;
 use crate::exit::Usage;
+use crate::pipeline;
 use crate::report::print;
 
 /// The file's name, the same for every pipeline, because each has a directory of its own.
@@ -43,7 +44,7 @@ pub(crate) fn init(args: &InitArgs) -> anyhow::Result<()> {
             return Err(Usage(format!("{flag}: {complaint}")).into());
         }
     }
-    write(&path, &template::render(&answers), args.force)?;
+    write(&path, &pipeline::template(&answers), args.force)?;
     print(next(args, &answers))
 }
 

@@ -13,11 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::bridge::Bridge;
+use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::retry::Count;
 use lakefront_operators::metrics::{Metrics, Outline};
 use lakefront_operators::position::Position;
+use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::names::{Held, RunId};
 use lakefront_operators::prove::{Progress, Proof};
@@ -29,6 +31,8 @@ use serde_json::Value;
 
 use crate::config::{self, Common, Config, ConfigError, Kind, Mode};
 use crate::doctor::Findings;
+use crate::init::Answers;
+use crate::replay::{Destination, Sighting};
 
 /// A future that stays on its thread.
 pub(crate) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -57,6 +61,11 @@ pub(crate) fn described(config: Config) -> Box<dyn Described> {
     }
 }
 
+/// The text of a new pipeline file. There is one kind to write it for.
+pub(crate) fn template(answers: &Answers) -> String {
+    pg_logs::template::render(answers)
+}
+
 /// A pipeline that is not opened yet.
 pub(crate) trait Described {
     /// What every pipeline has.
@@ -75,9 +84,34 @@ pub(crate) trait Described {
     /// Checks the folders of this machine that a run would use, besides that of the state file.
     fn look_at_folders(&self, findings: &mut Findings);
 
+    /// What is to be followed of the lines in `of`. Nothing is read yet.
+    fn followed(&self, of: &Destination) -> anyhow::Result<Followed>;
+
     /// Checks what may be remote, source and lake. `known` is the position in the state file. If
     /// one thing is unreachable, the rest is still checked.
     fn examine<'a>(self: Box<Self>, findings: &'a mut Findings, known: Option<Position>) -> Local<'a, ()>;
+}
+
+/// The tables of a pipeline, as `replay` follows them.
+pub(crate) struct Followed {
+    /// The source, without credentials.
+    pub(crate) source: String,
+    /// The tables in their order; `None` if the pipeline does not read what is to be followed.
+    pub(crate) tables: Option<Vec<Box<dyn Follow>>>,
+}
+
+/// Follows what one table holds of a file or blob, as any reader of the lake can.
+pub(crate) trait Follow: Send + Sync {
+    /// The table's name.
+    fn table(&self) -> &str;
+
+    /// Calls `tell` with each sighting, until that returns `false`: first once the table holds a
+    /// position of the pipeline, then after each commit. Their times are those of `watch`.
+    fn follow<'a>(
+        &'a self,
+        watch: Stopwatch,
+        tell: &'a mut (dyn FnMut(Sighting) -> bool + Send),
+    ) -> Pending<'a, Result<(), Stop>>;
 }
 
 /// What a run takes of a machine.

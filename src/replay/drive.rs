@@ -120,7 +120,7 @@ async fn ready(
             },
             () = &mut deadline => anyhow::bail!(
                 "table {:?} holds no position of pipeline {:?} after {} s: start `lakefront run {}` first",
-                watched.tables[missing].name, watched.common.pipeline, timeout.as_secs_f32(), watched.file.display()
+                watched.tables[missing], watched.pipeline, timeout.as_secs_f32(), watched.file.display()
             ),
             _ = signals.next() => anyhow::bail!("stopped before the tables held a position: nothing was written"),
         }

@@ -30,7 +30,8 @@ use anyhow::Context;
 
 use self::drive::Outcome;
 use self::input::Input;
-use self::target::Destination;
+pub(crate) use self::target::Destination;
+pub(crate) use self::visible::Sighting;
 use self::watch::Watched;
 use self::write::Plan;
 use crate::cli::ReplayArgs;
@@ -82,7 +83,7 @@ fn is_there(log: &Path) -> Usage {
 fn all_visible(outcome: &Outcome, target: &Destination, watched: &Watched, args: &ReplayArgs) -> anyhow::Result<()> {
     let Some(seen) = outcome.seen.as_ref().filter(|seen| seen.gave_up) else { return Ok(()) };
     let tables = watched.tables.iter().zip(&seen.offsets);
-    let tables: Vec<String> = tables.map(|(table, offset)| format!("{:?} to byte {offset}", table.name)).collect();
+    let tables: Vec<String> = tables.map(|(table, offset)| format!("{table:?} to byte {offset}")).collect();
     anyhow::bail!(
         "nothing more of {target} became visible for {} s, and {} bytes are not visible; the tables hold it so far: {}. Is `lakefront run {} \
          --mode tail` alive and well?",

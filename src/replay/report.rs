@@ -38,9 +38,9 @@ pub(super) fn json(outcome: &Outcome, target: &Destination, rate: Rate, watched:
 fn watch(seen: &Seen, written: Written, watched: &Watched) -> Value {
     let [most, at_last_append, at_end] = seen.behind;
     let run = watched.used().map(|(cpu, peak)| json!({"cpu_seconds": cpu.as_secs_f64(), "peak_bytes": peak}));
-    let tables = watched.tables.iter().zip(&seen.offsets).map(|(table, offset)| (table.name.clone(), json!(offset)));
+    let tables = watched.tables.iter().zip(&seen.offsets).map(|(table, offset)| (table.clone(), json!(offset)));
     json!({
-        "pipeline": watched.common.pipeline,
+        "pipeline": watched.pipeline,
         "visible": at_end == 0,
         "appends": seen.latencies.count(),
         "rows": seen.rows,
@@ -82,7 +82,7 @@ fn watch_text(seen: &Seen, written: Written, watched: &Watched) -> String {
     let [most, at_last_append, at_end] = seen.behind;
     let mut text = format!(
         "visible in the tables of {}: {} appends, {} rows, {:.1} MB/s, {:.0} rows/s\n",
-        watched.common.pipeline,
+        watched.pipeline,
         seen.latencies.count(),
         seen.rows,
         a_second(written.bytes - at_end, time_of(seen, written)) / 1e6,

@@ -20,7 +20,7 @@ use crate::exit::Usage;
 
 /// Where the lines go.
 #[derive(Clone)]
-pub(super) enum Destination {
+pub(crate) enum Destination {
     File(PathBuf),
     Blob(Box<Location>),
 }

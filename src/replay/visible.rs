@@ -25,13 +25,13 @@ pub(super) struct Append {
 
 /// What a table was seen to hold of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sighting {
+pub(crate) struct Sighting {
     /// Bytes of the target.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// Rows of the lines that start in these bytes.
-    pub(super) rows: u64,
+    pub(crate) rows: u64,
     /// When a reader could see it.
-    pub(super) at: Duration,
+    pub(crate) at: Duration,
 }
 
 /// An append that any reader can see.

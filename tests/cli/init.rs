@@ -79,6 +79,13 @@ fn wrong_flags_are_named_and_write_nothing() {
         assert!(ended.error().starts_with(&format!("error: {}: ", flags[0])), "{}", ended.stderr);
         assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
     }
+    for (lake, way_in) in [
+        ("az://lake/?sv=2024-01-01&sig=hunter2", "AZURE_STORAGE_SAS_TOKEN"),
+        ("s3://AKIA:hunter2@lake/x", "AWS_SECRET_ACCESS_KEY"),
+    ] {
+        let ended = desk.call("", &["init", "shop", "--yes", "--lake", lake]).exits_with(2);
+        assert!(ended.error().contains(way_in) && !ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    }
     let ended = desk.call("", &["init", "--source", "az://logs/", "--account", "NOT ONE"]).exits_with(2);
     assert!(ended.error().starts_with("error: --account: "), "{}", ended.stderr);
     assert!(!desk.0.path("shop").exists() && !desk.0.path("lakefront.toml").exists());

@@ -109,7 +109,7 @@ fn totals_that_were_changed_stand_alone() {
         let path = entry.expect("an entry").path();
         let mut document: Value = serde_json::from_slice(&fs::read(&path).expect("a file")).expect("JSON");
         // The first offsets file counts no rows yet.
-        let partitions = document["totals"].get_mut("partitions").and_then(Value::as_array_mut);
+        let partitions = document["tables"]["primary"].get_mut("partitions").and_then(Value::as_array_mut);
         for partition in partitions.into_iter().flatten() {
             let sum = partition["sums"][0].as_str().expect("a sum");
             let (rows, _) = sum.split_once(' ').expect("its rows");

@@ -8,6 +8,7 @@ use arrow_array::{
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
+use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::group::{Commit, Group};
 use lakefront_operators::protocol::names::{Held, RunId};
@@ -86,6 +87,9 @@ pub(crate) async fn every_type_of_delta_is_read_as_it_was_staged<L: Lake>(world:
         assert!(read.column_by_name(field.name()).unwrap() == expected, "{}", field.name());
     }
     assert!(batches.recv().await.is_none());
+    // Another writer may have replaced all columns; the library panics if it is asked for none.
+    let error = pinned.rows(|_| false).await.err().unwrap();
+    assert!(chain(&error).contains("it has none of the pipeline's columns any more"), "{error}");
     // A table of these columns takes them again.
     delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap();
 }

@@ -9,7 +9,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::document::{Process, Standing};
 use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
@@ -212,7 +212,9 @@ impl<S: Sink> World<S> {
             rows => self.sink.stage(table, rows).await,
         };
         let counted = sum_by_table::<S>(table, rows);
-        run.0[table].committer.land(&standing(at), files, &counted).await
+        let Claimed { committer, standing: begun } = &mut run.0[table];
+        let at = Standing { since: begun.since, ..standing(at) };
+        committer.land(&at, files, &counted).await
     }
 
     pub(crate) async fn rows(&self, table: usize) -> Vec<u64> {

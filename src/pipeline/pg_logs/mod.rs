@@ -2,10 +2,12 @@
 
 mod connect;
 mod examine;
+mod follow;
 mod lake;
 mod look;
 mod source;
 mod take;
+pub(super) mod template;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -30,9 +32,10 @@ use lakefront_operators::source::files::file::FileSource;
 use lakefront_operators::space::{self, OnLow};
 use lakefront_topologies::pg_logs;
 
-use super::{Appetite, Claimed, Local, Look, Opened};
+use super::{Appetite, Claimed, Followed, Local, Look, Opened};
 use crate::config::{Common, LakeRoot, Mode, PartitionBy, PgLogs, SourceConfig, SourceUrl, Temporary};
 use crate::doctor::Findings;
+use crate::replay::Destination;
 use crate::report;
 
 /// A `pg_logs` pipeline that is not opened yet.
@@ -82,6 +85,10 @@ impl super::Described for Described {
 
     fn look_at_folders(&self, findings: &mut Findings) {
         examine::folders(findings, self);
+    }
+
+    fn followed(&self, of: &Destination) -> anyhow::Result<Followed> {
+        follow::followed(self, of)
     }
 
     fn examine<'a>(self: Box<Self>, findings: &'a mut Findings, known: Option<Position>) -> Local<'a, ()> {

@@ -150,11 +150,15 @@ fn check(schema: &SchemaRef, batches: &[(RecordBatch, bool)]) {
         let info = column.self_type().get_basic_info();
         assert_eq!(leaf.field_id, info.has_id().then(|| info.id()));
     }
-    let read: Vec<_> = reader.with_batch_size(1_000).build().unwrap().map(Result::unwrap).collect();
-    let read = arrow_select::concat::concat_batches(schema, &read).unwrap();
-    for ((field, expected), found) in std::iter::zip(schema.fields(), all.columns()).zip(read.columns()) {
-        assert!(expected == found, "{field:?} reads as other values");
+    // Not concatenated: arrow refuses that for some lists of null structs, whoever wrote them.
+    let mut from = 0;
+    for read in reader.with_batch_size(1_000).build().unwrap().map(Result::unwrap) {
+        for ((field, expected), found) in std::iter::zip(schema.fields(), all.columns()).zip(read.columns()) {
+            assert!(&expected.slice(from, read.num_rows()) == found, "{field:?} reads as other values");
+        }
+        from += read.num_rows();
     }
+    assert_eq!(from, all.num_rows());
 
     let mut bytes = Vec::new();
     std::io::Seek::rewind(&mut out).unwrap();
