@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::compare::{Evidence, FirstDifference, Odd};
 use super::lake::Reader;
-use super::plain::Plain;
+use super::logs::plain::Plain;
 use super::sums::{At, RowSums, bytes, within};
 use super::told;
 use crate::error::StoreError;

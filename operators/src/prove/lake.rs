@@ -7,8 +7,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 
-use super::columns::{Columns, ITEM, LOGGED, RECEIVED, REJECT, REST};
-use super::moment::DAY;
+use super::logs::columns::{Columns, ITEM, LOGGED, RECEIVED, REJECT, REST};
+use super::logs::moment::DAY;
 use super::subject::Subject;
 use super::sums::{At, RowSums, Sums};
 use super::{Progress, extent};

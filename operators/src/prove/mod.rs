@@ -15,23 +15,14 @@
 //! pinned at a version, and compared with the source up to the offsets of that version. Memory
 //! grows by one sum per mebibyte of the source.
 
-mod columns;
 mod compare;
 mod difference;
 mod extent;
-mod json;
 mod lake;
-mod lines;
-mod moment;
-mod plain;
+mod logs;
 mod proof;
-mod roles;
-mod row;
-mod shape;
 mod subject;
 mod sums;
-#[cfg(test)]
-mod tests;
 mod there;
 mod told;
 
@@ -46,7 +37,7 @@ use crate::source::files::ByteSource;
 
 use compare::Evidence;
 use extent::Extent;
-use plain::{Plain, REJECTS};
+use logs::plain::{Plain, REJECTS};
 use subject::{Subject, pin};
 use sums::Mebibytes;
 use there::There;

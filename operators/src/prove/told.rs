@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::extent::Piece;
-use super::lines::{Line, Splitter};
-use super::plain::Plain;
+use super::logs::lines::{Line, Splitter};
+use super::logs::plain::Plain;
 use super::sums::{At, Mebibytes, RowSums, bytes};
 use super::{Progress, TABLES};
 use crate::error::StoreError;

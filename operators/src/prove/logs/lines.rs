@@ -8,20 +8,20 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A line as it is in the file, without its newline.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'b> {
+pub(in crate::prove) struct Line<'b> {
     /// Where it starts in its partition.
-    pub(super) offset: u64,
+    pub(in crate::prove) offset: u64,
     /// Its first bytes: all of them, unless the line is longer than its reader wants to keep.
-    pub(super) bytes: &'b [u8],
+    pub(in crate::prove) bytes: &'b [u8],
     /// Its length in bytes.
-    pub(super) length: u64,
+    pub(in crate::prove) length: u64,
 }
 
 impl<'b> Line<'b> {
     /// The part that `version` of the row rules judges. A carriage return at the end is left out,
     /// and so are byte order marks, spaces and control characters at the start; in version 1, only
     /// one mark at the beginning of the file is.
-    pub(super) fn text(&self, version: u32) -> &'b [u8] {
+    pub(in crate::prove) fn text(&self, version: u32) -> &'b [u8] {
         let text = self.bytes.strip_suffix(b"\r").unwrap_or(self.bytes);
         if version < 2 {
             return if self.offset == 0 { text.strip_prefix(MARK).unwrap_or(text) } else { text };
@@ -35,7 +35,7 @@ impl<'b> Line<'b> {
 
     /// Whether it consists of blanks only; since version 2, NULs and byte order marks count as
     /// blanks.
-    pub(super) fn is_blank(&self, version: u32) -> bool {
+    pub(in crate::prove) fn is_blank(&self, version: u32) -> bool {
         if version < 2 {
             return self.text(version).iter().all(|byte| b" \t\r".contains(byte));
         }
@@ -48,7 +48,7 @@ impl<'b> Line<'b> {
 }
 
 /// Splits bytes into lines.
-pub(super) struct Splitter {
+pub(in crate::prove) struct Splitter {
     offset: u64,
     length: u64,
     begun: Vec<u8>,
@@ -58,18 +58,18 @@ pub(super) struct Splitter {
 
 impl Splitter {
     /// For bytes from `offset` on, where a line starts. Lines over `max_line` may be kept in part.
-    pub(super) fn new(offset: u64, max_line: u64) -> Self {
+    pub(in crate::prove) fn new(offset: u64, max_line: u64) -> Self {
         let keep = usize::try_from(max_line).unwrap_or(usize::MAX).max(REJECT_RAW_LIMIT);
         Splitter { offset, length: 0, begun: Vec::new(), keep }
     }
 
     /// Where the line starts that has not ended yet.
-    pub(super) fn line_start(&self) -> u64 {
+    pub(in crate::prove) fn line_start(&self) -> u64 {
         self.offset
     }
 
     /// Takes more bytes, and calls `tell` with each line that ends in them.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(Line<'_>)) {
+    pub(in crate::prove) fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(Line<'_>)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let Some(end) = piece.strip_suffix(b"\n") else { return self.hold(piece) };
             if self.length == 0 {
@@ -85,7 +85,7 @@ impl Splitter {
     }
 
     /// Calls `tell` with the last line, if it has no newline.
-    pub(super) fn finish(mut self, mut tell: impl FnMut(Line<'_>)) {
+    pub(in crate::prove) fn finish(mut self, mut tell: impl FnMut(Line<'_>)) {
         if self.length > 0 {
             self.end_line(0, &mut tell);
         }

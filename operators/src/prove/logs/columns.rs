@@ -28,48 +28,48 @@ const CSVLOG: &str = "timestamp log_time,user user_name,dbname database_name,pid
     cursor_position query_pos,func_name -,file_name -,file_line_num -";
 
 /// The column for keys that have no column of their own.
-pub(super) const REST: &str = "_rest";
+pub(in crate::prove) const REST: &str = "_rest";
 /// The columns of a reject that go into its checksum.
-pub(super) const REJECT: [&str; 4] = ["reason", "raw", "length", "detail"];
+pub(in crate::prove) const REJECT: [&str; 4] = ["reason", "raw", "length", "detail"];
 /// The column of a record's number within its line, in every table.
-pub(super) const ITEM: &str = "_item";
+pub(in crate::prove) const ITEM: &str = "_item";
 /// The role of a row's server, the server's name, and its resource id.
-pub(super) const ROLE: &str = "replica_role";
-pub(super) const SERVER: &str = "logical_server_name";
-pub(super) const RESOURCE: &str = "resource_id";
+pub(in crate::prove) const ROLE: &str = "replica_role";
+pub(in crate::prove) const SERVER: &str = "logical_server_name";
+pub(in crate::prove) const RESOURCE: &str = "resource_id";
 /// When a row's server logged it, by format; and when Azure received it.
-pub(super) const LOGGED: [&str; 2] = ["log_timestamp", "timestamp"];
-pub(super) const RECEIVED: &str = "time";
+pub(in crate::prove) const LOGGED: [&str; 2] = ["log_timestamp", "timestamp"];
+pub(in crate::prove) const RECEIVED: &str = "time";
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::prove) enum Kind {
     Text,
     Integer,
     Time,
 }
 
 /// A column.
-pub(super) struct Column {
-    pub(super) name: &'static str,
-    pub(super) key: &'static str,
-    pub(super) kind: Kind,
+pub(in crate::prove) struct Column {
+    pub(in crate::prove) name: &'static str,
+    pub(in crate::prove) key: &'static str,
+    pub(in crate::prove) kind: Kind,
     /// Whether its key is inside `properties`.
-    pub(super) inner: bool,
-    pub(super) hash: hash::Column,
+    pub(in crate::prove) inner: bool,
+    pub(in crate::prove) hash: hash::Column,
 }
 
 /// The columns of a format, and the column that each key goes to.
-pub(super) struct Columns {
-    pub(super) all: Vec<Column>,
+pub(in crate::prove) struct Columns {
+    pub(in crate::prove) all: Vec<Column>,
     keys: HashMap<(bool, &'static str), usize>,
     /// Whether the format has columns in `properties`.
-    pub(super) nested: bool,
+    pub(in crate::prove) nested: bool,
 }
 
 impl Columns {
     /// The columns of `format`.
-    pub(super) fn of(format: Format) -> Self {
+    pub(in crate::prove) fn of(format: Format) -> Self {
         let list = match format {
             Format::Azure => AZURE,
             Format::Jsonlog => JSONLOG,
@@ -92,7 +92,7 @@ impl Columns {
     }
 
     /// The same columns, filled by the keys of a record of CloudNativePG.
-    pub(super) fn of_csvlog() -> Self {
+    pub(in crate::prove) fn of_csvlog() -> Self {
         let mut columns = Columns::of(Format::Jsonlog);
         for (key, csv) in CSVLOG.split(',').filter_map(|entry| entry.trim().split_once(' ')) {
             let at = columns.keys.remove(&(false, key)).filter(|_| csv != "-");
@@ -102,13 +102,13 @@ impl Columns {
     }
 
     /// The column of a key, in `properties` or not.
-    pub(super) fn find(&self, inner: bool, key: &str) -> Option<usize> {
+    pub(in crate::prove) fn find(&self, inner: bool, key: &str) -> Option<usize> {
         self.keys.get(&(inner, key)).copied()
     }
 
     /// Each key, whether it is inside `properties`, and what its column holds.
     #[cfg(test)]
-    pub(super) fn keys(&self) -> impl Iterator<Item = (bool, &'static str, Kind)> {
+    pub(in crate::prove) fn keys(&self) -> impl Iterator<Item = (bool, &'static str, Kind)> {
         let mut keys: Vec<_> = self.keys.iter().map(|((inner, key), at)| (*inner, *key, self.all[*at].kind)).collect();
         keys.sort_unstable_by_key(|(inner, key, _)| (*inner, *key));
         keys.into_iter()

@@ -16,26 +16,26 @@ use crate::settings::{RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// The key whose object holds the inner columns.
-pub(super) const PROPERTIES: &str = "properties";
+pub(in crate::prove) const PROPERTIES: &str = "properties";
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cell<'l> {
+pub(in crate::prove) enum Cell<'l> {
     Text(Cow<'l, str>),
     Number(i64),
 }
 
 /// What a line contains.
-pub(super) struct Row<'l> {
+pub(in crate::prove) struct Row<'l> {
     /// By column; none for a null.
-    pub(super) cells: Vec<Option<Cell<'l>>>,
+    pub(in crate::prove) cells: Vec<Option<Cell<'l>>>,
     /// The text of `_rest`.
-    pub(super) rest: Option<String>,
+    pub(in crate::prove) rest: Option<String>,
 }
 
 impl Row<'_> {
     /// The sum of the row's values.
-    pub(super) fn sum(&self, columns: &Columns) -> u128 {
+    pub(in crate::prove) fn sum(&self, columns: &Columns) -> u128 {
         let value = |(column, cell): (&Column, &Option<Cell<'_>>)| match cell {
             None => 0,
             Some(Cell::Text(text)) => column.hash.bytes(text.as_bytes()),
@@ -46,7 +46,7 @@ impl Row<'_> {
     }
 
     /// The text in the column of that name; empty if there is none.
-    pub(super) fn text(&self, columns: &Columns, name: &str) -> &str {
+    pub(in crate::prove) fn text(&self, columns: &Columns, name: &str) -> &str {
         let cell = columns.all.iter().position(|column| column.name == name).and_then(|at| self.cells[at].as_ref());
         match cell {
             Some(Cell::Text(text)) => text,
@@ -57,10 +57,10 @@ impl Row<'_> {
 
 /// Why a line is not a row.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) reason: Reason,
+pub(in crate::prove) struct Fault {
+    pub(in crate::prove) reason: Reason,
     /// The key to blame, and for what.
-    pub(super) detail: Option<String>,
+    pub(in crate::prove) detail: Option<String>,
 }
 
 impl From<Reason> for Fault {
@@ -70,11 +70,11 @@ impl From<Reason> for Fault {
 }
 
 /// A value beside a wrapped record: its name in `_rest`, escaped as there, and its text.
-pub(super) type Beside<'b> = (String, Cow<'b, str>);
+pub(in crate::prove) type Beside<'b> = (String, Cow<'b, str>);
 
 /// Reads the record `text` by the rules of `settings`. `text` is a trimmed line that is not blank,
 /// or a record found in one.
-pub(super) fn read<'l>(
+pub(in crate::prove) fn read<'l>(
     text: &'l str,
     columns: &Columns,
     settings: &RowSettings,

@@ -5,33 +5,33 @@
 use std::borrow::Cow;
 
 /// A place in a text.
-pub(super) struct Cursor<'t> {
+pub(in crate::prove) struct Cursor<'t> {
     text: &'t str,
     at: usize,
 }
 
 impl<'t> Cursor<'t> {
     /// The beginning of `text`, after blanks.
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(in crate::prove) fn new(text: &'t str) -> Self {
         let mut cursor = Cursor { text, at: 0 };
         cursor.blanks();
         cursor
     }
 
     /// The byte here.
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(in crate::prove) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// Whether nothing but blanks is left.
-    pub(super) fn is_at_end(&mut self) -> bool {
+    pub(in crate::prove) fn is_at_end(&mut self) -> bool {
         self.blanks();
         self.at == self.text.len()
     }
 
     /// The members of the object here: the text of each key between its quotes, and of its value.
     /// None if there is no object here.
-    pub(super) fn members(&mut self) -> Option<Vec<(&'t str, &'t str)>> {
+    pub(in crate::prove) fn members(&mut self) -> Option<Vec<(&'t str, &'t str)>> {
         let mut members = Vec::new();
         self.eat(b'{').then_some(())?;
         self.blanks();
@@ -50,7 +50,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// The elements of the array here: the text of each. None if there is no array here.
-    pub(super) fn elements(&mut self) -> Option<Vec<&'t str>> {
+    pub(in crate::prove) fn elements(&mut self) -> Option<Vec<&'t str>> {
         let mut elements = Vec::new();
         self.eat(b'[').then_some(())?;
         self.blanks();
@@ -68,7 +68,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// The text of the value here. None if there is none.
-    pub(super) fn value(&mut self) -> Option<&'t str> {
+    pub(in crate::prove) fn value(&mut self) -> Option<&'t str> {
         self.blanks();
         let start = self.at;
         // The closing bracket of each array and object that is open.
@@ -188,7 +188,7 @@ impl<'t> Cursor<'t> {
 
 /// Decodes `content`, the text between the quotes of a string; none if it holds half of a surrogate
 /// pair.
-pub(super) fn decode(content: &str) -> Option<Cow<'_, str>> {
+pub(in crate::prove) fn decode(content: &str) -> Option<Cow<'_, str>> {
     if !content.contains('\\') {
         return Some(Cow::Borrowed(content));
     }
@@ -234,7 +234,7 @@ fn units(escaped: &str) -> Option<(Vec<u16>, &str)> {
 }
 
 /// `text` as it is written between the quotes of a JSON string, with as few escapes as possible.
-pub(super) fn escape(text: &str) -> String {
+pub(in crate::prove) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -8,14 +8,14 @@ use crate::record::Reason;
 use crate::settings::{Destination, Roles, RowSettings};
 
 /// The routing rules of a pipeline's settings.
-pub(super) struct Routing<'s> {
+pub(in crate::prove) struct Routing<'s> {
     settings: &'s RowSettings,
     globs: Vec<(GlobMatcher, Destination)>,
 }
 
 impl<'s> Routing<'s> {
     /// The rules of `settings`. Fails only on an invalid glob.
-    pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
+    pub(in crate::prove) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
         let glob = |(pattern, to): (&String, &Destination)| {
             let glob = glob::compile(pattern);
             glob.map(|glob| (glob, *to)).map_err(|e| StoreError::definite(format!("read roles.sources {pattern:?}"), e))
@@ -26,13 +26,13 @@ impl<'s> Routing<'s> {
 
     /// Where all rows of the files of that `name` go, whatever they contain; none if no glob
     /// matches.
-    pub(super) fn of_file(&self, name: &str) -> Option<Destination> {
+    pub(in crate::prove) fn of_file(&self, name: &str) -> Option<Destination> {
         self.globs.iter().find(|(glob, _)| glob.is_match(name)).map(|(_, to)| *to)
     }
 
     /// Where a row goes. `of_file` is what the settings say about its file. `role`, the server's
     /// name and the resource id come from the row, or are empty.
-    pub(super) fn of_row(
+    pub(in crate::prove) fn of_row(
         &self,
         of_file: Option<Destination>,
         role: &str,

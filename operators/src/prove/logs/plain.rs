@@ -14,10 +14,10 @@ use crate::totals::hash;
 const PRIMARY: usize = 0;
 const REPLICA: usize = 1;
 /// The index of the rejects table.
-pub(super) const REJECTS: usize = 2;
+pub(in crate::prove) const REJECTS: usize = 2;
 
 /// The rules of one pipeline's settings.
-pub(super) struct Plain<'s> {
+pub(in crate::prove) struct Plain<'s> {
     settings: &'s RowSettings,
     columns: Columns,
     csvlog: Columns,
@@ -28,7 +28,7 @@ pub(super) struct Plain<'s> {
 
 impl<'s> Plain<'s> {
     /// The rules of `settings`. Fails only on an invalid glob.
-    pub(super) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
+    pub(in crate::prove) fn new(settings: &'s RowSettings) -> Result<Self, Stop> {
         let [reason, raw, length, detail] = REJECT;
         let reject = [(reason, "string"), (raw, "binary"), (length, "long"), (detail, "string")];
         Ok(Plain {
@@ -42,18 +42,18 @@ impl<'s> Plain<'s> {
     }
 
     /// Lines longer than this are rejects.
-    pub(super) fn max_line(&self) -> u64 {
+    pub(in crate::prove) fn max_line(&self) -> u64 {
         self.settings.max_line
     }
 
     /// Where all lines of files of that `name` go, if they go to one table.
-    pub(super) fn of_file(&self, name: &str) -> Option<Destination> {
+    pub(in crate::prove) fn of_file(&self, name: &str) -> Option<Destination> {
         self.routing.of_file(name)
     }
 
     /// Calls `tell` with each row of a line: its table, its number among the records of the line,
     /// and the sum of its values. A blank line has no row; most lines have one.
-    pub(super) fn rows(
+    pub(in crate::prove) fn rows(
         &self,
         of_file: Option<Destination>,
         line: &Line<'_>,

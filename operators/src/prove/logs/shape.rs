@@ -18,20 +18,24 @@ const DEEPEST: usize = 4;
 const LOG_TIME: &str = "log_time";
 
 /// What a record becomes.
-pub(super) type Judged<'l> = Result<Row<'l>, Fault>;
+pub(in crate::prove) type Judged<'l> = Result<Row<'l>, Fault>;
 
 /// How lines are read.
 #[derive(Clone, Copy)]
-pub(super) struct LineRules<'s> {
-    pub(super) columns: &'s Columns,
+pub(in crate::prove) struct LineRules<'s> {
+    pub(in crate::prove) columns: &'s Columns,
     /// The same columns, by CloudNativePG's names.
-    pub(super) csvlog: &'s Columns,
-    pub(super) settings: &'s RowSettings,
+    pub(in crate::prove) csvlog: &'s Columns,
+    pub(in crate::prove) settings: &'s RowSettings,
 }
 
 /// Calls `tell` with each record of `line`: its number, if there may be several, its bytes, and
 /// what it becomes.
-pub(super) fn records(line: &[u8], rules: LineRules<'_>, mut tell: impl FnMut(Option<u64>, &[u8], Judged<'_>)) {
+pub(in crate::prove) fn records(
+    line: &[u8],
+    rules: LineRules<'_>,
+    mut tell: impl FnMut(Option<u64>, &[u8], Judged<'_>),
+) {
     let text = match std::str::from_utf8(line) {
         Ok(text) => text,
         Err(_) => return tell(None, line, Err(Reason::InvalidUtf8.into())),

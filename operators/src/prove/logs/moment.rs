@@ -17,11 +17,11 @@ const DAYS_TO_1970: i64 = 719_162;
 /// Days from the beginning of the year 1 to the end of 9999.
 const DAYS_OF_ALL: i64 = 3_652_059;
 /// Microseconds in a day.
-pub(super) const DAY: i64 = 86_400_000_000;
+pub(in crate::prove) const DAY: i64 = 86_400_000_000;
 
 /// The moment that `text` names, in microseconds since 1970; none if it names none, or if its zone
 /// is ambiguous. `zones` is what the settings say about zones; none in version 1 of the row rules.
-pub(super) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
+pub(in crate::prove) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
     let clock_at = text.find(['T', ' '])? + 1;
     let zone_at = text[clock_at..].find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.');
     let zone_at = zone_at.map_or(text.len(), |at| at + clock_at);
@@ -49,7 +49,7 @@ pub(super) fn moment(text: &str, zones: Option<&Zones>) -> Option<i64> {
 }
 
 /// Why `text` is not a moment.
-pub(super) fn trouble(text: &str, zones: Option<&Zones>) -> &'static str {
+pub(in crate::prove) fn trouble(text: &str, zones: Option<&Zones>) -> &'static str {
     let without_letters = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     if moment(&format!("{without_letters}Z"), None).is_none() {
         return "not a time";
