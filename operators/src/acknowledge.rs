@@ -19,9 +19,9 @@ use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
-use crate::protocol::commit::Retry;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
+use crate::protocol::retry::Retry;
 
 /// A source that may forget what every table holds.
 pub trait Acknowledge<K: Kind>: Send + Sync {

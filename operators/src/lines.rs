@@ -9,7 +9,7 @@ use crate::position::Position;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::offsets::{PartitionId, Partitions};
 use crate::protocol::sums::Totals;
-use crate::protocol::{claim, commit, cut, document, ledger, offsets, offsets_files, queue};
+use crate::protocol::{account, claim, commit, cut, document, ledger, offsets, offsets_files, queue};
 use crate::settings::{ROWS_VERSION, RowSettings};
 use crate::source::files::identity::Identity;
 
@@ -28,7 +28,7 @@ pub type Standing = document::Standing<Lines>;
 /// What a table of lines has recorded.
 pub type Recorded = document::Recorded<Lines>;
 /// What a table of lines holds.
-pub type Account = document::Account<Lines>;
+pub type Account = account::Account<Lines>;
 /// The offsets files of a table of lines.
 pub type OffsetsFiles = offsets_files::OffsetsFiles<Lines>;
 /// A claimed table of lines.

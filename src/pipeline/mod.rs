@@ -4,6 +4,7 @@
 //! A kind is a folder here, with what is its own: what it opens, how it claims, how its parts
 //! become a dataflow, and what it answers to `status`, `validate`, `doctor` and `prove`.
 
+mod look;
 pub(crate) mod pg_logs;
 
 use std::future::Future;
@@ -13,26 +14,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::bridge::Bridge;
-use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fatal::{Fatal, StopRequest};
 use lakefront_operators::metrics::retry::Count;
 use lakefront_operators::metrics::{Metrics, Outline};
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::document::Process;
-use lakefront_operators::protocol::names::{Held, RunId};
+use lakefront_operators::protocol::names::RunId;
 use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::space;
 use lakefront_operators::state::{self, Known};
 use lakefront_topologies::Topology;
-use serde_json::Value;
 
 use crate::config::{self, Common, Config, ConfigError, Kind, Mode};
 use crate::doctor::Findings;
 use crate::init::Answers;
-use crate::replay::{Destination, Sighting};
+use crate::replay::Destination;
+
+pub(crate) use self::look::{Follow, Followed, Look, TableLook};
 
 /// A future that stays on its thread.
 pub(crate) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -90,28 +90,6 @@ pub(crate) trait Described {
     /// Checks what may be remote, source and lake. `known` is the position in the state file. If
     /// one thing is unreachable, the rest is still checked.
     fn examine<'a>(self: Box<Self>, findings: &'a mut Findings, known: Option<Position>) -> Local<'a, ()>;
-}
-
-/// The tables of a pipeline, as `replay` follows them.
-pub(crate) struct Followed {
-    /// The source, without credentials.
-    pub(crate) source: String,
-    /// The tables in their order; `None` if the pipeline does not read what is to be followed.
-    pub(crate) tables: Option<Vec<Box<dyn Follow>>>,
-}
-
-/// Follows what one table holds of a file or blob, as any reader of the lake can.
-pub(crate) trait Follow: Send + Sync {
-    /// The table's name.
-    fn table(&self) -> &str;
-
-    /// Calls `tell` with each sighting, until that returns `false`: first once the table holds a
-    /// position of the pipeline, then after each commit. Their times are those of `watch`.
-    fn follow<'a>(
-        &'a self,
-        watch: Stopwatch,
-        tell: &'a mut (dyn FnMut(Sighting) -> bool + Send),
-    ) -> Pending<'a, Result<(), Stop>>;
 }
 
 /// What a run takes of a machine.
@@ -216,34 +194,6 @@ pub(crate) trait Ended {
 
     /// Why nothing has become a row; `None` if something has.
     fn nothing(&self, metrics: &Metrics) -> Option<String>;
-}
-
-/// What `status` shows.
-pub(crate) struct Look {
-    /// In their order.
-    pub(crate) tables: Vec<TableLook>,
-    /// What the source holds that waits for more, for programs.
-    pub(crate) unfinished: Value,
-    /// The same, as lines for people.
-    pub(crate) notes: String,
-}
-
-/// One table.
-pub(crate) struct TableLook {
-    /// What it is for.
-    pub(crate) role: String,
-    /// Its name.
-    pub(crate) name: String,
-    /// Where it stands; `None` before its first run.
-    pub(crate) held: Option<Held>,
-    /// The process of the run that claimed it last, if its claim says so.
-    pub(crate) process: Option<Process>,
-    /// What the source has and the table lacks, in the unit of positions.
-    pub(crate) lag: u64,
-    /// Where each partition stands, for programs; null before the first run.
-    pub(crate) offsets: Value,
-    /// The same, as lines for people.
-    pub(crate) details: String,
 }
 
 /// The state file of this pipeline; `None` if it does not exist.

@@ -1,5 +1,5 @@
-//! Watches a pipeline's tables as a reader does, to find what each holds of the target, one task per
-//! table; and measures what the run that fills them uses.
+//! Watches a pipeline's tables as a reader does, to find what each holds of the target, one task
+//! per table; and measures what the run that fills them uses.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

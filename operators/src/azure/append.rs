@@ -22,7 +22,7 @@ use futures::TryStreamExt;
 use super::{Location, advice, client, code, told};
 use crate::error::StoreError;
 use crate::protocol::clock::Clock;
-use crate::protocol::commit::Retry;
+use crate::protocol::retry::Retry;
 
 /// The most bytes one request can append: the older limit of the service, and the emulator's.
 const BLOCK: usize = 4 << 20;

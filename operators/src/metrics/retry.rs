@@ -117,7 +117,7 @@ impl<F: Fn(&StoreError) + Send + Sync> Clock for HeardPauses<F> {
 mod tests {
     use super::*;
     use crate::clock::SystemClock;
-    use crate::protocol::commit::Retry;
+    use crate::protocol::retry::Retry;
 
     #[tokio::test]
     async fn what_is_tried_again_is_counted_and_what_is_given_up_is_not() {

@@ -18,9 +18,10 @@ use uuid::Uuid;
 use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::Pending;
+use crate::protocol::account::Account;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::commit::{Committer, Retry, ask, is_stale, recheck};
-use crate::protocol::document::{Account, Origin, Process, Recorded, Standing};
+use crate::protocol::commit::{Committer, is_stale, recheck};
+use crate::protocol::document::{Origin, Process, Recorded, Standing};
 use crate::protocol::group::{Commit, Created, Group, GroupState};
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
@@ -30,6 +31,7 @@ use crate::protocol::neighbours::{Reading, refuse_overlap, strangers};
 use crate::protocol::offsets::Offsets;
 use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::preflight::{Positioned, Survey, Verdict, check, judge, look, survey};
+use crate::protocol::retry::{Retry, ask};
 
 /// What a run wants from its groups.
 pub struct Intent<'a, K: Kind> {

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
-use crate::protocol::Pending;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::document::{Origin, Standing};
 use crate::protocol::group::{Commit, CommitFacts, Created, Group, Retention, Verdict};
@@ -18,29 +17,8 @@ use crate::protocol::kind::Kind;
 use crate::protocol::layout::Members;
 use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::offsets_files::OffsetsFiles;
+use crate::protocol::retry::{Retry, ask};
 use crate::protocol::staged::{Counted, Staged};
-
-/// Half of the first pause after a transient failure, in milliseconds. Pauses double up to
-/// [`PAUSE_MAX_MS`].
-const PAUSE_MIN_MS: u64 = 50;
-/// The longest pause between two attempts, in milliseconds.
-const PAUSE_MAX_MS: u64 = 5_000;
-/// The run stops after this many failures in a row: about half a minute.
-const ATTEMPTS: u32 = 12;
-
-/// How often something failed, and how long to wait before the next attempt.
-#[derive(Default)]
-pub(crate) struct Retry {
-    failures: u32,
-}
-
-impl Retry {
-    /// The next pause; `None` once the attempts are used up.
-    pub(super) fn next_pause_ms(&mut self) -> Option<u64> {
-        self.failures += 1;
-        (self.failures < ATTEMPTS).then(|| (PAUSE_MIN_MS << self.failures.min(16)).min(PAUSE_MAX_MS))
-    }
-}
 
 /// Commits the cuts of one group, for the run that claimed it.
 pub struct Committer<K: Kind> {
@@ -274,38 +252,6 @@ pub(super) fn is_stale(touched: Stamp, retention: Retention, clock: &dyn Clock) 
     touched.age_ms(clock) > retention.log_ms / 2
 }
 
-/// A port decides whether an error is worth another attempt; `Retry` decides how many.
-impl Retry {
-    /// Pauses after `error`, or returns it if it is definite or the attempts are used up.
-    pub(crate) async fn after(&mut self, error: StoreError, clock: &dyn Clock) -> Result<(), StoreError> {
-        match self.next_pause_ms() {
-            Some(ms) if error.is_transient() => {
-                tracing::warn!(error = %crate::error::chain(&error), pause_ms = ms, "trying again");
-                clock.pause_after(&error, ms).await;
-                Ok(())
-            }
-            _ => Err(error),
-        }
-    }
-
-    /// Pauses before `group` is read again because the last read is too old. If no attempt is fast
-    /// enough, the group does not keep its log for long enough.
-    pub(super) async fn after_silence(&mut self, group: &dyn Group, clock: &dyn Clock) -> Result<(), Stop> {
-        let Some(ms) = self.next_pause_ms() else {
-            return Err(Stop::Refused(format!(
-                "{} keeps its log for too short a time: it cannot be read and written within half of that; raise its log \
-                 retention",
-                group.shown()
-            )));
-        };
-        // The first time is the usual case: the group was left alone for long.
-        if self.failures > 1 {
-            clock.pause(ms).await;
-        }
-        Ok(())
-    }
-}
-
 /// Looks again after commits of others. It is an error if they are in the way of `commit`, which is
 /// to follow them, or of our rows in general.
 pub(super) async fn recheck(group: &dyn Group, clock: &dyn Clock, commit: Option<&Commit>) -> Result<(), Stop> {
@@ -314,21 +260,6 @@ pub(super) async fn recheck(group: &dyn Group, clock: &dyn Clock, commit: Option
         Verdict::Conflicts(why) => {
             let attempt = format!("go on after another writer changed {}", group.shown());
             Err(StoreError::definite(attempt, why).into())
-        }
-    }
-}
-
-/// Asks the store again while its failure is transient. For questions only: after a write, read
-/// before writing again.
-pub(crate) async fn ask<'t, T>(
-    clock: &dyn Clock,
-    question: impl Fn() -> Pending<'t, Result<T, StoreError>>,
-) -> Result<T, Stop> {
-    let mut retry = Retry::default();
-    loop {
-        match question().await {
-            Ok(answer) => return Ok(answer),
-            Err(error) => retry.after(error, clock).await?,
         }
     }
 }

@@ -12,6 +12,7 @@
 //! that the simulation (`tests/simulation`) drives this very code through crashes, rivals, zombies
 //! and lost replies at every step.
 
+pub mod account;
 pub mod claim;
 pub mod clock;
 pub mod commit;
@@ -32,6 +33,7 @@ pub mod offsets_files;
 pub mod offsets_store;
 pub mod preflight;
 pub mod queue;
+pub(crate) mod retry;
 pub mod staged;
 pub mod sums;
 pub mod supply;

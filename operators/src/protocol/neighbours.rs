@@ -4,11 +4,11 @@
 use crate::error::Stop;
 use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
-use crate::protocol::commit::{Retry, ask};
 use crate::protocol::document::{Origin, Recorded};
 use crate::protocol::group::Group;
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets_files::OffsetsFiles;
+use crate::protocol::retry::{Retry, ask};
 
 /// What a pipeline reads, compared with what other pipelines, or earlier runs, have recorded.
 pub trait Reading<K: Kind>: Send + Sync {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
+use crate::protocol::account::Account;
 use crate::protocol::clock::Clock;
-use crate::protocol::commit::ask;
-use crate::protocol::document::{Account, Document, FORMAT, Origin, Recorded, Standing};
+use crate::protocol::document::{Document, FORMAT, Origin, Recorded, Standing};
 use crate::protocol::group::Created;
 use crate::protocol::kind::{Kind, TooNew};
 use crate::protocol::layout::Members;
 use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Delta, Offsets};
 use crate::protocol::offsets_store::OffsetsStore;
+use crate::protocol::retry::ask;
 use crate::protocol::staged::Counted;
 
 /// A base is replaced once a delta has more entries than this and than half the base.

@@ -7,13 +7,13 @@ use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::claim::Intent;
 use crate::protocol::clock::Clock;
-use crate::protocol::commit::{Retry, ask};
 use crate::protocol::document::{Origin, Recorded, Standing};
 use crate::protocol::group::{Group, GroupState};
 use crate::protocol::kind::Kind;
 use crate::protocol::names::{Held, RunId};
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
+use crate::protocol::retry::{Retry, ask};
 
 /// How often groups are looked at while others move them, before an inconsistency counts.
 const LOOKS: u32 = 8;

@@ -2,7 +2,7 @@
 //! these files are gone.
 //!
 //! Rows of a partition count from where the table's present settings began
-//! ([`Account::from`](crate::protocol::document::Account)) up to the table's position. A file is
+//! ([`Account::from`](crate::protocol::account::Account)) up to the table's position. A file is
 //! identified by its name, its length and its first bytes, as they were when it was first read.
 //! What cannot be read again is [`Unverifiable`], with the reason and the extent; it is not a
 //! difference.

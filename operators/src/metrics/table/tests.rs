@@ -9,9 +9,9 @@ use crate::clock::SystemClock;
 use crate::error::StoreError;
 use crate::metrics::retry::Count;
 use crate::metrics::{Metrics, Outline, Retried};
-use crate::protocol::commit::Retry;
 use crate::protocol::layout::Layout;
 use crate::protocol::names::{GroupId, RunId, TableId};
+use crate::protocol::retry::Retry;
 
 #[tokio::test]
 async fn a_table_fails_from_the_first_failure_of_a_commit_to_its_success() {

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::protocol::document::{Account, Recorded};
+use crate::protocol::Pending;
+use crate::protocol::account::Account;
+use crate::protocol::document::Recorded;
 use crate::protocol::group::GroupState;
 use crate::protocol::layout::Layout;
 use crate::protocol::names::{OffsetsName, TableId};

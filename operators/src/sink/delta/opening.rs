@@ -15,9 +15,9 @@ use super::{checkpoint, log};
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::commit::{Retry, ask};
 use crate::protocol::group::{Created, Group};
 use crate::protocol::names::{Held, Version};
+use crate::protocol::retry::{Retry, ask};
 use crate::sink::files::Place;
 
 /// A table as it was found.

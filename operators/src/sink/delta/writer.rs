@@ -21,7 +21,7 @@ use super::{Detail, TableSpec, stats};
 use crate::error::StoreError;
 use crate::protocol::Pending;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::commit::Retry;
+use crate::protocol::retry::Retry;
 use crate::protocol::staged::StagedFile;
 use crate::sink::files::scratch::{self, Pile, Written};
 use crate::sink::files::{Blobs, Place, blocking, disk};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::{Account, Recorded, Standing};
+use lakefront_operators::protocol::account::Account;
+use lakefront_operators::protocol::document::{Recorded, Standing};
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::offsets_files::OffsetsFiles;

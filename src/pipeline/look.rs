@@ -1,0 +1,60 @@
+//! What a pipeline's kind tells the commands that only look.
+
+use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::error::Stop;
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::names::Held;
+use serde_json::Value;
+
+use crate::replay::Sighting;
+
+/// What `status` shows.
+pub(crate) struct Look {
+    /// In their order.
+    pub(crate) tables: Vec<TableLook>,
+    /// What the source holds that waits for more, for programs.
+    pub(crate) unfinished: Value,
+    /// The same, as lines for people.
+    pub(crate) notes: String,
+}
+
+/// One table.
+pub(crate) struct TableLook {
+    /// What it is for.
+    pub(crate) role: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Where it stands; `None` before its first run.
+    pub(crate) held: Option<Held>,
+    /// The process of the run that claimed it last, if its claim says so.
+    pub(crate) process: Option<Process>,
+    /// What the source has and the table lacks, in the unit of positions.
+    pub(crate) lag: u64,
+    /// Where each partition stands, for programs; null before the first run.
+    pub(crate) offsets: Value,
+    /// The same, as lines for people.
+    pub(crate) details: String,
+}
+
+/// The tables of a pipeline, as `replay` follows them.
+pub(crate) struct Followed {
+    /// The source, without credentials.
+    pub(crate) source: String,
+    /// The tables in their order; `None` if the pipeline does not read what is to be followed.
+    pub(crate) tables: Option<Vec<Box<dyn Follow>>>,
+}
+
+/// Follows what one table holds of a file or blob, as any reader of the lake can.
+pub(crate) trait Follow: Send + Sync {
+    /// The table's name.
+    fn table(&self) -> &str;
+
+    /// Calls `tell` with each sighting, until that returns `false`: first once the table holds a
+    /// position of the pipeline, then after each commit. Their times are those of `watch`.
+    fn follow<'a>(
+        &'a self,
+        watch: Stopwatch,
+        tell: &'a mut (dyn FnMut(Sighting) -> bool + Send),
+    ) -> Pending<'a, Result<(), Stop>>;
+}
