@@ -13,6 +13,8 @@ use lakefront_operators::protocol::offsets_files::OffsetsFiles;
 use lakefront_operators::protocol::staged::Counted;
 use lakefront_operators::protocol::sums::{Bucket, Sum};
 
+use serde_json::{Value, json};
+
 use crate::faults::{Call, Fault};
 use crate::harness::{PIPELINE, Run, Sink, World, refusal, sum_of};
 use crate::kinds::{StoryKind, offsets, standing_at, with_retired};
@@ -228,34 +230,38 @@ pub(crate) async fn a_damaged_offsets_file_refuses<S: Sink>(world: Arc<World<S>>
 
 /// Totals that are lost would otherwise count as no rows, and the next claim would record that.
 pub(crate) async fn an_offsets_file_without_its_totals_refuses<S: Sink>(world: Arc<World<S>>) {
+    type File = serde_json::Map<String, Value>;
+    fn of_others(file: &mut File) {
+        let tables = file["tables"].as_object_mut().unwrap();
+        *tables = std::mem::take(tables).into_iter().map(|(role, rows)| (format!("{role}-other"), rows)).collect();
+    }
+    async fn refuses<S: Sink>(world: &Arc<World<S>>, name: OffsetsName, damages: &[(fn(&mut File), &str)]) {
+        let tables = world.sink.open(PIPELINE).await.unwrap();
+        let content = tables[0].read_offsets(name).await.unwrap().unwrap();
+        for (damage, what) in damages {
+            let mut file = serde_json::from_slice(&content).unwrap();
+            damage(&mut file);
+            world.sink.tamper(0, PIPELINE, name, Some(Value::Object(file).to_string().as_bytes()));
+            let text = chain(&world.start().await.err().unwrap());
+            assert!(text.contains(what), "{what}: {text}");
+        }
+        world.sink.tamper(0, PIPELINE, name, Some(&content));
+    }
     let mut run = world.start().await.unwrap();
     world.land(&mut run, 0, 10, &[1]).await.unwrap();
-    let tables = world.sink.open(PIPELINE).await.unwrap();
-    let content = tables[0].read_offsets(own(10)).await.unwrap().unwrap();
-    let whole: serde_json::Value = serde_json::from_slice(&content).unwrap();
-    type Damage = fn(&mut serde_json::Map<String, serde_json::Value>);
+    let delta = own(10);
+    refuses(&world, delta, &[(of_others, "it and its base count the rows of different tables")]).await;
+    world.start().await.unwrap();
+    let full = OffsetsName(Held { run: RunId(2), ..delta.0 });
     let lacks = "it lacks the totals of its format";
-    let damages: [(Damage, &str); 5] = [
+    let damages: [(fn(&mut File), &str); 5] = [
         (|file| drop(file.remove("tables")), lacks),
-        (|file| drop(file.insert("tables".to_owned(), serde_json::json!({}))), lacks),
+        (|file| drop(file.insert("tables".to_owned(), json!({}))), lacks),
         (|file| drop(file.insert("format".to_owned(), 2.into())), lacks),
-        (|file| drop(file.insert("totals".to_owned(), serde_json::json!({}))), "missing field"),
-        (
-            |file| {
-                let tables = file["tables"].as_object_mut().unwrap();
-                *tables =
-                    std::mem::take(tables).into_iter().map(|(role, rows)| (format!("{role}-other"), rows)).collect();
-            },
-            "none of the group's tables",
-        ),
+        (|file| drop(file.insert("totals".to_owned(), json!({}))), "missing field"),
+        (of_others, "none of the group's tables"),
     ];
-    for (damage, what) in damages {
-        let mut file = whole.clone();
-        damage(file.as_object_mut().unwrap());
-        world.sink.tamper(0, PIPELINE, own(10), Some(file.to_string().as_bytes()));
-        let text = chain(&world.start().await.err().unwrap());
-        assert!(text.contains(what), "{what}: {text}");
-    }
+    refuses(&world, full, &damages).await;
 }
 
 pub(crate) async fn an_offsets_file_of_another_format_refuses<S: Sink>(world: Arc<World<S>>) {

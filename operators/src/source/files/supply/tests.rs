@@ -9,6 +9,9 @@ use crate::protocol::names::GroupId;
 use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 use crate::source::files::feed::FileFeed;
 
+mod catch_up;
+mod retire;
+
 const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 };
 
 /// Settings that differ only in `max_line`.
@@ -186,58 +189,6 @@ fn shutdown_closes_and_settles_and_hands_out_nothing_more() {
 }
 
 #[test]
-fn shutdown_in_the_middle_of_a_catch_up_leaves_the_rest_to_the_next_run() {
-    let mut planner = planner([standing(0, 1), standing(20, 2), standing(20, 2)], BOUNDS, 100);
-    steps(&mut planner, 0, 1);
-    planner.finish();
-    assert_eq!(steps(&mut planner, 0, 3), ["cut 0..10 by 2", "settle 10", "done"]);
-}
-
-#[test]
-fn lagging_tables_are_brought_from_position_to_position_by_the_settings_kept_there() {
-    let mut planner = planner([standing(30, 3), standing(0, 1), standing(8, 2)], BOUNDS, 100);
-    let planned = steps(&mut planner, 0, 8);
-    assert_eq!(
-        planned,
-        [
-            "chunk a 0..8 by 2",
-            "cut 0..8 by 2",
-            "chunk a 8..18 by 3",
-            "chunk a 18..28 by 3",
-            "chunk a 28..30 by 3",
-            "cut 8..30 by 3",
-            "settle 30",
-            "wait None",
-        ]
-    );
-}
-
-#[test]
-fn planning_goes_on_only_when_every_table_stands_level() {
-    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
-    assert_eq!(steps(&mut planner, 0, 4), ["chunk a 0..8 by 2", "cut 0..8 by 2", "settle 8", "wait None"]);
-    planner.durable(Position(7));
-    assert_eq!(steps(&mut planner, 0, 1), ["wait None"]);
-    planner.durable(Position(8));
-    assert_eq!(steps(&mut planner, 0, 1), ["chunk a 8..18 by 99"], "by today's settings");
-}
-
-#[test]
-fn a_catch_up_is_closed_early_where_the_bounds_demand() {
-    let bounds = Bounds { ahead: 12, ..BOUNDS };
-    let mut planner = planner([standing(0, 1), standing(30, 2), standing(30, 2)], bounds, 100);
-    let planned = steps(&mut planner, 0, 5);
-    assert_eq!(planned, ["chunk a 0..10 by 2", "chunk a 10..12 by 2", "cut 0..12 by 2", "settle 12", "wait None"]);
-}
-
-#[test]
-fn a_catch_up_ends_where_the_table_stood_but_reads_its_last_line_to_the_end() {
-    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
-    let Decision::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
-    assert_eq!((chunk.end, chunk.limit, chunk.catch_up), (8, 100, true));
-}
-
-#[test]
 fn files_are_planned_whether_or_not_others_have_bytes_left() {
     let mut planner = level(BOUNDS, 5);
     planner.supply_mut().limits([limit("b", 5), limit("empty", 0)]);
@@ -268,149 +219,6 @@ fn behind_a_landed_tail_a_line_starts() {
         line_starts.push((chunk.start, chunk.line_start));
     }
     assert_eq!(line_starts, [(0, true), (5, true), (9, false)]);
-}
-
-fn finished(before_ms: u64, names: &[&str]) -> Finished {
-    Finished { before_ms, partitions: names.iter().map(|name| id(name)).collect() }
-}
-
-/// Plans until a cut is closed, and returns its offsets.
-fn next_cut(planner: &mut Planner) -> Arc<Offsets> {
-    for _ in 0..20 {
-        if let Decision::Tell(Control::Cut(cut)) = planner.next(0, true) {
-            return cut.offsets;
-        }
-    }
-    panic!("no cut was closed");
-}
-
-#[test]
-fn a_finished_partition_leaves_once_every_table_holds_it() {
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
-    planner.supply_mut().limits([limit("b", 30)]);
-    planner.supply_mut().finished(finished(1_000, &["a"]));
-    let first = next_cut(&mut planner);
-    assert_eq!(first.at(&id("a")), 10, "its rows are on their way");
-    planner.durable(Position(10));
-    planner.supply_mut().finished(finished(1_001, &["a"]));
-    let second = next_cut(&mut planner);
-    assert_eq!(second.partitions.keys().collect::<Vec<_>>(), [&id("b")]);
-    assert_eq!((second.retired.bytes, second.retired.before_ms), (10, 1_001));
-    assert_eq!(second.position(), Position(20), "its bytes go on counting");
-    assert!(first.precede(&second));
-    assert_eq!(planner.supply_mut().retired().0, [].into(), "a table may still hold it");
-    planner.durable(Position(20));
-    assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_001));
-    assert_eq!(planner.supply_mut().retired().0, [].into(), "it is told once");
-}
-
-#[test]
-fn what_has_no_bytes_to_plan_is_named_before_others_leave() {
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
-    planner.supply_mut().limits([limit("b", 30), limit("empty", 0), limit("late", 30)]);
-    planner.supply_mut().finished(finished(1_000, &[]));
-    let cut = next_cut(&mut planner);
-    let named: Vec<_> = cut.partitions.iter().map(|(id, at)| (id.name.as_str(), at.offset)).collect();
-    assert_eq!(named, [("a", 10), ("b", 0), ("empty", 0), ("late", 0)], "or they would be taken for retired");
-}
-
-#[test]
-fn a_partition_with_bytes_to_plan_stays() {
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 15);
-    planner.supply_mut().finished(finished(1_000, &["a"]));
-    assert_eq!(next_cut(&mut planner).at(&id("a")), 10);
-}
-
-#[test]
-fn what_was_seen_of_a_partition_before_it_left_is_not_planned_again() {
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
-    planner.supply_mut().limits([limit("b", 30)]);
-    planner.supply_mut().finished(finished(1_000, &["a"]));
-    next_cut(&mut planner);
-    planner.supply_mut().limits([limit("a", 10)]);
-    assert_eq!(steps(&mut planner, 0, 1), ["chunk b 10..20 by 99"]);
-}
-
-#[test]
-fn nothing_leaves_while_a_table_is_brought_up() {
-    let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 8);
-    planner.supply_mut().finished(finished(1_000, &["a"]));
-    assert_eq!(next_cut(&mut planner).retired, Retired::default());
-}
-
-#[test]
-fn a_look_from_before_the_source_was_told_finishes_nothing() {
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 0);
-    planner.supply_mut().limits([limit("b", 40)]);
-    planner.supply_mut().finished(finished(1_000, &["a"]));
-    next_cut(&mut planner);
-    // Its limit was passed over, so nothing that the look saw was read.
-    planner.supply_mut().limits([limit("a", 10)]);
-    planner.supply_mut().finished(finished(2_000, &["a"]));
-    assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
-    planner.durable(Position(20));
-    assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_000));
-}
-
-#[test]
-fn a_later_generation_does_not_leave_before_an_earlier_one() {
-    let second = PartitionId { name: "a".into(), generation: 2 };
-    let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
-    next_cut(&mut planner);
-    planner.durable(Position(10));
-    assert_eq!(planner.supply_mut().gone(&id("a")), 0, "all of it was read");
-    planner.supply_mut().limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
-    planner.supply_mut().finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
-    assert!(next_cut(&mut planner).partitions.contains_key(&second), "the first would be taken for the file");
-    planner.supply_mut().finished(Finished { before_ms: 1_001, partitions: [id("a"), second].into() });
-    assert_eq!(next_cut(&mut planner).partitions.keys().collect::<Vec<_>>(), [&id("b")]);
-}
-
-#[test]
-fn a_catch_up_over_what_has_left_since_reads_that_file_and_no_other() {
-    let retired = Offsets::summed(at("b", 5).partitions, Retired { bytes: 20, before_ms: 1 });
-    let last = Standing { offsets: Arc::new(retired), ..standing(0, 2) };
-    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2), standing(20, 2), last], settings(99), BOUNDS);
-    let other = Identity { created: "later".into(), ..Identity::default() };
-    planner.supply_mut().limits([(id("a"), Limit { end: 100, identity: other, landed_tail: false })]);
-    let Decision::Work(chunk) = planner.next(0, true) else { panic!("bytes are missing") };
-    assert_eq!((chunk.identity, chunk.end, chunk.limit), (Identity::default(), 8, 20));
-}
-
-#[test]
-fn a_table_that_needs_bytes_of_a_file_that_is_gone_cannot_be_brought_up() {
-    let mut planner = Planner::new(&[standing(0, 1), standing(8, 2)], settings(99), BOUNDS);
-    assert_eq!(steps(&mut planner, 0, 1), ["lost bytes 0..8 of a"], "where its last line ends is not known");
-}
-
-/// A table at `offset` that knows which cut had the last rows for each table.
-fn knowing(offset: u64, last_rows: [u64; 3]) -> Standing {
-    let mut known = LastRows::none(Position(0), 3);
-    last_rows.into_iter().enumerate().for_each(|(i, last)| known.reach(GroupId(i), Draw(1), Position(last)));
-    Standing { last_rows: known, ..standing(offset, 1) }
-}
-
-#[test]
-fn a_table_that_lacks_no_rows_is_moved_without_the_bytes() {
-    let standings = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
-    let mut planner = Planner::new(&standings, settings(99), BOUNDS);
-    let planned = steps(&mut planner, 0, 3);
-    assert_eq!(planned, ["cut 10..30 by 1", "settle 30", "wait None"], "the source need not have the file");
-}
-
-#[test]
-fn a_table_that_lacks_rows_or_knows_too_little_is_caught_up_over_all_bytes() {
-    let lacks = [knowing(30, [20, 10, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
-    let knows_nothing = [knowing(30, [20, 5, 0]), standing(10, 1), knowing(10, [5, 5, 0])];
-    let mut other_history = [knowing(30, [20, 5, 0]), knowing(10, [5, 5, 0]), knowing(10, [5, 5, 0])];
-    other_history[1].last_rows.reach(GroupId(1), Draw(2), Position(5));
-    for standings in [lacks, knows_nothing, other_history] {
-        let mut unseen = Planner::new(&standings, settings(99), BOUNDS);
-        assert_eq!(steps(&mut unseen, 0, 1), ["lost bytes 10..30 of a"]);
-        let mut planner = planner(standings, BOUNDS, 30);
-        let planned = steps(&mut planner, 0, 4);
-        assert_eq!(planned, ["chunk a 10..20 by 1", "chunk a 20..30 by 1", "cut 10..30 by 1", "settle 30"]);
-    }
 }
 
 #[test]
