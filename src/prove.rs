@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::prove::{Difference, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::prove::{Difference, Lost, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::Lost;
 use serde_json::json;
 
 use crate::cli::ProveArgs;

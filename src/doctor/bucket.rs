@@ -2,14 +2,17 @@
 
 use lakefront_operators::error::{StoreError, chain};
 use lakefront_operators::s3::Location;
-use lakefront_operators::sink::delta::{self, TableSpec};
 
 use super::PATIENCE;
 use super::findings::Findings;
 
-/// Checks a bucket; whether it can hold the lake of these `tables`.
-pub(crate) async fn look(findings: &mut Findings, location: &Location, tables: &[TableSpec]) -> bool {
-    match tokio::time::timeout(PATIENCE, access(location, tables)).await {
+/// Checks a bucket, with the sink's own `probe` of it; whether it can hold the lake.
+pub(crate) async fn look(
+    findings: &mut Findings,
+    location: &Location,
+    probe: impl Future<Output = Result<(), StoreError>>,
+) -> bool {
+    match tokio::time::timeout(PATIENCE, access(location, probe)).await {
         Ok(Ok(access)) => {
             findings.ok("lake", access);
             true
@@ -27,10 +30,12 @@ pub(crate) async fn look(findings: &mut Findings, location: &Location, tables: &
     }
 }
 
-/// What the credential may do where a run does it, and how the store took it. An object is created
-/// there, and deleted.
-pub(crate) async fn access(location: &Location, tables: &[TableSpec]) -> Result<String, StoreError> {
-    delta::probe(tables.iter()).await?;
+/// What the credential may do, once `probe` has created an object where a run does, and deleted it.
+pub(crate) async fn access(
+    location: &Location,
+    probe: impl Future<Output = Result<(), StoreError>>,
+) -> Result<String, StoreError> {
+    probe.await?;
     let by = location.bucket.credential.describe();
     Ok(format!("{location} by {by}: create once, read and delete granted"))
 }

@@ -43,6 +43,7 @@ use sums::Mebibytes;
 use there::There;
 use told::PieceId;
 
+pub use crate::sink::delta::Lost;
 pub use compare::Odd;
 pub use difference::{Difference, What};
 pub use extent::Unverifiable;

@@ -20,7 +20,10 @@ pub(super) async fn connect(pipeline: &Logs) -> anyhow::Result<()> {
         print(format!("access   lake: {}\n", access::probe(location).await?))?;
     }
     if let LakeRoot::S3(location) = &pipeline.config.lake.root {
-        print(format!("access   lake: {}\n", one_line(&bucket::access(location, &pipeline.tables).await?)))?;
+        print(format!(
+            "access   lake: {}\n",
+            one_line(&bucket::access(location, delta::probe(pipeline.tables.iter())).await?)
+        ))?;
     }
     let mut text = String::new();
     let listed = pipeline.source.list().await?.files;

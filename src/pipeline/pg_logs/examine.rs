@@ -5,6 +5,7 @@ use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
 use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::position::Position;
+use lakefront_operators::sink::delta;
 
 use super::lake::Lake;
 use super::{Described, Logs, source, tables};
@@ -41,7 +42,8 @@ pub(super) async fn examine(findings: &mut Findings, described: Described, known
         LakeRoot::File(_) => true,
         LakeRoot::Azure(location) => account::look(findings, "lake", location, &SystemClock).await,
         LakeRoot::S3(location) => {
-            bucket::look(findings, location, tables.as_ref().map_or(&[], |tables| &tables[..])).await
+            let probe = delta::probe(tables.iter().flatten());
+            bucket::look(findings, location, probe).await
         }
     };
     if !reachable {

@@ -3,29 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::settings::{Destination, Envelope, Format, Roles, RowSettings, UnknownKeys};
+use crate::settings::RowSettings;
 use crate::source::files::identity::Identity;
 
 fn chunk(name: &str, range: Range<u64>) -> Chunk {
-    let roles = Roles {
-        primary: Vec::new(),
-        replica: Vec::new(),
-        default: Destination::Reject,
-        servers: Default::default(),
-        sources: Default::default(),
-    };
-    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    let settings = RowSettings {
-        rows_version: 1,
-        format,
-        max_line: 1,
-        unknown_keys,
-        zones: Default::default(),
-        raw: RowSettings::usual_raw(),
-        envelope: Envelope::None,
-        roles,
-        tables: Vec::new(),
-    };
     Chunk {
         partition: PartitionId::first(name),
         identity: Identity::default(),
@@ -33,7 +14,7 @@ fn chunk(name: &str, range: Range<u64>) -> Chunk {
         end: range.end,
         limit: range.end,
         line_start: true,
-        settings: Arc::new(settings),
+        settings: Arc::new(RowSettings::example()),
         catch_up: false,
     }
 }

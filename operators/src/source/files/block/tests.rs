@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::protocol::offsets::PartitionId;
-use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use crate::settings::RowSettings;
 use crate::source::files::file::FileSource;
 use crate::source::files::identity::{Fingerprint, Identity};
 use crate::source::files::needs::{Needs, READ_BEHIND};
@@ -12,20 +12,7 @@ use crate::source::files::needs::{Needs, READ_BEHIND};
 const CHUNK: u64 = 1024;
 
 fn settings(max_line: u64) -> Arc<RowSettings> {
-    let (primary, replica, servers, sources) = Default::default();
-    let roles = Roles { primary, replica, default: Destination::Primary, servers, sources };
-    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    Arc::new(RowSettings {
-        rows_version: ROWS_VERSION,
-        format,
-        max_line,
-        unknown_keys,
-        zones: Default::default(),
-        raw: RowSettings::usual_raw(),
-        envelope: Envelope::None,
-        roles,
-        tables: Vec::new(),
-    })
+    Arc::new(RowSettings { max_line, ..RowSettings::example() })
 }
 
 /// Reads the first chunk of a file that is one line of `length` bytes.

@@ -6,7 +6,6 @@ use crate::plan::Feed;
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};
 use crate::protocol::names::GroupId;
-use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, UnknownKeys};
 use crate::source::files::feed::FileFeed;
 
 mod catch_up;
@@ -16,25 +15,7 @@ const BOUNDS: Bounds = Bounds { work: 10, cut: 25, cut_ms: 1_000, ahead: 1_000 }
 
 /// Settings that differ only in `max_line`.
 fn settings(max_line: u64) -> Arc<RowSettings> {
-    let roles = Roles {
-        primary: Vec::new(),
-        replica: Vec::new(),
-        default: Destination::Reject,
-        servers: BTreeMap::new(),
-        sources: BTreeMap::new(),
-    };
-    let (format, unknown_keys) = (Format::Azure, UnknownKeys::Keep);
-    Arc::new(RowSettings {
-        rows_version: ROWS_VERSION,
-        format,
-        max_line,
-        unknown_keys,
-        zones: Default::default(),
-        raw: RowSettings::usual_raw(),
-        envelope: Envelope::None,
-        roles,
-        tables: Vec::new(),
-    })
+    Arc::new(RowSettings { max_line, ..RowSettings::example() })
 }
 
 fn id(name: &str) -> PartitionId {
