@@ -105,10 +105,7 @@ async fn look_around<K: Kind>(
             survey.furthest = survey.furthest.max(beyond.then(|| (held.position, group.shown())));
         }
         match recorded {
-            Some(recorded) => {
-                refuse_odd(&recorded, intent.layout.groups()[index].roles(), &group.shown())?;
-                found.push((index, group.shown(), recorded));
-            }
+            Some(recorded) => found.push((index, group.shown(), recorded)),
             None => {
                 lacking = lacking.or(Some((index, group)));
             }
@@ -124,6 +121,9 @@ async fn look_around<K: Kind>(
         })
         .collect();
     judge(&places, intent)?;
+    for (index, shown, recorded) in &found {
+        refuse_odd(recorded, intent.layout.groups()[*index].roles(), shown)?;
+    }
     let landed = places.iter().any(|place| place.standing.position() != place.origin.genesis);
     if let (Some((index, group)), Some((_, other))) = (lacking, &survey.furthest)
         && (index == 0 || landed)
