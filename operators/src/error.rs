@@ -5,9 +5,6 @@
 
 use thiserror::Error;
 
-use crate::position::Position;
-use crate::protocol::supply::Lost;
-use crate::route::Counted;
 use crate::shown;
 
 /// A request to a store or source failed.
@@ -86,7 +83,7 @@ pub enum Stop {
     #[error(
         "{rejected} of the last {of} lines were rejected, above limits.reject_ratio = {ratio}: {}; all lines read are \
          committed, these as rejects; fix the cause or raise the ratio, then start again",
-        told(.reasons)
+        .reasons.join("; ")
     )]
     RejectRatio {
         /// Rejected lines in the window.
@@ -95,46 +92,18 @@ pub enum Stop {
         of: u64,
         /// The highest ratio allowed.
         ratio: f64,
-        /// The reasons, most frequent first.
-        reasons: Vec<Counted>,
+        /// The reasons as people read them, most frequent first.
+        reasons: Vec<String>,
     },
     /// The protocol met an impossible state: a bug, reported before it can do harm.
     #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
     Bug(String),
 }
 
-fn told(reasons: &[Counted]) -> String {
-    reasons.iter().map(Counted::to_string).collect::<Vec<_>>().join("; ")
-}
-
 impl Stop {
     /// Whether another run has taken over.
     pub fn is_fenced(&self) -> bool {
         matches!(self, Stop::Fenced { .. })
-    }
-
-    /// A table has no position, though another table of the pipeline has one.
-    pub(crate) fn no_position(group: &str, pipeline: &str, other: &str) -> Stop {
-        Stop::Refused(format!(
-            "{group} holds no position of pipeline {pipeline:?}, though {other} does: it is new, renamed or \
-             was deleted; restore it or set its old name in [tables], or start over with a new pipeline name and new tables"
-        ))
-    }
-
-    /// A lagging table needs what other tables hold, but the source has lost or changed it.
-    pub(crate) fn lost(Lost(what): &Lost) -> Stop {
-        Stop::Refused(format!(
-            "a table that lags behind needs {what}; put the file back as it was, or start over with a new pipeline name and new \
-             tables"
-        ))
-    }
-
-    /// A table's offsets file is missing; without it, the position cannot be resolved.
-    pub(crate) fn offsets_missing(group: &str, position: Position, file: &str) -> Stop {
-        Stop::Refused(format!(
-            "{group} stands at position {position}, but its offsets file {file} is gone: restore the table's \
-             _lakefront folder from a backup, or start over with a new pipeline name and new tables"
-        ))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::cut::Control;
 use crate::protocol::cutter::{Cutter, Decision};
 use crate::protocol::kind::Kind;
+use crate::protocol::refusals;
 use crate::space::FreeSpace;
 use crate::work::Work;
 
@@ -170,7 +171,7 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
                 Do::Sleep
             }
             Decision::Done => Do::End,
-            Decision::Lost(lost) => return Err(Stop::lost(&lost)),
+            Decision::Lost(lost) => return Err(refusals::lost(&lost)),
         })
     }
 

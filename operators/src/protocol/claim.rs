@@ -31,6 +31,7 @@ use crate::protocol::neighbours::{Reading, refuse_overlap, strangers};
 use crate::protocol::offsets::Offsets;
 use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::preflight::{Positioned, Survey, Verdict, check, judge, look, survey};
+use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
 
 /// What a run wants from its groups.
@@ -295,7 +296,7 @@ impl<K: Kind> Claim<'_, K> {
 
     fn no_position(&self) -> Stop {
         let shown = self.furthest.as_ref().map_or("another of its tables", |(_, shown)| shown);
-        Stop::no_position(&self.group.shown(), self.intent.pipeline, shown)
+        refusals::no_position(&self.group.shown(), self.intent.pipeline, shown)
     }
 
     fn fenced(&self, seen: String) -> Stop {

@@ -33,6 +33,7 @@ pub mod offsets_files;
 pub mod offsets_store;
 pub mod preflight;
 pub mod queue;
+pub(crate) mod refusals;
 pub(crate) mod retry;
 pub mod staged;
 pub mod sums;

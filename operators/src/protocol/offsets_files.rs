@@ -14,6 +14,7 @@ use crate::protocol::layout::Members;
 use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Delta, Offsets};
 use crate::protocol::offsets_store::OffsetsStore;
+use crate::protocol::refusals;
 use crate::protocol::retry::ask;
 use crate::protocol::staged::Counted;
 
@@ -168,7 +169,7 @@ impl<K: Kind> OffsetsFiles<K> {
 
     async fn document(store: &dyn OffsetsStore, held: Held, name: OffsetsName) -> Result<Document<K>, Stop> {
         let Some(content) = store.read_offsets(name).await? else {
-            return Err(Stop::offsets_missing(&store.shown(), held.position, &name.to_string()));
+            return Err(refusals::offsets_missing(&store.shown(), held.position, &name.to_string()));
         };
         let document = Document::parse(&content)
             .map_err(|e| StoreError::definite(format!("read offsets file {name} of {}", store.shown()), e))?;

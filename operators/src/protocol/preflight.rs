@@ -13,6 +13,7 @@ use crate::protocol::kind::Kind;
 use crate::protocol::names::{Held, RunId};
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
+use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
 
 /// How often groups are looked at while others move them, before an inconsistency counts.
@@ -128,7 +129,7 @@ async fn look_around<K: Kind>(
     if let (Some((index, group)), Some((_, other))) = (lacking, &survey.furthest)
         && (index == 0 || landed)
     {
-        return Err(Stop::no_position(&group.shown(), intent.pipeline, other));
+        return Err(refusals::no_position(&group.shown(), intent.pipeline, other));
     }
     if !intent.adopt {
         for (_, group) in groups.iter().filter(|(index, _)| places.iter().all(|place| place.index != *index)) {

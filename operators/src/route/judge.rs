@@ -40,6 +40,7 @@ impl RatioJudge {
         let ratio = self.rejects.ratio();
         if self.lines >= WINDOW && self.rejected as f64 > ratio * self.lines as f64 && !self.rejects.is_over() {
             let reasons = sum(self.window.iter().flat_map(|(_, rejects)| rejects));
+            let reasons = reasons.iter().map(ToString::to_string).collect();
             self.rejects.stop(Stop::RejectRatio { rejected: self.rejected, of: self.lines, ratio, reasons });
         }
     }

@@ -17,6 +17,7 @@ use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::group::{Created, Group};
 use crate::protocol::names::{Held, Version};
+use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
 use crate::sink::files::Place;
 
@@ -87,7 +88,7 @@ impl Opening {
         if let (Some(with), Some(missing)) = (self.found.iter().find(beyond), missing) {
             // All tables are created before any is claimed. The claim would refuse too, but leave
             // an empty table behind.
-            return Err(Stop::no_position(&missing.spec.shown(), &self.pipeline, &with.spec.shown()));
+            return Err(refusals::no_position(&missing.spec.shown(), &self.pipeline, &with.spec.shown()));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
 use crate::memory::{Budget, Turn};
 use crate::protocol::Pending;
+use crate::protocol::refusals;
 use crate::source::files::ByteSource;
 use crate::source::files::block::{self, Block};
 use crate::source::files::chunk::Chunk;
@@ -71,6 +72,6 @@ async fn nothing_left_of(source: &dyn ByteSource, chunk: &Chunk, error: StoreErr
 fn gone(chunk: &Chunk, error: StoreError) -> Stop {
     match chunk.catch_up {
         false => error.into(),
-        true => Stop::lost(&missing(&chunk.partition, chunk.start..chunk.end, &chain(&error))),
+        true => refusals::lost(&missing(&chunk.partition, chunk.start..chunk.end, &chain(&error))),
     }
 }
