@@ -13,10 +13,10 @@ pub(crate) fn no_position(group: &str, pipeline: &str, other: &str) -> Stop {
 }
 
 /// A lagging table needs what other tables hold, but the source has lost or changed it.
-pub(crate) fn lost(Lost(what): &Lost) -> Stop {
+pub(crate) fn lost(Lost { what, advice }: &Lost) -> Stop {
+    let advice = advice.map_or_else(|| ": ".to_owned(), |advice| format!("; {advice}, or "));
     Stop::Refused(format!(
-        "a table that lags behind needs {what}; put the file back as it was, or start over with a new pipeline name and new \
-         tables"
+        "a table that lags behind needs {what}{advice}start over with a new pipeline name and new tables"
     ))
 }
 

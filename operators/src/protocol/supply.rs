@@ -19,9 +19,21 @@ pub enum Boundary {
     MustNot,
 }
 
-/// Work that a lagging table needs, and that the source can give no more: as text for a message.
+/// Work that a lagging table needs, and that the source can give no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost(pub String);
+pub struct Lost {
+    /// What it is, as text for a message.
+    pub what: String,
+    /// How to bring it back; `None` if nothing can.
+    pub advice: Option<&'static str>,
+}
+
+impl Lost {
+    /// What nothing brings back.
+    pub fn for_good(what: String) -> Lost {
+        Lost { what, advice: None }
+    }
+}
 
 /// Hands out a source's work in order. It reads nothing and waits for nothing.
 ///
@@ -93,7 +105,7 @@ pub struct Lost(pub String);
 ///     ) -> Result<Option<Self::Work>, Lost> {
 ///         let (from, target) = (self.at.position(), targets[0].position().0);
 ///         if from < self.forgotten {
-///             return Err(Lost(format!("numbers from {from}, which are forgotten")));
+///             return Err(Lost::for_good(format!("numbers from {from}, which are forgotten")));
 ///         }
 ///         let to = target.min(from.0 + room);
 ///         self.at = at(to);

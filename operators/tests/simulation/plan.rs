@@ -114,7 +114,7 @@ fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool)
             flow.planned = true;
             return Ok(true);
         }
-        Decision::Lost(lost) => return Err(lacking::<K>(&lost.0)),
+        Decision::Lost(lost) => return Err(lacking::<K>(&lost.what)),
     }
     flow.time = Some(planner.time());
     Ok(false)

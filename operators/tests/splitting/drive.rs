@@ -141,7 +141,7 @@ impl Planned {
                 }
                 Decision::Tell(Control::Settle(position)) => self.planner.durable(position),
                 Decision::Wait(_) | Decision::Done => return,
-                Decision::Lost(lost) => panic!("{} are there", lost.0),
+                Decision::Lost(lost) => panic!("{} are there", lost.what),
             }
         }
     }

@@ -42,7 +42,7 @@ impl Supply<Numbers> for Records {
 
     fn towards(&mut self, targets: &VecDeque<Standing<Numbers>>, _room: u64) -> Result<Option<Self::Work>, Lost> {
         let target = targets.front().map(|target| target.position().0).unwrap_or_default();
-        Err(Lost(format!("records {}..{target}, which were acknowledged", self.at.position())))
+        Err(Lost::for_good(format!("records {}..{target}, which were acknowledged", self.at.position())))
     }
 
     fn reach(&mut self, target: &Standing<Numbers>) {
@@ -80,7 +80,7 @@ fn steps(cutter: &mut Cutter<Numbers, Records>, now_ms: u64) -> Vec<String> {
             Decision::Tell(Control::Settle(position)) => format!("settle {position}"),
             Decision::Wait(_) => "wait".to_owned(),
             Decision::Done => "done".to_owned(),
-            Decision::Lost(Lost(what)) => format!("lost {what}"),
+            Decision::Lost(Lost { what, .. }) => format!("lost {what}"),
         });
         if is_last {
             return steps;

@@ -157,7 +157,7 @@ impl SimKind for Records {
         let mut rest = RecordSupply::new(std::slice::from_ref(furthest), false);
         rest.see(&w.source);
         match rest.lost() {
-            Some(lost) if !env.typo => Err(lacking::<Records>(&lost.0)),
+            Some(lost) if !env.typo => Err(lacking::<Records>(&lost.what)),
             _ => Ok(RecordSupply::new(standings, w.lacks(Rule::Boundary))),
         }
     }

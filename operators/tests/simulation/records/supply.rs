@@ -90,7 +90,7 @@ impl RecordSupply {
     pub(crate) fn lost(&self) -> Option<Lost> {
         let (uid, range) = self.rest(u64::MAX).into_iter().next()?;
         let is_gone = self.partitions[&uid].forgotten > range.start;
-        is_gone.then(|| Lost(format!("{range:?} of p{uid}")))
+        is_gone.then(|| Lost::for_good(format!("{range:?} of p{uid}")))
     }
 
     /// At most `count` of the records of the flush that were not handed out yet.

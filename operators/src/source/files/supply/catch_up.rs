@@ -11,7 +11,8 @@ use crate::source::files::chunk::Chunk;
 
 /// Bytes that a lagging table needs and that cannot be read, and why.
 pub(crate) fn missing(partition: &PartitionId, range: Range<u64>, why: &str) -> Lost {
-    Lost(format!("bytes {}..{} of {partition}, and they cannot be read: {why}", range.start, range.end))
+    let what = format!("bytes {}..{} of {partition}, and they cannot be read: {why}", range.start, range.end);
+    Lost { what, advice: Some("put the file back as it was") }
 }
 
 impl FileSupply {

@@ -61,7 +61,7 @@ fn short(step: Decision) -> String {
         Decision::Tell(Control::Settle(position)) => format!("settle {position}"),
         Decision::Wait(until) => format!("wait {until:?}"),
         Decision::Done => "done".to_owned(),
-        Decision::Lost(lost) => format!("lost {}", lost.0.split(", and they").next().unwrap_or_default()),
+        Decision::Lost(lost) => format!("lost {}", lost.what.split(", and they").next().unwrap_or_default()),
     }
 }
 
