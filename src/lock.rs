@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use lakefront_operators::state;
+use lakefront_operators::run::state;
 
 use crate::config::ConfigError;
 

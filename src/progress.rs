@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use lakefront_operators::metrics::Metrics;
+use lakefront_operators::run::metrics::Metrics;
 use tokio::task::JoinHandle;
 
 /// Time between two updates.

@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::prove::{Difference, Lost, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::shown::one_line;
 use serde_json::json;
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use lakefront_operators::metrics::shapes::LineShapes;
-use lakefront_operators::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics};
+use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
-use lakefront_operators::record::Reason;
 use lakefront_operators::route::Counted;
+use lakefront_operators::run::metrics::shapes::LineShapes;
+use lakefront_operators::run::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics};
 use lakefront_operators::shown;
 use serde_json::{Map, Value, json};
 

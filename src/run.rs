@@ -5,13 +5,13 @@ pub(crate) mod last_stop;
 use std::sync::Arc;
 
 use anyhow::Context;
-use lakefront_operators::bridge::Bridge;
-use lakefront_operators::clock::{Stopwatch, SystemClock};
-use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::Metrics;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
-use lakefront_operators::space::Guard;
+use lakefront_operators::run::bridge::Bridge;
+use lakefront_operators::run::clock::{Stopwatch, SystemClock};
+use lakefront_operators::run::fatal::{Fatal, StopRequest};
+use lakefront_operators::run::metrics::Metrics;
+use lakefront_operators::run::space::Guard;
 
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{Config, ConfigError, HttpConfig, Mode};

@@ -1,10 +1,10 @@
 //! Describes lines that are not records themselves: at the end of a run, and before one.
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::metrics::shapes::LineShapes;
-use lakefront_operators::rows::look::{Looked, Looks};
-use lakefront_operators::rows::shape::{Count, Opened, Shape};
-use lakefront_operators::settings::{Envelope, Format, RowSettings};
+use lakefront_operators::format::logs::rows::look::{Looked, Looks};
+use lakefront_operators::format::logs::rows::shape::{Count, Opened, Shape};
+use lakefront_operators::format::logs::settings::{Envelope, Format, RowSettings};
+use lakefront_operators::run::metrics::shapes::LineShapes;
 use lakefront_operators::source::files::identity::Fingerprint;
 use lakefront_operators::source::files::{ByteSource, Listed};
 use serde_json::{Map, Value, json};

@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::run::fatal::StopRequest;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;

@@ -5,9 +5,9 @@
 
 mod running;
 
-use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::names::RunId;
+use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::shown::one_line;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,7 @@
 //! `lakefront validate`: checks a pipeline file and, with `--connect`, the source and the tables it
 //! names. Nothing lasting is written.
 
-use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::shown::one_line;
 
 use crate::cli::ValidateArgs;

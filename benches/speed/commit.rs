@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
 use lakefront_operators::commit::{GroupRows, commit, committing, filled};
-use lakefront_operators::lines::{Claimed, Control, Cut, Mark, Offsets};
+use lakefront_operators::format::logs::lines::{Claimed, Control, Cut, Mark, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Stamp;
 use lakefront_operators::protocol::names::{GroupId, TableId};

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Claimed, Intent, Offsets};
+use lakefront_operators::format::logs::lines::{Claimed, Intent, Offsets};
+use lakefront_operators::format::logs::settings::Format;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
 use lakefront_operators::protocol::group::Group;
-use lakefront_operators::settings::Format;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::files::reading::{File, Files};

@@ -4,15 +4,15 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::fetch::fetch;
-use lakefront_operators::lines::{Control, Standing};
+use lakefront_operators::format::logs::lines::{Control, Standing};
 use lakefront_operators::parse::{Parsed, parse};
 use lakefront_operators::plan::plan;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::route::{RatioJudge, Rejects, Routes, route};
 use lakefront_operators::routed::Routed;
+use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::source::files::feed::Planning;
 use lakefront_operators::source::files::reader::{Fetched, FileReader};
 use lakefront_operators::split::{Lines, split};

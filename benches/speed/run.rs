@@ -4,26 +4,28 @@ use std::process::exit;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use lakefront_operators::bridge::Bridge;
-use lakefront_operators::clock::SystemClock;
-use lakefront_operators::env::Env;
 use lakefront_operators::error::chain;
-use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::lines::Standing;
-use lakefront_operators::memory::Budget;
-use lakefront_operators::metrics::Metrics;
-use lakefront_operators::metrics::retry::Count;
+use lakefront_operators::format::logs::lines::Standing;
+use lakefront_operators::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys,
+};
 use lakefront_operators::plan::Mode;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::cutter::Bounds;
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::run::bridge::Bridge;
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::env::Env;
+use lakefront_operators::run::fatal::{Fatal, StopRequest};
+use lakefront_operators::run::memory::Budget;
+use lakefront_operators::run::metrics::Metrics;
+use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::space::{self, Guard, OnLow};
 use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::feed::{FileFeed, Planning};
 use lakefront_operators::source::files::file::FileSource;
 use lakefront_operators::source::files::needs::Needs;
 use lakefront_operators::source::files::supply::Planner;
 use lakefront_operators::source::files::watch::{OnRewrite, Unterminated, WatchRules, Watcher};
-use lakefront_operators::space::{self, Guard, OnLow};
 use lakefront_topologies::pg_logs::{TABLES, outline};
 use tokio::runtime::Runtime;
 

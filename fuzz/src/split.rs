@@ -1,7 +1,9 @@
 //! `split` against the simplest way to find lines.
 
-use lakefront_operators::record::Reason;
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::format::logs::record::Reason;
+use lakefront_operators::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys,
+};
 use lakefront_operators::source::files::block::Block;
 use lakefront_operators::split::lines;
 

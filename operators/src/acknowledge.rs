@@ -14,7 +14,6 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::env::Env;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::Pending;
@@ -22,6 +21,7 @@ use crate::protocol::clock::Clock;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::retry::Retry;
+use crate::run::env::Env;
 
 /// A source that may forget what every table holds.
 pub trait Acknowledge<K: Kind>: Send + Sync {
@@ -36,7 +36,7 @@ pub trait Acknowledge<K: Kind>: Send + Sync {
 /// use std::sync::Arc;
 ///
 /// use lakefront_operators::acknowledge::{Acknowledge, KeepsAll};
-/// use lakefront_operators::lines::Lines;
+/// use lakefront_operators::format::logs::lines::Lines;
 ///
 /// let source: Arc<dyn Acknowledge<Lines>> = Arc::new(KeepsAll);
 /// # drop(source);

@@ -17,16 +17,16 @@ use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::commit::Moved;
-use crate::env::Env;
 use crate::error::StoreError;
-use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::cut::Control;
 use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::ledger::Ledger;
 use crate::protocol::names::TableId;
-use crate::state::{self, State};
+use crate::run::env::Env;
+use crate::run::metrics::Metrics;
+use crate::run::state::{self, State};
 
 use self::arrivals::{Arrivals, Landed};
 

@@ -21,7 +21,6 @@ use timely::dataflow::{Scope, StreamVec};
 use uuid::Uuid;
 
 use self::home::Home;
-use crate::env::Env;
 use crate::position::Position;
 use crate::protocol::claim::Claimed;
 use crate::protocol::commit::Committer;
@@ -31,6 +30,7 @@ use crate::protocol::last_rows::{Draw, LastRows};
 use crate::protocol::names::{GroupId, TableId};
 use crate::protocol::queue::CommitQueue;
 use crate::protocol::staged::{Counted, Staged};
+use crate::run::env::Env;
 use crate::totals::Update;
 
 /// A group has advanced.

@@ -1,7 +1,7 @@
 //! Why a run stops, and the errors of stores and sources.
 //!
 //! Every error says what was attempted. A bad record is not an error: it is a
-//! [`Reject`](crate::record::Reject).
+//! [`Reject`](crate::format::logs::record::Reject).
 
 use thiserror::Error;
 

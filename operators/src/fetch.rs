@@ -22,13 +22,13 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::operate::FrontierInterest;
 use timely::scheduling::Activator;
 
-use crate::clock::Stopwatch;
-use crate::env::Env;
 use crate::error::Stop;
-use crate::memory::{Budget, Reserved};
-use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::Pending;
+use crate::run::clock::Stopwatch;
+use crate::run::env::Env;
+use crate::run::memory::{Budget, Reserved};
+use crate::run::metrics::Metrics;
 use crate::work::Work;
 
 /// How many pieces of one credit are read at once. Sources are far away, so the requests overlap.
@@ -63,7 +63,7 @@ impl<W: Work> Assigned<W> {
 ///
 /// use lakefront_operators::error::Stop;
 /// use lakefront_operators::fetch::{Read, Reader};
-/// use lakefront_operators::memory::Budget;
+/// use lakefront_operators::run::memory::Budget;
 /// use lakefront_operators::protocol::Pending;
 /// use lakefront_operators::work::Work;
 ///

@@ -6,41 +6,32 @@
 //! ```
 //!
 //! [`protocol`] holds the decisions that make delivery exactly-once, without I/O; [`source`] and
-//! [`sink`] hold what differs between stores. Operators know no pipeline, flag, configuration file
-//! or environment, and print nothing.
+//! [`sink`] hold what differs between stores, [`format`](mod@format) what bytes mean, and [`run`]
+//! what a run has once. Operators know no pipeline, flag, configuration file or environment, and
+//! print nothing.
 
 pub mod acknowledge;
 pub mod azure;
-pub mod bridge;
 pub mod checkpoint;
-pub mod clock;
 pub mod commit;
-pub mod env;
 pub mod error;
-pub mod fatal;
 pub mod fetch;
+pub mod format;
 pub mod glob;
-pub mod lines;
-pub mod memory;
-pub mod metrics;
 pub mod parse;
 pub mod plan;
 pub mod position;
 pub mod protocol;
 pub mod prove;
-pub mod record;
 pub mod route;
 pub mod routed;
-pub mod rows;
+pub mod run;
 pub mod s3;
 pub mod secret;
-pub mod settings;
 pub mod shown;
 pub mod sink;
 pub mod source;
-pub mod space;
 pub mod split;
 pub mod stage;
-pub mod state;
 pub mod totals;
 pub mod work;

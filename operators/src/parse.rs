@@ -1,8 +1,9 @@
 //! `parse`: turns lines into typed columns, some thousands of lines at a time.
 //!
 //! A line that breaks the rules becomes a [`Reject`], never a null. The rules are in
-//! [`rows`](crate::rows). A line may be an envelope of any number of records: a batch that has
-//! enough rows ends inside it, so that the operators that follow never have more rows in memory.
+//! [`rows`](crate::format::logs::rows). A line may be an envelope of any number of records: a batch
+//! that has enough rows ends inside it, so that the operators that follow never have more rows in
+//! memory.
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
+use crate::format::logs::record::{Reason, Reject};
+use crate::format::logs::rows::shape::{Opened, Shape};
+use crate::format::logs::rows::{Items, NextItem, RowBuilder, Taken};
+use crate::format::logs::settings::RowSettings;
 use crate::position::Position;
-use crate::record::{Reason, Reject};
-use crate::rows::shape::{Opened, Shape};
-use crate::rows::{Items, NextItem, RowBuilder, Taken};
-use crate::settings::RowSettings;
 use crate::source::files::block::Block;
 use crate::source::files::reader::Fetched;
 use crate::split::{BATCH_LINES, Line, Lines};

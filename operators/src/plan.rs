@@ -20,11 +20,8 @@ use timely::dataflow::{Scope, StreamVec};
 use timely::progress::Antichain;
 
 use self::worker0::{Do, Worker0};
-use crate::env::Env;
 use crate::error::Stop;
-use crate::fatal::StopRequest;
 use crate::fetch::Assigned;
-use crate::metrics::{CutTimes, Lag};
 use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Stamp;
@@ -32,7 +29,10 @@ use crate::protocol::cut::Control;
 use crate::protocol::cutter::Cutter;
 use crate::protocol::kind::Kind;
 use crate::protocol::supply::Supply;
-use crate::space::FreeSpace;
+use crate::run::env::Env;
+use crate::run::fatal::StopRequest;
+use crate::run::metrics::{CutTimes, Lag};
+use crate::run::space::FreeSpace;
 use crate::work::Work;
 
 /// No path from these inputs to the outputs: they gate, they do not hold time.

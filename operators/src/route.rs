@@ -26,16 +26,16 @@ pub use judge::RatioJudge;
 pub use rejects::{Counted, Rejects};
 pub use roles::RoleMap;
 
-use crate::env::Env;
 use crate::error::Stop;
-use crate::metrics::Metrics;
+use crate::format::logs::record::Reason;
+use crate::format::logs::rows;
+use crate::format::logs::settings::{Destination, RowSettings};
 use crate::parse::Parsed;
 use crate::position::Position;
 use crate::protocol::names::TableId;
-use crate::record::Reason;
 use crate::routed::Routed;
-use crate::rows;
-use crate::settings::{Destination, RowSettings};
+use crate::run::env::Env;
+use crate::run::metrics::Metrics;
 
 /// The tables of this kind of pipeline, in their order: each is a group of its own.
 pub const TABLES: [&str; 3] = ["primary", "replica", "rejects"];

@@ -17,9 +17,9 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
+use crate::format::logs::record::{Reason, Reject};
+use crate::format::logs::settings::RowSettings;
 use crate::position::Position;
-use crate::record::{Reason, Reject};
-use crate::settings::RowSettings;
 use crate::source::files::block::Block;
 use crate::source::files::reader::Fetched;
 

@@ -13,13 +13,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::operator::Operator;
 
-use crate::env::Env;
 use crate::error::{Stop, StoreError};
-use crate::memory::Share;
 use crate::position::Position;
 use crate::protocol::names::TableId;
 use crate::protocol::staged::{Staged, StagedFile};
 use crate::routed::Routed;
+use crate::run::env::Env;
+use crate::run::memory::Share;
 use crate::sink::{Stage, StageWriter};
 
 /// What stages the rows of each table of a group.

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::{Destination, Envelope, UnknownKeys};
-use lakefront_operators::space::OnLow;
+use lakefront_operators::format::logs::settings::{Destination, Envelope, UnknownKeys};
+use lakefront_operators::run::space::OnLow;
 
 use super::units::{GIB, KIB, MIB, TIB};
 use super::{ColdStart, Mode, OnRewrite, PartitionBy, Temporary, Unterminated};

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lakefront_operators::space::{Clean, OnLow};
+use lakefront_operators::run::space::{Clean, OnLow};
 use toml::Value;
 
 use super::raw::{Reading, Section};

@@ -33,8 +33,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
+use lakefront_operators::run::space::{Clean, OnLow};
 use lakefront_operators::s3::Location as BucketLocation;
-use lakefront_operators::space::{Clean, OnLow};
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
+use lakefront_operators::format::logs::settings::{Envelope, ROWS_VERSION, RowSettings, UnknownKeys, Zones};
 use lakefront_operators::sink::files::UPLOADS;
 use lakefront_operators::source::files::needs::Needs;
 use lakefront_topologies::pg_logs::TABLES;

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lakefront_operators::format::logs::settings::{Destination, Format, Roles};
 use lakefront_operators::glob;
-use lakefront_operators::settings::{Destination, Format, Roles};
 
 use super::defaults;
 use super::raw::Section;

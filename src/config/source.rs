@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::azure::{ListingSettings, RetrySettings};
-use lakefront_operators::settings::Format;
+use lakefront_operators::format::logs::settings::Format;
 
 use super::azure::{self, Keys};
 use super::places::{self, SourceAddress};

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::settings::{self, Destination, Zone};
+use lakefront_operators::format::logs::settings::{self, Destination, Zone};
 use toml::Value;
 
 use super::defaults::{

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use lakefront_operators::clock::SystemClock;
+use lakefront_operators::run::clock::SystemClock;
 
 pub(crate) use self::findings::Findings;
 use self::findings::Level;

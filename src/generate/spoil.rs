@@ -1,7 +1,7 @@
 //! Bad lines. Real servers, disks or pipelines have produced each kind, and each is rejected for
 //! exactly one reason.
 
-use lakefront_operators::record::Reason;
+use lakefront_operators::format::logs::record::Reason;
 
 use super::random::Random;
 use crate::cli::FormatArg;

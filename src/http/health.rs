@@ -8,8 +8,8 @@
 
 use std::time::Duration;
 
+use lakefront_operators::run::space::Free;
 use lakefront_operators::shown;
-use lakefront_operators::space::Free;
 
 /// A single failure of a commit may be a hiccup; failing for this long is not.
 const FAILING_MS: u64 = 5_000;

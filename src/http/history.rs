@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::metrics::{Metrics, StepId};
 use lakefront_operators::position::Position;
+use lakefront_operators::run::metrics::{Metrics, StepId};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::live::Live;
@@ -82,7 +82,7 @@ impl History {
     }
 
     fn add(&mut self, metrics: &Metrics) {
-        let step = |step: &lakefront_operators::metrics::steps::Step| {
+        let step = |step: &lakefront_operators::run::metrics::steps::Step| {
             let with_cuts = matches!(step.id(), StepId::Stage(_) | StepId::Totals(_) | StepId::Commit(_));
             (step.handed_on(), step.busy().map(|busy| busy.as_secs_f64()).sum(), with_cuts)
         };

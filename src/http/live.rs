@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
 use lakefront_operators::protocol::document::Process;
+use lakefront_operators::run::fatal::{Fatal, StopRequest};
+use lakefront_operators::run::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
 use lakefront_operators::source::files::Why;
 
 use super::health::{Failing, Health, HoldingStep, NotRead, Signs, Status, judge};

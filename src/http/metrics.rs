@@ -10,8 +10,8 @@ mod page;
 
 use std::time::Duration;
 
-use lakefront_operators::metrics::{Metrics, Retried};
-use lakefront_operators::record::Reason;
+use lakefront_operators::format::logs::record::Reason;
+use lakefront_operators::run::metrics::{Metrics, Retried};
 
 use self::page::{Page, one};
 use crate::process::{self, Resources};

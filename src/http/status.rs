@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lakefront_operators::metrics::Metrics;
-use lakefront_operators::metrics::Unit;
-use lakefront_operators::metrics::latency::Latency;
-use lakefront_operators::metrics::steps::Step;
+use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::record::Reason;
+use lakefront_operators::run::metrics::Metrics;
+use lakefront_operators::run::metrics::Unit;
+use lakefront_operators::run::metrics::latency::Latency;
+use lakefront_operators::run::metrics::steps::Step;
 use serde_json::{Map, Value, json};
 
 use super::history::Rates;

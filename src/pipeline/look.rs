@@ -1,10 +1,10 @@
 //! What a pipeline's kind tells the commands that only look.
 
-use lakefront_operators::clock::Stopwatch;
 use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::names::Held;
+use lakefront_operators::run::clock::Stopwatch;
 use serde_json::Value;
 
 use crate::replay::Sighting;

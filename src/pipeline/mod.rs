@@ -13,18 +13,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::bridge::Bridge;
 use lakefront_operators::error::Stop;
-use lakefront_operators::fatal::{Fatal, StopRequest};
-use lakefront_operators::metrics::retry::Count;
-use lakefront_operators::metrics::{Metrics, Outline};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::names::RunId;
 use lakefront_operators::prove::{Progress, Proof};
+use lakefront_operators::run::bridge::Bridge;
+use lakefront_operators::run::fatal::{Fatal, StopRequest};
+use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::space;
+use lakefront_operators::run::state::{self, Known};
 use lakefront_operators::shown::one_line;
-use lakefront_operators::space;
-use lakefront_operators::state::{self, Known};
 use lakefront_topologies::Topology;
 
 use crate::config::{self, Common, Config, ConfigError, Kind, Mode};

@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::error::Stop;
-use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::run::clock::{Stopwatch, SystemClock};
+use lakefront_operators::run::fatal::StopRequest;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::input::Input;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use lakefront_operators::azure::Location;
 use lakefront_operators::azure::append::{AppendBlob, Begun};
-use lakefront_operators::clock::SystemClock;
+use lakefront_operators::run::clock::SystemClock;
 
 use crate::config::{self, Config, SourceUrl};
 use crate::exit::Usage;

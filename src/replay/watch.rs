@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::run::clock::Stopwatch;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::drive::Event;

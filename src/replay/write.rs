@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lakefront_operators::clock::Stopwatch;
-use lakefront_operators::fatal::StopRequest;
+use lakefront_operators::run::clock::Stopwatch;
+use lakefront_operators::run::fatal::StopRequest;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::drive::Event;

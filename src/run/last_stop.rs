@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
 use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::run::clock::SystemClock;
 use serde_json::{Value, json};
 
 use crate::lock;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::run::clock::Stopwatch;
 
 use crate::support::http::{get, send};
 use crate::support::lines::ONE_FOR_EACH_TABLE;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use expect_test::expect;
-use lakefront_operators::clock::Stopwatch;
+use lakefront_operators::run::clock::Stopwatch;
 use serde_json::Value;
 
 use crate::support::http::{free_address, get};

@@ -16,11 +16,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lakefront_operators::env::Env;
 use lakefront_operators::fetch::{Assigned, fetch};
-use lakefront_operators::lines::Lines;
-use lakefront_operators::metrics::steps::{StepId, watch};
-use lakefront_operators::metrics::{Outline, Retried, Unit, busy};
+use lakefront_operators::format::logs::lines::Lines;
+use lakefront_operators::format::logs::rows;
+use lakefront_operators::format::logs::settings::Format;
 use lakefront_operators::parse::parse;
 use lakefront_operators::plan::plan;
 use lakefront_operators::position::Position;
@@ -28,8 +27,9 @@ use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::TableId;
 pub use lakefront_operators::route::TABLES;
 use lakefront_operators::route::{RatioJudge, Rejects, route};
-use lakefront_operators::rows;
-use lakefront_operators::settings::Format;
+use lakefront_operators::run::env::Env;
+use lakefront_operators::run::metrics::steps::{StepId, watch};
+use lakefront_operators::run::metrics::{Outline, Retried, Unit, busy};
 use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::delta::{DayPartition, DeltaStage, TableSpec};
 use lakefront_operators::source::files::ByteSource;

@@ -7,13 +7,13 @@ use timely::dataflow::InputHandle;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
-use crate::bridge::Bridge;
-use crate::clock::SystemClock;
-use crate::fatal::Fatal;
-use crate::memory::{Budget, Parts};
-use crate::metrics::retry::Count;
-use crate::metrics::{Metrics, Outline};
 use crate::protocol::numbers::{Numbers, standing};
+use crate::run::bridge::Bridge;
+use crate::run::clock::SystemClock;
+use crate::run::fatal::Fatal;
+use crate::run::memory::{Budget, Parts};
+use crate::run::metrics::retry::Count;
+use crate::run::metrics::{Metrics, Outline};
 
 /// A source that fails a number of times, and then takes note.
 struct Source {

@@ -19,8 +19,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::clock::SystemClock;
 use crate::protocol::clock::Clock;
+use crate::run::clock::SystemClock;
 
 /// How long an assertion is valid, in seconds; it is sent at once.
 const LIFETIME: u64 = 600;

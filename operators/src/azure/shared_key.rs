@@ -14,8 +14,8 @@ use azure_core::http::{Context, Request};
 use azure_core::time::{OffsetDateTime, to_rfc7231};
 
 use super::Secret;
-use crate::clock::SystemClock;
 use crate::protocol::clock::Clock;
+use crate::run::clock::SystemClock;
 
 /// The headers that are signed by position, in this order; `x-ms-date` takes the place of `date`.
 const STANDARD: [&str; 11] = [

@@ -8,15 +8,15 @@ use std::time::Duration;
 use timely::dataflow::operators::Capability;
 
 use super::{Committing, Moved};
-use crate::bridge::Tasks;
-use crate::clock::Stopwatch;
 use crate::error::{Stop, chain};
-use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::commit::Committer;
 use crate::protocol::kind::Kind;
 use crate::protocol::names::{GroupId, TableId};
 use crate::protocol::queue::{CommitQueue, Job};
+use crate::run::bridge::Tasks;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::Metrics;
 
 /// How often a run that has nothing to commit in a group checks whether another run has claimed it.
 const LOOK: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! One long line fills many batches.
 
 use super::*;
-use crate::settings::Envelope;
+use crate::format::logs::settings::Envelope;
 
 /// The records of one batch after the other: for each record, its line's offset, its number and
 /// whether it is a row.

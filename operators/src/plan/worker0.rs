@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Feed, Mode, Planning};
-use crate::bridge::Tasks;
-use crate::env::Env;
 use crate::error::Stop;
-use crate::fatal::StopRequest;
 use crate::fetch::Assigned;
-use crate::memory::Budget;
-use crate::metrics::Metrics;
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::cut::Control;
 use crate::protocol::cutter::{Cutter, Decision};
 use crate::protocol::kind::Kind;
 use crate::protocol::refusals;
-use crate::space::FreeSpace;
+use crate::run::bridge::Tasks;
+use crate::run::env::Env;
+use crate::run::fatal::StopRequest;
+use crate::run::memory::Budget;
+use crate::run::metrics::Metrics;
+use crate::run::space::FreeSpace;
 use crate::work::Work;
 
 /// The most pieces of work for one credit, because each is work for `plan` and `fetch` too.

@@ -12,7 +12,7 @@ use super::lake::Lake;
 use super::subject::Subject;
 use super::sums::{Mebibytes, Sums, bytes, first_difference, within};
 use super::told::PieceId;
-use crate::lines::Recorded;
+use crate::format::logs::lines::Recorded;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::{Buckets, FINEST_LOG2, Sum};
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::there::There;
 use crate::error::{Stop, StoreError};
-use crate::lines::{Mark, Offsets, Recorded};
+use crate::format::logs::lines::{Mark, Offsets, Recorded};
 use crate::protocol::offsets::PartitionId;
 use crate::source::files::identity::{Fingerprint, Identity};
 use crate::source::files::sight::sight;

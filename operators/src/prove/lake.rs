@@ -13,8 +13,8 @@ use super::subject::Subject;
 use super::sums::{At, RowSums, Sums};
 use super::{Progress, extent};
 use crate::error::StoreError;
+use crate::format::logs::settings::Format;
 use crate::protocol::sums::Sum;
-use crate::settings::Format;
 use crate::sink::delta::Pinned;
 use crate::totals::hash;
 

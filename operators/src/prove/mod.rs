@@ -30,8 +30,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Stop, StoreError, chain};
+use crate::format::logs::settings::RowSettings;
 use crate::protocol::clock::Clock;
-use crate::settings::RowSettings;
 use crate::sink::delta::TableSpec;
 use crate::source::files::ByteSource;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::difference::Difference;
 use super::extent::Unverifiable;
 use super::there::There;
-use crate::lines::{Mark, Standing};
+use crate::format::logs::lines::{Mark, Standing};
 use crate::position::Position;
 use crate::protocol::names::Version;
 use crate::sink::delta::Lost;

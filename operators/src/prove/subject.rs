@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::proof::Other;
 use crate::error::Stop;
-use crate::lines::{OffsetsFiles, Recorded};
+use crate::format::logs::lines::{OffsetsFiles, Recorded};
 use crate::protocol::clock::Clock;
 use crate::protocol::document::Origin;
 use crate::protocol::offsets::PartitionId;

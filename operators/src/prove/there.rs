@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::lines::{Mark, Offsets};
+use crate::format::logs::lines::{Mark, Offsets};
 use crate::protocol::offsets::PartitionId;
 use crate::source::files::{ByteSource, Found, Listed, Sought};
 

@@ -49,8 +49,8 @@ impl RatioJudge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fatal::StopRequest;
-    use crate::record::Reason;
+    use crate::format::logs::record::Reason;
+    use crate::run::fatal::StopRequest;
 
     fn judge(ratio: f64) -> (RatioJudge, StopRequest) {
         let stop = StopRequest::default();

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Stop;
-use crate::fatal::StopRequest;
-use crate::record::{Reason, Reject};
+use crate::format::logs::record::{Reason, Reject};
+use crate::run::fatal::StopRequest;
 use crate::shown;
 
 /// Characters of a line that are shown.

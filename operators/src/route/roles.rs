@@ -11,10 +11,10 @@ use globset::GlobMatcher;
 
 use super::unnamed::{Unnamed, count};
 use crate::error::{Stop, StoreError};
+use crate::format::logs::record::Reason;
+use crate::format::logs::rows::TextColumn;
+use crate::format::logs::settings::{Destination, RowSettings};
 use crate::glob;
-use crate::record::Reason;
-use crate::rows::TextColumn;
-use crate::settings::{Destination, RowSettings};
 
 /// Columns of the `azure` format: the role of a line's server, the server's name, and its resource
 /// id.

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::Metrics;
-use crate::rows::TextColumn;
-use crate::settings::Destination;
+use crate::format::logs::rows::TextColumn;
+use crate::format::logs::settings::Destination;
+use crate::run::metrics::Metrics;
 
 /// Azure's names for the roles that a wildcard is meant for.
 const REPLICAS: [&str; 3] = ["Replica", "AsyncReplica", "GeoAsyncReplica"];

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use lakefront_operators::azure::{Credential, Entra, Secret};
 use lakefront_operators::error::{Stop, StoreError, chain};
+use lakefront_operators::format::logs::record::{Reason, Reject};
+use lakefront_operators::format::logs::rows::rejects_batch;
 use lakefront_operators::protocol::staged::Staged;
-use lakefront_operators::record::{Reason, Reject};
-use lakefront_operators::rows::rejects_batch;
 use lakefront_operators::sink::delta;
 use lakefront_operators::sink::files::Place;
 use tokio::task::block_in_place;

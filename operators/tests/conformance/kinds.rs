@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{self, Lines};
+use lakefront_operators::format::logs::lines::{self, Lines};
+use lakefront_operators::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys,
+};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::document::{Origin, Recorded, Standing};
@@ -12,7 +15,6 @@ use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::neighbours::Reading;
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::files::identity::{Fingerprint, Identity};
 use lakefront_operators::source::files::reading::{Files, Listed};
 use lakefront_operators::source::files::reads::Reads;

@@ -154,8 +154,8 @@ macro_rules! conformance {
     };
 }
 
-conformance!(on_memory: crate::memory::MemorySink<lakefront_operators::lines::Lines, 1>);
-conformance!(on_memory_for_files of files: crate::memory::MemorySink<lakefront_operators::lines::Lines, 1>);
+conformance!(on_memory: crate::memory::MemorySink<lakefront_operators::format::logs::lines::Lines, 1>);
+conformance!(on_memory_for_files of files: crate::memory::MemorySink<lakefront_operators::format::logs::lines::Lines, 1>);
 conformance!(on_memory_in_groups: crate::memory::MemorySink<crate::kinds::Records, 2>);
 conformance!(on_delta: crate::delta::DeltaSink<crate::lake::Disk>);
 conformance!(on_delta_for_files of files: crate::delta::DeltaSink<crate::lake::Disk>);

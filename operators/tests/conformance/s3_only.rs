@@ -6,9 +6,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use lakefront_operators::error::{Stop, StoreError, chain};
+use lakefront_operators::format::logs::record::{Reason, Reject};
+use lakefront_operators::format::logs::rows::rejects_batch;
 use lakefront_operators::protocol::staged::Staged;
-use lakefront_operators::record::{Reason, Reject};
-use lakefront_operators::rows::rejects_batch;
 use lakefront_operators::s3::{Credential, Location};
 use lakefront_operators::secret::Secret;
 use lakefront_operators::sink::Stage;

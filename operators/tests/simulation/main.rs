@@ -37,7 +37,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use lakefront_operators::lines::Lines;
+use lakefront_operators::format::logs::lines::Lines;
 use lakefront_operators::protocol::kind::Kind;
 
 use kind::SimKind;

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::lines::{Control, Cut, Offsets, Standing};
-use lakefront_operators::memory::Budget;
+use lakefront_operators::format::logs::lines::{Control, Cut, Offsets, Standing};
+use lakefront_operators::format::logs::record::{Reason, Reject};
+use lakefront_operators::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys,
+};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::record::{Reason, Reject};
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
+use lakefront_operators::run::memory::Budget;
 use lakefront_operators::source::files::chunk::Chunk;
 use lakefront_operators::source::files::identity::Identity;
 use lakefront_operators::source::files::needs::Needs;

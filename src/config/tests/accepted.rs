@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use expect_test::expect;
-use lakefront_operators::settings::Destination;
+use lakefront_operators::format::logs::settings::Destination;
 
 use super::super::{LakeRoot, SourceUrl, load};
 use super::{LEAST, good, logs_of, with};

@@ -1,6 +1,6 @@
 //! When there is room enough, and that a trial leaves nothing.
 
-use lakefront_operators::clock::SystemClock;
+use lakefront_operators::run::clock::SystemClock;
 
 use super::super::findings::Level;
 use super::*;

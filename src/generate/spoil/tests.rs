@@ -1,8 +1,8 @@
 //! Each fault is rejected for its reason.
 
-use lakefront_operators::record::Reason;
-use lakefront_operators::rows::RowBuilder;
-use lakefront_operators::settings::{Format, UnknownKeys};
+use lakefront_operators::format::logs::record::Reason;
+use lakefront_operators::format::logs::rows::RowBuilder;
+use lakefront_operators::format::logs::settings::{Format, UnknownKeys};
 
 use super::super::{azure::Azure, jsonlog::Jsonlog};
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lakefront_operators::metrics::Latency;
+use lakefront_operators::run::metrics::Latency;
 use prometheus::TextEncoder;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use lakefront_operators::clock::SystemClock;
-use lakefront_operators::metrics::retry::Count;
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::metrics::retry::Count;
 use lakefront_topologies::pg_logs;
 
 use super::promtext::{Family, parse};

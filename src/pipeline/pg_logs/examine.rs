@@ -1,10 +1,10 @@
 //! What `doctor` checks of a `pg_logs` pipeline: the folders of this machine, the source, the lake
 //! and the tables.
 
-use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::chain;
-use lakefront_operators::fatal::StopRequest;
 use lakefront_operators::position::Position;
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::sink::delta;
 
 use super::lake::Lake;

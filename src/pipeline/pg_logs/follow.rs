@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::clock::{Stopwatch, SystemClock};
 use lakefront_operators::error::{Stop, StoreError, chain};
-use lakefront_operators::lines::OffsetsFiles;
+use lakefront_operators::format::logs::lines::OffsetsFiles;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::names::Held;
+use lakefront_operators::run::clock::{Stopwatch, SystemClock};
 use lakefront_operators::sink::delta::{DeltaTable, Follower, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::files::file::FileSource;

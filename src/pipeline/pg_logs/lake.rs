@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::{Stop, chain};
-use lakefront_operators::lines::Offsets;
+use lakefront_operators::format::logs::lines::Offsets;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};

@@ -5,11 +5,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Mark, OffsetsFiles, Recorded, Standing};
+use lakefront_operators::format::logs::lines::{Mark, OffsetsFiles, Recorded, Standing};
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::files::watch::{self, Watcher};

@@ -14,22 +14,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::clock::SystemClock;
 use lakefront_operators::error::Stop;
-use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::metrics::retry::Count;
-use lakefront_operators::metrics::{Metrics, Outline};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::prove::{self, Progress, Proof};
 use lakefront_operators::route::RoleMap;
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::azure::AzureSource;
 use lakefront_operators::source::files::file::FileSource;
-use lakefront_operators::space::{self, OnLow};
 use lakefront_topologies::pg_logs;
 
 use super::{Appetite, Claimed, Followed, Local, Look, Opened};

@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::fatal::StopRequest;
-use lakefront_operators::lines::{Claimed, Intent, Offsets};
-use lakefront_operators::metrics::{Metrics, Retried};
+use lakefront_operators::format::logs::lines::{Claimed, Intent, Offsets};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::claim;
@@ -15,6 +13,8 @@ use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::preflight::preflight;
+use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::metrics::{Metrics, Retried};
 use lakefront_operators::sink::delta::{self, DeltaTable, Opening};
 use lakefront_operators::source::files::reading::{File, Files};
 use lakefront_operators::source::files::{linkable, watch};

@@ -1,7 +1,7 @@
 //! Sums do not depend on grouping, and survive partitions that leave and settings that change.
 
 use super::*;
-use crate::lines::{Mark, Offsets};
+use crate::format::logs::lines::{Mark, Offsets};
 use crate::source::files::identity::Identity;
 
 fn bucket(name: &str, mebibyte: u64) -> Bucket {

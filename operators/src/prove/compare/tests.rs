@@ -1,12 +1,12 @@
 //! A renamed blob is no difference, any other change is.
 
 use super::*;
-use crate::lines::{Account, Offsets, Standing};
+use crate::format::logs::lines::{Account, Offsets, Standing};
+use crate::format::logs::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use crate::position::Position;
 use crate::protocol::document::Origin;
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::sums::Totals;
-use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 
 /// A table whose partitions are all retired, with rows that add up to `retired`.
 fn recorded(retired: Sum) -> Recorded {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::settings::Format;
+use crate::format::logs::settings::Format;
 use crate::totals::hash;
 
 /// Column, key (`p.` marks a key inside `properties`), type: string, integer or time.

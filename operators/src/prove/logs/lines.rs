@@ -1,7 +1,7 @@
 //! Splits bytes into lines: bytes come in pieces of any size, and a line comes out once its end is
 //! known.
 
-use crate::record::REJECT_RAW_LIMIT;
+use crate::format::logs::record::REJECT_RAW_LIMIT;
 
 /// A byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
-use crate::settings::{Zone, Zones};
+use crate::format::logs::settings::{Zone, Zones};
 
 /// Minutes east of UTC of each abbreviation that has only one meaning.
 const ABBREVIATIONS: &str = "Z 0,UTC 0,GMT 0,WET 0,WEST 60,CET 60,WAT 60,CEST 120,EET 120,CAT 120,SAST 120,EEST 180,MSK 180,\

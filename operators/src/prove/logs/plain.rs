@@ -6,8 +6,8 @@ use super::roles::Routing;
 use super::row::Fault;
 use super::shape::{self, LineRules};
 use crate::error::Stop;
-use crate::record::{REJECT_RAW_LIMIT, Reason};
-use crate::settings::{Destination, RowSettings};
+use crate::format::logs::record::{REJECT_RAW_LIMIT, Reason};
+use crate::format::logs::settings::{Destination, RowSettings};
 use crate::totals::hash;
 
 /// The tables' indices, in the order in which a run claims them.

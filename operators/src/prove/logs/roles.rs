@@ -3,9 +3,9 @@
 use globset::GlobMatcher;
 
 use crate::error::{Stop, StoreError};
+use crate::format::logs::record::Reason;
+use crate::format::logs::settings::{Destination, Roles, RowSettings};
 use crate::glob;
-use crate::record::Reason;
-use crate::settings::{Destination, Roles, RowSettings};
 
 /// The routing rules of a pipeline's settings.
 pub(in crate::prove) struct Routing<'s> {

@@ -1,5 +1,5 @@
 //! Turns one line into a row, or into the reason why it is none: a second, plain implementation of
-//! the rules of [`rows`](crate::rows).
+//! the rules of [`rows`](crate::format::logs::rows).
 //!
 //! It shares nothing with the code that it checks, not even the list of columns or the JSON parser,
 //! and it judges every line. The two are compared line by line in `tests.rs`, and wherever
@@ -11,8 +11,8 @@ use std::collections::HashMap;
 use super::columns::{Column, Columns, Kind, REST};
 use super::json::{Cursor, decode, escape};
 use super::moment::{moment, trouble};
-use crate::record::Reason;
-use crate::settings::{RowSettings, UnknownKeys, Zones};
+use crate::format::logs::record::Reason;
+use crate::format::logs::settings::{RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 /// The key whose object holds the inner columns.

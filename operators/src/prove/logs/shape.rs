@@ -1,5 +1,5 @@
 //! Finds the records of a line: a second, plain implementation of the rules of
-//! [`rows::shape`](crate::rows::shape).
+//! [`rows::shape`](crate::format::logs::rows::shape).
 //!
 //! It decides what a line is before reading it, from its text alone; the other path looks only at
 //! lines that are not rows as they stand.
@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use super::columns::Columns;
 use super::json::{Cursor, decode, escape};
 use super::row::{self, Beside, Fault, PROPERTIES, Row};
-use crate::record::Reason;
-use crate::settings::{Envelope, RowSettings, UnknownKeys};
+use crate::format::logs::record::Reason;
+use crate::format::logs::settings::{Envelope, RowSettings, UnknownKeys};
 
 /// How deep wrappers may be nested.
 const DEEPEST: usize = 4;

@@ -1,5 +1,5 @@
-//! The two paths from a line to a row agree: the fast one of [`rows`](crate::rows), and the plain
-//! one of this folder.
+//! The two paths from a line to a row agree: the fast one of [`rows`](crate::format::logs::rows),
+//! and the plain one of this folder.
 //!
 //! They agree on every possible line, on the reason of a reject, and on every byte of `_rest`.
 
@@ -14,10 +14,12 @@ use super::columns::{Columns, ITEM, Kind, REST};
 use super::roles::Routing;
 use super::row::{self, Cell, Fault};
 use super::shape;
-use crate::record::Reason;
+use crate::format::logs::record::Reason;
+use crate::format::logs::rows::{RowBuilder, Taken, TextColumn};
+use crate::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys, Zones,
+};
 use crate::route::RoleMap;
-use crate::rows::{RowBuilder, Taken, TextColumn};
-use crate::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys, Zones};
 use crate::totals::hash;
 
 mod generated;

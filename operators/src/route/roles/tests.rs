@@ -1,8 +1,8 @@
 //! Which table a line goes to, by its role, its server, and the default.
 
 use super::*;
-use crate::rows::RowBuilder;
-use crate::settings::{Format, Roles, UnknownKeys};
+use crate::format::logs::rows::RowBuilder;
+use crate::format::logs::settings::{Format, Roles, UnknownKeys};
 use Destination::{Primary, Reject, Replica};
 
 const ORDERS: &str = "/SUBSCRIPTIONS/0F/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/ORDERS";

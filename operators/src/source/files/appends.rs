@@ -9,9 +9,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use crate::metrics::CutTimes;
 use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
+use crate::run::metrics::CutTimes;
 use crate::source::files::chunk::Chunk;
 
 /// Polls that are remembered per partition. Bytes that are found beyond that count as old as those

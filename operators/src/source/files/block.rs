@@ -8,8 +8,8 @@
 //! its turn ([`Budget`]).
 
 use crate::error::StoreError;
-use crate::memory::{Budget, Turn};
-use crate::record::{REJECT_RAW_LIMIT, Reason, Reject};
+use crate::format::logs::record::{REJECT_RAW_LIMIT, Reason, Reject};
+use crate::run::memory::{Budget, Turn};
 use crate::source::files::ByteSource;
 use crate::source::files::chunk::Chunk;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::logs::settings::RowSettings;
 use crate::protocol::offsets::PartitionId;
-use crate::settings::RowSettings;
 use crate::source::files::identity::Identity;
 
 /// A byte range of one partition, handed to one worker. It owns the lines that *start* in it.

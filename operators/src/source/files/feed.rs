@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use crate::error::Stop;
-use crate::lines::Lines;
-use crate::metrics::{CutTimes, Lag, Metrics};
+use crate::format::logs::lines::Lines;
 use crate::plan::{self, Feed};
 use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
+use crate::run::metrics::{CutTimes, Lag, Metrics};
 use crate::shown::one_line;
 use crate::source::files::appends::Appends;
 use crate::source::files::chunk::Chunk;

@@ -21,8 +21,8 @@ pub mod watch;
 use std::ops::Range;
 
 use crate::error::StoreError;
-use crate::metrics::retry::Count;
 use crate::protocol::Pending;
+use crate::run::metrics::retry::Count;
 use crate::source::files::identity::Identity;
 use crate::source::files::reading::File;
 

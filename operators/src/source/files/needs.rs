@@ -5,8 +5,8 @@
 //! its chunk, up to `max_line`, with all its copies. A catch-up may read longer lines, up to the
 //! `max_line` of older settings.
 
-use crate::memory::Parts;
-use crate::rows;
+use crate::format::logs::rows;
+use crate::run::memory::Parts;
 use crate::split::{BATCH_BYTES, BATCH_LINES, BATCH_NAMES};
 
 /// How far, in bytes, a chunk's last line may go on beyond it before it counts as a long line.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
-use crate::memory::{Budget, Turn};
 use crate::protocol::Pending;
 use crate::protocol::refusals;
+use crate::run::memory::{Budget, Turn};
 use crate::source::files::ByteSource;
 use crate::source::files::block::{self, Block};
 use crate::source::files::chunk::Chunk;

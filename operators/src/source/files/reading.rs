@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Stop;
-use crate::lines::{Lines, Recorded};
+use crate::format::logs::lines::{Lines, Recorded};
 use crate::protocol::Pending;
 use crate::protocol::document::Origin;
 use crate::protocol::neighbours::Reading;

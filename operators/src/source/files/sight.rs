@@ -2,7 +2,7 @@
 
 use super::{ByteSource, Listed};
 use crate::error::StoreError;
-use crate::lines::Mark;
+use crate::format::logs::lines::Mark;
 use crate::source::files::identity::{Anchor, Fingerprint, Identity};
 use crate::source::files::watch::generation::Sighting;
 

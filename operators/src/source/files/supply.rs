@@ -9,13 +9,13 @@ mod retire;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::lines::{Lines, Mark, Offsets, Standing};
-use crate::metrics::Lag;
+use crate::format::logs::lines::{Lines, Mark, Offsets, Standing};
+use crate::format::logs::settings::RowSettings;
 use crate::position::Position;
 use crate::protocol::cutter::{Bounds, Cutter};
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::supply::{Lost, Supply};
-use crate::settings::RowSettings;
+use crate::run::metrics::Lag;
 use crate::source::files::chunk::Chunk;
 use crate::source::files::identity::Identity;
 

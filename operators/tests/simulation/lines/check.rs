@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lakefront_operators::lines::Lines;
+use lakefront_operators::format::logs::lines::Lines;
 use serde_json::Value;
 
 use crate::lines::NAMES;

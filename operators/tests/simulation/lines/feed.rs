@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Lines, Standing};
+use lakefront_operators::format::logs::lines::{Lines, Standing};
 use lakefront_operators::source::files::identity::Fingerprint;
 use lakefront_operators::source::files::supply::Planner;
 use lakefront_operators::source::files::watch::{OnRewrite, Polled, Unterminated, WatchRules, Watcher};

@@ -2,7 +2,7 @@
 //! re-created, deleted and brought back. On a disk they are renamed too, within the source and out
 //! of it.
 
-use lakefront_operators::lines::Lines;
+use lakefront_operators::format::logs::lines::Lines;
 use lakefront_operators::source::files::identity::Fingerprint;
 
 use crate::world::{TICK_MS, World, ev};

@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::lines::{Lines, Mark, Offsets, Standing};
+use lakefront_operators::format::logs::lines::{Lines, Mark, Offsets, Standing};
+use lakefront_operators::format::logs::settings::RowSettings;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::neighbours::Reading;
 use lakefront_operators::protocol::sums::Sum;
-use lakefront_operators::settings::RowSettings;
 use lakefront_operators::source::files::chunk::Chunk;
 use lakefront_operators::source::files::reading::{File, Files};
 use lakefront_operators::source::files::supply::FileSupply;

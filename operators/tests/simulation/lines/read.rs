@@ -3,14 +3,16 @@
 use std::ops::Range;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::lines::Lines;
+use lakefront_operators::format::logs::lines::Lines;
+use lakefront_operators::format::logs::settings::{
+    Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys,
+};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Stamp;
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged, StagedFile};
 use lakefront_operators::protocol::sums::Bucket;
-use lakefront_operators::settings::{Destination, Envelope, Format, ROWS_VERSION, Roles, RowSettings, UnknownKeys};
 use lakefront_operators::source::files::chunk::Chunk;
 
 use crate::group::{SimClock, give_way};

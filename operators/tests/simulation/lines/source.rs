@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lakefront_operators::error::StoreError;
-use lakefront_operators::lines::Lines;
+use lakefront_operators::format::logs::lines::Lines;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::source::files::identity::Identity;
 use lakefront_operators::source::files::{ByteSource, Found, Listed, Listing, Sought};

@@ -1,7 +1,7 @@
 //! Lines do not depend on how their bytes come, and agree with the other reader of lines.
 
 use super::*;
-use crate::settings::RowSettings;
+use crate::format::logs::settings::RowSettings;
 use crate::source::files::block::Block;
 use crate::split;
 

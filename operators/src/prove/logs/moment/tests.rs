@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::rows::{RowClock, parse_micros};
+use crate::format::logs::rows::{RowClock, parse_micros};
 
 /// The parser of times in `rows` agrees on every zone, on odd ones, and on the edges of the
 /// calendar.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::settings::RowSettings;
+use crate::format::logs::settings::RowSettings;
 use crate::source::files::identity::Identity;
 
 fn chunk(name: &str, range: Range<u64>) -> Chunk {

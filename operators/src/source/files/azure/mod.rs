@@ -33,10 +33,10 @@ use self::retry::Retries;
 use super::{ByteSource, Listed, Listing};
 use crate::azure::{ListingSettings, Location, RetrySettings, client};
 use crate::error::StoreError;
-use crate::fatal::StopRequest;
-use crate::metrics::retry::Count;
 use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
+use crate::run::fatal::StopRequest;
+use crate::run::metrics::retry::Count;
 use crate::source::files::identity::Identity;
 
 /// A source of blobs.

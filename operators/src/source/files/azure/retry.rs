@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::failure::Failure;
 use crate::azure::RetrySettings;
 use crate::error::StoreError;
-use crate::fatal::StopRequest;
-use crate::metrics::retry::Count;
 use crate::protocol::clock::Clock;
+use crate::run::fatal::StopRequest;
+use crate::run::metrics::retry::Count;
 
 /// The limit for a run that was asked to stop, in place of `timeout` and `max_time` where those are
 /// longer.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::format::logs::settings::RowSettings;
 use crate::protocol::offsets::PartitionId;
-use crate::settings::RowSettings;
 use crate::source::files::file::FileSource;
 use crate::source::files::identity::{Fingerprint, Identity};
 use crate::source::files::needs::{Needs, READ_BEHIND};

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Stopwatch;
+use crate::run::clock::Stopwatch;
 
 /// Longer than the ticks of any trusted file system.
 const SETTLED: Duration = Duration::from_secs(3);

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Stopwatch;
+use crate::run::clock::Stopwatch;
 
 /// Files kept open at most: a process may open 1,024 files on most systems, and tables need some.
 pub(super) const MOST: usize = 256;

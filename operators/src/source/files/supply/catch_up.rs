@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::{FileSupply, Limit, chunk_end};
-use crate::lines::Standing;
+use crate::format::logs::lines::Standing;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::supply::Lost;
 use crate::source::files::chunk::Chunk;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{FileSupply, Limit};
-use crate::lines::{Mark, Standing};
+use crate::format::logs::lines::{Mark, Standing};
 use crate::protocol::offsets::PartitionId;
 
 /// The partitions whose file was gone when the furthest table got there.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::FileSupply;
-use crate::lines::Mark;
+use crate::format::logs::lines::Mark;
 use crate::protocol::offsets::PartitionId;
 
 /// What a look at the whole source found out about partitions that will not grow any more.

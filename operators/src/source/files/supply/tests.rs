@@ -1,7 +1,7 @@
 //! What is planned in which order, and when cuts close and tables settle.
 
 use super::*;
-use crate::lines::{Control, Retired};
+use crate::format::logs::lines::{Control, Retired};
 use crate::plan::Feed;
 use crate::protocol::cutter::{SETTLE_CUTS, SETTLE_MS};
 use crate::protocol::last_rows::{Draw, LastRows};

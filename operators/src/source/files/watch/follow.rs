@@ -10,8 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Listed, Listing, OnRewrite, PartitionId, Polled, Stop, Track, Watcher};
-use crate::clock::SystemClock;
 use crate::protocol::clock::Clock;
+use crate::run::clock::SystemClock;
 use crate::source::files::watch::generation::Verdict;
 use crate::source::files::{Found, PassedOver, Sought, Why};
 

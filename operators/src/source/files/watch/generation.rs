@@ -1,6 +1,6 @@
 //! Whether a file is still the one whose bytes were consumed.
 
-use crate::lines::Mark;
+use crate::format::logs::lines::Mark;
 use crate::source::files::identity::{Anchor, Fingerprint};
 
 /// A file or blob as the source shows it now.

@@ -24,7 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use self::told::NamedOnce;
 use self::tracks::{Track, Tracks};
 use crate::error::{Stop, StoreError};
-use crate::lines::{Mark, Offsets};
+use crate::format::logs::lines::{Mark, Offsets};
 use crate::protocol::offsets::PartitionId;
 use crate::source::files::appends::Append;
 use crate::source::files::identity::{Fingerprint, Identity};

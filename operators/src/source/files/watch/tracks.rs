@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lines::Mark;
+use crate::format::logs::lines::Mark;
 use crate::protocol::offsets::PartitionId;
 use crate::source::files::Listed;
 use crate::source::files::identity::Identity;

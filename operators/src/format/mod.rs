@@ -1,0 +1,3 @@
+//! What the bytes of a source mean, and the rows that they become.
+
+pub mod logs;

@@ -1,0 +1,278 @@
+//! What a run has done so far, and where it stands: counted where it happens, read by reporters.
+//!
+//! Counting costs one relaxed addition per batch, chunk or commit, never one per line. Each number
+//! is correct by itself; two that are read one after the other may be an instant apart. Rows,
+//! commits and positions of tables are the lake's: they are counted once they are durable. The rest
+//! (bytes read, rejects, retries) counts work, and a row that a later run stages again was worked
+//! on twice.
+//!
+//! ```text
+//! table     rows, commits and position of one table
+//! latency   how long something took, as percentiles
+//! steps     the frontier of each operator, and its work
+//! busy      each operator's time, from timely's log
+//! cuts      when a cut began, and when its bytes were appended
+//! retry     what was retried
+//! source    what is in the source but not read
+//! roles     roles in lines that the settings do not name
+//! shapes    what lines looked like that were opened, or were not rows
+//! lagging   which file has the most bytes on their way
+//! ```
+
+pub mod busy;
+mod cuts;
+mod lagging;
+pub mod latency;
+mod read;
+pub mod retry;
+mod roles;
+pub mod shapes;
+mod source;
+pub mod steps;
+pub mod table;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use self::cuts::CutTimes;
+pub use self::lagging::Lag;
+pub use self::latency::{Latency, Percentiles};
+use self::retry::HeardPauses;
+pub use self::retry::{Retried, Retries};
+pub use self::roles::UnnamedRoles;
+pub use self::shapes::Shapes;
+pub use self::steps::{Holder, Outline, StepId, Steps, Unit};
+pub use self::table::{Failing, TableMetrics};
+use crate::error::{StoreError, chain};
+use crate::format::logs::record::Reason;
+use crate::position::Position;
+use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::layout::Layout;
+use crate::protocol::names::{GroupId, RunId, TableId};
+use crate::protocol::offsets::PartitionId;
+use crate::run::memory::Budget;
+use crate::run::space::FreeSpace;
+use crate::source::files::PassedOver;
+
+/// The numbers of one run.
+pub struct Metrics {
+    clock: Arc<dyn Clock>,
+    started: Stamp,
+    workers: usize,
+    claimed: OnceLock<Claim>,
+    cuts_closed: AtomicU64,
+    acknowledged: AtomicU64,
+    settled: AtomicU64,
+    planned: AtomicU64,
+    source_end: AtomicU64,
+    chunks_planned: AtomicU64,
+    chunks_read: AtomicU64,
+    bytes_read: AtomicU64,
+    layout: Layout,
+    unit: Unit,
+    tables: Vec<TableMetrics>,
+    rejects: [AtomicU64; Reason::ALL.len()],
+    unnamed_roles: UnnamedRoles,
+    shapes: Shapes,
+    retries: Retries,
+    fetch: Latency,
+    commit: Latency,
+    visible: Latency,
+    cuts: cuts::Cuts,
+    lagging: lagging::Lagging,
+    steps: Steps,
+    guards: OnceLock<Guards>,
+    not_read: source::NotRead,
+}
+
+/// What keeps a run within its limits.
+struct Guards {
+    space: Arc<FreeSpace>,
+    memory: Arc<Budget>,
+}
+
+/// What a run began with.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    run: RunId,
+    start: Position,
+}
+
+impl Metrics {
+    /// The numbers of a run that begins now with `workers` workers, of a pipeline of this
+    /// `outline`. `source` counts the source's retries.
+    pub fn new(clock: Arc<dyn Clock>, outline: Outline, workers: usize, source: retry::Count) -> Self {
+        Metrics {
+            started: Stamp::now(&*clock),
+            workers,
+            steps: Steps::new(clock.clone(), &outline, workers),
+            clock,
+            claimed: OnceLock::new(),
+            cuts_closed: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
+            planned: AtomicU64::new(0),
+            source_end: AtomicU64::new(0),
+            chunks_planned: AtomicU64::new(0),
+            chunks_read: AtomicU64::new(0),
+            bytes_read: AtomicU64::new(0),
+            tables: outline.layout.roles().map(TableMetrics::new).collect(),
+            layout: outline.layout,
+            unit: outline.unit,
+            rejects: Default::default(),
+            unnamed_roles: UnnamedRoles::default(),
+            shapes: Shapes::default(),
+            retries: Retries::new(source),
+            fetch: Latency::default(),
+            commit: Latency::default(),
+            visible: Latency::default(),
+            cuts: cuts::Cuts::default(),
+            lagging: lagging::Lagging::default(),
+            guards: OnceLock::new(),
+            not_read: source::NotRead::default(),
+        }
+    }
+
+    /// `run` has claimed the groups, which stand at `positions`.
+    pub fn claimed(&self, run: RunId, positions: &[Position]) {
+        let start = positions.iter().min().copied().unwrap_or_default();
+        for (group, position) in positions.iter().enumerate() {
+            self.of(GroupId(group)).for_each(|table| table.stands_at(*position));
+        }
+        for at in [&self.acknowledged, &self.settled, &self.planned, &self.source_end] {
+            at.store(start.0, Relaxed);
+        }
+        self.steps.start_at(start);
+        // A run claims its groups once.
+        let _ = self.claimed.set(Claim { run, start });
+    }
+
+    /// A poll of the source has found whole lines up to `end`. `lag` is the partition with the most
+    /// bytes that are not handed out.
+    pub(crate) fn source_seen(&self, end: Position, lag: Option<Lag>) {
+        self.lagging.waits(lag);
+        let had = self.source_end.swap(end.0, Relaxed);
+        if had <= self.planned.load(Relaxed) && end.0 > had {
+            self.steps.plan_has_work();
+        }
+    }
+
+    /// A poll of the source has passed over what may matter.
+    pub(crate) fn passed_over(&self, passed_over: Vec<PassedOver>) {
+        self.not_read.set(passed_over);
+    }
+
+    /// What is in the source but not read, although lines may be missed because of it; and for how
+    /// long there has been anything of this kind.
+    pub fn not_read(&self) -> Option<(Duration, Vec<PassedOver>)> {
+        self.not_read.get()
+    }
+
+    /// Work was handed out for one credit, of these partitions and by how much it moves the
+    /// position: everything up to `planned` is handed out now.
+    pub(crate) fn handed_out<'p>(&self, work: impl Iterator<Item = (&'p PartitionId, u64)>, planned: Position) {
+        work.for_each(|(partition, moves)| self.lagging.handed_out(partition, moves));
+        self.chunks_planned.fetch_add(1, Relaxed);
+        self.planned.store(planned.0, Relaxed);
+        self.steps.plan_has_work();
+    }
+
+    /// A piece of work that takes `bytes` was read in the time `took`.
+    pub(crate) fn work_read(&self, bytes: u64, took: Duration) {
+        self.chunks_read.fetch_add(1, Relaxed);
+        self.bytes_read.fetch_add(bytes, Relaxed);
+        self.fetch.record(took);
+    }
+
+    /// A line was rejected.
+    pub(crate) fn rejected(&self, reason: Reason) {
+        self.rejects[reason as usize].fetch_add(1, Relaxed);
+    }
+
+    /// A cut was closed, at `upper`. `lag` is the partition with the most bytes that are not handed
+    /// out.
+    pub(crate) fn cut_closed(&self, upper: Position, times: CutTimes, lag: Option<Lag>) {
+        self.lagging.cut_closed(upper);
+        self.lagging.waits(lag);
+        self.cuts_closed.fetch_add(1, Relaxed);
+        self.cuts.closed(upper, times);
+    }
+
+    /// The tables of `group`.
+    fn of(&self, group: GroupId) -> impl Iterator<Item = &TableMetrics> {
+        let members = self.layout.groups().get(group.0);
+        members.into_iter().flat_map(|members| members.tables()).filter_map(|table| self.tables.get(table.0))
+    }
+
+    /// A commit of `group` begins.
+    pub(crate) fn commit_begins(&self, group: GroupId) {
+        let now_ms = self.steady_ms();
+        self.of(group).for_each(|table| table.commit_begins(now_ms));
+    }
+
+    /// A clock for the committer of `group`, which pauses only to retry a step of a commit.
+    pub fn commit_clock(self: &Arc<Self>, group: GroupId) -> Arc<dyn Clock> {
+        let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));
+        Arc::new(HeardPauses { clock, hear: move |error: &StoreError| metrics.commit_failed(group, chain(error)) })
+    }
+
+    /// A step of a commit of `group`, or a look at it, has failed and will be retried.
+    pub(crate) fn commit_failed(&self, group: GroupId, cause: String) {
+        let now_ms = self.steady_ms();
+        self.of(group).for_each(|table| table.failed(now_ms, cause.clone()));
+    }
+
+    /// A look at `group` has shown that the run still has it.
+    pub(crate) fn looked(&self, group: GroupId) {
+        self.of(group).for_each(TableMetrics::looked);
+    }
+
+    /// No rows wait for `group` up to `position`.
+    pub(crate) fn drained(&self, group: GroupId, position: Position) {
+        self.of(group).for_each(|table| table.drained_to(position));
+    }
+
+    /// The groups were told to move to `position`.
+    pub(crate) fn settles(&self, position: Position) {
+        self.settled.store(position.0, Relaxed);
+    }
+
+    /// A commit of `group` has made `rows` of its tables visible and moved it to `position`, in the
+    /// time `took`.
+    pub(crate) fn committed(&self, group: GroupId, rows: &BTreeMap<TableId, u64>, position: Position, took: Duration) {
+        self.commit.record(took);
+        let (at_ms, mut before) = (self.now_ms(), position);
+        for table in self.layout.groups().get(group.0).into_iter().flat_map(|members| members.tables()) {
+            let rows = rows.get(&table).copied().unwrap_or_default();
+            before = before.min(self.tables[table.0].committed(rows, position, at_ms));
+        }
+        // A commit without rows makes nothing visible.
+        if rows.values().any(|rows| *rows > 0) {
+            let now_ms = self.steady_ms();
+            for appended_ms in self.cuts.appended_within(before, position) {
+                self.visible.record(Duration::from_millis(now_ms.saturating_sub(appended_ms)));
+            }
+        }
+    }
+
+    /// The checkpoint moved.
+    pub(crate) fn acknowledged(&self, position: Position) {
+        self.acknowledged.store(position.0, Relaxed);
+    }
+
+    /// All rows up to `position` have landed. Returns how long that took, from the first chunk of
+    /// the first cut.
+    pub(crate) fn cuts_landed(&self, position: Position) -> Duration {
+        let begun_ms = self.cuts.landed(position);
+        self.lagging.landed(position);
+        begun_ms.map_or(Duration::ZERO, |begun| Duration::from_millis(self.steady_ms().saturating_sub(begun)))
+    }
+
+    /// Sets the guards that watch free space and the memory of buffers.
+    pub fn guarded_by(&self, space: Arc<FreeSpace>, memory: Arc<Budget>) {
+        // A run has one guard of each.
+        let _ = self.guards.set(Guards { space, memory });
+    }
+}
