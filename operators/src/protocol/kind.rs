@@ -14,6 +14,27 @@ pub trait Stored: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned 
 impl<T: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {}
 
 /// Where one partition stands.
+///
+/// ```
+/// use lakefront_operators::protocol::kind::Mark;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// A place in a log that may be written anew: its edition, and the next record of that.
+/// #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// struct At {
+///     edition: u32,
+///     next: u64,
+/// }
+///
+/// impl Mark for At {
+///     fn precedes(&self, later: &At) -> bool {
+///         (self.edition, self.next) <= (later.edition, later.next)
+///     }
+/// }
+///
+/// let (old, new) = (At { edition: 1, next: 900 }, At { edition: 2, next: 3 });
+/// assert!(old.precedes(&new) && !new.precedes(&old));
+/// ```
 pub trait Mark: Stored {
     /// Whether `later` is as far, or further.
     fn precedes(&self, later: &Self) -> bool;
