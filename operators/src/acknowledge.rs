@@ -24,6 +24,48 @@ use crate::protocol::retry::Retry;
 use crate::run::env::Env;
 
 /// A source that may forget what every table holds.
+///
+/// Here, a queue that forgets:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::collections::BTreeMap;
+/// use std::sync::Mutex;
+///
+/// use lakefront_operators::acknowledge::Acknowledge;
+/// use lakefront_operators::error::StoreError;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::kind::Kind;
+///
+/// /// Messages by their positions.
+/// struct Queue(Mutex<BTreeMap<u64, &'static str>>);
+///
+/// impl<K: Kind> Acknowledge<K> for Queue {
+///     fn acknowledge<'a>(
+///         &'a self,
+///         standing: &'a Standing<K>,
+///     ) -> Pending<'a, Result<(), StoreError>> {
+///         Box::pin(async move {
+///             let mut messages = self.0.lock().expect("no panic");
+///             *messages = messages.split_off(&standing.position().0);
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+/// let queue = Queue(Mutex::new([(0, "a"), (1, "b"), (2, "c")].into()));
+/// // Every table holds what is below position 2. A later run says so again.
+/// queue.acknowledge(&shared::standing(2)).await?;
+/// queue.acknowledge(&shared::standing(2)).await?;
+/// assert_eq!(*queue.0.lock().expect("no panic"), [(2, "c")].into());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Acknowledge<K: Kind>: Send + Sync {
     /// Every table's transaction holds everything up to `standing`. This may be repeated, also by a
     /// later run, and then does nothing more. A transient error is tried again.
@@ -38,8 +80,16 @@ pub trait Acknowledge<K: Kind>: Send + Sync {
 /// use lakefront_operators::acknowledge::{Acknowledge, KeepsAll};
 /// use lakefront_operators::format::logs::lines::Lines;
 ///
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+/// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let source: Arc<dyn Acknowledge<Lines>> = Arc::new(KeepsAll);
-/// # drop(source);
+/// for _ in 0..2 {
+///     assert!(source.acknowledge(&shared::standing(10)).await.is_ok());
+/// }
+/// # });
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct KeepsAll;
 
@@ -59,6 +109,50 @@ pub struct Acknowledging<K: Kind> {
 
 /// Acknowledges each of the `standings`, or a later one. The stream carries the acknowledged
 /// positions. Worker 0 passes what is `acknowledging`, all others `None`.
+///
+/// Here, to a source that takes note:
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+///
+/// use lakefront_operators::acknowledge::{Acknowledge, Acknowledging, acknowledge};
+/// use lakefront_operators::error::StoreError;
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::kind::Kind;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::ToStream;
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// #[derive(Default)]
+/// struct Notes(Mutex<Vec<Position>>);
+///
+/// impl<K: Kind> Acknowledge<K> for Notes {
+///     fn acknowledge<'a>(
+///         &'a self,
+///         standing: &'a Standing<K>,
+///     ) -> Pending<'a, Result<(), StoreError>> {
+///         self.0.lock().expect("no panic").push(standing.position());
+///         Box::pin(async { Ok(()) })
+///     }
+/// }
+///
+/// let (env, source) = (shared::env(), Arc::new(Notes::default()));
+/// // The tables stood at 3 when the run claimed them, and stand at 9 now.
+/// let acknowledging = Acknowledging { source: source.clone(), durable: shared::standing(3) };
+/// let acknowledged = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let standings = [shared::standing(9)].to_stream(scope);
+///         acknowledge(standings, Some(acknowledging), &env).capture()
+///     })
+/// });
+/// assert_eq!(*source.0.lock().expect("no panic"), [Position(3), Position(9)]);
+/// // `plan` begins with the first.
+/// assert_eq!(acknowledged.extract(), [(Position(0), vec![Position(9)])]);
+/// ```
 pub fn acknowledge<'s, K: Kind>(
     standings: StreamVec<'s, Position, Standing<K>>,
     acknowledging: Option<Acknowledging<K>>,

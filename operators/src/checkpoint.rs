@@ -44,6 +44,58 @@ pub struct Settings<K: Kind> {
 
 /// Writes the state file as the groups move; the stream carries where all of them stand then.
 /// Worker 0 passes the `settings`, all others `None`.
+///
+/// Here, a cut that both groups of a pipeline have committed:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::collections::BTreeMap;
+///
+/// use lakefront_operators::checkpoint::{Settings, checkpoint};
+/// use lakefront_operators::commit::Moved;
+/// use lakefront_operators::format::logs::lines::{Control, Cut, Standing};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::names::{GroupId, RunId};
+/// use lakefront_operators::run::state::{self, Run};
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::{Map, ToStream};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("state.json");
+/// let run = Run {
+///     pipeline: "logs".to_owned(),
+///     source: "file:/var/log/a.log".to_owned(),
+///     run: RunId(1),
+///     tables: vec!["events".to_owned(), "rejects".to_owned()],
+/// };
+/// let standings = vec![shared::standing(0), shared::standing(0)];
+/// let settings = Settings { path: path.clone(), run, standings, announce: false };
+/// let Standing { offsets, settings: rules, since, .. } = shared::standing(70);
+/// let cut = Cut { lower: Position(0), upper: Position(70), offsets, settings: rules, since };
+///
+/// let env = shared::env();
+/// let positions = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let control = [Control::Cut(cut)].to_stream(scope);
+///         let to = |group| Moved {
+///             group,
+///             position: Position(70),
+///             drained: Position(70),
+///             rows: BTreeMap::new(),
+///         };
+///         let moved = [0, 1].map(|group| [to(GroupId(group))].to_stream(scope));
+///         let standings = checkpoint(moved.into(), control, Some(settings), &env);
+///         standings.map(|standing| standing.position()).capture()
+///     })
+/// });
+/// assert_eq!(positions.extract(), [(Position(0), vec![Position(70)])]);
+/// assert_eq!(state::read(&path)?.map(|state| state.position), Some(Position(70)));
+/// # Ok(())
+/// # }
+/// ```
 pub fn checkpoint<'s, K: Kind>(
     moved: Vec<StreamVec<'s, Position, Moved>>,
     control: StreamVec<'s, Position, Control<K>>,

@@ -75,6 +75,28 @@ pub fn committing<K: Kind>(claimed: Vec<Claimed<K>>) -> impl Iterator<Item = Com
 }
 
 /// Which groups have rows in a cut, from each group's staged files, in claim order.
+///
+/// ```
+/// use lakefront_operators::commit::filled;
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::clock::Stamp;
+/// use lakefront_operators::protocol::names::{GroupId, TableId};
+/// use lakefront_operators::protocol::staged::{Staged, StagedFile};
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::ToStream;
+///
+/// let groups = timely::execute_directly(|worker| {
+///     worker.dataflow::<Position, _, _>(|scope| {
+///         let (path, detail, staged_at) = ("part-1".into(), String::new(), Stamp::default());
+///         let file = StagedFile { path, size: 999, rows: 3, detail, staged_at };
+///         // The first group has no rows in this cut, the second has.
+///         let first = None.to_stream(scope);
+///         let second = Some(Staged { table: TableId(1), file }).to_stream(scope);
+///         filled(scope, &[first, second]).capture()
+///     })
+/// });
+/// assert_eq!(groups.extract(), [(Position(0), vec![GroupId(1)])]);
+/// ```
 pub fn filled<'s>(
     scope: Scope<'s, Position>,
     staged: &[StreamVec<'s, Position, Staged>],
@@ -84,6 +106,55 @@ pub fn filled<'s>(
 }
 
 /// Commits the cuts of `group`. Its home worker passes the `committing`, all others `None`.
+///
+/// Here, a cut with one file. The group is claimed as in the example of
+/// [`claim`](crate::protocol::claim::claim), and stands at 0:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use lakefront_operators::commit::{GroupRows, commit, committing, filled};
+/// use lakefront_operators::format::logs::lines::{Control, Cut, Standing};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::clock::Stamp;
+/// use lakefront_operators::protocol::names::{GroupId, TableId};
+/// use lakefront_operators::protocol::offsets::PartitionId;
+/// use lakefront_operators::protocol::staged::{Staged, StagedFile};
+/// use lakefront_operators::protocol::sums::{Bucket, Sum};
+/// use lakefront_operators::sink::delta::Detail;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::{Map, ToStream};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let folder = tempfile::tempdir()?;
+/// let env = shared::env();
+/// let claimed = shared::claimed(folder.path(), &env).await;
+/// let detail = Detail { stats: "{\"numRecords\":3}".to_owned(), ..Detail::default() }.note()?;
+/// let (path, staged_at) = ("part-1.parquet".to_owned(), Stamp::now(&*env.clock));
+/// let committing = committing(claimed).next().expect("one group");
+/// let file = StagedFile { path, size: 999, rows: 3, detail, staged_at };
+/// let bucket = Bucket { partition: PartitionId::first("a.log"), mebibyte: 0 };
+/// let sum = ((TableId(0), bucket), Position(0), Sum { rows: 3, checksum: 42 });
+/// let Standing { offsets, settings, since, .. } = shared::standing(70);
+/// let cut = Cut { lower: Position(0), upper: Position(70), offsets, settings, since };
+///
+/// let moved = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let staged = [Staged { table: TableId(0), file }].to_stream(scope);
+///         let filled = filled(scope, std::slice::from_ref(&staged));
+///         let rows = GroupRows { staged, sums: [sum].to_stream(scope), filled };
+///         let control = [Control::Cut(cut)].to_stream(scope);
+///         let moved = commit(rows, control, GroupId(0), Some(committing), &env);
+///         moved.map(|moved| (moved.position, moved.rows[&TableId(0)])).capture()
+///     })
+/// });
+/// // It is reported at the time of the cut, and stands where the cut ends.
+/// assert_eq!(moved.extract(), [(Position(0), vec![(Position(70), 3)])]);
+/// # Ok(())
+/// # }
+/// ```
 pub fn commit<'s, K: Kind>(
     rows: GroupRows<'s>,
     control: StreamVec<'s, Position, Control<K>>,

@@ -82,6 +82,32 @@ impl<W: Work> Assigned<W> {
 ///         Box::pin(async { Ok(Read { block, turn: None }) })
 ///     }
 /// }
+/// # use lakefront_operators::protocol::offsets::PartitionId;
+/// # use serde::{Deserialize, Serialize};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+/// # #[derive(Clone, Serialize, Deserialize)]
+/// # struct Count(PartitionId, u64);
+/// # impl Work for Count {
+/// #     fn partition(&self) -> &PartitionId {
+/// #         &self.0
+/// #     }
+/// #     fn moves(&self) -> u64 {
+/// #         self.1
+/// #     }
+/// #     fn bytes(&self) -> u64 {
+/// #         self.1
+/// #     }
+/// # }
+///
+/// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+/// let five = Count(PartitionId::first("zeros"), 5);
+/// let Read { block, .. } = Zeros.read(&five, &shared::env().budget).await?;
+/// assert_eq!(block, [0; 5]);
+/// # Ok::<(), Stop>(())
+/// # })
+/// # .expect("it is read");
 /// ```
 pub trait Reader<W: Work>: Send + Sync + 'static {
     /// What a piece becomes, for the operators that follow on the same worker.
@@ -141,6 +167,76 @@ type Done<B> = (u64, Result<Vec<Read<B>>, Stop>);
 type Outputs<'s, W, B> = (StreamVec<'s, Position, Fetched<W, B>>, StreamVec<'s, Position, usize>);
 
 /// Reads what was assigned.
+///
+/// Here, records as in the example of [`Work`]:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::fetch::{Assigned, Read, Reader, fetch};
+/// use lakefront_operators::run::memory::Budget;
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::offsets::PartitionId;
+/// use lakefront_operators::work::Work;
+/// use serde::{Deserialize, Serialize};
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::{Map, ToStream};
+/// # /// Records of one partition.
+/// # #[derive(Clone, Serialize, Deserialize)]
+/// # struct Records {
+/// #     partition: PartitionId,
+/// #     numbers: std::ops::Range<u64>,
+/// # }
+/// # impl Work for Records {
+/// #     fn partition(&self) -> &PartitionId {
+/// #         &self.partition
+/// #     }
+/// #     fn moves(&self) -> u64 {
+/// #         self.numbers.end - self.numbers.start
+/// #     }
+/// #     fn bytes(&self) -> u64 {
+/// #         self.moves() * 1024
+/// #     }
+/// # }
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// /// A source whose records are their own numbers.
+/// struct Counting;
+///
+/// impl Reader<Records> for Counting {
+///     type Block = Vec<u64>;
+///
+///     fn read<'a>(
+///         &'a self,
+///         work: &'a Records,
+///         _budget: &'a Arc<Budget>,
+///     ) -> Pending<'a, Result<Read<Vec<u64>>, Stop>> {
+///         let block = work.numbers.clone().collect();
+///         Box::pin(async { Ok(Read { block, turn: None }) })
+///     }
+/// }
+///
+/// let records = |numbers| Records { partition: PartitionId::first("orders"), numbers };
+/// let assigned = [
+///     Assigned { worker: 0, work: vec![records(0..3)] },
+///     Assigned { worker: 0, work: vec![records(3..4), records(4..5)] },
+/// ];
+/// let env = shared::env();
+/// let (numbers, credits) = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let (fetched, credits) = fetch(assigned.to_stream(scope), Arc::new(Counting), &env);
+///         let numbers = fetched.flat_map(|fetched| (*fetched.block).clone());
+///         (numbers.capture(), credits.capture())
+///     })
+/// });
+/// assert_eq!(numbers.extract(), [(Position(0), vec![0, 1, 2, 3, 4])]);
+/// // Both credits of worker 0 came back, because nothing holds what was read any more.
+/// assert_eq!(credits.extract(), [(Position(0), vec![0, 0])]);
+/// ```
 pub fn fetch<'s, W: Work, R: Reader<W>>(
     assigned: StreamVec<'s, Position, Assigned<W>>,
     reader: Arc<R>,

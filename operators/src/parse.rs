@@ -68,6 +68,39 @@ pub struct Element {
 }
 
 /// Parses lines into rows.
+///
+/// Here, `shared::blocks` stands for [`fetch`](crate::fetch::fetch), which has read a small file of
+/// Azure's format:
+///
+/// ```
+/// use arrow_array::cast::AsArray;
+/// use arrow_array::types::Int64Type;
+/// use lakefront_operators::parse::parse;
+/// use lakefront_operators::split::split;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::Map;
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let env = shared::env();
+/// let batches = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let text = "{\"properties\": {\"processId\": 812}}\n{\"properties\": {\"proc\n";
+///         let lines = split(shared::blocks(scope, text, &env));
+///         let batches = parse(lines).map(|parsed| {
+///             let column = parsed.rows.column_by_name("process_id").expect("a column");
+///             let processes = column.as_primitive::<Int64Type>().values().to_vec();
+///             let reasons: Vec<_> = parsed.rejects.iter().map(|r| r.reason.as_str()).collect();
+///             (processes, reasons)
+///         });
+///         batches.capture()
+///     })
+/// });
+/// let (_cut, batches) = batches.extract().remove(0);
+/// // The first line is a row, the second a reject.
+/// assert_eq!(batches, [(vec![812], vec!["invalid_json"])]);
+/// ```
 pub fn parse<'s>(lines: StreamVec<'s, Position, Lines>) -> StreamVec<'s, Position, Parsed> {
     let scope = lines.scope();
     lines.unary::<CapacityContainerBuilder<Vec<Parsed>>, _, _, _>(Pipeline, "parse", |_, info| {

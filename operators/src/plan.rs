@@ -51,6 +51,80 @@ pub enum Mode {
 }
 
 /// Looks at a source while a run lasts, and tells the supply what there is to hand out.
+///
+/// Here, a feed of files whose lengths somebody else knows, such as a catalogue: it lists nothing
+/// itself.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::mpsc::{Receiver, channel};
+///
+/// use lakefront_operators::run::clock::SystemClock;
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::format::logs::lines::Lines;
+/// use lakefront_operators::run::metrics::{CutTimes, Lag};
+/// use lakefront_operators::plan::Feed;
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::clock::Stamp;
+/// use lakefront_operators::protocol::offsets::PartitionId;
+/// use lakefront_operators::source::files::chunk::Chunk;
+/// use lakefront_operators::source::files::supply::{FileSupply, Limit};
+///
+/// /// When the open cut began, on the steady clock.
+/// #[derive(Default)]
+/// struct Told(Option<u64>);
+///
+/// impl Feed<Lines> for Told {
+///     type Work = Chunk;
+///     type Supply = FileSupply;
+///     type Watch = Receiver<(PartitionId, Limit)>;
+///     type Found = Vec<(PartitionId, Limit)>;
+///
+///     fn look(watch: &mut Self::Watch) -> Pending<'_, Result<Self::Found, Stop>> {
+///         Box::pin(std::future::ready(Ok(watch.try_iter().collect())))
+///     }
+///
+///     fn found(
+///         &mut self,
+///         _watch: &mut Self::Watch,
+///         found: Self::Found,
+///         supply: &mut FileSupply,
+///         _now: Stamp,
+///     ) -> bool {
+///         supply.limits(found);
+///         false
+///     }
+///
+///     fn end(supply: &FileSupply) -> Position {
+///         supply.source_end()
+///     }
+///
+///     fn lags_most(supply: &FileSupply) -> Option<Lag> {
+///         supply.lags_most()
+///     }
+///
+///     fn handed_out(&mut self, _work: &Chunk, now_ms: u64) {
+///         self.0.get_or_insert(now_ms);
+///     }
+///
+///     fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
+///         CutTimes { begun_ms: self.0.take().unwrap_or(now_ms), appended_ms: None }
+///     }
+/// }
+///
+/// let (catalogue, mut watch) = channel();
+/// let (mut feed, mut supply) = (Told::default(), FileSupply::new(&[]));
+/// let limit = Limit { end: 70, identity: Default::default(), landed_tail: false };
+/// catalogue.send((PartitionId::first("a.log"), limit))?;
+///
+/// let found = Told::look(&mut watch).await?;
+/// feed.found(&mut watch, found, &mut supply, Stamp::now(&SystemClock));
+/// assert_eq!(Told::end(&supply), Position(70));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Feed<K: Kind>: 'static {
     /// What is handed out.
     type Work: Work;
@@ -111,6 +185,76 @@ pub type Outputs<'s, K, F> =
     (StreamVec<'s, Position, Assigned<<F as Feed<K>>::Work>>, StreamVec<'s, Position, Control<K>>);
 
 /// Plans the source. Worker 0 passes the `planning`, all others `None`.
+///
+/// Here, a folder with one file, in chunks of 8 bytes. Nobody reads them, so each credit comes back
+/// at once; nothing lands, so each cut counts as acknowledged:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use lakefront_operators::run::fatal::StopRequest;
+/// use lakefront_operators::format::logs::lines::{Control, Offsets};
+/// use lakefront_operators::plan::{Mode, Planning, plan};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::cutter::Bounds;
+/// use lakefront_operators::source::files::feed::FileFeed;
+/// use lakefront_operators::source::files::file::FileSource;
+/// use lakefront_operators::source::files::supply::Planner;
+/// use lakefront_operators::source::files::watch::{OnRewrite, Unterminated, WatchRules, Watcher};
+/// # use lakefront_operators::run::space::{Guard, OnLow, Settings};
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::Map;
+/// use timely::dataflow::operators::{ConnectLoop, Feedback};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a.log"), "first\nsecond\n")?;
+/// let source = FileSource::open(folder.path().to_str().expect("UTF-8"))?;
+/// let (on_rewrite, unterminated) = (OnRewrite::Stop, Unterminated::Leave);
+/// let rules = WatchRules { on_rewrite, unterminated, quiet: Duration::from_secs(3600) };
+/// let env = shared::env();
+/// # let (watched, clean, kept) = (Vec::new(), Vec::new(), Vec::new());
+/// # let settings = Settings { watched, min_free: 0, on_low: OnLow::Stop, clean, kept };
+/// # let (mut guard, space) = Guard::new(settings);
+/// # guard.look_first(&*env.clock)?;
+/// let bounds = Bounds { work: 8, cut: 1 << 20, cut_ms: 10_000, ahead: 1 << 20 };
+/// let planning = Planning {
+///     cutter: Planner::new(&[shared::standing(0)], shared::settings(), bounds),
+///     watch: Watcher::new(Arc::new(source), &Offsets::default(), rules),
+///     feed: FileFeed::new(env.metrics.clone(), false),
+///     mode: Mode::Backfill,
+///     in_flight: 2,
+///     // Its guard has looked once.
+///     space,
+///     stop: StopRequest::default(),
+/// };
+///
+/// let (chunks, cuts) = timely::execute_directly(move |worker| {
+///     worker.dataflow::<Position, _, _>(|scope| {
+///         let (returned, credits) = scope.feedback::<Vec<usize>>(());
+///         let (landed, acknowledged) = scope.feedback::<Vec<Position>>(());
+///         let (work, control) = plan(scope, acknowledged, credits, Some(planning), &env);
+///         let cuts = control.flat_map(|record| match record {
+///             Control::Cut(cut) => Some(cut.upper),
+///             Control::Settle(_) => None,
+///         });
+///         cuts.clone().connect_loop(landed);
+///         work.clone().map(|assigned| assigned.worker).connect_loop(returned);
+///         let chunks =
+///             work.flat_map(|assigned| assigned.work).map(|chunk| (chunk.start, chunk.end));
+///         (chunks.capture(), cuts.capture())
+///     })
+/// });
+/// // All data of a cut is stamped with its lower bound.
+/// assert_eq!(chunks.extract(), [(Position(0), vec![(0, 8), (8, 13)])]);
+/// assert_eq!(cuts.extract(), [(Position(0), vec![Position(13)])]);
+/// # Ok(())
+/// # }
+/// ```
 pub fn plan<'s, K: Kind, F: Feed<K>>(
     scope: Scope<'s, Position>,
     acknowledged: StreamVec<'s, Position, Position>,

@@ -47,6 +47,43 @@ const REJECTS: TableId = TableId(2);
 pub type Routes<'s> = [StreamVec<'s, Position, Routed>; 3];
 
 /// Routes rows by server role.
+///
+/// Here, `shared::blocks` stands for [`fetch`](crate::fetch::fetch), which has read a small file of
+/// Azure's format. The settings send lines of primary servers to one table, lines that name another
+/// role to the replicas' table, and reject the rest:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::run::fatal::StopRequest;
+/// use lakefront_operators::parse::parse;
+/// use lakefront_operators::route::{RatioJudge, Rejects, TABLES, route};
+/// use lakefront_operators::split::split;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::Map;
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let env = shared::env();
+/// let rejects = Arc::new(Rejects::new(0.5, StopRequest::default()));
+/// let judge = RatioJudge::new(rejects.clone());
+/// let tables = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let text = concat!(
+///             "{\"ReplicaRole\": \"Primary\"}\n{\"ReplicaRole\": \"GeoReplica\"}\n",
+///             "{\"Region\": \"westeurope\"}\n{\"ReplicaRole\": \"Primary\"}\n",
+///         );
+///         let rows = parse(split(shared::blocks(scope, text, &env)));
+///         route(rows, judge, &env).map(|rows| {
+///             rows.map(|routed| (TABLES[routed.table.0], routed.rows.num_rows())).capture()
+///         })
+///     })
+/// });
+/// let rows = tables.map(|rows| rows.extract().remove(0).1);
+/// assert_eq!(rows, [[("primary", 2)], [("replica", 1)], [("rejects", 1)]]);
+/// assert_eq!(rejects.counted()[0].reason.as_str(), "no_role");
+/// ```
 pub fn route<'s>(parsed: StreamVec<'s, Position, Parsed>, mut judge: RatioJudge, env: &Env) -> Routes<'s> {
     let Env { clock, metrics, fatal, .. } = env.clone();
     let mut builder = OperatorBuilder::new("route".to_owned(), parsed.scope());

@@ -101,12 +101,42 @@ pub struct Lines {
     pub fetched: Fetched,
     /// The lines to parse.
     pub lines: Vec<Line>,
-    /// The lines to parse.
+    /// The lines that are too long.
     pub rejects: Vec<Reject>,
 }
 
 /// Splits blocks into lines, one batch at a time, so that the operators that follow never have more
 /// than a few batches in memory.
+///
+/// Here, `shared::blocks` stands for [`fetch`](crate::fetch::fetch), which has read a small file:
+///
+/// ```
+/// use lakefront_operators::split::split;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::Map;
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let env = shared::env();
+/// let texts = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let blocks = shared::blocks(scope, "first\r\n\n  second\nthird", &env);
+///         let texts = split(blocks).flat_map(|batch| {
+///             let block = batch.fetched.block.clone();
+///             batch.lines.into_iter().map(move |line| {
+///                 let text = String::from_utf8_lossy(line.text(&block)).into_owned();
+///                 (line.offset(&block), text)
+///             })
+///         });
+///         texts.capture()
+///     })
+/// });
+/// let (_cut, texts) = texts.extract().remove(0);
+/// // Blank lines are skipped. A line's offset is where it starts in the file.
+/// let expected = [(0, "first"), (8, "second"), (17, "third")];
+/// assert_eq!(texts, expected.map(|(offset, text)| (offset, text.to_owned())));
+/// ```
 pub fn split<'s>(blocks: StreamVec<'s, Position, Fetched>) -> StreamVec<'s, Position, Lines> {
     let scope = blocks.scope();
     blocks.unary::<CapacityContainerBuilder<Vec<Lines>>, _, _, _>(Pipeline, "split", |_, info| {

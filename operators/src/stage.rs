@@ -31,6 +31,49 @@ type Part = (Position, TableId);
 type Open = BTreeMap<Part, (Capability<Position>, Box<dyn StageWriter>)>;
 
 /// Stages the rows of `group`, which stands at `held`. The time of a file is its cut's lower bound.
+///
+/// Here, rows for a Delta table on a disk. `shared::rows` stands for the first half of a pipeline,
+/// as in the example of [`Routed`]:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::names::TableId;
+/// use lakefront_operators::sink::delta::{DeltaStage, TableSpec};
+/// use lakefront_operators::sink::files::Place;
+/// use lakefront_operators::stage::{Stages, stage};
+/// use timely::dataflow::operators::capture::{Capture, Event};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let folder = tempfile::tempdir()?;
+/// let spec = TableSpec {
+///     place: Place::Disk(folder.path().to_owned()),
+///     name: "events".to_owned(),
+///     schema: shared::batch(&[]).schema(),
+///     partition: None,
+/// };
+/// let env = shared::env();
+/// let staged = timely::execute_directly(move |worker| {
+///     let files = DeltaStage::new(spec, env.clock.clone());
+///     worker.dataflow(|scope| {
+///         let rows = shared::rows(scope, &[0, 70, 200], &env);
+///         let stages: Stages = [(TableId(0), Box::new(files) as _)].into();
+///         stage(rows, "events", stages, Position(0), &env).capture()
+///     })
+/// });
+/// let files = staged.iter().filter_map(|event| match event {
+///     Event::Messages(cut, files) => Some((cut, files)),
+///     Event::Progress(_) => None,
+/// });
+/// let [(cut, files)] = &files.collect::<Vec<_>>()[..] else { panic!("one cut has rows") };
+/// assert_eq!((*cut, files[0].file.rows), (Position(0), 3));
+/// // The file is there, and no commit names it yet.
+/// assert!(folder.path().join(&files[0].file.path).exists());
+/// # Ok(())
+/// # }
+/// ```
 pub fn stage<'s>(
     rows: StreamVec<'s, Position, Routed>,
     group: &str,

@@ -63,6 +63,63 @@ pub struct Claimed<K: Kind> {
 }
 
 /// Claims `groups` in their order and reads where they stand.
+///
+/// Here, a Delta table that is new:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::format::logs::lines::{Intent, Offsets};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::claim::claim;
+/// use lakefront_operators::protocol::group::Group;
+/// use lakefront_operators::protocol::layout::Layout;
+/// use lakefront_operators::protocol::names::RunId;
+/// use lakefront_operators::sink::delta::{self, TableSpec};
+/// use lakefront_operators::sink::files::Place;
+/// use lakefront_operators::source::files::reading::{File, Files};
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let folder = tempfile::tempdir()?;
+/// let spec = TableSpec {
+///     place: Place::Disk(folder.path().to_owned()),
+///     name: "events".to_owned(),
+///     schema: shared::batch(&[]).schema(),
+///     partition: None,
+/// };
+/// let env = shared::env();
+/// let tables = delta::open(&[spec], "logs", env.clock.clone(), |_held| Ok(())).await?;
+/// let groups: Vec<_> = tables.iter().map(|table| table.clone() as Arc<dyn Group>).collect();
+/// // Asked only if another pipeline writes into the same table.
+/// let listed = || -> Pending<'_, Result<Vec<File>, Stop>> { Box::pin(async { Ok(Vec::new()) }) };
+/// // From the beginning of the source.
+/// let cold_start =
+///     || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(async { Ok(Offsets::default()) }) };
+/// let intent = Intent {
+///     pipeline: "logs",
+///     reading: &Files::new("file:/var/log/a.log", "file:/var/log", &listed),
+///     layout: &Layout::each(&["events"]),
+///     settings: shared::settings(),
+///     known: None,
+///     process: None,
+///     adopt: false,
+///     cold_start: &cold_start,
+/// };
+/// let claimed = claim(&groups, env.clock.clone(), &intent).await?;
+/// assert_eq!(claimed[0].committer.run(), RunId(1));
+/// assert_eq!(claimed[0].standing.position(), Position(0));
+/// // The next run takes the table over.
+/// let next = claim(&groups, env.clock.clone(), &intent).await?;
+/// assert_eq!(next[0].committer.run(), RunId(2));
+/// # Ok(())
+/// # }
+/// ```
 pub async fn claim<'a, K: Kind>(
     groups: &'a [Arc<dyn Group>],
     clock: Arc<dyn Clock>,

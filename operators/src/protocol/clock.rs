@@ -6,6 +6,44 @@ use crate::error::StoreError;
 use crate::protocol::Pending;
 
 /// The clocks, and the protocol's only way to wait.
+///
+/// Here, a clock for tests, on which time passes only while somebody waits:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+///
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::clock::{Clock, Stamp};
+///
+/// #[derive(Default)]
+/// struct Waited(AtomicU64);
+///
+/// impl Clock for Waited {
+///     fn now_ms(&self) -> u64 {
+///         // Somebody keeps setting the time of day back.
+///         0
+///     }
+///
+///     fn steady_ms(&self) -> u64 {
+///         self.0.load(Relaxed)
+///     }
+///
+///     fn pause(&self, ms: u64) -> Pending<'_, ()> {
+///         Box::pin(async move {
+///             self.0.fetch_add(ms, Relaxed);
+///         })
+///     }
+/// }
+///
+/// let clock = Waited::default();
+/// let begun = Stamp::now(&clock);
+/// clock.pause(50).await;
+/// assert_eq!(begun.age_ms(&clock), 50);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Clock: Send + Sync {
     /// The time of day, in milliseconds since 1970: for people, and to compare with the time of day
     /// that others report. Somebody may set it.

@@ -80,6 +80,130 @@ pub enum Verdict {
 }
 
 /// Tables of a sink that commit as one, for one pipeline.
+///
+/// Here, one in memory, in which one pipeline writes and nobody else. Its offsets files are
+/// those of the example of [`OffsetsStore`]:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::{Mutex, MutexGuard};
+///
+/// use lakefront_operators::error::StoreError;
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::group::{
+///     Commit, CommitFacts, Created, Group, GroupState, Retention, Verdict,
+/// };
+/// use lakefront_operators::protocol::names::OffsetsName;
+/// use lakefront_operators::protocol::names::{Held, RunId, Version};
+/// # use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
+/// use uuid::Uuid;
+///
+/// /// Its commits. The first makes version 1: version 0 is the empty group.
+/// #[derive(Default)]
+/// struct Memory(Mutex<Vec<Commit>>);
+///
+/// impl Memory {
+///     fn log(&self) -> MutexGuard<'_, Vec<Commit>> {
+///         self.0.lock().expect("no panic")
+///     }
+/// }
+///
+/// impl Group for Memory {
+///     fn load(&self) -> Pending<'_, Result<GroupState, StoreError>> {
+///         Box::pin(async {
+///             let log = self.log();
+///             let (head, held) = (Version(log.len() as u64), log.last().map(|last| last.held));
+///             let retention = Retention { log_ms: u64::MAX, files_ms: u64::MAX };
+///             Ok(GroupState { head, held, retention })
+///         })
+///     }
+///
+///     fn put<'a>(
+///         &'a self,
+///         version: Version,
+///         commit: &'a Commit,
+///     ) -> Pending<'a, Result<Created, StoreError>> {
+///         Box::pin(async move {
+///             let mut log = self.log();
+///             match version.0.checked_sub(log.len() as u64 + 1) {
+///                 None => return Ok(Created::No),
+///                 Some(0) => log.push(commit.clone()),
+///                 Some(_) => {
+///                     return Err(StoreError::definite("commit", "its predecessor is missing"));
+///                 }
+///             }
+///             Ok(Created::Yes)
+///         })
+///     }
+///
+///     fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
+///         Box::pin(async move {
+///             let at = version.0.checked_sub(1).map(|at| at as usize);
+///             let id = at.and_then(|at| Some(self.log().get(at)?.id));
+///             let (ours, is_suspect, removes_rows) = (true, false, false);
+///             Ok(id.map(|id| CommitFacts { id: Some(id), ours, is_suspect, removes_rows }))
+///         })
+///     }
+///
+///     fn recheck<'a>(
+///         &'a self,
+///         _commit: Option<&'a Commit>,
+///     ) -> Pending<'a, Result<Verdict, StoreError>> {
+///         Box::pin(async { Ok(Verdict::Harmless) })
+///     }
+///
+///     fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
+///         Box::pin(async {
+///             let log = self.log();
+///             Ok(log.iter().flat_map(|commit| &commit.files).map(|staged| staged.file.rows).sum())
+///         })
+///     }
+/// }
+/// # impl OffsetsStore for Memory {
+/// #     fn name(&self) -> &str {
+/// #         "events"
+/// #     }
+/// #     fn shown(&self) -> String {
+/// #         "events".to_owned()
+/// #     }
+/// #     fn write_offsets<'a>(
+/// #         &'a self,
+/// #         _name: OffsetsName,
+/// #         _content: &'a [u8],
+/// #     ) -> Pending<'a, Result<Created, StoreError>> {
+/// #         Box::pin(async { Ok(Created::Yes) })
+/// #     }
+/// #     fn read_offsets(
+/// #         &self,
+/// #         _name: OffsetsName,
+/// #     ) -> Pending<'_, Result<Option<Vec<u8>>, StoreError>> {
+/// #         Box::pin(async { Ok(None) })
+/// #     }
+/// #     fn list_offsets(&self) -> Pending<'_, Result<Vec<OffsetsName>, StoreError>> {
+/// #         Box::pin(async { Ok(Vec::new()) })
+/// #     }
+/// #     fn delete_offsets(&self, _name: OffsetsName) -> Pending<'_, Result<(), StoreError>> {
+/// #         Box::pin(async { Ok(()) })
+/// #     }
+/// #     fn others(&self) -> Pending<'_, Result<Vec<Neighbour>, StoreError>> {
+/// #         Box::pin(async { Ok(Vec::new()) })
+/// #     }
+/// # }
+///
+/// let group = Memory::default();
+/// let held = Held { position: Position(0), run: RunId(1) };
+/// let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+/// assert_eq!(group.put(Version(1), &claim).await?, Created::Yes);
+/// // Another run comes too late for this version, and reads that it is not its own.
+/// let rival = Commit { id: Uuid::new_v4(), ..claim.clone() };
+/// assert_eq!(group.put(Version(1), &rival).await?, Created::No);
+/// assert_eq!(group.read(Version(1)).await?.and_then(|facts| facts.id), Some(claim.id));
+/// assert_eq!(group.load().await?.held, Some(held));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Group: OffsetsStore {
     /// Reads where the group stands.
     fn load(&self) -> Pending<'_, Result<GroupState, StoreError>>;

@@ -14,6 +14,30 @@ pub trait Stored: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned 
 impl<T: Clone + Debug + PartialEq + Eq + Serialize + DeserializeOwned + Send + Sync + 'static> Stored for T {}
 
 /// Where one partition stands.
+///
+/// Offsets files have its fields beside the partition's `name` and `generation`, so it is a struct
+/// whose fields have other names.
+///
+/// ```
+/// use lakefront_operators::protocol::kind::Mark;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// A place in a log that may be written anew: its edition, and the next record of that.
+/// #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// struct At {
+///     edition: u32,
+///     next: u64,
+/// }
+///
+/// impl Mark for At {
+///     fn precedes(&self, later: &At) -> bool {
+///         (self.edition, self.next) <= (later.edition, later.next)
+///     }
+/// }
+///
+/// let (old, new) = (At { edition: 1, next: 900 }, At { edition: 2, next: 3 });
+/// assert!(old.precedes(&new) && !new.precedes(&old));
+/// ```
 pub trait Mark: Stored {
     /// Whether `later` is as far, or further.
     fn precedes(&self, later: &Self) -> bool;
@@ -24,7 +48,7 @@ pub trait Mark: Stored {
 /// ```
 /// use lakefront_operators::position::Position;
 /// use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
-/// use lakefront_operators::protocol::offsets::{Offsets, Partitions};
+/// use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
 /// use serde::{Deserialize, Serialize};
 ///
 /// /// Numbered records, of which nothing ever leaves.
@@ -33,11 +57,13 @@ pub trait Mark: Stored {
 ///
 /// /// The number of the next record.
 /// #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-/// struct Next(u64);
+/// struct Next {
+///     next: u64,
+/// }
 ///
 /// impl Mark for Next {
 ///     fn precedes(&self, later: &Next) -> bool {
-///         self.0 <= later.0
+///         self.next <= later.next
 ///     }
 /// }
 ///
@@ -48,7 +74,7 @@ pub trait Mark: Stored {
 ///     type Settings = u32;
 ///
 ///     fn sum(partitions: &Partitions<Next>, _retired: &()) -> Option<Position> {
-///         Some(Position(partitions.values().map(|next| next.0).sum()))
+///         Some(Position(partitions.values().map(|at| at.next).sum()))
 ///     }
 ///
 ///     fn adds_up(_lower: &Offsets<Records>, _higher: &Offsets<Records>) -> bool {
@@ -59,6 +85,12 @@ pub trait Mark: Stored {
 ///         Ok(())
 ///     }
 /// }
+///
+/// let at = |name: &str, next| (PartitionId::first(name), Next { next });
+/// let offsets: Offsets<Records> =
+///     Offsets::new(Position(7), [at("a", 3), at("b", 4)].into(), ());
+/// let later = Offsets::new(Position(9), [at("a", 5), at("b", 4)].into(), ());
+/// assert!(offsets.precede(&later) && !later.precede(&offsets));
 /// ```
 pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 'static {
     /// Its name in offsets files.

@@ -11,6 +11,75 @@ use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::retry::{Retry, ask};
 
 /// What a pipeline reads, compared with what other pipelines, or earlier runs, have recorded.
+///
+/// Here, that of a queue, which is all or nothing:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::format::logs::lines::Lines;
+/// # use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::Pending;
+/// # use lakefront_operators::protocol::account::Account;
+/// use lakefront_operators::protocol::document::{Origin, Recorded};
+/// use lakefront_operators::protocol::kind::Kind;
+/// use lakefront_operators::protocol::neighbours::Reading;
+///
+/// struct Queue {
+///     url: String,
+/// }
+///
+/// impl<K: Kind> Reading<K> for Queue {
+///     fn source(&self) -> &str {
+///         &self.url
+///     }
+///
+///     fn root(&self) -> &str {
+///         &self.url
+///     }
+///
+///     fn continues(&self, origin: &Origin) -> Result<(), String> {
+///         match origin.source == self.url {
+///             true => Ok(()),
+///             false => Err("; a queue cannot be renamed".to_owned()),
+///         }
+///     }
+///
+///     fn shared<'a>(
+///         &'a self,
+///         others: &'a [Recorded<K>],
+///     ) -> Pending<'a, Result<Vec<Option<String>>, Stop>> {
+///         let what =
+///             |theirs: &Recorded<K>| (theirs.origin.source == self.url).then(|| self.url.clone());
+///         Box::pin(async move { Ok(others.iter().map(what).collect()) })
+///     }
+/// }
+///
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+/// # let recorded = |source: &str| Recorded {
+/// #     origin: Origin {
+/// #         pipeline: "other".into(),
+/// #         source: source.into(),
+/// #         root: None,
+/// #         role: "events".into(),
+/// #         genesis: Position(0),
+/// #         lineage: "1".into(),
+/// #         adopted: None,
+/// #     },
+/// #     standing: shared::standing(0),
+/// #     account: Account::genesis(shared::standing(0).offsets),
+/// #     process: None,
+/// # };
+/// // What two other pipelines have recorded in the same group.
+/// let others: [Recorded<Lines>; 2] = [recorded("queue://orders"), recorded("queue://logins")];
+/// let ours = Queue { url: "queue://orders".to_owned() };
+/// assert_eq!(ours.shared(&others).await?, [Some("queue://orders".to_owned()), None]);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Reading<K: Kind>: Send + Sync {
     /// The source, without credentials.
     fn source(&self) -> &str;

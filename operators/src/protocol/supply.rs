@@ -53,10 +53,12 @@ impl Lost {
 /// # #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 /// # struct Numbers;
 /// # #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-/// # struct Next(u64);
+/// # struct Next {
+/// #     next: u64,
+/// # }
 /// # impl Mark for Next {
 /// #     fn precedes(&self, later: &Next) -> bool {
-/// #         self.0 <= later.0
+/// #         self.next <= later.next
 /// #     }
 /// # }
 /// # impl Kind for Numbers {
@@ -65,7 +67,7 @@ impl Lost {
 /// #     type Retired = ();
 /// #     type Settings = u32;
 /// #     fn sum(partitions: &Partitions<Next>, _retired: &()) -> Option<Position> {
-/// #         Some(Position(partitions.values().map(|next| next.0).sum()))
+/// #         Some(Position(partitions.values().map(|at| at.next).sum()))
 /// #     }
 /// #     fn adds_up(_lower: &Offsets<Numbers>, _higher: &Offsets<Numbers>) -> bool {
 /// #         true
@@ -81,7 +83,7 @@ impl Lost {
 /// }
 ///
 /// fn at(next: u64) -> Offsets<Numbers> {
-///     Offsets::new(Position(next), [(PartitionId::first("n"), Next(next))].into(), ())
+///     Offsets::new(Position(next), [(PartitionId::first("n"), Next { next })].into(), ())
 /// }
 ///
 /// impl Supply<Numbers> for Counter {

@@ -14,7 +14,7 @@ use timely::scheduling::{Activator, SyncActivator};
 
 use crate::position::Position;
 
-/// The runtime that every operator's tasks run on.
+/// The runtime that every operator's tasks run on. The example of [`Tasks`] uses one.
 #[derive(Clone, Debug)]
 pub struct Bridge {
     runtime: tokio::runtime::Handle,
@@ -40,6 +40,48 @@ impl Bridge {
 }
 
 /// One operator's tasks, and its timer.
+///
+/// Here, an operator that squares numbers on the runtime:
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// use lakefront_operators::run::bridge::Bridge;
+/// use lakefront_operators::position::Position;
+/// use timely::container::CapacityContainerBuilder;
+/// use timely::dataflow::channels::pact::Pipeline;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::generic::operator::Operator;
+/// use timely::dataflow::operators::vec::ToStream;
+///
+/// let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+/// let bridge = Bridge::new(runtime.handle().clone());
+/// let squares = timely::execute_directly(move |worker| {
+///     worker.dataflow::<Position, _, _>(|scope| {
+///         type Built = CapacityContainerBuilder<Vec<u64>>;
+///         let numbers = [4_u64, 3].to_stream(scope);
+///         let squares = numbers.unary::<Built, _, _, _>(Pipeline, "square", |_, info| {
+///             let tasks = bridge.tasks(scope, &info);
+///             // A capability for each task, so that time does not pass its result.
+///             let mut under_way = HashMap::new();
+///             move |input, output| {
+///                 input.for_each(|time, numbers| {
+///                     for number in numbers.drain(..) {
+///                         under_way.insert(number, time.retain(0));
+///                         tasks.spawn(async move { (number, number * number) });
+///                     }
+///                 });
+///                 while let Some((number, square)) = tasks.next_done() {
+///                     let time = under_way.remove(&number).expect("it was under way");
+///                     output.session(&time).give(square);
+///                 }
+///             }
+///         });
+///         squares.capture()
+///     })
+/// });
+/// assert_eq!(squares.extract(), [(Position(0), vec![9, 16])]);
+/// ```
 pub struct Tasks<T> {
     runtime: tokio::runtime::Handle,
     sender: crossbeam_channel::Sender<T>,

@@ -25,6 +25,27 @@ pub type Difference = ((Key, ()), Position, Sum);
 pub type Update = (Key, Position, Sum);
 
 /// The sums of each cut on worker `home`, each bucket once.
+///
+/// ```
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::names::TableId;
+/// use lakefront_operators::protocol::offsets::PartitionId;
+/// use lakefront_operators::protocol::sums::{Bucket, Sum};
+/// use lakefront_operators::totals::totals;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::ToStream;
+///
+/// let bucket = Bucket { partition: PartitionId::first("a.log"), mebibyte: 0 };
+/// let key = (TableId(0), bucket);
+/// // Two workers have counted rows of one bucket in the cut that begins at 0.
+/// let counted = [Sum { rows: 2, checksum: 30 }, Sum { rows: 1, checksum: 12 }];
+/// let differences = counted.map(|sum| ((key.clone(), ()), Position(0), sum));
+/// let updates = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| totals(differences.to_stream(scope), "events", 0).capture())
+/// });
+/// let sum = Sum { rows: 3, checksum: 42 };
+/// assert_eq!(updates.extract(), [(Position(0), vec![(key, Position(0), sum)])]);
+/// ```
 pub fn totals<'s>(
     counted: StreamVec<'s, Position, Difference>,
     group: &str,

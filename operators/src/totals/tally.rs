@@ -24,6 +24,36 @@ use crate::protocol::sums::{Bucket, FINEST_LOG2, Sum};
 use crate::routed::Routed;
 
 /// The rows of `group`, which stands at `held`, and the sums of those that it lacks.
+///
+/// Here, two rows from different mebibytes of a file. `shared::rows` stands for the first half of a
+/// pipeline, as in the example of [`Routed`]:
+///
+/// ```
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::totals::tally;
+/// use timely::dataflow::operators::capture::{Capture, Extract};
+/// use timely::dataflow::operators::vec::Map;
+/// # mod shared {
+/// #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples/shared.rs"));
+/// # }
+///
+/// let env = shared::env();
+/// let (rows, sums) = timely::execute_directly(move |worker| {
+///     worker.dataflow(|scope| {
+///         let rows = shared::rows(scope, &[5, 1_048_577], &env);
+///         // The group holds nothing yet.
+///         let (passed, sums) = tally(rows, "events", Position(0));
+///         let sums = sums.map(|(((table, bucket), ()), _cut, sum)| {
+///             (table.0, bucket.partition.name, bucket.mebibyte, sum.rows)
+///         });
+///         (passed.map(|routed| routed.rows.num_rows()).capture(), sums.capture())
+///     })
+/// });
+/// assert_eq!(rows.extract(), [(Position(0), vec![2])]);
+/// let (_cut, sums) = sums.extract().remove(0);
+/// let file = || "a.log".to_owned();
+/// assert_eq!(sums, [(0, file(), 0, 1), (0, file(), 1, 1)]);
+/// ```
 pub fn tally<'s>(
     rows: StreamVec<'s, Position, Routed>,
     group: &str,

@@ -28,11 +28,13 @@ pub(crate) struct Records;
 
 /// The number of a partition's next record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Next(u64);
+pub(crate) struct Next {
+    next: u64,
+}
 
 impl Mark for Next {
     fn precedes(&self, later: &Next) -> bool {
-        self.0 <= later.0
+        self.next <= later.next
     }
 }
 
@@ -44,7 +46,7 @@ impl Kind for Records {
     type Settings = u32;
 
     fn sum(partitions: &Partitions<Next>, _retired: &()) -> Option<Position> {
-        Some(Position(partitions.values().map(|next| next.0).sum()))
+        Some(Position(partitions.values().map(|at| at.next).sum()))
     }
 
     fn adds_up(lower: &Offsets<Records>, higher: &Offsets<Records>) -> bool {
@@ -136,9 +138,9 @@ impl Acknowledge<Records> for Log {
     fn acknowledge<'a>(&'a self, standing: &'a Standing<Records>) -> Pending<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.with(|log| {
-                for (id, next) in &standing.offsets.partitions {
+                for (id, at) in &standing.offsets.partitions {
                     let forgotten = log.forgotten.entry(id.clone()).or_default();
-                    *forgotten = next.0.max(*forgotten);
+                    *forgotten = at.next.max(*forgotten);
                 }
                 log.told += 1;
                 match log.told % 3 {
@@ -198,7 +200,7 @@ impl FlushSupply {
     }
 
     fn next_of(&self, id: &PartitionId) -> u64 {
-        self.at.partitions.get(id).map_or(0, |next| next.0)
+        self.at.partitions.get(id).map_or(0, |at| at.next)
     }
 
     /// What is left of the first flush that is not handed out whole, and whether it was begun.
@@ -223,7 +225,7 @@ impl Supply<Records> for FlushSupply {
         // There may be no room left where no cut may end.
         let numbers = rest.start..rest.end.min(rest.start.saturating_add(room.max(1)));
         let position = Position(self.at.position().0 + (numbers.end - numbers.start));
-        self.at.partitions.insert(partition.clone(), Next(numbers.end));
+        self.at.partitions.insert(partition.clone(), Next { next: numbers.end });
         self.at.move_to(position);
         Some(Piece { partition, numbers })
     }

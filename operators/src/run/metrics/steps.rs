@@ -195,6 +195,32 @@ impl Steps {
 
 /// Watches what a step hands on: its frontier, and the sum of `amount` over its records. The stream
 /// is passed on unchanged.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::run::clock::SystemClock;
+/// use lakefront_operators::run::metrics::retry::Count;
+/// use lakefront_operators::run::metrics::steps::watch;
+/// use lakefront_operators::run::metrics::{Metrics, Outline, StepId, Unit};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::layout::Layout;
+/// use timely::dataflow::operators::vec::{Delay, ToStream};
+///
+/// let steps = vec![("plan", Unit::ROWS), ("fetch", Unit::ROWS)];
+/// let outline = Outline { unit: Unit::ROWS, steps, layout: Layout::each(&["events"]) };
+/// let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), outline, 1, Count::default()));
+/// let counts = metrics.clone();
+/// timely::execute_directly(move |worker| {
+///     worker.dataflow::<Position, _, _>(|scope| {
+///         let sizes = [3_u64, 4].to_stream(scope).delay(|size, _| Position(*size));
+///         watch(sizes, &counts, StepId::FETCH, |size| *size);
+///     });
+/// });
+/// let fetch = metrics.steps().get(StepId::FETCH);
+/// assert_eq!(fetch.handed_on(), 7);
+/// assert_eq!(fetch.frontier(), None, "nothing more is to come");
+/// ```
 pub fn watch<'s, D: Clone + 'static>(
     stream: StreamVec<'s, Position, D>,
     metrics: &Arc<Metrics>,

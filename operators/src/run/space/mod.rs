@@ -14,8 +14,8 @@
 //! between two looks. `min_free` is for that.
 
 mod clean;
+mod free;
 mod own;
-mod seen;
 mod trim;
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use self::clean::Clean;
 use self::clean::Deleted;
-pub use self::seen::{Free, FreeSpace};
+pub use self::free::{Free, FreeSpace};
 
 use crate::error::{Stop, StoreError};
 use crate::protocol::clock::{Clock, Stamp};
@@ -74,7 +74,7 @@ pub struct Settings {
 /// Watches over free space.
 pub struct Guard {
     settings: Settings,
-    seen: Arc<FreeSpace>,
+    space: Arc<FreeSpace>,
     /// When space was last cleaned, on the steady clock.
     cleaned_ms: Option<u64>,
 }
@@ -91,8 +91,8 @@ struct Look {
 impl Guard {
     /// A guard, and the place where others see what it saw.
     pub fn new(settings: Settings) -> (Guard, Arc<FreeSpace>) {
-        let seen = Arc::new(FreeSpace::default());
-        (Guard { settings, seen: seen.clone(), cleaned_ms: None }, seen)
+        let space = Arc::new(FreeSpace::default());
+        (Guard { settings, space: space.clone(), cleaned_ms: None }, space)
     }
 
     /// Looks once, before the tables are claimed: a run that is restarted again and again and stops
@@ -122,11 +122,11 @@ impl Guard {
     /// One look, and what follows from it.
     fn check(&mut self, now: Stamp) -> Result<(), Stop> {
         let (mut looks, mut deleted) = (self.look()?, Deleted::default());
-        let was_low = self.seen.is_low();
+        let was_low = self.space.is_low();
         if !self.low(&looks).is_empty() && self.cleaned_ms.is_none_or(|then| now.steady_ms >= then + CLEAN_MS) {
             self.cleaned_ms = Some(now.steady_ms);
             // Cleaning a large folder takes a while, so no new chunk is handed out meanwhile.
-            self.seen.set(self.free(&looks), false);
+            self.space.set(self.free(&looks), false);
             deleted = self.make_room(now.wall_ms);
             looks = self.look()?;
         }
@@ -136,18 +136,18 @@ impl Guard {
         match (low.is_empty(), self.settings.on_low) {
             (true, _) => {
                 self.cleaned_ms = None;
-                if self.seen.set(free, true) {
+                if self.space.set(free, true) {
                     tracing::info!("there is room again: the run goes on");
                 }
             }
             (false, OnLow::Pause) => {
-                self.seen.set(free, false);
+                self.space.set(free, false);
                 if !was_low {
                     tracing::warn!(min_free, "no new chunks are read until there is room: {told}");
                 }
             }
             (false, OnLow::Stop) => {
-                self.seen.set(free, false);
+                self.space.set(free, false);
                 return Err(Stop::Refused(format!(
                     "{told}, less than disk.min_free = {min_free} bytes: make room, name what may be deleted in disk.clean, or set \
                      disk.min_free lower, and start again; all that was committed is intact"

@@ -42,6 +42,81 @@ pub async fn linkable(source: &dyn ByteSource) -> Result<Vec<File>, StoreError> 
 }
 
 /// A place with growing files or blobs.
+///
+/// Here, one whose single file never changes:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::ops::Range;
+///
+/// use lakefront_operators::error::StoreError;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::source::files::identity::{Fingerprint, Identity};
+/// use lakefront_operators::source::files::{ByteSource, Listed, Listing};
+///
+/// struct One {
+///     bytes: &'static [u8],
+/// }
+///
+/// impl ByteSource for One {
+///     fn identity(&self) -> &str {
+///         "one:"
+///     }
+///
+///     fn list(&self) -> Pending<'_, Result<Listing, StoreError>> {
+///         let (name, created, revision) = ("a.log".into(), "once".into(), "first".into());
+///         let length = self.bytes.len() as u64;
+///         let files = vec![Listed { name, created, length, revision, modified_ms: None }];
+///         Box::pin(async { Ok(Listing { files, whole: true, ..Listing::default() }) })
+///     }
+///
+///     fn is_there<'a>(&'a self, listed: &'a Listed) -> Pending<'a, Result<bool, StoreError>> {
+///         Box::pin(async { Ok(listed.created == "once") })
+///     }
+///
+///     fn is_empty(&self) -> Pending<'_, Result<bool, StoreError>> {
+///         Box::pin(async { Ok(self.bytes.is_empty()) })
+///     }
+///
+///     fn has_links(&self) -> bool {
+///         false
+///     }
+///
+///     fn created_ms(&self, _created: &str) -> Option<u64> {
+///         None
+///     }
+///
+///     fn read<'a>(
+///         &'a self,
+///         name: &'a str,
+///         identity: &'a Identity,
+///         range: Range<u64>,
+///         mut into: Vec<u8>,
+///     ) -> Pending<'a, Result<Vec<u8>, StoreError>> {
+///         Box::pin(async move {
+///             let bytes = self.bytes.get(range.start as usize..range.end as usize);
+///             let Some(bytes) = bytes.filter(|_| identity.created == "once") else {
+///                 let attempt = format!("read bytes {range:?} of {name}");
+///                 return Err(StoreError::definite(attempt, "they are not there"));
+///             };
+///             into.extend_from_slice(bytes);
+///             Ok(into)
+///         })
+///     }
+/// }
+///
+/// let source = One { bytes: b"first\nsecond\n" };
+/// let listed = source.list().await?.files.remove(0);
+/// let identity = listed.identity(Fingerprint::of(b"first\n"));
+/// let line = source.read(&listed.name, &identity, 6..listed.length, Vec::new()).await?;
+/// assert_eq!(line, b"second\n");
+/// // Another file of that name is not read.
+/// let other = Identity { created: "twice".to_owned(), ..identity };
+/// assert!(source.read(&listed.name, &other, 0..6, Vec::new()).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub trait ByteSource: Send + Sync {
     /// Which source this is, without credentials; it is recorded in the tables.
     fn identity(&self) -> &str;
