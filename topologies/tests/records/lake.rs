@@ -2,7 +2,7 @@
 //! only the sink reads. Another writer takes every third version, and some replies are lost.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
@@ -23,7 +23,7 @@ const RETENTION: Retention = Retention { log_ms: DAY_MS, files_ms: DAY_MS };
 
 /// The lake, as its clients share it.
 #[derive(Clone, Default)]
-pub(crate) struct Lake(Arc<Mutex<Content>>);
+pub(crate) struct Lake(Arc<(Mutex<Content>, Condvar)>);
 
 #[derive(Default)]
 struct Content {
@@ -41,7 +41,15 @@ struct Content {
 
 impl Lake {
     fn with<R>(&self, act: impl FnOnce(&mut Content) -> R) -> R {
-        act(&mut self.0.lock().expect("no thread panicked"))
+        act(&mut self.0.0.lock().expect("no thread panicked"))
+    }
+
+    /// Waits until it holds all rows up to `end`.
+    pub(crate) fn wait_for(&self, end: u64) {
+        let (content, moved) = &*self.0;
+        let content = content.lock().expect("no thread panicked");
+        let lacks = |lake: &mut Content| lake.held.is_none_or(|held| held.position.0 < end);
+        drop(moved.wait_while(content, lacks).expect("no thread panicked"));
     }
 
     /// Fails for good after so many more commits with rows.
@@ -124,7 +132,8 @@ impl Group for Lake {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         self.act(move |lake| {
-            if lake.log.len() as u64 + 1 == version.0 && version.0 % 3 == 0 {
+            self.0.1.notify_all();
+            if lake.log.len() as u64 + 1 == version.0 && version.0.is_multiple_of(3) {
                 lake.log.push(None);
             }
             if lake.log.len() as u64 + 1 != version.0 {

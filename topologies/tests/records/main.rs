@@ -209,9 +209,7 @@ fn a_tail_goes_on_until_it_is_asked_to_stop() {
     let writer = std::thread::spawn(move || {
         for (flush, end) in [(40..41, 41), (41..100, 100)] {
             log.flush(&[("b", flush)]);
-            while lake.holds() < end {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+            lake.wait_for(end);
         }
         asks.request();
     });

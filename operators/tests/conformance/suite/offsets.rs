@@ -231,11 +231,12 @@ pub(crate) async fn a_damaged_offsets_file_refuses<S: Sink>(world: Arc<World<S>>
 /// Totals that are lost would otherwise count as no rows, and the next claim would record that.
 pub(crate) async fn an_offsets_file_without_its_totals_refuses<S: Sink>(world: Arc<World<S>>) {
     type File = serde_json::Map<String, Value>;
+    type Damage = (fn(&mut File), &'static str);
     fn of_others(file: &mut File) {
         let tables = file["tables"].as_object_mut().unwrap();
         *tables = std::mem::take(tables).into_iter().map(|(role, rows)| (format!("{role}-other"), rows)).collect();
     }
-    async fn refuses<S: Sink>(world: &Arc<World<S>>, name: OffsetsName, damages: &[(fn(&mut File), &str)]) {
+    async fn refuses<S: Sink>(world: &Arc<World<S>>, name: OffsetsName, damages: &[Damage]) {
         let tables = world.sink.open(PIPELINE).await.unwrap();
         let content = tables[0].read_offsets(name).await.unwrap().unwrap();
         for (damage, what) in damages {
@@ -254,7 +255,7 @@ pub(crate) async fn an_offsets_file_without_its_totals_refuses<S: Sink>(world: A
     world.start().await.unwrap();
     let full = OffsetsName(Held { run: RunId(2), ..delta.0 });
     let lacks = "it lacks the totals of its format";
-    let damages: [(fn(&mut File), &str); 5] = [
+    let damages: [Damage; 5] = [
         (|file| drop(file.remove("tables")), lacks),
         (|file| drop(file.insert("tables".to_owned(), json!({}))), lacks),
         (|file| drop(file.insert("format".to_owned(), 2.into())), lacks),
