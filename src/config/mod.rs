@@ -35,6 +35,7 @@ use std::time::Duration;
 use lakefront_operators::azure::{ListingSettings, Location, RetrySettings};
 use lakefront_operators::run::space::{Clean, OnLow};
 use lakefront_operators::s3::Location as BucketLocation;
+pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
@@ -190,15 +191,6 @@ pub(crate) enum Temporary {
     Skip,
     /// They are read like all others.
     Read,
-}
-
-/// What happens to a file that shrank or was created anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnRewrite {
-    /// The run stops.
-    Stop,
-    /// It is read from its start, as a new generation.
-    Restart,
 }
 
 /// The `[lake]` section.

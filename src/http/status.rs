@@ -82,7 +82,7 @@ pub(super) fn status(live: &Live) -> Response {
         "planned": metrics.planned(),
         "lag": metrics.source_lag(),
         "unit": metrics.unit().as_str(),
-        "lags_most": metrics.lags_most().map(|lag| json!({"partition": shown(&lag.partition), "lag": lag.bytes})),
+        "lags_most": metrics.lags_most().map(|lag| json!({"partition": shown(&lag.partition), "lag": lag.lag})),
         "rates": {"bytes_per_second": rates.bytes, "rows_per_second": rates.rows.iter().sum::<f64>()},
         "steps": steps(live, &rates),
         "tables": tables(live, &rates),

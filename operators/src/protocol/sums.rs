@@ -12,13 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets::{Offsets, PartitionId};
 
-/// A mebibyte of a partition.
+/// A range of a partition, 2^[`FINEST_LOG2`] wide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Bucket {
     /// The partition.
     pub partition: PartitionId,
-    /// Which of its mebibytes.
-    pub mebibyte: u64,
+    /// Its number: the first one begins at zero.
+    pub range: u64,
 }
 
 /// A number of rows and the sum of their checksums. In JSON it is one text, because there may be
@@ -72,8 +72,8 @@ impl<'de> Deserialize<'de> for Sum {
     }
 }
 
-/// A mebibyte: the width of a partition's buckets while it is short, and of the buckets in which
-/// rows are counted.
+/// The width of a partition's buckets while it is short, and of the ranges in which rows are counted:
+/// this power of two, in the unit of the partition's offsets. For bytes, that is a mebibyte.
 pub const FINEST_LOG2: u32 = 20;
 /// The widest bucket: offsets have 63 bits.
 const WIDEST_LOG2: u32 = 63 - BUCKETS.ilog2();
@@ -85,9 +85,9 @@ const BUCKETS: usize = 16;
 /// The rows of one partition, by ranges of their offsets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Buckets {
-    /// A bucket is this power of two bytes wide.
+    /// A bucket is this power of two wide.
     width_log2: u32,
-    /// One for each bucket, from the partition's first byte on.
+    /// One for each bucket, from the partition's beginning on.
     sums: Vec<Sum>,
 }
 
@@ -98,7 +98,7 @@ impl Default for Buckets {
 }
 
 impl Buckets {
-    /// Adds rows whose offsets lie in the mebibyte of `offset`.
+    /// Adds rows whose offsets lie in the same range as `offset`.
     pub fn add(&mut self, offset: u64, sum: Sum) {
         while offset >> self.width_log2 >= BUCKETS as u64 {
             self.sums = self.sums.chunks(2).map(|pair| pair.iter().copied().sum()).collect();
@@ -143,11 +143,11 @@ impl Totals {
 
     /// Adds rows of `bucket`.
     pub fn add(&mut self, bucket: &Bucket, sum: Sum) {
-        let Bucket { partition, mebibyte } = bucket;
+        let Bucket { partition, range } = bucket;
         if !self.partitions.contains_key(partition) {
             self.partitions.insert(partition.clone(), Buckets::default());
         }
-        self.partitions.get_mut(partition).expect("it was just inserted").add(mebibyte << FINEST_LOG2, sum);
+        self.partitions.get_mut(partition).expect("it was just inserted").add(range << FINEST_LOG2, sum);
     }
 
     /// All rows.

@@ -25,7 +25,7 @@ use crate::routed::Routed;
 
 /// The rows of `group`, which stands at `held`, and the sums of those that it lacks.
 ///
-/// Here, two rows from different mebibytes of a file. `shared::rows` stands for the first half of a
+/// Here, two rows from different ranges of a file. `shared::rows` stands for the first half of a
 /// pipeline, as in the example of [`Routed`]:
 ///
 /// ```
@@ -44,7 +44,7 @@ use crate::routed::Routed;
 ///         // The group holds nothing yet.
 ///         let (passed, sums) = tally(rows, "events", Position(0));
 ///         let sums = sums.map(|(((table, bucket), ()), _cut, sum)| {
-///             (table.0, bucket.partition.name, bucket.mebibyte, sum.rows)
+///             (table.0, bucket.partition.name, bucket.range, sum.rows)
 ///         });
 ///         (passed.map(|routed| routed.rows.num_rows()).capture(), sums.capture())
 ///     })
@@ -94,7 +94,7 @@ pub fn tally<'s>(
 #[derive(Default)]
 struct Tally(BTreeMap<TableId, OfTable>);
 
-/// By partition, then by mebibyte.
+/// By partition, then by range.
 type OfTable = HashMap<PartitionId, HashMap<u64, Sum>>;
 
 impl Tally {
@@ -123,8 +123,8 @@ impl Tally {
             |(table, of)| OfTable::into_iter(of).map(move |(partition, buckets)| (table, partition, buckets));
         self.0.into_iter().flat_map(partitions).flat_map(move |(table, partition, buckets)| {
             let counted = buckets.into_iter().filter(|(_, sum)| sum.rows > 0);
-            counted.map(move |(mebibyte, sum)| {
-                let bucket = Bucket { partition: partition.clone(), mebibyte };
+            counted.map(move |(range, sum)| {
+                let bucket = Bucket { partition: partition.clone(), range };
                 (((table, bucket), ()), cut, sum)
             })
         })

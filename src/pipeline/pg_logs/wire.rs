@@ -28,7 +28,7 @@ use lakefront_topologies::landing::Landing;
 use lakefront_topologies::pg_logs;
 
 use super::{Logs, take};
-use crate::config::{Mode, OnRewrite, PgLogs, Unterminated};
+use crate::config::{Mode, PgLogs, Unterminated};
 use crate::pipeline::{self, Local, Run};
 use crate::report;
 
@@ -163,10 +163,7 @@ fn planning(
 
 /// How the files of the source are followed.
 pub(super) fn rules(config: &PgLogs) -> watch::WatchRules {
-    let on_rewrite = match config.source.on_rewrite {
-        OnRewrite::Stop => watch::OnRewrite::Stop,
-        OnRewrite::Restart => watch::OnRewrite::Restart,
-    };
+    let on_rewrite = config.source.on_rewrite;
     let unterminated = match (config.source.mode, config.source.unterminated) {
         (Mode::Backfill, Unterminated::Land) => watch::Unterminated::Land { max_line: config.rows.max_line },
         // A tail waits for the newline: the line may be half written.

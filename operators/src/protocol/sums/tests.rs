@@ -4,8 +4,8 @@ use super::*;
 use crate::format::logs::lines::{Mark, Offsets};
 use crate::source::files::identity::Identity;
 
-fn bucket(name: &str, mebibyte: u64) -> Bucket {
-    Bucket { partition: PartitionId::first(name), mebibyte }
+fn bucket(name: &str, range: u64) -> Bucket {
+    Bucket { partition: PartitionId::first(name), range }
 }
 
 fn offsets(names: &[&str]) -> Offsets {
@@ -17,15 +17,15 @@ fn offsets(names: &[&str]) -> Offsets {
 fn buckets_grow_wider_and_keep_their_rows() {
     let mut buckets = Buckets::default();
     let last = i64::MAX as u64 >> FINEST_LOG2;
-    let mebibytes = [0, 1, 15, 16, 64, 1_000, 5_000_000, last];
-    for mebibyte in mebibytes {
-        buckets.add(mebibyte << FINEST_LOG2, Sum { rows: 1, checksum: u128::MAX });
+    let ranges = [0, 1, 15, 16, 64, 1_000, 5_000_000, last];
+    for number in ranges {
+        buckets.add(number << FINEST_LOG2, Sum { rows: 1, checksum: u128::MAX });
     }
     assert_eq!(buckets.sum(), Sum { rows: 8, checksum: u128::MAX - 7 });
     assert!(buckets.iter().count() <= BUCKETS);
-    for mebibyte in mebibytes {
-        let of = buckets.iter().find(|(range, _)| range.contains(&(mebibyte << FINEST_LOG2))).expect("it has a bucket");
-        assert!(of.1.rows > 0, "mebibyte {mebibyte}");
+    for number in ranges {
+        let of = buckets.iter().find(|(range, _)| range.contains(&(number << FINEST_LOG2))).expect("it has a bucket");
+        assert!(of.1.rows > 0, "range {number}");
     }
 }
 
@@ -33,8 +33,8 @@ fn buckets_grow_wider_and_keep_their_rows() {
 #[test]
 fn a_long_partition_takes_a_kibibyte_of_an_offsets_file() {
     let mut totals = Totals::default();
-    for mebibyte in 0..5_000 {
-        totals.add(&bucket("a/name/of/the/usual/length.json", mebibyte), Sum { rows: 2_000, checksum: u128::MAX / 3 });
+    for number in 0..5_000 {
+        totals.add(&bucket("a/name/of/the/usual/length.json", number), Sum { rows: 2_000, checksum: u128::MAX / 3 });
     }
     let json = serde_json::to_string_pretty(&totals).expect("totals are JSON");
     assert!(json.len() < 1_024, "{json}");

@@ -1,6 +1,6 @@
-//! Which file lags most, for display. Of each cut, only the file with the most bytes in it is kept,
-//! and of what is not handed out, only the file with the most left, so that a hundred thousand
-//! files cost no more than one.
+//! Which partition lags most, for display. Of each cut, only the one with the most in it is kept, and
+//! of what is not handed out, only the one with the most left, so that a hundred thousand cost no
+//! more than one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,16 +8,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::position::Position;
 use crate::protocol::offsets::PartitionId;
 
-/// Bytes of one partition that have not landed, as far as they are tracked.
+/// What of one partition has not landed, as far as it is tracked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// The partition.
     pub partition: PartitionId,
-    /// Bytes.
-    pub bytes: u64,
+    /// In the unit of positions.
+    pub lag: u64,
 }
 
-/// Where bytes wait.
+/// What waits.
 #[derive(Default)]
 pub(super) struct Lagging(Mutex<Waiting>);
 
@@ -25,8 +25,7 @@ pub(super) struct Lagging(Mutex<Waiting>);
 struct Waiting {
     /// Not handed out, as of the last poll or cut.
     planned: Option<Lag>,
-    /// In the open cut: the partition that is being handed out, and the one with the most bytes so
-    /// far.
+    /// In the open cut: the partition that is being handed out, and the one with the most so far.
     now: Option<Lag>,
     most: Option<Lag>,
     /// In the cuts that have not landed, by their upper bounds.
@@ -34,21 +33,21 @@ struct Waiting {
 }
 
 impl Lagging {
-    /// Sets which partition has the most bytes that are not handed out; none if nothing waits.
+    /// Sets which partition has the most that is not handed out; none if nothing waits.
     pub(super) fn waits(&self, lag: Option<Lag>) {
         self.lock().planned = lag;
     }
 
-    /// Bytes of a partition were handed out.
-    pub(super) fn handed_out(&self, partition: &PartitionId, bytes: u64) {
+    /// Part of a partition was handed out.
+    pub(super) fn handed_out(&self, partition: &PartitionId, lag: u64) {
         let mut waiting = self.lock();
         if let Some(planned) = waiting.planned.as_mut().filter(|planned| planned.partition == *partition) {
-            planned.bytes = planned.bytes.saturating_sub(bytes);
+            planned.lag = planned.lag.saturating_sub(lag);
         }
         match waiting.now.as_mut().filter(|now| now.partition == *partition) {
-            Some(now) => now.bytes += bytes,
+            Some(now) => now.lag += lag,
             None => {
-                let before = waiting.now.replace(Lag { partition: partition.clone(), bytes });
+                let before = waiting.now.replace(Lag { partition: partition.clone(), lag });
                 waiting.most = larger(waiting.most.take(), before);
             }
         }
@@ -66,16 +65,16 @@ impl Lagging {
         self.lock().cuts.retain(|upper, _| *upper > position);
     }
 
-    /// The partition with the most bytes; none if nothing waits.
+    /// The partition with the most; none if nothing waits.
     pub(super) fn most(&self) -> Option<Lag> {
         let waiting = self.lock();
         let Waiting { planned, now, most, cuts } = &*waiting;
         let mut sums: BTreeMap<&PartitionId, u64> = BTreeMap::new();
         for lag in [planned, now, most].into_iter().flatten().chain(cuts.values()) {
-            *sums.entry(&lag.partition).or_default() += lag.bytes;
+            *sums.entry(&lag.partition).or_default() += lag.lag;
         }
-        let (partition, bytes) = sums.into_iter().filter(|(_, bytes)| *bytes > 0).max_by_key(|(_, bytes)| *bytes)?;
-        Some(Lag { partition: partition.clone(), bytes })
+        let (partition, lag) = sums.into_iter().filter(|(_, lag)| *lag > 0).max_by_key(|(_, lag)| *lag)?;
+        Some(Lag { partition: partition.clone(), lag })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -84,7 +83,7 @@ impl Lagging {
 }
 
 fn larger(a: Option<Lag>, b: Option<Lag>) -> Option<Lag> {
-    a.into_iter().chain(b).max_by_key(|lag| lag.bytes)
+    a.into_iter().chain(b).max_by_key(|lag| lag.lag)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl FileSupply {
     pub fn lags_most(&self) -> Option<Lag> {
         let rest = |id: &&PartitionId| self.limits[*id].end.saturating_sub(self.at.at(id));
         let most = self.ready.iter().max_by_key(rest)?;
-        Some(Lag { partition: most.clone(), bytes: rest(&most) })
+        Some(Lag { partition: most.clone(), lag: rest(&most) })
     }
 
     /// Learns how far partitions can be planned.

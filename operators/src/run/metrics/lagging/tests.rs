@@ -7,7 +7,7 @@ fn id(name: &str) -> PartitionId {
 }
 
 fn most(lagging: &Lagging) -> Option<(String, u64)> {
-    lagging.most().map(|lag| (lag.partition.to_string(), lag.bytes))
+    lagging.most().map(|lag| (lag.partition.to_string(), lag.lag))
 }
 
 fn is(name: &str, bytes: u64) -> Option<(String, u64)> {
@@ -23,7 +23,7 @@ fn the_file_with_the_most_bytes_on_their_way_lags() {
     lagging.handed_out(&id("b"), 15);
     lagging.handed_out(&id("c"), 20);
     assert_eq!(most(&lagging), is("b", 30));
-    lagging.waits(Some(Lag { partition: id("c"), bytes: 15 }));
+    lagging.waits(Some(Lag { partition: id("c"), lag: 15 }));
     assert_eq!(most(&lagging), is("c", 35), "what waits to be handed out counts too");
     lagging.handed_out(&id("c"), 15);
     assert_eq!(most(&lagging), is("c", 35), "and is counted once");
