@@ -103,6 +103,23 @@ async fn a_commit_that_never_arrived_is_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_web_page_is_no_answer() {
+    let Some((proxy, world)) = proxied(9) else { return };
+    let mut run = world.start().await.unwrap();
+    proxy.rule(Rule::new(Kind::Put, Fault::WebPage).named(&commits(2)).times(2));
+    proxy.rule(Rule::new(Kind::List, Fault::WebPage).times(2));
+
+    world.land(&mut run, 0, 10, &[1]).await.unwrap();
+    let again = world.start().await.unwrap();
+
+    assert_eq!((world.rows(0).await, again.positions()[0]), (vec![1], 10));
+    assert_eq!(proxy.count(|seen| seen.fault.is_some()), 4);
+    proxy.rule(Rule::new(Kind::Put, Fault::WebPage));
+    let error = world.sink.specs[0].place.probe().await.unwrap_err();
+    assert!(chain(&error).contains("the answer is a web page") && error.is_transient(), "{}", chain(&error));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_network_loses_and_doubles_nothing() {
     let Some((proxy, world)) = proxied(3) else { return };
     let mut run = world.start().await.unwrap();

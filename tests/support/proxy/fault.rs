@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     NotImplemented,
     /// 200 for whatever is written, as from a store that ignores a condition.
     Accepted,
+    /// 200 with a web page, as from a login that is on the way.
+    WebPage,
     /// The service's answer without a byte of its body. Only the answer for a part of a blob is
     /// emptied.
     EmptyPart,
@@ -77,7 +79,7 @@ impl Fault {
             SlowDown => (503, "SlowDown", "Please reduce your request rate.", None),
             CrossedWrites => (409, "ConditionalRequestConflict", "A conflicting operation is in progress.", None),
             NotImplemented => (501, "NotImplemented", "A header you provided is not implemented.", None),
-            Accepted => (200, "", "", None),
+            Accepted | WebPage => (200, "", "", None),
             EmptyPart | WholeBlob | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
         };
         let mut head =
@@ -94,6 +96,10 @@ impl Fault {
             body = format!("\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>");
             body.push_str(&format!("<Message>{message}\nRequestId:0\nTime:0</Message></Error>"));
             head.push_str("Content-Type: application/xml\r\n");
+        }
+        if self == WebPage {
+            body = "<!DOCTYPE html><html><title>Log in</title></html>".to_owned();
+            head.push_str("Content-Type: text/html; charset=utf-8\r\n");
         }
         if status != 304 {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));

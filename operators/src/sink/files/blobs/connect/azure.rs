@@ -9,6 +9,8 @@ use object_store::azure::{AzureCredential, MicrosoftAzureBuilder};
 use object_store::{CredentialProvider, Error, Result};
 use url::form_urlencoded;
 
+use super::pages::NoPages;
+
 use crate::azure::{Credential, Location};
 use crate::error::StoreError;
 use crate::sink::files::blobs::container::Container;
@@ -29,6 +31,7 @@ pub(in crate::sink::files::blobs) fn container(location: &Location) -> Result<Co
         // empty segment.
         .with_endpoint(account.endpoint.as_str().trim_end_matches('/').to_owned())
         .with_client_options(super::options(account.endpoint.scheme() == "http"))
+        .with_http_connector(NoPages)
         .with_retry(super::retry());
     let (builder, opener) = match &account.credential {
         Credential::Key(key) => (builder.with_access_key(key.reveal()), "the account's key is not Base64"),

@@ -2,6 +2,7 @@
 //! yet.
 
 mod azure;
+mod pages;
 mod s3;
 
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
 pub(super) use self::azure::{NoToken, container};
+pub(super) use self::pages::IsPage;
 pub(super) use self::s3::{NoKey, bucket};
 
 /// The timeout of a request: enough to upload a part at 140 kB/s.

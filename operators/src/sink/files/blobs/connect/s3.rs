@@ -11,6 +11,8 @@ use object_store::aws::{
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::{CredentialProvider, Error, Result};
 
+use super::pages::NoPages;
+
 use crate::error::StoreError;
 use crate::s3::service::aws_tokens;
 use crate::s3::{Bucket, Credential, Location};
@@ -40,6 +42,7 @@ fn builder(bucket: &Bucket) -> AmazonS3Builder {
         .with_endpoint(&bucket.url)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_client_options(super::options(bucket.url.starts_with("http:")))
+        .with_http_connector(NoPages)
         .with_retry(super::retry());
     let set = |builder: AmazonS3Builder, key, value: &Option<url::Url>| match value {
         Some(value) => builder.with_config(key, value.as_str().trim_end_matches('/')),

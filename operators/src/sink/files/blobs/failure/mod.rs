@@ -20,7 +20,7 @@ use std::error::Error;
 
 use object_store::client::HttpError;
 
-use super::connect::{NoKey, NoToken};
+use super::connect::{IsPage, NoKey, NoToken};
 use crate::error::{StoreError, chain};
 
 /// Who answers.
@@ -67,6 +67,9 @@ impl Service {
                 true => Answer::Refused(format!("{none}; {}", s3::KEYS)),
                 false => Answer::Unknown(chain(none)),
             };
+        }
+        if let Some(page) = causes(error).find_map(|e| e.downcast_ref::<IsPage>()) {
+            return Answer::Unknown(page.to_string());
         }
         if let Some(broken) = causes(error).find_map(|e| e.downcast_ref::<HttpError>()) {
             return Answer::Unknown(chain(broken));
