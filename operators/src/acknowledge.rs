@@ -18,9 +18,9 @@ use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::retry::Retry;
+use crate::protocol::standing::Standing;
 use crate::run::env::Env;
 
 /// A source that may forget what every table holds.
@@ -36,7 +36,7 @@ use crate::run::env::Env;
 /// use lakefront_operators::acknowledge::Acknowledge;
 /// use lakefront_operators::error::StoreError;
 /// use lakefront_operators::protocol::Pending;
-/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::standing::Standing;
 /// use lakefront_operators::protocol::kind::Kind;
 ///
 /// /// Messages by their positions.
@@ -119,7 +119,7 @@ pub struct Acknowledging<K: Kind> {
 /// use lakefront_operators::error::StoreError;
 /// use lakefront_operators::position::Position;
 /// use lakefront_operators::protocol::Pending;
-/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::standing::Standing;
 /// use lakefront_operators::protocol::kind::Kind;
 /// use timely::dataflow::operators::capture::{Capture, Extract};
 /// use timely::dataflow::operators::vec::ToStream;

@@ -67,7 +67,8 @@ pub type Committing<K> = (Committer<K>, CommitQueue<K>);
 /// What commits groups that were just claimed, in claim order.
 pub fn committing<K: Kind>(claimed: Vec<Claimed<K>>) -> impl Iterator<Item = Committing<K>> {
     let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
-    let (last_rows, draw) = (LastRows::known(&standings), Draw(Uuid::new_v4().as_u64_pair().0));
+    let (last_rows, draw) =
+        (LastRows::known(standings.iter().map(|standing| &standing.last_rows)), Draw(Uuid::new_v4().as_u64_pair().0));
     claimed.into_iter().map(move |Claimed { committer, .. }| {
         let queue = CommitQueue::new(committer.shown(), committer.position(), last_rows.clone(), draw);
         (committer, queue)

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets::Offsets;
+use crate::protocol::standing::Standing;
 use crate::protocol::sums::{Bucket, Sum, Totals};
 
 /// The totals of a table without rows.

@@ -17,42 +17,21 @@ use uuid::Uuid;
 
 use crate::error::Stop;
 use crate::position::Position;
-use crate::protocol::Pending;
 use crate::protocol::account::Account;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::commit::{Committer, is_stale, recheck};
-use crate::protocol::document::{Origin, Process, Recorded, Standing};
+use crate::protocol::document::{Origin, Recorded};
 use crate::protocol::group::{Commit, Created, Group, GroupState};
+use crate::protocol::intent::Intent;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
-use crate::protocol::layout::Layout;
 use crate::protocol::names::{Held, RunId, Version};
-use crate::protocol::neighbours::{Reading, refuse_overlap, strangers};
-use crate::protocol::offsets::Offsets;
+use crate::protocol::neighbours::{refuse_overlap, strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::preflight::{Positioned, Survey, Verdict, check, judge, look, survey};
 use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
-
-/// What a run wants from its groups.
-pub struct Intent<'a, K: Kind> {
-    /// The pipeline's name.
-    pub pipeline: &'a str,
-    /// The source.
-    pub reading: &'a dyn Reading<K>,
-    /// Its groups and their tables.
-    pub layout: &'a Layout,
-    /// Today's settings: they hold from the groups' common position on.
-    pub settings: Arc<K::Settings>,
-    /// The state file's position, if there is one. It informs and never overrides.
-    pub known: Option<Position>,
-    /// The process of this run, for people who ask which run has the groups.
-    pub process: Option<Process>,
-    /// Whether to land beside rows that no pipeline has landed.
-    pub adopt: bool,
-    /// Resolves `cold_start`; called at most once each time the first group has no position.
-    pub cold_start: &'a (dyn Fn() -> Pending<'a, Result<Offsets<K>, Stop>> + Send + Sync),
-}
+use crate::protocol::standing::Standing;
 
 /// A group that this run has claimed.
 pub struct Claimed<K: Kind> {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::document::{Origin, Standing};
+use crate::protocol::document::Origin;
 use crate::protocol::group::{Commit, CommitFacts, Created, Group, Retention, Verdict};
 use crate::protocol::kind::Kind;
 use crate::protocol::layout::Members;
@@ -19,6 +19,7 @@ use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::retry::{Retry, ask};
 use crate::protocol::staged::{Counted, Staged};
+use crate::protocol::standing::Standing;
 
 /// Commits the cuts of one group, for the run that claimed it.
 pub struct Committer<K: Kind> {

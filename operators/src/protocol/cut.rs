@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::offsets::Offsets;
+use crate::protocol::standing::Standing;
 
 /// An interval of positions `[lower, upper)` that is committed as one. Its data is stamped with
 /// `lower`.

@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use crate::position::Position;
 use crate::protocol::cut::{Control, Cut};
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastCut;
 use crate::protocol::names::GroupId;
+use crate::protocol::standing::Standing;
 use crate::protocol::supply::{Boundary, Lost, Supply};
 
 /// Groups that got no rows are settled after this many cuts.

@@ -6,7 +6,6 @@
 //! the same run, so that a commit costs what changed, not how many files or blobs there ever were.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::names::{Held, OffsetsName};
 use crate::protocol::offsets::{Offsets, PartitionId};
+use crate::protocol::standing::Standing;
 use crate::protocol::sums::Totals;
 
 /// The format of the offsets file: totals by table.
@@ -56,26 +56,6 @@ pub struct Process {
     pub pid: u32,
     /// When it made its claim, by its clock, in milliseconds since 1970.
     pub since_ms: u64,
-}
-
-/// The offsets and settings of one position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing<K: Kind> {
-    /// Where the next read of each partition starts.
-    pub offsets: Arc<Offsets<K>>,
-    /// The settings that were in force up to this position.
-    pub settings: Arc<K::Settings>,
-    /// The position from which they were in force: they cannot catch up a group below it.
-    pub since: Position,
-    /// Which cut had the last rows for each group.
-    pub last_rows: LastRows,
-}
-
-impl<K: Kind> Standing<K> {
-    /// The position of the offsets.
-    pub fn position(&self) -> Position {
-        self.offsets.position()
-    }
 }
 
 /// The content of an offsets file.

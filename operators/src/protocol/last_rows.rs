@@ -8,8 +8,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::position::Position;
-use crate::protocol::document::Standing;
-use crate::protocol::kind::Kind;
 use crate::protocol::names::GroupId;
 
 /// A run, by a number that it has drawn at random: after a restore, run numbers are given out
@@ -40,8 +38,8 @@ impl LastRows {
     }
 
     /// What the groups of a run know at its start: each knows best about itself.
-    pub fn known<K: Kind>(standings: &[Standing<K>]) -> LastRows {
-        LastRows(standings.iter().enumerate().map(|(i, standing)| standing.last_rows.of(GroupId(i))).collect())
+    pub fn known<'k>(by_groups: impl Iterator<Item = &'k LastRows>) -> LastRows {
+        LastRows(by_groups.enumerate().map(|(i, known)| known.of(GroupId(i))).collect())
     }
 
     /// The last cut that had rows for `group`, if it is known.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::position::Position;
 use crate::protocol::cut::Cut;
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::names::GroupId;
+use crate::protocol::standing::Standing;
 
 /// The groups' positions, and the offsets of the positions that are not yet durable everywhere.
 pub struct Ledger<K: Kind> {

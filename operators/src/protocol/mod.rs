@@ -20,6 +20,7 @@ pub mod cut;
 pub mod cutter;
 pub mod document;
 pub mod group;
+pub mod intent;
 pub mod kind;
 pub mod last_rows;
 pub mod layout;
@@ -36,6 +37,7 @@ pub mod queue;
 pub(crate) mod refusals;
 pub(crate) mod retry;
 pub mod staged;
+pub mod standing;
 pub mod sums;
 pub mod supply;
 

@@ -9,7 +9,7 @@ use crate::position::Position;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::last_rows::LastRows;
 use crate::protocol::offsets::{self, PartitionId, Partitions};
-use crate::protocol::{cut, document};
+use crate::protocol::{cut, standing as kept};
 
 /// Numbered records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl Kind for Numbers {
 }
 
 /// A standing at `position`, with one partition that is as far.
-pub(crate) fn standing(position: u64) -> document::Standing<Numbers> {
+pub(crate) fn standing(position: u64) -> kept::Standing<Numbers> {
     let partitions = [(PartitionId::first("a"), Next { next: position })].into();
-    document::Standing {
+    kept::Standing {
         offsets: Arc::new(offsets::Offsets::new(Position(position), partitions, ())),
         settings: Arc::new(1),
         since: Position(0),
@@ -59,6 +59,6 @@ pub(crate) fn standing(position: u64) -> document::Standing<Numbers> {
 
 /// A cut from `lower` to `upper`.
 pub(crate) fn cut(lower: u64, upper: u64) -> cut::Cut<Numbers> {
-    let document::Standing { offsets, settings, since, .. } = standing(upper);
+    let kept::Standing { offsets, settings, since, .. } = standing(upper);
     cut::Cut { lower: Position(lower), upper: Position(upper), offsets, settings, since }
 }

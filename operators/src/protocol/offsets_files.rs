@@ -7,7 +7,7 @@ use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::account::Account;
 use crate::protocol::clock::Clock;
-use crate::protocol::document::{Document, FORMAT, Origin, Recorded, Standing};
+use crate::protocol::document::{Document, FORMAT, Origin, Recorded};
 use crate::protocol::group::Created;
 use crate::protocol::kind::{Kind, TooNew};
 use crate::protocol::layout::Members;
@@ -17,6 +17,7 @@ use crate::protocol::offsets_store::OffsetsStore;
 use crate::protocol::refusals;
 use crate::protocol::retry::ask;
 use crate::protocol::staged::Counted;
+use crate::protocol::standing::Standing;
 
 /// A base is replaced once a delta has more entries than this and than half the base.
 const DELTA_ENTRIES: usize = 64;

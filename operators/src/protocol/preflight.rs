@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use crate::error::Stop;
 use crate::position::Position;
-use crate::protocol::claim::Intent;
 use crate::protocol::clock::Clock;
-use crate::protocol::document::{Origin, Recorded, Standing};
+use crate::protocol::document::{Origin, Recorded};
 use crate::protocol::group::{Group, GroupState};
+use crate::protocol::intent::Intent;
 use crate::protocol::kind::Kind;
 use crate::protocol::names::{Held, RunId};
 use crate::protocol::neighbours::{refuse_overlap, refuse_strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
+use crate::protocol::standing::Standing;
 
 /// How often groups are looked at while others move them, before an inconsistency counts.
 const LOOKS: u32 = 8;

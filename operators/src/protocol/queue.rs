@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::cut::{Control, Cut};
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::last_rows::{Draw, LastRows};
 use crate::protocol::names::{GroupId, TableId};
 use crate::protocol::staged::{Counted, Staged};
+use crate::protocol::standing::Standing;
 
 /// One group's cuts, from the planner's records and the staged files, in order.
 pub struct CommitQueue<K: Kind> {

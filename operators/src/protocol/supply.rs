@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::position::Position;
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets::Offsets;
+use crate::protocol::standing::Standing;
 
 /// Whether a cut may end where the supply stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Lost {
 /// use std::sync::Arc;
 ///
 /// use lakefront_operators::position::Position;
-/// use lakefront_operators::protocol::document::Standing;
+/// use lakefront_operators::protocol::standing::Standing;
 /// use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
 /// use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
 /// use lakefront_operators::protocol::supply::{Boundary, Lost, Supply};

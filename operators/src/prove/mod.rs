@@ -47,7 +47,8 @@ pub use crate::sink::delta::Lost;
 pub use compare::Odd;
 pub use difference::{Difference, What};
 pub use extent::Unverifiable;
-pub use proof::{NotLanded, Other, Progress, Proof};
+pub use proof::{NotLanded, Progress, Proof};
+pub use subject::Other;
 
 /// How many tables a pipeline has.
 pub const TABLES: usize = 3;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::difference::Difference;
 use super::extent::Unverifiable;
+use super::subject::Other;
 use super::there::There;
 use crate::format::logs::lines::{Mark, Standing};
 use crate::position::Position;
@@ -87,20 +88,6 @@ pub struct NotLanded {
     /// The first of these files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<String>,
-}
-
-/// Another pipeline that lands in the same table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Other {
-    /// Its name.
-    pub pipeline: String,
-    /// What it reads.
-    pub source: String,
-    /// How many rows it has landed there, according to its totals.
-    pub rows: u64,
-    /// A file of which both pipelines have landed rows there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub twice: Option<String>,
 }
 
 impl Proof {

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::proof::Other;
+use serde::Serialize;
+
 use crate::error::Stop;
 use crate::format::logs::lines::{OffsetsFiles, Recorded};
 use crate::protocol::clock::Clock;
@@ -35,6 +36,20 @@ struct Accounts {
     foreign: Sum,
     foreign_sources: BTreeSet<String>,
     others: Vec<Other>,
+}
+
+/// Another pipeline that lands in the same table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Other {
+    /// Its name.
+    pub pipeline: String,
+    /// What it reads.
+    pub source: String,
+    /// How many rows it has landed there, according to its totals.
+    pub rows: u64,
+    /// A file of which both pipelines have landed rows there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub twice: Option<String>,
 }
 
 /// Pins a table, and reads what is recorded of it there.

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::protocol::document::Standing;
 use crate::protocol::kind::Kind;
 use crate::protocol::names::RunId;
 use crate::protocol::offsets::Offsets;
+use crate::protocol::standing::Standing;
 
 /// Which run writes the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,14 +7,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::claim::{Claimed, claim};
 use lakefront_operators::protocol::clock::Clock;
-use lakefront_operators::protocol::document::{Process, Standing};
+use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::group::Group;
+use lakefront_operators::protocol::intent::Intent;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
+use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::source::files::reading::File;
 

@@ -10,11 +10,12 @@ use lakefront_operators::format::logs::settings::{
 };
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::document::{Origin, Recorded, Standing};
+use lakefront_operators::protocol::document::{Origin, Recorded};
 use lakefront_operators::protocol::kind::{Kind, Mark, TooNew};
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::neighbours::Reading;
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
+use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::source::files::identity::{Fingerprint, Identity};
 use lakefront_operators::source::files::reading::{Files, Listed};
 use lakefront_operators::source::files::reads::Reads;

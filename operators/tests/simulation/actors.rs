@@ -6,9 +6,9 @@ use std::pin::Pin;
 
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::protocol::commit::Committer;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
+use lakefront_operators::protocol::standing::Standing;
 
 use crate::group::{MAIN, give_way};
 use crate::kind::SimKind;

@@ -6,10 +6,10 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::Claimed;
 use lakefront_operators::protocol::cut::Control;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::last_rows::{Draw, LastRows};
 use lakefront_operators::protocol::ledger::Ledger;
 use lakefront_operators::protocol::queue::CommitQueue;
+use lakefront_operators::protocol::standing::Standing;
 
 use crate::actors::{Actor, acknowledge, checkpoint, commit, worker};
 use crate::kind::SimKind;
@@ -86,7 +86,7 @@ impl<K: SimKind> Flow<K> {
         self.claimed = standings.iter().map(Standing::position).collect();
         self.drained = self.claimed.clone();
         self.acknowledged = self.claimed.iter().min().copied().unwrap_or_default();
-        let last_rows = LastRows::known(standings);
+        let last_rows = LastRows::known(standings.iter().map(|standing| &standing.last_rows));
         let queue = |(name, at): (&&str, &Position)| CommitQueue::new(*name, *at, last_rows.clone(), draw);
         self.queues = groups.iter().zip(&self.claimed).map(queue).collect();
         self.ledger = Ledger::new(standings);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::cut::Control;
 use lakefront_operators::protocol::cutter::{Bounds, Cutter, Decision};
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::last_rows::Draw;
+use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::protocol::supply::{Boundary, Supply};
 
 use crate::flow::Flow;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::claim::{Claimed, Intent, claim};
+use lakefront_operators::protocol::claim::{Claimed, claim};
 use lakefront_operators::protocol::group::Group;
+use lakefront_operators::protocol::intent::Intent;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::offsets::Offsets;
 

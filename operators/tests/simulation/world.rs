@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use lakefront_operators::error::StoreError;
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::TableId;
+use lakefront_operators::protocol::standing::Standing;
 
 use crate::group::MAIN;
 use crate::kind::{Groups, SimKind};

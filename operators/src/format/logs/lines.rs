@@ -10,7 +10,7 @@ use crate::position::Position;
 use crate::protocol::kind::{self, Kind, TooNew};
 use crate::protocol::offsets::{PartitionId, Partitions};
 use crate::protocol::sums::Totals;
-use crate::protocol::{account, claim, commit, cut, document, ledger, offsets, offsets_files, queue};
+use crate::protocol::{account, claim, commit, cut, document, intent, ledger, offsets, offsets_files, queue, standing};
 use crate::source::files::identity::Identity;
 
 /// Bytes of files, in lines.
@@ -24,7 +24,7 @@ pub type Cut = cut::Cut<Lines>;
 /// What `plan` tells the tables.
 pub type Control = cut::Control<Lines>;
 /// Where a table of lines stands.
-pub type Standing = document::Standing<Lines>;
+pub type Standing = standing::Standing<Lines>;
 /// What a table of lines has recorded.
 pub type Recorded = document::Recorded<Lines>;
 /// What a table of lines holds.
@@ -34,7 +34,7 @@ pub type OffsetsFiles = offsets_files::OffsetsFiles<Lines>;
 /// A claimed table of lines.
 pub type Claimed = claim::Claimed<Lines>;
 /// What a run wants from its tables of lines.
-pub type Intent<'a> = claim::Intent<'a, Lines>;
+pub type Intent<'a> = intent::Intent<'a, Lines>;
 /// Commits the cuts of a table of lines.
 pub type Committer = commit::Committer<Lines>;
 /// The queue of a table's cuts of lines.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::account::Account;
-use lakefront_operators::protocol::document::{Recorded, Standing};
+use lakefront_operators::protocol::document::Recorded;
 use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::offsets_files::OffsetsFiles;
 use lakefront_operators::protocol::staged::Counted;
+use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::protocol::sums::{Bucket, Sum};
 
 use serde_json::{Value, json};

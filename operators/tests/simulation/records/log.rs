@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
+use lakefront_operators::protocol::standing::Standing;
 
 use crate::kind::Groups;
 use crate::records::{Left, Next, Records};

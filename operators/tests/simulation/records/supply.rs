@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use lakefront_operators::position::Position;
-use lakefront_operators::protocol::document::Standing;
 use lakefront_operators::protocol::offsets::Offsets;
+use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::protocol::supply::{Boundary, Lost, Supply};
 
 use crate::records::log::{Flush, Log, Partition, held_of, id_of, uid_of};
