@@ -17,6 +17,7 @@ mod faults;
 mod harness;
 mod kinds;
 mod lake;
+mod lossy;
 mod memory;
 mod memory_only;
 mod s3;

@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::format::logs::record::{Reason, Reject};
@@ -20,6 +19,7 @@ use crate::delta::{DeltaSink, folder, stage};
 use crate::harness::World;
 use crate::kinds::standing;
 use crate::lake::Lake;
+use crate::lossy::{self, commits};
 use crate::s3::S3;
 use crate::support::gateway::{Gateway, KEY_ID, SECRET};
 use crate::support::proxy::{Fault, Kind, Proxy, Rule};
@@ -47,11 +47,6 @@ fn proxied(seed: u64) -> Option<(Proxy, S3World)> {
     Some((proxy, world))
 }
 
-/// The name of a commit of the first table.
-fn commits(version: u64) -> String {
-    format!("{}/_delta_log/{version:020}.json", folder(0))
-}
-
 /// The store's error and its text, which has no secret.
 fn store_error<T>(result: Result<T, Stop>) -> (StoreError, String) {
     match result {
@@ -68,38 +63,13 @@ fn store_error<T>(result: Result<T, Stop>) -> (StoreError, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_reply_is_lost_is_read_before_it_is_tried_again() {
     let Some((proxy, world)) = proxied(1) else { return };
-    let mut run = world.start().await.unwrap();
-    let of = |kind| proxy.count(|seen| seen.kind == kind && seen.name.ends_with(&commits(2)));
-    // The claim has already looked for a commit after its own.
-    let looked = of(Kind::Read);
-    proxy.rule(Rule::new(Kind::Put, Fault::LostReply).named(&commits(2)));
-
-    world.land(&mut run, 0, 10, &[1, 2]).await.unwrap();
-    world.land(&mut run, 0, 20, &[3]).await.unwrap();
-
-    assert_eq!((of(Kind::Put), of(Kind::Read) - looked), (1, 1), "it was read, and not written again");
-    let lost = proxy.seen().into_iter().find(|seen| seen.fault.is_some()).unwrap();
-    assert_eq!(lost.status, Some(200), "it had been executed");
-    assert_eq!((world.rows(0).await, world.position(0).await), (vec![1, 2, 3], Some(20)));
-    assert_eq!(world.sink.log(0).head(), 3);
+    lossy::a_reply_is_lost(&proxy, &world, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_that_never_arrived_is_written_again() {
     let Some((proxy, world)) = proxied(2) else { return };
-    let mut run = world.start().await.unwrap();
-    proxy.rule(Rule::new(Kind::Put, Fault::Reset).named(&commits(2)));
-    proxy.rule(Rule::new(Kind::Put, Fault::Stall(Duration::from_millis(100))).named(&commits(2)));
-    proxy.rule(Rule::new(Kind::Put, Fault::SlowDown).named(&commits(3)).times(2));
-    proxy.rule(Rule::new(Kind::Put, Fault::CrossedWrites).named(&commits(4)).times(2));
-
-    for cut in 1..=3 {
-        world.land(&mut run, 0, cut * 10, &[cut]).await.unwrap();
-    }
-
-    assert_eq!(proxy.count(|seen| seen.fault.is_some()), 6);
-    assert_eq!((world.rows(0).await, world.position(0).await), (vec![1, 2, 3], Some(30)));
-    assert_eq!(world.sink.log(0).head(), 4);
+    lossy::a_request_is_lost(&proxy, &world, &[Fault::SlowDown, Fault::CrossedWrites]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,23 +92,7 @@ async fn a_web_page_is_no_answer() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bad_network_loses_and_doubles_nothing() {
     let Some((proxy, world)) = proxied(3) else { return };
-    let mut run = world.start().await.unwrap();
-    proxy.chance(Kind::Put, 5, Fault::LostReply);
-    proxy.chance(Kind::Put, 5, Fault::SlowDown);
-    proxy.chance(Kind::Read, 5, Fault::Reset);
-    proxy.chance(Kind::Head, 5, Fault::InternalError(None));
-
-    for cut in 1..=25 {
-        world.land(&mut run, 0, cut * 10, &[cut]).await.unwrap();
-    }
-
-    let faults = proxy.count(|seen| seen.fault.is_some());
-    proxy.calm();
-    assert!(faults > 20, "only {faults}");
-    let rows: Vec<u64> = (1..=25).collect();
-    assert_eq!((world.rows(0).await, world.position(0).await), (rows, Some(250)));
-    assert_eq!(world.sink.log(0).head(), 26, "a commit a cut, and nothing else");
-    assert_eq!(world.start().await.unwrap().positions(), [250, 0, 0]);
+    lossy::a_network_is_bad(&proxy, &world, Fault::SlowDown).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,10 +34,34 @@ pub(crate) enum Advice {
     StartOver,
 }
 
+/// The rules of the protocol itself, whatever the source.
+const SHARED_RULES: [Rule; 20] = [
+    Rule::Fence,
+    Rule::Claim,
+    Rule::Genesis,
+    Rule::Names,
+    Rule::Tidy,
+    Rule::Durable,
+    Rule::Settings,
+    Rule::Level,
+    Rule::Stale,
+    Rule::Steady,
+    Rule::Settle,
+    Rule::Predecessor,
+    Rule::Recheck,
+    Rule::Everywhere,
+    Rule::Zero,
+    Rule::GivesWay,
+    Rule::Overlap,
+    Rule::Rows,
+    Rule::Acknowledge,
+    Rule::Adopt,
+];
+
 /// A kind that is simulated.
 pub(crate) trait SimKind: Kind {
-    /// The rules without any of which some schedule must fail.
-    const RULES: &'static [Rule];
+    /// The rules that only this kind can break.
+    const OWN_RULES: &'static [Rule];
     /// What messages call a group.
     const GROUP: &'static str;
     /// What the source consists of, in messages.
@@ -67,6 +91,11 @@ pub(crate) trait SimKind: Kind {
     type Feed: Send;
 
     // The source, and what happens to it.
+
+    /// The rules without any of which some schedule must fail.
+    fn rules() -> impl Iterator<Item = Rule> {
+        SHARED_RULES.into_iter().chain(Self::OWN_RULES.iter().copied())
+    }
 
     /// The source of a schedule.
     fn source(rng: &mut Rng) -> Self::Source;

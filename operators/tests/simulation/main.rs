@@ -115,10 +115,7 @@ fn all_rules_hold<K: SimKind>() {
     }
     let without = std::env::var("LAKEFRONT_WITHOUT").ok();
     let without = without.map(|name| {
-        *K::RULES
-            .iter()
-            .find(|r| format!("{r:?}").eq_ignore_ascii_case(&name))
-            .unwrap_or_else(|| panic!("no rule {name}"))
+        K::rules().find(|r| format!("{r:?}").eq_ignore_ascii_case(&name)).unwrap_or_else(|| panic!("no rule {name}"))
     });
     if let Some(seed) = setting("LAKEFRONT_SEED") {
         let outcome = attempt::<K>(seed, without, true);
@@ -153,7 +150,7 @@ fn each_rule_is_needed<K: SimKind>() {
     }
     let counted = setting("LAKEFRONT_ABLATION");
     let mut unneeded = Vec::new();
-    for rule in K::RULES.iter().copied() {
+    for rule in K::rules() {
         let failed = search::<K>(counted.unwrap_or(ABLATION), Some(rule), counted.map_or(1, |_| usize::MAX));
         if let Some(n) = counted {
             println!("{} without {rule:?}: {} of {n} {:?}", K::NAME, failed.len(), counts(&failed));

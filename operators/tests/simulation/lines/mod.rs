@@ -48,36 +48,16 @@ pub(crate) struct Row {
 }
 
 impl SimKind for Lines {
-    const RULES: &'static [Rule] = &[
-        Rule::Fence,
-        Rule::Claim,
-        Rule::Genesis,
-        Rule::Names,
-        Rule::Tidy,
-        Rule::Durable,
-        Rule::Settings,
-        Rule::Level,
+    const OWN_RULES: &'static [Rule] = &[
         Rule::Ratio,
         Rule::Newline,
-        Rule::Stale,
-        Rule::Steady,
-        Rule::Settle,
         Rule::Generation,
-        Rule::Predecessor,
-        Rule::Recheck,
-        Rule::Everywhere,
-        Rule::Zero,
         Rule::Told,
         Rule::Sum,
         Rule::Whole,
         Rule::Margin,
         Rule::Follow,
         Rule::Seek,
-        Rule::GivesWay,
-        Rule::Overlap,
-        Rule::Rows,
-        Rule::Acknowledge,
-        Rule::Adopt,
     ];
     const GROUP: &'static str = "table";
     const UNIT: &'static str = "bytes";

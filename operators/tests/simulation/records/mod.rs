@@ -55,32 +55,7 @@ impl Base {
 }
 
 impl SimKind for Records {
-    const RULES: &'static [Rule] = &[
-        Rule::Fence,
-        Rule::Claim,
-        Rule::Genesis,
-        Rule::Names,
-        Rule::Tidy,
-        Rule::Durable,
-        Rule::Settings,
-        Rule::Level,
-        Rule::Stale,
-        Rule::Steady,
-        Rule::Settle,
-        Rule::Predecessor,
-        Rule::Recheck,
-        Rule::Everywhere,
-        Rule::Zero,
-        Rule::GivesWay,
-        Rule::Overlap,
-        Rule::Rows,
-        Rule::Acknowledge,
-        Rule::Adopt,
-        Rule::Boundary,
-        Rule::Repeat,
-        Rule::Conflict,
-        Rule::Begun,
-    ];
+    const OWN_RULES: &'static [Rule] = &[Rule::Boundary, Rule::Repeat, Rule::Conflict, Rule::Begun];
     const GROUP: &'static str = "group";
     const UNIT: &'static str = "records";
     const ROUTES: usize = 3;
