@@ -31,7 +31,7 @@ use crate::protocol::kind::Kind;
 use crate::protocol::supply::Supply;
 use crate::run::env::Env;
 use crate::run::fatal::StopRequest;
-use crate::run::metrics::{CutTimes, Lag};
+use crate::run::metrics::Lag;
 use crate::run::space::FreeSpace;
 use crate::work::Work;
 
@@ -63,7 +63,7 @@ pub enum Mode {
 /// use lakefront_operators::run::clock::SystemClock;
 /// use lakefront_operators::error::Stop;
 /// use lakefront_operators::format::logs::lines::Lines;
-/// use lakefront_operators::run::metrics::{CutTimes, Lag};
+/// use lakefront_operators::run::metrics::Lag;
 /// use lakefront_operators::plan::Feed;
 /// use lakefront_operators::position::Position;
 /// use lakefront_operators::protocol::Pending;
@@ -72,9 +72,7 @@ pub enum Mode {
 /// use lakefront_operators::source::files::chunk::Chunk;
 /// use lakefront_operators::source::files::supply::{FileSupply, Limit};
 ///
-/// /// When the open cut began, on the steady clock.
-/// #[derive(Default)]
-/// struct Told(Option<u64>);
+/// struct Told;
 ///
 /// impl Feed<Lines> for Told {
 ///     type Work = Chunk;
@@ -104,18 +102,10 @@ pub enum Mode {
 ///     fn lags_most(supply: &FileSupply) -> Option<Lag> {
 ///         supply.lags_most()
 ///     }
-///
-///     fn handed_out(&mut self, _work: &Chunk, now_ms: u64) {
-///         self.0.get_or_insert(now_ms);
-///     }
-///
-///     fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
-///         CutTimes { begun_ms: self.0.take().unwrap_or(now_ms), appended_ms: None }
-///     }
 /// }
 ///
 /// let (catalogue, mut watch) = channel();
-/// let (mut feed, mut supply) = (Told::default(), FileSupply::new(&[]));
+/// let (mut feed, mut supply) = (Told, FileSupply::new(&[]));
 /// let limit = Limit { end: 70, identity: Default::default(), landed_tail: false };
 /// catalogue.send((PartitionId::first("a.log"), limit))?;
 ///
@@ -155,11 +145,12 @@ pub trait Feed<K: Kind>: 'static {
         false
     }
 
-    /// `work` was handed out at `now_ms` on the steady clock; it opens a cut if none is open.
-    fn handed_out(&mut self, work: &Self::Work, now_ms: u64);
-
-    /// The open cut was closed at `now_ms` on the steady clock.
-    fn cut_closed(&mut self, now_ms: u64) -> CutTimes;
+    /// `work` is handed out. Returns when the oldest of it came into the source, in milliseconds on
+    /// the steady clock; `None` if that is not known, or was before the run.
+    fn handed_out(&mut self, work: &Self::Work) -> Option<u64> {
+        let _ = work;
+        None
+    }
 }
 
 /// What worker 0 needs to plan.

@@ -17,7 +17,7 @@ use crate::run::bridge::Tasks;
 use crate::run::env::Env;
 use crate::run::fatal::StopRequest;
 use crate::run::memory::Budget;
-use crate::run::metrics::Metrics;
+use crate::run::metrics::{Metrics, OpenCut};
 use crate::run::space::FreeSpace;
 use crate::work::Work;
 
@@ -46,6 +46,7 @@ pub(super) enum Do<K: Kind, W> {
 pub(super) struct Worker0<K: Kind, F: Feed<K>> {
     cutter: Cutter<K, F::Supply>,
     feed: F,
+    open: OpenCut,
     mode: Mode,
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
@@ -74,6 +75,7 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
         let worker0 = Worker0 {
             cutter,
             feed,
+            open: OpenCut::default(),
             mode,
             clock,
             budget,
@@ -179,7 +181,7 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
     fn note(&mut self, record: &Control<K>, now_ms: u64) {
         match record {
             Control::Cut(cut) => {
-                let times = self.feed.cut_closed(now_ms);
+                let times = self.open.closed(now_ms);
                 self.metrics.cut_closed(cut.upper, times, F::lags_most(self.cutter.supply()));
             }
             Control::Settle(position) => self.metrics.settles(*position),
@@ -200,12 +202,12 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
     /// The work, and the small pieces after it that fit into its credit: each is all that is left
     /// of another partition.
     fn gather(&mut self, first: F::Work, now_ms: u64) -> Vec<F::Work> {
-        self.feed.handed_out(&first, now_ms);
+        self.open.handed_out(now_ms, self.feed.handed_out(&first));
         let (mut moved, mut gathered) = (first.moves(), vec![first]);
         while gathered.len() < A_CREDIT && self.next_is_small(moved) {
             match self.cutter.next(now_ms, true) {
                 Decision::Work(work) => {
-                    self.feed.handed_out(&work, now_ms);
+                    self.open.handed_out(now_ms, self.feed.handed_out(&work));
                     moved += work.moves();
                     gathered.push(work);
                 }

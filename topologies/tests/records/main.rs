@@ -115,7 +115,7 @@ fn planning(log: &Log, standings: &[Standing<Records>], mode: Mode, stop: StopRe
     Planning {
         cutter: Cutter::over(supply, standings, Arc::new(1), bounds),
         watch: log.clone(),
-        feed: FlushFeed::new(),
+        feed: FlushFeed,
         mode,
         in_flight: 2,
         space,

@@ -19,7 +19,7 @@ use lakefront_operators::protocol::offsets::{Offsets, PartitionId, Partitions};
 use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::protocol::supply::{Boundary, Lost, Supply};
 use lakefront_operators::run::memory::Budget;
-use lakefront_operators::run::metrics::{CutTimes, Lag};
+use lakefront_operators::run::metrics::Lag;
 use lakefront_operators::work::Work;
 use serde::{Deserialize, Serialize};
 
@@ -256,16 +256,7 @@ impl Supply<Records> for FlushSupply {
 }
 
 /// Looks for flushes.
-pub(crate) struct FlushFeed {
-    /// When the first work of the open cut was handed out.
-    begun_ms: Option<u64>,
-}
-
-impl FlushFeed {
-    pub(crate) fn new() -> FlushFeed {
-        FlushFeed { begun_ms: None }
-    }
-}
+pub(crate) struct FlushFeed;
 
 impl Feed<Records> for FlushFeed {
     type Work = Piece;
@@ -289,13 +280,5 @@ impl Feed<Records> for FlushFeed {
 
     fn lags_most(_supply: &FlushSupply) -> Option<Lag> {
         None
-    }
-
-    fn handed_out(&mut self, _work: &Piece, now_ms: u64) {
-        self.begun_ms.get_or_insert(now_ms);
-    }
-
-    fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
-        CutTimes { begun_ms: self.begun_ms.take().unwrap_or(now_ms), appended_ms: None }
     }
 }

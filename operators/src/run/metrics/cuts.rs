@@ -9,11 +9,29 @@ use crate::position::Position;
 
 /// The times of one cut, in milliseconds on the steady clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CutTimes {
-    /// When its first chunk was handed out.
-    pub begun_ms: u64,
+pub(crate) struct CutTimes {
+    /// When its first work was handed out.
+    pub(crate) begun_ms: u64,
     /// When its oldest bytes were appended; none if all of them were there before the run.
-    pub appended_ms: Option<u64>,
+    pub(crate) appended_ms: Option<u64>,
+}
+
+/// The times of the open cut.
+#[derive(Default)]
+pub(crate) struct OpenCut(Option<CutTimes>);
+
+impl OpenCut {
+    /// Work was handed out at `now_ms` on the steady clock; it opens a cut if none is open. The
+    /// oldest of it is from `appended_ms`, if that is known.
+    pub(crate) fn handed_out(&mut self, now_ms: u64, appended_ms: Option<u64>) {
+        let open = self.0.get_or_insert(CutTimes { begun_ms: now_ms, appended_ms: None });
+        open.appended_ms = open.appended_ms.into_iter().chain(appended_ms).min();
+    }
+
+    /// The open cut was closed at `now_ms` on the steady clock.
+    pub(crate) fn closed(&mut self, now_ms: u64) -> CutTimes {
+        self.0.take().unwrap_or(CutTimes { begun_ms: now_ms, appended_ms: None })
+    }
 }
 
 /// The cuts that are closed but have not landed, by their upper bounds.
@@ -52,6 +70,17 @@ impl Cuts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_begins_with_its_first_work_and_is_as_old_as_its_oldest() {
+        let mut open = OpenCut::default();
+        open.handed_out(1_000, None);
+        open.handed_out(2_000, Some(700));
+        open.handed_out(2_500, Some(900));
+        assert_eq!(open.closed(3_000), CutTimes { begun_ms: 1_000, appended_ms: Some(700) });
+        open.handed_out(4_000, None);
+        assert_eq!(open.closed(5_000), CutTimes { begun_ms: 4_000, appended_ms: None });
+    }
 
     fn cuts() -> Cuts {
         let cuts = Cuts::default();

@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-pub use self::cuts::CutTimes;
+pub(crate) use self::cuts::{CutTimes, OpenCut};
 pub use self::lagging::Lag;
 pub use self::latency::{Latency, Percentiles};
 use self::retry::HeardPauses;

@@ -11,7 +11,6 @@ use std::ops::Range;
 
 use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
-use crate::run::metrics::CutTimes;
 use crate::source::files::chunk::Chunk;
 
 /// Polls that are remembered per partition. Bytes that are found beyond that count as old as those
@@ -30,13 +29,12 @@ pub struct Append {
     pub at_ms: Option<u64>,
 }
 
-/// The bytes that were found but not handed out yet, and the times of the open cut.
+/// The bytes that were found but not handed out yet.
 #[derive(Default)]
 pub(crate) struct Appends {
     /// In order, each range with the time on the steady clock at which it was appended. Partitions
     /// without an entry have only bytes that were there before the run.
     waiting: HashMap<PartitionId, VecDeque<(Range<u64>, u64)>>,
-    open: Option<CutTimes>,
 }
 
 impl Appends {
@@ -53,25 +51,19 @@ impl Appends {
         }
     }
 
-    /// `chunk` was handed out at `now_ms` on the steady clock; it opens a cut if none is open.
-    pub(crate) fn handed_out(&mut self, chunk: &Chunk, now_ms: u64) {
-        let open = self.open.get_or_insert(CutTimes { begun_ms: now_ms, appended_ms: None });
-        let Some(waiting) = self.waiting.get_mut(&chunk.partition) else { return };
+    /// `chunk` is handed out. Returns when the oldest of its bytes were appended, on the steady
+    /// clock; `None` if they were there before the run.
+    pub(crate) fn handed_out(&mut self, chunk: &Chunk) -> Option<u64> {
+        let waiting = self.waiting.get_mut(&chunk.partition)?;
         let covered = waiting.iter().find(|(range, _)| range.start < chunk.end && chunk.start < range.end);
-        if let Some((_, at_ms)) = covered {
-            open.appended_ms = Some(open.appended_ms.map_or(*at_ms, |oldest| oldest.min(*at_ms)));
-        }
+        let appended_ms = covered.map(|(_, at_ms)| *at_ms);
         while waiting.front().is_some_and(|(range, _)| range.end <= chunk.end) {
             waiting.pop_front();
         }
         if waiting.is_empty() {
             self.waiting.remove(&chunk.partition);
         }
-    }
-
-    /// The open cut was closed at `now_ms` on the steady clock.
-    pub(crate) fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
-        self.open.take().unwrap_or(CutTimes { begun_ms: now_ms, appended_ms: None })
+        appended_ms
     }
 }
 

@@ -11,7 +11,7 @@ use crate::position::Position;
 use crate::protocol::Pending;
 use crate::protocol::clock::Stamp;
 use crate::protocol::offsets::PartitionId;
-use crate::run::metrics::{CutTimes, Lag, Metrics};
+use crate::run::metrics::{Lag, Metrics};
 use crate::shown::one_line;
 use crate::source::files::appends::Appends;
 use crate::source::files::chunk::Chunk;
@@ -90,12 +90,8 @@ impl Feed<Lines> for FileFeed {
         supply.rest_of_next().is_some_and(|rest| rest <= room)
     }
 
-    fn handed_out(&mut self, work: &Chunk, now_ms: u64) {
-        self.appends.handed_out(work, now_ms);
-    }
-
-    fn cut_closed(&mut self, now_ms: u64) -> CutTimes {
-        self.appends.cut_closed(now_ms)
+    fn handed_out(&mut self, work: &Chunk) -> Option<u64> {
+        self.appends.handed_out(work)
     }
 }
 

@@ -30,8 +30,8 @@ fn at(ms: u64) -> Stamp {
 
 /// When the oldest bytes of a cut over these chunks were appended.
 fn appended(appends: &mut Appends, chunks: &[Chunk]) -> Option<u64> {
-    chunks.iter().for_each(|chunk| appends.handed_out(chunk, 9_000));
-    appends.cut_closed(9_500).appended_ms
+    let ages: Vec<_> = chunks.iter().map(|chunk| appends.handed_out(chunk)).collect();
+    ages.into_iter().flatten().min()
 }
 
 #[test]
@@ -70,16 +70,6 @@ fn an_age_is_a_difference_by_the_time_of_day_and_counts_from_then_on_by_the_stea
     let set_back = |wall_ms| Stamp { wall_ms, steady_ms: 9_000 };
     appends.found(append("a", 0..1, 700), set_back(1_000));
     assert_eq!(appended(&mut appends, &[chunk("a", 0..1)]), Some(8_700));
-}
-
-#[test]
-fn a_cut_begins_with_its_first_chunk() {
-    let mut appends = Appends::default();
-    appends.handed_out(&chunk("a", 0..10), 1_000);
-    appends.handed_out(&chunk("a", 10..20), 2_000);
-    assert_eq!(appends.cut_closed(3_000), CutTimes { begun_ms: 1_000, appended_ms: None });
-    appends.handed_out(&chunk("a", 20..30), 4_000);
-    assert_eq!(appends.cut_closed(5_000).begun_ms, 4_000);
 }
 
 #[test]
