@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, SamplingMode, Throughput};
-use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
+use lakefront_operators::acknowledge::KeepsAll;
 use lakefront_operators::checkpoint;
 use lakefront_operators::format::logs::lines::Standing;
 use lakefront_operators::position::Position;
@@ -66,7 +66,6 @@ impl Ready {
         let positions: Vec<Position> = standings.iter().map(Standing::position).collect();
         run.env.metrics.claimed(number, &positions);
         let planning = run.planning(&standings);
-        let durable = standings.first().expect("a table").clone();
         let names = TABLES.map(str::to_owned).to_vec();
         let source = run.source.identity().to_owned();
         let checkpoint = checkpoint::Settings {
@@ -75,7 +74,6 @@ impl Ready {
             standings,
             announce: false,
         };
-        let acknowledging = Some(Acknowledging { source: Arc::new(KeepsAll), durable });
         let metrics = &run.env.metrics;
         let lake = Lake { metrics: metrics.clone(), tables, _folder: folder };
         let pipeline = PgLogs {
@@ -83,7 +81,7 @@ impl Ready {
             source: run.source,
             rejects: Arc::new(Rejects::new(0.5, StopRequest::default())),
             planning: Mutex::new(Some(planning)),
-            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, acknowledging, metrics),
+            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, Arc::new(KeepsAll), metrics),
             env: run.env,
         };
         Ready { lake, pipeline }

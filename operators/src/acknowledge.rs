@@ -69,6 +69,10 @@ use crate::run::env::Env;
 pub trait Acknowledge<K: Kind>: Send + Sync {
     /// Every table's transaction holds everything up to `standing`. This may be repeated, also by a
     /// later run, and then does nothing more. A transient error is tried again.
+    ///
+    /// It may run while the source is looked at and read. The first of a run repeats what an earlier
+    /// run may not have finished, and `plan` is not told of it: a supply hands out nothing below its
+    /// offsets, whatever a look has found.
     fn acknowledge<'a>(&'a self, standing: &'a Standing<K>) -> Pending<'a, Result<(), StoreError>>;
 }
 
@@ -104,7 +108,7 @@ pub struct Acknowledging<K: Kind> {
     /// The source.
     pub source: Arc<dyn Acknowledge<K>>,
     /// What every table's transaction held when the tables were claimed.
-    pub durable: Standing<K>,
+    pub held_by_all: Standing<K>,
 }
 
 /// Acknowledges each of the `standings`, or a later one. The stream carries the acknowledged
@@ -142,7 +146,7 @@ pub struct Acknowledging<K: Kind> {
 ///
 /// let (env, source) = (shared::env(), Arc::new(Notes::default()));
 /// // The tables stood at 3 when the run claimed them, and stand at 9 now.
-/// let acknowledging = Acknowledging { source: source.clone(), durable: shared::standing(3) };
+/// let acknowledging = Acknowledging { source: source.clone(), held_by_all: shared::standing(3) };
 /// let acknowledged = timely::execute_directly(move |worker| {
 ///     worker.dataflow(|scope| {
 ///         let standings = [shared::standing(9)].to_stream(scope);
@@ -170,9 +174,9 @@ pub fn acknowledge<'s, K: Kind>(
         // to do. `plan` begins there, so it does not hear of it.
         let mut is_first = true;
         let mut under_way: Option<Capability<Position>> = None;
-        if let Some(Acknowledging { source, durable }) = &acknowledging {
+        if let Some(Acknowledging { source, held_by_all }) = &acknowledging {
             under_way = capabilities.pop();
-            tasks.spawn(repeat(source.clone(), durable.clone(), clock.clone()));
+            tasks.spawn(repeat(source.clone(), held_by_all.clone(), clock.clone()));
         }
         drop(capabilities);
         let mut waiting: Option<(Capability<Position>, Standing<K>)> = None;

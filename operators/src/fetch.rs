@@ -143,7 +143,7 @@ impl Drop for Credit {
 
 /// A piece of a source, in memory.
 pub struct Fetched<W, B> {
-    /// Which piece, and what decides its rows.
+    /// Which piece.
     pub work: Rc<W>,
     /// What it holds.
     pub block: Rc<B>,

@@ -272,7 +272,7 @@ pub fn plan<'s, K: Kind, F: Feed<K>>(
         move |_frontiers| {
             acknowledged.for_each(|_, positions| {
                 for position in positions.drain(..) {
-                    worker0.iter_mut().for_each(|w| w.durable(position));
+                    worker0.iter_mut().for_each(|w| w.acknowledged(position));
                 }
             });
             credits.for_each(|_, workers| {

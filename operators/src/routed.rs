@@ -53,7 +53,8 @@ use crate::protocol::offsets::PartitionId;
 pub struct Routed {
     /// The table.
     pub table: TableId,
-    /// The rows.
+    /// The rows, all of `partition`. `tally` needs the column `_offset` in them: `Int64`, not null,
+    /// the row's place in its partition.
     pub rows: RecordBatch,
     /// Which partition of the source they come from.
     pub partition: PartitionId,

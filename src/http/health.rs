@@ -109,7 +109,7 @@ pub(super) struct Signs {
     pub(super) behind_ms: Option<u64>,
     /// The step that keeps the acknowledged position from moving; `None` if nothing waits.
     pub(super) held: Option<HoldingStep>,
-    /// Bytes of whole lines in the source that have not landed.
+    /// What the source has and has not landed, in the unit of positions.
     pub(super) lag: u64,
     /// Tables in which something fails and is retried.
     pub(super) failing: Vec<Failing>,

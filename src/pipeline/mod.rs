@@ -1,8 +1,9 @@
 //! Pipelines as the program's commands see them. A command loads a file and asks what it describes;
-//! only [`described`] knows the kinds.
+//! only [`described`] and [`template`] know the kinds here.
 //!
 //! A kind is a folder here, with what is its own: what it opens, how it claims, how its parts
-//! become a dataflow, and what it answers to `status`, `validate`, `doctor` and `prove`.
+//! become a dataflow, and what it answers to `status`, `validate`, `doctor`, `prove`, `replay` and
+//! `init`.
 
 mod look;
 pub(crate) mod pg_logs;

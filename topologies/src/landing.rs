@@ -12,7 +12,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lakefront_operators::acknowledge::{Acknowledging, acknowledge};
+use lakefront_operators::acknowledge::{Acknowledge, Acknowledging, acknowledge};
 use lakefront_operators::checkpoint::{self, checkpoint};
 use lakefront_operators::commit::{Committing, GroupRows, commit, committing, filled, home};
 use lakefront_operators::position::Position;
@@ -50,15 +50,18 @@ struct Once<K: Kind> {
 }
 
 impl<K: Kind> Landing<K> {
-    /// The landing of groups that were just `claimed`.
+    /// The landing of groups that were just `claimed`; what they hold is acknowledged to `source`.
     pub fn new(
         layout: Layout,
         claimed: Vec<Claimed<K>>,
         checkpoint: checkpoint::Settings<K>,
-        acknowledging: Option<Acknowledging<K>>,
+        source: Arc<dyn Acknowledge<K>>,
         metrics: &Arc<Metrics>,
     ) -> Self {
         let held = claimed.iter().map(|claimed| claimed.standing.position()).collect();
+        let lowest = claimed.iter().map(|claimed| &claimed.standing).min_by_key(|standing| standing.position());
+        let held_by_all = lowest.expect("a pipeline has a group").clone();
+        let acknowledging = Some(Acknowledging { source, held_by_all });
         let on_clock = |(i, (committer, queue)): (usize, Committing<K>)| {
             Some((committer.pausing_on(metrics.commit_clock(GroupId(i))), queue))
         };
@@ -68,8 +71,11 @@ impl<K: Kind> Landing<K> {
     }
 }
 
-/// Lands the `rows` of each group, in claim order. `stages` makes what stages a table's rows. The
-/// stream carries the acknowledged positions.
+/// Lands `rows`: one stream for each group, in claim order, with the rows of all its tables. `stages`
+/// makes what stages a table's rows. The stream carries the acknowledged positions.
+///
+/// # Panics
+/// If there are not as many streams as groups: rows of another would be lost, and acknowledged.
 pub fn land<'s, K: Kind>(
     rows: Vec<StreamVec<'s, Position, Routed>>,
     control: StreamVec<'s, Position, Control<K>>,
@@ -77,6 +83,7 @@ pub fn land<'s, K: Kind>(
     landing: &Landing<K>,
     env: &Env,
 ) -> StreamVec<'s, Position, Position> {
+    assert_eq!(rows.len(), landing.layout.groups().len(), "one stream for each group");
     let (scope, metrics) = (control.scope(), &env.metrics);
     let (index, peers) = (scope.index(), scope.peers());
     let mut once = landing.once.lock().unwrap_or_else(PoisonError::into_inner);

@@ -55,7 +55,7 @@ fn acknowledged(positions: &'static [u64]) -> (Vec<u64>, Vec<u64>) {
         let returned = Arc::new(Mutex::new(Vec::new()));
         let (noted, mut input) = (returned.clone(), InputHandle::<Position, _>::new());
         let probe = worker.dataflow::<Position, _, _>(|scope| {
-            let acknowledging = Acknowledging { source, durable: standing(3) };
+            let acknowledging = Acknowledging { source, held_by_all: standing(3) };
             acknowledge(scope.input_from(&mut input), Some(acknowledging), &env)
                 .inspect(move |position| noted.lock().expect("no panic").push(position.0))
                 .probe()

@@ -100,8 +100,8 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
     }
 
     /// Everything below `position` was acknowledged.
-    pub(super) fn durable(&mut self, position: Position) {
-        self.cutter.durable(position);
+    pub(super) fn acknowledged(&mut self, position: Position) {
+        self.cutter.acknowledged(position);
     }
 
     /// A credit of `worker` has come back.

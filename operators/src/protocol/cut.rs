@@ -1,4 +1,4 @@
-//! What the planner sends to the groups: cuts, and requests to move a position without rows.
+//! What the cutter sends to the groups: cuts, and requests to move a position without rows.
 
 use std::sync::Arc;
 

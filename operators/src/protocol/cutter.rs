@@ -6,9 +6,9 @@
 //!   rows, the cut has no work. Fresh work is handed out only when every group's transaction stands
 //!   level.
 //! - What to hand out, and where a cut may end, is the [`Supply`]'s.
-//! - What is handed out but not durable stays within `ahead`, unless the supply forbids a boundary.
+//! - What is handed out but not acknowledged stays within `ahead`, unless the supply forbids a boundary.
 //!   At that bound the cutter closes the open cut and settles the groups, because an open cut can
-//!   never become durable.
+//!   never be acknowledged.
 
 mod level;
 
@@ -31,13 +31,13 @@ pub(crate) const SETTLE_MS: u64 = 30_000;
 /// How much is handed out, in units of the position.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The most of one piece of work.
+    /// The most of one piece of work, in the unit of positions, as are the next two.
     pub work: u64,
     /// The most of one cut.
     pub cut: u64,
     /// A cut is closed this long after its first work, in milliseconds.
     pub cut_ms: u64,
-    /// The most that is handed out but not durable.
+    /// The most that is handed out but not acknowledged.
     pub ahead: u64,
 }
 
@@ -48,7 +48,7 @@ pub enum Decision<K: Kind, W> {
     Work(W),
     /// Send this to every group, then advance the time to the cutter's position.
     Tell(Control<K>),
-    /// Wait for a credit, for more to hand out, for a newer durable position, or until this time
+    /// Wait for a credit, for more to hand out, for a newer acknowledged position, or until this time
     /// (milliseconds on the steady clock).
     Wait(Option<u64>),
     /// Everything is handed out, and every group was asked to settle.
@@ -77,7 +77,7 @@ pub struct Cutter<K: Kind, S> {
     /// Where groups stand that are further than the lowest, nearest first.
     targets: VecDeque<Standing<K>>,
     levelling: bool,
-    durable: Position,
+    acknowledged: Position,
     settled: Position,
     unsettled_cuts: u32,
     unsettled_since_ms: u64,
@@ -105,7 +105,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
             stood: standings.iter().enumerate().map(|(i, s)| (s.position(), s.last_rows.of(GroupId(i)))).collect(),
             targets: order.into_iter().skip(1).cloned().collect(),
             levelling: false,
-            durable: position,
+            acknowledged: position,
             settled: position,
             unsettled_cuts: 0,
             unsettled_since_ms: 0,
@@ -138,10 +138,10 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         self.open.as_ref().map_or(self.position(), |open| open.lower)
     }
 
-    /// Learns the position that every group's transaction holds.
-    pub fn durable(&mut self, position: Position) {
-        self.durable = self.durable.max(position);
-        self.supply.durable(self.durable);
+    /// Everything below `position` was acknowledged.
+    pub fn acknowledged(&mut self, position: Position) {
+        self.acknowledged = self.acknowledged.max(position);
+        self.supply.acknowledged(self.acknowledged);
     }
 
     /// No fresh work is handed out from now on, except to a place where a cut may end; the open cut
@@ -157,7 +157,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
 
     /// Whether everything that was seen of the source has been handed out.
     pub fn is_exhausted(&self) -> bool {
-        let level = !self.levelling || self.durable >= self.position();
+        let level = !self.levelling || self.acknowledged >= self.position();
         self.targets.is_empty() && level && self.supply.is_exhausted()
     }
 
@@ -169,7 +169,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
             return self.wind_up(now_ms);
         }
         if self.levelling {
-            if self.durable < self.position() {
+            if self.acknowledged < self.position() {
                 return Decision::Wait(None);
             }
             self.levelling = false;
@@ -188,7 +188,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         if self.settle_due(now_ms) {
             return self.settle();
         }
-        let room = self.bounds.ahead.saturating_sub(self.position().since(self.durable));
+        let room = self.bounds.ahead.saturating_sub(self.position().since(self.acknowledged));
         if room == 0 && may_close {
             return self.relieve(now_ms);
         }
@@ -232,7 +232,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
         }
     }
 
-    /// At the `ahead` bound: nothing becomes durable until the cut closes and every group moves.
+    /// At the `ahead` bound: nothing is acknowledged until the cut closes and every group moves.
     fn relieve(&mut self, now_ms: u64) -> Decision<K, S::Work> {
         if self.open.is_some() {
             return self.close(now_ms);

@@ -16,9 +16,9 @@ use crate::protocol::kind::{Kind, Mark};
 /// One ordered piece of a source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PartitionId {
-    /// The file's or blob's name, relative to the source's root, with forward slashes.
+    /// Its name in the source. For files: relative to the source's root, with forward slashes.
     pub name: String,
-    /// 1 for the first file seen under this name, then 2 and so on.
+    /// 1 for the first partition seen under this name, then 2 and so on.
     pub generation: u32,
 }
 

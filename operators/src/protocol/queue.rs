@@ -2,7 +2,7 @@
 //!
 //! Cuts commit in order. A group that already stands at a cut's upper bound or beyond ignores the
 //! whole cut; one that stands inside a cut is a bug. A cut that is empty for a group counts as
-//! drained, but the group's position is moved only when the planner asks for it.
+//! drained, but the group's position is moved only when the cutter asks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::protocol::names::{GroupId, TableId};
 use crate::protocol::staged::{Counted, Staged};
 use crate::protocol::standing::Standing;
 
-/// One group's cuts, from the planner's records and the staged files, in order.
+/// One group's cuts, from the cutter's records and the staged files, in order.
 pub struct CommitQueue<K: Kind> {
     group: String,
     /// The position that the group's transaction holds, or will once the job under way is done.
@@ -86,7 +86,7 @@ impl<K: Kind> CommitQueue<K> {
         self.drained
     }
 
-    /// Takes a record from the planner.
+    /// Takes a record from the cutter.
     pub fn control(&mut self, control: Control<K>) {
         match control {
             Control::Cut(cut) => {

@@ -215,7 +215,7 @@ mod listed {
         let buckets = |Unchecked { id, width_log2, sums }| {
             if !(FINEST_LOG2..=WIDEST_LOG2).contains(&width_log2) || sums.len() > BUCKETS {
                 return Err(D::Error::custom(format!(
-                    "the totals of {id} are damaged: {} buckets of 2^{width_log2} bytes",
+                    "the totals of {id} are damaged: {} buckets that are 2^{width_log2} wide",
                     sums.len()
                 )));
             }

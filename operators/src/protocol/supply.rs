@@ -37,7 +37,7 @@ impl Lost {
 
 /// Hands out a source's work in order. It reads nothing and waits for nothing.
 ///
-/// Here, a source of numbers that forgets what is durable, and whose cuts end at each hundred:
+/// Here, a source of numbers that forgets what is acknowledged, and whose cuts end at each hundred:
 ///
 /// ```
 /// use std::collections::VecDeque;
@@ -124,7 +124,7 @@ impl Lost {
 ///
 ///     fn close(&mut self) {}
 ///
-///     fn durable(&mut self, position: Position) {
+///     fn acknowledged(&mut self, position: Position) {
 ///         self.forgotten = position;
 ///     }
 ///
@@ -150,7 +150,7 @@ pub trait Supply<K: Kind> {
 
     /// The next work between here and the first of `targets`, where tables stand, nearest first. It
     /// becomes rows by the settings of that target. A source that forgets what was acknowledged
-    /// answers [`Lost`]; it must have no table that can lag.
+    /// answers [`Lost`]: its pipeline has a single group, so that none can lag.
     fn towards(&mut self, targets: &VecDeque<Standing<K>>, room: u64) -> Result<Option<Self::Work>, Lost>;
 
     /// Goes on from where a table stands: from here on it takes part. What lay between was handed
@@ -165,8 +165,8 @@ pub trait Supply<K: Kind> {
     /// A cut ends here. The offsets may change in what moves no position.
     fn close(&mut self);
 
-    /// Every table's transaction holds everything below `position`.
-    fn durable(&mut self, position: Position);
+    /// Everything below `position` was acknowledged: every group holds it, and the source was told.
+    fn acknowledged(&mut self, position: Position);
 
     /// Whether everything that was seen of the source has been handed out.
     fn is_exhausted(&self) -> bool;

@@ -52,11 +52,11 @@ pub struct Parts {
     pub workers: usize,
     /// Groups that rows are staged for.
     pub groups: usize,
-    /// The longest piece of work that needs no turn.
+    /// The longest piece of work that needs no turn, in bytes.
     pub work: u64,
     /// What the pieces of one credit may take together beyond that.
     pub beyond: u64,
-    /// Pieces a worker may have in memory, if there is room.
+    /// Credits of each worker.
     pub in_flight: usize,
     /// What a piece takes that has the turn, with its copies; zero if no piece can need it.
     pub turn: u64,

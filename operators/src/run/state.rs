@@ -25,7 +25,7 @@ pub struct Run {
     pub source: String,
     /// The run that claimed the tables.
     pub run: RunId,
-    /// The groups' names, in claim order.
+    /// The groups' names, in claim order: as many as `table_positions`.
     pub tables: Vec<String>,
 }
 

@@ -26,7 +26,8 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128, xxh3_128_with_seed};
 
 /// The column that holds a row's partition.
 pub const SOURCE: &str = "_source";
-/// The column that holds the byte where a row's line starts.
+/// The column that holds a row's place in its partition. For lines: the byte at which the line
+/// starts.
 pub const OFFSET: &str = "_offset";
 /// The column that does not come from the source: when a line was rejected.
 pub const UNTOLD: &str = "rejected_at";

@@ -81,7 +81,7 @@ fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool)
         planner.finish();
     }
     let boast = w.lacks(Rule::Level) || (w.lacks(Rule::Everywhere) && flow.fresh);
-    planner.durable(if boast { planner.position() } else { flow.acknowledged });
+    planner.acknowledged(if boast { planner.position() } else { flow.acknowledged });
     let (credit, may_close) = (flow.work.len() < 3, planner.supply().boundary() != Boundary::MustNot);
     let step = planner.next(w.steady_ms(), credit);
     watch_open_cut(&mut w, &mut flow, &step, may_close);

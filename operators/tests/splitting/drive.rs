@@ -141,7 +141,7 @@ impl Planned {
                     assert!(self.cuts.last().is_none_or(|before| before.upper == cut.lower), "cuts leave no gap");
                     self.cuts.push(cut);
                 }
-                Decision::Tell(Control::Settle(position)) => self.planner.durable(position),
+                Decision::Tell(Control::Settle(position)) => self.planner.acknowledged(position),
                 Decision::Wait(_) | Decision::Done => return,
                 Decision::Lost(lost) => panic!("{} are there", lost.what),
             }

@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use lakefront_operators::acknowledge::{Acknowledging, KeepsAll};
+use lakefront_operators::acknowledge::KeepsAll;
 use lakefront_operators::checkpoint;
 use lakefront_operators::error::Stop;
-use lakefront_operators::format::logs::lines::{Claimed, Lines, Standing};
+use lakefront_operators::format::logs::lines::{Claimed, Standing};
 use lakefront_operators::plan;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cutter::Bounds;
@@ -86,14 +86,13 @@ impl pipeline::Claimed for Taken<'_> {
         metrics.guarded_by(space.clone(), budget.clone());
         let rejects = Arc::new(Rejects::new(config.reject_ratio, stop.clone()));
         let planning = planning(pipeline, &standings, metrics.clone(), space, stop);
-        let acknowledging = acknowledging(&standings);
         let checkpoint = checkpoint::Settings { path: common.state_file.clone(), run: named, standings, announce };
         let topology = Topology::PgLogs(pg_logs::PgLogs {
             tables: pipeline.tables.clone(),
             source: pipeline.source.clone(),
             rejects: rejects.clone(),
             planning: Mutex::new(Some(planning)),
-            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, acknowledging, &metrics),
+            landing: Landing::new(pg_logs::outline().layout, claimed, checkpoint, Arc::new(KeepsAll), &metrics),
             env: Env { clock: pipeline.clock.clone(), budget, bridge, metrics, fatal },
         });
         (topology, Box::new(Ended { tables, rejects, source: pipeline.source.clone() }))
@@ -123,12 +122,6 @@ impl pipeline::Ended for Ended {
     fn nothing(&self, metrics: &Metrics) -> Option<String> {
         report::nothing(metrics, &self.rejects.counted(), self.source.identity())
     }
-}
-
-/// What the run acknowledges first. Files and blobs stay where they are.
-fn acknowledging(standings: &[Standing]) -> Option<Acknowledging<Lines>> {
-    let durable = standings.iter().min_by_key(|standing| standing.position())?.clone();
-    Some(Acknowledging { source: Arc::new(KeepsAll), durable })
 }
 
 fn planning(

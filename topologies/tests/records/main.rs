@@ -10,7 +10,6 @@ mod topology;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use lakefront_operators::acknowledge::Acknowledging;
 use lakefront_operators::checkpoint;
 use lakefront_operators::error::Stop;
 use lakefront_operators::plan::{Mode, Planning};
@@ -93,12 +92,11 @@ impl World {
         };
         let path = self.folder.path().join("state.json");
         let checkpoint = checkpoint::Settings { path, run, standings: standings.clone(), announce: false };
-        let acknowledging = Acknowledging { source: Arc::new(self.log.clone()), durable: standings[0].clone() };
         let topology = Arc::new(Topology {
             lake: self.lake.clone(),
             log: self.log.clone(),
             planning: Mutex::new(Some(planning(&self.log, &standings, mode, stop.clone()))),
-            landing: Landing::new(outline().layout, claimed, checkpoint, Some(acknowledging), &metrics),
+            landing: Landing::new(outline().layout, claimed, checkpoint, Arc::new(self.log.clone()), &metrics),
             env,
         });
         execute(workers, topology, &supervisor)

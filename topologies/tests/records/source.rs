@@ -90,7 +90,10 @@ pub(crate) struct Log(Arc<Mutex<Content>>);
 #[derive(Default)]
 struct Content {
     partitions: BTreeMap<PartitionId, Vec<i64>>,
+    /// Those that are not forgotten.
     flushes: Vec<Flush>,
+    /// Where each flush ended, as a position.
+    ends: Vec<u64>,
     forgotten: BTreeMap<PartitionId, u64>,
     /// How often it was told what to forget.
     told: u32,
@@ -112,20 +115,15 @@ impl Log {
                 records.extend(values.clone());
                 flush.insert(id, from..records.len() as u64);
             }
+            let records: u64 = flush.values().map(|range| range.end - range.start).sum();
+            log.ends.push(log.ends.last().copied().unwrap_or_default() + records);
             log.flushes.push(flush);
         });
     }
 
     /// The positions at which flushes end.
     pub(crate) fn ends(&self) -> Vec<u64> {
-        self.with(|log| {
-            let mut end = 0;
-            let ends = log.flushes.iter().map(|flush| {
-                end += flush.values().map(|range| range.end - range.start).sum::<u64>();
-                end
-            });
-            ends.collect()
-        })
+        self.with(|log| log.ends.clone())
     }
 
     /// How many records were forgotten.
@@ -143,6 +141,10 @@ impl Acknowledge<Records> for Log {
                     let forgotten = log.forgotten.entry(id.clone()).or_default();
                     *forgotten = at.next.max(*forgotten);
                 }
+                let Content { flushes, forgotten, .. } = log;
+                let lives =
+                    |(id, range): (&PartitionId, &Range<u64>)| forgotten.get(id).is_none_or(|at| *at < range.end);
+                flushes.retain(|flush| flush.iter().any(lives));
                 log.told += 1;
                 match log.told % 3 {
                     1 => Err(StoreError::transient("tell the log what to forget", "no reply")),
@@ -248,7 +250,7 @@ impl Supply<Records> for FlushSupply {
 
     fn close(&mut self) {}
 
-    fn durable(&mut self, _position: Position) {}
+    fn acknowledged(&mut self, _position: Position) {}
 
     fn is_exhausted(&self) -> bool {
         self.rest().is_none()
@@ -274,8 +276,9 @@ impl Feed<Records> for FlushFeed {
     }
 
     fn end(supply: &FlushSupply) -> Position {
-        let of = |flush: &Flush| flush.values().map(|range| range.end - range.start).sum::<u64>();
-        Position(supply.flushes.iter().map(of).sum())
+        let ranges = supply.flushes.iter().flatten();
+        let rest = ranges.map(|(id, range)| range.end.saturating_sub(supply.next_of(id).max(range.start)));
+        Position(supply.at.position().0 + rest.sum::<u64>())
     }
 
     fn lags_most(_supply: &FlushSupply) -> Option<Lag> {

@@ -55,7 +55,7 @@ impl Supply<Numbers> for Records {
 
     fn close(&mut self) {}
 
-    fn durable(&mut self, _position: Position) {}
+    fn acknowledged(&mut self, _position: Position) {}
 
     fn is_exhausted(&self) -> bool {
         self.at.position().0 == self.end

@@ -12,7 +12,7 @@ use crate::position::Position;
 pub(crate) struct CutTimes {
     /// When its first work was handed out.
     pub(crate) begun_ms: u64,
-    /// When its oldest bytes were appended; none if all of them were there before the run.
+    /// When the oldest of it came into the source; none if all of it was there before the run.
     pub(crate) appended_ms: Option<u64>,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Lagging(Mutex<Waiting>);
 
 #[derive(Default)]
 struct Waiting {
-    /// Not handed out, as of the last poll or cut.
+    /// Not handed out, as of the last look or cut.
     planned: Option<Lag>,
     /// In the open cut: the partition that is being handed out, and the one with the most so far.
     now: Option<Lag>,

@@ -11,12 +11,12 @@
 //! latency   how long something took, as percentiles
 //! steps     the frontier of each operator, and its work
 //! busy      each operator's time, from timely's log
-//! cuts      when a cut began, and when its bytes were appended
+//! cuts      when a cut began, and since when the oldest of it was in the source
 //! retry     what was retried
 //! source    what is in the source but not read
 //! roles     roles in lines that the settings do not name
 //! shapes    what lines looked like that were opened, or were not rows
-//! lagging   which file has the most bytes on their way
+//! lagging   which partition has the most on its way
 //! ```
 
 pub mod busy;
@@ -149,8 +149,8 @@ impl Metrics {
         let _ = self.claimed.set(Claim { run, start });
     }
 
-    /// A poll of the source has found whole lines up to `end`. `lag` is the partition with the most
-    /// bytes that are not handed out.
+    /// A look has found that the source reaches to `end`. `lag` is the partition with the most that
+    /// is not handed out.
     pub(crate) fn source_seen(&self, end: Position, lag: Option<Lag>) {
         self.lagging.waits(lag);
         let had = self.source_end.swap(end.0, Relaxed);
@@ -159,7 +159,7 @@ impl Metrics {
         }
     }
 
-    /// A poll of the source has passed over what may matter.
+    /// A look at the source has passed over what may matter.
     pub(crate) fn passed_over(&self, passed_over: Vec<PassedOver>) {
         self.not_read.set(passed_over);
     }
@@ -191,8 +191,7 @@ impl Metrics {
         self.rejects[reason as usize].fetch_add(1, Relaxed);
     }
 
-    /// A cut was closed, at `upper`. `lag` is the partition with the most bytes that are not handed
-    /// out.
+    /// A cut was closed, at `upper`. `lag` is the partition with the most that is not handed out.
     pub(crate) fn cut_closed(&self, upper: Position, times: CutTimes, lag: Option<Lag>) {
         self.lagging.cut_closed(upper);
         self.lagging.waits(lag);

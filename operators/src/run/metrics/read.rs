@@ -77,17 +77,17 @@ impl Metrics {
         Position(self.planned.load(Relaxed))
     }
 
-    /// Up to where the source had whole lines at the last poll.
+    /// Up to where the source reached at the last look.
     pub fn source_end(&self) -> Position {
         Position(self.source_end.load(Relaxed).max(self.planned.load(Relaxed)))
     }
 
-    /// What the source had at the last poll, and has not landed, in the unit of positions.
+    /// What the source had at the last look, and has not landed, in the unit of positions.
     pub fn source_lag(&self) -> u64 {
         self.source_end().since(self.landed())
     }
 
-    /// The partition with the most bytes that have not landed, as far as is known; none if nothing
+    /// The partition with the most that has not landed, as far as is known; none if nothing
     /// waits.
     pub fn lags_most(&self) -> Option<Lag> {
         self.lagging.most()
@@ -176,18 +176,18 @@ impl Metrics {
         let since_ms = |group| self.of(group).find_map(TableMetrics::committing_since_ms);
         let committing = groups.filter_map(|group| Some((group, since_ms(group)?)));
         let longest = committing.min_by_key(|(_, since_ms)| *since_ms);
-        self.steps.holder(self.bytes_wait(), self.chunks_under_way() > 0, longest)
+        self.steps.holder(self.more_waits(), self.chunks_under_way() > 0, longest)
     }
 
     /// For how long a step has not moved although there was work for it, in milliseconds; 0 once it
     /// has come as far as the last closed cut. `plan` waits only while the source has more than was
     /// handed out, because an open cut is no delay.
     pub fn frontier_lag_ms(&self, step: StepId) -> u64 {
-        self.steps.lag_ms(step, self.bytes_wait())
+        self.steps.lag_ms(step, self.more_waits())
     }
 
-    /// Whether the source has whole lines that were not handed out.
-    fn bytes_wait(&self) -> bool {
+    /// Whether the source has what was not handed out.
+    fn more_waits(&self) -> bool {
         self.source_end.load(Relaxed) > self.planned.load(Relaxed)
     }
 

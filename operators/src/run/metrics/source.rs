@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::run::clock::Stopwatch;
 use crate::source::files::PassedOver;
 
-/// What the last poll of the source passed over.
+/// What the last look at the source passed over.
 #[derive(Default)]
 pub(super) struct NotRead {
     last: Mutex<Option<(Stopwatch, Vec<PassedOver>)>>,
 }
 
 impl NotRead {
-    /// A poll has passed over `now`.
+    /// A look has passed over `now`.
     pub(super) fn set(&self, now: Vec<PassedOver>) {
         let mut last = self.last();
         *last = match last.take() {

@@ -64,7 +64,7 @@ pub struct FileSupply {
     /// The partitions that are behind the next target of a catch-up.
     lagging: VecDeque<PartitionId>,
     /// What every table's transaction holds.
-    durable: Position,
+    acknowledged: Position,
 }
 
 impl FileSupply {
@@ -73,7 +73,7 @@ impl FileSupply {
         let lowest = standings.iter().min_by_key(|standing| standing.position());
         let at = lowest.map(|lowest| (*lowest.offsets).clone()).unwrap_or_default();
         FileSupply {
-            durable: at.position(),
+            acknowledged: at.position(),
             at,
             limits: BTreeMap::new(),
             ready: BTreeSet::new(),
@@ -188,8 +188,8 @@ impl Supply<Lines> for FileSupply {
         self.retire();
     }
 
-    fn durable(&mut self, position: Position) {
-        self.durable = position;
+    fn acknowledged(&mut self, position: Position) {
+        self.acknowledged = position;
     }
 
     fn is_exhausted(&self) -> bool {

@@ -40,7 +40,7 @@ pub(crate) struct RecordSupply {
     begun: u64,
     /// The position after the last record that this run has handed out of each partition.
     planned: BTreeMap<u64, Position>,
-    durable: Position,
+    acknowledged: Position,
     /// Whether boundaries are neither forced nor forbidden, for lack of the rule.
     is_lax: bool,
 }
@@ -56,7 +56,7 @@ impl RecordSupply {
             flush: 0,
             begun: 0,
             planned: BTreeMap::new(),
-            durable: lowest.position(),
+            acknowledged: lowest.position(),
             is_lax,
         }
     }
@@ -174,7 +174,7 @@ impl Supply<Records> for RecordSupply {
     /// Partitions leave that have ended, and that every group holds to their end. All others that
     /// were seen are named from then on: one that is not is retired.
     fn close(&mut self) {
-        let is_held = |uid: &u64| self.planned.get(uid).is_none_or(|planned| *planned <= self.durable);
+        let is_held = |uid: &u64| self.planned.get(uid).is_none_or(|planned| *planned <= self.acknowledged);
         let has_ended = |uid: &u64, at: &Next| {
             self.partitions.get(uid).is_some_and(|partition| partition.has_ended && partition.end == at.next)
         };
@@ -194,8 +194,8 @@ impl Supply<Records> for RecordSupply {
         }
     }
 
-    fn durable(&mut self, position: Position) {
-        self.durable = position;
+    fn acknowledged(&mut self, position: Position) {
+        self.acknowledged = position;
     }
 
     fn is_exhausted(&self) -> bool {

@@ -29,7 +29,7 @@ impl FileSupply {
     /// retired ones were created. A partition is returned once no table holds it any more: then a
     /// new file of that name may take its place.
     pub fn retired(&mut self) -> (BTreeSet<PartitionId>, u64) {
-        let everywhere = self.retired.extract_if(.., |_, position| *position <= self.durable);
+        let everywhere = self.retired.extract_if(.., |_, position| *position <= self.acknowledged);
         (everywhere.map(|(id, _)| id).collect(), self.at.retired.before_ms)
     }
 
@@ -48,7 +48,7 @@ impl FileSupply {
         }
         self.at.retired.before_ms = self.finished.before_ms;
         for id in std::mem::take(&mut self.finished.partitions) {
-            let everywhere = self.planned.get(&id).is_none_or(|position| *position <= self.durable);
+            let everywhere = self.planned.get(&id).is_none_or(|position| *position <= self.acknowledged);
             // Otherwise the earlier generation would be taken for the file of that name.
             let earliest = self.at.partitions.range(PartitionId::first(&*id.name)..id.clone()).next().is_none();
             if self.ready.contains(&id) || !everywhere || !earliest {

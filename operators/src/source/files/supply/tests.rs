@@ -157,7 +157,7 @@ fn at_the_ahead_bound_the_cut_closes_and_the_tables_settle() {
     let mut planner = level(Bounds { ahead: 15, ..BOUNDS }, 100);
     let planned = steps(&mut planner, 0, 5);
     assert_eq!(planned, ["chunk a 0..10 by 99", "chunk a 10..15 by 99", "cut 0..15 by 99", "settle 15", "wait None"]);
-    planner.durable(Position(15));
+    planner.acknowledged(Position(15));
     assert_eq!(steps(&mut planner, 0, 1), ["chunk a 15..25 by 99"]);
 }
 
@@ -213,7 +213,7 @@ fn a_copy_in_the_place_of_a_file_and_its_end_are_recorded_with_the_next_cut() {
     let mut now_ms = 0;
     let mut cut = |planner: &mut Planner| loop {
         now_ms += BOUNDS.cut_ms;
-        planner.durable(planner.position());
+        planner.acknowledged(planner.position());
         if let Decision::Tell(Control::Cut(cut)) = planner.next(now_ms, true) {
             return cut.offsets.partitions.clone();
         }

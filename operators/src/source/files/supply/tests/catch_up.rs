@@ -33,9 +33,9 @@ fn lagging_tables_are_brought_from_position_to_position_by_the_settings_kept_the
 fn planning_goes_on_only_when_every_table_stands_level() {
     let mut planner = planner([standing(0, 1), standing(8, 2), standing(8, 2)], BOUNDS, 100);
     assert_eq!(steps(&mut planner, 0, 4), ["chunk a 0..8 by 2", "cut 0..8 by 2", "settle 8", "wait None"]);
-    planner.durable(Position(7));
+    planner.acknowledged(Position(7));
     assert_eq!(steps(&mut planner, 0, 1), ["wait None"]);
-    planner.durable(Position(8));
+    planner.acknowledged(Position(8));
     assert_eq!(steps(&mut planner, 0, 1), ["chunk a 8..18 by 99"], "by today's settings");
 }
 

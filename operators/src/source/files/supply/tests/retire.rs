@@ -23,7 +23,7 @@ fn a_finished_partition_leaves_once_every_table_holds_it() {
     planner.supply_mut().finished(finished(1_000, &["a"]));
     let first = next_cut(&mut planner);
     assert_eq!(first.at(&id("a")), 10, "its rows are on their way");
-    planner.durable(Position(10));
+    planner.acknowledged(Position(10));
     planner.supply_mut().finished(finished(1_001, &["a"]));
     let second = next_cut(&mut planner);
     assert_eq!(second.partitions.keys().collect::<Vec<_>>(), [&id("b")]);
@@ -31,7 +31,7 @@ fn a_finished_partition_leaves_once_every_table_holds_it() {
     assert_eq!(second.position(), Position(20), "its bytes go on counting");
     assert!(first.precede(&second));
     assert_eq!(planner.supply_mut().retired().0, [].into(), "a table may still hold it");
-    planner.durable(Position(20));
+    planner.acknowledged(Position(20));
     assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_001));
     assert_eq!(planner.supply_mut().retired().0, [].into(), "it is told once");
 }
@@ -80,7 +80,7 @@ fn a_look_from_before_the_source_was_told_finishes_nothing() {
     planner.supply_mut().limits([limit("a", 10)]);
     planner.supply_mut().finished(finished(2_000, &["a"]));
     assert_eq!(next_cut(&mut planner).retired.before_ms, 1_000);
-    planner.durable(Position(20));
+    planner.acknowledged(Position(20));
     assert_eq!(planner.supply_mut().retired(), ([id("a")].into(), 1_000));
 }
 
@@ -89,7 +89,7 @@ fn a_later_generation_does_not_leave_before_an_earlier_one() {
     let second = PartitionId { name: "a".into(), generation: 2 };
     let mut planner = level(Bounds { cut: 10, ..BOUNDS }, 10);
     next_cut(&mut planner);
-    planner.durable(Position(10));
+    planner.acknowledged(Position(10));
     assert_eq!(planner.supply_mut().gone(&id("a")), 0, "all of it was read");
     planner.supply_mut().limits([(second.clone(), limit("a", 0).1), limit("b", 30)]);
     planner.supply_mut().finished(Finished { before_ms: 1_000, partitions: [second.clone()].into() });
