@@ -54,7 +54,8 @@ pub struct Routed {
     /// The table.
     pub table: TableId,
     /// The rows, all of `partition`. `tally` needs the column `_offset` in them: `Int64`, not null,
-    /// the row's place in its partition.
+    /// the row's place in its partition. [`hash::kind`](crate::totals::hash::kind) says which types
+    /// the other columns may have.
     pub rows: RecordBatch,
     /// Which partition of the source they come from.
     pub partition: PartitionId,
