@@ -70,9 +70,9 @@ pub trait Acknowledge<K: Kind>: Send + Sync {
     /// Every table's transaction holds everything up to `standing`. This may be repeated, also by a
     /// later run, and then does nothing more. A transient error is tried again.
     ///
-    /// It may run while the source is looked at and read. The first of a run repeats what an earlier
-    /// run may not have finished, and `plan` is not told of it: a supply hands out nothing below its
-    /// offsets, whatever a look has found.
+    /// It may run while the source is looked at and read. The first of a run repeats what an
+    /// earlier run may not have finished, and `plan` is not told of it: a supply hands out nothing
+    /// below its offsets, whatever a look has found.
     fn acknowledge<'a>(&'a self, standing: &'a Standing<K>) -> Pending<'a, Result<(), StoreError>>;
 }
 

@@ -71,8 +71,8 @@ impl<K: Kind> Landing<K> {
     }
 }
 
-/// Lands `rows`: one stream for each group, in claim order, with the rows of all its tables. `stages`
-/// makes what stages a table's rows. The stream carries the acknowledged positions.
+/// Lands `rows`: one stream for each group, in claim order, with the rows of all its tables.
+/// `stages` makes what stages a table's rows. The stream carries the acknowledged positions.
 ///
 /// # Panics
 /// If there are not as many streams as groups: rows of another would be lost, and acknowledged.

@@ -6,9 +6,9 @@
 //!   rows, the cut has no work. Fresh work is handed out only when every group's transaction stands
 //!   level.
 //! - What to hand out, and where a cut may end, is the [`Supply`]'s.
-//! - What is handed out but not acknowledged stays within `ahead`, unless the supply forbids a boundary.
-//!   At that bound the cutter closes the open cut and settles the groups, because an open cut can
-//!   never be acknowledged.
+//! - What is handed out but not acknowledged stays within `ahead`, unless the supply forbids a
+//!   boundary. At that bound the cutter closes the open cut and settles the groups, because an open
+//!   cut can never be acknowledged.
 
 mod level;
 
@@ -48,8 +48,8 @@ pub enum Decision<K: Kind, W> {
     Work(W),
     /// Send this to every group, then advance the time to the cutter's position.
     Tell(Control<K>),
-    /// Wait for a credit, for more to hand out, for a newer acknowledged position, or until this time
-    /// (milliseconds on the steady clock).
+    /// Wait for a credit, for more to hand out, for a newer acknowledged position, or until this
+    /// time (milliseconds on the steady clock).
     Wait(Option<u64>),
     /// Everything is handed out, and every group was asked to settle.
     Done,

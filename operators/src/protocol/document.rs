@@ -2,8 +2,9 @@
 //! holds of it.
 //!
 //! It is written before the commit that refers to it, and never changed. In Delta it is
-//! `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder. Most are deltas to a *base*, an earlier full file of
-//! the same run, so that a commit costs what changed, not how many files or blobs there ever were.
+//! `_lakefront/<pipeline>/<position>.<run>.json` in the table's folder. Most are deltas to a
+//! *base*, an earlier full file of the same run, so that a commit costs what changed, not how many
+//! files or blobs there ever were.
 
 use std::collections::BTreeMap;
 

@@ -72,8 +72,9 @@ impl<'de> Deserialize<'de> for Sum {
     }
 }
 
-/// The width of a partition's buckets while it is short, and of the ranges in which rows are counted:
-/// this power of two, in the unit of the partition's offsets. For bytes, that is a mebibyte.
+/// The width of a partition's buckets while it is short, and of the ranges in which rows are
+/// counted: this power of two, in the unit of the partition's offsets. For bytes, that is a
+/// mebibyte.
 pub const FINEST_LOG2: u32 = 20;
 /// The widest bucket: offsets have 63 bits.
 const WIDEST_LOG2: u32 = 63 - BUCKETS.ilog2();

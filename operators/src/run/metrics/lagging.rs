@@ -1,6 +1,6 @@
-//! Which partition lags most, for display. Of each cut, only the one with the most in it is kept, and
-//! of what is not handed out, only the one with the most left, so that a hundred thousand cost no
-//! more than one.
+//! Which partition lags most, for display. Of each cut, only the one with the most in it is kept,
+//! and of what is not handed out, only the one with the most left, so that a hundred thousand cost
+//! no more than one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
