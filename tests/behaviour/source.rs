@@ -4,6 +4,15 @@ use std::fs;
 
 use crate::support::{Lines, Pipeline};
 
+/// Whether all rows of `a.json` are there, of its first generation, which was `old`, and of its
+/// second.
+fn is_exact_with_both(pipeline: &Pipeline, old: &[u8]) {
+    let (kept, now) = (pipeline.path("a.old"), pipeline.path("logs/a.json"));
+    fs::write(&kept, old).expect("a copy of the old file");
+    let aliases = [format!("a.json={}", kept.display()), format!("a.json#2={}", now.display())];
+    pipeline.is_exact_with(&["--alias", &aliases[0], "--alias", &aliases[1]]);
+}
+
 #[test]
 fn a_rewritten_file_is_read_again_as_a_new_generation() {
     let (mut pipeline, mut lines) = (Pipeline::new(), Lines::new(1));
@@ -17,10 +26,7 @@ fn a_rewritten_file_is_read_again_as_a_new_generation() {
     pipeline.append("a.json", lines.take(3));
     pipeline.land();
 
-    let (kept, now) = (pipeline.path("a.old"), pipeline.path("logs/a.json"));
-    fs::write(&kept, old).expect("a copy of the old file");
-    let aliases = [format!("a.json={}", kept.display()), format!("a.json#2={}", now.display())];
-    pipeline.is_exact_with(&["--alias", &aliases[0], "--alias", &aliases[1]]);
+    is_exact_with_both(&pipeline, &old);
 }
 
 #[test]
@@ -33,10 +39,7 @@ fn a_file_that_shrank_is_read_again_as_a_new_generation() {
     pipeline.write("a.json", lines.take(2));
     pipeline.land();
 
-    let (kept, now) = (pipeline.path("a.old"), pipeline.path("logs/a.json"));
-    fs::write(&kept, old).expect("a copy of the old file");
-    let aliases = [format!("a.json={}", kept.display()), format!("a.json#2={}", now.display())];
-    pipeline.is_exact_with(&["--alias", &aliases[0], "--alias", &aliases[1]]);
+    is_exact_with_both(&pipeline, &old);
 }
 
 #[test]

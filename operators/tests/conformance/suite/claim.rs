@@ -12,6 +12,14 @@ use crate::faults::{Call, Fault};
 use crate::harness::{Foreign, PIPELINE, Run, Sink, Start, World, is_fenced, refusal};
 use crate::kinds::{StoryKind, offsets, standing_at};
 
+/// Where a claim of one group can die.
+const CRASHES: [(Call, Fault); 4] = [
+    (Call::WriteOffsets, Fault::Crash),
+    (Call::WriteOffsets, Fault::CrashAfter),
+    (Call::Put, Fault::Crash),
+    (Call::Put, Fault::CrashAfter),
+];
+
 pub(crate) async fn the_first_claim_resolves_the_start_once_and_copies_it<S: Sink>(world: Arc<World<S>>) {
     world.cold_start.store(7, Ordering::SeqCst);
 
@@ -25,12 +33,7 @@ pub(crate) async fn the_first_claim_resolves_the_start_once_and_copies_it<S: Sin
 }
 
 pub(crate) async fn a_run_that_died_between_two_tables_leaves_one_start_for_all<S: Sink>(world: Arc<World<S>>) {
-    for (call, fault) in [
-        (Call::WriteOffsets, Fault::Crash),
-        (Call::WriteOffsets, Fault::CrashAfter),
-        (Call::Put, Fault::Crash),
-        (Call::Put, Fault::CrashAfter),
-    ] {
+    for (call, fault) in CRASHES {
         let world = World::<S>::new();
         world.cold_start.store(7, Ordering::SeqCst);
         world.scripts[1].on(call, fault);
@@ -172,12 +175,7 @@ pub(crate) async fn a_claim_that_gives_way_is_asked_where_to_begin<S: Sink>(worl
 }
 
 pub(crate) async fn a_run_that_died_while_tables_began_anew_leaves_one_start_for_all<S: Sink>(_: Arc<World<S>>) {
-    for (call, fault) in [
-        (Call::WriteOffsets, Fault::Crash),
-        (Call::WriteOffsets, Fault::CrashAfter),
-        (Call::Put, Fault::Crash),
-        (Call::Put, Fault::CrashAfter),
-    ] {
+    for (call, fault) in CRASHES {
         let world = World::<S>::new();
         world.start_with(elsewhere()).await.unwrap();
         world.cold_start.store(7, Ordering::SeqCst);
