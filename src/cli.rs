@@ -80,6 +80,9 @@ pub(crate) struct RunArgs {
     /// The mode, instead of the file's `source.mode`.
     #[arg(long)]
     pub(crate) mode: Option<ModeArg>,
+    /// End once nothing waits any more; the same as `--mode backfill`.
+    #[arg(long, conflicts_with = "mode")]
+    pub(crate) once: bool,
     /// Print a JSON object at the end.
     #[arg(long)]
     pub(crate) json: bool,

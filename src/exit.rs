@@ -41,7 +41,9 @@ impl Exit {
     /// The code for an error.
     pub(crate) fn of(error: &anyhow::Error) -> Exit {
         let fenced = error.downcast_ref::<Stop>().is_some_and(Stop::is_fenced) || error.is::<HeldElsewhere>();
+        let abandoned = matches!(error.downcast_ref::<Stop>(), Some(Stop::Abandoned(_)));
         match () {
+            () if abandoned => Exit::Done,
             () if fenced => Exit::Fenced,
             () if error.is::<ConfigError>() || error.is::<Usage>() || error.is::<Unavailable>() => Exit::Usage,
             () => Exit::Fatal,

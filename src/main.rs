@@ -26,7 +26,7 @@ mod status;
 mod validate;
 
 #[cfg(not(feature = "pg_logs"))]
-compile_error!("choose a pipeline: --features pg_logs");
+compile_error!("a build has pg_logs at least: --features pg_logs");
 
 use std::process::ExitCode;
 

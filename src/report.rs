@@ -11,7 +11,7 @@ use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
 use lakefront_operators::route::Counted;
 use lakefront_operators::run::metrics::shapes::LineShapes;
-use lakefront_operators::run::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics};
+use lakefront_operators::run::metrics::{Latency, Metrics, Percentiles, Retried, TableMetrics, Unit};
 use lakefront_operators::shown;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,9 @@ fn write(text: &str) -> anyhow::Result<()> {
 /// A run's result.
 pub(crate) struct Report {
     position: Position,
-    bytes: u64,
+    /// By how much the position moved, in this unit.
+    moved: u64,
+    unit: &'static str,
     seconds: f64,
     cuts: u64,
     tables: Vec<Landed>,
@@ -77,7 +79,8 @@ impl Report {
         let latencies = [("fetch", metrics.fetch()), ("commit", metrics.commit()), ("visible", metrics.visible())];
         Report {
             position: metrics.position(),
-            bytes: metrics.position().since(metrics.start()),
+            unit: metrics.unit().as_str(),
+            moved: metrics.position().since(metrics.start()),
             seconds: elapsed.as_secs_f64(),
             cuts: metrics.cuts(),
             tables: tables.collect(),
@@ -102,11 +105,9 @@ impl Report {
         let rejects = self.rejects.iter().map(|(reason, lines)| (reason.as_str().to_owned(), json!(lines)));
         let retries = self.retries.iter().map(|(what, times)| (what.as_str().to_owned(), json!(times)));
         let latencies = self.latencies.iter().map(|(name, at)| ((*name).to_owned(), at.map_or(Value::Null, latency)));
-        json!({
+        let mut json = json!({
             "position": self.position,
-            "bytes": self.bytes,
             "seconds": self.seconds,
-            "bytes_per_second": self.bytes as f64 / self.seconds,
             "rows_per_second": self.rows() as f64 / self.seconds,
             "cuts": self.cuts,
             "tables": tables,
@@ -115,14 +116,24 @@ impl Report {
             "shapes": shapes::json(&self.shapes),
             "retries": Value::Object(retries.collect()),
             "latency_seconds": Value::Object(latencies.collect()),
-        })
+        });
+        json[self.unit] = json!(self.moved);
+        if self.is_bytes() {
+            json["bytes_per_second"] = json!(self.moved as f64 / self.seconds);
+        }
+        json
+    }
+
+    fn is_bytes(&self) -> bool {
+        self.unit == Unit::BYTES.as_str()
     }
 
     /// The same as text for people.
     pub(crate) fn text(&self) -> String {
         let mut text = format!(
-            "landed {} bytes in {:.2} s, {} cut{}; the tables hold position {}\n",
-            self.bytes,
+            "landed {} {} in {:.2} s, {} cut{}; the tables hold position {}\n",
+            self.moved,
+            self.unit,
             self.seconds,
             self.cuts,
             if self.cuts == 1 { "" } else { "s" },
@@ -147,9 +158,12 @@ impl Report {
             let retries = self.retries.iter().map(|(what, times)| format!("{} {times}", what.as_str()));
             let _ = writeln!(text, "  retried: {}", retries.collect::<Vec<_>>().join(", "));
         }
-        if self.bytes > 0 {
-            let (megabytes, rows) = (self.bytes as f64 / 1e6 / self.seconds, self.rows() as f64 / self.seconds);
-            let _ = writeln!(text, "  {megabytes:.1} MB/s, {rows:.0} rows/s");
+        if self.moved > 0 {
+            let rows = self.rows() as f64 / self.seconds;
+            let _ = match self.is_bytes() {
+                true => writeln!(text, "  {:.1} MB/s, {rows:.0} rows/s", self.moved as f64 / 1e6 / self.seconds),
+                false => writeln!(text, "  {rows:.0} rows/s"),
+            };
         }
         for (name, at) in &self.latencies {
             let Some(Percentiles { p50, p90, p99, max, .. }) = at else { continue };

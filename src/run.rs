@@ -103,6 +103,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
 
 fn with_flags(config: Config, args: &RunArgs) -> Result<Config, ConfigError> {
     let config = match args.mode {
+        _ if args.once => config.with_mode(Mode::Backfill)?,
         Some(ModeArg::Backfill) => config.with_mode(Mode::Backfill)?,
         Some(ModeArg::Tail) => config.with_mode(Mode::Tail)?,
         None => config,

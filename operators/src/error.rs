@@ -95,6 +95,10 @@ pub enum Stop {
         /// The reasons as people read them, most frequent first.
         reasons: Vec<String>,
     },
+    /// What was begun when the run was told to stop took too long, and was left undone; the text
+    /// says what that means.
+    #[error("{0}")]
+    Abandoned(String),
     /// The protocol met an impossible state: a bug, reported before it can do harm.
     #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
     Bug(String),

@@ -14,6 +14,9 @@ mod defaults;
 mod disk;
 mod error;
 mod http;
+mod lake;
+#[cfg(feature = "pg_flush")]
+mod pg_flush;
 mod pg_logs;
 mod places;
 mod raw;
@@ -39,6 +42,8 @@ pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
+#[cfg(feature = "pg_flush")]
+pub(crate) use self::pg_flush::{FlushLake, IN_FLIGHT, NamedTable, PgFlush};
 pub(crate) use self::pg_logs::PgLogs;
 pub(crate) use self::places::AZURE;
 use self::raw::Section;
@@ -77,16 +82,21 @@ pub(crate) struct Common {
 pub(crate) enum Kind {
     /// PostgreSQL log lines into two tables and rejects.
     PgLogs(Box<PgLogs>),
+    /// Hot PostgreSQL tables into a DuckLake.
+    #[cfg(feature = "pg_flush")]
+    PgFlush(Box<PgFlush>),
 }
 
 impl Config {
     /// The same with another number of workers. Fails if they need more memory than the file gives.
     pub(crate) fn with_workers(mut self, workers: usize) -> Result<Config, ConfigError> {
         self.common.workers = workers;
-        let needs = match &self.kind {
-            Kind::PgLogs(logs) => logs.needs(workers),
+        let too_little = |memory| match &self.kind {
+            Kind::PgLogs(logs) => pg_logs::too_little(memory, &logs.needs(workers)),
+            #[cfg(feature = "pg_flush")]
+            Kind::PgFlush(flush) => pg_flush::too_little(memory, &flush.parts(workers)),
         };
-        match self.common.memory.and_then(|memory| pg_logs::too_little(memory, &needs)) {
+        match self.common.memory.and_then(too_little) {
             Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),
             None => Ok(self),
         }
@@ -97,6 +107,8 @@ impl Config {
         let Config { common, kind } = self;
         let kind = match kind {
             Kind::PgLogs(logs) => Kind::PgLogs(Box::new(logs.with_mode(mode)?)),
+            #[cfg(feature = "pg_flush")]
+            Kind::PgFlush(flush) => Kind::PgFlush(Box::new(PgFlush { mode, ..*flush })),
         };
         Ok(Config { common, kind })
     }
@@ -260,6 +272,8 @@ pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl,
             SourceUrl::Azure(location) => Some(&location.account),
             SourceUrl::File(_) => None,
         },
+        #[cfg(feature = "pg_flush")]
+        Kind::PgFlush(_) => None,
     });
     match places::target(text)? {
         places::SourceAddress::File(path) => Ok(SourceUrl::File(path)),

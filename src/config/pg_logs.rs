@@ -8,13 +8,12 @@ use lakefront_operators::sink::files::UPLOADS;
 use lakefront_operators::source::files::needs::Needs;
 use lakefront_topologies::pg_logs::TABLES;
 
-use super::azure::{self, Keys};
-use super::places::{self, LakeAddress};
+use super::azure::Keys;
 use super::raw::Section;
 use super::sections::Read;
 use super::values::{self, Raw, choice, duration, size};
 use super::{
-    ConfigError, LakeConfig, LakeRoot, Mode, PartitionBy, SourceConfig, defaults, disk, roles, s3, source, units,
+    ConfigError, LakeConfig, LakeRoot, Mode, PartitionBy, SourceConfig, defaults, disk, lake, roles, source, units,
 };
 
 /// What a `pg_logs` pipeline has beside the keys that all have.
@@ -60,7 +59,7 @@ impl PgLogs {
 /// Reads the sections of a `pg_logs` pipeline.
 pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Option<usize>) -> Read<PgLogs> {
     let source = source::source(top, pipeline);
-    let lake = lake(top, source.keys);
+    let lake = self::lake(top, source.keys);
     let tables = tables(top);
     let roles = roles::roles(top, source.format);
     let rows = rows(top, source.max_line);
@@ -99,35 +98,15 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     Read { kind: kind(), state_file, memory, kept }
 }
 
-/// Reads `[lake]`. `source` are the credentials of the source's account; they also hold for the
-/// lake if `[lake.azure]` is missing.
+/// Reads `[lake]`. `source` are the credentials of the source's account.
 fn lake(top: &mut Section<'_>, source: Option<Keys>) -> Option<LakeConfig> {
     let mut section = top.section("lake");
-    let place = section.required("root", "file:lake", places::lake);
+    let root = lake::root(&mut section, "root", "file:lake", source);
     let catalog = section.required("catalog", "lakehouse", values::lake_name);
     let schema = section.required("schema", "postgresql_logs", values::lake_name);
     let partition_by = section.optional("partition_by", defaults::PARTITION_BY, |v| {
         choice(v, &[("none", PartitionBy::None), ("day", PartitionBy::Day)])
     });
-    let mut own = section.section("azure");
-    let keys = azure::keys(&mut own, "[lake.azure]");
-    own.finish();
-    let keys = if section.given("azure") { keys } else { source };
-    let mut bucket = section.section("s3");
-    let bucket_keys = s3::keys(&mut bucket);
-    if matches!(place, Some(LakeAddress::File(_) | LakeAddress::Azure(_))) {
-        s3::refuse(&bucket);
-    }
-    bucket.finish();
-    let root = match place {
-        Some(LakeAddress::File(path)) => Some(LakeRoot::File(PathBuf::from(path))),
-        Some(LakeAddress::Azure(address)) => azure::located(&section, "root", &address, keys.as_ref())
-            .map(|location| LakeRoot::Azure(Box::new(location))),
-        Some(LakeAddress::S3(address)) => {
-            s3::located(&section, &address, bucket_keys).map(|location| LakeRoot::S3(Box::new(location)))
-        }
-        None => None,
-    };
     section.finish();
     Some(LakeConfig { root: root?, catalog: catalog?, schema: schema?, partition_by: partition_by? })
 }

@@ -48,19 +48,24 @@ pub(super) fn keys(section: &mut Section<'_>) -> Option<Keys> {
 }
 
 /// Refuses what the section says, which was read before, because the lake is somewhere else.
-pub(super) fn refuse(section: &Section<'_>) {
+pub(super) fn refuse(section: &Section<'_>, place: &str) {
     for key in KEYS.into_iter().filter(|key| section.given(key)) {
-        section.refuse(key, "is for a lake in S3 only, and lake.root names another place: leave it out".to_owned());
+        section.refuse(key, format!("is for a lake in S3 only, and lake.{place} names another place: leave it out"));
     }
 }
 
-/// The location of `address`, which is the value of `lake.root`. `None` if `keys` are wrong, or if
-/// the location is refused, which is reported.
-pub(super) fn located(section: &Section<'_>, address: &Address, keys: Option<Keys>) -> Option<Location> {
+/// The location of `address`, which is the value of the section's `key`. `None` if `keys` are
+/// wrong, or if the location is refused, which is reported.
+pub(super) fn located(
+    section: &Section<'_>,
+    key: &'static str,
+    address: &Address,
+    keys: Option<Keys>,
+) -> Option<Location> {
     match location(address, keys?, section.env()) {
         Ok(location) => Some(location),
         Err(constraint) => {
-            section.refuse("root", constraint);
+            section.refuse(key, constraint);
             None
         }
     }

@@ -3,6 +3,8 @@
 //! Promises: every section is read even if another one is wrong, and a rule across sections is
 //! checked whenever its own fields are valid, whatever else is wrong.
 
+#[cfg(feature = "pg_flush")]
+use super::pg_flush;
 use super::raw::Section;
 use super::values::{self, choice};
 use super::{Common, Config, Kind, defaults, disk, http, pg_logs};
@@ -11,7 +13,16 @@ use super::{Common, Config, Kind, defaults, disk, http, pg_logs};
 #[derive(Clone, Copy)]
 enum Topology {
     PgLogs,
+    #[cfg(feature = "pg_flush")]
+    PgFlush,
 }
+
+/// Their names.
+const TOPOLOGIES: &[(&str, Topology)] = &[
+    ("pg_logs", Topology::PgLogs),
+    #[cfg(feature = "pg_flush")]
+    ("pg_flush", Topology::PgFlush),
+];
 
 /// What a kind's sections say, for the sections that every pipeline has.
 pub(super) struct Read<K> {
@@ -35,11 +46,15 @@ impl<K> Read<K> {
 /// Reads the whole file.
 pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
     let pipeline = top.required("pipeline", "pg-logs", values::pipeline);
-    let topology = top.required("topology", "pg_logs", |v| choice(v, &[("pg_logs", Topology::PgLogs)]));
+    let topology = top.required("topology", "pg_logs", |v| choice(v, TOPOLOGIES));
     let workers = top.optional("workers", defaults::workers(), values::workers);
     let Read { kind, state_file, memory, kept } = match topology.unwrap_or(Topology::PgLogs) {
         Topology::PgLogs => {
             pg_logs::read(&mut top, pipeline.as_deref(), workers).map(|logs| Kind::PgLogs(Box::new(logs)))
+        }
+        #[cfg(feature = "pg_flush")]
+        Topology::PgFlush => {
+            pg_flush::read(&mut top, pipeline.as_deref(), workers).map(|flush| Kind::PgFlush(Box::new(flush)))
         }
     };
     let kept = kept.zip(state_file.as_deref()).map(|(kept, state)| [vec![disk::folder_of(state)], kept].concat());

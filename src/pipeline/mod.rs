@@ -6,6 +6,8 @@
 //! `init`.
 
 mod look;
+#[cfg(feature = "pg_flush")]
+pub(crate) mod pg_flush;
 pub(crate) mod pg_logs;
 
 use std::future::Future;
@@ -59,6 +61,8 @@ pub(crate) fn described(config: Config) -> Box<dyn Described> {
     let Config { common, kind } = config;
     match kind {
         Kind::PgLogs(logs) => Box::new(pg_logs::Described { common, logs: *logs }),
+        #[cfg(feature = "pg_flush")]
+        Kind::PgFlush(flush) => Box::new(pg_flush::Described { common, flush: *flush }),
     }
 }
 

@@ -26,6 +26,13 @@ fn its_own_tests_pass() {
 }
 
 #[test]
+fn the_tests_of_the_flushes_pass_too() {
+    let mut command = python(&["-m", "unittest", "discover"]);
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/flush"));
+    succeeds(command);
+}
+
+#[test]
 fn ours_runs_alone_without_setting_up_the_peers() {
     let work = tempdir().expect("a folder");
     let plot = work.path().join("rates.svg");

@@ -9,6 +9,8 @@ use super::Pipeline;
 
 /// Log checkpoints are rare, so they have their own stories.
 pub(crate) const RARE: &str = "log-checkpoint-";
+/// Steps of `pg_flush`, which has its own stories in `tests/flush`.
+const OF_FLUSHES: [&str; 2] = ["ducklake-", "flush-"];
 /// Fewer would mean that the sources are not searched properly.
 const LEAST_POINTS: usize = 15;
 
@@ -34,9 +36,13 @@ pub(crate) fn points() -> BTreeSet<String> {
     found
 }
 
-/// Does `work` for every common point, on as many threads as there are cores.
+/// Does `work` for every common point of `pg_logs`, on as many threads as there are cores.
 pub(crate) fn for_every_point(work: impl Fn(&str) + Sync) {
-    let points = Mutex::new(points().into_iter().filter(|point| !point.starts_with(RARE)));
+    let points = Mutex::new(
+        points()
+            .into_iter()
+            .filter(|point| ![&[RARE][..], &OF_FLUSHES].concat().iter().any(|other| point.starts_with(other))),
+    );
     let next = || points.lock().expect("no thread panics with the lock").next();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {

@@ -5,6 +5,8 @@
 //! variant of [`Topology`]. All pipelines share the second half, [`landing`].
 
 pub mod landing;
+#[cfg(feature = "pg_flush")]
+pub mod pg_flush;
 #[cfg(feature = "pg_logs")]
 pub mod pg_logs;
 
@@ -16,6 +18,9 @@ pub enum Topology {
     /// PostgreSQL's log lines into tables by server role.
     #[cfg(feature = "pg_logs")]
     PgLogs(pg_logs::PgLogs),
+    /// Hot PostgreSQL tables into a DuckLake.
+    #[cfg(feature = "pg_flush")]
+    PgFlush(pg_flush::PgFlush),
 }
 
 impl Topology {
@@ -24,6 +29,8 @@ impl Topology {
         match *self {
             #[cfg(feature = "pg_logs")]
             Topology::PgLogs(ref run) => pg_logs::build(worker, run),
+            #[cfg(feature = "pg_flush")]
+            Topology::PgFlush(ref run) => pg_flush::build(worker, run),
         }
     }
 }

@@ -10,7 +10,7 @@ use timely::dataflow::operators::Capability;
 use super::{Committing, Moved};
 use crate::error::{Stop, chain};
 use crate::position::Position;
-use crate::protocol::commit::Committer;
+use crate::protocol::commit::{Committer, Landed};
 use crate::protocol::kind::Kind;
 use crate::protocol::names::{GroupId, TableId};
 use crate::protocol::queue::{CommitQueue, Job};
@@ -38,6 +38,8 @@ pub(super) struct Home<K: Kind> {
 pub(super) enum Did {
     /// It landed a job with these rows.
     Land(BTreeMap<TableId, u64>),
+    /// Its job was void: the source hands the same work out again.
+    Nothing,
     /// It checked its group.
     Look,
 }
@@ -129,10 +131,17 @@ async fn land<K: Kind>(mut committer: Committer<K>, job: Job<K>, group: GroupId,
     metrics.commit_begins(group);
     let watch = Stopwatch::start();
     let landed = committer.land(&standing, job.files, &job.sums).await;
-    if landed.is_ok() {
-        metrics.committed(group, &rows, committer.position(), watch.elapsed());
-    }
-    (committer, landed.map(|_| Did::Land(rows)))
+    let did = landed.map(|landed| match landed {
+        Landed::As(_) => {
+            metrics.committed(group, &rows, committer.position(), watch.elapsed());
+            Did::Land(rows)
+        }
+        Landed::Void => {
+            metrics.commit_void(group);
+            Did::Nothing
+        }
+    });
+    (committer, did)
 }
 
 /// Checks the group of a run that has nothing to commit. A lake that does not answer does not end

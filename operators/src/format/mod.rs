@@ -1,3 +1,4 @@
 //! What the bytes of a source mean, and the rows that they become.
 
+pub mod copy;
 pub mod logs;

@@ -249,6 +249,7 @@ impl<K: Kind> Claim<'_, K> {
             match self.group.put(version, &commit).await {
                 Ok(Created::Yes) => return Ok(Some(version)),
                 Ok(Created::No) => {}
+                Ok(Created::Void) => return Err(Stop::Bug(format!("{} called a claim void", self.group.shown()))),
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
             match self.group.read(version).await {

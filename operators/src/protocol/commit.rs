@@ -3,6 +3,10 @@
 //! A version that exists is a success only if it carries our own commit id. Any other commit of
 //! this pipeline fences us, whatever its position. All other commits are stepped over, after a
 //! check of what they changed. After a lost reply the store is read before anything is tried again.
+//!
+//! A commit may turn out to be void ([`Created::Void`]). An earlier attempt at it may still be on
+//! its way, so the run then claims the group anew: the claim and that attempt want the same
+//! version, and only one of them gets it.
 
 use std::sync::Arc;
 
@@ -20,6 +24,26 @@ use crate::protocol::offsets_files::OffsetsFiles;
 use crate::protocol::retry::{Retry, ask};
 use crate::protocol::staged::{Counted, Staged};
 use crate::protocol::standing::Standing;
+
+/// What became of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landed {
+    /// It is this version of the group.
+    As(Version),
+    /// Nothing of it is in the group, and nothing will be: the group stands where it stood, and the
+    /// source hands the same work out again, in a later cut.
+    Void,
+}
+
+/// What became of a commit.
+enum Outcome {
+    /// It made the next version.
+    Made,
+    /// The commit whose fate was to be settled has made it.
+    SettledFor,
+    /// It can be made no more.
+    Void,
+}
 
 /// Commits the cuts of one group, for the run that claimed it.
 pub struct Committer<K: Kind> {
@@ -87,27 +111,21 @@ impl<K: Kind> Committer<K> {
 
     /// Makes `files` visible and moves the group's position to `standing`, atomically. Without
     /// files it only moves the position. `sums` are the rows of the files.
-    pub async fn land(
-        &mut self,
-        standing: &Standing<K>,
-        files: Vec<Staged>,
-        sums: &[Counted],
-    ) -> Result<Version, Stop> {
+    pub async fn land(&mut self, standing: &Standing<K>, files: Vec<Staged>, sums: &[Counted]) -> Result<Landed, Stop> {
         let held = Held { position: standing.position(), run: self.held.run };
         if held.position <= self.held.position {
             return Err(Stop::Bug(format!("{} was to go back from {:?} to {held:?}", self.shown(), self.held)));
         }
         self.files.advance(standing, sums)?;
-        let mut retry = Retry::default();
-        loop {
-            match self.files.write(&*self.group, held).await {
-                Ok(true) => break,
-                Ok(false) => return Err(self.fenced(format!("by its offsets file at position {}", held.position))),
-                Err(error) => retry.after(error, &*self.clock).await?,
-            }
-        }
+        self.write_offsets(held).await?;
         fail::fail_point!("commit-offsets-written");
-        self.commit(Commit { id: Uuid::new_v4(), held, files }).await?;
+        let commit = Commit { id: Uuid::new_v4(), held, files };
+        if let Outcome::Void = self.commit(&commit, None).await?
+            && !self.settle(&commit).await?
+        {
+            self.group.discard(&commit).await;
+            return Ok(Landed::Void);
+        }
         fail::fail_point!("commit-done");
         debug_assert!(held.position > self.held.position && held.run == self.held.run, "one run moves it forwards");
         self.held = held;
@@ -115,7 +133,41 @@ impl<K: Kind> Committer<K> {
             // Old offsets files only take space; the next commit tries again.
             tracing::warn!(table = self.name(), error = %crate::error::chain(&error), "could not delete old offsets files");
         }
-        Ok(self.head)
+        Ok(Landed::As(self.head))
+    }
+
+    /// Settles the fate of a `void` commit, of which an attempt may be under way: claims the group
+    /// anew, where it stands. Whether the commit was first.
+    async fn settle(&mut self, void: &Commit) -> Result<bool, Stop> {
+        let standing = OffsetsFiles::read(&*self.group, self.held).await?;
+        let mut files = OffsetsFiles::new(self.files.members().clone(), standing);
+        files.survey(&*self.group, &*self.clock).await?;
+        std::mem::swap(&mut self.files, &mut files);
+        let held = Held { run: RunId(self.held.run.0 + 1), ..self.held };
+        self.write_offsets(held).await?;
+        let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+        match self.commit(&claim, Some(void)).await? {
+            Outcome::Made => self.held = held,
+            Outcome::SettledFor => {
+                // What was to be written with it is what the group holds now.
+                self.files = files;
+                return Ok(true);
+            }
+            Outcome::Void => return Err(Stop::Bug(format!("{} called a claim void", self.shown()))),
+        }
+        Ok(false)
+    }
+
+    /// Writes the offsets file of `held`.
+    async fn write_offsets(&mut self, held: Held) -> Result<(), Stop> {
+        let mut retry = Retry::default();
+        loop {
+            match self.files.write(&*self.group, held).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(self.fenced(format!("by its offsets file at position {}", held.position))),
+                Err(error) => retry.after(error, &*self.clock).await?,
+            }
+        }
     }
 
     /// Checks whether another run has claimed the group, for a run that has nothing to commit and
@@ -133,29 +185,32 @@ impl<K: Kind> Committer<K> {
             }
             self.step_over(version, &seen, None).await?;
         }
-        self.re_read(None).await.map(drop)
+        self.re_read(None, None).await.map(drop)
     }
 
-    async fn commit(&mut self, commit: Commit) -> Result<(), Stop> {
+    /// Makes `commit` the next version. If `void`, whose fate is not known, has become that,
+    /// nothing is made.
+    async fn commit(&mut self, commit: &Commit, void: Option<&Commit>) -> Result<Outcome, Stop> {
         let begun = Stamp::now(&*self.clock);
-        if self.was_begun_before_a_suspect(&commit) {
-            recheck(&*self.group, &*self.clock, Some(&commit)).await?;
+        if self.was_begun_before_a_suspect(commit) {
+            recheck(&*self.group, &*self.clock, Some(commit)).await?;
         }
         let (mut retry, mut silence) = (Retry::default(), Retry::default());
         loop {
             // Nothing is awaited between these two checks of the clock and the write.
-            self.refuse_old_files(&commit)?;
+            self.refuse_old_files(commit)?;
             if is_stale(self.touched, self.retention, &*self.clock) {
                 silence.after_silence(&*self.group, &*self.clock).await?;
-                match self.re_read(Some(&commit)).await? {
-                    true => return Ok(()),
-                    false => continue,
+                match self.re_read(Some(commit), void).await? {
+                    Some(outcome) => return Ok(outcome),
+                    None => continue,
                 }
             }
             let version = self.head.next();
-            match self.group.put(version, &commit).await {
-                Ok(Created::Yes) => return self.won(version, begun),
+            match self.group.put(version, commit).await {
+                Ok(Created::Yes) => return Ok(self.won(version, begun, Outcome::Made)),
                 Ok(Created::No) => {}
+                Ok(Created::Void) => return Ok(Outcome::Void),
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
             let seen = match self.group.read(version).await {
@@ -169,22 +224,25 @@ impl<K: Kind> Committer<K> {
                 }
             };
             if seen.id == Some(commit.id) {
-                return self.won(version, begun);
+                return Ok(self.won(version, begun, Outcome::Made));
+            }
+            if void.is_some_and(|void| seen.id == Some(void.id)) {
+                return Ok(self.won(version, begun, Outcome::SettledFor));
             }
             if seen.ours {
                 return Err(self.fenced(format!("in version {}", version.0)));
             }
-            self.step_over(version, &seen, Some(&commit)).await?;
+            self.step_over(version, &seen, Some(commit)).await?;
         }
     }
 
-    fn won(&mut self, version: Version, begun: Stamp) -> Result<(), Stop> {
+    fn won(&mut self, version: Version, begun: Stamp, outcome: Outcome) -> Outcome {
         debug_assert_eq!(version, self.head.next(), "a commit follows the head that was known");
         self.head = version;
         if begun.steady_ms > self.touched.steady_ms {
             self.touched = begun;
         }
-        Ok(())
+        outcome
     }
 
     /// Steps over a foreign commit, unless the sink says that it is in the way of `commit`, which
@@ -201,13 +259,15 @@ impl<K: Kind> Committer<K> {
         Ok(())
     }
 
-    /// Reads the group again after a long silence. `true` means that `commit` had landed after all.
-    async fn re_read(&mut self, commit: Option<&Commit>) -> Result<bool, Stop> {
+    /// Reads the group again after a long silence. `commit`, or `void`, may have landed after all.
+    async fn re_read(&mut self, commit: Option<&Commit>, void: Option<&Commit>) -> Result<Option<Outcome>, Stop> {
         let asked = Stamp::now(&*self.clock);
         let state = ask(&*self.clock, || self.group.load()).await?;
+        let is = |commit: Option<&Commit>, held| commit.is_some_and(|commit| commit.held == held);
         let (landed, to_follow) = match state.held {
-            Some(held) if commit.is_some_and(|commit| commit.held == held) => (true, None),
-            Some(held) if held == self.held => (false, commit),
+            Some(held) if is(commit, held) => (Some(Outcome::Made), None),
+            Some(held) if is(void, held) => (Some(Outcome::SettledFor), None),
+            Some(held) if held == self.held => (None, commit),
             _ => return Err(self.fenced(format!("when it was read again at version {}", state.head.0))),
         };
         recheck(&*self.group, &*self.clock, to_follow).await?;

@@ -200,7 +200,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
     }
 
     fn hand_out(&mut self, most: u64, now_ms: u64) -> Decision<K, S::Work> {
-        let lower = self.position();
+        let lower = self.time();
         let settings = self.targets.front().map_or(&self.settings, |target| &target.settings).clone();
         let work = match self.targets.is_empty() {
             true => self.supply.next(most, &settings),
@@ -210,7 +210,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
             },
         };
         let Some(work) = work else { return Decision::Wait(self.alarm()) };
-        debug_assert!(self.position() > lower, "work moves the position");
+        debug_assert!(self.position() > lower, "an open cut has moved the position");
         self.open.get_or_insert(OpenCut { lower, opened_ms: now_ms, settings });
         Decision::Work(work)
     }

@@ -55,6 +55,10 @@ pub enum Created {
     Yes,
     /// It exists already.
     No,
+    /// It cannot be created any more, unless an earlier attempt whose reply was lost still does so:
+    /// what its files were made from has changed, and the source hands that out again. A group says
+    /// so only of a commit with files, and only if its source can.
+    Void,
 }
 
 /// What the protocol must know of a commit in the store.
@@ -218,6 +222,13 @@ pub trait Group: OffsetsStore {
     /// `commit`, if one is to be made, may follow them. A commit is asked about if one of its files
     /// was begun before a suspect was met.
     fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>>;
+
+    /// A commit is void for good: no attempt at it is under way any more, so its files may be
+    /// deleted. Whoever cleans up the store takes what stays.
+    fn discard<'a>(&'a self, commit: &'a Commit) -> Pending<'a, ()> {
+        let _ = commit;
+        Box::pin(async {})
+    }
 
     /// How many rows a reader sees in its tables, whoever landed them. This may take long.
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>>;

@@ -26,6 +26,11 @@ impl Bridge {
         Bridge { runtime }
     }
 
+    /// Runs `task`, of which no operator hears.
+    pub fn detach(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(task);
+    }
+
     /// The tasks of one operator. Called on the worker's own thread.
     pub fn tasks<T: Send + 'static>(&self, scope: Scope<'_, Position>, info: &OperatorInfo) -> Tasks<T> {
         let (sender, receiver) = crossbeam_channel::unbounded();

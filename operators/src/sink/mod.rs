@@ -1,10 +1,13 @@
 //! Where rows land. Each sink is a folder; all of them pass the conformance suite in
-//! `tests/conformance`. What sinks share are two rooms that know none of them: `parquet`, the
-//! encoding of files, and `files`, the places where files are.
+//! `tests/conformance`. What sinks share are three rooms that know none of them: `parquet`, the
+//! encoding of files, `files`, the places where files are, and `staging`, which writes the one into
+//! the other.
 
 pub mod delta;
+pub mod ducklake;
 pub mod files;
 mod parquet;
+mod staging;
 
 use arrow_array::RecordBatch;
 

@@ -8,3 +8,4 @@
 //! [`Acknowledge`]: crate::acknowledge::Acknowledge
 
 pub mod files;
+pub mod postgres;

@@ -3,9 +3,11 @@
 //!
 //! ```text
 //! column = XXH3-64(name, 0x00, type)
-//!          type: string, binary, long or timestamp, as Delta names them
+//!          type: as Delta names it (`kind` lists them)
 //! value  = XXH3-128(bytes, seeded with the column)
-//!          text and binary as they are; numbers as 8 bytes, little-endian
+//!          text, binary and UUIDs as they are; numbers, bits of floats, days, and moments in
+//!          microseconds as 8 bytes, decimals' digits as 16, little-endian;
+//!          a list as the 16 bytes of each element's value, zeros for null
 //! row    = XXH3-128(sum of the values, _offset, XXH3-128(_source))
 //!          16, 8 and 16 bytes, little-endian
 //! ```
@@ -15,8 +17,12 @@
 //! detects accidents. It does not withstand somebody who can write into the table and wants to
 //! deceive, because such a writer could change the totals too.
 
+mod plain;
+
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt16Type};
+use arrow_array::types::{Int64Type, UInt16Type};
 use arrow_array::{
     Array, DictionaryArray, GenericByteArray, PrimitiveArray, RecordBatch, types::ArrowPrimitiveType,
     types::ByteArrayType,
@@ -77,8 +83,30 @@ impl PartitionHash {
 /// rows must be of one partition.
 ///
 /// # Panics
-/// On a batch without offsets, and on a column of a type that none of our tables has.
+/// On a batch without offsets, and on a column of a type that [`kind`] does not know.
 pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64, u128)) {
+    let common = values(batch, sums, |name| !matches!(name, SOURCE | OFFSET | UNTOLD));
+    let offsets = batch.column_by_name(OFFSET).expect("every row has its offset").as_primitive::<Int64Type>();
+    for (offset, sum) in offsets.values().iter().zip(sums) {
+        tell(offset.cast_unsigned(), sum.wrapping_add(common));
+    }
+}
+
+/// The sum of the values of each row of `batch`: rows of the same columns with the same values have
+/// the same.
+///
+/// # Panics
+/// On a column of a type that [`kind`] does not know.
+pub fn keys(batch: &RecordBatch) -> Vec<u128> {
+    let mut sums = Vec::new();
+    let common = values(batch, &mut sums, |_| true);
+    sums.iter_mut().for_each(|sum| *sum = sum.wrapping_add(common));
+    sums
+}
+
+/// Sets `sums` to the sums of the rows' values in the columns that count, without what all rows
+/// have alike, which is returned.
+fn values(batch: &RecordBatch, sums: &mut Vec<u128>, counts: impl Fn(&str) -> bool) -> u128 {
     sums.clear();
     sums.resize(batch.num_rows(), 0);
     // Values that are the same in every row are added once.
@@ -86,7 +114,7 @@ pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64,
     let schema = batch.schema_ref();
     for (field, array) in schema.fields().iter().zip(batch.columns()) {
         let name = field.name().as_str();
-        if matches!(name, SOURCE | OFFSET | UNTOLD) {
+        if !counts(name) {
             continue;
         }
         // A dictionary is another way to hold the same column.
@@ -94,31 +122,44 @@ pub fn rows(batch: &RecordBatch, sums: &mut Vec<u128>, mut tell: impl FnMut(u64,
             DataType::Dictionary(_, of) => of,
             of => of,
         };
-        let kind = kind(of).unwrap_or_else(|| panic!("{name} has a type that none of our tables has"));
-        let column = Column::new(name, kind);
+        let kind = kind(of).unwrap_or_else(|| panic!("{name} has a type that there is no checksum of"));
+        let column = Column::new(name, &kind);
         match field.data_type() {
             DataType::Dictionary(..) => add_keys(column, array.as_dictionary(), sums, &mut common),
             DataType::Utf8 => add_bytes(column, array.as_string::<i32>(), sums, &mut common),
             DataType::Binary => add_bytes(column, array.as_binary::<i32>(), sums, &mut common),
             DataType::Int64 => add_numbers(column, array.as_primitive::<Int64Type>(), sums),
-            _ => add_numbers(column, array.as_primitive::<TimestampMicrosecondType>(), sums),
+            _ => plain::add(column, array, sums),
         }
     }
-    let offsets = batch.column_by_name(OFFSET).expect("every row has its offset").as_primitive::<Int64Type>();
-    for (offset, sum) in offsets.values().iter().zip(sums) {
-        tell(offset.cast_unsigned(), sum.wrapping_add(common));
-    }
+    common
 }
 
-/// Delta's name for a type; none for types that none of our tables has.
-pub fn kind(of: &DataType) -> Option<&'static str> {
-    match of {
-        DataType::Utf8 => Some("string"),
-        DataType::Binary => Some("binary"),
-        DataType::Int64 => Some("long"),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Some("timestamp"),
-        _ => None,
-    }
+/// Delta's name for a type, or ours where Delta has none; none for types without a checksum.
+pub fn kind(of: &DataType) -> Option<Cow<'static, str>> {
+    Some(Cow::Borrowed(match of {
+        DataType::Utf8 => "string",
+        DataType::Binary => "binary",
+        DataType::Boolean => "boolean",
+        DataType::Int8 => "byte",
+        DataType::Int16 => "short",
+        DataType::Int32 => "integer",
+        DataType::Int64 => "long",
+        DataType::UInt8 => "unsigned byte",
+        DataType::UInt16 => "unsigned short",
+        DataType::UInt32 => "unsigned integer",
+        DataType::UInt64 => "unsigned long",
+        DataType::Float32 => "float",
+        DataType::Float64 => "double",
+        DataType::Date32 => "date",
+        DataType::Time64(TimeUnit::Microsecond) => "time",
+        DataType::FixedSizeBinary(16) => "uuid",
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz",
+        DataType::Decimal128(precision, scale) => return Some(format!("decimal({precision},{scale})").into()),
+        DataType::List(element) => return Some(format!("array<{}>", kind(element.data_type())?).into()),
+        _ => return None,
+    }))
 }
 
 /// Hashes each value of the dictionary once, or each row's value if there are fewer rows.

@@ -146,6 +146,10 @@ impl Group for Faulty {
         self.table.recheck(commit)
     }
 
+    fn discard<'a>(&'a self, commit: &'a Commit) -> Pending<'a, ()> {
+        self.table.discard(commit)
+    }
+
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {
         self.table.rows()
     }

@@ -9,11 +9,12 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::{Claimed, claim};
 use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::commit::Landed;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::intent::Intent;
 use lakefront_operators::protocol::layout::Layout;
-use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId, Version};
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::protocol::standing::Standing;
@@ -208,7 +209,7 @@ impl<S: Sink> World<S> {
         table: usize,
         at: u64,
         rows: &[u64],
-    ) -> Result<Version, Stop> {
+    ) -> Result<Landed, Stop> {
         let files = match rows {
             [] => Vec::new(),
             rows => self.sink.stage(table, rows).await,

@@ -13,6 +13,11 @@ mod azure_only;
 mod delta;
 mod delta_only;
 mod delta_types;
+mod ducklake;
+mod ducklake_foreign;
+mod ducklake_group;
+mod ducklake_only;
+mod ducklake_partitions;
 mod faults;
 mod harness;
 mod kinds;
@@ -31,10 +36,13 @@ mod support {
     pub(crate) mod azurite;
     pub(crate) mod blobs;
     pub(crate) mod bucket;
+    pub(crate) mod duck;
     pub(crate) mod gateway;
     pub(crate) mod npm;
+    pub(crate) mod postgres;
     pub(crate) mod proxy;
     pub(crate) mod random;
+    pub(crate) mod venv;
     pub(crate) mod wait;
 
     pub(crate) use random::Random;
@@ -47,6 +55,14 @@ macro_rules! conformance {
         conformance!($name: $sink, if true);
     };
     ($name:ident: $sink:ty, if $is_here:expr) => {
+        conformance!(@stories $name, $sink, $is_here, [a_run_that_looks_meets_others_and_goes_on]);
+    };
+    // Where the commits of others are no versions of a group, a look cannot meet them: a table that
+    // does not fit any more is found by the next commit with rows.
+    ($name:ident of own versions: $sink:ty) => {
+        conformance!(@stories $name, $sink, true, []);
+    };
+    (@stories $name:ident, $sink:ty, $is_here:expr, [$($of_shared_versions:ident)*]) => {
         conformance!(@modules $name, $sink, $is_here,
             claim: [
                 the_first_claim_resolves_the_start_once_and_copies_it
@@ -93,8 +109,8 @@ macro_rules! conformance {
                 a_zombie_offsets_file_harms_nobody
                 an_older_run_that_tidies_does_not_stop_the_newer_claim
                 a_run_without_work_notices_that_it_was_taken_over
-                a_run_that_looks_meets_others_and_goes_on
                 a_table_that_is_looked_at_is_not_read_again_after_a_long_silence
+                $($of_shared_versions)*
             ],
             foreign: [
                 a_foreign_append_is_stepped_over
@@ -164,3 +180,4 @@ conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);
 conformance!(on_delta_on_azure_for_files of files: crate::delta::DeltaSink<crate::azure::Azure>);
 conformance!(on_delta_on_s3: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());
 conformance!(on_delta_on_s3_for_files of files: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());
+conformance!(on_ducklake of own versions: crate::ducklake::DuckLakeSink);

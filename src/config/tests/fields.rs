@@ -25,7 +25,7 @@ fn names_and_words() {
         "",
         &["topology = \"pg_log\""],
         expect![[r#"
-        topology = "pg_log": allowed is "pg_logs"
+        topology = "pg_log": allowed are "pg_logs" and "pg_flush"
     "#]],
     );
     check(

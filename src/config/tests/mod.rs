@@ -6,6 +6,8 @@
 mod accepted;
 mod azure;
 mod fields;
+#[cfg(feature = "pg_flush")]
+mod pg_flush;
 mod reference;
 mod refused;
 mod s3;
@@ -51,13 +53,18 @@ fn env(name: &str) -> Option<String> {
 /// `LEAST` with `line` at the start of `section` (`""` for the top), in place of the key's own line
 /// if there is one.
 fn with(section: &str, line: &str) -> String {
+    into(LEAST, section, line)
+}
+
+/// The same for another file than `LEAST`.
+fn into(file: &str, section: &str, line: &str) -> String {
     let key = line.split('=').next().unwrap().trim().to_owned() + " =";
     let mut text: Vec<String> = Vec::new();
     let (mut current, mut placed) = (String::new(), section.is_empty());
     if placed {
         text.push(line.to_owned());
     }
-    for old in LEAST.lines() {
+    for old in file.lines() {
         if let Some(name) = old.trim().strip_prefix('[') {
             current = name.trim_end_matches(']').to_owned();
         }
@@ -78,7 +85,7 @@ fn with(section: &str, line: &str) -> String {
 
 /// What is `pg_logs`' own.
 fn logs_of(config: Config) -> PgLogs {
-    let Kind::PgLogs(logs) = config.kind;
+    let Kind::PgLogs(logs) = config.kind else { panic!("it is of another kind") };
     *logs
 }
 

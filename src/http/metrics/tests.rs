@@ -59,8 +59,15 @@ fn landed(lines: &str) -> Arc<Metrics> {
         path("lake"),
     );
     fs::write(path("p.toml"), file).expect("a pipeline file");
-    let args =
-        RunArgs { file: path("p.toml").into(), workers: None, mode: None, json: true, take_over: false, adopt: false };
+    let args = RunArgs {
+        file: path("p.toml").into(),
+        workers: None,
+        mode: None,
+        json: true,
+        take_over: false,
+        adopt: false,
+        once: false,
+    };
     run::land(&args).expect("a run that ends well").metrics
 }
 

@@ -15,6 +15,8 @@ use crate::protocol::numbers::{Numbers, standing};
 use crate::protocol::offsets_store::{Neighbour, OffsetsStore};
 use crate::protocol::staged::StagedFile;
 
+mod void;
+
 /// A log of ours and of others, and the paths of the files that it was asked about.
 #[derive(Default)]
 struct Remembering {
@@ -125,6 +127,23 @@ impl Group for Remembering {
 fn committer() -> (Committer<Numbers>, Arc<Remembering>, Arc<Ticking>) {
     let (group, clock) = (Arc::new(Remembering::default()), Arc::new(Ticking::default()));
     group.log.lock().expect("one thread").push(SUSPECT);
+    (claimed(group.clone(), clock.clone(), files(), RETENTION), group, clock)
+}
+
+/// A committer of run 1 over a group at version 0 and position 0.
+fn claimed(
+    group: Arc<dyn Group>,
+    clock: Arc<Ticking>,
+    files: OffsetsFiles<Numbers>,
+    retention: Retention,
+) -> Committer<Numbers> {
+    let held = Held { position: Position(0), run: RunId(1) };
+    let touched = Stamp::now(&*clock);
+    Committer::new(group, clock, files, held, Version(0), touched, retention)
+}
+
+/// The offsets files of a group that is to begin at position 0.
+fn files() -> OffsetsFiles<Numbers> {
     let origin = Origin {
         pipeline: "p".into(),
         source: "s".into(),
@@ -137,10 +156,7 @@ fn committer() -> (Committer<Numbers>, Arc<Remembering>, Arc<Ticking>) {
     let standing = standing(0);
     let account = Account::genesis(standing.offsets.clone());
     let recorded = Recorded { origin, standing, account, process: None };
-    let files = OffsetsFiles::new(Layout::each(&["t"]).groups()[0].clone(), recorded);
-    let held = Held { position: Position(0), run: RunId(1) };
-    let touched = Stamp::now(&*clock);
-    (Committer::new(group.clone(), clock.clone(), files, held, Version(0), touched, RETENTION), group, clock)
+    OffsetsFiles::new(Layout::each(&["t"]).groups()[0].clone(), recorded)
 }
 
 /// Half of it is less than the first pause.

@@ -211,6 +211,11 @@ impl Metrics {
         self.of(group).for_each(|table| table.commit_begins(now_ms));
     }
 
+    /// A commit of `group` will not be made.
+    pub(crate) fn commit_void(&self, group: GroupId) {
+        self.of(group).for_each(TableMetrics::commit_void);
+    }
+
     /// A clock for the committer of `group`, which pauses only to retry a step of a commit.
     pub fn commit_clock(self: &Arc<Self>, group: GroupId) -> Arc<dyn Clock> {
         let (metrics, clock) = (self.clone(), self.retries.counted(Retried::Commit, self.clock.clone()));

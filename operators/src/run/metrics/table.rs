@@ -54,6 +54,11 @@ impl TableMetrics {
         self.committing_since_ms.store(now_ms, Relaxed);
     }
 
+    /// The commit under way will not be made.
+    pub(super) fn commit_void(&self) {
+        self.committing_since_ms.store(NEVER, Relaxed);
+    }
+
     /// A step of a commit, or a look at the table, has failed and will be retried.
     pub(super) fn failed(&self, now_ms: u64, cause: String) {
         let mut failing = self.failing();

@@ -185,7 +185,7 @@ async fn define(
     loop {
         let unknown = match file.create(content.clone()).await {
             Ok(Created::Yes) => return Ok(()),
-            Ok(Created::No) => false,
+            Ok(Created::No | Created::Void) => false,
             Err(error) => {
                 retry.after(error, clock).await?;
                 true

@@ -46,6 +46,6 @@ mod walk;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub(super) use file::FileEncoder;
+pub(super) use file::{FileEncoder, Finished};
 pub(super) use schema::check;
 pub(super) use statistics::{Bound, LeafStatistics};

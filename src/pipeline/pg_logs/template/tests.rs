@@ -40,7 +40,7 @@ fn every_file_is_good_and_says_what_was_answered() {
         let said = format!("{config:?}");
         assert_eq!(config.common.pipeline, "shop.logs");
         assert!(said.contains("shop") && !said.contains("${"), "{said}");
-        let config::Kind::PgLogs(logs) = &config.kind;
+        let config::Kind::PgLogs(logs) = &config.kind else { panic!("it is of another kind") };
         if let config::SourceUrl::File(path) = &logs.source.url {
             assert_eq!(Some(path.as_str()), answers.source.strip_prefix("file:"));
         }

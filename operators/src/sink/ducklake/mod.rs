@@ -1,0 +1,45 @@
+//! DuckLake: many tables commit as one, in one transaction of the catalog, which is a PostgreSQL
+//! database. Files are Parquet, on a disk, in Azure or in S3.
+//!
+//! ```text
+//! <data path>/<schema>/<table>/lakefront-<uuid>.parquet     staged, then named by a commit
+//! <metadata schema>.ducklake_…                              the catalog, as DuckLake specifies it
+//!                  .lakefront_commits                       one row a commit of each pipeline
+//!                  .lakefront_offsets                       its offsets files
+//! ```
+//!
+//! What commits is a *version* of the pipeline's own table of commits: its primary key is the
+//! conditional create that fences an older run. Rows make a snapshot of the lake in the same
+//! transaction; commits without rows make none. Commits of other writers are no versions, so there
+//! is nothing to step over: each commit reads the catalog under the lock that orders snapshots, and
+//! is refused if the definition of a table is not what its files were written for.
+//!
+//! The specification is that of DuckLake 1.0 and 1.1; a catalog of another version is refused
+//! inside the transaction of the commit, and none is ever migrated. Only this folder names the
+//! catalog's tables.
+
+mod bounds;
+mod catalog;
+mod columns;
+mod commit;
+mod create;
+mod define;
+mod detail;
+mod group;
+mod log;
+mod making;
+mod offsets;
+mod read;
+mod rows;
+mod stage;
+mod tables;
+mod transactions;
+mod types;
+
+pub use catalog::{Lake, LakeSpec};
+pub use define::Wanted;
+pub use group::LakeGroup;
+pub use stage::LakeStage;
+pub use tables::{Column, Table, Tables};
+pub use transactions::{OwnTransactions, Transactions};
+pub use types::LakeType;

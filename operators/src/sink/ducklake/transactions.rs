@@ -1,0 +1,82 @@
+//! The transaction in which a commit is made.
+//!
+//! A lake commits in transactions of its own, unless something else must become true in the same
+//! moment: a source in the same database that forgets the rows.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+use super::catalog::Lake;
+use crate::error::StoreError;
+use crate::postgres;
+use crate::protocol::Pending;
+use crate::protocol::group::Commit;
+
+/// Brings the transactions of commits that have files.
+///
+/// An attempt at a commit is [`Transactions::begin`], then what the sink writes, and then
+/// [`Transactions::committing`] right before `COMMIT`. If the sink gives up before that, it rolls
+/// back to where `begin` left the transaction, and may ask for it again.
+pub trait Transactions: Send + Sync {
+    /// A session within the transaction of `commit`, in which everything else that belongs to it is
+    /// done; `None` if the commit is void. The sink sees the catalog over another connection, so
+    /// the transaction may have a snapshot of any age.
+    fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>>;
+
+    /// From here on the transaction may have committed, whatever is heard of it.
+    fn committing(&self, commit: &Commit);
+
+    /// The commit is void: it is not in the lake, and no attempt at it is under way any more.
+    fn is_void(&self, commit: &Commit);
+
+    /// Whether the source hands the rows of a void commit out again. If not, a commit that its
+    /// tables do not fit any more is an error.
+    fn hands_out_again(&self) -> bool;
+
+    /// Whether a transaction that lost against another writer, or whose connection was lost, makes
+    /// the commit void. If not, it is tried again with the same files.
+    fn is_void_once_it_lost(&self) -> bool;
+}
+
+/// Transactions in which nothing else happens.
+pub struct OwnTransactions {
+    lake: Arc<Lake>,
+    client: Mutex<Option<Arc<Client>>>,
+}
+
+impl OwnTransactions {
+    /// Transactions of `lake`.
+    pub fn new(lake: Arc<Lake>) -> OwnTransactions {
+        OwnTransactions { lake, client: Mutex::new(None) }
+    }
+}
+
+impl Transactions for OwnTransactions {
+    fn begin<'a>(&'a self, _commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
+        Box::pin(async {
+            let mut known = self.client.lock().await;
+            let client = match known.as_ref().filter(|client| !client.is_closed()) {
+                Some(client) => client.clone(),
+                None => known.insert(Arc::new(self.lake.connect().await?)).clone(),
+            };
+            // An earlier attempt may have left it in a transaction.
+            let begun = client.batch_execute("ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED").await;
+            begun.map_err(|e| postgres::failed(format!("begin a transaction in {}", self.lake.shown()), e))?;
+            Ok(Some(client))
+        })
+    }
+
+    fn committing(&self, _commit: &Commit) {}
+
+    fn is_void(&self, _commit: &Commit) {}
+
+    fn hands_out_again(&self) -> bool {
+        false
+    }
+
+    fn is_void_once_it_lost(&self) -> bool {
+        false
+    }
+}

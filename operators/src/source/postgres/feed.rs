@@ -1,0 +1,222 @@
+//! Hands out flushes: one begins when it is due and the one before has ended.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::flush::{Buffer, Flush, Last};
+use super::kind::{Flushes, Watermark};
+use super::settings::Schedule;
+use super::slices::Slice;
+use crate::error::{Stop, StoreError};
+use crate::plan::{self, Feed};
+use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::clock::Stamp;
+use crate::protocol::offsets::{Offsets, PartitionId};
+use crate::protocol::standing::Standing;
+use crate::protocol::supply::{Boundary, Lost, Supply};
+use crate::run::fatal::StopRequest;
+use crate::run::metrics::Lag;
+
+/// What worker 0 needs to plan flushes.
+pub type Planning = plan::Planning<Flushes, FlushFeed>;
+
+/// The pause after a flush that could not be made; it doubles up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// The longest such pause.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A run stops after this many flushes in a row that could not be made.
+const ATTEMPTS: u32 = 20;
+
+/// Looks for rows that wait.
+pub struct Watch {
+    buffer: Arc<Buffer>,
+    schedule: Schedule,
+    /// The number of the last flush.
+    number: u64,
+    begun: Option<Instant>,
+    failures: u32,
+    /// The request to end, after one last flush.
+    closing: StopRequest,
+    /// Whether that was begun.
+    is_last: bool,
+    /// Ends the dataflow.
+    end: StopRequest,
+}
+
+impl Watch {
+    /// Flushes after `number`. Once `closing` is requested, one more is made, and then `end` is
+    /// requested.
+    pub fn new(
+        buffer: Arc<Buffer>,
+        schedule: Schedule,
+        number: Position,
+        closing: StopRequest,
+        end: StopRequest,
+    ) -> Watch {
+        Watch { buffer, schedule, number: number.0, begun: None, failures: 0, closing, is_last: false, end }
+    }
+
+    /// The next flush; `None` if the run has nothing more to do.
+    async fn next(&mut self) -> Result<Option<Arc<Flush>>, Stop> {
+        loop {
+            match self.buffer.last().await {
+                Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
+                Last::Landed { more: true } => self.failures = 0,
+                Last::Landed { more: false } if !self.is_last => {
+                    self.failures = 0;
+                    self.wait().await;
+                }
+                Last::Landed { .. } => return Ok(self.ended()),
+                Last::None => {}
+            }
+            if self.closing.is_requested() && std::mem::replace(&mut self.is_last, true) && self.failures == 0 {
+                return Ok(self.ended());
+            }
+            self.begun = Some(Instant::now());
+            match self.buffer.begin_flush(self.number + 1).await {
+                Ok(Some(flush)) => {
+                    self.number += 1;
+                    return Ok(Some(flush));
+                }
+                Ok(None) if self.schedule.once || self.is_last => return Ok(self.ended()),
+                Ok(None) => {
+                    self.failures = 0;
+                    self.wait().await;
+                }
+                Err(Stop::Store(error)) => self.failed(error).await?,
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    fn ended(&self) -> Option<Arc<Flush>> {
+        if self.is_last {
+            self.end.request();
+        }
+        None
+    }
+
+    /// Waits until the next flush is due, or the run is to end.
+    async fn wait(&self) {
+        if self.schedule.once {
+            return;
+        }
+        let due = self.begun.map_or_else(Instant::now, |begun| begun + self.schedule.interval);
+        tokio::select! {
+            () = sleep_until(due) => {}
+            () = self.closing.requested() => {}
+        }
+    }
+
+    /// Pauses after a flush that could not be made, or ends the run if that goes on.
+    async fn failed(&mut self, error: StoreError) -> Result<(), Stop> {
+        self.failures += 1;
+        if !error.is_transient() || self.failures >= ATTEMPTS {
+            return Err(error.into());
+        }
+        tracing::warn!(error = %crate::error::chain(&error), attempt = self.failures, "trying again");
+        sleep((PAUSE_MIN * (1 << self.failures.min(16))).min(PAUSE_MAX)).await;
+        Ok(())
+    }
+}
+
+/// Hands out the slices of one flush after the other, none of which is divided between cuts.
+pub struct FlushSupply {
+    at: Offsets<Flushes>,
+    slices: VecDeque<Slice>,
+    /// What the flush moves when its first slice goes.
+    moves: Vec<(PartitionId, Watermark)>,
+    is_begun: bool,
+}
+
+impl FlushSupply {
+    /// Flushes after those in `at`.
+    pub fn new(at: Offsets<Flushes>) -> FlushSupply {
+        FlushSupply { at, slices: VecDeque::new(), moves: Vec::new(), is_begun: false }
+    }
+
+    fn take(&mut self, flush: &Flush) {
+        debug_assert!(self.slices.is_empty(), "a flush begins after the one before");
+        self.slices = flush.slices.iter().cloned().collect();
+        self.moves = flush
+            .tables
+            .iter()
+            .map(|(table, _)| (PartitionId::first(&*table.name), Watermark { watermark: flush.bound }))
+            .collect();
+        self.is_begun = false;
+    }
+}
+
+impl Supply<Flushes> for FlushSupply {
+    type Work = Slice;
+
+    fn offsets(&self) -> &Offsets<Flushes> {
+        &self.at
+    }
+
+    fn next(&mut self, _room: u64, _settings: &Arc<u32>) -> Option<Slice> {
+        let slice = self.slices.pop_front()?;
+        if !std::mem::replace(&mut self.is_begun, true) {
+            for (id, to) in self.moves.drain(..) {
+                let at = self.at.partitions.entry(id).or_insert(to);
+                at.watermark = at.watermark.max(to.watermark);
+            }
+            self.at.move_to(Position(slice.flush));
+        }
+        Some(slice)
+    }
+
+    fn towards(&mut self, _: &VecDeque<Standing<Flushes>>, _: u64) -> Result<Option<Slice>, Lost> {
+        Err(Lost::for_good("rows that were deleted from PostgreSQL".to_owned()))
+    }
+
+    fn reach(&mut self, target: &Standing<Flushes>) {
+        self.at = (*target.offsets).clone();
+    }
+
+    fn boundary(&self) -> Boundary {
+        match self.is_begun && !self.slices.is_empty() {
+            true => Boundary::MustNot,
+            false => Boundary::Must,
+        }
+    }
+
+    fn close(&mut self) {}
+
+    fn acknowledged(&mut self, _position: Position) {}
+
+    fn is_exhausted(&self) -> bool {
+        self.slices.is_empty()
+    }
+}
+
+/// Looks for flushes.
+pub struct FlushFeed;
+
+impl Feed<Flushes> for FlushFeed {
+    type Work = Slice;
+    type Supply = FlushSupply;
+    type Watch = Watch;
+    type Found = Option<Arc<Flush>>;
+
+    fn look(watch: &mut Watch) -> Pending<'_, Result<Option<Arc<Flush>>, Stop>> {
+        Box::pin(watch.next())
+    }
+
+    fn found(&mut self, _: &mut Watch, found: Option<Arc<Flush>>, supply: &mut FlushSupply, _: Stamp) -> bool {
+        // Only the look after a flush tells whether it has landed, and whether more waits.
+        found.inspect(|flush| supply.take(flush)).is_some()
+    }
+
+    fn end(supply: &FlushSupply) -> Position {
+        Position(supply.at.position().0 + u64::from(!supply.slices.is_empty() && !supply.is_begun))
+    }
+
+    fn lags_most(_supply: &FlushSupply) -> Option<Lag> {
+        None
+    }
+}

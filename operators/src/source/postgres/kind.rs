@@ -1,0 +1,91 @@
+//! The kind of a source of flushes: what marks a place in a hot table, and what two pipelines
+//! share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Stop;
+use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::document::{Origin, Recorded};
+use crate::protocol::kind::{Kind, Mark, TooNew};
+use crate::protocol::neighbours::Reading;
+use crate::protocol::offsets::{Offsets, Partitions};
+
+/// Flushes of hot tables. The position counts them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flushes;
+
+/// Up to which sequence a table was flushed. Rows at or below it that are seen later are late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// The highest sequence of a flush; it does not go back when the table's sequence does.
+    pub watermark: i64,
+}
+
+impl Mark for Watermark {
+    fn precedes(&self, later: &Watermark) -> bool {
+        self.watermark <= later.watermark
+    }
+}
+
+/// The version of the rules by which hot rows become rows of the lake.
+const RULES: u32 = 1;
+
+impl Kind for Flushes {
+    const NAME: &'static str = "flushes";
+    type Mark = Watermark;
+    type Retired = ();
+    type Settings = u32;
+
+    fn sum(_partitions: &Partitions<Watermark>, (): &()) -> Option<Position> {
+        None
+    }
+
+    fn adds_up(_lower: &Offsets<Flushes>, _higher: &Offsets<Flushes>) -> bool {
+        // Tables come and go.
+        true
+    }
+
+    fn check(settings: &u32) -> Result<(), TooNew> {
+        match *settings <= RULES {
+            true => Ok(()),
+            false => Err(TooNew { version: *settings, known: RULES }),
+        }
+    }
+}
+
+/// The hot tables that a pipeline reads: a schema of a database.
+pub struct HotSource {
+    source: String,
+}
+
+impl HotSource {
+    /// The rules by which this build makes rows.
+    pub const SETTINGS: u32 = RULES;
+
+    /// The tables of `schema` in the database that is `shown` like this.
+    pub fn new(shown: &str, schema: &str) -> HotSource {
+        HotSource { source: format!("{shown}/{schema}") }
+    }
+}
+
+impl Reading<Flushes> for HotSource {
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn root(&self) -> &str {
+        &self.source
+    }
+
+    fn continues(&self, _origin: &Origin) -> Result<(), String> {
+        // A server moves to another host or port, and a standby becomes the primary. Watermarks are
+        // not taken from the source, so another one does no harm: what it has is flushed.
+        Ok(())
+    }
+
+    fn shared<'a>(&'a self, others: &'a [Recorded<Flushes>]) -> Pending<'a, Result<Vec<Option<String>>, Stop>> {
+        let what = |theirs: &Recorded<Flushes>| (theirs.origin.source == self.source).then(|| self.source.clone());
+        Box::pin(async move { Ok(others.iter().map(what).collect()) })
+    }
+}

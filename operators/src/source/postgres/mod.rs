@@ -1,0 +1,41 @@
+//! Hot tables in PostgreSQL: their rows move to a lake, and are deleted once they are there.
+//!
+//! ```text
+//!  look: a flush begins ─▶ one snapshot, seen by every connection
+//!        │                   ├─ slices of the tables ─▶ COPY … BINARY ─▶ rows
+//!        │                   └─ its owner: DELETE of what the snapshot saw, the lake's commit,
+//!        ▼                      then COMMIT of both
+//!  the next look begins once the flush has ended
+//! ```
+//!
+//! A *flush* is what one snapshot sees up to a watermark, in all tables; it is one cut, and the
+//! position counts flushes. The rows of a flush are deleted by the transaction that has its
+//! snapshot, so exactly the rows that were copied go: one that came later is not seen, and one that
+//! was changed since makes the transaction fail, and the flush is made again.
+
+mod begin;
+mod delete;
+mod discover;
+mod feed;
+mod flush;
+mod handover;
+mod kind;
+mod late;
+mod limit;
+mod read;
+mod settings;
+mod slices;
+mod target;
+mod types;
+
+pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, discover, older_checkpoint};
+pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
+pub use flush::{Buffer, Flush, Last};
+pub use handover::TwoSteps;
+pub use kind::{Flushes, HotSource, Watermark};
+pub use late::Late;
+pub use read::{Copied, CopyReader};
+pub use settings::{BufferSettings, BufferTable, Schedule};
+pub use slices::{SLICE, Slice};
+pub use target::{LakeTarget, Target};
+pub use types::{Plan, PlannedColumn, default_field, plan};

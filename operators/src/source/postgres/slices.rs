@@ -1,0 +1,152 @@
+//! Slices: pieces of hot tables that one connection copies at a time.
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Client;
+
+use super::discover::HotTable;
+use crate::error::StoreError;
+use crate::postgres;
+use crate::protocol::names::TableId;
+use crate::protocol::offsets::PartitionId;
+use crate::work::Work;
+
+/// A slice holds about so much of a table, in bytes: enough that a query's own cost does not
+/// matter, and little enough that a few of them fit into memory.
+pub const SLICE: u64 = 8 << 20;
+/// A page holds at most this many rows: each takes a pointer of 4 bytes and a header of 24.
+const MOST_OF_A_PAGE: u64 = 291;
+
+/// Some pages of one table, as a flush's snapshot sees them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slice {
+    /// The table, as a partition of the source.
+    pub partition: PartitionId,
+    /// The same, in the lake.
+    pub table: TableId,
+    /// The number of the flush.
+    pub flush: u64,
+    /// Which of the table's leaves.
+    pub leaf: usize,
+    /// The first page.
+    pub from: u32,
+    /// The page after the last; none if it is the leaf's last slice.
+    pub to: Option<u32>,
+    /// About how much memory it takes, in bytes.
+    pub bytes: u64,
+    /// Whether it is the first of its flush, which moves the position.
+    pub is_first: bool,
+}
+
+impl Work for Slice {
+    fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
+    fn moves(&self) -> u64 {
+        self.is_first.into()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// How large the leaves of tables are.
+pub(super) struct Sizes(Vec<Vec<Size>>);
+
+#[derive(Clone, Copy)]
+struct Size {
+    pages: u32,
+    /// With what is stored beside the pages.
+    bytes: u64,
+    /// At most, as a guess.
+    rows_of_a_page: u64,
+}
+
+impl Sizes {
+    /// Asks for the sizes of all leaves, in one question.
+    pub(super) async fn ask(client: &Client, tables: &[&HotTable]) -> Result<Sizes, StoreError> {
+        let leaves: Vec<&str> = tables.iter().flat_map(|table| table.leaves.iter().map(String::as_str)).collect();
+        let sql = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid), \
+                   CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages)::float8 END \
+                   FROM unnest($1::text[]) WITH ORDINALITY AS t(l, i) JOIN pg_class c ON c.oid = l::regclass ORDER BY i";
+        let rows =
+            client.query(sql, &[&leaves]).await.map_err(|e| postgres::failed("ask for the sizes of tables", e))?;
+        let mut sizes = rows.iter().map(|row| Size {
+            pages: u32::try_from(row.get::<_, i64>(0)).unwrap_or(u32::MAX),
+            bytes: u64::try_from(row.get::<_, i64>(1)).unwrap_or_default(),
+            rows_of_a_page: row.get::<_, Option<f64>>(2).map_or(MOST_OF_A_PAGE, |rows| (2.0 * rows).ceil() as u64 + 1),
+        });
+        Ok(Sizes(tables.iter().map(|table| sizes.by_ref().take(table.leaves.len()).collect()).collect()))
+    }
+
+    /// The leaves of the table at this place, with their pages.
+    pub(super) fn leaves<'t>(&self, at: usize, table: &'t HotTable) -> Vec<(&'t str, u32)> {
+        let sizes = self.0.get(at).into_iter().flatten();
+        table.leaves.iter().map(String::as_str).zip(sizes.map(|size| size.pages)).collect()
+    }
+
+    /// Hardly ever are there more rows: twice as many as the statistics make of these pages, or as
+    /// many as pages can hold.
+    pub(super) fn most_rows(&self) -> u64 {
+        self.0.iter().flatten().map(|size| u64::from(size.pages) * size.rows_of_a_page.min(MOST_OF_A_PAGE)).sum()
+    }
+
+    /// The slices of those tables that have rows, the largest tables first, so that no connection
+    /// is left with one at the end.
+    pub(super) fn slices(&self, tables: &[(TableId, &HotTable, bool)], flush: u64) -> Vec<Slice> {
+        let mut order: Vec<_> = tables.iter().zip(&self.0).filter(|((_, _, has_rows), _)| *has_rows).collect();
+        order.sort_by_key(|(_, sizes)| std::cmp::Reverse(sizes.iter().map(|size| size.bytes).sum::<u64>()));
+        let mut slices = Vec::new();
+        for ((table, hot, _), sizes) in order {
+            for (leaf, size) in sizes.iter().enumerate() {
+                size.divide(|from, to, bytes| {
+                    let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
+                    slices.push(Slice { partition, table: *table, flush, leaf, from, to, bytes, is_first });
+                });
+            }
+        }
+        slices
+    }
+}
+
+impl Size {
+    /// Divides a leaf into slices: first page, end, bytes.
+    fn divide(self, mut each: impl FnMut(u32, Option<u32>, u64)) {
+        let of_a_page = (self.bytes / u64::from(self.pages.max(1))).max(1);
+        let pages = u32::try_from((SLICE / of_a_page).max(1)).unwrap_or(u32::MAX);
+        let mut from = 0_u32;
+        loop {
+            let to = from.checked_add(pages).filter(|to| *to < self.pages);
+            let held = u64::from(to.unwrap_or(self.pages.max(from + 1)) - from);
+            each(from, to, held * of_a_page);
+            let Some(to) = to else { return };
+            from = to;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn divided(pages: u32, bytes: u64) -> Vec<(u32, Option<u32>, u64)> {
+        let mut all = Vec::new();
+        Size { pages, bytes, rows_of_a_page: 1 }.divide(|from, to, bytes| all.push((from, to, bytes)));
+        all
+    }
+
+    #[test]
+    fn slices_cover_every_page_once() {
+        assert_eq!(divided(0, 0), [(0, None, 1)], "rows may have come since the size was asked for");
+        assert_eq!(divided(10, 81_920), [(0, None, 81_920)]);
+        let many = divided(2500, 2500 * 8192);
+        assert_eq!(
+            many.iter().map(|(from, to, _)| (*from, *to)).collect::<Vec<_>>(),
+            [(0, Some(1024)), (1024, Some(2048)), (2048, None)]
+        );
+        // Long values are stored beside the pages.
+        assert!(divided(100, 100 << 20).len() > 10);
+        assert_eq!(divided(3, 30 << 20).len(), 3, "a page is the least");
+    }
+}

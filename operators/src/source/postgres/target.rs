@@ -1,0 +1,162 @@
+//! The lake's tables, brought in line with hot ones, and looked up by key.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use super::discover::{HotColumn, HotTable};
+use super::types::{self, Plan, default_field};
+use crate::error::{Stop, StoreError};
+use crate::protocol::Pending;
+use crate::protocol::names::TableId;
+use crate::sink::ducklake::{Column, Lake, LakeType, Table, Tables, Wanted};
+use crate::totals::hash;
+
+/// Brings the tables of the lake in line with hot tables before they are copied.
+pub trait Target: Send + Sync {
+    /// How the rows of each table are copied.
+    fn prepare<'a>(&'a self, tables: &'a [HotTable]) -> Pending<'a, Result<Vec<Plan>, Stop>>;
+
+    /// Which of `keys` a reader of `table` sees. They are hashes of the columns `key`, of rows
+    /// whose sequences are `within`.
+    fn holds<'a>(
+        &'a self,
+        table: TableId,
+        key: &'a [String],
+        sequence: &'a str,
+        within: RangeInclusive<i64>,
+        keys: &'a HashSet<u128>,
+    ) -> Pending<'a, Result<HashSet<u128>, Stop>>;
+}
+
+/// The lake that hot tables are flushed to.
+pub struct LakeTarget {
+    /// The lake.
+    pub lake: Arc<Lake>,
+    /// Its tables, as the stages see them.
+    pub tables: Arc<Tables>,
+    /// The columns by whose values tables are partitioned that are made.
+    pub partition_by: Vec<String>,
+}
+
+impl LakeTarget {
+    /// What `tables` need in the lake.
+    pub fn wanted(&self, tables: &[HotTable]) -> Vec<Wanted> {
+        let wanted = |table: &HotTable| {
+            let column = |column| {
+                let field = default_field(column);
+                let of = LakeType::of(field.data_type(), types::is_json(&field)).unwrap_or(LakeType::Varchar);
+                (column.name.clone(), of, column.nullable)
+            };
+            let has = |name: &&String| table.columns.iter().any(|column| column.name == **name);
+            Wanted {
+                name: table.name.clone(),
+                columns: table.columns.iter().map(column).collect(),
+                partition_by: self.partition_by.iter().filter(has).cloned().collect(),
+            }
+        };
+        tables.iter().map(wanted).collect()
+    }
+
+    /// Refuses `tables` that cannot be copied into those of the lake, which are `there`; columns
+    /// that would be added do not count.
+    pub fn fits(&self, tables: &[HotTable], there: &[Table]) -> Result<(), Stop> {
+        let known = |(hot, table): (&HotTable, &Table)| {
+            let has = |name: &str| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+            HotTable { columns: hot.columns.iter().filter(|c| has(&c.name)).cloned().collect(), ..hot.clone() }
+        };
+        let known: Vec<_> = tables.iter().zip(there).map(known).collect();
+        self.plans(&known, there).map(drop)
+    }
+
+    /// How `tables` are copied into those of the lake, which are `there`.
+    fn plans(&self, tables: &[HotTable], there: &[Table]) -> Result<Vec<Plan>, Stop> {
+        let plan = |(hot, table): (&HotTable, &Table)| {
+            let refused = |why: String| {
+                let what = format!("flush table {:?} into {}", hot.name, self.lake.shown());
+                Stop::Store(StoreError::definite(what, format!("{why}; nothing was written: change one of the two")))
+            };
+            let sql = |name: &str| {
+                let known = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+                known.map_or_else(String::new, |column| column.of.sql())
+            };
+            if let Some(column) = table.columns.iter().find(|column| !fits_beside(column, hot)) {
+                return Err(refused(format!(
+                    "the lake's column {:?} is not in PostgreSQL, and has no default that files can leave out",
+                    column.name
+                )));
+            }
+            let odd =
+                |hot: &&HotColumn| table.columns.iter().any(|known| is_named(known, hot) && known.field().is_none());
+            if let Some(hot) = hot.columns.iter().find(odd) {
+                let of = sql(&hot.name);
+                return Err(refused(format!(
+                    "column {:?} is {} in PostgreSQL and {of} in the lake, which cannot be written",
+                    hot.name, hot.shown
+                )));
+            }
+            let fields: Vec<_> = table.columns.iter().filter_map(Column::field).collect();
+            types::plan(hot, &fields, sql).map_err(refused)
+        };
+        tables.iter().zip(there).map(plan).collect()
+    }
+}
+
+/// Whether a hot column goes into `column`: names differ in more than case.
+fn is_named(column: &Column, hot: &HotColumn) -> bool {
+    hot.name.eq_ignore_ascii_case(&column.name)
+}
+
+/// Whether rows may leave `column` out, or have it.
+fn fits_beside(column: &Column, hot: &HotTable) -> bool {
+    hot.columns.iter().any(|hot| is_named(column, hot))
+        || (column.defaults.0 == column.defaults.1 && (column.nullable || column.defaults.0.is_some()))
+}
+
+impl Target for LakeTarget {
+    fn prepare<'a>(&'a self, tables: &'a [HotTable]) -> Pending<'a, Result<Vec<Plan>, Stop>> {
+        Box::pin(async move {
+            let there = self.lake.define(&self.wanted(tables)).await?;
+            let plans = self.plans(tables, &there)?;
+            self.tables.set(there);
+            Ok(plans)
+        })
+    }
+
+    fn holds<'a>(
+        &'a self,
+        table: TableId,
+        key: &'a [String],
+        sequence: &'a str,
+        within: RangeInclusive<i64>,
+        keys: &'a HashSet<u128>,
+    ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
+        Box::pin(self.look_up(table, key, sequence, within, keys))
+    }
+}
+
+impl LakeTarget {
+    async fn look_up(
+        &self,
+        table: TableId,
+        key: &[String],
+        sequence: &str,
+        within: RangeInclusive<i64>,
+        keys: &HashSet<u128>,
+    ) -> Result<HashSet<u128>, Stop> {
+        let table = self.tables.get(table).ok_or_else(|| Stop::Bug("a table is not defined".to_owned()))?;
+        let columns: Option<Vec<&Column>> = key.iter().map(|name| table.column(name)).collect();
+        let columns = columns.ok_or_else(|| Stop::Bug("a key has no column in the lake".to_owned()))?;
+        // A key that comes back may have another sequence, unless that is part of it.
+        let is_key = key.iter().any(|name| name.eq_ignore_ascii_case(sequence));
+        let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sequence));
+        let within = number.filter(|_| is_key).zip(Some(within));
+        let mut found = HashSet::new();
+        let mut each =
+            |batch: RecordBatch| found.extend(hash::keys(&batch).into_iter().filter(|key| keys.contains(key)));
+        self.lake.rows(&table, &columns, within, &mut each).await?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,85 @@
+//! What `status` and `validate --connect` show of a `pg_flush` pipeline.
+
+use std::fmt::Write as _;
+
+use lakefront_operators::postgres::{self, quoted};
+use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::offsets_files::OffsetsFiles;
+use lakefront_operators::shown::one_line;
+use lakefront_operators::source::postgres::Flushes;
+use serde_json::{Map, Value};
+
+use super::{Flush, take};
+use crate::pipeline::{Look, TableLook};
+
+/// Looks at the hot tables and the lake. A table with hot rows is a flush
+/// behind.
+pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
+    let held = take::held(flush).await?;
+    let recorded = match &held {
+        Some((group, held)) => Some(OffsetsFiles::<Flushes>::read(group, *held).await?),
+        None => None,
+    };
+    let client = postgres::connect(&flush.config.source, "lakefront").await?;
+    let mut tables = Vec::new();
+    for table in &flush.hot {
+        let sql = format!("SELECT count(*), max({})::int8 FROM {}", quoted(&table.sequence), table.named());
+        let row = client.query_one(&sql, &[]).await;
+        let row = row.map_err(|e| postgres::failed(format!("count the rows of table {:?}", table.name), e))?;
+        let (rows, highest): (i64, Option<i64>) = (row.get(0), row.get(1));
+        let offsets = recorded.as_ref().map(|recorded| &recorded.standing.offsets);
+        let mark = offsets.and_then(|offsets| offsets.partitions.get(&PartitionId::first(&*table.name)));
+        let mut offsets = Map::new();
+        let mut details = String::new();
+        if let Some(mark) = mark {
+            offsets.insert("watermark".to_owned(), mark.watermark.into());
+            let _ = writeln!(details, "           flushed up to {} {}", one_line(&table.sequence), mark.watermark);
+        }
+        if let Some(highest) = highest {
+            offsets.insert("highest".to_owned(), highest.into());
+            let _ = writeln!(details, "           {rows} rows are hot, up to {highest}");
+        }
+        tables.push(TableLook {
+            role: table.name.clone(),
+            name: table.name.clone(),
+            held: held.as_ref().map(|(_, held)| *held),
+            process: recorded.as_ref().and_then(|recorded| recorded.process.clone()),
+            lag: u64::from(rows > 0),
+            offsets: if offsets.is_empty() { Value::Null } else { Value::Object(offsets) },
+            details,
+        });
+    }
+    Ok(Look { tables, unfinished: Value::Object(Map::new()), notes: String::new() })
+}
+
+/// The hot tables and what becomes of them.
+pub(super) async fn connect(flush: &Flush) -> anyhow::Result<String> {
+    let mut text = format!("source   {}: {} tables\n", one_line(&flush.source), flush.hot.len());
+    let is_there = flush.lake.is_there().await?;
+    let what = if is_there { "is there" } else { "will be made" };
+    let _ = writeln!(text, "lake     {}: its catalog {what}", one_line(&flush.lake.shown()));
+    let there = if is_there { flush.lake.tables(&flush.names).await? } else { <_>::default() };
+    for table in &flush.hot {
+        let what = match there.get(&table.name) {
+            Some(known) => {
+                let has = |name: &str| known.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+                let missing = table.columns.iter().filter(|column| !has(&column.name));
+                let missing: Vec<&str> = missing.map(|column| &*column.name).collect();
+                match missing.is_empty() {
+                    true => "it fits".to_owned(),
+                    false => format!("columns will be added: {}", missing.join(", ")),
+                }
+            }
+            None => "will be made".to_owned(),
+        };
+        let key = if table.key.is_empty() { ", without a primary key" } else { "" };
+        let _ = writeln!(
+            text,
+            "table    {} by {}{key}: {}",
+            one_line(&table.name),
+            one_line(&table.sequence),
+            one_line(&what)
+        );
+    }
+    Ok(text)
+}

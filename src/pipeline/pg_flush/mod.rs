@@ -1,0 +1,228 @@
+//! `pg_flush`: hot PostgreSQL tables, into a DuckLake.
+
+mod examine;
+mod look;
+mod take;
+mod wanted;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::position::Position;
+use lakefront_operators::postgres::{self, quoted};
+use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::document::Process;
+use lakefront_operators::prove::{Progress, Proof};
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::space::{self, OnLow};
+use lakefront_operators::sink::ducklake::Lake;
+use lakefront_operators::source::postgres::{Found, HotSource, HotTable, Late, discover};
+use lakefront_topologies::pg_flush;
+
+use self::wanted::{chosen, late, sequences, spec};
+use super::{Appetite, Claimed, Followed, Local, Look, Opened};
+use crate::config::{Common, LakeRoot, Mode, PgFlush};
+use crate::doctor::Findings;
+use crate::replay::Destination;
+use crate::report::print;
+use crate::runtime;
+
+/// A `pg_flush` pipeline that is not opened yet.
+pub(crate) struct Described {
+    /// What every pipeline has.
+    pub(crate) common: Common,
+    /// What this kind has.
+    pub(crate) flush: PgFlush,
+}
+
+/// An opened `pg_flush` pipeline.
+pub(crate) struct Flush {
+    common: Common,
+    config: PgFlush,
+    /// The source, without credentials.
+    source: String,
+    /// The hot tables, as they were when it was opened.
+    hot: Vec<HotTable>,
+    /// What happens to rows of each that come back.
+    late: Vec<Late>,
+    /// Their names, which are those of the lake's tables.
+    names: Vec<String>,
+    lake: Arc<Lake>,
+    clock: Arc<dyn Clock>,
+}
+
+impl super::Described for Described {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn appetite(&self) -> Appetite {
+        let parts = self.flush.parts(self.common.workers);
+        Appetite {
+            least: parts.least(),
+            memory: self.common.memory.unwrap_or(parts.usual()),
+            // Connections, and the open files of a table.
+            files: self.flush.connections as u64 + 20,
+            by_day: false,
+            waits: self.flush.mode == Mode::Tail && self.common.disk.on_low == OnLow::Pause,
+        }
+    }
+
+    fn open(self: Box<Self>, _stop: StopRequest) -> Result<Box<dyn Opened>, Stop> {
+        let runtime = runtime::tokio().map_err(|error| Stop::Refused(format!("{error:#}")))?;
+        Ok(Box::new(runtime.block_on(Flush::open(*self))?))
+    }
+
+    fn kept(&self) -> Vec<PathBuf> {
+        [vec![self.common.state_folder()], self.flush.kept()].concat()
+    }
+
+    fn look_at_folders(&self, findings: &mut Findings) {
+        examine::folders(findings, self);
+    }
+
+    fn followed(&self, _of: &Destination) -> anyhow::Result<Followed> {
+        anyhow::bail!("replay follows log files and blobs: pipeline {:?} reads tables", self.common.pipeline)
+    }
+
+    fn examine<'a>(self: Box<Self>, findings: &'a mut Findings, known: Option<Position>) -> Local<'a, ()> {
+        Box::pin(examine::examine(findings, *self, known))
+    }
+}
+
+impl Flush {
+    /// Looks at the hot tables. Nothing is written.
+    async fn open(Described { common, flush: config }: Described) -> Result<Flush, Stop> {
+        let client = postgres::connect(&config.source, "lakefront").await?;
+        postgres::refuse_pooler(&config.source, "lakefront", &client).await?;
+        let Found { tables, unnumbered } = discover(&client, &config.schema, &sequences(&config)).await?;
+        let hot = chosen(&config, tables)?;
+        hot.iter().try_for_each(HotTable::refuse_obstacle)?;
+        let is_same = |a: &HotTable, b: &HotTable| a.name.eq_ignore_ascii_case(&b.name);
+        if let Some((_, twice)) = hot.iter().enumerate().find(|(i, a)| hot[..*i].iter().any(|b| is_same(a, b))) {
+            return Err(Stop::Refused(format!(
+                "two tables are called {:?}, in two cases, which a lake cannot tell apart: rename one, or leave one out in \
+                 source.tables",
+                twice.name
+            )));
+        }
+        let (table, column) = &config.watermark;
+        let sql = format!("SELECT max({})::int8 FROM {}.{}", quoted(column), quoted(&config.schema), quoted(table));
+        let watermark = client.prepare(&sql).await;
+        watermark.map_err(|e| postgres::failed(format!("find source.watermark, {table:?} ({column:?})"), e))?;
+        if config.tables.is_none() && !unnumbered.is_empty() {
+            tracing::warn!(
+                tables = unnumbered.join(", "),
+                "these tables have no column that numbers their rows, so they are neither flushed nor deleted from: \
+                 name it in source.tables"
+            );
+        }
+        let late = late(&config, &hot)?;
+        let unkeyed: Vec<&str> = hot.iter().filter(|table| table.key.is_empty()).map(|table| &*table.name).collect();
+        if !unkeyed.is_empty() {
+            tracing::warn!(
+                tables = unkeyed.join(", "),
+                "these tables have no primary key: rows that come back below the watermark land again"
+            );
+        }
+        let lake = Lake::new(spec(&config.lake)?);
+        let source = format!("{}/{}", config.source.shown(), config.schema);
+        let names = hot.iter().map(|table| table.name.clone()).collect();
+        Ok(Flush { common, config, source, hot, late, names, lake, clock: Arc::new(SystemClock) })
+    }
+
+    fn reading(&self) -> HotSource {
+        HotSource::new(&self.config.source.shown(), &self.config.schema)
+    }
+}
+
+impl Opened for Flush {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn outline(&self) -> Outline {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        pg_flush::outline(&names)
+    }
+
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn tables(&self) -> &[String] {
+        &self.names
+    }
+
+    fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    fn cut(&self) -> Duration {
+        self.config.interval
+    }
+
+    fn retries(&self) -> Count {
+        Count::default()
+    }
+
+    fn guarded(&self, file: &Path) -> space::Settings {
+        let mut watched = vec![space::Guarded { name: "state", path: self.common.state_folder() }];
+        watched.push(match &self.config.lake.root {
+            LakeRoot::File(root) => space::Guarded { name: "lake", path: root.clone() },
+            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Guarded { name: "scratch", path: std::env::temp_dir() },
+        });
+        let on_low = match self.config.mode {
+            Mode::Tail => self.common.disk.on_low,
+            Mode::Backfill => OnLow::Stop,
+        };
+        let (min_free, clean) = (self.common.disk.min_free, self.common.disk.clean.clone());
+        let kept = [vec![self.common.state_folder()], self.config.kept(), vec![file.to_owned()]].concat();
+        space::Settings { watched, min_free, on_low, clean, kept }
+    }
+
+    fn is_worth_a_claim<'a>(&'a self, _stop: &'a StopRequest) -> Local<'a, Result<bool, Stop>> {
+        Box::pin(async { Ok(true) })
+    }
+
+    fn nothing(&self, _metrics: &Metrics) -> Option<String> {
+        None
+    }
+
+    fn claim<'a>(
+        &'a self,
+        adopt: bool,
+        _metrics: &'a Metrics,
+        process: Process,
+    ) -> Local<'a, Result<Box<dyn Claimed + 'a>, Stop>> {
+        Box::pin(async move {
+            let taken = take::tables(self, adopt, process).await?;
+            Ok(Box::new(wire::Taken::new(self, taken)) as Box<dyn Claimed + 'a>)
+        })
+    }
+
+    fn look(&self, _all: bool) -> Local<'_, anyhow::Result<Look>> {
+        Box::pin(look::look(self))
+    }
+
+    fn connect(&self) -> Local<'_, anyhow::Result<()>> {
+        Box::pin(async {
+            print(look::connect(self).await?)?;
+            Ok(take::judge(self).await?)
+        })
+    }
+
+    fn prove<'a>(&'a self, _progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+        Box::pin(async {
+            let why = "prove knows pg_logs only: rows that were flushed are gone from PostgreSQL, so there is no second \
+                       way to them yet";
+            Err(Stop::Refused(why.to_owned()))
+        })
+    }
+}
