@@ -97,18 +97,24 @@ fn the_change_feed_tells_flushes() {
     assert_eq!(duck.lines(history), ["lakefront|flush 2 of stellar"]);
 }
 
+/// How many files of ours the table's folder has.
+fn staged(world: &World) -> usize {
+    let folder = std::fs::read_dir(world.path("lake/bronze/ledgers")).expect("the table's folder");
+    let is_ours = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("lakefront-");
+    folder.flatten().map(is_ours).filter(|is_ours| *is_ours).count()
+}
+
 #[test]
 fn an_insert_into_the_same_table_while_we_copy_makes_the_flush_again() {
     let world = World::new(TABLES);
     world.psql(&rows(1, 10));
     world.flush();
     world.psql(&rows(11, 20));
+    let (mut duck, files) = (world.duck(), || staged(&world));
+    let before = files();
     // The files are staged, and the commit is still to come.
-    let run = world.run_with("stage-synced=1*sleep(3000)");
-    let copying = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() \
-                   AND state = 'idle in transaction'";
-    assert!(wait::until(|| world.psql(copying) == "t"), "it copies");
-    let mut duck = world.duck();
+    let run = world.run_with("stage-synced=1*sleep(5000)");
+    assert!(wait::until(|| files() > before), "it stages");
     duck.rows("INSERT INTO lake.bronze.ledgers SELECT i, 'duck', 0 FROM range(1000, 1100) r(i)");
     // A row that is copied changes too, and one comes in below the watermark.
     world.psql("UPDATE ledgers SET v = 'newer' WHERE sequence = 15; INSERT INTO ledgers VALUES (0, 'late', 0)");
@@ -120,10 +126,7 @@ fn an_insert_into_the_same_table_while_we_copy_makes_the_flush_again() {
     assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
     // The files of the first attempt are deleted: every file of ours is in the catalog.
     let known = world.number("SELECT count(*) FROM bronze_meta.ducklake_data_file WHERE path LIKE 'lakefront-%'");
-    let folder = std::fs::read_dir(world.path("lake/bronze/ledgers")).expect("the table's folder");
-    let there =
-        folder.filter(|entry| entry.as_ref().is_ok_and(|e| e.file_name().to_string_lossy().starts_with("lakefront-")));
-    assert_eq!(there.count() as i64, known);
+    assert_eq!(files(), usize::try_from(known).expect("a count"));
 }
 
 #[test]
@@ -138,7 +141,7 @@ fn who_holds_the_catalog_is_named() {
             server.psql(
                 &database,
                 "SET application_name = 'the holder'; BEGIN;
-                 LOCK TABLE bronze_meta.ducklake_snapshot IN EXCLUSIVE MODE; SELECT pg_sleep(13); COMMIT",
+                 LOCK TABLE bronze_meta.ducklake_snapshot IN EXCLUSIVE MODE; SELECT pg_sleep(22); COMMIT",
             )
         }
     });
