@@ -164,7 +164,7 @@ def arguments() -> argparse.Namespace:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target").resolve()
     parser = argparse.ArgumentParser(description="measures pg_flush beside plain COPY and DuckDB")
     parser.add_argument(
-        "binary", type=Path, nargs="?", default=target / "release/lakefront", help="default: %(default)s"
+        "binary", type=Path, nargs="?", default=target / "release/lakefront", help="default: the release build's"
     )
     parser.add_argument("target", nargs="?", choices=[*TARGETS, "all"], default="all")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of target rows; default: %(default)s")

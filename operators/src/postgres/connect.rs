@@ -5,15 +5,21 @@
 //! minutes. The connection is driven by a task on the current tokio runtime, which ends with the
 //! client.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 use tokio_postgres_rustls_improved::MakeRustlsConnect;
 
-use super::{Location, failure, session};
+use super::copying::CopySession;
+use super::divert::{Divert, DivertTls};
+use super::rows::Rows;
+use super::{Location, dial, failure, session};
 use crate::error::{StoreError, chain};
 use crate::secret::Secret;
 
@@ -23,13 +29,13 @@ const PATIENCE: u32 = 3;
 
 /// A connection without traffic is probed after this long. Firewalls forget idle connections after
 /// a few minutes.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 /// The pause between probes.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// A connection is lost after this many probes without an answer.
-const KEEPALIVE_RETRIES: u32 = 6;
+pub(super) const KEEPALIVE_RETRIES: u32 = 6;
 /// A connection is lost if what was sent is not acknowledged for this long.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
+pub(super) const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
 
 /// Opens a prepared session at `location`. PostgreSQL knows it by `application`, unless the
 /// location has a name of its own.
@@ -47,8 +53,29 @@ pub async fn connect(location: &Location, application: &str) -> Result<Client, S
         };
         let client = client.map_err(|error| failure::refused(location, &error))?;
         session::prepare(&client, location).await?;
-        Ok::<_, StoreError>(client)
+        Ok(client)
     };
+    within(location, opened).await
+}
+
+/// Opens a prepared session at `location` that copies fast, as [`connect`] does otherwise.
+pub async fn connect_to_copy(location: &Location, application: &str) -> Result<CopySession, StoreError> {
+    let password = location.password.ask().await?;
+    let config = config(location, application, password.as_ref());
+    let tls = if location.is_socket() { None } else { location.tls.client()? };
+    let opened = async {
+        let (client, rows) = match location.is_socket() {
+            true => open_diverted(location, &config, tls, dial::socket(location).await?).await?,
+            false => open_diverted(location, &config, tls, dial::address(location).await?).await?,
+        };
+        session::prepare(&client, location).await?;
+        Ok(CopySession::new(client, rows))
+    };
+    within(location, opened).await
+}
+
+/// Ends with the outcome of `opened`, or if that takes too long.
+async fn within<T>(location: &Location, opened: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let patience = location.connect_timeout * PATIENCE;
     match timeout(patience, opened).await {
         Ok(outcome) => outcome,
@@ -90,13 +117,53 @@ where
     T::Stream: Send + 'static,
 {
     let (client, connection) = config.connect(tls).await?;
+    drive(connection);
+    Ok(client)
+}
+
+/// Opens a session over `stream`, whose rows of a `COPY` can be taken.
+async fn open_diverted<S>(
+    location: &Location,
+    config: &Config,
+    tls: Option<ClientConfig>,
+    stream: S,
+) -> Result<(Client, Arc<Rows>), StoreError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let rows = Arc::new(Rows::default());
+    let stream = Divert::new(stream, rows.clone());
+    let refused = |error: tokio_postgres::Error| failure::refused(location, &error);
+    let client = match tls {
+        None => {
+            let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(refused)?;
+            drive(connection);
+            client
+        }
+        Some(tls) => {
+            let tls = MakeTlsConnect::<Divert<S>>::make_tls_connect(&mut MakeRustlsConnect::new(tls), &location.host);
+            let tls = tls.map_err(|e| StoreError::definite(format!("connect to {}", location.shown()), e))?;
+            let tls = DivertTls { tls, rows: rows.clone() };
+            let (client, connection) = config.connect_raw(stream, tls).await.map_err(refused)?;
+            drive(connection);
+            client
+        }
+    };
+    Ok((client, rows))
+}
+
+/// Drives a connection until its client has gone.
+fn drive<S, T>(connection: Connection<S, T>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     tokio::spawn(async move {
         // Requests under way fail with "connection closed", which does not say why.
         if let Err(error) = connection.await {
             tracing::info!(reason = %reason(&error), "a connection to PostgreSQL has ended");
         }
     });
-    Ok(client)
 }
 
 /// Why a connection has ended, without values.

@@ -7,10 +7,14 @@
 mod address;
 mod advice;
 mod connect;
+mod copying;
+mod dial;
+mod divert;
 mod failure;
 #[cfg(test)]
 mod fake;
 mod password;
+mod rows;
 mod session;
 mod tls;
 mod verify;
@@ -20,7 +24,8 @@ use std::time::Duration;
 
 use tokio_postgres::config::ChannelBinding;
 
-pub use self::connect::connect;
+pub use self::connect::{connect, connect_to_copy};
+pub use self::copying::CopySession;
 pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};
 pub use self::password::Password;
 pub use self::session::{refuse_pooler, require_settings};

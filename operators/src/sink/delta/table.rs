@@ -113,6 +113,8 @@ pub struct DeltaTable {
     checkpointing: Arc<tokio::sync::Mutex<Checkpointed>>,
     /// The table when it was last read, and when that was.
     known: Mutex<Option<(Snapshot, Stamp)>>,
+    /// The last version that this run wrote to a disk, and what it wrote.
+    written: Mutex<Option<(Version, Vec<u8>)>>,
 }
 
 impl DeltaTable {
@@ -125,6 +127,7 @@ impl DeltaTable {
             checkpoint_interval: CHECKPOINT_INTERVAL,
             checkpointing: Arc::default(),
             known: Mutex::default(),
+            written: Mutex::default(),
         }
     }
 
@@ -159,6 +162,29 @@ impl DeltaTable {
         };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = now.clone().map(|now| (now, asked));
         Ok(now)
+    }
+
+    /// Fails if another program has put its own commit in the place of the last one of this run.
+    ///
+    /// Delta's `HDFSLogStore`, with which Spark writes to a local disk, looks whether a version
+    /// exists and then renames its file to that name, which replaces a file that came in between.
+    /// No store of blobs is used in this way.
+    async fn refuse_replaced(&self) -> Result<(), StoreError> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((version, content)) = written else { return Ok(()) };
+        // One that is gone was cleaned up with its log.
+        match self.log().join(&log::file_name(version)).read().await? {
+            Some(found) if found != content => Err(StoreError::definite(
+                format!("commit to table {:?}", self.spec.name),
+                format!(
+                    "another program has replaced version {}, which this run had written, as Spark does on a local disk, \
+                     so its rows are no longer in the table: stop that program while a run writes, delete the state file, \
+                     and start again to land them",
+                    version.0
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Starts a log checkpoint in the background when one is due, unless the last one was too
@@ -208,8 +234,10 @@ impl Group for DeltaTable {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
+            self.refuse_replaced().await?;
             let before = log::file_name(Version(version.0 - 1));
             let content = log::commit(commit, &self.ids, self.clock.now_ms())?;
+            let kept = matches!(self.spec.place, Place::Disk(_)).then(|| (version, content.clone()));
             let created = self.log().create_after(&before, &log::file_name(version), content).await?;
             let created = created.ok_or_else(|| {
                 let attempt = format!("commit version {} of table {:?}", version.0, self.spec.name);
@@ -217,6 +245,7 @@ impl Group for DeltaTable {
                 StoreError::definite(attempt, cause)
             })?;
             if created == Created::Yes {
+                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = kept;
                 self.checkpoint_if_due(version);
             }
             Ok(created)

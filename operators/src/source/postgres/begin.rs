@@ -93,6 +93,8 @@ impl Buffer {
             deleted: OnceCell::new(),
         });
         self.state().flush = Some(flush.clone());
+        let deleting = flush.clone();
+        tokio::spawn(async move { deleting.delete_early().await });
         Ok(flush)
     }
 

@@ -31,6 +31,16 @@ impl Flush {
         self.deleted.get_or_init(|| self.delete_once()).await
     }
 
+    /// Deletes while the rows are still being copied, which other connections do: they see what the
+    /// snapshot sees. It takes a core of the server that copying leaves idle, and a row that is
+    /// locked is not changed by others any more, which would make the flush void.
+    pub(super) async fn delete_early(&self) {
+        if let Err(Failed::Void(why)) = self.delete().await {
+            // There is no need to copy the rest.
+            self.is_lost(why);
+        }
+    }
+
     async fn delete_once(&self) -> Deleted {
         let failed = |table: &HotTable, error: tokio_postgres::Error| {
             let is_void = postgres::is_serialization(&error) || error.is_closed();

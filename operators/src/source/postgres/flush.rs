@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell, Semaphore};
 use tokio_postgres::Client;
 
+use super::blocks::Blocks;
 use super::delete::Deleted;
 use super::discover::HotTable;
 use super::kind::Flushes;
@@ -15,7 +16,7 @@ use super::slices::Slice;
 use super::target::Target;
 use super::types::Plan;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, CopySession};
 use crate::protocol::offsets::Offsets;
 
 /// How the last flush ended.
@@ -40,6 +41,10 @@ pub struct Buffer {
     changed: Notify,
     /// Connections without a transaction.
     idle: AsyncMutex<Vec<Client>>,
+    /// Those that copy.
+    readers: AsyncMutex<Vec<CopySession>>,
+    /// Memory for slices.
+    pub(super) blocks: Arc<Blocks>,
     /// Those that copy at the moment.
     pub(super) copying: Semaphore,
 }
@@ -67,7 +72,7 @@ pub struct Flush {
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.
-    pub(super) readers: AsyncMutex<Vec<Client>>,
+    pub(super) readers: AsyncMutex<Vec<CopySession>>,
     pub(super) progress: Mutex<Progress>,
     /// How many slices are still to be copied.
     pub(super) left: AtomicUsize,
@@ -96,7 +101,8 @@ impl Buffer {
     pub fn new(settings: BufferSettings, target: Arc<dyn Target>) -> Arc<Buffer> {
         let copying = Semaphore::new(settings.connections);
         let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new() });
-        Arc::new(Buffer { settings, target, state, changed: Notify::new(), idle: AsyncMutex::default(), copying })
+        let (idle, readers, blocks) = (AsyncMutex::default(), AsyncMutex::default(), Arc::default());
+        Arc::new(Buffer { settings, target, state, changed: Notify::new(), idle, readers, blocks, copying })
     }
 
     /// Goes on after the flushes in `offsets`, which a lake has.
@@ -143,15 +149,14 @@ impl Buffer {
     }
 
     /// A slice of the flush was copied, or will not be, for the reason that is given. Once that is
-    /// said of the last one, its rows are deleted while they are still being staged; or, if one was
-    /// not copied, the flush is void: what was staged of it finds that at its commit.
+    /// said of the last one, and one was not copied, the flush is void: what was staged of it finds
+    /// that at its commit.
     pub(super) fn copied(self: &Arc<Self>, flush: &Arc<Flush>, has_rows: bool, lost: Option<&str>) {
         if has_rows {
             flush.has_rows.store(true, Ordering::Release);
         }
         if let Some(why) = lost {
-            flush.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
-            flush.goes_to(Progress::Lost);
+            flush.is_lost(why);
         }
         if flush.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
@@ -160,12 +165,7 @@ impl Buffer {
         match lost {
             Some(why) => self.void(flush.number, &why),
             None if !flush.has_rows.load(Ordering::Acquire) => self.void(flush.number, "it has no rows to copy"),
-            None => {
-                let flush = flush.clone();
-                tokio::spawn(async move {
-                    flush.delete().await;
-                });
-            }
+            None => {}
         }
     }
 
@@ -204,9 +204,37 @@ impl Buffer {
     pub(super) async fn keep(&self, client: Client) {
         self.idle.lock().await.push(client);
     }
+
+    /// A session that copies, without a transaction.
+    pub(super) async fn copy_session(&self) -> Result<CopySession, StoreError> {
+        while let Some(session) = self.readers.lock().await.pop() {
+            if !session.is_closed() {
+                return Ok(session);
+            }
+        }
+        postgres::connect_to_copy(&self.settings.location, "lakefront").await
+    }
+
+    /// Keeps the sessions that copied for a flush that has ended, and gives the memory of its
+    /// slices back.
+    pub(super) async fn recycle(&self, flush: &Flush) {
+        for reader in std::mem::take(&mut *flush.readers.lock().await) {
+            // An old snapshot would keep others from cleaning up.
+            if reader.batch_execute("ROLLBACK").await.is_ok() {
+                self.readers.lock().await.push(reader);
+            }
+        }
+        self.blocks.clear();
+    }
 }
 
 impl Flush {
+    /// The flush cannot land, for this reason. The first one counts.
+    pub(super) fn is_lost(&self, why: &str) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
+        self.goes_to(Progress::Lost);
+    }
+
     pub(super) fn progress(&self) -> Progress {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -131,7 +131,7 @@ impl Acknowledge<Flushes> for Buffer {
             }
             let is_due = self.landed(number);
             if let Some(flush) = flush {
-                self.recycle(flush).await;
+                self.recycle(&flush).await;
             }
             if is_due {
                 self.vacuum().await;
@@ -142,16 +142,6 @@ impl Acknowledge<Flushes> for Buffer {
 }
 
 impl Buffer {
-    /// Keeps the connections of a flush that has ended.
-    async fn recycle(&self, flush: Arc<Flush>) {
-        for reader in std::mem::take(&mut *flush.readers.lock().await) {
-            // An old snapshot would keep others from cleaning up.
-            if reader.batch_execute("ROLLBACK").await.is_ok() {
-                self.keep(reader).await;
-            }
-        }
-    }
-
     /// Gives the space of deleted rows back. A failure is only told, because the next one is due
     /// soon.
     async fn vacuum(&self) {

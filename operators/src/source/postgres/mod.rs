@@ -3,8 +3,8 @@
 //! ```text
 //!  look: a flush begins ─▶ one snapshot, seen by every connection
 //!        │                   ├─ slices of the tables ─▶ COPY … BINARY ─▶ rows
-//!        │                   └─ its owner: DELETE of what the snapshot saw, the lake's commit,
-//!        ▼                      then COMMIT of both
+//!        │                   └─ its owner: DELETE of what the snapshot saw; then the lake's
+//!        ▼                      commit, and COMMIT of both
 //!  the next look begins once the flush has ended
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! was changed since makes the transaction fail, and the flush is made again.
 
 mod begin;
+mod blocks;
 mod delete;
 mod discover;
 mod feed;

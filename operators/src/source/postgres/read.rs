@@ -3,15 +3,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use futures::TryStreamExt;
-use tokio_postgres::Client;
-
+use super::blocks::Blocks;
 use super::flush::{Buffer, Flush, Progress};
 use super::slices::{SLICE, Slice};
 use super::types::Plan;
 use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{Read, Reader};
-use crate::postgres::{self, quoted};
+use crate::postgres::{self, CopySession, quoted};
 use crate::protocol::Pending;
 use crate::run::memory::{Budget, Turn};
 
@@ -30,6 +28,14 @@ pub struct Copied {
     pub bytes: Vec<u8>,
     /// The flush; none if it cannot land any more.
     flush: Option<Arc<Flush>>,
+    /// Where the bytes go back to.
+    blocks: Arc<Blocks>,
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        self.blocks.give_back(std::mem::take(&mut self.bytes));
+    }
 }
 
 impl Copied {
@@ -44,22 +50,23 @@ impl Reader<Slice> for CopyReader {
 
     fn read<'a>(&'a self, slice: &'a Slice, budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Copied>, Stop>> {
         Box::pin(async move {
-            let given_up = Read { block: Copied { bytes: Vec::new(), flush: None }, turn: None };
-            let Some(flush) = self.0.flush(slice.flush) else { return Ok(given_up) };
+            let copied = |bytes, flush| Copied { bytes, flush, blocks: self.0.blocks.clone() };
+            let given_up = || Read { block: copied(Vec::new(), None), turn: None };
+            let Some(flush) = self.0.flush(slice.flush) else { return Ok(given_up()) };
             if flush.progress() == Progress::Lost {
                 self.0.copied(&flush, false, None);
-                return Ok(given_up);
+                return Ok(given_up());
             }
             match self.0.copy(&flush, slice, budget).await {
                 Ok((bytes, turn)) => {
                     self.0.copied(&flush, bytes.len() > EMPTY, None);
                     let turn = turn.map(|turn| Box::new(turn) as Box<dyn Any + Send>);
-                    Ok(Read { block: Copied { bytes, flush: Some(flush) }, turn })
+                    Ok(Read { block: copied(bytes, Some(flush)), turn })
                 }
                 // What was copied by then is not committed.
                 Err(error) if error.is_transient() => {
                     self.0.copied(&flush, false, Some(&chain(&error)));
-                    Ok(given_up)
+                    Ok(given_up())
                 }
                 Err(error) => Err(error.into()),
             }
@@ -93,26 +100,20 @@ impl Buffer {
         // the owner gives up only after us.
         let lock = format!("LOCK TABLE ONLY {leaf} IN ACCESS SHARE MODE NOWAIT");
         reader.batch_execute(&lock).await.map_err(failed)?;
-        let mut stream = Box::pin(reader.copy_out(&sql).await.map_err(failed)?);
-        let mut bytes = Vec::with_capacity(usize::try_from(slice.bytes).unwrap_or_default());
         let mut turn = None;
-        while let Some(row) = stream.try_next().await.map_err(failed)? {
-            if turn.is_none() && bytes.len() + row.len() > LONG {
-                turn = Some(budget.turn().await);
-            }
-            bytes.extend_from_slice(&row);
-        }
-        drop(stream);
+        let room = async { turn = Some(budget.turn().await) };
+        let bytes = self.blocks.take(usize::try_from(slice.bytes).unwrap_or_default());
+        let bytes = reader.copy(&sql, bytes, LONG, room).await.map_err(failed)?;
         flush.readers.lock().await.push(reader);
         Ok((bytes, turn))
     }
 
     /// A connection that sees the flush's snapshot.
-    async fn reader(&self, flush: &Flush) -> Result<Client, StoreError> {
+    async fn reader(&self, flush: &Flush) -> Result<CopySession, StoreError> {
         if let Some(reader) = flush.readers.lock().await.pop() {
             return Ok(reader);
         }
-        let client = self.connection().await?;
+        let client = self.copy_session().await?;
         let begin =
             format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", flush.snapshot);
         match client.batch_execute(&begin).await {
