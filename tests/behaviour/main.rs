@@ -6,6 +6,7 @@ mod support;
 
 mod aged;
 mod bounds;
+mod replaced;
 mod rotation;
 mod settings;
 mod source;

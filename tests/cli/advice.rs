@@ -11,7 +11,7 @@ use crate::support::{Lines, Pipeline};
 
 /// A case of that list, by its first words; the folder of its tests; the tests that do what it
 /// advises.
-const CASES: [(&str, &str, &[&str]); 14] = [
+const CASES: [(&str, &str, &[&str]); 13] = [
     (
         "shrunk or was rewritten",
         "tests/cli",
@@ -27,7 +27,6 @@ const CASES: [(&str, &str, &[&str]); 14] = [
         "tests/cli",
         &["a_state_file_ahead_of_the_tables", "a_table_of_yesterday_gets_what_it_lacks"],
     ),
-    ("another program has replaced version", "tests/cli", &["a_commit_that_another_program_replaced_is_landed_again"]),
     ("a table that lags behind needs bytes", "tests/cli", &["bytes_that_a_table_lacks_are_read_once_the_file_is_back"]),
     ("less than disk.min_free", "tests/cli", &["room_that_is_wanted_lower_lets_a_run_begin"]),
     (
@@ -135,31 +134,6 @@ fn a_table_of_yesterday_gets_what_it_lacks() {
         3,
         &["the state file says position", "delete the state file to land again what the table lacks"],
     );
-    pipeline.forget_state();
-    pipeline.land();
-    pipeline.is_exact();
-}
-
-#[test]
-fn a_commit_that_another_program_replaced_is_landed_again() {
-    let mut pipeline = landed();
-    pipeline.set("commit", "interval", "100ms");
-    let newest = || {
-        let log = fs::read_dir(pipeline.table("primary").join("_delta_log")).expect("a log");
-        let names = log.map(|entry| entry.expect("an entry").path());
-        names.filter(|path| path.extension().is_some_and(|end| end == "json")).max().expect("a version")
-    };
-    let mut tail = pipeline.tail();
-    pipeline.append("a.json", Lines::new(2).take(30));
-    let length = || fs::metadata(pipeline.path("logs/a.json")).expect("a file").len();
-    tail.until("landed the second lines", || pipeline.position() == length());
-    // As Spark does on a local disk, if the version did not exist when it looked.
-    fs::write(pipeline.path("theirs"), "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}\n").expect("a commit");
-    fs::rename(pipeline.path("theirs"), newest()).expect("it takes the place of ours");
-    pipeline.append("a.json", Lines::new(3).take(30));
-    let said = tail.end().exits_with(3).error();
-    assert!(said.contains("which this run had written, as Spark does on a local disk"), "{said}");
-    refuses(&pipeline, 3, &["delete the state file to land again what the table lacks"]);
     pipeline.forget_state();
     pipeline.land();
     pipeline.is_exact();

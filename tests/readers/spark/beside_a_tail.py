@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from datetime import timedelta
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from given import EPOCH, TABLES, Pipeline, line, same, so, until
+from given import EPOCH, PATIENCE_S, TABLES, Pipeline, line, same, so, until
 from reading import files_read, history
 
 TIDYING = ("OPTIMIZE delta.`{}`", "OPTIMIZE delta.`{}` ZORDER BY (_offset)", "VACUUM delta.`{}` RETAIN 168 HOURS")
@@ -70,8 +71,9 @@ def tidying_beside_a_tail(spark: SparkSession, lakefront: Path, folder: Path) ->
             writer.enough.set()
             writer.join()
         size = writer.path.stat().st_size
-        until("the end of the log", lambda: pipeline.position() == size)
-        tail.stop()
+        until("the end of the log", lambda: json.loads(pipeline.state.read_text())["position"] == size)
+        tail.send_signal(signal.SIGTERM)
+        tail.wait(PATIENCE_S)
 
     count = writer.written // 3
     for table, proof in pipeline.prove().items():

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +21,6 @@ MICROSECOND = timedelta(microseconds=1)
 BEGAN = time.monotonic()
 # No wait takes so long, unless something hangs.
 PATIENCE_S = 120
-# Of the message of a run whose commit another program has replaced.
-REPLACED = "which this run had written, as Spark does on a local disk"
 
 # Column: (key, type), of the line's own object and of the one under `properties`.
 TOP = {
@@ -134,53 +130,24 @@ class Pipeline:
         assert said["ok"] and said["all_proved"], said
         return dict(zip(TABLES, said["tables"], strict=True))
 
-    def position(self) -> int:
-        """As the state file says; 0 if there is none."""
-        return json.loads(self.state.read_text())["position"] if self.state.exists() else 0
-
     def write(self, name: str, content: bytes) -> None:
         (self.logs / name).write_bytes(content)
 
     @contextmanager
-    def tail(self) -> Iterator[Tail]:
+    def tail(self) -> Iterator[subprocess.Popen]:
         """A run that follows the logs. It has to be stopped, and to end cleanly."""
-        tail = Tail(self)
-        tail.start()
+        said = self.folder / "tail.err"
+        with said.open("w") as errors:
+            command = [self.lakefront, "run", "p.toml", "--mode", "tail"]
+            process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=errors)
         try:
-            yield tail
-            same(tail.process.returncode, 0, "the exit code of the tail")
+            yield process
+            same(process.returncode, 0, "the exit code of the tail")
         except BaseException:
-            tail.process.kill()
-            tail.join()
-            print(f"the tail said:\n{tail.said.read_text()[-10_000:]}", file=sys.stderr)
+            process.kill()
+            process.wait()
+            print(f"the tail said:\n{said.read_text()[-10_000:]}", file=sys.stderr)
             raise
-
-
-class Tail(threading.Thread):
-    """A run that follows the logs.
-
-    On a local disk Spark may replace one of its commits. Then it stops, and what its message says is done.
-    """
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        super().__init__(daemon=True)
-        self.pipeline, self.said = pipeline, pipeline.folder / "tail.err"
-        self.process = self.begin()
-
-    def begin(self) -> subprocess.Popen:
-        with self.said.open("w") as errors:
-            command = [self.pipeline.lakefront, "run", "p.toml", "--mode", "tail"]
-            return subprocess.Popen(command, cwd=self.pipeline.folder, stdout=subprocess.DEVNULL, stderr=errors)
-
-    def run(self) -> None:
-        while self.process.wait() != 0 and REPLACED in self.said.read_text():
-            so("Spark has replaced a commit of the tail, which is started again")
-            self.pipeline.state.unlink()
-            self.process = self.begin()
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.join(PATIENCE_S)
 
 
 # ---- Lines, and what becomes of them -------------------------------------------------------------------------------

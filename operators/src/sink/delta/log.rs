@@ -110,6 +110,11 @@ fn add(file: &StagedFile) -> Result<Value, StoreError> {
     }}))
 }
 
+/// The lines of a commit of ours that add files.
+pub(super) fn adds(content: &[u8]) -> Vec<u8> {
+    content.split_inclusive(|b| *b == b'\n').filter(|line| line.starts_with(b"{\"add\":")).collect::<Vec<_>>().concat()
+}
+
 /// What the protocol must know about an existing commit.
 pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<CommitFacts, serde_json::Error> {
     let mut seen = CommitFacts { id: None, ours: false, is_suspect: false, removes_rows: false };

@@ -164,26 +164,27 @@ impl DeltaTable {
         Ok(now)
     }
 
-    /// Fails if another program has put its own commit in the place of the last one of this run.
+    /// The files that the last commit of this run has added, if another program has put its own
+    /// commit in the place of that one: as lines of a commit.
     ///
     /// Delta's `HDFSLogStore`, with which Spark writes to a local disk, looks whether a version
     /// exists and then renames its file to that name, which replaces a file that came in between.
     /// No store of blobs is used in this way.
-    async fn refuse_replaced(&self) -> Result<(), StoreError> {
+    async fn lost(&self) -> Result<Vec<u8>, StoreError> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some((version, content)) = written else { return Ok(()) };
+        let Some((version, content)) = written else { return Ok(Vec::new()) };
         // One that is gone was cleaned up with its log.
         match self.log().join(&log::file_name(version)).read().await? {
-            Some(found) if found != content => Err(StoreError::definite(
-                format!("commit to table {:?}", self.spec.name),
-                format!(
-                    "another program has replaced version {}, which this run had written, as Spark does on a local disk, \
-                     so its rows are no longer in the table: stop that program while a run writes, delete the state file, \
-                     and start again to land them",
-                    version.0
-                ),
-            )),
-            _ => Ok(()),
+            Some(found) if found != content => {
+                tracing::warn!(
+                    table = self.spec.name,
+                    version = version.0,
+                    "another program has replaced a commit of this run, as Spark does on a local disk: what it had added \
+                     is added again; stop the run before such a program writes"
+                );
+                Ok(log::adds(&content))
+            }
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -234,9 +235,9 @@ impl Group for DeltaTable {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
-            self.refuse_replaced().await?;
             let before = log::file_name(Version(version.0 - 1));
-            let content = log::commit(commit, &self.ids, self.clock.now_ms())?;
+            let mut content = log::commit(commit, &self.ids, self.clock.now_ms())?;
+            content.extend(self.lost().await?);
             let kept = matches!(self.spec.place, Place::Disk(_)).then(|| (version, content.clone()));
             let created = self.log().create_after(&before, &log::file_name(version), content).await?;
             let created = created.ok_or_else(|| {
