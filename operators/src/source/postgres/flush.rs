@@ -8,8 +8,11 @@ use tokio_postgres::Client;
 
 use super::delete::Deleted;
 use super::discover::HotTable;
-use super::kind::Flushes;
+use super::kind::{Flushes, Watermark};
+use super::lacking::Listed;
 use super::late::Marks;
+use super::reach::Reach;
+use super::seen::{Seen, Witness};
 use super::settings::BufferSettings;
 use super::slices::Slice;
 use super::target::Target;
@@ -42,12 +45,16 @@ pub struct Buffer {
     idle: AsyncMutex<Vec<Client>>,
     /// Those that copy at the moment.
     pub(super) copying: Semaphore,
+    /// Knows whether the server has lived since the last flush.
+    pub(super) witness: AsyncMutex<Option<Witness>>,
 }
 
 pub(super) struct State {
     pub(super) flush: Option<Arc<Flush>>,
     last: Last,
     pub(super) marks: Marks,
+    /// What the lake is known to have of what is hot.
+    pub(super) seen: Option<Arc<Seen>>,
 }
 
 /// A flush that is under way.
@@ -64,6 +71,12 @@ pub struct Flush {
     pub(super) owner: Arc<Client>,
     /// All tables, with how they are copied.
     pub(super) tables: Vec<(HotTable, Plan)>,
+    /// How far it reaches into each of them.
+    pub(super) reaches: Vec<Reach>,
+    /// The rows that are copied by their place.
+    pub(super) listed: Listed,
+    /// What the lake is known to have once it has landed.
+    pub(super) seen: Option<Arc<Seen>>,
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.
@@ -95,8 +108,9 @@ impl Buffer {
     /// The hot tables of `settings`, whose rows go to `target`. Nothing is connected to yet.
     pub fn new(settings: BufferSettings, target: Arc<dyn Target>) -> Arc<Buffer> {
         let copying = Semaphore::new(settings.connections);
-        let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new() });
-        Arc::new(Buffer { settings, target, state, changed: Notify::new(), idle: AsyncMutex::default(), copying })
+        let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new(), seen: None });
+        let (idle, witness) = (AsyncMutex::default(), AsyncMutex::default());
+        Arc::new(Buffer { settings, target, state, changed: Notify::new(), idle, copying, witness })
     }
 
     /// Goes on after the flushes in `offsets`, which a lake has.
@@ -125,9 +139,12 @@ impl Buffer {
         let Some(flush) = state.flush.take_if(|flush| flush.number == number) else { return false };
         state.last = how(&flush);
         if let Last::Landed { .. } = state.last {
-            for (table, _) in &flush.tables {
-                let mark = state.marks.entry(table.name.clone()).or_insert(flush.bound);
-                *mark = flush.bound.max(*mark);
+            for (table, end) in flush.ends() {
+                let mark = state.marks.entry(table.to_owned()).or_insert(end.watermark);
+                *mark = end.watermark.max(*mark);
+            }
+            if let Some(seen) = &flush.seen {
+                state.seen = Some(seen.clone());
             }
         }
         drop(state);
@@ -207,6 +224,13 @@ impl Buffer {
 }
 
 impl Flush {
+    /// Up to which sequence it takes each table; those of which it takes nothing are left out.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&str, Watermark)> {
+        let tables = self.tables.iter().zip(&self.reaches);
+        let end = |reach: &Reach| Some(Watermark { watermark: reach.end(self.bound)?, keeps: reach.keeps(self.bound) });
+        tables.filter_map(move |((table, _), reach)| Some((&*table.name, end(reach)?)))
+    }
+
     pub(super) fn progress(&self) -> Progress {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
