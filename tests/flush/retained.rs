@@ -136,6 +136,30 @@ fn one_run_looks_again_at_what_its_last_flush_did_not_see() {
 }
 
 #[test]
+fn a_crash_of_the_server_makes_the_run_look_anew() {
+    let (mut server, database) = (Server::start(), "hot");
+    server.create_database(database);
+    server.psql(
+        database,
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text); INSERT INTO ledgers VALUES (1, 'a'), (3, 'c')",
+    );
+    let mut world = retained();
+    world.set("source.interval", r#""5s""#).set("source.tables", r#"[{ name = "ledgers", retain = true }]"#);
+    world.at(&server.url(database), &server.conninfo(database));
+    let mut tail = world.tail("");
+    tail.until_it_says("landed position=1");
+    server.kill();
+    server.restart();
+    // It may have the number of a transaction that the crash has undone.
+    server.psql(database, "INSERT INTO ledgers VALUES (2, 'b')");
+    tail.until_it_says("landed position=2");
+    assert_eq!(tail.stop().code, Some(0));
+    let rows = "SELECT sequence, v FROM lake.bronze.ledgers ORDER BY 1";
+    assert_eq!(world.duck().lines(rows), ["1|a", "2|b", "3|c"]);
+    assert_eq!(server.psql(database, "SELECT count(*) FROM ledgers"), "3");
+}
+
+#[test]
 fn a_partition_that_is_attached_later_was_not_seen_before() {
     let mut world = World::new(
         "CREATE TABLE ledgers (sequence bigint PRIMARY KEY);

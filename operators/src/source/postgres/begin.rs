@@ -159,11 +159,16 @@ impl Buffer {
         for looked in tables {
             let Looked { id, table, plan, reach, leaves, .. } = looked;
             let Some(end) = reach.released() else { continue };
-            let mut rows = self.release(owner, looked, sight).await?;
-            rows += self.skip(owner, (*id, table, plan), end, leaves).await?;
-            if rows > 0 {
-                let told = if reach.stays() { &mut released } else { &mut skipped };
-                told.insert(&*table.name, rows);
+            let mut landed = self.release(owner, looked, sight).await?;
+            let mut again = self.skip(owner, (*id, table, plan), end, leaves).await?;
+            if reach.stays() && !sight.is_some_and(Sight::knows) {
+                // The first look of a run cannot tell those that came back.
+                landed += std::mem::take(&mut again);
+            }
+            for (told, rows) in [(&mut released, landed), (&mut skipped, again)] {
+                if rows > 0 {
+                    told.insert(&*table.name, rows);
+                }
             }
         }
         if !skipped.is_empty() {

@@ -47,6 +47,11 @@ pub(super) struct Sight {
 }
 
 impl Sight {
+    /// Whether an earlier snapshot is known.
+    pub(super) fn knows(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// Which rows of a leaf were seen before, as SQL; none if that is not known of any.
     pub(super) fn saw(&self, column: &str, leaf: u32) -> Option<String> {
         let Seen { before, up_to, .. } = self.known.as_deref().filter(|seen| seen.leaves.contains(&leaf))?;
