@@ -47,6 +47,8 @@ pub(crate) struct PgFlush {
     pub(crate) tables: Option<Vec<NamedTable>>,
     /// What happens to rows that come back, if it is said for all tables.
     pub(crate) late: Option<Late>,
+    /// Who has to confirm rows before they are deleted.
+    pub(crate) downstream: Option<Downstream>,
     /// Whether the run ends.
     pub(crate) mode: Mode,
     /// From the beginning of one flush to that of the next.
@@ -72,6 +74,18 @@ pub(crate) struct NamedTable {
     pub(crate) column: Option<String>,
     /// What happens to rows that come back.
     pub(crate) late: Option<Late>,
+    /// Whether its rows stay hot once the lake has them.
+    pub(crate) retain: bool,
+}
+
+/// The `[source.downstream]` section.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct Downstream {
+    /// The database that is asked.
+    pub(crate) location: Location,
+    /// What returns up to which sequence rows may be deleted.
+    pub(crate) query: String,
 }
 
 /// The `[lake]` section.
@@ -117,13 +131,16 @@ fn parts(workers: usize, root: &LakeRoot) -> Parts {
     Parts { workers, groups: 1, work: SLICE, beyond: SLICE, in_flight: IN_FLIGHT, turn: 0, batches, uploads }
 }
 
+/// The three ways to a password, beside a URL.
+const PASSWORDS: [&str; 3] = ["password", "password_file", "password_command"];
+
 /// Slices in a worker's memory at once.
 pub(crate) const IN_FLIGHT: usize = 3;
 
 /// Reads the sections of a `pg_flush` pipeline.
 pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Option<usize>) -> Read<PgFlush> {
     let mut section = top.section("source");
-    let location = database(&mut section, "url", ["password", "password_file", "password_command"], None);
+    let location = database(&mut section, "url", PASSWORDS, None);
     let schema = section.optional("schema", "public".to_owned(), name);
     let watermark = watermark(&mut section);
     let tables = section.optional("tables", None, tables);
@@ -132,6 +149,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let interval = section.optional("interval", INTERVAL, |v| duration(v, INTERVAL_ALLOWED));
     let max_rows = section.optional("max_rows", MAX_ROWS, |v| number(v, &MAX_ROWS_ALLOWED));
     let late = section.optional("late", None, |v| late(v).map(Some));
+    let downstream = downstream(&mut section, location.as_ref());
     let connections = section.optional("connections", CONNECTIONS, |v| number(v, &CONNECTIONS_ALLOWED));
     let shutdown_timeout = section.optional("shutdown_timeout", SHUTDOWN, |v| duration(v, SHUTDOWN_ALLOWED));
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
@@ -149,6 +167,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
             watermark: watermark?,
             tables: tables?,
             late: late?,
+            downstream: downstream?,
             mode: mode?,
             interval: interval?,
             max_rows: max_rows?,
@@ -167,7 +186,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
 fn read_lake(top: &mut Section<'_>, hot: Option<&Location>) -> Option<FlushLake> {
     let mut section = top.section("lake");
     let keys = ["catalog_password", "catalog_password_file", "catalog_password_command"];
-    let catalog = database(&mut section, "catalog", keys, hot);
+    let catalog = database(&mut section, "catalog", keys, Some(hot));
     let metadata_schema = section.optional("metadata_schema", METADATA_SCHEMA.to_owned(), name);
     let schema = section.required("schema", "bronze", name);
     let root = lake::root(&mut section, "data_path", "file:lake", None);
@@ -205,13 +224,27 @@ pub(super) fn too_little(memory: u64, parts: &Parts) -> Option<String> {
     })
 }
 
+/// Reads `[source.downstream]`. What is asked is in the hot tables' database, unless another one is
+/// named.
+fn downstream(source: &mut Section<'_>, hot: Option<&Location>) -> Option<Option<Downstream>> {
+    let mut section = source.section("downstream");
+    if !source.given("downstream") {
+        return Some(None);
+    }
+    let location = database(&mut section, "url", PASSWORDS, Some(hot));
+    let query =
+        section.required("query", "select last_sequence from checkpoints where id = 1", |v| Ok(text(v)?.to_owned()));
+    section.finish();
+    Some(Some(Downstream { location: location?, query: query? }))
+}
+
 /// A database and the way in: the URL at `key`, and at most one of three ways to a password. The
-/// database may be `usual` if the file names none.
+/// file may leave the database out if there is a `usual` one.
 fn database(
     section: &mut Section<'_>,
     key: &'static str,
     keys: [&'static str; 3],
-    usual: Option<&Location>,
+    usual: Option<Option<&Location>>,
 ) -> Option<Location> {
     let location = section.secret(key, |v| Location::parse(text(v)?));
     let secret = section.secret(keys[0], |v| Ok(Password::Text(Secret::new(text(v)?))));
@@ -226,9 +259,9 @@ fn database(
     let password = secret?.or(file?).or(command?);
     let location = match (location?, usual) {
         (Some(location), _) => location,
-        (None, Some(usual)) => usual.clone(),
+        (None, Some(Some(usual))) => usual.clone(),
         // What is wrong with the source has been said.
-        (None, None) if key == "catalog" => return None,
+        (None, Some(None)) => return None,
         (None, None) => {
             let example = "postgresql://user@host:5432/database";
             section.refuse(key, format!("must be given, such as {key} = {example:?}"));
@@ -257,20 +290,23 @@ fn late(value: &Value) -> Reading<Late> {
 
 /// "auto", or a list of names and of tables with more than a name.
 fn tables(value: &Value) -> Reading<Option<Vec<NamedTable>>> {
-    let allowed =
-        || "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\" }".to_owned();
+    let allowed = || {
+        "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\", retain = true }"
+            .to_owned()
+    };
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
     let one = |value: &Value| match value {
-        Value::String(_) => Ok(NamedTable { name: name(value)?, column: None, late: None }),
+        Value::String(_) => Ok(NamedTable { name: name(value)?, column: None, late: None, retain: false }),
         Value::Table(table) => {
-            if let Some(key) = table.keys().find(|key| !matches!(key.as_str(), "name" | "column" | "late")) {
+            if let Some(key) = table.keys().find(|key| !matches!(key.as_str(), "name" | "column" | "late" | "retain")) {
                 return Err(format!("there is no key {key:?} for a table; {}", allowed()));
             }
             let column = table.get("column").map(name).transpose()?;
             let late = table.get("late").map(late).transpose()?;
-            Ok(NamedTable { name: name(table.get("name").ok_or_else(allowed)?)?, column, late })
+            let retain = table.get("retain").map(flag).transpose()?.unwrap_or(false);
+            Ok(NamedTable { name: name(table.get("name").ok_or_else(allowed)?)?, column, late, retain })
         }
         _ => Err(allowed()),
     };

@@ -51,6 +51,7 @@ fn the_least_file_gets_the_documented_defaults() {
     assert_eq!(flush.schema, "public");
     assert_eq!(flush.watermark, ("ledgers_row_v2".to_owned(), "sequence".to_owned()));
     assert_eq!((flush.tables, flush.late, flush.mode), (None, None, Mode::Tail));
+    assert!(flush.downstream.is_none(), "nobody has to confirm rows");
     assert_eq!((flush.interval, flush.shutdown_timeout), (Duration::from_secs(600), Duration::from_secs(30)));
     assert_eq!((flush.max_rows, flush.connections, flush.vacuum_every), (5_000_000, 4, 10));
     assert_eq!(flush.lake.catalog, flush.source, "the catalog is beside the hot tables");
@@ -71,7 +72,7 @@ fn a_full_file_says_everything() {
         password_command = ["vault", "read", "-field=password", "database/flusher"]
         schema           = "hot"
         watermark        = { table = "ledgers", column = "seq" }
-        tables           = ["ledgers", { name = "effects", column = "ledger" }, { name = "trades", late = "append" }]
+        tables           = ["ledgers", { name = "effects", column = "ledger" }, { name = "trades", late = "append", retain = true }]
         mode             = "backfill"
         interval         = "30s"
         max_rows         = 1000
@@ -79,6 +80,10 @@ fn a_full_file_says_everything() {
         connections      = 8
         shutdown_timeout = "5m"
         state_file       = "/var/lib/stellar.json"
+        [source.downstream]
+        url      = "postgresql://reader@other.example/stellar_silver"
+        password = "${SECRET}"
+        query    = "select last_sequence from checkpoints where id = 1"
         [lake]
         catalog          = "postgresql://lake@db.example/stellar_hot"
         catalog_password = "${SECRET}"
@@ -106,15 +111,20 @@ fn a_full_file_says_everything() {
         name: name.to_owned(),
         column: column.map(str::to_owned),
         late,
+        retain: false,
     };
     let tables = vec![
         table("ledgers", None, None),
         table("effects", Some("ledger"), None),
-        table("trades", None, Some(Late::Append)),
+        NamedTable { retain: true, ..table("trades", None, Some(Late::Append)) },
     ];
     assert_eq!((flush.tables, flush.late, flush.mode), (Some(tables), Some(Late::Skip), Mode::Backfill));
     assert_eq!((flush.interval, flush.shutdown_timeout), (Duration::from_secs(30), Duration::from_secs(300)));
     assert_eq!((flush.max_rows, flush.connections, flush.vacuum_every), (1000, 8, 0));
+    let downstream = flush.downstream.expect("a gate");
+    assert_eq!(downstream.location.shown(), "postgresql://other.example:5432/stellar_silver");
+    assert_eq!(downstream.location.password, Password::Text(Secret::new("hunter2")));
+    assert_eq!(downstream.query, "select last_sequence from checkpoints where id = 1");
     assert_eq!(flush.lake.catalog.shown(), "postgresql://db.example:5432/stellar_hot");
     assert_eq!(flush.lake.catalog.password, Password::Text(Secret::new("hunter2")));
     assert_eq!((flush.lake.metadata_schema.as_str(), flush.lake.schema.as_str()), ("bronze_meta", "logs"));
@@ -203,13 +213,54 @@ fn tables_and_the_watermark_are_named() {
             source.watermark.table = "": allowed is a name of 1 to 63 bytes
             source.watermark.column: must be given, such as column = "sequence"
             source.schema = "": allowed is a name of 1 to 63 bytes
-            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
+            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
+            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
+            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
             source.tables = ["a", "a"]: names table "a" twice
-            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
+            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
+            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
             source.tables = [{ … }]: allowed are "append" and "skip"
+        "#]],
+    );
+}
+
+#[test]
+fn a_gate_is_in_the_hot_database_unless_another_is_named() {
+    let gate = |lines: &str| flush_of(good(&with("source.downstream", lines))).downstream.expect("a gate").location;
+    let query = "query = \"select 1\"";
+    let source = flush_of(good(LEAST)).source;
+    assert_eq!(gate(query), source);
+    let other = gate(&format!("{query}\npassword_file = \"secrets/reader\""));
+    assert_eq!((other.database, other.password), (source.database, Password::File(PathBuf::from("secrets/reader"))));
+    check(
+        "source.downstream",
+        &[
+            "",
+            "query = \"\"",
+            "query = \"select 1\"\nurl = \"other\"",
+            "query = \"select 1\"\npassword = \"hunter2\"\npassword_file = \"f\"",
+            "query = \"select 1\"\ntable = \"checkpoints\"",
+        ],
+        expect![[r#"
+            source.downstream.query: must be given, such as query = "select last_sequence from checkpoints where id = 1"
+            source.downstream.query = "": allowed is a non-empty string
+            source.downstream.url = "***": this is written postgresql://user@host:5432/database
+            source.downstream.password_file = "f": cannot be given together with password
+            source.downstream.table: unknown key in [source.downstream], known keys are password, password_command, password_file, query, url
+        "#]],
+    );
+    // What is wrong with the source is not said of the gate too.
+    let told = told("topology = \"pg_flush\"\n[source.downstream]\nquery = \"select 1\"");
+    assert!(told.contains("source.url: must be given") && !told.contains("source.downstream"), "{told}");
+}
+
+#[test]
+fn a_table_is_retained_or_not() {
+    check(
+        "source",
+        &["tables = [{ name = \"a\", retain = \"yes\" }]"],
+        expect![[r#"
+            source.tables = [{ … }]: allowed are true and false, without quotes
         "#]],
     );
 }
@@ -276,7 +327,7 @@ fn keys_of_another_kind_are_unknown() {
         "source",
         &["retain = true"],
         expect![[r#"
-            source.retain: unknown key in [source], known keys are connections, interval, late, max_rows, mode, password, password_command, password_file, schema, shutdown_timeout, state_file, tables, url, watermark
+            source.retain: unknown key in [source], known keys are connections, downstream, interval, late, max_rows, mode, password, password_command, password_file, schema, shutdown_timeout, state_file, tables, url, watermark
         "#]],
     );
     check(

@@ -32,6 +32,12 @@ pub(super) async fn examine(findings: &mut Findings, described: Described, _know
             return findings.problem("source", chain(&stop), "check source.url, the password and source.tables");
         }
     };
+    if let Some(gate) = &flush.gate {
+        match gate.ask().await {
+            Ok(confirmed) => findings.ok("gate", look::confirmed(confirmed)),
+            Err(error) => findings.problem("gate", chain(&error), "check [source.downstream]"),
+        }
+    }
     match look::connect(&flush).await {
         Ok(text) => text.lines().for_each(|line| findings.ok("tables", line.trim().to_owned())),
         Err(error) => return findings.problem("lake", format!("{error:#}"), "check [lake]"),

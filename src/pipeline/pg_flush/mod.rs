@@ -2,6 +2,7 @@
 
 mod examine;
 mod look;
+mod stay;
 mod take;
 mod wanted;
 mod wire;
@@ -21,10 +22,12 @@ use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::ducklake::Lake;
-use lakefront_operators::source::postgres::{Found, HotSource, HotTable, Late, discover};
+use lakefront_operators::source::postgres::{BufferTable, Found, Gate, HotSource, HotTable, discover};
 use lakefront_topologies::pg_flush;
 
+use self::stay::{is_retained, refuse_doubles};
 use self::wanted::{chosen, late, sequences, spec};
 use super::{Appetite, Claimed, Followed, Local, Look, Opened};
 use crate::config::{Common, LakeRoot, Mode, PgFlush};
@@ -49,8 +52,10 @@ pub(crate) struct Flush {
     source: String,
     /// The hot tables, as they were when it was opened.
     hot: Vec<HotTable>,
-    /// What happens to rows of each that come back.
-    late: Vec<Late>,
+    /// What becomes of the rows of each.
+    what: Vec<BufferTable>,
+    /// Who has to confirm rows before they are deleted.
+    gate: Option<Arc<Gate>>,
     /// Their names, which are those of the lake's tables.
     names: Vec<String>,
     lake: Arc<Lake>,
@@ -103,7 +108,7 @@ impl Flush {
         postgres::refuse_pooler(&config.source, "lakefront", &client).await?;
         let Found { tables, unnumbered } = discover(&client, &config.schema, &sequences(&config)).await?;
         let hot = chosen(&config, tables)?;
-        hot.iter().try_for_each(HotTable::refuse_obstacle)?;
+        hot.iter().try_for_each(|table| table.refuse_obstacle(is_retained(&config, table)))?;
         let is_same = |a: &HotTable, b: &HotTable| a.name.eq_ignore_ascii_case(&b.name);
         if let Some((_, twice)) = hot.iter().enumerate().find(|(i, a)| hot[..*i].iter().any(|b| is_same(a, b))) {
             return Err(Stop::Refused(format!(
@@ -124,6 +129,7 @@ impl Flush {
             );
         }
         let late = late(&config, &hot)?;
+        refuse_doubles(&config, &hot, &late)?;
         let unkeyed: Vec<&str> = hot.iter().filter(|table| table.key.is_empty()).map(|table| &*table.name).collect();
         if !unkeyed.is_empty() {
             tracing::warn!(
@@ -134,7 +140,15 @@ impl Flush {
         let lake = Lake::new(spec(&config.lake)?);
         let source = format!("{}/{}", config.source.shown(), config.schema);
         let names = hot.iter().map(|table| table.name.clone()).collect();
-        Ok(Flush { common, config, source, hot, late, names, lake, clock: Arc::new(SystemClock) })
+        let what = hot.iter().zip(late).map(|(table, late)| BufferTable {
+            name: table.name.clone(),
+            sequence: table.sequence.clone(),
+            late,
+            retain: is_retained(&config, table),
+        });
+        let what = what.collect();
+        let gate = config.downstream.as_ref().map(|of| Arc::new(Gate::new(of.location.clone(), &of.query)));
+        Ok(Flush { common, config, source, hot, what, gate, names, lake, clock: Arc::new(SystemClock) })
     }
 
     fn reading(&self) -> HotSource {
@@ -214,6 +228,10 @@ impl Opened for Flush {
     fn connect(&self) -> Local<'_, anyhow::Result<()>> {
         Box::pin(async {
             print(look::connect(self).await?)?;
+            if let Some(gate) = &self.gate {
+                let confirmed = look::confirmed(gate.ask().await?);
+                print(format!("gate     {}: {confirmed}\n", one_line(&gate.shown())))?;
+            }
             Ok(take::judge(self).await?)
         })
     }

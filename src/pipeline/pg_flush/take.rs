@@ -17,11 +17,11 @@ use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Tables, Transactions};
 use lakefront_operators::source::postgres::{
-    Buffer, BufferSettings, BufferTable, Flushes, HotSource, HotTable, LakeTarget, Late, Target, TwoSteps, Watermark,
+    Buffer, BufferSettings, Flushes, HotSource, HotTable, LakeTarget, Late, Target, TwoSteps, Watermark,
     older_checkpoint,
 };
 
-use super::Flush;
+use super::{Flush, stay};
 use crate::pipeline::{Opened, state_of};
 
 /// What a run has taken.
@@ -35,6 +35,8 @@ pub(super) struct Taken {
 pub(super) async fn tables(flush: &Flush, adopt: bool, process: Process) -> Result<Taken, Stop> {
     let (buffer, target) = buffer(flush);
     let transactions = transactions(flush, &buffer).await?;
+    stay::ask_gate(flush).await?;
+    stay::refuse_forgotten(flush).await?;
     let group = Arc::new(group(flush, target.tables.clone(), transactions));
     known_tables(flush, &target).await?;
     let outline = flush.outline();
@@ -58,6 +60,7 @@ pub(super) async fn tables(flush: &Flush, adopt: bool, process: Process) -> Resu
 pub(super) async fn judge(flush: &Flush) -> Result<(), Stop> {
     let (buffer, target) = buffer(flush);
     transactions(flush, &buffer).await?;
+    stay::refuse_forgotten(flush).await?;
     known_tables(flush, &target).await?;
     let group = Arc::new(group(flush, target.tables.clone(), Arc::new(OwnTransactions::new(flush.lake.clone()))));
     let outline = flush.outline();
@@ -124,7 +127,7 @@ async fn begin(flush: &Flush) -> Result<Offsets<Flushes>, Stop> {
         return Ok(Offsets::default());
     };
     tracing::info!(checkpoint, "going on after cold_flusher_checkpoint");
-    let mark = Watermark { watermark: checkpoint };
+    let mark = Watermark { watermark: checkpoint, keeps: false };
     let marks = flush.names.iter().map(|name| (PartitionId::first(&**name), mark)).collect();
     Ok(Offsets::new(Position(0), marks, ()))
 }
@@ -137,18 +140,14 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         tables: Arc::new(Tables::default()),
         partition_by: config.lake.partition_by.clone(),
     });
-    let tables = flush.hot.iter().zip(&flush.late).map(|(table, late)| BufferTable {
-        name: table.name.clone(),
-        sequence: table.sequence.clone(),
-        late: *late,
-    });
     let settings = BufferSettings {
         location: config.source.clone(),
         schema: config.schema.clone(),
         watermark: config.watermark.clone(),
-        tables: tables.collect(),
+        tables: flush.what.clone(),
         connections: config.connections,
         max_rows: config.max_rows,
+        gate: flush.gate.clone(),
         vacuum_every: config.vacuum_every,
     };
     (Buffer::new(settings, target.clone()), target)
@@ -164,8 +163,9 @@ async fn transactions(flush: &Flush, buffer: &Arc<Buffer>) -> Result<Arc<dyn Tra
     if flush.lake.is_seen_by(&client).await? {
         return Ok(buffer.clone());
     }
-    let doubled = flush.hot.iter().zip(&flush.late).filter(|(_, late)| **late == Late::Append);
-    let doubled: Vec<&str> = doubled.map(|(table, _)| &*table.name).collect();
+    // Rows that are retained are told by the mark, which the lake commits beside them.
+    let doubled = flush.what.iter().filter(|table| table.late == Late::Append && !table.retain);
+    let doubled: Vec<&str> = doubled.map(|table| &*table.name).collect();
     match doubled.is_empty() {
         true => Ok(Arc::new(TwoSteps::new(buffer.clone(), flush.lake.clone()))),
         false => Err(Stop::Refused(format!(

@@ -7,10 +7,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio_postgres::Client;
 
+use super::delete::LOCK_WAIT_MS;
 use super::discover::{HotTable, discover};
 use super::flush::{Buffer, Flush, Progress};
-use super::late::{self, Late};
+use super::lacking::{Listed, Looked};
+use super::late;
 use super::limit::limit;
+use super::reach::Reach;
+use super::seen::{Seen, Sight};
 use super::settings::{BufferSettings, BufferTable};
 use super::slices::Sizes;
 use super::types::Plan;
@@ -21,9 +25,24 @@ use crate::protocol::names::TableId;
 /// How often a flush is begun before it counts as impossible, because rows come back meanwhile.
 const ROUNDS: u32 = 10;
 
+/// What a flush will consist of, as its snapshot is.
+struct Begun {
+    /// The watermark.
+    highest: i64,
+    /// Which tables have rows to copy, beside those that are listed.
+    waiting: Vec<bool>,
+    tables: Vec<(HotTable, Plan)>,
+    reaches: Vec<Reach>,
+    listed: Listed,
+    sizes: Sizes,
+    sight: Option<Sight>,
+}
+
 impl Buffer {
     /// Begins flush `number`; `None` if nothing waits.
     pub(super) async fn begin_flush(&self, number: u64) -> Result<Option<Arc<Flush>>, Stop> {
+        // Asked before the snapshot is taken: what is confirmed later stays for the next flush.
+        let reaches = self.reaches(self.confirmed().await?);
         // A late row of the watermark's own table may be the only one there is.
         let mut reached = None;
         for _ in 0..ROUNDS {
@@ -32,46 +51,78 @@ impl Buffer {
             let begun = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
             begun.map_err(failed)?;
             let hot = self.tables(&owner).await?;
-            let Some((highest, waiting)) = self.waiting(&owner, &hot, reached).await? else {
+            let Some((highest, waiting)) = self.waiting(&owner, &hot, &reaches, reached).await? else {
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;
                 self.keep(owner).await;
                 return Ok(None);
             };
             let sizes = Sizes::ask(&owner, &hot.iter().collect::<Vec<_>>()).await?;
             let plans = self.target().prepare(&hot).await?;
-            if self.skip_all(&owner, &hot, &plans, &sizes).await? {
+            let sight = match reaches.iter().any(Reach::stays) {
+                true => self.sight(&owner).await?,
+                false => None,
+            };
+            let looked = looked(&hot, &plans, &reaches, &sizes);
+            if self.skip_all(&owner, &looked, sight.as_ref()).await? {
+                fail::fail_point!("flush-skipped");
                 owner.batch_execute("COMMIT").await.map_err(failed)?;
                 self.keep(owner).await;
                 // Others may have come back since: the next snapshot is looked at again.
                 reached = Some(highest);
                 continue;
             }
+            let listed = self.list(&owner, &looked, sight.as_ref()).await?;
+            if listed.all() == 0 && !waiting.contains(&true) {
+                if let Some(seen) = self.known(sight.as_ref(), &listed, highest, &sizes) {
+                    self.state().seen = Some(seen);
+                }
+                owner.batch_execute("ROLLBACK").await.map_err(failed)?;
+                self.keep(owner).await;
+                return Ok(None);
+            }
             let tables = hot.into_iter().zip(plans).collect();
-            return self.export(number, owner, (highest, &waiting), tables, &sizes).await.map(Some);
+            let begun = Begun { highest, waiting, tables, reaches, listed, sizes, sight };
+            return self.export(number, owner, begun).await.map(Some);
         }
         let why = "rows that the lake has come back as fast as they are deleted";
         Err(StoreError::transient("begin a flush", why).into())
     }
 
+    /// How far flushes reach into each table, if so much is `confirmed`.
+    fn reaches(&self, confirmed: Option<i64>) -> Vec<Reach> {
+        let state = self.state();
+        let reach = |table: &BufferTable| Reach::new(table, state.marks.get(&table.name).copied(), confirmed);
+        self.settings.tables.iter().map(reach).collect()
+    }
+
+    /// What is known of the lake once it has what a snapshot sees up to `bound`; none if that is
+    /// less than was known before.
+    fn known(&self, sight: Option<&Sight>, listed: &Listed, bound: i64, sizes: &Sizes) -> Option<Arc<Seen>> {
+        let reaches_all = self.state().marks.values().all(|mark| *mark <= bound);
+        let sight = sight.filter(|_| listed.is_all && reaches_all)?;
+        Some(sight.once_landed(bound, sizes.all_relations()))
+    }
+
     /// The flush of what `owner` sees.
-    async fn export(
-        &self,
-        number: u64,
-        owner: Client,
-        (highest, waiting): (i64, &[bool]),
-        tables: Vec<(HotTable, Plan)>,
-        sizes: &Sizes,
-    ) -> Result<Arc<Flush>, Stop> {
+    async fn export(&self, number: u64, owner: Client, begun: Begun) -> Result<Arc<Flush>, Stop> {
         let failed = |e| postgres::failed("begin a flush", e);
-        let hot: Vec<&HotTable> = tables.iter().map(|(table, _)| table).collect();
+        let Begun { highest, waiting, tables, reaches, listed, sizes, sight } = begun;
         let most = self.settings.max_rows;
         let bound = match sizes.most_rows() > most {
-            true => limit(&owner, &hot, highest, most).await?,
+            true => {
+                let hot: Vec<_> = tables.iter().map(|(table, _)| table).zip(&reaches).collect();
+                limit(&owner, &hot, highest, most.saturating_sub(listed.all() as u64)).await?
+            }
             false => highest,
         };
         let exported = owner.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;
-        let waits = hot.iter().zip(waiting).enumerate().map(|(i, (table, waits))| (TableId(i), *table, *waits));
-        let slices = sizes.slices(&waits.collect::<Vec<_>>(), number);
+        let waits = tables.iter().zip(waiting).enumerate().map(|(i, ((table, _), waits))| (TableId(i), table, waits));
+        let mut slices = sizes.slices(&waits.collect::<Vec<_>>(), number);
+        for (i, (table, _)) in tables.iter().enumerate() {
+            for (leaf, places) in listed.places[i].iter().enumerate() {
+                sizes.list(&mut slices, (TableId(i), table), leaf, places.len(), number);
+            }
+        }
         if slices.is_empty() {
             let why = "rows wait in partitions that are no tables of this database, which cannot be copied";
             return Err(StoreError::definite("begin a flush", why).into());
@@ -80,11 +131,14 @@ impl Buffer {
         let flush = Arc::new(Flush {
             number,
             bound,
-            more: bound < highest,
+            more: bound < highest || !listed.is_all,
+            seen: self.known(sight.as_ref(), &listed, bound, &sizes),
             snapshot: exported.get(0),
             owner: Arc::new(owner),
             slices,
             tables,
+            reaches,
+            listed,
             readers: AsyncMutex::default(),
             progress: Mutex::new(Progress::Copying),
             left,
@@ -98,33 +152,43 @@ impl Buffer {
         Ok(flush)
     }
 
-    /// Deletes, in the transaction of `owner`, all late rows that the lake has, of tables that skip
-    /// them. Whether there were any.
-    async fn skip_all(&self, owner: &Client, hot: &[HotTable], plans: &[Plan], sizes: &Sizes) -> Result<bool, Stop> {
-        let marks = self.state().marks.clone();
-        let mut skipped = BTreeMap::new();
-        for (i, (table, plan)) in hot.iter().zip(plans).enumerate() {
-            let Some(mark) = marks.get(&table.name).filter(|_| self.settings.tables[i].late == Late::Skip) else {
-                continue;
-            };
-            let leaves = sizes.leaves(i, table);
-            let rows = self.skip(owner, (TableId(i), table, plan), *mark, &leaves).await?;
-            if rows > 0 {
-                skipped.insert(&*table.name, rows);
+    /// Deletes, in the transaction of `owner`, all rows that the lake has and that need not stay,
+    /// in tables that skip them. Whether there were any.
+    async fn skip_all(&self, owner: &Client, tables: &[Looked<'_>], sight: Option<&Sight>) -> Result<bool, Stop> {
+        let (mut skipped, mut released) = (BTreeMap::new(), BTreeMap::new());
+        let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
+        owner.batch_execute(&wait).await.map_err(|e| postgres::failed("begin a flush", e))?;
+        for looked in tables {
+            let Looked { id, table, plan, reach, leaves, .. } = looked;
+            let Some(end) = reach.released() else { continue };
+            let mut landed = self.release(owner, looked, sight).await?;
+            let mut again = self.skip(owner, (*id, table, plan), end, leaves).await?;
+            if reach.stays() && !sight.is_some_and(Sight::knows) {
+                // The first look of a run cannot tell those that came back.
+                landed += std::mem::take(&mut again);
+            }
+            for (told, rows) in [(&mut released, landed), (&mut skipped, again)] {
+                if rows > 0 {
+                    told.insert(&*table.name, rows);
+                }
             }
         }
         if !skipped.is_empty() {
             tracing::warn!(tables = late::told(&skipped), "rows came back that the lake has: they are only deleted");
         }
-        Ok(!skipped.is_empty())
+        if !released.is_empty() {
+            tracing::info!(tables = late::told(&released), "rows that have landed are confirmed, and are deleted");
+        }
+        Ok(!skipped.is_empty() || !released.is_empty())
     }
 
-    /// The watermark, which is at least what was `reached`, and which tables have rows at or below
-    /// it; `None` if none has.
+    /// The watermark, which is at least what was `reached`, and which tables have rows to copy at
+    /// or below it; `None` if none has, and none has rows that are to be looked up.
     async fn waiting(
         &self,
         owner: &Client,
         hot: &[HotTable],
+        reaches: &[Reach],
         reached: Option<i64>,
     ) -> Result<Option<(i64, Vec<bool>)>, StoreError> {
         let BufferSettings { schema, watermark: (table, column), .. } = &self.settings;
@@ -133,17 +197,20 @@ impl Buffer {
         let highest = owner.query_one(&sql, &[]).await.map_err(failed)?.get::<_, Option<i64>>(0);
         // An empty table has no watermark, and then nothing is taken from the others.
         let Some(highest) = highest.max(reached) else { return Ok(None) };
-        let exists = |table: &HotTable| {
-            let of = |leaf| format!("EXISTS (SELECT FROM ONLY {leaf} WHERE {} <= $1::int8)", quoted(&table.sequence));
+        let exists = |(table, reach): (&HotTable, &Reach)| {
+            let rows = reach.copied(&quoted(&table.sequence), highest);
+            let of = |leaf| format!("EXISTS (SELECT FROM ONLY {leaf} WHERE {rows})");
             match table.leaves.is_empty() {
                 true => "false".to_owned(),
                 false => table.leaves.iter().map(of).collect::<Vec<_>>().join(" OR "),
             }
         };
-        let sql = format!("SELECT {}", hot.iter().map(exists).collect::<Vec<_>>().join(", "));
-        let row = owner.query_one(&sql, &[&highest]).await.map_err(failed)?;
+        let sql = format!("SELECT {}", hot.iter().zip(reaches).map(exists).collect::<Vec<_>>().join(", "));
+        let row = owner.query_one(&sql, &[]).await.map_err(failed)?;
         let waiting: Vec<bool> = (0..hot.len()).map(|i| row.get(i)).collect();
-        Ok(waiting.contains(&true).then_some((highest, waiting)))
+        let is_looked_up = |(table, reach): (&HotTable, &Reach)| reach.held(&table.sequence).is_some();
+        let looks = hot.iter().zip(reaches).any(is_looked_up);
+        Ok((looks || waiting.contains(&true)).then_some((highest, waiting)))
     }
 
     /// The tables as they are now. Those of the run are fixed; their columns are not.
@@ -152,7 +219,7 @@ impl Buffer {
         let mut found = Vec::new();
         let sequences: Vec<String> = tables.iter().map(|table| table.sequence.clone()).collect();
         let mut there = discover(client, schema, &sequences).await?.tables;
-        for BufferTable { name, sequence, .. } in tables {
+        for BufferTable { name, sequence, retain, .. } in tables {
             let at = there.iter().position(|table| table.name == *name);
             let table = at.map(|at| there.swap_remove(at));
             let table = table.filter(|table| table.columns.iter().any(|column| column.name == *sequence));
@@ -160,9 +227,18 @@ impl Buffer {
                 let why = format!("it has no column {sequence:?}, or is gone: restore it, or change source.tables");
                 StoreError::definite(format!("flush table {name:?}"), why)
             })?;
-            table.refuse_obstacle()?;
+            table.refuse_obstacle(*retain)?;
             found.push(HotTable { sequence: sequence.clone(), ..table });
         }
         Ok(found)
     }
+}
+
+/// The tables, with all that a look needs.
+fn looked<'a>(hot: &'a [HotTable], plans: &'a [Plan], reaches: &'a [Reach], sizes: &Sizes) -> Vec<Looked<'a>> {
+    let one = |(i, ((table, plan), reach)): (usize, ((&'a HotTable, &'a Plan), &'a Reach))| {
+        let (leaves, relations) = (sizes.leaves(i, table), sizes.relations(i));
+        Looked { id: TableId(i), table, plan, reach, leaves, relations }
+    };
+    hot.iter().zip(plans).zip(reaches).enumerate().map(one).collect()
 }

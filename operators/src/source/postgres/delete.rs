@@ -10,7 +10,7 @@ use crate::protocol::group::Commit;
 use crate::protocol::names::TableId;
 
 /// How long a DELETE waits for another session's lock on a row, in milliseconds.
-const LOCK_WAIT_MS: u32 = 10_000;
+pub(super) const LOCK_WAIT_MS: u32 = 10_000;
 
 /// Why rows were not deleted.
 #[derive(Clone)]
@@ -21,12 +21,22 @@ pub(super) enum Failed {
     Definite(String),
 }
 
-/// How many rows of each table were deleted.
-pub(super) type Deleted = Result<BTreeMap<TableId, u64>, Failed>;
+/// What has become of the rows of a table that the snapshot sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// How many were deleted.
+    pub(super) deleted: u64,
+    /// How many stay hot, though they are copied.
+    pub(super) kept: u64,
+}
+
+/// What has become of the rows of each table.
+pub(super) type Deleted = Result<BTreeMap<TableId, Gone>, Failed>;
 
 impl Flush {
-    /// Deletes what the snapshot sees up to the bound: exactly the rows that were copied. Only the
-    /// first call does; the others get what has become of it.
+    /// Deletes what the snapshot sees up to the bound: exactly the rows that were copied and need
+    /// not stay. Those that stay are counted. Only the first call does; the others get what has
+    /// become of it.
     pub(super) async fn delete(&self) -> &Deleted {
         self.deleted.get_or_init(|| self.delete_once()).await
     }
@@ -58,26 +68,40 @@ impl Flush {
             }
             let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
             self.owner.batch_execute(&wait).await.map_err(|error| failed(table, error))?;
-            let mut deleted = 0;
-            for leaf in &table.leaves {
-                let sql = format!("DELETE FROM ONLY {leaf} WHERE {} <= $1::int8", quoted(&table.sequence));
-                deleted += self.owner.execute(&sql, &[&self.bound]).await.map_err(|error| failed(table, error))?;
-            }
-            all.insert(TableId(i), deleted);
+            let gone = self.delete_from(i, table).await.map_err(|error| failed(table, error))?;
+            all.insert(TableId(i), gone);
         }
         Ok(all)
     }
 
-    /// Refuses to commit other rows than were deleted.
-    pub(super) fn compare(&self, commit: &Commit, deleted: &BTreeMap<TableId, u64>) -> Result<(), StoreError> {
+    /// Deletes the rows of the table at this place, and counts those that stay.
+    async fn delete_from(&self, at: usize, table: &HotTable) -> Result<Gone, tokio_postgres::Error> {
+        let (reach, column) = (&self.reaches[at], quoted(&table.sequence));
+        let mut gone = Gone { deleted: 0, kept: self.listed.rows(at) as u64 };
+        for leaf in &table.leaves {
+            if let Some(end) = reach.deleted(self.bound) {
+                let sql = format!("DELETE FROM ONLY {leaf} WHERE {column} <= $1::int8");
+                gone.deleted += self.owner.execute(&sql, &[&end]).await?;
+            }
+            if let Some(kept) = reach.kept(&column, self.bound) {
+                let sql = format!("SELECT count(*) FROM ONLY {leaf} WHERE {kept}");
+                gone.kept += self.owner.query_one(&sql, &[]).await?.get::<_, i64>(0).unsigned_abs();
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Refuses to commit other rows than were deleted or stay.
+    pub(super) fn compare(&self, commit: &Commit, gone: &BTreeMap<TableId, Gone>) -> Result<(), StoreError> {
         let mut copied: BTreeMap<TableId, u64> = BTreeMap::new();
         commit.files.iter().for_each(|staged| *copied.entry(staged.table).or_default() += staged.file.rows);
         for (i, (table, _)) in self.tables.iter().enumerate() {
-            let of = |rows: &BTreeMap<TableId, u64>| rows.get(&TableId(i)).copied().unwrap_or_default();
-            let (copied, deleted) = (of(&copied), of(deleted));
-            if deleted != copied {
+            let copied = copied.get(&TableId(i)).copied().unwrap_or_default();
+            let Gone { deleted, kept } = gone.get(&TableId(i)).copied().unwrap_or_default();
+            if deleted + kept != copied {
                 let why = format!(
-                    "{copied} rows were copied, but {deleted} would be deleted; nothing was: this is a bug in lakefront"
+                    "{copied} rows were copied, but {deleted} would be deleted and {kept} would stay; nothing was \
+                     changed: this is a bug in lakefront"
                 );
                 return Err(StoreError::definite(format!("flush table {:?}", table.name), why));
             }

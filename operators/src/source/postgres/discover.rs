@@ -31,6 +31,8 @@ pub struct HotTable {
     pub leaves: Vec<String>,
     /// Why it cannot be flushed, in words that follow "it".
     pub obstacle: Option<String>,
+    /// Why its rows cannot be deleted, in words that follow "it": that would do more than they say.
+    pub undeletable: Option<String>,
 }
 
 /// A column of a hot table.
@@ -62,9 +64,10 @@ pub struct Found {
 }
 
 impl HotTable {
-    /// Refuses a table whose rows cannot be moved as they are.
-    pub fn refuse_obstacle(&self) -> Result<(), StoreError> {
-        match &self.obstacle {
+    /// Refuses a table whose rows cannot be moved as they are or, if it is retained, copied.
+    pub fn refuse_obstacle(&self, is_retained: bool) -> Result<(), StoreError> {
+        let undeletable = self.undeletable.as_ref().filter(|_| !is_retained);
+        match self.obstacle.as_ref().or(undeletable) {
             None => Ok(()),
             Some(obstacle) => {
                 let why = format!("it {obstacle}; change that, or leave the table out in source.tables");
@@ -91,7 +94,7 @@ pub async fn discover(client: &Client, schema: &str, sequences: &[String]) -> Re
     let ids: Vec<u32> = tables.iter().map(|row| row.get(0)).collect();
     let (mut columns, mut keys) =
         (columns(client, &ids).await.map_err(failed)?, keys(client, &ids).await.map_err(failed)?);
-    let mut obstacles = obstacles(client, &ids).await.map_err(failed)?;
+    let Obstacles { mut any, mut deletes } = obstacles(client, &ids).await.map_err(failed)?;
     let mut found = Found::default();
     for row in &tables {
         let (id, name, is_partitioned): (u32, String, bool) = (row.get(0), row.get(1), row.get(2));
@@ -107,29 +110,40 @@ pub async fn discover(client: &Client, schema: &str, sequences: &[String]) -> Re
             false => vec![format!("{}.{}", quoted(schema), quoted(&name))],
         };
         let key = keys.remove(&id).unwrap_or_default();
-        let obstacle = obstacles.remove(&id).or_else(|| odd_names(&columns));
-        found.tables.push(HotTable { schema: schema.to_owned(), name, sequence, columns, key, leaves, obstacle });
+        let obstacle = any.remove(&id).or_else(|| odd_names(&columns));
+        let (schema, undeletable) = (schema.to_owned(), deletes.remove(&id));
+        found.tables.push(HotTable { schema, name, sequence, columns, key, leaves, obstacle, undeletable });
     }
     Ok(found)
 }
 
-/// What would make the DELETE of hot rows do more, or less, than that; in words that follow "it".
-async fn obstacles(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, String>> {
+/// What stands in the way of tables, in words that follow "it".
+struct Obstacles {
+    /// Not all of their rows could be copied.
+    any: BTreeMap<u32, String>,
+    /// The DELETE of their rows would do more, or less, than that.
+    deletes: BTreeMap<u32, String>,
+}
+
+/// What stands in the way of tables.
+async fn obstacles(client: &Client, ids: &[u32]) -> Asked<Obstacles> {
     let sql = "WITH RECURSIVE parts AS (SELECT c AS root, c FROM unnest($1::oid[]) c \
                UNION ALL SELECT p.root, i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.c) \
-               SELECT p.root, 'is referenced by foreign key ' || f.conname FROM parts p \
+               SELECT p.root, 'is referenced by foreign key ' || f.conname, true FROM parts p \
                JOIN pg_constraint f ON f.contype = 'f' AND f.confrelid = p.c \
-               UNION ALL SELECT p.root, 'has the trigger ' || t.tgname || ', which a DELETE fires' FROM parts p \
+               UNION ALL SELECT p.root, 'has the trigger ' || t.tgname || ', which a DELETE fires', true FROM parts p \
                JOIN pg_trigger t ON t.tgrelid = p.c WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 8 <> 0 \
-               UNION ALL SELECT p.root, 'has the rule ' || r.rulename || ' for DELETE' FROM parts p \
+               UNION ALL SELECT p.root, 'has the rule ' || r.rulename || ' for DELETE', true FROM parts p \
                JOIN pg_rewrite r ON r.ev_class = p.c WHERE r.ev_type = '4' AND r.ev_enabled <> 'D' \
-               UNION ALL SELECT p.root, 'has a partition that is no table of this database: ' || c.relname FROM parts p \
+               UNION ALL SELECT p.root, 'has a partition that is no table of this database: ' || c.relname, false FROM parts p \
                JOIN pg_class c ON c.oid = p.c WHERE c.relkind = 'f' \
-               UNION ALL SELECT p.root, 'has children by inheritance, such as ' || c.relname FROM parts p \
+               UNION ALL SELECT p.root, 'has children by inheritance, such as ' || c.relname, false FROM parts p \
                JOIN pg_class c ON c.oid = p.c JOIN pg_class r ON r.oid = p.root WHERE r.relkind = 'r' AND p.c <> p.root \
                ORDER BY 1, 2";
     let rows = client.query(sql, &[&ids]).await?;
-    Ok(rows.iter().rev().map(|row| (row.get(0), row.get(1))).collect())
+    let of = |deletes| rows.iter().rev().filter(move |row| row.get::<_, bool>(2) == deletes);
+    let told = |row: &Row| (row.get(0), row.get(1));
+    Ok(Obstacles { any: of(false).map(told).collect(), deletes: of(true).map(told).collect() })
 }
 
 /// Which names of a table cannot be told apart, or are ours; in words that follow "it".

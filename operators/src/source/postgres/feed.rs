@@ -142,11 +142,7 @@ impl FlushSupply {
     fn take(&mut self, flush: &Flush) {
         debug_assert!(self.slices.is_empty(), "a flush begins after the one before");
         self.slices = flush.slices.iter().cloned().collect();
-        self.moves = flush
-            .tables
-            .iter()
-            .map(|(table, _)| (PartitionId::first(&*table.name), Watermark { watermark: flush.bound }))
-            .collect();
+        self.moves = flush.ends().map(|(table, end)| (PartitionId::first(table), end)).collect();
         self.is_begun = false;
     }
 }
@@ -163,7 +159,7 @@ impl Supply<Flushes> for FlushSupply {
         if !std::mem::replace(&mut self.is_begun, true) {
             for (id, to) in self.moves.drain(..) {
                 let at = self.at.partitions.entry(id).or_insert(to);
-                at.watermark = at.watermark.max(to.watermark);
+                *at = Watermark { watermark: at.watermark.max(to.watermark), ..to };
             }
             self.at.move_to(Position(slice.flush));
         }

@@ -9,8 +9,11 @@ use tokio_postgres::Client;
 use super::blocks::Blocks;
 use super::delete::Deleted;
 use super::discover::HotTable;
-use super::kind::Flushes;
+use super::kind::{Flushes, Watermark};
+use super::lacking::Listed;
 use super::late::Marks;
+use super::reach::Reach;
+use super::seen::{Seen, Witness};
 use super::settings::BufferSettings;
 use super::slices::Slice;
 use super::target::Target;
@@ -47,12 +50,16 @@ pub struct Buffer {
     pub(super) blocks: Arc<Blocks>,
     /// Those that copy at the moment.
     pub(super) copying: Semaphore,
+    /// Knows whether the server has lived since the last flush.
+    pub(super) witness: AsyncMutex<Option<Witness>>,
 }
 
 pub(super) struct State {
     pub(super) flush: Option<Arc<Flush>>,
     last: Last,
     pub(super) marks: Marks,
+    /// What the lake is known to have of what is hot.
+    pub(super) seen: Option<Arc<Seen>>,
 }
 
 /// A flush that is under way.
@@ -69,6 +76,12 @@ pub struct Flush {
     pub(super) owner: Arc<Client>,
     /// All tables, with how they are copied.
     pub(super) tables: Vec<(HotTable, Plan)>,
+    /// How far it reaches into each of them.
+    pub(super) reaches: Vec<Reach>,
+    /// The rows that are copied by their place.
+    pub(super) listed: Listed,
+    /// What the lake is known to have once it has landed.
+    pub(super) seen: Option<Arc<Seen>>,
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.
@@ -100,9 +113,18 @@ impl Buffer {
     /// The hot tables of `settings`, whose rows go to `target`. Nothing is connected to yet.
     pub fn new(settings: BufferSettings, target: Arc<dyn Target>) -> Arc<Buffer> {
         let copying = Semaphore::new(settings.connections);
-        let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new() });
-        let (idle, readers, blocks) = (AsyncMutex::default(), AsyncMutex::default(), Arc::default());
-        Arc::new(Buffer { settings, target, state, changed: Notify::new(), idle, readers, blocks, copying })
+        let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new(), seen: None });
+        Arc::new(Buffer {
+            settings,
+            target,
+            state,
+            changed: Notify::new(),
+            idle: AsyncMutex::default(),
+            readers: AsyncMutex::default(),
+            blocks: Arc::default(),
+            copying,
+            witness: AsyncMutex::default(),
+        })
     }
 
     /// Goes on after the flushes in `offsets`, which a lake has.
@@ -131,9 +153,12 @@ impl Buffer {
         let Some(flush) = state.flush.take_if(|flush| flush.number == number) else { return false };
         state.last = how(&flush);
         if let Last::Landed { .. } = state.last {
-            for (table, _) in &flush.tables {
-                let mark = state.marks.entry(table.name.clone()).or_insert(flush.bound);
-                *mark = flush.bound.max(*mark);
+            for (table, end) in flush.ends() {
+                let mark = state.marks.entry(table.to_owned()).or_insert(end.watermark);
+                *mark = end.watermark.max(*mark);
+            }
+            if let Some(seen) = &flush.seen {
+                state.seen = Some(seen.clone());
             }
         }
         drop(state);
@@ -233,6 +258,13 @@ impl Flush {
     pub(super) fn is_lost(&self, why: &str) {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
         self.goes_to(Progress::Lost);
+    }
+
+    /// Up to which sequence it takes each table; those of which it takes nothing are left out.
+    pub(super) fn ends(&self) -> impl Iterator<Item = (&str, Watermark)> {
+        let tables = self.tables.iter().zip(&self.reaches);
+        let end = |reach: &Reach| Some(Watermark { watermark: reach.end(self.bound)?, keeps: reach.keeps(self.bound) });
+        tables.filter_map(move |((table, _), reach)| Some((&*table.name, end(reach)?)))
     }
 
     pub(super) fn progress(&self) -> Progress {

@@ -16,10 +16,13 @@ use crate::protocol::offsets::{Offsets, Partitions};
 pub struct Flushes;
 
 /// Up to which sequence a table was flushed. Rows at or below it that are seen later are late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     /// The highest sequence of a flush; it does not go back when the table's sequence does.
     pub watermark: i64,
+    /// Whether rows at or below it may be hot although the lake has them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps: bool,
 }
 
 impl Mark for Watermark {
@@ -87,5 +90,20 @@ impl Reading<Flushes> for HotSource {
     fn shared<'a>(&'a self, others: &'a [Recorded<Flushes>]) -> Pending<'a, Result<Vec<Option<String>>, Stop>> {
         let what = |theirs: &Recorded<Flushes>| (theirs.origin.source == self.source).then(|| self.source.clone());
         Box::pin(async move { Ok(others.iter().map(what).collect()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_says_only_what_is_unusual() {
+        let text = |mark: &Watermark| serde_json::to_string(mark).expect("JSON");
+        let marks = [Watermark { watermark: 7, keeps: false }, Watermark { watermark: 7, keeps: true }];
+        assert_eq!(marks.each_ref().map(text), [r#"{"watermark":7}"#, r#"{"watermark":7,"keeps":true}"#]);
+        for mark in marks {
+            assert_eq!(serde_json::from_str::<Watermark>(&text(&mark)).expect("a mark"), mark);
+        }
     }
 }

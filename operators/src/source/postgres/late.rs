@@ -33,7 +33,7 @@ pub enum Late {
 }
 
 /// Pages of a table whose late rows are compared with the lake at once.
-const PAGES: u32 = 4096;
+pub(super) const PAGES: u32 = 4096;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
 /// Where a row is, in the column after those of the key.
@@ -43,9 +43,9 @@ const NUMBER: &str = "sequence";
 
 /// Late rows of one piece of a table: where they are, by the hash of their key.
 #[derive(Default)]
-struct LateRows {
-    places: HashMap<u128, String>,
-    within: Option<RangeInclusive<i64>>,
+pub(super) struct LateRows {
+    pub(super) places: HashMap<u128, String>,
+    pub(super) within: Option<RangeInclusive<i64>>,
 }
 
 /// What holds the rows of a table, as SQL has it, and how many pages that has.
@@ -62,10 +62,10 @@ impl Buffer {
         leaves: &[Leaf<'_>],
     ) -> Result<u64, Stop> {
         let key = KeyColumns::of(table, plan)?;
-        let mut skipped = 0;
+        let (late, mut skipped) = (format!("{} <= {mark}", quoted(&table.sequence)), 0);
         for (leaf, pages) in leaves {
             for from in (0..=*pages).step_by(PAGES as usize) {
-                let rows = key.late(owner, table, leaf, mark, from).await?;
+                let rows = key.late(owner, table, leaf, &late, from).await?;
                 let Some(within) = rows.within.clone() else { continue };
                 let keys: HashSet<u128> = rows.places.keys().copied().collect();
                 let known = self.target().holds(id, &key.names, &table.sequence, within, &keys).await?;
@@ -85,15 +85,15 @@ impl Buffer {
 }
 
 /// How the key of a table is read.
-struct KeyColumns {
-    names: Vec<String>,
+pub(super) struct KeyColumns {
+    pub(super) names: Vec<String>,
     select: String,
     decoder: Decoder,
 }
 
 impl KeyColumns {
     /// The key of `table`, as `plan` copies it.
-    fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
+    pub(super) fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
         let at = |name: &String| table.columns.iter().position(|column| column.name == *name);
         let at: Option<Vec<usize>> = table.key.iter().map(at).collect();
         let at = at.filter(|at| !at.is_empty());
@@ -112,22 +112,21 @@ impl KeyColumns {
         Ok(KeyColumns { names, select: selects.join(", "), decoder: Decoder::new(schema, codecs) })
     }
 
-    /// The late rows of some pages.
-    async fn late(
+    /// The late rows of some pages: those that are `asked` for.
+    pub(super) async fn late(
         &self,
         owner: &Client,
         table: &HotTable,
         leaf: &str,
-        mark: i64,
+        asked: &str,
         from: u32,
     ) -> Result<LateRows, StoreError> {
         let failed = |e| postgres::failed(format!("look for late rows of table {:?}", table.name), e);
         let to = u64::from(from) + u64::from(PAGES);
         let sql = format!(
-            "COPY (SELECT {} FROM ONLY {leaf} WHERE {} <= {mark} AND ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid) \
+            "COPY (SELECT {} FROM ONLY {leaf} WHERE {asked} AND ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid) \
              TO STDOUT (FORMAT binary)",
-            self.select,
-            quoted(&table.sequence)
+            self.select
         );
         let mut bytes = Vec::new();
         let mut stream = Box::pin(owner.copy_out(&sql).await.map_err(failed)?);

@@ -3,32 +3,40 @@
 use tokio_postgres::Client;
 
 use super::discover::HotTable;
+use super::reach::Reach;
 use crate::error::StoreError;
 use crate::postgres::{self, quoted};
 
 /// Into how many ranges of sequences rows are counted to find the limit.
 const RANGES: i32 = 256;
 
-/// The highest sequence at or below `highest` up to which `tables` have about `most` rows: at least
-/// the first range of sequences that has any.
-pub(super) async fn limit(client: &Client, tables: &[&HotTable], highest: i64, most: u64) -> Result<i64, StoreError> {
+/// The highest sequence at or below `highest` up to which `tables` have about `most` rows to copy:
+/// at least the first range of sequences that has any.
+pub(super) async fn limit(
+    client: &Client,
+    tables: &[(&HotTable, &Reach)],
+    highest: i64,
+    most: u64,
+) -> Result<i64, StoreError> {
     let failed = |e| postgres::failed("count the rows that wait", e);
     let mut lowest = highest;
-    for table in tables {
+    for (table, reach) in tables {
         let column = quoted(&table.sequence);
-        let sql = format!("SELECT min({column})::int8 FROM {} WHERE {column} <= $1::int8", table.named());
-        let row = client.query_one(&sql, &[&highest]).await;
+        let waits = reach.copied(&column, highest);
+        let sql = format!("SELECT min({column})::int8 FROM {} WHERE {waits}", table.named());
+        let row = client.query_one(&sql, &[]).await;
         lowest = row.map_err(failed)?.get::<_, Option<i64>>(0).unwrap_or(highest).min(lowest);
     }
     let width = width(lowest, highest);
     let mut counts = vec![0_u64; usize::try_from(RANGES).unwrap_or_default()];
-    for table in tables {
+    for (table, reach) in tables {
         let column = quoted(&table.sequence);
+        let waits = reach.copied(&column, highest);
         let sql = format!(
-            "SELECT (({column}::int8 - $1::int8) / $2::int8)::int8, count(*) FROM {} WHERE {column} <= $3::int8 GROUP BY 1",
+            "SELECT (({column}::int8 - $1::int8) / $2::int8)::int8, count(*) FROM {} WHERE {waits} GROUP BY 1",
             table.named()
         );
-        for row in client.query(&sql, &[&lowest, &width, &highest]).await.map_err(failed)? {
+        for row in client.query(&sql, &[&lowest, &width]).await.map_err(failed)? {
             let (range, rows): (i64, i64) = (row.get(0), row.get(1));
             let range = usize::try_from(range).unwrap_or_default().min(counts.len() - 1);
             counts[range] += u64::try_from(rows).unwrap_or_default();

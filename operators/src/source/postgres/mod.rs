@@ -12,6 +12,9 @@
 //! position counts flushes. The rows of a flush are deleted by the transaction that has its
 //! snapshot, so exactly the rows that were copied go: one that came later is not seen, and one that
 //! was changed since makes the transaction fail, and the flush is made again.
+//!
+//! Rows may stay hot although the lake has them: those of a table that is retained, and those that
+//! a reader further down, the gate, has not confirmed (`reach.rs`).
 
 mod begin;
 mod blocks;
@@ -19,11 +22,15 @@ mod delete;
 mod discover;
 mod feed;
 mod flush;
+mod gate;
 mod handover;
 mod kind;
+mod lacking;
 mod late;
 mod limit;
+mod reach;
 mod read;
+mod seen;
 mod settings;
 mod slices;
 mod target;
@@ -32,9 +39,11 @@ mod types;
 pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, discover, older_checkpoint};
 pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
 pub use flush::{Buffer, Flush, Last};
+pub use gate::Gate;
 pub use handover::TwoSteps;
 pub use kind::{Flushes, HotSource, Watermark};
 pub use late::Late;
+pub use reach::waiting;
 pub use read::{Copied, CopyReader};
 pub use settings::{BufferSettings, BufferTable, Schedule};
 pub use slices::{SLICE, Slice};

@@ -87,15 +87,9 @@ impl Buffer {
         let reader = self.reader(flush).await?;
         let (table, plan) = &flush.tables[slice.table.0];
         let failed = |e| postgres::failed(format!("copy rows of table {:?}", table.name), e);
-        let (leaf, column) = (&table.leaves[slice.leaf], quoted(&table.sequence));
-        let mut sql = format!(
-            "COPY (SELECT {} FROM ONLY {leaf} WHERE {column} <= {} AND ctid >= '({},0)'::tid",
-            plan.select, flush.bound, slice.from
-        );
-        if let Some(to) = slice.to {
-            sql.push_str(&format!(" AND ctid < '({to},0)'::tid"));
-        }
-        sql.push_str(") TO STDOUT (FORMAT binary)");
+        let leaf = &table.leaves[slice.leaf];
+        let rows = flush.rows(slice, &quoted(&table.sequence));
+        let sql = format!("COPY (SELECT {} FROM ONLY {leaf} WHERE {rows}) TO STDOUT (FORMAT binary)", plan.select);
         // Not waited for: whoever wants the table for itself waits for the owner's own lock, which
         // the owner gives up only after us.
         let lock = format!("LOCK TABLE ONLY {leaf} IN ACCESS SHARE MODE NOWAIT");
@@ -124,5 +118,23 @@ impl Buffer {
             }
             Err(error) => Err(postgres::failed("see a flush's snapshot", error)),
         }
+    }
+}
+
+impl Flush {
+    /// Which rows of its leaf a slice has, as SQL.
+    fn rows(&self, slice: &Slice, column: &str) -> String {
+        let (table, from) = (slice.table.0, slice.from);
+        if slice.is_listed {
+            let places = &self.listed.places[table][slice.leaf];
+            let to = slice.to.map_or(places.len(), |to| to as usize);
+            let places: Vec<String> = places[from as usize..to].iter().map(|place| format!("{place:?}")).collect();
+            return format!("ctid = ANY('{{{}}}'::tid[])", places.join(","));
+        }
+        let mut rows = format!("{} AND ctid >= '({from},0)'::tid", self.reaches[table].copied(column, self.bound));
+        if let Some(to) = slice.to {
+            rows.push_str(&format!(" AND ctid < '({to},0)'::tid"));
+        }
+        rows
     }
 }

@@ -1,7 +1,9 @@
 //! Which hot tables are flushed, how, and when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::gate::Gate;
 use super::late::Late;
 use crate::postgres::Location;
 
@@ -19,6 +21,8 @@ pub struct BufferSettings {
     pub connections: usize,
     /// About how many rows a flush has at most.
     pub max_rows: u64,
+    /// Whoever has to confirm rows before they are deleted; none if nobody has.
+    pub gate: Option<Arc<Gate>>,
     /// After so many flushes the tables are vacuumed; never if zero.
     pub vacuum_every: u64,
 }
@@ -32,6 +36,8 @@ pub struct BufferTable {
     pub sequence: String,
     /// What happens to rows that come back.
     pub late: Late,
+    /// Whether its rows stay hot once the lake has them.
+    pub retain: bool,
 }
 
 /// When flushes are made.

@@ -1,5 +1,7 @@
 //! Slices: pieces of hot tables that one connection copies at a time.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
@@ -13,6 +15,8 @@ use crate::work::Work;
 /// A slice holds about so much of a table, in bytes: enough that a query's own cost does not
 /// matter, and little enough that a few of them fit into memory.
 pub const SLICE: u64 = 8 << 20;
+/// A slice has at most so many rows that are listed, each with its place in the statement.
+const LISTED: u64 = 10_000;
 /// A page holds at most this many rows: each takes a pointer of 4 bytes and a header of 24.
 const MOST_OF_A_PAGE: u64 = 291;
 
@@ -27,9 +31,11 @@ pub struct Slice {
     pub flush: u64,
     /// Which of the table's leaves.
     pub leaf: usize,
-    /// The first page.
+    /// Whether it has rows that are listed by their places, instead of pages.
+    pub is_listed: bool,
+    /// The first page, or where in the list it begins.
     pub from: u32,
-    /// The page after the last; none if it is the leaf's last slice.
+    /// The page after the last, or where in the list it ends; none if it is the leaf's last slice.
     pub to: Option<u32>,
     /// About how much memory it takes, in bytes.
     pub bytes: u64,
@@ -56,6 +62,8 @@ pub(super) struct Sizes(Vec<Vec<Size>>);
 
 #[derive(Clone, Copy)]
 struct Size {
+    /// Its number as a relation.
+    relation: u32,
     pages: u32,
     /// With what is stored beside the pages.
     bytes: u64,
@@ -68,11 +76,12 @@ impl Sizes {
     pub(super) async fn ask(client: &Client, tables: &[&HotTable]) -> Result<Sizes, StoreError> {
         let leaves: Vec<&str> = tables.iter().flat_map(|table| table.leaves.iter().map(String::as_str)).collect();
         let sql = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid), \
-                   CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages)::float8 END \
+                   CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages)::float8 END, c.oid \
                    FROM unnest($1::text[]) WITH ORDINALITY AS t(l, i) JOIN pg_class c ON c.oid = l::regclass ORDER BY i";
         let rows =
             client.query(sql, &[&leaves]).await.map_err(|e| postgres::failed("ask for the sizes of tables", e))?;
         let mut sizes = rows.iter().map(|row| Size {
+            relation: row.get(3),
             pages: u32::try_from(row.get::<_, i64>(0)).unwrap_or(u32::MAX),
             bytes: u64::try_from(row.get::<_, i64>(1)).unwrap_or_default(),
             rows_of_a_page: row.get::<_, Option<f64>>(2).map_or(MOST_OF_A_PAGE, |rows| (2.0 * rows).ceil() as u64 + 1),
@@ -84,6 +93,16 @@ impl Sizes {
     pub(super) fn leaves<'t>(&self, at: usize, table: &'t HotTable) -> Vec<(&'t str, u32)> {
         let sizes = self.0.get(at).into_iter().flatten();
         table.leaves.iter().map(String::as_str).zip(sizes.map(|size| size.pages)).collect()
+    }
+
+    /// The numbers of the leaves of the table at this place, as relations.
+    pub(super) fn relations(&self, at: usize) -> Vec<u32> {
+        self.0.get(at).into_iter().flatten().map(|size| size.relation).collect()
+    }
+
+    /// The numbers of all leaves.
+    pub(super) fn all_relations(&self) -> HashSet<u32> {
+        self.0.iter().flatten().map(|size| size.relation).collect()
     }
 
     /// Hardly ever are there more rows: twice as many as the statistics make of these pages, or as
@@ -102,11 +121,29 @@ impl Sizes {
             for (leaf, size) in sizes.iter().enumerate() {
                 size.divide(|from, to, bytes| {
                     let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
-                    slices.push(Slice { partition, table: *table, flush, leaf, from, to, bytes, is_first });
+                    let is_listed = false;
+                    slices.push(Slice { partition, table: *table, flush, leaf, is_listed, from, to, bytes, is_first });
                 });
             }
         }
         slices
+    }
+
+    /// Adds the slices of so many `listed` rows of a leaf of `table`.
+    pub(super) fn list(
+        &self,
+        slices: &mut Vec<Slice>,
+        (table, hot): (TableId, &HotTable),
+        leaf: usize,
+        listed: usize,
+        flush: u64,
+    ) {
+        let Some(size) = self.0.get(table.0).and_then(|sizes| sizes.get(leaf)) else { return };
+        size.divide_listed(listed, |from, to, bytes| {
+            let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
+            let (is_listed, to) = (true, Some(to));
+            slices.push(Slice { partition, table, flush, leaf, is_listed, from, to, bytes, is_first });
+        });
     }
 }
 
@@ -124,6 +161,19 @@ impl Size {
             from = to;
         }
     }
+
+    /// Divides a list of rows of a leaf into slices: where it begins and ends, bytes.
+    fn divide_listed(self, rows: usize, mut each: impl FnMut(u32, u32, u64)) {
+        let of_a_row = 2 * self.bytes / (u64::from(self.pages.max(1)) * self.rows_of_a_page.max(1)) + 1;
+        let most = (SLICE / of_a_row).clamp(1, LISTED);
+        let (mut from, rows) = (0_u64, rows as u64);
+        while from < rows {
+            let to = rows.min(from + most);
+            let at = |place: u64| u32::try_from(place).unwrap_or(u32::MAX);
+            each(at(from), at(to), (to - from) * of_a_row);
+            from = to;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +182,7 @@ mod tests {
 
     fn divided(pages: u32, bytes: u64) -> Vec<(u32, Option<u32>, u64)> {
         let mut all = Vec::new();
-        Size { pages, bytes, rows_of_a_page: 1 }.divide(|from, to, bytes| all.push((from, to, bytes)));
+        Size { relation: 1, pages, bytes, rows_of_a_page: 1 }.divide(|from, to, bytes| all.push((from, to, bytes)));
         all
     }
 
@@ -148,5 +198,21 @@ mod tests {
         // Long values are stored beside the pages.
         assert!(divided(100, 100 << 20).len() > 10);
         assert_eq!(divided(3, 30 << 20).len(), 3, "a page is the least");
+    }
+
+    #[test]
+    fn a_list_is_divided_by_rows_and_by_their_size() {
+        let divided = |pages, bytes, rows| {
+            let mut all = Vec::new();
+            Size { relation: 1, pages, bytes, rows_of_a_page: 81 }.divide_listed(rows, |from, to, bytes| {
+                assert!(bytes <= SLICE, "{bytes}");
+                all.push((from, to));
+            });
+            all
+        };
+        assert_eq!(divided(10, 81_920, 0), []);
+        assert_eq!(divided(10, 81_920, 25_000), [(0, 10_000), (10_000, 20_000), (20_000, 25_000)]);
+        // 64 MiB in 405 rows.
+        assert!(divided(10, 64 << 20, 405).len() > 8);
     }
 }
