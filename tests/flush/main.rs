@@ -15,4 +15,5 @@ mod refusals;
 mod replies;
 mod stops;
 mod values;
+mod watched;
 mod world;

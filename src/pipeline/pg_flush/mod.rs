@@ -19,7 +19,7 @@ use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::run::metrics::retry::Count;
-use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::metrics::{FlushMetrics, Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::sink::ducklake::Lake;
 use lakefront_operators::source::postgres::{Found, HotSource, HotTable, Late, discover};
@@ -55,6 +55,7 @@ pub(crate) struct Flush {
     names: Vec<String>,
     lake: Arc<Lake>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<FlushMetrics>,
 }
 
 impl super::Described for Described {
@@ -133,8 +134,10 @@ impl Flush {
         }
         let lake = Lake::new(spec(&config.lake)?);
         let source = format!("{}/{}", config.source.shown(), config.schema);
-        let names = hot.iter().map(|table| table.name.clone()).collect();
-        Ok(Flush { common, config, source, hot, late, names, lake, clock: Arc::new(SystemClock) })
+        let names: Vec<String> = hot.iter().map(|table| table.name.clone()).collect();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = FlushMetrics::new(clock.clone(), &names);
+        Ok(Flush { common, config, source, hot, late, names, lake, clock, metrics })
     }
 
     fn reading(&self) -> HotSource {
@@ -169,7 +172,11 @@ impl Opened for Flush {
     }
 
     fn retries(&self) -> Count {
-        Count::default()
+        self.metrics.retries()
+    }
+
+    fn flushes(&self) -> Option<Arc<FlushMetrics>> {
+        Some(self.metrics.clone())
     }
 
     fn guarded(&self, file: &Path) -> space::Settings {

@@ -151,7 +151,7 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         max_rows: config.max_rows,
         vacuum_every: config.vacuum_every,
     };
-    (Buffer::new(settings, target.clone()), target)
+    (Buffer::new(settings, target.clone(), flush.metrics.clone()), target)
 }
 
 fn group(flush: &Flush, tables: Arc<Tables>, transactions: Arc<dyn Transactions>) -> LakeGroup {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio_postgres::Client;
 
+use super::counts::Counts;
 use super::discover::{HotTable, discover};
 use super::flush::{Buffer, Flush, Progress};
 use super::late::{self, Late};
@@ -17,6 +18,8 @@ use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::postgres::{self, quoted};
 use crate::protocol::names::TableId;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::flushes::{LateRows, Work};
 
 /// How often a flush is begun before it counts as impossible, because rows come back meanwhile.
 const ROUNDS: u32 = 10;
@@ -27,10 +30,11 @@ impl Buffer {
         // A late row of the watermark's own table may be the only one there is.
         let mut reached = None;
         for _ in 0..ROUNDS {
+            let begun = Stopwatch::start();
             let owner = self.connection().await?;
             let failed = |e| postgres::failed("begin a flush", e);
-            let begun = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
-            begun.map_err(failed)?;
+            let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+            begin.map_err(failed)?;
             let hot = self.tables(&owner).await?;
             let Some((highest, waiting)) = self.waiting(&owner, &hot, reached).await? else {
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;
@@ -39,15 +43,21 @@ impl Buffer {
             };
             let sizes = Sizes::ask(&owner, &hot.iter().collect::<Vec<_>>()).await?;
             let plans = self.target().prepare(&hot).await?;
-            if self.skip_all(&owner, &hot, &plans, &sizes).await? {
+            let skipped = self.skip_all(&owner, &hot, &plans, &sizes).await?;
+            if !skipped.is_empty() {
                 owner.batch_execute("COMMIT").await.map_err(failed)?;
+                for (table, rows) in skipped {
+                    self.metrics.late(table, LateRows::Skipped, rows);
+                    self.metrics.deleted(table, rows);
+                }
                 self.keep(owner).await;
                 // Others may have come back since: the next snapshot is looked at again.
                 reached = Some(highest);
                 continue;
             }
-            let tables = hot.into_iter().zip(plans).collect();
-            return self.export(number, owner, (highest, &waiting), tables, &sizes).await.map(Some);
+            let tables: Vec<_> = hot.into_iter().zip(plans).collect();
+            let counts = Counts::begin(self.metrics.clone(), begun, &tables, &self.state().marks);
+            return self.export(number, owner, (highest, &waiting), (tables, counts), &sizes).await.map(Some);
         }
         let why = "rows that the lake has come back as fast as they are deleted";
         Err(StoreError::transient("begin a flush", why).into())
@@ -59,7 +69,7 @@ impl Buffer {
         number: u64,
         owner: Client,
         (highest, waiting): (i64, &[bool]),
-        tables: Vec<(HotTable, Plan)>,
+        (tables, counts): (Vec<(HotTable, Plan)>, Counts),
         sizes: &Sizes,
     ) -> Result<Arc<Flush>, Stop> {
         let failed = |e| postgres::failed("begin a flush", e);
@@ -90,6 +100,7 @@ impl Buffer {
             left,
             has_rows: AtomicBool::new(false),
             lost: Mutex::new(None),
+            counts,
             deleted: OnceCell::new(),
         });
         self.state().flush = Some(flush.clone());
@@ -97,24 +108,33 @@ impl Buffer {
     }
 
     /// Deletes, in the transaction of `owner`, all late rows that the lake has, of tables that skip
-    /// them. Whether there were any.
-    async fn skip_all(&self, owner: &Client, hot: &[HotTable], plans: &[Plan], sizes: &Sizes) -> Result<bool, Stop> {
+    /// them. Returns how many of each; empty if there were none.
+    async fn skip_all(
+        &self,
+        owner: &Client,
+        hot: &[HotTable],
+        plans: &[Plan],
+        sizes: &Sizes,
+    ) -> Result<BTreeMap<TableId, u64>, Stop> {
         let marks = self.state().marks.clone();
-        let mut skipped = BTreeMap::new();
+        let (mut skipped, mut told) = (BTreeMap::new(), BTreeMap::new());
         for (i, (table, plan)) in hot.iter().zip(plans).enumerate() {
             let Some(mark) = marks.get(&table.name).filter(|_| self.settings.tables[i].late == Late::Skip) else {
                 continue;
             };
             let leaves = sizes.leaves(i, table);
+            let watch = Stopwatch::start();
             let rows = self.skip(owner, (TableId(i), table, plan), *mark, &leaves).await?;
+            self.metrics.spent(TableId(i), Work::Late, watch.elapsed());
             if rows > 0 {
-                skipped.insert(&*table.name, rows);
+                skipped.insert(TableId(i), rows);
+                told.insert(&*table.name, rows);
             }
         }
-        if !skipped.is_empty() {
-            tracing::warn!(tables = late::told(&skipped), "rows came back that the lake has: they are only deleted");
+        if !told.is_empty() {
+            tracing::warn!(tables = late::told(&told), "rows came back that the lake has: they are only deleted");
         }
-        Ok(!skipped.is_empty())
+        Ok(skipped)
     }
 
     /// The watermark, which is at least what was `reached`, and which tables have rows at or below

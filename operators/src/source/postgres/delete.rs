@@ -8,6 +8,8 @@ use crate::error::{StoreError, chain};
 use crate::postgres::{self, quoted};
 use crate::protocol::group::Commit;
 use crate::protocol::names::TableId;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::flushes::Work;
 
 /// How long a DELETE waits for another session's lock on a row, in milliseconds.
 const LOCK_WAIT_MS: u32 = 10_000;
@@ -28,7 +30,13 @@ impl Flush {
     /// Deletes what the snapshot sees up to the bound: exactly the rows that were copied. Only the
     /// first call does; the others get what has become of it.
     pub(super) async fn delete(&self) -> &Deleted {
-        self.deleted.get_or_init(|| self.delete_once()).await
+        let delete = async {
+            self.counts.metrics.deletes(true);
+            let deleted = self.delete_once().await;
+            self.counts.metrics.deletes(false);
+            deleted
+        };
+        self.deleted.get_or_init(|| delete).await
     }
 
     async fn delete_once(&self) -> Deleted {
@@ -46,6 +54,7 @@ impl Flush {
             if !self.slices.iter().any(|slice| slice.table.0 == i) {
                 continue;
             }
+            let watch = Stopwatch::start();
             let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
             self.owner.batch_execute(&wait).await.map_err(|error| failed(table, error))?;
             let mut deleted = 0;
@@ -53,6 +62,7 @@ impl Flush {
                 let sql = format!("DELETE FROM ONLY {leaf} WHERE {} <= $1::int8", quoted(&table.sequence));
                 deleted += self.owner.execute(&sql, &[&self.bound]).await.map_err(|error| failed(table, error))?;
             }
+            self.counts.metrics.spent(TableId(i), Work::Delete, watch.elapsed());
             all.insert(TableId(i), deleted);
         }
         Ok(all)

@@ -14,11 +14,13 @@
 //! was changed since makes the transaction fail, and the flush is made again.
 
 mod begin;
+mod counts;
 mod delete;
 mod discover;
 mod feed;
 mod flush;
 mod handover;
+mod hot;
 mod kind;
 mod late;
 mod limit;
