@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::flush::{Buffer, Flush, Last};
 use super::kind::{Flushes, Watermark};
@@ -74,8 +74,8 @@ impl Watch {
             if self.buffer.vacuum_is_due() {
                 self.vacuum().await;
             }
-            // Whoever watches sees it; a flush that fails for the same reason says so.
-            let _ = self.buffer.count_hot().await;
+            // For those who watch; if it fails, the flush says why. A flush does not wait for it long.
+            let _ = timeout(COUNT, self.buffer.count_hot()).await;
             match last {
                 Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
                 Last::Landed { more: true } => self.succeeded(),
