@@ -1,10 +1,10 @@
 //! Judges the health of a run from what was seen of it. It is pure, so that every rule has a test.
 //!
 //! A run is not ready while it starts or ends, while a disk is low, while commits or flushes fail,
-//! while input waits and the frontier stands still, and while something in the source cannot be read. The
-//! metrics say which step holds the frontier. An open cut is not waited for, because it closes by
-//! its own bounds; if it does not, the worker that would close it hangs. Nor is a table without
-//! rows: nothing waits for it, and it is settled later.
+//! while input waits and the frontier stands still, and while something in the source cannot be
+//! read. The metrics say which step holds the frontier. An open cut is not waited for, because it
+//! closes by its own bounds; if it does not, the worker that would close it hangs. Nor is a table
+//! without rows: nothing waits for it, and it is settled later.
 
 use std::time::Duration;
 

@@ -74,7 +74,7 @@ impl Watch {
             if self.buffer.vacuum_is_due() {
                 self.vacuum().await;
             }
-            // For those who watch; if it fails, the flush says why. A flush does not wait for it long.
+            // For those who watch. If it fails, the flush says why, which does not wait for it long.
             let _ = timeout(COUNT, self.buffer.count_hot()).await;
             match last {
                 Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
