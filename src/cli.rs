@@ -12,7 +12,7 @@ pub(crate) use self::replay::{Rate, ReplayArgs};
 pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
-/// Lands PostgreSQL logs in Delta tables, exactly once.
+/// Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.
 #[derive(Parser)]
 #[command(name = "lakefront", version, about, long_about = help::LAKEFRONT, after_long_help = help::LAKEFRONT_AFTER)]
 #[command(disable_help_flag = true)]
@@ -30,7 +30,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Write a pipeline file after a few questions.
+    /// Write a pipeline file for logs, after a few questions.
     #[command(long_about = help::INIT, after_long_help = help::INIT_AFTER)]
     Init(InitArgs),
     /// Check machine, pipeline file, disks, source and lake, and say what to do.
@@ -115,7 +115,7 @@ pub(crate) struct ValidateArgs {
 pub(crate) struct StatusArgs {
     /// The pipeline file.
     pub(crate) file: PathBuf,
-    /// List all files, even if there are many.
+    /// List all files of logs, even if there are many.
     #[arg(long)]
     pub(crate) files: bool,
     /// Print a JSON object.

@@ -10,7 +10,7 @@ use lakefront_operators::protocol::document::Process;
 use lakefront_operators::run::bridge::Bridge;
 use lakefront_operators::run::clock::{Stopwatch, SystemClock};
 use lakefront_operators::run::fatal::{Fatal, StopRequest};
-use lakefront_operators::run::metrics::Metrics;
+use lakefront_operators::run::metrics::{Metrics, Unit};
 use lakefront_operators::run::space::Guard;
 
 use crate::cli::{ModeArg, RunArgs};
@@ -67,7 +67,7 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::new(clock.clone(), pipeline.outline(), common.workers, pipeline.retries());
-    let metrics = Arc::new(metrics);
+    let metrics = Arc::new(metrics.with_flushes(pipeline.flushes()));
     let (fatal, supervisor) = Fatal::new();
     let process = process::this(clock.now_ms());
     if let Some(http) = common.http {
@@ -132,8 +132,9 @@ fn watched(pipeline: &dyn Opened, http: HttpConfig, process: Process) -> RunFact
     }
 }
 
-/// Whether to show a progress bar: for a backfill whose output is text. Other runs log a line per
-/// cut.
+/// Whether to show a progress bar: for a backfill of bytes whose output is text. Other runs log a
+/// line per cut.
 fn shows_progress(pipeline: &dyn Opened, args: &RunArgs) -> bool {
-    pipeline.mode() == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
+    let is_bytes = pipeline.outline().unit == Unit::BYTES;
+    is_bytes && pipeline.mode() == Mode::Backfill && !args.json && logging::format() == LogFormat::Text
 }

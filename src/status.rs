@@ -73,6 +73,7 @@ fn to_json(pipeline: &dyn Opened, looked: &Look, running: &Running) -> Value {
         "tables": by_role,
         "unfinished": looked.unfinished,
     });
+    json.as_object_mut().expect("it is one").extend(looked.more.clone());
     if pipeline.common().http.is_some() {
         json["running"] = running.json();
     }

@@ -16,7 +16,10 @@ use crate::fetch::Fetched;
 use crate::format::copy::Decoder;
 use crate::position::Position;
 use crate::routed::Routed;
+use crate::run::clock::Stopwatch;
 use crate::run::env::Env;
+use crate::run::metrics::Metrics;
+use crate::run::metrics::flushes::Work;
 use crate::source::postgres::{Copied, Slice};
 
 /// The most rows of a batch.
@@ -28,7 +31,7 @@ pub fn decode<'s>(
     slices: StreamVec<'s, Position, Fetched<Slice, Copied>>,
     env: &Env,
 ) -> StreamVec<'s, Position, Routed> {
-    let (scope, fatal) = (slices.scope(), env.fatal.clone());
+    let (scope, fatal, metrics) = (slices.scope(), env.fatal.clone(), env.metrics.clone());
     slices.unary::<CapacityContainerBuilder<Vec<Routed>>, _, _, _>(Pipeline, "decode", move |_capability, info| {
         let activator = scope.activator_for(info.address);
         let mut waiting: VecDeque<(Capability<Position>, Fetched<Slice, Copied>)> = VecDeque::new();
@@ -43,7 +46,7 @@ pub fn decode<'s>(
             }
             let Some((capability, fetched)) = waiting.pop_front() else { return };
             let mut session = output.session(&capability);
-            let decoded = rows(fetched, |routed| session.give(routed));
+            let decoded = rows(fetched, &metrics, |routed| session.give(routed));
             drop(session);
             if let Err(stop) = decoded {
                 failed.push(capability);
@@ -57,13 +60,16 @@ pub fn decode<'s>(
 }
 
 /// The rows of one slice; none if its flush was given up.
-fn rows(fetched: Fetched<Slice, Copied>, mut each: impl FnMut(Routed)) -> Result<(), Stop> {
+fn rows(fetched: Fetched<Slice, Copied>, metrics: &Metrics, mut each: impl FnMut(Routed)) -> Result<(), Stop> {
     let Fetched { work, block, credit } = fetched;
     let Some(plan) = block.plan(&work) else { return Ok(()) };
+    let watch = Stopwatch::start();
     let decoder = Decoder::new(plan.schema.clone(), plan.codecs.clone());
     let decoded = decoder.decode(&block.bytes, BATCH_ROWS, |rows| {
+        block.count(&work, &rows);
         each(Routed { table: work.table, rows, partition: work.partition.clone(), credit: credit.clone() });
     });
+    metrics.flushes().iter().for_each(|flushes| flushes.spent(work.table, Work::Encode, watch.elapsed()));
     let failed = |e| StoreError::definite(format!("decode rows of table {:?}", work.partition.name), e);
     decoded.map(drop).map_err(|e| failed(e).into())
 }

@@ -2,10 +2,11 @@
 //! broken by hand, at 100 characters.
 
 pub(super) const LAKEFRONT: &str = "\
-Lands PostgreSQL logs in Delta tables, exactly once.
+Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.
 
-A pipeline is a TOML file: where the logs are, where the tables are, and how lines become rows.
-Every line lands once, however often the run is stopped, killed or started again.";
+A pipeline is a TOML file. With topology = \"pg_logs\", lines of logs land in Delta tables; with
+\"pg_flush\", rows of hot tables move to a DuckLake, and are gone from PostgreSQL once they are there.
+Everything lands once, however often the run is stopped, killed or started again.";
 
 pub(super) const LAKEFRONT_AFTER: &str = "\
 First steps:
@@ -31,16 +32,18 @@ Environment:
 pub(super) const RUN: &str = "\
 Runs a pipeline: to the end of what is there (mode backfill), or until it is stopped (tail).
 
-It claims the tables, continues where they stand, and commits every few seconds or megabytes. The
-tables are created on first use. If it is killed at any instant, the next run continues without a
-gap or a duplicate. SIGTERM or Ctrl-C closes the open cut, commits it and ends the run; a second
-one ends it at once, safely. A table that holds rows which no pipeline has landed is refused,
-unless --adopt is given. That is needed only once; from then on `prove` counts such rows separately.";
+It claims the tables, continues where they stand, and commits every few seconds or megabytes; with
+pg_flush, once for each flush. The tables are created on first use. If it is killed at any instant,
+the next run continues without a gap or a duplicate. SIGTERM or Ctrl-C commits the open cut, or
+makes a last flush, and ends the run; a second one ends it at once, safely. A table that holds rows
+which no pipeline has landed is refused, unless --adopt is given. That is needed only once; from
+then on `prove` counts such rows separately.";
 
 pub(super) const RUN_AFTER: &str = "\
 Examples:
   lakefront run lakefront.toml
-  lakefront run lakefront.toml --mode tail            follow the logs, whatever the file says
+  lakefront run lakefront.toml --mode tail            follow the source, whatever the file says
+  lakefront run flush.toml --once                     flush what waits, then end
   lakefront run lakefront.toml --json | jq .tables    how many rows each table got
 
 Exit codes: 0 done or stopped cleanly, 2 the file is wrong, 3 fatal error, 4 another run has the
@@ -50,8 +53,9 @@ pub(super) const VALIDATE: &str = "\
 Checks a pipeline file, and names every wrong field together with what is allowed there.
 
 With --connect it also opens the source and the tables, and reports which credential was used,
-what it may do, how many files there are, and whether each table fits. Nothing is written either
-way. `doctor` checks more: the machine, the disks, the clock, and whether a run is alive.";
+what it may do, how many files or hot tables there are, and whether each table fits. Nothing is
+written either way. `doctor` checks more: the machine, the disks, the clock, and whether a run is
+alive.";
 
 pub(super) const VALIDATE_AFTER: &str = "\
 Examples:
@@ -61,8 +65,9 @@ Examples:
 Exit codes: 0 good, 2 the file is wrong, 3 the source or a table is out of reach or does not fit.";
 
 pub(super) const STATUS: &str = "\
-Shows where each table of a pipeline stands, by file or blob, and how many bytes of the source it
-does not hold yet. It only reads and claims nothing, so it can be used during a run.";
+Shows where each table of a pipeline stands, and what of the source it does not hold yet: of logs by
+file or blob; of hot tables up to which sequence, and when they were last flushed. It only reads and
+claims nothing, so it can be used during a run.";
 
 pub(super) const STATUS_AFTER: &str = "\
 Examples:
@@ -93,7 +98,8 @@ verified or no row has landed), 2 the file is wrong, 3 no proof was possible: th
 is out of reach, or not there.";
 
 pub(super) const INIT: &str = "\
-Writes DIR/lakefront.toml: a pipeline file with comments, after five questions or from flags.
+Writes DIR/lakefront.toml: a pipeline file for logs, with comments, after five questions or from
+flags. (For hot tables, begin with the repository's examples/pg_flush.toml.)
 
 On a terminal it asks, and Enter takes a question's default. A question that a flag answers is
 skipped; with --yes, or without a terminal, all are. Relative paths are relative to DIR, so run the

@@ -1,10 +1,10 @@
 //! Judges the health of a run from what was seen of it. It is pure, so that every rule has a test.
 //!
-//! A run is not ready while it starts or ends, while a disk is low, while commits fail, while input
-//! waits and the frontier stands still, and while something in the source cannot be read. The
-//! metrics say which step holds the frontier. An open cut is not waited for, because it closes by
-//! its own bounds; if it does not, the worker that would close it hangs. Nor is a table without
-//! rows: nothing waits for it, and it is settled later.
+//! A run is not ready while it starts or ends, while a disk is low, while commits or flushes fail,
+//! while input waits and the frontier stands still, and while something in the source cannot be
+//! read. The metrics say which step holds the frontier. An open cut is not waited for, because it
+//! closes by its own bounds; if it does not, the worker that would close it hangs. Nor is a table
+//! without rows: nothing waits for it, and it is settled later.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) enum Status {
     Stopping,
     /// Input waits and the frontier stands still.
     Stalled,
-    /// A table's commits fail.
+    /// A table's commits fail, or flushes.
     Failing,
     /// A file system has less free space than it must.
     LowDisk,
@@ -111,8 +111,12 @@ pub(super) struct Signs {
     pub(super) held: Option<HoldingStep>,
     /// What the source has and has not landed, in the unit of positions.
     pub(super) lag: u64,
+    /// The unit of positions.
+    pub(super) unit: &'static str,
     /// Tables in which something fails and is retried.
     pub(super) failing: Vec<Failing>,
+    /// What keeps the source from being read, and is retried.
+    pub(super) failing_source: Option<FailingSource>,
     /// What is in the source but is not read, though it might matter.
     pub(super) not_read: Option<NotRead>,
     /// A file system that has less free space than it must.
@@ -158,6 +162,17 @@ pub(super) struct Failing {
     pub(super) cause: String,
 }
 
+/// What fails before rows are read.
+#[derive(Debug)]
+pub(super) struct FailingSource {
+    /// `a flush`.
+    pub(super) what: &'static str,
+    /// Milliseconds since the first failure.
+    pub(super) for_ms: u64,
+    /// The last failure.
+    pub(super) cause: String,
+}
+
 /// Judges a run that has its tables. A cut closes after `cut`; a frontier may stand still for
 /// `stall`.
 pub(super) fn judge(seen: &Signs, stall: Duration, cut: Duration) -> Health {
@@ -171,10 +186,15 @@ pub(super) fn judge(seen: &Signs, stall: Duration, cut: Duration) -> Health {
         let health = Health::not_ready(Status::Failing, reason).at(format!("commit[{role}]"));
         return health.for_ms(*for_ms).because(Some(cause));
     }
+    let failing = seen.failing_source.as_ref().filter(|failing| failing.for_ms >= FAILING_MS);
+    if let Some(FailingSource { what, for_ms, cause }) = failing {
+        let reason = format!("{what} has failed for {} s, and is being retried", for_ms / 1000);
+        return Health::not_ready(Status::Failing, reason).at("plan").for_ms(*for_ms).because(Some(cause));
+    }
     let held = seen.held.as_ref().filter(|held| u128::from(held.for_ms) >= stall.as_millis());
     if let Some(HoldingStep { step, for_ms, cause }) = held {
-        let (seconds, lag) = (for_ms / 1000, seen.lag);
-        let reason = format!("{step} holds the frontier, which has stood still for {seconds} s; {lag} bytes wait");
+        let (seconds, lag, unit) = (for_ms / 1000, seen.lag, seen.unit);
+        let reason = format!("{step} holds the frontier, which has stood still for {seconds} s; {lag} {unit} wait");
         return Health::not_ready(Status::Stalled, reason).at(step).for_ms(*for_ms).because(cause.as_deref());
     }
     if let Some(ms) = seen.behind_ms.filter(|ms| u128::from(*ms) >= stall.as_millis()) {

@@ -30,6 +30,8 @@ struct Sample {
     at_ms: u64,
     bytes: u64,
     lag: u64,
+    /// Rows that wait in hot tables.
+    waiting: u64,
     /// By table.
     rows: Vec<u64>,
     /// Rows per second of all tables, at that time.
@@ -92,6 +94,7 @@ impl History {
             at_ms: metrics.steady_ms(),
             bytes: metrics.bytes_read(),
             lag: metrics.source_lag(),
+            waiting: metrics.flushes().and_then(|of| of.waits()).unwrap_or_default(),
             rows: metrics.tables().iter().map(|table| table.rows()).collect(),
             rate: 0.0,
             steps: metrics.steps().iter().map(step).collect(),
@@ -153,14 +156,15 @@ impl History {
         samples[begin].per_second(&samples[end], of)
     }
 
-    /// Bytes read and rows landed per second, and bytes behind, sample by sample.
-    pub(super) fn charts(&self) -> [Vec<u64>; 3] {
+    /// Bytes read and rows landed per second, what is behind, and rows that wait, sample by sample.
+    pub(super) fn charts(&self) -> [Vec<u64>; 4] {
         let shown = || self.samples.iter().skip(self.samples.len().saturating_sub(SHOWN));
         let pairs = || shown().zip(shown().skip(1));
         [
             pairs().map(|(from, to)| from.per_second(to, |sample| sample.bytes) as u64).collect(),
             pairs().map(|(_, to)| to.rate as u64).collect(),
             pairs().map(|(_, to)| to.lag).collect(),
+            pairs().map(|(_, to)| to.waiting).collect(),
         ]
     }
 }

@@ -8,8 +8,11 @@ use lakefront_operators::run::fatal::{Fatal, StopRequest};
 use lakefront_operators::run::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
 use lakefront_operators::source::files::Why;
 
-use super::health::{Failing, Health, HoldingStep, NotRead, Signs, Status, judge};
+use super::health::{Failing, FailingSource, Health, HoldingStep, NotRead, Signs, Status, judge};
 use super::history::History;
+
+/// So long a commit may wait for rows to be deleted, in milliseconds.
+const DELETING_MS: u64 = 10 * 60 * 1000;
 
 /// The facts about a run that do not change.
 pub(crate) struct RunFacts {
@@ -58,10 +61,11 @@ impl Live {
             return Health::not_ready(Status::Stopping, "the run met a fatal error and ends");
         }
         if self.stop.is_requested() {
-            return Health::not_ready(
-                Status::Stopping,
-                "the run was asked to stop: it commits what it has read, and ends",
-            );
+            let reason = match self.metrics.flushes() {
+                Some(_) => "the run was asked to stop: it makes a last flush, and ends",
+                None => "the run was asked to stop: it commits what it has read, and ends",
+            };
+            return Health::not_ready(Status::Stopping, reason);
         }
         if self.metrics.run().is_none() {
             return Health::not_ready(Status::Starting, "the tables are not claimed yet");
@@ -102,20 +106,36 @@ impl Live {
         Some(NotRead { for_ms, name: first.name.clone(), why: first.why.to_string(), more: rest.len() })
     }
 
+    /// What keeps the source from being flushed, and is tried again.
+    fn failing_source(&self) -> Option<FailingSource> {
+        let failing = self.metrics.flushes()?.is_failing()?;
+        let for_ms = self.metrics.steady_ms().saturating_sub(failing.since_ms);
+        Some(FailingSource { what: failing.what, for_ms, cause: failing.cause })
+    }
+
+    /// Whether a holder does what takes its time: PostgreSQL deletes many rows in one statement.
+    fn takes_time(&self, holder: &Holder<'_>) -> bool {
+        let deletes = self.metrics.flushes().is_some_and(|flushes| flushes.is_deleting());
+        deletes && matches!(holder.step.id(), StepId::Commit(_)) && holder.for_ms < DELETING_MS
+    }
+
     fn seen(&self) -> Signs {
         let metrics = &self.metrics;
+        let holder = metrics.holder().filter(|holder| !self.takes_time(holder));
         let plan = metrics.steps().get(StepId::PLAN);
         let is_open = plan.frontier().is_some_and(|closed| metrics.planned() > closed);
         Signs {
             open_ms: is_open.then(|| metrics.steady_ms().saturating_sub(plan.since_ms())),
             behind_ms: self.history().behind_since_ms().map(|since| metrics.steady_ms().saturating_sub(since)),
-            held: metrics.holder().map(|holder| HoldingStep {
+            held: holder.map(|holder| HoldingStep {
                 step: holder.step.name().to_owned(),
                 for_ms: holder.for_ms,
                 cause: self.cause(&holder),
             }),
             lag: metrics.source_lag(),
+            unit: metrics.unit().as_str(),
             failing: self.failing(),
+            failing_source: self.failing_source(),
             not_read: self.not_read(),
             low_disk: metrics.free().into_iter().find(|free| free.low),
         }

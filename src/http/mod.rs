@@ -15,6 +15,7 @@
 
 mod client;
 mod connection;
+mod flushes;
 mod health;
 mod history;
 mod live;

@@ -8,15 +8,14 @@ use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::run::metrics::Metrics;
-use lakefront_operators::run::metrics::Unit;
 use lakefront_operators::run::metrics::latency::Latency;
 use lakefront_operators::run::metrics::steps::Step;
+use lakefront_operators::run::metrics::{Metrics, TableMetrics, Unit};
 use serde_json::{Map, Value, json};
 
 use super::history::Rates;
 use super::live::Live;
-use super::{health, metrics};
+use super::{flushes, health, metrics};
 use crate::moment::rfc3339;
 
 /// A partition's name, escaped, because anybody may have chosen it.
@@ -51,6 +50,10 @@ pub(super) fn health(live: &Live) -> Response {
     });
     if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
         body.extend(more);
+        let rows = live.metrics.tables().iter().map(TableMetrics::rows).sum();
+        if let Some(Value::Object(more)) = live.metrics.flushes().map(|of| flushes::health(of, rows)) {
+            body.extend(more);
+        }
     }
     answer(code(&health), &body)
 }
@@ -63,11 +66,11 @@ pub(super) fn metrics(live: &Live) -> Response {
 /// `/status.json`.
 pub(super) fn status(live: &Live) -> Response {
     let (metrics, run) = (&live.metrics, &live.run);
-    let (rates, [bytes, rows, lag]) = {
+    let (rates, [bytes, rows, lag, waiting]) = {
         let history = live.history();
         (history.rates(), history.charts())
     };
-    let body = json!({
+    let mut body = json!({
         "pipeline": run.pipeline,
         "source": run.source,
         "mode": run.mode,
@@ -96,6 +99,10 @@ pub(super) fn status(live: &Live) -> Response {
         "memory_bytes": metrics.memory_held(),
         "history": {"every_seconds": 1, "bytes_per_second": bytes, "rows_per_second": rows, "lag": lag},
     });
+    if let Some(of) = metrics.flushes() {
+        body["flushes"] = flushes::status(of);
+        body["history"]["waiting"] = json!(waiting);
+    }
     answer(StatusCode::OK, &body)
 }
 
@@ -156,9 +163,10 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
     let (metrics, failing) = (&live.metrics, live.failing());
     let end: Position = metrics.source_end();
     let tables = metrics.tables().iter().zip(&live.run.tables).enumerate();
+    let hot = |i: usize| metrics.flushes().and_then(|of| of.tables().get(i));
     let table = tables.map(|(i, (table, name))| {
         let failing = failing.iter().find(|failing| failing.role == table.role());
-        json!({
+        let mut said = json!({
             "role": table.role(),
             "name": name,
             "position": table.drained(),
@@ -169,7 +177,9 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
             "commits": table.commits(),
             "last_commit": table.committed_at_ms().map(rfc3339),
             "failing_seconds": failing.map(|failing| Duration::from_millis(failing.for_ms).as_secs_f64()),
-        })
+        });
+        hot(i).into_iter().for_each(|hot| flushes::add(&mut said, hot));
+        said
     });
     table.collect()
 }

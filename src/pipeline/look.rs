@@ -5,7 +5,7 @@ use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::run::clock::Stopwatch;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::replay::Sighting;
 
@@ -17,6 +17,8 @@ pub(crate) struct Look {
     pub(crate) unfinished: Value,
     /// The same, as lines for people.
     pub(crate) notes: String,
+    /// What else this kind has to say of the lake, for programs.
+    pub(crate) more: Map<String, Value>,
 }
 
 /// One table.

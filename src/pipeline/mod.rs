@@ -24,7 +24,7 @@ use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::run::bridge::Bridge;
 use lakefront_operators::run::fatal::{Fatal, StopRequest};
 use lakefront_operators::run::metrics::retry::Count;
-use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::metrics::{FlushMetrics, Metrics, Outline};
 use lakefront_operators::run::space;
 use lakefront_operators::run::state::{self, Known};
 use lakefront_operators::shown::one_line;
@@ -133,6 +133,11 @@ pub(crate) trait Opened {
 
     /// Counts the source's retries.
     fn retries(&self) -> Count;
+
+    /// What is counted of flushes, if it makes any.
+    fn flushes(&self) -> Option<Arc<FlushMetrics>> {
+        None
+    }
 
     /// Where a run writes, and what it does when space is low; `file` is the pipeline file.
     fn guarded(&self, file: &Path) -> space::Settings;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use lakefront_operators::run::metrics::Unit;
 use lakefront_operators::shown::one_line;
 use serde_json::{Value, json};
 
@@ -34,6 +35,8 @@ struct Answer {
     step: Option<String>,
     reason: Option<String>,
     uptime_seconds: f64,
+    /// Whether its positions count bytes.
+    is_bytes: bool,
     bytes_per_second: f64,
     rows_per_second: f64,
     /// The position up to which a table is drained, by role.
@@ -95,6 +98,7 @@ impl Answer {
             step: start(&health["step"]),
             reason: start(&health["reason"]),
             uptime_seconds: sane(&answer["uptime_seconds"])?,
+            is_bytes: answer["unit"].as_str().is_none_or(|unit| unit == Unit::BYTES.as_str()),
             bytes_per_second: sane(&rates["bytes_per_second"])?,
             rows_per_second: sane(&rates["rows_per_second"])?,
             drained: answer["tables"].as_array().into_iter().flatten().filter_map(drained).collect(),
@@ -135,7 +139,10 @@ impl Answer {
     /// A line for people.
     fn text(&self) -> String {
         let run = self.run.map_or("a run".to_owned(), |run| format!("run {run}"));
-        let rates = format!("{:.1} MB/s, {:.0} rows/s", self.bytes_per_second / 1e6, self.rows_per_second);
+        let mut rates = format!("{:.0} rows/s", self.rows_per_second);
+        if self.is_bytes {
+            rates = format!("{:.1} MB/s, {rates}", self.bytes_per_second / 1e6);
+        }
         let health = match (&self.reason, self.ready) {
             (_, true) => "ready".to_owned(),
             (Some(reason), false) => format!("{}: {reason}", self.status),

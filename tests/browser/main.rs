@@ -4,8 +4,12 @@
 //! The screenshots are `live-page-*.png` in cargo's folder for tests, for people to look at.
 
 mod browser;
+mod flushes;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../flush/world.rs"]
+mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -17,4 +17,5 @@ mod replies;
 mod retained;
 mod stops;
 mod values;
+mod watched;
 mod world;

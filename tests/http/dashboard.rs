@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::hot;
 use crate::promql::{Named, named};
-use crate::support::http::get;
+use crate::support::http::{free_address, get};
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::promtext::{self, Family};
 use crate::{given, until};
@@ -41,7 +42,32 @@ fn dashboard() -> Value {
     serde_json::from_slice(&std::fs::read(path).expect("the dashboard")).expect("JSON")
 }
 
+/// What the two kinds of pipelines export together.
 fn exported() -> BTreeMap<String, Names> {
+    let mut all = of_logs();
+    for (name, names) in of_flushes() {
+        let known = all.entry(name).or_default();
+        known.series.extend(names.series);
+        known.labels.extend(names.labels);
+    }
+    all
+}
+
+/// A run that has flushed.
+fn of_flushes() -> BTreeMap<String, Names> {
+    let (mut world, address) = (
+        hot::World::new("CREATE TABLE ledgers (sequence bigint PRIMARY KEY); INSERT INTO ledgers VALUES (1), (2)"),
+        free_address(),
+    );
+    world.set("http.listen", &format!("{:?}", address.to_string()));
+    let mut tail = world.tail("");
+    until(&mut tail, address, "/metrics", |answer| answer.body.contains("\nlakefront_last_flush_rows 2\n"));
+    let text = get(address, "/metrics").expect("an answer").body;
+    tail.stop();
+    names(&text)
+}
+
+fn of_logs() -> BTreeMap<String, Names> {
     let (pipeline, address) = given();
     pipeline.write("a.json", ONE_FOR_EACH_TABLE);
     let mut tail = pipeline.tail();

@@ -4,6 +4,9 @@
 mod answers;
 mod dashboard;
 mod health;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../flush/world.rs"]
+mod hot;
 mod life;
 mod promql;
 #[path = "../support/mod.rs"]

@@ -26,6 +26,7 @@ use lakefront_operators::run::metrics::steps::{StepId, watch};
 use lakefront_operators::run::metrics::{Outline, Retried, Unit, busy};
 use lakefront_operators::sink::Stage;
 use lakefront_operators::sink::ducklake::{LakeStage, Tables};
+use lakefront_operators::sink::measured::Measured;
 use lakefront_operators::source::postgres::{Buffer, CopyReader, Flushes, Planning};
 use lakefront_operators::work::Work;
 use timely::dataflow::operators::{ConnectLoop, Feedback};
@@ -76,8 +77,10 @@ pub fn build(worker: &mut Worker, run: &PgFlush) {
         let copied = watch(copied, metrics, StepId::FETCH, |fetched| fetched.work.moves());
         let rows = decode(copied, env);
 
-        let stages =
-            |table: TableId| -> Box<dyn Stage> { Box::new(LakeStage::new(table, run.tables.clone(), clock.clone())) };
+        let stages = |table: TableId| -> Box<dyn Stage> {
+            let stage = LakeStage::new(table, run.tables.clone(), clock.clone());
+            Box::new(Measured { stage, table, metrics: metrics.flushes().cloned() })
+        };
         land(vec![rows], control, stages, &run.landing, env).connect_loop(returned_positions);
     });
 }

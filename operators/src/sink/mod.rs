@@ -1,11 +1,12 @@
 //! Where rows land. Each sink is a folder; all of them pass the conformance suite in
 //! `tests/conformance`. What sinks share are three rooms that know none of them: `parquet`, the
 //! encoding of files, `files`, the places where files are, and `staging`, which writes the one into
-//! the other.
+//! the other. `measured` counts the time that a stage takes.
 
 pub mod delta;
 pub mod ducklake;
 pub mod files;
+pub mod measured;
 mod parquet;
 mod staging;
 

@@ -45,6 +45,10 @@ impl Transactions for Handed {
         self.own.committing(commit);
     }
 
+    fn has_lost(&self, _commit: &Commit, why: &str) {
+        assert!(!why.is_empty(), "it says why");
+    }
+
     fn is_void(&self, _commit: &Commit) {
         self.void.fetch_add(1, Ordering::SeqCst);
     }

@@ -7,7 +7,7 @@ const CUT: Duration = Duration::from_secs(10);
 
 fn held_for(for_ms: u64) -> Signs {
     let held = HoldingStep { step: "fetch".to_owned(), for_ms, cause: None };
-    Signs { held: Some(held), lag: 7, ..Signs::default() }
+    Signs { held: Some(held), lag: 7, unit: "bytes", ..Signs::default() }
 }
 
 fn failing_for(for_ms: u64) -> Signs {
@@ -73,6 +73,20 @@ fn commits_that_go_on_failing_are_told_with_their_table() {
     let reason = format!("a commit to table \"replica_logs\" has failed for 8 s, and is being retried: {error}");
     assert_eq!((health.reason, health.for_ms), (Some(reason), Some(8_000)));
     assert_eq!(health.error.as_deref(), Some(error), "as one line that does nothing to a terminal");
+}
+
+#[test]
+fn flushes_that_go_on_failing_are_told_and_tables_first() {
+    let flushes_failing_for =
+        |for_ms| FailingSource { what: "a flush", for_ms, cause: "could not begin a flush: gone".to_owned() };
+    let seen = |for_ms| Signs { failing_source: Some(flushes_failing_for(for_ms)), ..Signs::default() };
+    assert_eq!(judge(&seen(FAILING_MS - 1), MINUTE, CUT), Health::OK, "a hiccup");
+    let health = judge(&Signs { held: held_for(70_000).held, ..seen(70_000) }, MINUTE, CUT);
+    assert_eq!((health.status, health.step.as_deref()), (Status::Failing, Some("plan")));
+    let reason = "a flush has failed for 70 s, and is being retried: could not begin a flush: gone";
+    assert_eq!((health.reason.as_deref(), health.for_ms), (Some(reason), Some(70_000)));
+    let both = Signs { failing_source: Some(flushes_failing_for(70_000)), ..failing_for(8_000) };
+    assert_eq!(judge(&both, MINUTE, CUT).step.as_deref(), Some("commit[replica]"));
 }
 
 #[test]

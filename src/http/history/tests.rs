@@ -7,7 +7,7 @@ const CUT: Duration = Duration::from_secs(10);
 fn sample(second: u64) -> Sample {
     let rows = vec![2 * second, 0];
     let steps = vec![(second, second as f64 / 4.0, false)];
-    Sample { at_ms: 1000 * second, bytes: 10 * second, lag: second, rows, rate: 0.0, steps }
+    Sample { at_ms: 1000 * second, bytes: 10 * second, lag: second, waiting: 3 * second, rows, rate: 0.0, steps }
 }
 
 fn history() -> History {
@@ -35,7 +35,7 @@ fn landing(cuts: &[(u64, u64)], upto: u64) -> Vec<f64> {
     };
     let rate = |second| {
         history.push(at(second));
-        let (rates, [_, chart, _]) = (history.rates(), history.charts());
+        let (rates, [_, chart, ..]) = (history.rates(), history.charts());
         assert_eq!(rates.rows[0], rates.steps[0].0, "a step that hands on with cuts, too");
         assert!(chart.last().is_none_or(|last| *last == rates.rows[0] as u64));
         rates.rows[0]
@@ -65,10 +65,10 @@ fn what_lands_no_more_comes_to_nothing() {
 fn charts_have_a_point_a_second_for_five_minutes() {
     let mut history = history();
     (0..1000).for_each(|second| history.push(sample(second)));
-    let [bytes, rows, lag] = history.charts();
-    assert_eq!((bytes.len(), rows.len(), lag.len()), (300, 300, 300));
+    let [bytes, rows, lag, waiting] = history.charts();
+    assert_eq!([bytes.len(), rows.len(), lag.len(), waiting.len()], [300; 4]);
     assert!(bytes.iter().all(|bytes| *bytes == 10) && rows.iter().all(|rows| *rows == 2));
-    assert_eq!(lag.last(), Some(&999));
+    assert_eq!((lag.last(), waiting.last()), (Some(&999), Some(&2997)));
 }
 
 #[test]

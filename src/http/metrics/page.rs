@@ -51,6 +51,16 @@ impl Page {
         self.family(name, help, MetricType::GAUGE, samples.collect());
     }
 
+    pub(super) fn gauge_signed<'a, const L: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); L], i64)>,
+    ) {
+        let samples = samples.into_iter().map(|(labels, value)| gauge(labels, value as f64));
+        self.family(name, help, MetricType::GAUGE, samples.collect());
+    }
+
     pub(super) fn gauge_seconds<'a, const L: usize>(
         &mut self,
         name: &str,

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
+use lakefront_operators::protocol::layout::Layout;
+use lakefront_operators::protocol::names::TableId;
 use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::metrics::flushes::{LateRows, Work};
 use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::metrics::{FlushMetrics, Outline};
 use lakefront_topologies::pg_logs;
 
 use super::promtext::{Family, parse};
@@ -162,6 +166,27 @@ fn what_nobody_has_measured_is_left_out_and_all_else_is_there_from_the_start() {
     let [held, limit] =
         ["lakefront_memory_bytes", "lakefront_memory_limit_bytes"].map(|name| value(&families, name, &[]));
     assert!(held < limit, "{held} of {limit} bytes");
+}
+
+#[test]
+fn only_a_pipeline_of_flushes_shows_them() {
+    let tables = ["a\"b".to_owned(), "c".to_owned()];
+    let flushes = FlushMetrics::new(Arc::new(SystemClock), &tables);
+    let outline = || Outline { layout: Layout::together("lake", &["a\"b", "c"]), ..pg_logs::outline() };
+    let metrics =
+        Metrics::new(Arc::new(SystemClock), outline(), 1, Count::default()).with_flushes(Some(flushes.clone()));
+    let families = || parse(&render(&metrics)).expect("text as promtool wants it");
+    let at_first: Vec<String> = families().into_keys().filter(|name| !ALL.contains(&name.as_str())).collect();
+    let known = ["deleted_rows", "flush_step_seconds", "flushes", "late_rows", "void_flushes"];
+    assert_eq!(at_first, known.map(|name| format!("lakefront_{name}_total")));
+    flushes.late(TableId(0), LateRows::Skipped, 7);
+    flushes.spent(TableId(1), Work::Copy, Duration::from_millis(1500));
+    let families = families();
+    let late = [("table", "a\"b"), ("outcome", "skipped")];
+    assert_eq!(value(&families, "lakefront_late_rows_total", &late), 7.0);
+    let copied = [("table", "c"), ("step", "copy")];
+    assert_eq!(value(&families, "lakefront_flush_step_seconds_total", &copied), 1.5);
+    assert_eq!(families["lakefront_void_flushes_total"].samples.len(), 6, "each reason from the start");
 }
 
 #[test]

@@ -256,7 +256,7 @@ function clock(moment) {
 }
 
 function showTables(now) {
-  rows('tables', now.tables.map((table) => [
+  rows('tables', now.tables.map(now.flushes ? hot : (table) => [
     [table.role, table.name],
     [whole.format(table.position), table.behind > 0 ? `${amount(table.behind, now.unit).join(' ')} behind` : ''],
     whole.format(table.rows),
@@ -270,10 +270,40 @@ function showTables(now) {
     step.still_seconds === null ? '–' : seconds(step.still_seconds),
     percent(step.busy),
   ]));
+  if (now.flushes) return;
   const rejects = Object.entries(now.rejects).filter(([, lines]) => lines > 0);
   const listed = rejects.map(([reason, lines]) => `${whole.format(lines)} ${reason}`).join(', ');
   say(byId('rejects'), rejects.length ? `Lines that could not be rows: ${listed}.` : '');
 }
+
+/* What a pipeline of flushes has instead of files, bytes and lines. */
+
+/** The cells of a hot table. Its role is its name. */
+function hot(table) {
+  const late = Object.entries(table.late).filter(([, rows]) => rows > 0);
+  const bad = table.failing_seconds === null ? [] : [`failing for ${seconds(table.failing_seconds)}`, true];
+  return [
+    table.name,
+    table.watermark === null ? '–' : whole.format(table.watermark),
+    [whole.format(table.rows), late.map(([what, rows]) => `${whole.format(rows)} late, ${what}`).join('; ')],
+    count(table.rows_per_second).join(''),
+    [table.waiting === null ? '–' : whole.format(table.waiting), ...bad],
+  ];
+}
+
+function showFlushes({ flushes, history, lag }) {
+  const { waiting, last, void: again } = flushes;
+  value('read', waiting === null ? ['–', ''] : [count(waiting).join(' ').trim(), 'rows']);
+  chart('chart-read', history.waiting);
+  say(byId('last-flush'), last === null ? '–' : `${whole.format(last.rows)} rows in ${seconds(last.seconds)}`);
+  say(byId('next-flush'), due(flushes) ?? (lag > 0 ? 'under way' : '–'));
+  const why = Object.entries(again).filter(([, times]) => times > 0);
+  const listed = why.map(([reason, times]) => `${whole.format(times)} ${reason}`).join(', ');
+  say(byId('rejects'), why.length ? `Flushes that were made again: ${listed}.` : '');
+}
+
+/** When the next flush begins, if it is waited for. */
+const due = (flushes) => (flushes.next_in_seconds === null ? null : `in ${seconds(flushes.next_in_seconds)}`);
 
 /* Everything. */
 
@@ -281,13 +311,19 @@ function show(now) {
   document.title = `${now.pipeline} · lakefront`;
   say(byId('version'), now.version);
   say(byId('pipeline'), now.pipeline);
-  say(byId('mode'), now.mode === 'tail' ? 'follows' : 'backfills');
+  say(byId('mode'), now.flushes ? 'flushes' : now.mode === 'tail' ? 'follows' : 'backfills');
   say(byId('source'), now.source);
-  showHealth(now.health.status, now.health.reason ?? calm(now));
-  value('read', withRate(bytes(now.rates.bytes_per_second)));
+  for (const node of document.querySelectorAll('[data-only]')) node.hidden = (node.dataset.only === 'flushes') !== Boolean(now.flushes);
+  const fails = now.flushes && now.health.status === 'failing';
+  showHealth(now.health.status, now.health.reason ?? calm(now), fails ? 'flushes fail' : undefined);
+  if (now.flushes) {
+    showFlushes(now);
+  } else {
+    value('read', withRate(bytes(now.rates.bytes_per_second)));
+    chart('chart-read', now.history.bytes_per_second);
+  }
   value('landed', [count(now.rates.rows_per_second).join(' ').trim(), 'rows/s']);
   value('lag', amount(now.lag, now.unit));
-  chart('chart-read', now.history.bytes_per_second);
   chart('chart-landed', now.history.rows_per_second);
   chart('chart-lag', now.history.lag);
   say(byId('position'), whole.format(now.position));
@@ -313,13 +349,14 @@ function show(now) {
 const withRate = ([number, unit]) => [number, `${unit}/s`];
 
 function calm(now) {
+  if (now.flushes && due(now.flushes)) return `the next flush begins ${due(now.flushes)}`;
   return now.lag === 0 ? 'every table holds all that was seen' : `${amount(now.lag, now.unit).join(' ')} on their way`;
 }
 
-function showHealth(status, reason) {
+function showHealth(status, reason, word = STATUS[status] ?? status) {
   byId('health').dataset.status = status;
   document.body.classList.toggle('is-gone', status === 'gone');
-  say(byId('status'), STATUS[status] ?? status);
+  say(byId('status'), word);
   say(byId('reason'), reason);
 }
 

@@ -7,10 +7,12 @@ use lakefront_operators::postgres::{self, quoted};
 use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::offsets_files::OffsetsFiles;
 use lakefront_operators::shown::one_line;
+use lakefront_operators::sink::ducklake::LastSnapshot;
 use lakefront_operators::source::postgres::{Flushes, waiting};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Flush, take};
+use crate::moment::rfc3339;
 use crate::pipeline::{Look, TableLook};
 
 /// Looks at the hot tables and the lake. A table with rows that wait for a flush is one behind;
@@ -43,6 +45,7 @@ pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
             let _ = writeln!(details, "           flushed up to {} {}", one_line(&table.sequence), mark.watermark);
         }
         if let Some(highest) = highest {
+            offsets.insert("hot".to_owned(), rows.into());
             offsets.insert("highest".to_owned(), highest.into());
             let _ = write!(details, "           {rows} rows are hot, up to {highest}");
             let what = match waiting == rows {
@@ -61,7 +64,18 @@ pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
             details,
         });
     }
-    Ok(Look { tables, unfinished: Value::Object(Map::new()), notes })
+    let last = match &held {
+        Some((group, _)) => group.last_snapshot().await?,
+        None => None,
+    };
+    let said = last.map_or(Value::Null, |LastSnapshot { position, snapshot, at_ms }| {
+        json!({"position": position, "snapshot": snapshot, "at": rfc3339(at_ms)})
+    });
+    let last = last.map_or_else(String::new, |LastSnapshot { position, snapshot, at_ms }| {
+        format!("  last flush: {position}, at {}, snapshot {snapshot} of the lake\n", rfc3339(at_ms))
+    });
+    let more = Map::from_iter([("last_flush".to_owned(), said)]);
+    Ok(Look { tables, unfinished: Value::Object(Map::new()), notes: notes + &last, more })
 }
 
 /// Up to where rows may be deleted, and what is said of the gate, if there is one.

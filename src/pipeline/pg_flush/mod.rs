@@ -20,7 +20,7 @@ use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::run::metrics::retry::Count;
-use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::metrics::{FlushMetrics, Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::ducklake::Lake;
@@ -60,6 +60,7 @@ pub(crate) struct Flush {
     names: Vec<String>,
     lake: Arc<Lake>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<FlushMetrics>,
 }
 
 impl super::Described for Described {
@@ -139,7 +140,7 @@ impl Flush {
         }
         let lake = Lake::new(spec(&config.lake)?);
         let source = format!("{}/{}", config.source.shown(), config.schema);
-        let names = hot.iter().map(|table| table.name.clone()).collect();
+        let names: Vec<String> = hot.iter().map(|table| table.name.clone()).collect();
         let what = hot.iter().zip(late).map(|(table, late)| BufferTable {
             name: table.name.clone(),
             sequence: table.sequence.clone(),
@@ -148,7 +149,9 @@ impl Flush {
         });
         let what = what.collect();
         let gate = config.downstream.as_ref().map(|of| Arc::new(Gate::new(of.location.clone(), &of.query)));
-        Ok(Flush { common, config, source, hot, what, gate, names, lake, clock: Arc::new(SystemClock) })
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = FlushMetrics::new(clock.clone(), &names);
+        Ok(Flush { common, config, source, hot, what, gate, names, lake, clock, metrics })
     }
 
     fn reading(&self) -> HotSource {
@@ -183,7 +186,11 @@ impl Opened for Flush {
     }
 
     fn retries(&self) -> Count {
-        Count::default()
+        self.metrics.retries()
+    }
+
+    fn flushes(&self) -> Option<Arc<FlushMetrics>> {
+        Some(self.metrics.clone())
     }
 
     fn guarded(&self, file: &Path) -> space::Settings {

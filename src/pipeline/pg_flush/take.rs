@@ -150,7 +150,7 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         gate: flush.gate.clone(),
         vacuum_every: config.vacuum_every,
     };
-    (Buffer::new(settings, target.clone()), target)
+    (Buffer::new(settings, target.clone(), flush.metrics.clone()), target)
 }
 
 fn group(flush: &Flush, tables: Arc<Tables>, transactions: Arc<dyn Transactions>) -> LakeGroup {

@@ -15,7 +15,7 @@ use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::files::watch::{self, Watcher};
 use lakefront_operators::source::files::{Listed, Why};
 use lakefront_topologies::pg_logs::TABLES;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Logs;
 use crate::pipeline::{Look, TableLook};
@@ -45,7 +45,7 @@ pub(super) async fn look(pipeline: &Logs, all: bool) -> anyhow::Result<Look> {
     let tables = tables.map(|((role, spec), found)| table(pipeline, &files, role, spec, found, all)).collect();
     let notes = notes(&unfinished, all);
     let unfinished = by_partition(&mut unfinished.iter().map(|(id, bytes)| (id, *bytes)));
-    Ok(Look { tables, unfinished, notes })
+    Ok(Look { tables, unfinished, notes, more: Map::new() })
 }
 
 /// One table, with how far it holds the `files`.

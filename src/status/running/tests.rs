@@ -16,6 +16,10 @@ fn answer() -> Value {
 fn a_run_is_one_line() {
     let running = Answer::read(&answer()).expect("an answer");
     assert_eq!(running.text(), "  running: run 7, 12.3 MB/s, 15300 rows/s, ready\n");
+    let mut of_flushes = answer();
+    of_flushes["unit"] = "flushes".into();
+    let running = Answer::read(&of_flushes).expect("an answer");
+    assert_eq!(running.text(), "  running: run 7, 15300 rows/s, ready\n");
 }
 
 #[test]

@@ -17,10 +17,12 @@
 //! roles     roles in lines that the settings do not name
 //! shapes    what lines looked like that were opened, or were not rows
 //! lagging   which partition has the most on its way
+//! flushes   what waits, is late and goes, of a pipeline that flushes hot tables
 //! ```
 
 pub mod busy;
 mod cuts;
+pub mod flushes;
 mod lagging;
 pub mod latency;
 mod read;
@@ -37,6 +39,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) use self::cuts::{CutTimes, OpenCut};
+pub use self::flushes::FlushMetrics;
 pub use self::lagging::Lag;
 pub use self::latency::{Latency, Percentiles};
 use self::retry::HeardPauses;
@@ -85,6 +88,7 @@ pub struct Metrics {
     steps: Steps,
     guards: OnceLock<Guards>,
     not_read: source::NotRead,
+    flushes: Option<Arc<FlushMetrics>>,
 }
 
 /// What keeps a run within its limits.
@@ -132,7 +136,13 @@ impl Metrics {
             lagging: lagging::Lagging::default(),
             guards: OnceLock::new(),
             not_read: source::NotRead::default(),
+            flushes: None,
         }
+    }
+
+    /// The same, of a pipeline that counts its `flushes`.
+    pub fn with_flushes(self, flushes: Option<Arc<FlushMetrics>>) -> Self {
+        Metrics { flushes, ..self }
     }
 
     /// `run` has claimed the groups, which stand at `positions`.
@@ -214,6 +224,7 @@ impl Metrics {
     /// A commit of `group` will not be made.
     pub(crate) fn commit_void(&self, group: GroupId) {
         self.of(group).for_each(TableMetrics::commit_void);
+        self.flushes.iter().for_each(|flushes| flushes.commit_void());
     }
 
     /// A clock for the committer of `group`, which pauses only to retry a step of a commit.
@@ -247,6 +258,7 @@ impl Metrics {
     /// time `took`.
     pub(crate) fn committed(&self, group: GroupId, rows: &BTreeMap<TableId, u64>, position: Position, took: Duration) {
         self.commit.record(took);
+        self.flushes.iter().for_each(|flushes| flushes.committed(took));
         let (at_ms, mut before) = (self.now_ms(), position);
         for table in self.layout.groups().get(group.0).into_iter().flat_map(|members| members.tables()) {
             let rows = rows.get(&table).copied().unwrap_or_default();

@@ -1,9 +1,12 @@
 //! What reporters read of a run's numbers: for the report at its end, for its progress, and for
 //! monitoring.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, Unit, UnnamedRoles};
+use super::{
+    FlushMetrics, Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, Unit, UnnamedRoles,
+};
 use crate::format::logs::record::Reason;
 use crate::position::Position;
 use crate::protocol::names::{GroupId, RunId, TableId};
@@ -163,6 +166,11 @@ impl Metrics {
     /// appended. Bytes that were there before the run are left out.
     pub fn visible(&self) -> &Latency {
         &self.visible
+    }
+
+    /// What is counted of flushes; none if the pipeline makes none.
+    pub fn flushes(&self) -> Option<&Arc<FlushMetrics>> {
+        self.flushes.as_ref()
     }
 
     /// The operators, and how far each has come.

@@ -99,6 +99,7 @@ impl Attempt<'_> {
             return Err(StoreError::definite(format!("commit to {}", self.group.lake.shown()), why));
         }
         tracing::info!(position = %self.commit.held.position, why, "a {} is made again", self.group.noun);
+        self.group.transactions.has_lost(self.commit, why);
         Ok(Created::Void)
     }
 

@@ -28,6 +28,10 @@ pub trait Transactions: Send + Sync {
     /// From here on the transaction may have committed, whatever is heard of it.
     fn committing(&self, commit: &Commit);
 
+    /// An attempt at the commit has lost, for this reason, and there will be no other: the commit
+    /// will be void.
+    fn has_lost(&self, commit: &Commit, why: &str);
+
     /// The commit is void: it is not in the lake, and no attempt at it is under way any more.
     fn is_void(&self, commit: &Commit);
 
@@ -69,6 +73,8 @@ impl Transactions for OwnTransactions {
     }
 
     fn committing(&self, _commit: &Commit) {}
+
+    fn has_lost(&self, _commit: &Commit, _why: &str) {}
 
     fn is_void(&self, _commit: &Commit) {}
 

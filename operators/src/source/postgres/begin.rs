@@ -1,12 +1,12 @@
 //! How a flush begins: what its snapshot is, what waits, and up to where it goes.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio_postgres::Client;
 
+use super::counts::Counts;
 use super::delete::LOCK_WAIT_MS;
 use super::discover::{HotTable, discover};
 use super::flush::{Buffer, Flush, Progress};
@@ -21,6 +21,8 @@ use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::postgres::{self, quoted};
 use crate::protocol::names::TableId;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::flushes::{LateRows, Work};
 
 /// How often a flush is begun before it counts as impossible, because rows come back meanwhile.
 const ROUNDS: u32 = 10;
@@ -36,6 +38,22 @@ struct Begun {
     listed: Listed,
     sizes: Sizes,
     sight: Option<Sight>,
+    counts: Counts,
+}
+
+/// Rows of a table that were only deleted, because the lake has them.
+#[derive(Clone, Default)]
+struct Removed {
+    /// They stayed hot after they had landed, and need not any more.
+    landed: u64,
+    /// They came back.
+    again: u64,
+}
+
+impl Removed {
+    fn rows(&self) -> u64 {
+        self.landed + self.again
+    }
 }
 
 impl Buffer {
@@ -46,10 +64,11 @@ impl Buffer {
         // A late row of the watermark's own table may be the only one there is.
         let mut reached = None;
         for _ in 0..ROUNDS {
+            let begun = Stopwatch::start();
             let owner = self.connection().await?;
             let failed = |e| postgres::failed("begin a flush", e);
-            let begun = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
-            begun.map_err(failed)?;
+            let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
+            begin.map_err(failed)?;
             let hot = self.tables(&owner).await?;
             let Some((highest, waiting)) = self.waiting(&owner, &hot, &reaches, reached).await? else {
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;
@@ -63,9 +82,14 @@ impl Buffer {
                 false => None,
             };
             let looked = looked(&hot, &plans, &reaches, &sizes);
-            if self.skip_all(&owner, &looked, sight.as_ref()).await? {
+            let removed = self.skip_all(&owner, &looked, sight.as_ref()).await?;
+            if removed.iter().any(|removed| removed.rows() > 0) {
                 fail::fail_point!("flush-skipped");
                 owner.batch_execute("COMMIT").await.map_err(failed)?;
+                for (i, Removed { landed, again }) in removed.into_iter().enumerate() {
+                    self.metrics.late(TableId(i), LateRows::Skipped, again);
+                    self.metrics.deleted(TableId(i), landed + again);
+                }
                 self.keep(owner).await;
                 // Others may have come back since: the next snapshot is looked at again.
                 reached = Some(highest);
@@ -80,8 +104,9 @@ impl Buffer {
                 self.keep(owner).await;
                 return Ok(None);
             }
-            let tables = hot.into_iter().zip(plans).collect();
-            let begun = Begun { highest, waiting, tables, reaches, listed, sizes, sight };
+            let tables: Vec<_> = hot.into_iter().zip(plans).collect();
+            let counts = Counts::begin(self.metrics.clone(), begun, &tables, &self.state().marks);
+            let begun = Begun { highest, waiting, tables, reaches, listed, sizes, sight, counts };
             return self.export(number, owner, begun).await.map(Some);
         }
         let why = "rows that the lake has come back as fast as they are deleted";
@@ -106,7 +131,7 @@ impl Buffer {
     /// The flush of what `owner` sees.
     async fn export(&self, number: u64, owner: Client, begun: Begun) -> Result<Arc<Flush>, Stop> {
         let failed = |e| postgres::failed("begin a flush", e);
-        let Begun { highest, waiting, tables, reaches, listed, sizes, sight } = begun;
+        let Begun { highest, waiting, tables, reaches, listed, sizes, sight, counts } = begun;
         let most = self.settings.max_rows;
         let bound = match sizes.most_rows() > most {
             true => {
@@ -144,6 +169,7 @@ impl Buffer {
             left,
             has_rows: AtomicBool::new(false),
             lost: Mutex::new(None),
+            counts,
             deleted: OnceCell::new(),
         });
         self.state().flush = Some(flush.clone());
@@ -153,33 +179,40 @@ impl Buffer {
     }
 
     /// Deletes, in the transaction of `owner`, all rows that the lake has and that need not stay,
-    /// in tables that skip them. Whether there were any.
-    async fn skip_all(&self, owner: &Client, tables: &[Looked<'_>], sight: Option<&Sight>) -> Result<bool, Stop> {
-        let (mut skipped, mut released) = (BTreeMap::new(), BTreeMap::new());
+    /// in tables that skip them. Returns how many of each table.
+    async fn skip_all(
+        &self,
+        owner: &Client,
+        tables: &[Looked<'_>],
+        sight: Option<&Sight>,
+    ) -> Result<Vec<Removed>, Stop> {
+        let mut all = vec![Removed::default(); tables.len()];
         let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
         owner.batch_execute(&wait).await.map_err(|e| postgres::failed("begin a flush", e))?;
-        for looked in tables {
+        for (looked, removed) in tables.iter().zip(&mut all) {
             let Looked { id, table, plan, reach, leaves, .. } = looked;
             let Some(end) = reach.released() else { continue };
-            let mut landed = self.release(owner, looked, sight).await?;
-            let mut again = self.skip(owner, (*id, table, plan), end, leaves).await?;
+            let watch = Stopwatch::start();
+            removed.landed = self.release(owner, looked, sight).await?;
+            removed.again = self.skip(owner, (*id, table, plan), end, leaves).await?;
+            self.metrics.spent(*id, Work::Late, watch.elapsed());
             if reach.stays() && !sight.is_some_and(Sight::knows) {
                 // The first look of a run cannot tell those that came back.
-                landed += std::mem::take(&mut again);
-            }
-            for (told, rows) in [(&mut released, landed), (&mut skipped, again)] {
-                if rows > 0 {
-                    told.insert(&*table.name, rows);
-                }
+                removed.landed += std::mem::take(&mut removed.again);
             }
         }
-        if !skipped.is_empty() {
-            tracing::warn!(tables = late::told(&skipped), "rows came back that the lake has: they are only deleted");
+        let told = |rows: fn(&Removed) -> u64| {
+            let named = tables.iter().zip(&all).map(|(looked, removed)| (&*looked.table.name, rows(removed)));
+            late::told(&named.filter(|(_, rows)| *rows > 0).collect())
+        };
+        let (again, landed) = (told(|removed| removed.again), told(|removed| removed.landed));
+        if !again.is_empty() {
+            tracing::warn!(tables = again, "rows came back that the lake has: they are only deleted");
         }
-        if !released.is_empty() {
-            tracing::info!(tables = late::told(&released), "rows that have landed are confirmed, and are deleted");
+        if !landed.is_empty() {
+            tracing::info!(tables = landed, "rows that have landed are confirmed, and are deleted");
         }
-        Ok(!skipped.is_empty() || !released.is_empty())
+        Ok(all)
     }
 
     /// The watermark, which is at least what was `reached`, and which tables have rows to copy at

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::discover::HotTable;
-use super::flush::Flush;
+use super::flush::{Flush, Progress};
 use crate::error::{StoreError, chain};
 use crate::postgres::{self, quoted};
 use crate::protocol::group::Commit;
 use crate::protocol::names::TableId;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::flushes::{Void, Work};
 
 /// How long a DELETE waits for another session's lock on a row, in milliseconds.
 pub(super) const LOCK_WAIT_MS: u32 = 10_000;
@@ -38,7 +40,13 @@ impl Flush {
     /// not stay. Those that stay are counted. Only the first call does; the others get what has
     /// become of it.
     pub(super) async fn delete(&self) -> &Deleted {
-        self.deleted.get_or_init(|| self.delete_once()).await
+        let delete = async {
+            self.counts.metrics.deletes(true);
+            let deleted = self.delete_once().await;
+            self.counts.metrics.deletes(false);
+            deleted
+        };
+        self.deleted.get_or_init(|| delete).await
     }
 
     /// Deletes while the rows are still being copied, which other connections do: they see what the
@@ -47,7 +55,8 @@ impl Flush {
     pub(super) async fn delete_early(&self) {
         if let Err(Failed::Void(why)) = self.delete().await {
             // There is no need to copy the rest.
-            self.is_lost(why);
+            self.is_lost(self.or_disconnected(Void::Changed), why);
+            self.goes_to(Progress::Lost);
         }
     }
 
@@ -66,9 +75,11 @@ impl Flush {
             if !self.slices.iter().any(|slice| slice.table.0 == i) {
                 continue;
             }
+            let watch = Stopwatch::start();
             let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
             self.owner.batch_execute(&wait).await.map_err(|error| failed(table, error))?;
             let gone = self.delete_from(i, table).await.map_err(|error| failed(table, error))?;
+            self.counts.metrics.spent(TableId(i), Work::Delete, watch.elapsed());
             all.insert(TableId(i), gone);
         }
         Ok(all)

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::flush::{Buffer, Flush, Last};
 use super::kind::{Flushes, Watermark};
 use super::settings::Schedule;
 use super::slices::Slice;
-use crate::error::{Stop, StoreError};
+use crate::error::{Stop, StoreError, chain};
 use crate::plan::{self, Feed};
 use crate::position::Position;
 use crate::protocol::Pending;
@@ -20,6 +21,7 @@ use crate::protocol::standing::Standing;
 use crate::protocol::supply::{Boundary, Lost, Supply};
 use crate::run::fatal::StopRequest;
 use crate::run::metrics::Lag;
+use crate::run::metrics::flushes::Void;
 
 /// What worker 0 needs to plan flushes.
 pub type Planning = plan::Planning<Flushes, FlushFeed>;
@@ -28,6 +30,8 @@ pub type Planning = plan::Planning<Flushes, FlushFeed>;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Between two flushes, hot rows are counted this often.
+const COUNT: Duration = Duration::from_secs(5);
 /// A run stops after this many flushes in a row that could not be made.
 const ATTEMPTS: u32 = 20;
 
@@ -45,6 +49,8 @@ pub struct Watch {
     is_last: bool,
     /// Ends the dataflow.
     end: StopRequest,
+    /// The vacuum that was begun last.
+    vacuuming: Option<JoinHandle<()>>,
 }
 
 impl Watch {
@@ -57,43 +63,77 @@ impl Watch {
         closing: StopRequest,
         end: StopRequest,
     ) -> Watch {
-        Watch { buffer, schedule, number: number.0, begun: None, failures: 0, closing, is_last: false, end }
+        let number = number.0;
+        Watch { buffer, schedule, number, begun: None, failures: 0, closing, is_last: false, end, vacuuming: None }
     }
 
     /// The next flush; `None` if the run has nothing more to do.
     async fn next(&mut self) -> Result<Option<Arc<Flush>>, Stop> {
         loop {
-            match self.buffer.last().await {
+            let last = self.buffer.last().await;
+            if self.buffer.vacuum_is_due() {
+                self.vacuum().await;
+            }
+            // For those who watch. If it fails, the flush says why, which does not wait for it long.
+            let _ = timeout(COUNT, self.buffer.count_hot()).await;
+            match last {
                 Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
-                Last::Landed { more: true } => self.failures = 0,
+                Last::Landed { more: true } => self.succeeded(),
                 Last::Landed { more: false } if !self.is_last => {
-                    self.failures = 0;
+                    self.succeeded();
                     self.wait().await;
                 }
-                Last::Landed { .. } => return Ok(self.ended()),
+                Last::Landed { .. } => return Ok(self.ended().await),
                 Last::None => {}
             }
             if self.closing.is_requested() && std::mem::replace(&mut self.is_last, true) && self.failures == 0 {
-                return Ok(self.ended());
+                return Ok(self.ended().await);
             }
             self.begun = Some(Instant::now());
+            self.buffer.metrics.due_in(None);
             match self.buffer.begin_flush(self.number + 1).await {
                 Ok(Some(flush)) => {
                     self.number += 1;
                     return Ok(Some(flush));
                 }
-                Ok(None) if self.schedule.once || self.is_last => return Ok(self.ended()),
+                Ok(None) if self.schedule.once || self.is_last => return Ok(self.ended().await),
                 Ok(None) => {
-                    self.failures = 0;
+                    self.succeeded();
                     self.wait().await;
                 }
-                Err(Stop::Store(error)) => self.failed(error).await?,
+                Err(Stop::Store(error)) => {
+                    self.buffer.metrics.void(Void::NotBegun);
+                    self.failed(error).await?;
+                }
                 Err(stop) => return Err(stop),
             }
         }
     }
 
-    fn ended(&self) -> Option<Arc<Flush>> {
+    fn succeeded(&mut self) {
+        self.failures = 0;
+        self.buffer.metrics.succeeded();
+    }
+
+    /// Begins a vacuum, beside the flushes to come, once the one before is done.
+    async fn vacuum(&mut self) {
+        self.vacuumed().await;
+        let buffer = self.buffer.clone();
+        self.vacuuming = Some(tokio::spawn(async move { buffer.vacuum().await }));
+    }
+
+    /// Waits for the vacuum that was begun last, unless the run is to end.
+    async fn vacuumed(&mut self) {
+        let Some(mut vacuuming) = self.vacuuming.take() else { return };
+        tokio::select! {
+            _ = &mut vacuuming => {}
+            () = self.closing.requested() => vacuuming.abort(),
+        }
+    }
+
+    async fn ended(&mut self) -> Option<Arc<Flush>> {
+        self.buffer.metrics.succeeded();
+        self.vacuumed().await;
         if self.is_last {
             self.end.request();
         }
@@ -106,19 +146,35 @@ impl Watch {
             return;
         }
         let due = self.begun.map_or_else(Instant::now, |begun| begun + self.schedule.interval);
+        self.buffer.metrics.due_in(Some(due.saturating_duration_since(Instant::now())));
         tokio::select! {
-            () = sleep_until(due) => {}
+            () = self.look_on(due) => {}
             () = self.closing.requested() => {}
         }
+    }
+
+    /// Counts what waits until the next flush is due. That the tables cannot be looked at is told
+    /// before a flush meets it.
+    async fn look_on(&self, due: Instant) {
+        while Instant::now() + COUNT < due {
+            sleep(COUNT).await;
+            match timeout_at(due, self.buffer.count_hot()).await {
+                Ok(Ok(())) => self.buffer.metrics.succeeded(),
+                Ok(Err(error)) => self.buffer.metrics.failed("a look at the hot tables", chain(&error)),
+                Err(_) => {}
+            }
+        }
+        sleep_until(due).await;
     }
 
     /// Pauses after a flush that could not be made, or ends the run if that goes on.
     async fn failed(&mut self, error: StoreError) -> Result<(), Stop> {
         self.failures += 1;
+        self.buffer.metrics.failed("a flush", chain(&error));
         if !error.is_transient() || self.failures >= ATTEMPTS {
             return Err(error.into());
         }
-        tracing::warn!(error = %crate::error::chain(&error), attempt = self.failures, "trying again");
+        tracing::warn!(error = %chain(&error), attempt = self.failures, "trying again");
         sleep((PAUSE_MIN * (1 << self.failures.min(16))).min(PAUSE_MAX)).await;
         Ok(())
     }

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell, Semaphore};
 use tokio_postgres::Client;
 
 use super::blocks::Blocks;
+use super::counts::Counts;
 use super::delete::Deleted;
 use super::discover::HotTable;
 use super::kind::{Flushes, Watermark};
@@ -21,6 +22,8 @@ use super::types::Plan;
 use crate::error::StoreError;
 use crate::postgres::{self, CopySession};
 use crate::protocol::offsets::Offsets;
+use crate::run::metrics::FlushMetrics;
+use crate::run::metrics::flushes::Void;
 
 /// How the last flush ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub enum Last {
 /// Hot tables, and the flush that is under way.
 pub struct Buffer {
     pub(super) settings: BufferSettings,
+    pub(super) metrics: Arc<FlushMetrics>,
     target: Arc<dyn Target>,
     state: Mutex<State>,
     changed: Notify,
@@ -52,6 +56,8 @@ pub struct Buffer {
     pub(super) copying: Semaphore,
     /// Knows whether the server has lived since the last flush.
     pub(super) witness: AsyncMutex<Option<Witness>>,
+    /// Whether enough flushes have landed since the last vacuum.
+    vacuum_is_due: AtomicBool,
 }
 
 pub(super) struct State {
@@ -91,7 +97,8 @@ pub struct Flush {
     pub(super) left: AtomicUsize,
     pub(super) has_rows: AtomicBool,
     /// Why it cannot land.
-    pub(super) lost: Mutex<Option<String>>,
+    pub(super) lost: Mutex<Option<(Void, String)>>,
+    pub(super) counts: Counts,
     /// What has become of the rows that were copied.
     pub(super) deleted: OnceCell<Deleted>,
 }
@@ -110,12 +117,14 @@ pub(super) enum Progress {
 }
 
 impl Buffer {
-    /// The hot tables of `settings`, whose rows go to `target`. Nothing is connected to yet.
-    pub fn new(settings: BufferSettings, target: Arc<dyn Target>) -> Arc<Buffer> {
+    /// The hot tables of `settings`, whose rows go to `target`. Nothing is connected to yet. What
+    /// is done is counted in `metrics`.
+    pub fn new(settings: BufferSettings, target: Arc<dyn Target>, metrics: Arc<FlushMetrics>) -> Arc<Buffer> {
         let copying = Semaphore::new(settings.connections);
         let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new(), seen: None });
         Arc::new(Buffer {
             settings,
+            metrics,
             target,
             state,
             changed: Notify::new(),
@@ -124,13 +133,16 @@ impl Buffer {
             blocks: Arc::default(),
             copying,
             witness: AsyncMutex::default(),
+            vacuum_is_due: AtomicBool::new(false),
         })
     }
 
     /// Goes on after the flushes in `offsets`, which a lake has.
     pub fn goes_on(&self, offsets: &Offsets<Flushes>) {
         let marks = offsets.partitions.iter().map(|(id, at)| (id.name.clone(), at.watermark));
-        self.state().marks = marks.collect();
+        let marks: Marks = marks.collect();
+        marks.iter().for_each(|(table, mark)| self.metrics.flushed_to(table, *mark));
+        self.state().marks = marks;
     }
 
     /// Where rows go.
@@ -156,6 +168,7 @@ impl Buffer {
             for (table, end) in flush.ends() {
                 let mark = state.marks.entry(table.to_owned()).or_insert(end.watermark);
                 *mark = end.watermark.max(*mark);
+                self.metrics.flushed_to(table, *mark);
             }
             if let Some(seen) = &flush.seen {
                 state.seen = Some(seen.clone());
@@ -167,8 +180,9 @@ impl Buffer {
     }
 
     /// Nothing of the flush has landed or will: it is made again.
-    pub(super) fn void(&self, number: u64, why: &str) {
+    pub(super) fn void(&self, number: u64, (class, why): (Void, &str)) {
         if self.end(number, |_| Last::Void(why.to_owned())) {
+            self.metrics.void(class);
             tracing::warn!(flush = number, why, "a flush could not be finished, and is made again");
         }
     }
@@ -181,24 +195,35 @@ impl Buffer {
             flush.has_rows.store(true, Ordering::Release);
         }
         if let Some(why) = lost {
-            flush.is_lost(why);
+            flush.is_lost(Void::NotCopied, why);
+            flush.goes_to(Progress::Lost);
         }
         if flush.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        let lost = flush.lost.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match lost {
-            Some(why) => self.void(flush.number, &why),
-            None if !flush.has_rows.load(Ordering::Acquire) => self.void(flush.number, "it has no rows to copy"),
+        match flush.lost() {
+            Some((class, why)) => self.void(flush.number, (class, &why)),
+            None if !flush.has_rows.load(Ordering::Acquire) => {
+                self.void(flush.number, (Void::Empty, "it has no rows to copy"));
+            }
             None => {}
         }
     }
 
-    /// Everything up to flush `number` has landed. Returns whether the tables are due for a vacuum.
+    /// Everything up to flush `number` has landed. Returns whether it was under way.
     pub(super) fn landed(&self, number: u64) -> bool {
-        let ended = self.end(number, |flush| Last::Landed { more: flush.more });
         let every = self.settings.vacuum_every;
-        ended && every > 0 && number.is_multiple_of(every)
+        self.end(number, |flush| {
+            if every > 0 && number.is_multiple_of(every) {
+                self.vacuum_is_due.store(true, Ordering::Release);
+            }
+            Last::Landed { more: flush.more }
+        })
+    }
+
+    /// Whether the tables are due for a vacuum; only the first to ask is told so.
+    pub(super) fn vacuum_is_due(&self) -> bool {
+        self.vacuum_is_due.swap(false, Ordering::AcqRel)
     }
 
     /// Waits until no flush is under way; how the last one ended.
@@ -254,12 +279,6 @@ impl Buffer {
 }
 
 impl Flush {
-    /// The flush cannot land, for this reason. The first one counts.
-    pub(super) fn is_lost(&self, why: &str) {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| why.to_owned());
-        self.goes_to(Progress::Lost);
-    }
-
     /// Up to which sequence it takes each table; those of which it takes nothing are left out.
     pub(super) fn ends(&self) -> impl Iterator<Item = (&str, Watermark)> {
         let tables = self.tables.iter().zip(&self.reaches);
@@ -269,6 +288,16 @@ impl Flush {
 
     pub(super) fn progress(&self) -> Progress {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It cannot land, for this reason. Only the first counts.
+    pub(super) fn is_lost(&self, class: Void, why: &str) {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| (class, why.to_owned()));
+    }
+
+    /// Why it cannot land, if that is known.
+    pub(super) fn lost(&self) -> Option<(Void, String)> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn goes_to(&self, progress: Progress) {

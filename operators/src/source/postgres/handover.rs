@@ -14,7 +14,10 @@ use crate::error::StoreError;
 use crate::postgres::{self, quoted};
 use crate::protocol::Pending;
 use crate::protocol::group::Commit;
+use crate::protocol::names::TableId;
 use crate::protocol::standing::Standing;
+use crate::run::clock::Stopwatch;
+use crate::run::metrics::flushes::{Void, Work};
 use crate::sink::ducklake::{Lake, OwnTransactions, Transactions};
 
 impl Transactions for Buffer {
@@ -27,7 +30,10 @@ impl Transactions for Buffer {
                 Progress::Deleted => return Ok(Some(flush.owner.clone())),
                 Progress::Copying => {}
             }
-            match flush.delete().await {
+            let watch = Stopwatch::start();
+            let deleted = flush.delete().await;
+            self.metrics.commit_waited(watch.elapsed());
+            match deleted {
                 Ok(deleted) => {
                     flush.compare(commit, deleted)?;
                     flush.goes_to(Progress::Deleted);
@@ -35,6 +41,7 @@ impl Transactions for Buffer {
                 }
                 Err(Failed::Void(why)) => {
                     tracing::info!(flush = flush.number, why, "its rows could not be deleted");
+                    flush.is_lost(flush.or_disconnected(Void::Changed), why);
                     flush.goes_to(Progress::Lost);
                     Ok(None)
                 }
@@ -49,8 +56,17 @@ impl Transactions for Buffer {
         }
     }
 
+    fn has_lost(&self, commit: &Commit, why: &str) {
+        if let Some(flush) = self.flush(commit.held.position.0) {
+            flush.is_lost(flush.or_disconnected(Void::Conflict), why);
+        }
+    }
+
     fn is_void(&self, commit: &Commit) {
-        self.void(commit.held.position.0, "it lost against another writer, or its connection was lost");
+        let number = commit.held.position.0;
+        let lost = self.flush(number).and_then(|flush| flush.lost());
+        let (class, why) = lost.unwrap_or_else(|| (Void::Disconnected, "its connection was lost".to_owned()));
+        self.void(number, (class, &why));
     }
 
     fn hands_out_again(&self) -> bool {
@@ -90,6 +106,10 @@ impl Transactions for TwoSteps {
     // Whatever becomes of the lake's transaction, that of the owner stays open.
     fn committing(&self, _commit: &Commit) {}
 
+    fn has_lost(&self, commit: &Commit, why: &str) {
+        self.buffer.has_lost(commit, why);
+    }
+
     fn is_void(&self, commit: &Commit) {
         self.buffer.is_void(commit);
     }
@@ -104,12 +124,18 @@ impl Transactions for TwoSteps {
 }
 
 impl Flush {
+    /// The class of a failure, which is another one if the owner's connection was lost.
+    pub(super) fn or_disconnected(&self, class: Void) -> Void {
+        if self.owner.is_closed() { Void::Disconnected } else { class }
+    }
+
     /// Commits that the rows are deleted. If that fails, they are deleted as late ones, before the
-    /// next flush.
-    async fn forget(&self) {
+    /// next flush. Returns whether they are gone.
+    async fn forget(&self) -> bool {
         fail::fail_point!("flush-forget");
-        if let Err(error) = self.owner.batch_execute("COMMIT").await {
-            let error = postgres::told(&error);
+        let forgotten = self.owner.batch_execute("COMMIT").await;
+        if let Err(error) = &forgotten {
+            let error = postgres::told(error);
             tracing::warn!(
                 flush = self.number,
                 error,
@@ -117,6 +143,7 @@ impl Flush {
             );
         }
         fail::fail_point!("flush-forgotten");
+        forgotten.is_ok()
     }
 }
 
@@ -126,15 +153,14 @@ impl Acknowledge<Flushes> for Buffer {
         Box::pin(async move {
             let number = standing.position().0;
             let flush = self.flush(number);
-            if let Some(flush) = flush.as_ref().filter(|flush| flush.progress() == Progress::Deleted) {
-                flush.forget().await;
-            }
-            let is_due = self.landed(number);
+            let is_gone = match flush.as_ref().filter(|flush| flush.progress() == Progress::Deleted) {
+                Some(flush) => flush.forget().await,
+                None => true,
+            };
             if let Some(flush) = flush {
+                flush.counts.landed(flush.deleted.get().filter(|_| is_gone));
+                self.landed(number);
                 self.recycle(&flush).await;
-            }
-            if is_due {
-                self.vacuum().await;
             }
             Ok(())
         })
@@ -144,13 +170,15 @@ impl Acknowledge<Flushes> for Buffer {
 impl Buffer {
     /// Gives the space of deleted rows back. A failure is only told, because the next one is due
     /// soon.
-    async fn vacuum(&self) {
+    pub(super) async fn vacuum(&self) {
         let Ok(client) = self.connection().await else { return };
-        for BufferTable { name: table, .. } in &self.settings.tables {
+        for (i, BufferTable { name: table, .. }) in self.settings.tables.iter().enumerate() {
+            let watch = Stopwatch::start();
             let sql = format!("VACUUM (ANALYZE) {}.{}", quoted(&self.settings.schema), quoted(table));
             if let Err(error) = client.batch_execute(&sql).await {
                 tracing::warn!(table, error = postgres::told(&error), "could not vacuum a table");
             }
+            self.metrics.spent(TableId(i), Work::Vacuum, watch.elapsed());
         }
         self.keep(client).await;
     }

@@ -18,12 +18,14 @@
 
 mod begin;
 mod blocks;
+mod counts;
 mod delete;
 mod discover;
 mod feed;
 mod flush;
 mod gate;
 mod handover;
+mod hot;
 mod kind;
 mod lacking;
 mod late;

@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+
 use super::blocks::Blocks;
 use super::flush::{Buffer, Flush, Progress};
 use super::slices::{SLICE, Slice};
@@ -11,7 +13,9 @@ use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{Read, Reader};
 use crate::postgres::{self, CopySession, quoted};
 use crate::protocol::Pending;
+use crate::run::clock::Stopwatch;
 use crate::run::memory::{Budget, Turn};
+use crate::run::metrics::flushes::Work;
 
 /// A binary `COPY` without rows: a header of 19 bytes, and two at the end.
 const EMPTY: usize = 21;
@@ -42,6 +46,11 @@ impl Copied {
     /// How the rows of `slice` were copied; none if the flush cannot land any more.
     pub(crate) fn plan(&self, slice: &Slice) -> Option<&Plan> {
         self.flush.as_ref()?.tables.get(slice.table.0).map(|(_, plan)| plan)
+    }
+
+    /// Counts `rows` of `slice`.
+    pub(crate) fn count(&self, slice: &Slice, rows: &RecordBatch) {
+        self.flush.iter().for_each(|flush| flush.counts.copied(slice.table, rows));
     }
 }
 
@@ -84,6 +93,7 @@ impl Buffer {
         budget: &Arc<Budget>,
     ) -> Result<(Vec<u8>, Option<Turn>), StoreError> {
         let _copying = self.copying.acquire().await.map_err(|e| StoreError::definite("copy rows", e))?;
+        let watch = Stopwatch::start();
         let reader = self.reader(flush).await?;
         let (table, plan) = &flush.tables[slice.table.0];
         let failed = |e| postgres::failed(format!("copy rows of table {:?}", table.name), e);
@@ -99,6 +109,7 @@ impl Buffer {
         let bytes = self.blocks.take(usize::try_from(slice.bytes).unwrap_or_default());
         let bytes = reader.copy(&sql, bytes, LONG, room).await.map_err(failed)?;
         flush.readers.lock().await.push(reader);
+        self.metrics.spent(slice.table, Work::Copy, watch.elapsed());
         Ok((bytes, turn))
     }
 
