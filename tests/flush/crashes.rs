@@ -4,7 +4,7 @@ use crate::support::crashes::points;
 use crate::world::World;
 
 /// Steps of other pipelines, and of places that this one has not.
-const ELSEWHERE: [&str; 3] = ["log-checkpoint-", "delta-", "s3-"];
+pub(crate) const ELSEWHERE: [&str; 3] = ["log-checkpoint-", "delta-", "s3-"];
 
 #[test]
 fn a_crash_at_any_step_loses_and_doubles_nothing() {

@@ -12,6 +12,7 @@ mod kills;
 mod late;
 mod odd;
 mod refusals;
+mod replaced;
 mod replies;
 mod stops;
 mod values;

@@ -69,6 +69,7 @@ impl Buffer {
             true => limit(&owner, &hot, highest, most).await?,
             false => highest,
         };
+        let replaced = Arc::new(self.replaced(&owner, &tables, bound, sizes).await?);
         let exported = owner.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;
         let waits = hot.iter().zip(waiting).enumerate().map(|(i, (table, waits))| (TableId(i), *table, *waits));
         let slices = sizes.slices(&waits.collect::<Vec<_>>(), number);
@@ -85,6 +86,7 @@ impl Buffer {
             owner: Arc::new(owner),
             slices,
             tables,
+            replaced,
             readers: AsyncMutex::default(),
             progress: Mutex::new(Progress::Copying),
             left,

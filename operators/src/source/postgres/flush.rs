@@ -17,6 +17,7 @@ use super::types::Plan;
 use crate::error::StoreError;
 use crate::postgres;
 use crate::protocol::offsets::Offsets;
+use crate::sink::ducklake::Replaced;
 
 /// How the last flush ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Flush {
     pub(super) owner: Arc<Client>,
     /// All tables, with how they are copied.
     pub(super) tables: Vec<(HotTable, Plan)>,
+    /// The rows of the lake that it replaces.
+    pub(super) replaced: Arc<Replaced>,
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.

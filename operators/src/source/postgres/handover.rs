@@ -15,7 +15,7 @@ use crate::postgres::{self, quoted};
 use crate::protocol::Pending;
 use crate::protocol::group::Commit;
 use crate::protocol::standing::Standing;
-use crate::sink::ducklake::{Lake, OwnTransactions, Transactions};
+use crate::sink::ducklake::{Lake, OwnTransactions, Replaced, Transactions};
 
 impl Transactions for Buffer {
     fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
@@ -43,6 +43,10 @@ impl Transactions for Buffer {
         })
     }
 
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+        self.flush(commit.held.position.0).map(|flush| flush.replaced.clone())
+    }
+
     fn committing(&self, commit: &Commit) {
         if let Some(flush) = self.flush(commit.held.position.0) {
             flush.goes_to(Progress::Committing);
@@ -64,7 +68,7 @@ impl Transactions for Buffer {
 
 /// Hot tables and a lake in two databases: the rows are deleted before the lake commits, and that
 /// is committed once it has. A crash between the two commits leaves rows that the lake has: they
-/// count as late, so every table must skip those by its key.
+/// count as late, so every table must skip or replace those by its key.
 pub struct TwoSteps {
     buffer: Arc<Buffer>,
     lake: OwnTransactions,
@@ -85,6 +89,10 @@ impl Transactions for TwoSteps {
                 None => Ok(None),
             }
         })
+    }
+
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+        self.buffer.replaces(commit)
     }
 
     // Whatever becomes of the lake's transaction, that of the owner stays open.

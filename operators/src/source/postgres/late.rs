@@ -1,8 +1,9 @@
 //! Rows that come back: an ingester that was set back writes rows again that were flushed and
-//! deleted. A table that skips them lands none whose primary key the lake has.
+//! deleted. A table that skips them lands none whose primary key the lake has; one that replaces
+//! them is looked up in `replace`.
 //!
-//! They are deleted in a transaction of their own, before a flush begins: its snapshot is taken
-//! once there are none left. That is safe at any time, because the lake has them.
+//! Skipped rows are deleted in a transaction of their own, before a flush begins: its snapshot is
+//! taken once there are none left. That is safe at any time, because the lake has them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -30,10 +31,23 @@ pub enum Late {
     Append,
     /// It lands, unless the lake has its primary key; then it is only deleted.
     Skip,
+    /// It lands, and what the lake has of its primary key goes in the same snapshot.
+    Replace,
+}
+
+impl Late {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Late::Append => "append",
+            Late::Skip => "skip",
+            Late::Replace => "replace",
+        }
+    }
 }
 
 /// Pages of a table whose late rows are compared with the lake at once.
-const PAGES: u32 = 4096;
+pub(super) const PAGES: u32 = 4096;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
 /// Where a row is, in the column after those of the key.
@@ -43,9 +57,9 @@ const NUMBER: &str = "sequence";
 
 /// Late rows of one piece of a table: where they are, by the hash of their key.
 #[derive(Default)]
-struct LateRows {
-    places: HashMap<u128, String>,
-    within: Option<RangeInclusive<i64>>,
+pub(super) struct LateRows {
+    pub(super) places: HashMap<u128, String>,
+    pub(super) within: Option<RangeInclusive<i64>>,
 }
 
 /// What holds the rows of a table, as SQL has it, and how many pages that has.
@@ -85,19 +99,19 @@ impl Buffer {
 }
 
 /// How the key of a table is read.
-struct KeyColumns {
-    names: Vec<String>,
+pub(super) struct KeyColumns {
+    pub(super) names: Vec<String>,
     select: String,
     decoder: Decoder,
 }
 
 impl KeyColumns {
     /// The key of `table`, as `plan` copies it.
-    fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
+    pub(super) fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
         let at = |name: &String| table.columns.iter().position(|column| column.name == *name);
         let at: Option<Vec<usize>> = table.key.iter().map(at).collect();
         let at = at.filter(|at| !at.is_empty());
-        let at = at.ok_or_else(|| Stop::Bug(format!("table {:?} has no key to skip rows by", table.name)))?;
+        let at = at.ok_or_else(|| Stop::Bug(format!("table {:?} has no key to find rows by", table.name)))?;
         let field = |at: &usize| plan.schema.field(*at).clone();
         let mut fields: Vec<Field> = at.iter().map(field).collect();
         let names = fields.iter().map(|field| field.name().clone()).collect();
@@ -113,7 +127,7 @@ impl KeyColumns {
     }
 
     /// The late rows of some pages.
-    async fn late(
+    pub(super) async fn late(
         &self,
         owner: &Client,
         table: &HotTable,

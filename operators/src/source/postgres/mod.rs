@@ -23,6 +23,7 @@ mod kind;
 mod late;
 mod limit;
 mod read;
+mod replace;
 mod settings;
 mod slices;
 mod target;
