@@ -285,7 +285,7 @@ fn watermark(section: &mut Section<'_>) -> Option<(String, String)> {
 
 /// What happens to rows that come back.
 fn late(value: &Value) -> Reading<Late> {
-    choice(value, &[("append", Late::Append), ("skip", Late::Skip)])
+    choice(value, &[Late::Append, Late::Skip, Late::Replace].map(|late| (late.word(), late)))
 }
 
 /// "auto", or a list of names and of tables with more than a name.

@@ -58,15 +58,20 @@ fn duck(duck: &mut Duck, ended: &AtomicBool) -> i64 {
 
 #[test]
 fn kills_lose_and_double_nothing() {
-    story(false);
+    story(false, "skip");
 }
 
 #[test]
 fn kills_with_a_catalog_in_another_database_lose_and_double_nothing() {
-    story(true);
+    story(true, "skip");
 }
 
-fn story(is_apart: bool) {
+#[test]
+fn kills_while_rows_are_replaced_lose_and_double_nothing() {
+    story(true, "replace");
+}
+
+fn story(is_apart: bool, late: &str) {
     let mut world = World::new(
         "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, number bigint);
          CREATE TABLE effects (ledger_sequence bigint, number bigint, i int, changed bool DEFAULT false);
@@ -77,6 +82,7 @@ fn story(is_apart: bool) {
         // Rows that come back are found by their keys.
         world.psql("ALTER TABLE effects ADD PRIMARY KEY (number, i)");
         world.apart();
+        world.set("source.late", &format!("{late:?}"));
     }
     world.set("source.interval", r#""5s""#).set("source.max_rows", "2000").set("vacuum.every", "3");
     world.flush();
@@ -108,7 +114,7 @@ fn story(is_apart: bool) {
     assert_eq!(duck.lines(counted), [format!("{rows}|{rows}")]);
     let counted = "SELECT count(*), count(DISTINCT (number, i)) FROM lake.bronze.effects WHERE number < 0";
     assert_eq!(duck.lines(counted), [format!("{0}|{0}", inserted * 20)]);
-    // What came back was skipped: each key is there once.
+    // What came back was skipped, or has replaced what was there: each key is there once.
     let keys = (last - 1) * 5;
     let counted = "SELECT count(*), count(DISTINCT (number, name)) FROM lake.bronze.events";
     assert_eq!(duck.lines(counted), [format!("{keys}|{keys}")]);

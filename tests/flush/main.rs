@@ -13,6 +13,7 @@ mod kills;
 mod late;
 mod odd;
 mod refusals;
+mod replaced;
 mod replies;
 mod retained;
 mod stops;

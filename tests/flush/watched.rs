@@ -132,7 +132,7 @@ fn what_the_page_shows_is_that_of_flushes() {
         assert_eq!((&table["name"], &table["role"]), (&json!(name), &json!(name)));
         assert_eq!((&table["watermark"], &table["waiting"]), (&json!(100), &json!(waiting)), "{table}");
         assert_eq!((&table["rows"], &table["deleted"]), (&json!(100), &json!(100)), "{table}");
-        assert_eq!(table["late"], json!({"skipped": 0, "appended": 0}));
+        assert_eq!(table["late"], json!({"skipped": 0, "appended": 0, "replaced": 0}));
     }
     // More than http.stall has passed since they came.
     let health = get(address, "/health").expect("an answer");

@@ -10,7 +10,7 @@ use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::group::{Commit, Created, Group};
 use lakefront_operators::protocol::names::{Held, RunId, TableId, Version};
 use lakefront_operators::protocol::staged::Staged;
-use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Transactions};
+use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Replaced, Transactions};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -39,6 +39,10 @@ struct Handed {
 impl Transactions for Handed {
     fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
         self.own.begin(commit)
+    }
+
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+        self.own.replaces(commit)
     }
 
     fn committing(&self, commit: &Commit) {

@@ -72,7 +72,7 @@ fn a_full_file_says_everything() {
         password_command = ["vault", "read", "-field=password", "database/flusher"]
         schema           = "hot"
         watermark        = { table = "ledgers", column = "seq" }
-        tables           = ["ledgers", { name = "effects", column = "ledger" }, { name = "trades", late = "append", retain = true }]
+        tables           = ["ledgers", { name = "effects", column = "ledger", late = "replace" }, { name = "trades", late = "append", retain = true }]
         mode             = "backfill"
         interval         = "30s"
         max_rows         = 1000
@@ -115,7 +115,7 @@ fn a_full_file_says_everything() {
     };
     let tables = vec![
         table("ledgers", None, None),
-        table("effects", Some("ledger"), None),
+        table("effects", Some("ledger"), Some(Late::Replace)),
         NamedTable { retain: true, ..table("trades", None, Some(Late::Append)) },
     ];
     assert_eq!((flush.tables, flush.late, flush.mode), (Some(tables), Some(Late::Skip), Mode::Backfill));
@@ -219,7 +219,7 @@ fn tables_and_the_watermark_are_named() {
             source.tables = ["a", "a"]: names table "a" twice
             source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
             source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
-            source.tables = [{ … }]: allowed are "append" and "skip"
+            source.tables = [{ … }]: allowed are "append", "skip" and "replace"
         "#]],
     );
 }
@@ -270,7 +270,7 @@ fn numbers_and_words_have_bounds() {
     check(
         "source",
         &[
-            "late = \"replace\"",
+            "late = \"never\"",
             "mode = \"once\"",
             "interval = \"4s\"",
             "interval = \"25h\"",
@@ -279,7 +279,7 @@ fn numbers_and_words_have_bounds() {
             "shutdown_timeout = \"500ms\"",
         ],
         expect![[r#"
-            source.late = "replace": allowed are "append" and "skip"
+            source.late = "never": allowed are "append", "skip" and "replace"
             source.mode = "once": allowed are "backfill" and "tail"
             source.interval = "4s": allowed is a duration from 5s to 24h in ms, s, m or h, such as "500ms" or "10s"
             source.interval = "25h": allowed is a duration from 5s to 24h in ms, s, m or h, such as "500ms" or "10s"

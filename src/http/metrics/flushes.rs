@@ -45,7 +45,7 @@ fn rows(page: &mut Page, tables: &[HotMetrics]) {
     });
     page.counter(
         "lakefront_late_rows_total",
-        "Rows that came at or below their table's watermark: skipped, because the lake has their key, or appended.",
+        "Rows that came at or below their table's watermark: skipped, because the lake has their key, appended, or replacing rows of the lake.",
         late,
     );
     page.gauge_signed(

@@ -171,7 +171,7 @@ async fn transactions(flush: &Flush, buffer: &Arc<Buffer>) -> Result<Arc<dyn Tra
         false => Err(Stop::Refused(format!(
             "the catalog ({}) is not in the database of the hot tables ({}), so that a crash may leave rows that have landed: \
              they are found by primary key, but these tables append rows that come back: {}; give them a key and late = \
-             \"skip\", leave them out in source.tables, or move the catalog",
+             \"skip\" or \"replace\", leave them out in source.tables, or move the catalog",
             flush.config.lake.catalog.shown(),
             flush.config.source.shown(),
             doubled.join(", ")

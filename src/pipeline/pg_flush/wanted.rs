@@ -46,17 +46,18 @@ pub(super) fn chosen(config: &PgFlush, mut there: Vec<HotTable>) -> Result<Vec<H
 }
 
 /// What happens to rows of each table that come back. Only a table with a primary key can skip
-/// them.
+/// or replace them.
 pub(super) fn late(config: &PgFlush, hot: &[HotTable]) -> Result<Vec<Late>, Stop> {
     let of = |table: &HotTable| {
         let named = config.tables.iter().flatten().find(|named| named.name == table.name);
         match named.and_then(|named| named.late).or(config.late) {
             None if table.key.is_empty() => Ok(Late::Append),
             None => Ok(Late::Skip),
-            Some(Late::Skip) if table.key.is_empty() => Err(Stop::Refused(format!(
-                "late = \"skip\" finds rows by their primary key, and table {0:?} has none: give it one, or say \
+            Some(late @ (Late::Skip | Late::Replace)) if table.key.is_empty() => Err(Stop::Refused(format!(
+                "late = {1:?} finds rows by their primary key, and table {0:?} has none: give it one, or say \
                  {{ name = {0:?}, late = \"append\" }} in source.tables",
-                table.name
+                table.name,
+                late.word()
             ))),
             Some(late) => Ok(late),
         }

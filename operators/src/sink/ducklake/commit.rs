@@ -2,8 +2,8 @@
 //!
 //! The order is that of DuckLake's own commits: the lock, then the snapshot, then the rest. What is
 //! read under the lock is read over another connection, because the transaction may have begun long
-//! before. The lock is held for a fixed number of statements, however many files or snapshots there
-//! are.
+//! before. The lock is held for a fixed number of statements, and a few more for each table whose
+//! rows are replaced, however many files, rows or snapshots there are.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,6 +17,7 @@ use super::columns::{self, TableStatistics};
 use super::detail::Detail;
 use super::group::LakeGroup;
 use super::log::{self, signed};
+use super::places::{Gone, Leaving, Replaced};
 use super::rows;
 use super::tables;
 use crate::error::StoreError;
@@ -65,7 +66,8 @@ impl Attempt<'_> {
         }
         let transactions = &self.group.transactions;
         let Some(session) = transactions.begin(self.commit).await? else { return Ok(Created::Void) };
-        if let Err(not) = self.write(&session).await {
+        let Some(replaced) = transactions.replaces(self.commit) else { return Ok(Created::Void) };
+        if let Err(not) = self.write(&session, &replaced).await {
             // What `begin` has done stays done. If the connection is lost, so is the transaction.
             let _ = session.batch_execute("ROLLBACK TO SAVEPOINT lakefront").await;
             return match not {
@@ -135,7 +137,7 @@ impl Attempt<'_> {
     }
 
     /// Everything but `COMMIT`.
-    async fn write(&self, session: &Client) -> Result<(), Not> {
+    async fn write(&self, session: &Client, replaced: &Replaced) -> Result<(), Not> {
         let (lake, m) = (&self.group.lake, &self.group.lake.schema);
         let begin = format!("SAVEPOINT lakefront; SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
         session.batch_execute(&begin).await.map_err(|e| self.lost(e))?;
@@ -157,9 +159,10 @@ impl Attempt<'_> {
         let head = lake.head(&reader).await?;
         self.compare(&reader, &files).await?;
         let mut statistics = columns::read(lake, &reader, &files).await?;
-        let placed = rows::place(&files, &head, &mut statistics)
+        let mut placed = rows::place(&files, &head, &mut statistics)
             .map_err(|why| StoreError::definite(format!("commit to {}", lake.shown()), why))?;
-        self.insert(session, &head, &placed, &statistics).await
+        let also = self.replace(session, &reader, head.snapshot + 1, replaced, &mut placed).await?;
+        self.insert(session, &head, &placed, &statistics, &also).await
     }
 
     /// Void if the tables are not as the files were written for.
@@ -181,13 +184,38 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Writes the snapshot's rows.
+    /// Takes the rows that are replaced out of their tables, with `snapshot`. Returns how that is
+    /// said among its changes.
+    async fn replace(
+        &self,
+        session: &Client,
+        reader: &Client,
+        snapshot: i64,
+        replaced: &Replaced,
+        placed: &mut rows::Placed,
+    ) -> Result<String, Not> {
+        let mut changes = String::new();
+        for places in replaced.values() {
+            let leaving = Leaving { lake: &self.group.lake, reader, session, places };
+            leaving.take_out(snapshot).await.map_err(|gone| match gone {
+                Gone::Moved => Not::Void("another writer has deleted or moved rows that are replaced".to_owned()),
+                Gone::Refused(error) => self.lost(error),
+                Gone::Failed(error) => Not::Failed(error),
+            })?;
+            placed.replace(places.table(), places.rows());
+            changes.push_str(&places.changes());
+        }
+        Ok(changes)
+    }
+
+    /// Writes the snapshot's rows. `also` is what it changes beside what it inserts.
     async fn insert(
         &self,
         session: &Client,
         head: &Head,
         placed: &rows::Placed,
         statistics: &BTreeMap<i64, TableStatistics>,
+        also: &str,
     ) -> Result<(), Not> {
         let (m, snapshot) = (&self.group.lake.schema, head.snapshot + 1);
         let next_file = head.next_file_id + placed.files.len() as i64;
@@ -207,6 +235,7 @@ impl Attempt<'_> {
             let comma = if changes.is_empty() { "" } else { "," };
             let _ = write!(changes, "{comma}inserted_into_table:{table}");
         }
+        changes.push_str(also);
         let LakeGroup { noun, pipeline, .. } = self.group;
         let message = format!("{noun} {} of {pipeline}", self.commit.held.position);
         let sql = format!(

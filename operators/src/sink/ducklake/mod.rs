@@ -12,7 +12,9 @@
 //! conditional create that fences an older run. Rows make a snapshot of the lake in the same
 //! transaction; commits without rows make none. Commits of other writers are no versions, so there
 //! is nothing to step over: each commit reads the catalog under the lock that orders snapshots, and
-//! is refused if the definition of a table is not what its files were written for.
+//! is refused if the definition of a table is not what its files were written for. A commit may
+//! replace rows: it takes them out where an earlier look has found them (`read/seek`), if they are
+//! still there (`places`).
 //!
 //! The specification is that of DuckLake 1.0 and 1.1; a catalog of another version is refused
 //! inside the transaction of the commit, and none is ever migrated. Only this folder names the
@@ -30,6 +32,7 @@ mod last;
 mod log;
 mod making;
 mod offsets;
+mod places;
 mod read;
 mod rows;
 mod stage;
@@ -41,6 +44,7 @@ pub use catalog::{Lake, LakeSpec};
 pub use define::Wanted;
 pub use group::LakeGroup;
 pub use last::LastSnapshot;
+pub use places::{Places, Replaced};
 pub use stage::LakeStage;
 pub use tables::{Column, Table, Tables};
 pub use transactions::{OwnTransactions, Transactions};

@@ -14,6 +14,8 @@ pub(super) struct Placed {
     pub(super) files: Vec<PlacedFile>,
     /// The first row id and the number of rows of each table.
     tables: BTreeMap<i64, (i64, i64)>,
+    /// How many rows of a table they replace.
+    replaced: BTreeMap<i64, u64>,
 }
 
 /// A file with its numbers.
@@ -42,15 +44,21 @@ pub(super) fn place(
         let (path, detail) = (staged.file.path.clone(), detail.clone());
         placed.push(PlacedFile { id, row_id_start, path, rows, bytes, detail });
     }
-    Ok(Placed { files: placed, tables })
+    Ok(Placed { files: placed, tables, replaced: BTreeMap::new() })
 }
 
 impl Placed {
+    /// Notes that `rows` rows of `table` are replaced.
+    pub(super) fn replace(&mut self, table: i64, rows: u64) {
+        *self.replaced.entry(table).or_default() += rows;
+    }
+
     /// The row ids of each table, as the pipeline's own row keeps them: they survive whatever
-    /// others do to the files.
+    /// others do to the files. Beside them, how many rows of the table were replaced.
     pub(super) fn noted(&self) -> String {
         let of = |(table, (first, rows)): (&i64, &(i64, i64))| {
-            format!("\"{table}\": {{\"row_id\": {first}, \"rows\": {rows}}}")
+            let replaced = self.replaced.get(table).map(|rows| format!(", \"replaced\": {rows}")).unwrap_or_default();
+            format!("\"{table}\": {{\"row_id\": {first}, \"rows\": {rows}{replaced}}}")
         };
         format!("{{{}}}", self.tables.iter().map(of).collect::<Vec<_>>().join(", "))
     }

@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use super::catalog::Lake;
+use super::places::Replaced;
 use crate::error::StoreError;
 use crate::postgres;
 use crate::protocol::Pending;
@@ -24,6 +25,10 @@ pub trait Transactions: Send + Sync {
     /// done; `None` if the commit is void. The sink sees the catalog over another connection, so
     /// the transaction may have a snapshot of any age.
     fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>>;
+
+    /// The rows of the lake that the commit replaces, whose transaction has begun: they are in it
+    /// until its snapshot, and not from there on. `None` if the commit is void by now.
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>>;
 
     /// From here on the transaction may have committed, whatever is heard of it.
     fn committing(&self, commit: &Commit);
@@ -70,6 +75,10 @@ impl Transactions for OwnTransactions {
             begun.map_err(|e| postgres::failed(format!("begin a transaction in {}", self.lake.shown()), e))?;
             Ok(Some(client))
         })
+    }
+
+    fn replaces(&self, _commit: &Commit) -> Option<Arc<Replaced>> {
+        Some(Arc::default())
     }
 
     fn committing(&self, _commit: &Commit) {}

@@ -140,6 +140,7 @@ impl Buffer {
             }
             false => highest,
         };
+        let replaced = Arc::new(self.replaced(&owner, &tables, bound, &sizes).await?);
         let exported = owner.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;
         let waits = tables.iter().zip(waiting).enumerate().map(|(i, ((table, _), waits))| (TableId(i), table, waits));
         let mut slices = sizes.slices(&waits.collect::<Vec<_>>(), number);
@@ -164,6 +165,7 @@ impl Buffer {
             tables,
             reaches,
             listed,
+            replaced,
             readers: AsyncMutex::default(),
             progress: Mutex::new(Progress::Copying),
             left,

@@ -16,6 +16,7 @@ use crate::protocol::names::TableId;
 use crate::run::clock::Stopwatch;
 use crate::run::metrics::FlushMetrics;
 use crate::run::metrics::flushes::LateRows;
+use crate::sink::ducklake::{Places, Replaced};
 use crate::totals::hash::OFFSET;
 
 /// The rows of a flush.
@@ -59,10 +60,13 @@ impl Counts {
         of.late.fetch_add(late as u64, Relaxed);
     }
 
-    /// The flush has landed. What it has deleted is `gone`; none if it is still there.
-    pub(super) fn landed(&self, gone: Option<&Deleted>) {
+    /// The flush has landed. What it has deleted is `gone`; none if it is still there. `replaced`
+    /// are the rows of the lake that went.
+    pub(super) fn landed(&self, gone: Option<&Deleted>, replaced: &Replaced) {
         for (i, of) in self.tables.iter().enumerate() {
-            self.metrics.late(TableId(i), LateRows::Appended, of.late.load(Relaxed));
+            let replaced = replaced.get(&TableId(i)).map_or(0, Places::rows);
+            self.metrics.late(TableId(i), LateRows::Replaced, replaced);
+            self.metrics.late(TableId(i), LateRows::Appended, of.late.load(Relaxed).saturating_sub(replaced));
         }
         if let Some(Ok(gone)) = gone {
             gone.iter().for_each(|(table, gone)| self.metrics.deleted(*table, gone.deleted));

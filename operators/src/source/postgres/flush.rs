@@ -24,6 +24,7 @@ use crate::postgres::{self, CopySession};
 use crate::protocol::offsets::Offsets;
 use crate::run::metrics::FlushMetrics;
 use crate::run::metrics::flushes::Void;
+use crate::sink::ducklake::Replaced;
 
 /// How the last flush ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Flush {
     pub(super) listed: Listed,
     /// What the lake is known to have once it has landed.
     pub(super) seen: Option<Arc<Seen>>,
+    /// The rows of the lake that it replaces.
+    pub(super) replaced: Arc<Replaced>,
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.

@@ -18,7 +18,7 @@ use crate::protocol::names::TableId;
 use crate::protocol::standing::Standing;
 use crate::run::clock::Stopwatch;
 use crate::run::metrics::flushes::{Void, Work};
-use crate::sink::ducklake::{Lake, OwnTransactions, Transactions};
+use crate::sink::ducklake::{Lake, OwnTransactions, Replaced, Transactions};
 
 impl Transactions for Buffer {
     fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
@@ -48,6 +48,10 @@ impl Transactions for Buffer {
                 Err(Failed::Definite(why)) => Err(StoreError::definite("delete rows that were copied", why.clone())),
             }
         })
+    }
+
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+        self.flush(commit.held.position.0).map(|flush| flush.replaced.clone())
     }
 
     fn committing(&self, commit: &Commit) {
@@ -80,7 +84,7 @@ impl Transactions for Buffer {
 
 /// Hot tables and a lake in two databases: the rows are deleted before the lake commits, and that
 /// is committed once it has. A crash between the two commits leaves rows that the lake has: they
-/// count as late, so every table must skip those by its key.
+/// count as late, so every table must skip or replace those by its key.
 pub struct TwoSteps {
     buffer: Arc<Buffer>,
     lake: OwnTransactions,
@@ -101,6 +105,10 @@ impl Transactions for TwoSteps {
                 None => Ok(None),
             }
         })
+    }
+
+    fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+        self.buffer.replaces(commit)
     }
 
     // Whatever becomes of the lake's transaction, that of the owner stays open.
@@ -158,7 +166,7 @@ impl Acknowledge<Flushes> for Buffer {
                 None => true,
             };
             if let Some(flush) = flush {
-                flush.counts.landed(flush.deleted.get().filter(|_| is_gone));
+                flush.counts.landed(flush.deleted.get().filter(|_| is_gone), &flush.replaced);
                 self.landed(number);
                 self.recycle(&flush).await;
             }

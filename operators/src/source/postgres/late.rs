@@ -1,8 +1,9 @@
 //! Rows that come back: an ingester that was set back writes rows again that were flushed and
-//! deleted. A table that skips them lands none whose primary key the lake has.
+//! deleted. A table that skips them lands none whose primary key the lake has; one that replaces
+//! them is looked up in `replace`.
 //!
-//! They are deleted in a transaction of their own, before a flush begins: its snapshot is taken
-//! once there are none left. That is safe at any time, because the lake has them.
+//! Skipped rows are deleted in a transaction of their own, before a flush begins: its snapshot is
+//! taken once there are none left. That is safe at any time, because the lake has them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -30,6 +31,19 @@ pub enum Late {
     Append,
     /// It lands, unless the lake has its primary key; then it is only deleted.
     Skip,
+    /// It lands, and what the lake has of its primary key goes in the same snapshot.
+    Replace,
+}
+
+impl Late {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Late::Append => "append",
+            Late::Skip => "skip",
+            Late::Replace => "replace",
+        }
+    }
 }
 
 /// Pages of a table whose late rows are compared with the lake at once.
@@ -97,7 +111,7 @@ impl KeyColumns {
         let at = |name: &String| table.columns.iter().position(|column| column.name == *name);
         let at: Option<Vec<usize>> = table.key.iter().map(at).collect();
         let at = at.filter(|at| !at.is_empty());
-        let at = at.ok_or_else(|| Stop::Bug(format!("table {:?} has no key to skip rows by", table.name)))?;
+        let at = at.ok_or_else(|| Stop::Bug(format!("table {:?} has no key to find rows by", table.name)))?;
         let field = |at: &usize| plan.schema.field(*at).clone();
         let mut fields: Vec<Field> = at.iter().map(field).collect();
         let names = fields.iter().map(|field| field.name().clone()).collect();

@@ -32,6 +32,7 @@ mod late;
 mod limit;
 mod reach;
 mod read;
+mod replace;
 mod seen;
 mod settings;
 mod slices;

@@ -11,7 +11,7 @@ use super::types::{self, Plan, default_field};
 use crate::error::{Stop, StoreError};
 use crate::protocol::Pending;
 use crate::protocol::names::TableId;
-use crate::sink::ducklake::{Column, Lake, LakeType, Table, Tables, Wanted};
+use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wanted};
 use crate::totals::hash;
 
 /// Brings the tables of the lake in line with hot tables before they are copied.
@@ -29,6 +29,16 @@ pub trait Target: Send + Sync {
         within: RangeInclusive<i64>,
         keys: &'a HashSet<u128>,
     ) -> Pending<'a, Result<HashSet<u128>, Stop>>;
+
+    /// Where the rows with these keys are that a reader of `table` sees.
+    fn places<'a>(
+        &'a self,
+        table: TableId,
+        key: &'a [String],
+        sequence: &'a str,
+        within: RangeInclusive<i64>,
+        keys: &'a HashSet<u128>,
+    ) -> Pending<'a, Result<Places, Stop>>;
 }
 
 /// The lake that hot tables are flushed to.
@@ -135,6 +145,23 @@ impl Target for LakeTarget {
     ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
         Box::pin(self.look_up(table, key, sequence, within, keys))
     }
+
+    fn places<'a>(
+        &'a self,
+        table: TableId,
+        key: &'a [String],
+        sequence: &'a str,
+        within: RangeInclusive<i64>,
+        keys: &'a HashSet<u128>,
+    ) -> Pending<'a, Result<Places, Stop>> {
+        Box::pin(async move {
+            let table = self.table(table)?;
+            let (columns, within) = key_of(&table, key, sequence, within)?;
+            let mut is_sought =
+                |batch: &RecordBatch| hash::keys(batch).iter().map(|key| keys.contains(key)).collect::<Vec<_>>();
+            Ok(self.lake.places(&table, &columns, within, &mut is_sought).await?)
+        })
+    }
 }
 
 impl LakeTarget {
@@ -146,17 +173,34 @@ impl LakeTarget {
         within: RangeInclusive<i64>,
         keys: &HashSet<u128>,
     ) -> Result<HashSet<u128>, Stop> {
-        let table = self.tables.get(table).ok_or_else(|| Stop::Bug("a table is not defined".to_owned()))?;
-        let columns: Option<Vec<&Column>> = key.iter().map(|name| table.column(name)).collect();
-        let columns = columns.ok_or_else(|| Stop::Bug("a key has no column in the lake".to_owned()))?;
-        // A key that comes back may have another sequence, unless that is part of it.
-        let is_key = key.iter().any(|name| name.eq_ignore_ascii_case(sequence));
-        let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sequence));
-        let within = number.filter(|_| is_key).zip(Some(within));
+        let table = self.table(table)?;
+        let (columns, within) = key_of(&table, key, sequence, within)?;
         let mut found = HashSet::new();
         let mut each =
             |batch: RecordBatch| found.extend(hash::keys(&batch).into_iter().filter(|key| keys.contains(key)));
         self.lake.rows(&table, &columns, within, &mut each).await?;
         Ok(found)
     }
+
+    fn table(&self, table: TableId) -> Result<Arc<Table>, Stop> {
+        self.tables.get(table).ok_or_else(|| Stop::Bug("a table is not defined".to_owned()))
+    }
+}
+
+/// The columns of a key, and which files may have rows with it.
+type KeyOf<'t> = (Vec<&'t Column>, Option<(&'t Column, RangeInclusive<i64>)>);
+
+/// The columns `key` of `table`, for rows whose sequences are `within`.
+fn key_of<'t>(
+    table: &'t Table,
+    key: &[String],
+    sequence: &str,
+    within: RangeInclusive<i64>,
+) -> Result<KeyOf<'t>, Stop> {
+    let columns: Option<Vec<&Column>> = key.iter().map(|name| table.column(name)).collect();
+    let columns = columns.ok_or_else(|| Stop::Bug("a key has no column in the lake".to_owned()))?;
+    // A key that comes back may have another sequence, unless that is part of it.
+    let is_key = key.iter().any(|name| name.eq_ignore_ascii_case(sequence));
+    let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sequence));
+    Ok((columns, number.filter(|_| is_key).zip(Some(within))))
 }

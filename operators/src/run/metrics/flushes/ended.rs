@@ -53,19 +53,22 @@ impl Void {
 pub enum LateRows {
     /// The lake has their keys: they are only deleted.
     Skipped,
-    /// They land.
+    /// They land, and others with their keys may be there.
     Appended,
+    /// They land, and the rows of the lake that had their keys are gone. Counted are those.
+    Replaced,
 }
 
 impl LateRows {
     /// All of them.
-    pub const ALL: [LateRows; 2] = [LateRows::Skipped, LateRows::Appended];
+    pub const ALL: [LateRows; 3] = [LateRows::Skipped, LateRows::Appended, LateRows::Replaced];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             LateRows::Skipped => "skipped",
             LateRows::Appended => "appended",
+            LateRows::Replaced => "replaced",
         }
     }
 }

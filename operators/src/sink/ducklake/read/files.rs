@@ -13,7 +13,7 @@ use crate::sink::files::Place;
 
 /// A data file with the deletes of its rows.
 pub(super) struct DataFile {
-    id: i64,
+    pub(super) id: i64,
     pub(super) place: Place,
     /// Whether it has rows of later snapshots too.
     pub(super) is_partial: bool,

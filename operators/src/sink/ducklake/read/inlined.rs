@@ -30,6 +30,16 @@ const SYSTEM: [&str; 3] = ["row_id", "begin_snapshot", "end_snapshot"];
 /// The SQLSTATE of a table that is not there (`undefined_table`).
 const NO_TABLE: &str = "42P01";
 
+/// Some inlined rows, all of them of one table of the catalog.
+pub(super) struct Inlined {
+    /// That table's name.
+    pub(super) table: String,
+    /// The ids of the rows.
+    pub(super) row_ids: Vec<i64>,
+    /// The rows, in the same order.
+    pub(super) batch: RecordBatch,
+}
+
 /// Where the values of a column are in the rows of a question.
 #[derive(Clone, Copy)]
 struct Cell {
@@ -39,7 +49,7 @@ struct Cell {
 
 impl Asking<'_> {
     /// The inlined rows of the table.
-    pub(super) async fn inlined(&self, columns: &Columns) -> Result<Vec<RecordBatch>, StoreError> {
+    pub(super) async fn inlined(&self, columns: &Columns) -> Result<Vec<Inlined>, StoreError> {
         let m = &self.lake.schema;
         // A version in which another table was changed has no row for this one.
         let sql = format!(
@@ -56,7 +66,7 @@ impl Asking<'_> {
     }
 
     /// The rows in the table `name`, whose columns are named as at the snapshot `defined`.
-    async fn inlined_in(&self, name: &str, defined: i64, columns: &Columns) -> Result<Vec<RecordBatch>, StoreError> {
+    async fn inlined_in(&self, name: &str, defined: i64, columns: &Columns) -> Result<Vec<Inlined>, StoreError> {
         let attributes = self.attributes(name).await?;
         if attributes.is_empty() {
             return Err(self.flushed());
@@ -75,6 +85,9 @@ impl Asking<'_> {
             cells.push(Some(Cell { index: chosen.len(), is_bytes }));
             chosen.push(expression);
         }
+        let [row_id, ..] = system(&attributes);
+        let ids = chosen.len();
+        chosen.push(row_id);
         let rows = self.rows_in(name, &attributes, &chosen).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
@@ -86,7 +99,13 @@ impl Asking<'_> {
             Some(odd) => {
                 Err(self.refused(format!("the catalog does not say which column {:?} of {name:?} is", odd.name)))
             }
-            None => rows.chunks(BATCH).map(|rows| self.batch(rows, &cells, columns)).collect(),
+            None => {
+                let inlined = |rows: &[Row]| -> Result<Inlined, StoreError> {
+                    let row_ids = rows.iter().map(|row| row.get(ids)).collect();
+                    Ok(Inlined { table: name.to_owned(), row_ids, batch: self.batch(rows, &cells, columns)? })
+                };
+                rows.chunks(BATCH).map(inlined).collect()
+            }
         }
     }
 
@@ -103,11 +122,8 @@ impl Asking<'_> {
 
     /// The rows of the table `name` that count, with the expressions `chosen`.
     async fn rows_in(&self, name: &str, attributes: &[Attribute], chosen: &[String]) -> Result<Vec<Row>, StoreError> {
-        let prefixed = |system: &str| format!("{PREFIX}{system}");
-        let is_prefixed = attributes.iter().any(|there| there.name == prefixed(SYSTEM[1]));
-        let [_, begin, end] = SYSTEM.map(|system| if is_prefixed { prefixed(system) } else { system.to_owned() });
-        // A question for nothing has rows too.
-        let chosen = if chosen.is_empty() { "true".to_owned() } else { chosen.join(", ") };
+        let [_, begin, end] = system(attributes);
+        let chosen = chosen.join(", ");
         let sql = format!(
             "SELECT {chosen} FROM {}.{} WHERE {begin} <= $1 AND ({end} IS NULL OR {end} > $1)",
             self.lake.schema,
@@ -141,6 +157,13 @@ impl Asking<'_> {
         let arrays: Vec<ArrayRef> = columns.each().zip(cells).map(array).collect::<Result<_, _>>()?;
         columns.batch(arrays, rows.len()).map_err(|error| self.refused(error))
     }
+}
+
+/// The names that the columns of [`SYSTEM`] have among `attributes`.
+fn system(attributes: &[Attribute]) -> [String; 3] {
+    let prefixed = |system: &str| format!("{PREFIX}{system}");
+    let is_prefixed = attributes.iter().any(|there| there.name == prefixed(SYSTEM[1]));
+    SYSTEM.map(|system| if is_prefixed { prefixed(system) } else { system.to_owned() })
 }
 
 /// How the values of a column are asked for, and whether they come as bytes. None if they are those

@@ -24,6 +24,7 @@ mod fitting;
 mod inlined;
 mod lists;
 mod open;
+mod seek;
 mod texts;
 
 use std::ops::RangeInclusive;
@@ -38,7 +39,8 @@ use tokio_postgres::{Client, IsolationLevel, Row};
 use self::columns::Columns;
 use self::deletes::Positions;
 use self::files::DataFile;
-use super::catalog::Lake;
+use self::inlined::Inlined;
+use super::catalog::{Head, Lake};
 use super::tables::{Column, Table};
 use crate::error::StoreError;
 use crate::postgres;
@@ -56,8 +58,10 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 struct Seen {
     /// The newest snapshot.
     snapshot: i64,
+    /// The number that the next file gets.
+    next_file: i64,
     files: Vec<DataFile>,
-    inlined: Vec<RecordBatch>,
+    inlined: Vec<Inlined>,
 }
 
 impl Lake {
@@ -76,11 +80,11 @@ impl Lake {
     ) -> Result<(), StoreError> {
         let odd = |why: String| StoreError::definite(format!("read table {:?} of {}", table.name, self.shown()), why);
         let columns = Arc::new(Columns::new(columns).map_err(odd)?);
-        let Seen { snapshot, files, inlined } = self.seen(table, &columns, within.as_ref()).await?;
+        let Seen { snapshot, files, inlined, .. } = self.seen(table, &columns, within.as_ref()).await?;
         for file in files {
             read_file(table, file, &columns, snapshot, each).await?;
         }
-        inlined.into_iter().for_each(each);
+        inlined.into_iter().map(|inlined| inlined.batch).for_each(each);
         Ok(())
     }
 
@@ -94,13 +98,13 @@ impl Lake {
         let mut client = self.connect().await?;
         let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let transaction = transaction.start().await.map_err(failed)?;
-        let snapshot = self.head(transaction.client()).await?.snapshot;
+        let Head { snapshot, next_file_id: next_file, .. } = self.head(transaction.client()).await?;
         let asking = Asking { lake: self, client: transaction.client(), table, snapshot };
         asking.require_table().await?;
         let files = asking.files(within).await?;
         let inlined = asking.inlined(columns).await?;
         transaction.commit().await.map_err(failed)?;
-        Ok(Seen { snapshot, files, inlined })
+        Ok(Seen { snapshot, next_file, files, inlined })
     }
 }
 

@@ -13,7 +13,7 @@ use parquet::arrow::{ArrowWriter, PARQUET_FIELD_ID_META_KEY};
 use super::columns::Columns;
 use super::decode::SNAPSHOT_FIELD_ID;
 use super::deletes::Positions;
-use super::{Fault, decode, deletes};
+use super::{Fault, decode, deletes, seek};
 use crate::sink::ducklake::tables::Column;
 use crate::sink::ducklake::types::LakeType;
 
@@ -120,6 +120,23 @@ fn deleted_rows_and_those_of_later_snapshots_are_left_out() {
     assert_eq!(left(Vec::new(), Some(6)), [0, 1, 3]);
     assert_eq!(left(vec![1], Some(6)), [0, 3]);
     assert!(left(vec![0, 1, 2, 3], None).is_empty());
+}
+
+#[test]
+fn positions_count_deleted_rows_too() {
+    let content = file(vec![(Some(1), "a", numbers((0..20_000).collect()))]);
+    let a = column(1, "a", LakeType::Int64);
+    let columns = Columns::new(&[&a]).expect("columns");
+    let seen = RefCell::new(Vec::new());
+    let deleted = vec![0, 8192, 19_999];
+    seek::placed(content, &columns, &Positions::new(deleted.clone()), |(batch, positions)| {
+        assert_eq!(batch.column(0).as_primitive::<Int64Type>().values(), positions.values());
+        seen.borrow_mut().extend_from_slice(positions.values());
+        true
+    })
+    .expect("rows");
+    let expected: Vec<i64> = (0..20_000).filter(|position| !deleted.contains(position)).collect();
+    assert_eq!(seen.into_inner(), expected);
 }
 
 #[test]
