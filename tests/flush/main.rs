@@ -10,6 +10,7 @@ mod example;
 mod hot;
 mod kills;
 mod late;
+mod maintained;
 mod odd;
 mod refusals;
 mod replies;

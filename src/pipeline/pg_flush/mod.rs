@@ -2,6 +2,7 @@
 
 mod examine;
 mod look;
+mod maintain;
 mod take;
 mod wanted;
 mod wire;

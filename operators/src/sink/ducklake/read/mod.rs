@@ -25,6 +25,7 @@ mod inlined;
 mod lists;
 mod open;
 mod texts;
+mod whole;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use tokio_postgres::{Client, IsolationLevel, Row};
 use self::columns::Columns;
 use self::deletes::Positions;
 use self::files::DataFile;
+pub(super) use self::whole::{Whole, content as content_of};
 use super::catalog::Lake;
 use super::tables::{Column, Table};
 use crate::error::StoreError;
