@@ -105,6 +105,8 @@ fn what_readers_see_stays_as_it_was_at_every_snapshot() {
     let mut duck = world.duck();
     duck.rows("INSERT INTO lake.bronze.ledgers SELECT -1 - i, 'duck', NULL, i FROM range(20) r(i)");
     duck.rows("ALTER TABLE lake.bronze.effects ADD COLUMN extra INTEGER DEFAULT 7");
+    // Into a folder of its own for the partition.
+    duck.rows("INSERT INTO lake.bronze.effects SELECT 1000 + i, 0, 1, ['duck'], 3 FROM range(20) r(i)");
     world.psql(&rows(61, 150));
     world.flush();
     duck.rows("DELETE FROM lake.bronze.ledgers WHERE sequence IN (5, -3)");

@@ -58,7 +58,8 @@ pub(super) async fn merge(
     clock: Arc<dyn Clock>,
 ) -> Result<Merged, StoreError> {
     let attempt = format!("merge files of table {:?}", table.name);
-    let wide = widened(table);
+    let folder = folder(&sources);
+    let wide = widened(table, &folder);
     let whole = Whole::new(&wide.columns.iter().collect::<Vec<_>>());
     let whole = whole.map_err(|why| StoreError::definite(attempt.clone(), why))?;
     let (sender, mut contents) = mpsc::channel::<(Small, Vec<u8>)>(1);
@@ -83,20 +84,33 @@ pub(super) async fn merge(
     drop(sender);
     let written = writing.await.map_err(|error| StoreError::definite(attempt.clone(), error))?;
     let Written { durable, row_id } = written?;
-    let [staged] = <[StagedFile; 1]>::try_from(durable.await?)
+    let [mut staged] = <[StagedFile; 1]>::try_from(durable.await?)
         .map_err(|files| StoreError::definite(attempt, format!("{} files came of it", files.len())))?;
+    staged.path = format!("{folder}{}", staged.path);
     let detail = detail(&staged, &sources[0])?;
     Ok(Merged { table: table.clone(), sources, staged, detail, row_id })
 }
 
-/// `table` with the columns of merged files. All rows are of one partition.
-fn widened(table: &Table) -> Table {
+/// The folder of `sources` in that of their table, with a slash behind it; empty if they lie there
+/// themselves. If there are two, it is the one of their partition.
+fn folder(sources: &[Small]) -> String {
+    let mut folders = sources.iter().filter_map(|source| source.path.rsplit_once('/'));
+    folders.next().map(|(folder, _)| format!("{folder}/")).unwrap_or_default()
+}
+
+/// `table` with the columns of merged files, in this `folder` of its own. All rows are of one
+/// partition.
+fn widened(table: &Table, folder: &str) -> Table {
     let column = |(id, name): (i64, &str)| {
         let (name, of, nullable) = (name.to_owned(), LakeType::Int64, true);
         Column { id, name, of, nullable, element: None, defaults: (None, None) }
     };
     let columns = table.columns.iter().cloned().chain([ROW_ID, SNAPSHOT].map(column)).collect();
-    Table { columns, partition: None, ..table.clone() }
+    let place = match folder {
+        "" => table.place.clone(),
+        folder => table.place.join(folder.trim_end_matches('/')),
+    };
+    Table { columns, place, partition: None, ..table.clone() }
 }
 
 /// What the catalog will say of a file: nothing of the columns that the table does not have.
@@ -213,5 +227,22 @@ mod tests {
         assert_eq!(numbers(completed(&array(vec![Some(7), Some(9)]), |_| None)), Some(vec![7, 9]));
         assert_eq!(numbers(completed(&array(vec![None, None]), |row| Some(40 + row))), Some(vec![40, 41]));
         assert_eq!(numbers(completed(&array(vec![Some(7), None]), |_| None)), None);
+    }
+
+    #[test]
+    fn a_merged_file_lies_where_its_sources_do() {
+        let small = |path: &str| Small {
+            id: 1,
+            table: 1,
+            path: path.to_owned(),
+            snapshots: (1, 1),
+            rows: 1,
+            bytes: 1,
+            row_id: None,
+            partition: None,
+            values: Vec::new(),
+        };
+        assert_eq!(folder(&[small("a.parquet"), small("b.parquet")]), "");
+        assert_eq!(folder(&[small("a.parquet"), small("day=1/hour=2/b.parquet")]), "day=1/hour=2/");
     }
 }
