@@ -22,7 +22,7 @@ const AT_ONCE: usize = 8;
 impl Keeping {
     /// Deletes the files that are due. Returns how many.
     pub(super) async fn clean(&self) -> Result<usize, StoreError> {
-        let (m, client) = (&self.lake.schema, self.lake.reader().await?);
+        let (m, client) = (&self.lake.schema, self.lake.connect().await?);
         let failed = |e| self.failed("clean up", e);
         let due = format!(
             "SELECT g.data_file_id, g.path FROM {m}.ducklake_files_scheduled_for_deletion g \

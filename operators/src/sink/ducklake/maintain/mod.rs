@@ -182,13 +182,15 @@ impl Keeping {
     /// Writes files for one snapshot. Of a table whose files cannot be merged, that is told, and
     /// the table added to `failed`.
     async fn stage(&self, failed: &mut BTreeSet<i64>) -> Result<Vec<Merged>, StoreError> {
-        let client = self.lake.reader().await?;
+        // Commits ask over the lake's own connection, and must not wait for a long answer there.
+        let client = self.lake.connect().await?;
         // A column of a type that cannot be written would be lost.
         let is_whole = |table: &Table| table.columns.iter().all(|column| column.field().is_some());
         let tables = self.lake.tables(&self.settings.tables).await?.into_values().filter(is_whole);
         let tables: BTreeMap<i64, Arc<Table>> = tables.map(|table| (table.id, Arc::new(table))).collect();
         let ids: Vec<i64> = tables.keys().copied().filter(|id| !failed.contains(id)).collect();
         let chosen = choose::choose(candidates::read(&self.lake, &client, &ids).await?);
+        drop(client);
         let (mut merged, mut bytes) = (Vec::new(), 0);
         for sources in chosen {
             let table = sources[0].table;
