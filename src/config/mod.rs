@@ -16,6 +16,8 @@ mod error;
 mod http;
 mod lake;
 #[cfg(feature = "pg_flush")]
+mod maintenance;
+#[cfg(feature = "pg_flush")]
 mod pg_flush;
 mod pg_logs;
 mod places;

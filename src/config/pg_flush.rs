@@ -11,6 +11,7 @@ use lakefront_operators::sink::files::UPLOADS;
 use lakefront_operators::source::postgres::{Late, SLICE};
 use toml::Value;
 
+use super::maintenance::{self, MaintenanceKeys};
 use super::raw::{Reading, Section};
 use super::sections::Read;
 use super::values::{self, choice, duration, flag, number, size, text};
@@ -63,6 +64,8 @@ pub(crate) struct PgFlush {
     pub(crate) lake: FlushLake,
     /// Flushes from one vacuum to the next; 0 for none.
     pub(crate) vacuum_every: u64,
+    /// What is done to the lake beside flushes.
+    pub(crate) maintenance: MaintenanceKeys,
 }
 
 /// A table that the file names.
@@ -159,6 +162,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let mut section = top.section("vacuum");
     let vacuum_every = section.optional("every", VACUUM_EVERY, |v| number(v, &VACUUM_ALLOWED));
     section.finish();
+    let maintenance = maintenance::read(top);
     let memory = memory(top, workers, lake.as_ref());
     let kind = || {
         Some(PgFlush {
@@ -175,6 +179,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
             shutdown_timeout: shutdown_timeout?,
             lake: lake?,
             vacuum_every: vacuum_every?,
+            maintenance: maintenance?,
         })
     };
     let kind = kind();

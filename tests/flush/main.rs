@@ -11,6 +11,7 @@ mod gate;
 mod hot;
 mod kills;
 mod late;
+mod maintained;
 mod odd;
 mod refusals;
 mod replaced;

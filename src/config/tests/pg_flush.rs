@@ -54,6 +54,7 @@ fn the_least_file_gets_the_documented_defaults() {
     assert!(flush.downstream.is_none(), "nobody has to confirm rows");
     assert_eq!((flush.interval, flush.shutdown_timeout), (Duration::from_secs(600), Duration::from_secs(30)));
     assert_eq!((flush.max_rows, flush.connections, flush.vacuum_every), (5_000_000, 4, 10));
+    assert_eq!((flush.maintenance.merge_every, flush.maintenance.expire_older_than), (6, None));
     assert_eq!(flush.lake.catalog, flush.source, "the catalog is beside the hot tables");
     assert_eq!((flush.lake.metadata_schema.as_str(), flush.lake.schema.as_str()), ("public", "bronze"));
     assert_eq!(flush.lake.root, LakeRoot::File(PathBuf::from("lake")));
@@ -94,6 +95,9 @@ fn a_full_file_says_everything() {
         partition_by     = ["ledger_range"]
         [vacuum]
         every = 0
+        [maintenance]
+        merge_every       = 0
+        expire_older_than = "720h"
         [limits]
         memory = "1 GiB"
     "#,
@@ -125,6 +129,8 @@ fn a_full_file_says_everything() {
     assert_eq!(downstream.location.shown(), "postgresql://other.example:5432/stellar_silver");
     assert_eq!(downstream.location.password, Password::Text(Secret::new("hunter2")));
     assert_eq!(downstream.query, "select last_sequence from checkpoints where id = 1");
+    let month = Some(Duration::from_secs(30 * 24 * 3600));
+    assert_eq!((flush.maintenance.merge_every, flush.maintenance.expire_older_than), (0, month));
     assert_eq!(flush.lake.catalog.shown(), "postgresql://db.example:5432/stellar_hot");
     assert_eq!(flush.lake.catalog.password, Password::Text(Secret::new("hunter2")));
     assert_eq!((flush.lake.metadata_schema.as_str(), flush.lake.schema.as_str()), ("bronze_meta", "logs"));
@@ -306,6 +312,16 @@ fn numbers_and_words_have_bounds() {
         "#]],
     );
     check(
+        "maintenance",
+        &["merge_every = -1", "merge_every = \"6\"", "expire_older_than = \"59m\"", "expire_older_than = 7"],
+        expect![[r#"
+            maintenance.merge_every = -1: allowed is a whole number from 0 to 1000000
+            maintenance.merge_every = "6": allowed is a whole number from 0 to 1000000
+            maintenance.expire_older_than = "59m": allowed is "never", or a duration from 1h to 87600h, such as "168h"
+            maintenance.expire_older_than = 7: allowed is "never", or a duration from 1h to 87600h, such as "168h"
+        "#]],
+    );
+    check(
         "limits",
         &["memory = \"1 MiB\""],
         expect![[r#"
@@ -320,7 +336,7 @@ fn keys_of_another_kind_are_unknown() {
         "commit",
         &["bytes = 1"],
         expect![[r#"
-            commit: unknown key at the top of the file, known keys are disk, http, lake, limits, pipeline, source, topology, vacuum, workers
+            commit: unknown key at the top of the file, known keys are disk, http, lake, limits, maintenance, pipeline, source, topology, vacuum, workers
         "#]],
     );
     check(

@@ -2,6 +2,7 @@
 
 mod examine;
 mod look;
+mod maintain;
 mod stay;
 mod take;
 mod wanted;

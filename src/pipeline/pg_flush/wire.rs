@@ -13,11 +13,13 @@ use lakefront_operators::run::fatal::{Fatal, StopRequest};
 use lakefront_operators::run::memory::Budget;
 use lakefront_operators::run::metrics::Metrics;
 use lakefront_operators::run::state;
+use lakefront_operators::sink::ducklake::Maintenance;
 use lakefront_operators::source::postgres::{FlushFeed, FlushSupply, HotSource, Planning, Schedule, Watch};
 use lakefront_topologies::Topology;
 use lakefront_topologies::landing::Landing;
 use lakefront_topologies::pg_flush;
 
+use super::maintain::{self, Maintained};
 use super::{Flush, take};
 use crate::config::{IN_FLIGHT, Mode};
 use crate::pipeline::{self, Local, Opened, Run};
@@ -61,6 +63,9 @@ impl pipeline::Claimed for Taken<'_> {
         // The dataflow ends after the last flush, not when that is asked for.
         let end = StopRequest::default();
         abandon_late(&bridge, &stop, fatal.clone(), config.shutdown_timeout);
+        let began = standings.first().map(|standing| standing.position()).unwrap_or_default();
+        let maintenance = maintain::begin(flush, number, began, &bridge, &stop);
+        let source = Arc::new(Maintained { buffer: buffer.clone(), maintenance: maintenance.clone() });
         let schedule = Schedule { interval: config.interval, once: config.mode == Mode::Backfill };
         let at = standings.first().map(|standing| (*standing.offsets).clone()).unwrap_or_default();
         let watch = Watch::new(buffer.clone(), schedule, at.position(), stop, end.clone());
@@ -82,13 +87,13 @@ impl pipeline::Claimed for Taken<'_> {
         let checkpoint = checkpoint::Settings { path: common.state_file.clone(), run: named, standings, announce };
         let layout = flush.outline().layout;
         let topology = Topology::PgFlush(pg_flush::PgFlush {
-            landing: Landing::new(layout, claimed, checkpoint, buffer.clone(), &metrics),
+            landing: Landing::new(layout, claimed, checkpoint, source, &metrics),
             buffer,
             tables,
             planning: Mutex::new(Some(planning)),
             env: Env { clock: flush.clock.clone(), budget, bridge, metrics, fatal },
         });
-        (topology, Box::new(Ended))
+        (topology, Box::new(Ended { maintenance }))
     }
 }
 
@@ -113,11 +118,13 @@ fn abandon_late(
 }
 
 /// A run whose dataflow is complete.
-struct Ended;
+struct Ended {
+    maintenance: Arc<Maintenance>,
+}
 
 impl pipeline::Ended for Ended {
     fn at_rest(&self) -> Local<'_, ()> {
-        Box::pin(async {})
+        Box::pin(self.maintenance.at_rest())
     }
 
     fn verdict(&self) -> Result<(), Stop> {

@@ -2,7 +2,8 @@
 //! database. Files are Parquet, on a disk, in Azure or in S3.
 //!
 //! ```text
-//! <data path>/<schema>/<table>/lakefront-<uuid>.parquet     staged, then named by a commit
+//! <data path>/<schema>/<table>/lakefront-<uuid>.parquet     staged, then named by a commit;
+//!                                                          with partitions: <table>/<key>=<value>/…
 //! <metadata schema>.ducklake_…                              the catalog, as DuckLake specifies it
 //!                  .lakefront_commits                       one row a commit of each pipeline
 //!                  .lakefront_offsets                       its offsets files
@@ -28,8 +29,10 @@ mod create;
 mod define;
 mod detail;
 mod group;
+mod hive;
 mod last;
 mod log;
+mod maintain;
 mod making;
 mod offsets;
 mod places;
@@ -44,6 +47,7 @@ pub use catalog::{Lake, LakeSpec};
 pub use define::Wanted;
 pub use group::LakeGroup;
 pub use last::LastSnapshot;
+pub use maintain::{Maintainer, Maintenance, MaintenanceSettings};
 pub use places::{Places, Replaced};
 pub use stage::LakeStage;
 pub use tables::{Column, Table, Tables};

@@ -20,12 +20,15 @@ pub(super) struct Placed {
 
 /// A file with its numbers.
 pub(super) struct PlacedFile {
-    id: i64,
-    row_id_start: i64,
-    path: String,
-    rows: i64,
-    bytes: i64,
-    detail: super::detail::Detail,
+    pub(super) id: i64,
+    /// The id of its first row; none if each row says its own.
+    pub(super) row_id_start: Option<i64>,
+    /// The oldest and the newest snapshot of its rows, if it was merged of others.
+    pub(super) snapshots: Option<(i64, i64)>,
+    pub(super) path: String,
+    pub(super) rows: i64,
+    pub(super) bytes: i64,
+    pub(super) detail: super::detail::Detail,
 }
 
 /// Gives each file its number and its row ids, and adds what it holds to the `statistics` of its
@@ -42,7 +45,8 @@ pub(super) fn place(
         let row_id_start = of.add(rows, bytes, &detail.leaves)?;
         tables.entry(detail.table).or_insert((row_id_start, 0)).1 += rows;
         let (path, detail) = (staged.file.path.clone(), detail.clone());
-        placed.push(PlacedFile { id, row_id_start, path, rows, bytes, detail });
+        let row_id_start = Some(row_id_start);
+        placed.push(PlacedFile { id, row_id_start, snapshots: None, path, rows, bytes, detail });
     }
     Ok(Placed { files: placed, tables, replaced: BTreeMap::new() })
 }
@@ -51,6 +55,11 @@ impl Placed {
     /// Notes that `rows` rows of `table` are replaced.
     pub(super) fn replace(&mut self, table: i64, rows: u64) {
         *self.replaced.entry(table).or_default() += rows;
+    }
+
+    /// Files that have the rows of others.
+    pub(super) fn merged(files: Vec<PlacedFile>) -> Placed {
+        Placed { files, tables: BTreeMap::new(), replaced: BTreeMap::new() }
     }
 
     /// The row ids of each table, as the pipeline's own row keeps them: they survive whatever
@@ -77,14 +86,25 @@ pub(super) async fn insert(
     let sql = format!(
         "INSERT INTO {m}.ducklake_data_file (data_file_id, table_id, begin_snapshot, end_snapshot, file_order, path, \
          path_is_relative, file_format, record_count, file_size_bytes, footer_size, row_id_start, partition_id, \
-         encryption_key, mapping_id, partial_max) SELECT id, t, $1, NULL, NULL, path, true, 'parquet', n, bytes, footer, \
-         row_id, part, NULL, NULL, NULL FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], \
-         $7::bigint[], $8::bigint[], $9::bigint[]) AS f(id, t, path, n, bytes, footer, row_id, part)"
+         encryption_key, mapping_id, partial_max) SELECT id, t, COALESCE(oldest, $1), NULL, NULL, path, true, \
+         'parquet', n, bytes, footer, row_id, part, NULL, NULL, newest FROM unnest($2::bigint[], $3::bigint[], \
+         $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
+         $11::bigint[]) AS f(id, t, path, n, bytes, footer, row_id, part, oldest, newest)"
     );
     let (ids, tables) = (of(|file| file.id), of(|file| file.detail.table));
     let (counts, bytes) = (of(|file| file.rows), of(|file| file.bytes));
-    let (footers, starts) = (of(|file| file.detail.footer.into()), of(|file| file.row_id_start));
-    session.execute(&sql, &[&snapshot, &ids, &tables, &paths, &counts, &bytes, &footers, &starts, &partitions]).await?;
+    let footers = of(|file| file.detail.footer.into());
+    let starts: Vec<Option<i64>> = files.iter().map(|file| file.row_id_start).collect();
+    let (oldest, newest): (Vec<Option<i64>>, Vec<Option<i64>>) = files
+        .iter()
+        .map(|file| file.snapshots.map_or((None, None), |(oldest, newest)| (Some(oldest), Some(newest))))
+        .unzip();
+    session
+        .execute(
+            &sql,
+            &[&snapshot, &ids, &tables, &paths, &counts, &bytes, &footers, &starts, &partitions, &oldest, &newest],
+        )
+        .await?;
     statistics(m, session, files).await?;
     partition_values(m, session, files).await
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::bounds;
 use super::detail::{Detail, LeafDetail};
+use super::hive;
 use super::tables::{Table, Tables};
 use super::types::LakeType;
 use crate::error::StoreError;
@@ -105,8 +106,8 @@ impl Shape for Staged {
         rows.into_iter().map(part).collect()
     }
 
-    fn path(&self, _values: &Values) -> String {
-        format!("lakefront-{}.parquet", Uuid::new_v4())
+    fn path(&self, values: &Values) -> String {
+        format!("{}lakefront-{}.parquet", hive::folder(&self.table, values), Uuid::new_v4())
     }
 
     fn detail(&self, values: &Values, file: &Finished<File>) -> Result<String, StoreError> {

@@ -26,6 +26,7 @@ mod lists;
 mod open;
 mod seek;
 mod texts;
+mod whole;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use self::columns::Columns;
 use self::deletes::Positions;
 use self::files::DataFile;
 use self::inlined::Inlined;
+pub(super) use self::whole::{Whole, content as content_of};
 use super::catalog::{Head, Lake};
 use super::tables::{Column, Table};
 use crate::error::StoreError;
