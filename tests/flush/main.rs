@@ -7,6 +7,7 @@ mod support;
 mod cowriter;
 mod crashes;
 mod example;
+mod generated;
 mod hot;
 mod kills;
 mod late;

@@ -7,6 +7,7 @@
 mod address;
 mod advice;
 mod connect;
+mod copy_in;
 mod failure;
 #[cfg(test)]
 mod fake;
@@ -19,8 +20,10 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use tokio_postgres::config::ChannelBinding;
+pub use tokio_postgres::{Client, Error, Statement};
 
 pub use self::connect::connect;
+pub use self::copy_in::copy_in;
 pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};
 pub use self::password::Password;
 pub use self::session::{refuse_pooler, require_settings};

@@ -1,6 +1,7 @@
 //! `pg_flush`: hot PostgreSQL tables, into a DuckLake.
 
 mod examine;
+mod ground;
 mod look;
 mod take;
 mod wanted;
@@ -25,6 +26,7 @@ use lakefront_operators::sink::ducklake::Lake;
 use lakefront_operators::source::postgres::{Found, HotSource, HotTable, Late, discover};
 use lakefront_topologies::pg_flush;
 
+pub(crate) use self::ground::Ground;
 use self::wanted::{chosen, late, sequences, spec};
 use super::{Appetite, Claimed, Followed, Local, Look, Opened};
 use crate::config::{Common, LakeRoot, Mode, PgFlush};
