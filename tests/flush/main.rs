@@ -9,6 +9,7 @@ mod crashes;
 mod example;
 mod generated;
 mod hot;
+mod intervals;
 mod kills;
 mod late;
 mod odd;

@@ -108,7 +108,7 @@ pub(super) fn read(text: &str, of: &LakeType, is_max: bool) -> Option<Bound> {
         LakeType::Uuid => Uuid::parse_str(text).ok().map(|uuid| Bound::Bytes(uuid.as_bytes().to_vec())),
         LakeType::Blob => blob(text, is_max).map(Bound::Bytes),
         LakeType::Varchar | LakeType::Json => Some(Bound::Text(text.to_owned())),
-        LakeType::List(_) | LakeType::Other(_) => None,
+        LakeType::Interval | LakeType::List(_) | LakeType::Other(_) => None,
     }
 }
 

@@ -192,7 +192,7 @@ fn inlined(of: &LakeType) -> String {
         LakeType::Varchar | LakeType::Json | LakeType::Blob => "bytea",
         LakeType::Uuid => "uuid",
         LakeType::Time => "time",
-        LakeType::Other(name) if name == "interval" => "interval",
+        LakeType::Interval => "interval",
         _ => "character varying",
     };
     name.to_owned()
