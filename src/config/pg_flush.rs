@@ -31,6 +31,8 @@ const VACUUM_ALLOWED: RangeInclusive<i64> = 0..=1_000_000;
 /// The longest last flush of a run that is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(30);
 const SHUTDOWN_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+/// What may be said of a table.
+const TABLE_KEYS: [&str; 4] = ["name", "column", "late", "partition_by"];
 /// Where DuckLake's tables are, unless another schema is named.
 const METADATA_SCHEMA: &str = "public";
 
@@ -72,6 +74,8 @@ pub(crate) struct NamedTable {
     pub(crate) column: Option<String>,
     /// What happens to rows that come back.
     pub(crate) late: Option<Late>,
+    /// What it is partitioned by if it is made, instead of what the lake says.
+    pub(crate) partition_by: Option<Vec<String>>,
 }
 
 /// The `[lake]` section.
@@ -87,7 +91,7 @@ pub(crate) struct FlushLake {
     pub(crate) root: LakeRoot,
     /// Whether what is missing is made.
     pub(crate) create: bool,
-    /// The columns by which new tables are partitioned.
+    /// The columns, or parts of them such as `day(closed_at)`, by which new tables are partitioned.
     pub(crate) partition_by: Vec<String>,
 }
 
@@ -257,20 +261,23 @@ fn late(value: &Value) -> Reading<Late> {
 
 /// "auto", or a list of names and of tables with more than a name.
 fn tables(value: &Value) -> Reading<Option<Vec<NamedTable>>> {
-    let allowed =
-        || "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\" }".to_owned();
+    let allowed = || {
+        "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\", partition_by = [\"…\"] }"
+            .to_owned()
+    };
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
     let one = |value: &Value| match value {
-        Value::String(_) => Ok(NamedTable { name: name(value)?, column: None, late: None }),
+        Value::String(_) => Ok(NamedTable { name: name(value)?, column: None, late: None, partition_by: None }),
         Value::Table(table) => {
-            if let Some(key) = table.keys().find(|key| !matches!(key.as_str(), "name" | "column" | "late")) {
+            if let Some(key) = table.keys().find(|key| !TABLE_KEYS.contains(&key.as_str())) {
                 return Err(format!("there is no key {key:?} for a table; {}", allowed()));
             }
             let column = table.get("column").map(name).transpose()?;
             let late = table.get("late").map(late).transpose()?;
-            Ok(NamedTable { name: name(table.get("name").ok_or_else(allowed)?)?, column, late })
+            let partition_by = table.get("partition_by").map(names).transpose()?;
+            Ok(NamedTable { name: name(table.get("name").ok_or_else(allowed)?)?, column, late, partition_by })
         }
         _ => Err(allowed()),
     };

@@ -13,6 +13,7 @@ mod intervals;
 mod kills;
 mod late;
 mod odd;
+mod partitions;
 mod refusals;
 mod replies;
 mod stops;

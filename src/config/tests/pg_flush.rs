@@ -71,7 +71,8 @@ fn a_full_file_says_everything() {
         password_command = ["vault", "read", "-field=password", "database/flusher"]
         schema           = "hot"
         watermark        = { table = "ledgers", column = "seq" }
-        tables           = ["ledgers", { name = "effects", column = "ledger" }, { name = "trades", late = "append" }]
+        tables           = ["ledgers", { name = "effects", column = "ledger" },
+                            { name = "trades", late = "append", partition_by = ["day(closed_at)"] }]
         mode             = "backfill"
         interval         = "30s"
         max_rows         = 1000
@@ -106,6 +107,7 @@ fn a_full_file_says_everything() {
         name: name.to_owned(),
         column: column.map(str::to_owned),
         late,
+        partition_by: late.map(|_| vec!["day(closed_at)".to_owned()]),
     };
     let tables = vec![
         table("ledgers", None, None),
@@ -203,12 +205,12 @@ fn tables_and_the_watermark_are_named() {
             source.watermark.table = "": allowed is a name of 1 to 63 bytes
             source.watermark.column: must be given, such as column = "sequence"
             source.schema = "": allowed is a name of 1 to 63 bytes
-            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
+            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", partition_by = ["…"] }
+            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", partition_by = ["…"] }
+            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", partition_by = ["…"] }
             source.tables = ["a", "a"]: names table "a" twice
-            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
-            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…" }
+            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", partition_by = ["…"] }
+            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", partition_by = ["…"] }
             source.tables = [{ … }]: allowed are "append" and "skip"
         "#]],
     );
