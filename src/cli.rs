@@ -1,6 +1,7 @@
 //! The command line.
 
 mod help;
+mod hot;
 mod replay;
 mod tools;
 
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::hot::HotArgs;
+#[cfg(feature = "pg_flush")]
+pub(crate) use self::hot::OnConflict;
 pub(crate) use self::replay::{Rate, ReplayArgs};
 pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
@@ -48,7 +52,7 @@ pub(crate) enum Command {
     /// Prove that the tables hold every row of the source, once.
     #[command(long_about = help::PROVE, after_long_help = help::PROVE_AFTER)]
     Prove(ProveArgs),
-    /// Write log lines to try a pipeline with, or to measure it.
+    /// Write log lines or hot rows to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),
     /// Write a file's lines as a growing file or blob, and measure when they are visible.

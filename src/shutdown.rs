@@ -27,7 +27,7 @@ pub(crate) fn watch(runtime: &tokio::runtime::Runtime, stop: StopRequest) -> std
 
 /// The same signal within this time is an echo: `timeout` and terminals send it to the process and
 /// to its group.
-const ECHO: Duration = Duration::from_millis(500);
+pub(crate) const ECHO: Duration = Duration::from_millis(500);
 
 /// A request to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

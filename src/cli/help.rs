@@ -124,7 +124,12 @@ and text with several bytes per character.
 The same flags make the same bytes on every machine. At the end it reports what it wrote, by table
 and by reason of rejects, so that the landed rows can be checked against it. With --rejects, some
 lines are bad, in nine ways: torn, `[227B blob data]`, plain text, a quoted line, a wrong type, a
-number too large, a malformed or ambiguous time, another encoding, no role.";
+number too large, a malformed or ambiguous time, another encoding, no role.
+
+With --hot it writes rows into the hot tables of a pg_flush pipeline, as an ingester does: each
+ledger is a transaction over all tables, the watermark's table is written last, some rows come late,
+and some ledgers come again. It goes on until it is stopped, and then says what it wrote into each
+table. The values follow from types and names of columns, and from the seed.";
 
 pub(super) const GENERATE_AFTER: &str = "\
 Examples:
@@ -132,8 +137,9 @@ Examples:
   lakefront generate --size 10MiB --files 24 logs     a day, as Azure lays it out:
                                                       logs/y=2026/m=11/d=21/h=07/m=00/PT1H.json
   lakefront generate --size 5MiB - | head -1
+  lakefront generate --hot flush.toml --for 5m --rate 20000
 
-Exit codes: 0 written, 2 a file exists already, 3 it could not be written.";
+Exit codes: 0 written, or stopped; 2 a file exists already; 3 it could not be written.";
 
 pub(super) const REPLAY: &str = "\
 Writes the lines of FILE to a file or an append blob that grows as a server's log does: whole

@@ -57,7 +57,7 @@ fn rate(text: &str) -> Result<Rate, String> {
     bytes.map(Rate::BytesPerSecond).ok_or_else(|| "allowed is max, or a size per second: 50MB/s, 20MiB/s".to_owned())
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let time = config::read_duration(text).filter(|time| !time.is_zero());
     time.ok_or_else(|| "allowed is a duration above zero in ms, s, m or h, such as 30s".to_owned())
 }

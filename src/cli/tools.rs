@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-use super::ModeArg;
+use super::{HotArgs, ModeArg};
 use crate::config;
 
 #[derive(Args)]
@@ -62,14 +62,15 @@ impl FormatArg {
 #[derive(Args)]
 pub(crate) struct GenerateArgs {
     /// A new file; - for standard output; with --files a folder.
-    pub(crate) out: PathBuf,
+    #[arg(required_unless_present = "hot")]
+    pub(crate) out: Option<PathBuf>,
     /// Total bytes, rounded up to whole lines: 64MiB, "1.5 GiB", 1000000.
     #[arg(long, default_value = "64MiB", value_parser = size)]
     pub(crate) size: u64,
     /// Share of lines that cannot be rows, from 0 to 1.
     #[arg(long, default_value = "0", value_name = "SHARE", value_parser = share)]
     pub(crate) rejects: f64,
-    /// Seed: another number makes other lines.
+    /// Seed: another number makes other lines, and other rows.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// The format of the lines.
@@ -86,6 +87,8 @@ pub(crate) struct GenerateArgs {
     /// go there.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) hot: HotArgs,
 }
 
 #[derive(Args)]
@@ -110,7 +113,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "allowed is a size above zero, such as 64MiB, 1GiB or 4096 for bytes".to_owned())
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "allowed is a number from 0 to 1".to_owned())
 }

@@ -32,6 +32,8 @@ const VACUUM_ALLOWED: RangeInclusive<i64> = 0..=1_000_000;
 /// The longest last flush of a run that is told to stop.
 const SHUTDOWN: Duration = Duration::from_secs(30);
 const SHUTDOWN_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+/// What may be said of a table.
+const TABLE_KEYS: [&str; 5] = ["name", "column", "late", "retain", "partition_by"];
 /// Where DuckLake's tables are, unless another schema is named.
 const METADATA_SCHEMA: &str = "public";
 
@@ -79,6 +81,15 @@ pub(crate) struct NamedTable {
     pub(crate) late: Option<Late>,
     /// Whether its rows stay hot once the lake has them.
     pub(crate) retain: bool,
+    /// What it is partitioned by if it is made, instead of what the lake says.
+    pub(crate) partition_by: Option<Vec<String>>,
+}
+
+impl NamedTable {
+    /// The table of which nothing but its name is said.
+    fn of(name: String) -> NamedTable {
+        NamedTable { name, column: None, late: None, retain: false, partition_by: None }
+    }
 }
 
 /// The `[source.downstream]` section.
@@ -104,7 +115,7 @@ pub(crate) struct FlushLake {
     pub(crate) root: LakeRoot,
     /// Whether what is missing is made.
     pub(crate) create: bool,
-    /// The columns by which new tables are partitioned.
+    /// The columns, or parts of them such as `day(closed_at)`, by which new tables are partitioned.
     pub(crate) partition_by: Vec<String>,
 }
 
@@ -296,22 +307,25 @@ fn late(value: &Value) -> Reading<Late> {
 /// "auto", or a list of names and of tables with more than a name.
 fn tables(value: &Value) -> Reading<Option<Vec<NamedTable>>> {
     let allowed = || {
-        "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\", retain = true }"
+        "allowed is \"auto\", or a list of names and { name = \"…\", column = \"…\", late = \"…\", retain = true, \
+         partition_by = [\"…\"] }"
             .to_owned()
     };
     if value.as_str() == Some("auto") {
         return Ok(None);
     }
     let one = |value: &Value| match value {
-        Value::String(_) => Ok(NamedTable { name: name(value)?, column: None, late: None, retain: false }),
+        Value::String(_) => Ok(NamedTable::of(name(value)?)),
         Value::Table(table) => {
-            if let Some(key) = table.keys().find(|key| !matches!(key.as_str(), "name" | "column" | "late" | "retain")) {
+            if let Some(key) = table.keys().find(|key| !TABLE_KEYS.contains(&key.as_str())) {
                 return Err(format!("there is no key {key:?} for a table; {}", allowed()));
             }
             let column = table.get("column").map(name).transpose()?;
             let late = table.get("late").map(late).transpose()?;
             let retain = table.get("retain").map(flag).transpose()?.unwrap_or(false);
-            Ok(NamedTable { name: name(table.get("name").ok_or_else(allowed)?)?, column, late, retain })
+            let partition_by = table.get("partition_by").map(names).transpose()?;
+            let name = name(table.get("name").ok_or_else(allowed)?)?;
+            Ok(NamedTable { name, column, late, retain, partition_by })
         }
         _ => Err(allowed()),
     };

@@ -134,6 +134,11 @@ impl World {
         Running::start(command, self.folder.path(), self.runs.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Starts a command that is given the pipeline file.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments))
+    }
+
     /// Runs a command that is given the pipeline file.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.spawn(self.command(arguments)).end()

@@ -7,6 +7,7 @@
 mod address;
 mod advice;
 mod connect;
+mod copy_in;
 mod copying;
 mod dial;
 mod divert;
@@ -23,8 +24,10 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use tokio_postgres::config::ChannelBinding;
+pub use tokio_postgres::{Client, Error, Statement};
 
 pub use self::connect::{connect, connect_to_copy};
+pub use self::copy_in::copy_in;
 pub use self::copying::CopySession;
 pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};
 pub use self::password::Password;

@@ -154,6 +154,7 @@ pub fn kind(of: &DataType) -> Option<Cow<'static, str>> {
         DataType::Date32 => "date",
         DataType::Time64(TimeUnit::Microsecond) => "time",
         DataType::FixedSizeBinary(16) => "uuid",
+        DataType::FixedSizeBinary(12) => "interval",
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz",
         DataType::Decimal128(precision, scale) => return Some(format!("decimal({precision},{scale})").into()),

@@ -73,7 +73,8 @@ fn a_full_file_says_everything() {
         password_command = ["vault", "read", "-field=password", "database/flusher"]
         schema           = "hot"
         watermark        = { table = "ledgers", column = "seq" }
-        tables           = ["ledgers", { name = "effects", column = "ledger", late = "replace" }, { name = "trades", late = "append", retain = true }]
+        tables           = ["ledgers", { name = "effects", column = "ledger", late = "replace" },
+                            { name = "trades", late = "append", retain = true, partition_by = ["day(closed_at)"] }]
         mode             = "backfill"
         interval         = "30s"
         max_rows         = 1000
@@ -116,11 +117,16 @@ fn a_full_file_says_everything() {
         column: column.map(str::to_owned),
         late,
         retain: false,
+        partition_by: None,
     };
     let tables = vec![
         table("ledgers", None, None),
         table("effects", Some("ledger"), Some(Late::Replace)),
-        NamedTable { retain: true, ..table("trades", None, Some(Late::Append)) },
+        NamedTable {
+            retain: true,
+            partition_by: Some(vec!["day(closed_at)".to_owned()]),
+            ..table("trades", None, Some(Late::Append))
+        },
     ];
     assert_eq!((flush.tables, flush.late, flush.mode), (Some(tables), Some(Late::Skip), Mode::Backfill));
     assert_eq!((flush.interval, flush.shutdown_timeout), (Duration::from_secs(30), Duration::from_secs(300)));
@@ -219,12 +225,12 @@ fn tables_and_the_watermark_are_named() {
             source.watermark.table = "": allowed is a name of 1 to 63 bytes
             source.watermark.column: must be given, such as column = "sequence"
             source.schema = "": allowed is a name of 1 to 63 bytes
-            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
-            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
-            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
+            source.tables = "all": allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true, partition_by = ["…"] }
+            source.tables = []: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true, partition_by = ["…"] }
+            source.tables = [1]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true, partition_by = ["…"] }
             source.tables = ["a", "a"]: names table "a" twice
-            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
-            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true }
+            source.tables = [{ … }]: allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true, partition_by = ["…"] }
+            source.tables = [{ … }]: there is no key "colum" for a table; allowed is "auto", or a list of names and { name = "…", column = "…", late = "…", retain = true, partition_by = ["…"] }
             source.tables = [{ … }]: allowed are "append", "skip" and "replace"
         "#]],
     );

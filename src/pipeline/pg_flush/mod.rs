@@ -1,6 +1,7 @@
 //! `pg_flush`: hot PostgreSQL tables, into a DuckLake.
 
 mod examine;
+mod ground;
 mod look;
 mod maintain;
 mod stay;
@@ -28,6 +29,7 @@ use lakefront_operators::sink::ducklake::Lake;
 use lakefront_operators::source::postgres::{BufferTable, Found, Gate, HotSource, HotTable, discover};
 use lakefront_topologies::pg_flush;
 
+pub(crate) use self::ground::Ground;
 use self::stay::{is_retained, refuse_doubles};
 use self::wanted::{chosen, late, sequences, spec};
 use super::{Appetite, Claimed, Followed, Local, Look, Opened};

@@ -1,6 +1,7 @@
 //! How a run takes its tables: it makes what the lake lacks, and claims them. What a run refuses
 //! before it writes anything is checked here for `doctor` and `validate` too.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
@@ -22,6 +23,7 @@ use lakefront_operators::source::postgres::{
 };
 
 use super::{Flush, stay};
+use crate::config::NamedTable;
 use crate::pipeline::{Opened, state_of};
 
 /// What a run has taken.
@@ -132,6 +134,12 @@ async fn begin(flush: &Flush) -> Result<Offsets<Flushes>, Stop> {
     Ok(Offsets::new(Position(0), marks, ()))
 }
 
+/// What single tables are partitioned by.
+fn partitions(tables: &Option<Vec<NamedTable>>) -> BTreeMap<String, Vec<String>> {
+    let named = tables.iter().flatten();
+    named.filter_map(|table| Some((table.name.clone(), table.partition_by.clone()?))).collect()
+}
+
 /// The hot tables, and the lake that they go to.
 fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
     let config = &flush.config;
@@ -139,6 +147,7 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         lake: flush.lake.clone(),
         tables: Arc::new(Tables::default()),
         partition_by: config.lake.partition_by.clone(),
+        partitions: partitions(&config.tables),
     });
     let settings = BufferSettings {
         location: config.source.clone(),

@@ -28,6 +28,9 @@ pub enum Codec {
     Bytes,
     /// uuid to `FixedSizeBinary(16)`, in the order in which it is written.
     Uuid,
+    /// interval to `FixedSizeBinary(12)`, whose bytes are those of Parquet: months, days and
+    /// milliseconds as 32 bits each, without a sign, little-endian. Exact or an error.
+    Interval,
     /// date to `Date32`. Infinities become those of DuckDB: `i32::MAX` and `-i32::MAX`.
     Date,
     /// time without zone to `Time64(Microsecond)`; 24:00:00 is 86,400,000,000.
@@ -65,6 +68,7 @@ impl Codec {
             Codec::Text | Codec::Jsonb => DataType::Utf8,
             Codec::Bytes => DataType::Binary,
             Codec::Uuid => DataType::FixedSizeBinary(16),
+            Codec::Interval => DataType::FixedSizeBinary(12),
             Codec::Date => DataType::Date32,
             Codec::Time => DataType::Time64(TimeUnit::Microsecond),
             Codec::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -100,7 +104,7 @@ impl Codec {
             Codec::Int64 | Codec::Float64 | Codec::Time | Codec::Timestamp | Codec::Timestamptz => 8,
             Codec::Decimal { .. } => 8,
             Codec::List(_) => 12,
-            Codec::Uuid => 16,
+            Codec::Uuid | Codec::Interval => 16,
         }
     }
 }

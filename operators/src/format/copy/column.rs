@@ -15,6 +15,7 @@ use super::array::Lists;
 use super::bytes::Bytes;
 use super::codec::Codec;
 use super::error::BadValue;
+use super::interval::{self, interval};
 use super::numeric::Decimals;
 use super::time::{date, time, timestamp};
 
@@ -93,6 +94,8 @@ enum Values {
     Bytes(Bytes),
     /// 16 bytes each.
     Uuid(Vec<u8>),
+    /// 12 bytes each.
+    Interval(Vec<u8>),
     Date(Vec<i32>),
     Time(Vec<i64>),
     /// With the type of the column, which tells the zone.
@@ -114,6 +117,7 @@ impl Values {
             Codec::Jsonb => Values::Jsonb(Bytes::new()),
             Codec::Bytes => Values::Bytes(Bytes::new()),
             Codec::Uuid => Values::Uuid(Vec::new()),
+            Codec::Interval => Values::Interval(Vec::new()),
             Codec::Date => Values::Date(Vec::new()),
             Codec::Time => Values::Time(Vec::new()),
             Codec::Timestamp | Codec::Timestamptz => Values::Timestamp(Vec::new(), codec.data_type()),
@@ -136,6 +140,7 @@ impl Values {
             Values::Float64(values) => values.reserve(rows),
             Values::Text(values) | Values::Jsonb(values) | Values::Bytes(values) => values.reserve(rows),
             Values::Uuid(values) => values.reserve(rows.saturating_mul(16)),
+            Values::Interval(values) => values.reserve(rows.saturating_mul(interval::BYTES)),
             Values::Decimal(values, _) => values.reserve(rows),
             Values::List(lists) => lists.reserve(rows),
         }
@@ -156,6 +161,7 @@ impl Values {
                 _ => return Err(BadValue::Jsonb),
             },
             Values::Uuid(values) => values.extend_from_slice(&fixed::<16>(value)?),
+            Values::Interval(values) => values.extend_from_slice(&interval(fixed(value)?)?),
             Values::Date(values) => values.push(date(i32::from_be_bytes(fixed(value)?))?),
             Values::Time(values) => values.push(time(i64::from_be_bytes(fixed(value)?))?),
             Values::Timestamp(values, _) => values.push(timestamp(i64::from_be_bytes(fixed(value)?))?),
@@ -176,6 +182,7 @@ impl Values {
             Values::Float64(values) => values.push(0.0),
             Values::Text(values) | Values::Jsonb(values) | Values::Bytes(values) => values.push_null(),
             Values::Uuid(values) => values.extend_from_slice(&[0; 16]),
+            Values::Interval(values) => values.extend_from_slice(&[0; interval::BYTES]),
             Values::Decimal(values, _) => values.push(0),
             Values::List(lists) => lists.push_null(),
         }
@@ -192,6 +199,9 @@ impl Values {
             Values::Text(values) | Values::Jsonb(values) => Arc::new(values.finish_texts(nulls)?),
             Values::Bytes(values) => Arc::new(values.finish_bytes(nulls)),
             Values::Uuid(values) => Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(mem::take(values)), nulls)),
+            Values::Interval(values) => {
+                Arc::new(FixedSizeBinaryArray::new(12, Buffer::from_vec(mem::take(values)), nulls))
+            }
             Values::Date(values) => Arc::new(primitive::<Date32Type>(values, nulls)),
             Values::Time(values) => Arc::new(primitive::<Time64MicrosecondType>(values, nulls)),
             Values::Timestamp(values, data_type) => {

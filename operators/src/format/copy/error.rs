@@ -75,6 +75,12 @@ pub enum BadValue {
     /// A numeric is NaN or infinite, which no decimal is.
     #[error("it is NaN or infinite, which no decimal is")]
     NotFinite,
+    /// An interval is negative, has parts of a millisecond, or more of them than 32 bits count.
+    #[error(
+        "it is an interval that Parquet files have no place for: one that is negative, has parts of a millisecond, or \
+         49 days and more beside its days"
+    )]
+    Interval,
     /// A jsonb value does not begin with version 1, the only one there is.
     #[error("it is no jsonb of version 1")]
     Jsonb,

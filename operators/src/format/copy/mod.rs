@@ -21,6 +21,7 @@ mod codec;
 mod column;
 mod cursor;
 mod error;
+mod interval;
 mod numeric;
 mod time;
 mod walk;

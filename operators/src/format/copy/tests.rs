@@ -84,6 +84,9 @@ fn every_codec() -> Vec<(Codec, Vec<u8>, ArrayRef)> {
     let list_of_numbers = lists(&numbers, Arc::new(Int32Array::from(Vec::<i32>::new())));
     let uuid = *b"0123456789abcdef";
     let uuids = FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some(uuid), None].into_iter(), 16);
+    let interval = *b"\0\0\0\0\0\0\x07\xd0\0\0\0\x03\0\0\0\x01";
+    let parts = *b"\x01\0\0\0\x03\0\0\0\x02\0\0\0";
+    let intervals = FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some(parts), None].into_iter(), 12);
     let of = |codec: Codec, value: &[u8], column: ArrayRef| (codec, value.to_vec(), column);
     vec![
         of(Codec::Bool, &[1], Arc::new(BooleanArray::from(vec![Some(true), None]))),
@@ -96,6 +99,7 @@ fn every_codec() -> Vec<(Codec, Vec<u8>, ArrayRef)> {
         of(Codec::Jsonb, b"\x01{}", Arc::new(StringArray::from(vec![Some("{}"), None]))),
         of(Codec::Bytes, b"\xff\x00", Arc::new(BinaryArray::from(vec![Some(&b"\xff\x00"[..]), None]))),
         of(Codec::Uuid, &uuid, Arc::new(uuids.expect("16 bytes"))),
+        of(Codec::Interval, &interval, Arc::new(intervals.expect("12 bytes"))),
         of(Codec::Date, &1_i32.to_be_bytes(), primitive::<Date32Type>(10_958, &Codec::Date)),
         of(Codec::Time, &7_i64.to_be_bytes(), primitive::<Time64MicrosecondType>(7, &Codec::Time)),
         of(

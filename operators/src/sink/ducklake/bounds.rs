@@ -22,7 +22,7 @@
 //! table's statistics no text would mean no values (DuckDB 1.5.5 skips rows then), so where
 //! nothing is known, [`lowest`] and [`highest`] are what to write.
 
-mod calendar;
+pub(super) mod calendar;
 mod moments;
 mod numbers;
 mod shorter;
@@ -108,7 +108,7 @@ pub(super) fn read(text: &str, of: &LakeType, is_max: bool) -> Option<Bound> {
         LakeType::Uuid => Uuid::parse_str(text).ok().map(|uuid| Bound::Bytes(uuid.as_bytes().to_vec())),
         LakeType::Blob => blob(text, is_max).map(Bound::Bytes),
         LakeType::Varchar | LakeType::Json => Some(Bound::Text(text.to_owned())),
-        LakeType::List(_) | LakeType::Other(_) => None,
+        LakeType::Interval | LakeType::List(_) | LakeType::Other(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use tokio_postgres::Client;
 use super::catalog::Lake;
 use super::commit::LOCK_WAIT_MS;
 use super::making::{Made, Making};
+use super::partition::{partition_key, refuse};
 use super::tables::{self, Table};
 use super::types::LakeType;
 use crate::error::StoreError;
@@ -19,7 +20,7 @@ pub struct Wanted {
     pub name: String,
     /// The columns that it has at least: name, type, and whether they may be null if they are made.
     pub columns: Vec<(String, LakeType, bool)>,
-    /// The columns by whose values it is partitioned, if it is made.
+    /// What it is partitioned by, if it is made: columns, or parts of them such as `day(closed_at)`.
     pub partition_by: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ impl Lake {
             |wanted: &Wanted| there.get(&wanted.name).is_none_or(|table| lacks(table, wanted).next().is_some());
         let there = match wanted.iter().any(is_lacking) {
             true => {
-                self.refuse(missing(self, &there, wanted))?;
+                self.refuse(missing(self, &there, wanted).and_then(|()| keyed(&there, wanted)))?;
                 let mut client = self.connect().await?;
                 self.make_missing(&mut client, wanted).await?;
                 self.tables(&names).await?
@@ -97,6 +98,22 @@ fn missing(lake: &Lake, there: &BTreeMap<String, Table>, wanted: &[Wanted]) -> R
         lake.spec().schema,
         missing.join(", ")
     ))
+}
+
+/// Which table cannot be partitioned as it should be, if it is to be made.
+fn keyed(there: &BTreeMap<String, Table>, wanted: &[Wanted]) -> Result<(), String> {
+    for Wanted { name, columns, partition_by } in wanted.iter().filter(|wanted| !there.contains_key(&wanted.name)) {
+        for key in partition_by {
+            let (column, transform) = partition_key(key);
+            let of = columns.iter().find(|(known, ..)| known == column).map(|(_, of, _)| of);
+            let refused =
+                of.map_or_else(|| Err(format!("{column:?}, a column that it lacks")), |of| refuse(transform, of));
+            refused.map_err(|why| {
+                format!("table {name:?} is to be partitioned by {key:?}, but there are no partitions by {why}: change partition_by")
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// Which tables cannot be made because a view has their name.

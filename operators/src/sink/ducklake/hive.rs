@@ -1,4 +1,5 @@
-//! The folders of partitions, as DuckDB names them: `ledger_range=60000000/`.
+//! The folders of partitions, as DuckDB names them: `ledger_range=60000000/`, and for a transform
+//! `day=7/`, or `day_closed_at=7/` if that name is taken.
 //!
 //! Readers do not need them: the catalog has the values. But DuckDB 1.5.5 ends with an internal
 //! error when it merges files of one partition that lie in different folders.
@@ -16,10 +17,15 @@ const LONGEST: usize = 200;
 /// empty if there is none.
 pub(super) fn folder(table: &Table, values: &[Option<String>]) -> String {
     let keys = table.partition.iter().flat_map(|partition| &partition.keys);
-    let mut folder = String::new();
-    for ((id, _), value) in keys.zip(values) {
+    let (mut folder, mut names) = (String::new(), Vec::new());
+    for ((id, transform), value) in keys.zip(values) {
         let Some(column) = table.columns.iter().find(|column| column.id == *id) else { return String::new() };
-        let name = encoded(&column.name);
+        let mut name = if transform == "identity" { column.name.clone() } else { transform.clone() };
+        if names.contains(&name) {
+            name = format!("{name}_{}", column.name);
+        }
+        names.push(name.clone());
+        let name = encoded(&name);
         let value = value.as_deref().map_or_else(|| NULL.to_owned(), encoded);
         if name.len() + value.len() > LONGEST {
             return String::new();
@@ -72,6 +78,12 @@ mod tests {
             "Col%20%C3%A9%2Fx=~a-b_c.d/a=__HIVE_DEFAULT_PARTITION__/"
         );
         assert_eq!(folder_of(&table, Some(&"long".repeat(50)), None), "");
+        // `year(a), year, year("Col é/x")`.
+        table.columns.push(column(3, "year"));
+        let year = |id| (id, "year".to_owned());
+        table.partition = Some(Partition { id: 8, keys: vec![year(1), identity(3), year(2)] });
+        let values = ["2024", "5", "2025"].map(|value| Some(value.to_owned()));
+        assert_eq!(folder(&table, &values), "year=2024/year_year=5/year_Col%20%C3%A9%2Fx=2025/");
         table.partition = None;
         assert_eq!(folder(&table, &[]), "");
     }

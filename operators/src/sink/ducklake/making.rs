@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::catalog::{Head, Lake};
 use super::define::{Wanted, lacks};
+use super::partition::partition_key;
 use super::tables::Table;
 use super::types::LakeType;
 use crate::postgres::quoted;
@@ -73,12 +74,13 @@ impl<'l> Making<'l> {
             session.execute(&sql, &[&partition, &id, &self.snapshot]).await?;
             let sql = format!(
                 "INSERT INTO {}.ducklake_partition_column (partition_id, table_id, partition_key_index, column_id, \
-                 transform) VALUES ($1, $2, $3, $4, 'identity')",
+                 transform) VALUES ($1, $2, $3, $4, $5)",
                 self.lake.schema
             );
-            let keys = wanted.partition_by.iter().filter_map(|name| ids.get(name.as_str()));
-            for (index, column) in (0_i64..).zip(keys) {
-                session.execute(&sql, &[&partition, &id, &index, column]).await?;
+            let keys = wanted.partition_by.iter().map(|key| partition_key(key));
+            let keys = keys.filter_map(|(name, transform)| Some((ids.get(name)?, transform)));
+            for (index, (column, transform)) in (0_i64..).zip(keys) {
+                session.execute(&sql, &[&partition, &id, &index, column, &transform]).await?;
             }
         }
         let schema = quoted(&self.lake.spec().schema);
@@ -192,7 +194,7 @@ fn inlined(of: &LakeType) -> String {
         LakeType::Varchar | LakeType::Json | LakeType::Blob => "bytea",
         LakeType::Uuid => "uuid",
         LakeType::Time => "time",
-        LakeType::Other(name) if name == "interval" => "interval",
+        LakeType::Interval => "interval",
         _ => "character varying",
     };
     name.to_owned()

@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type};
 use arrow_array::{Array, BooleanArray, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 use uuid::Uuid;
 
 use super::bounds;
 use super::detail::{Detail, LeafDetail};
 use super::hive;
+use super::partition;
 use super::tables::{Table, Tables};
 use super::types::LakeType;
 use crate::error::StoreError;
@@ -79,19 +78,16 @@ impl Shape for Staged {
         let keys = partition.keys.iter().map(|(id, transform)| {
             let column = self.table.columns.iter().find(|column| column.id == *id);
             let column = column.ok_or_else(|| odd(&self.table, "a column that is not there"))?;
-            if transform != "identity" {
-                return Err(odd(&self.table, transform));
-            }
+            partition::refuse(transform, &column.of).map_err(|of| odd(&self.table, &of))?;
             let array = batch.column_by_name(&column.name);
-            Ok(array.map(|array| (column, array.clone())))
+            Ok(array.map(|array| (column, array.clone(), transform)))
         });
         let keys = keys.collect::<Result<Vec<_>, StoreError>>()?;
         for row in 0..batch.num_rows() {
-            let value = |key: &Option<(&super::Column, Arc<dyn Array>)>| match key {
-                Some((column, array)) => value(array, row, &column.of).map_err(|of| odd(&self.table, &of)),
-                None => Ok(None),
+            let value = |key: &Option<(&super::Column, Arc<dyn Array>, &String)>| {
+                key.as_ref().and_then(|(column, array, transform)| partition::value(array, row, &column.of, transform))
             };
-            let values = keys.iter().map(value).collect::<Result<Values, _>>()?;
+            let values = keys.iter().map(value).collect::<Values>();
             rows.entry(values).or_default().push(row);
         }
         if rows.len() == 1 {
@@ -151,21 +147,4 @@ impl Staged {
 fn odd(table: &Table, what: &str) -> StoreError {
     let why = format!("it is partitioned by {what}, which lakefront cannot write");
     StoreError::definite(format!("stage rows of table {:?}", table.name), why)
-}
-
-/// The value of a partition key; the error is a type that there are no keys of.
-fn value(array: &dyn Array, row: usize, of: &LakeType) -> Result<Option<String>, String> {
-    if array.is_null(row) {
-        return Ok(None);
-    }
-    let bound = match array.data_type() {
-        DataType::Int16 => Bound::Signed(array.as_primitive::<Int16Type>().value(row).into()),
-        DataType::Int32 => Bound::Signed(array.as_primitive::<Int32Type>().value(row).into()),
-        DataType::Int64 => Bound::Signed(array.as_primitive::<Int64Type>().value(row)),
-        DataType::Date32 => Bound::Signed(array.as_primitive::<Date32Type>().value(row).into()),
-        DataType::Boolean => Bound::Bool(array.as_boolean().value(row)),
-        DataType::Utf8 => return Ok(Some(array.as_string::<i32>().value(row).to_owned())),
-        other => return Err(format!("a column of type {other}")),
-    };
-    Ok(bounds::text(&bound, of, false))
 }

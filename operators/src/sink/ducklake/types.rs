@@ -10,6 +10,7 @@
 //! | `decimal(18,3)` | `DECIMAL(18,3)` | 128 bits |
 //! | `varchar`, `json` | `VARCHAR`, `JSON` | UTF-8 |
 //! | `blob`, `uuid` | `BLOB`, `UUID` | binary, 16 bytes |
+//! | `interval` | `INTERVAL` | 12 bytes, as Parquet has it |
 //! | `date`, `time` | `DATE`, `TIME` | days, microseconds |
 //! | `timestamp` | `TIMESTAMP` | microseconds without a zone |
 //! | `timestamptz` | `TIMESTAMPTZ` | microseconds in UTC |
@@ -70,6 +71,8 @@ pub enum LakeType {
     Blob,
     /// A UUID.
     Uuid,
+    /// Months, days and a time.
+    Interval,
     /// A day.
     Date,
     /// A time of day in microseconds.
@@ -86,7 +89,7 @@ pub enum LakeType {
 
 /// The types whose name says all: the catalog's name, SQL's, and the type. The first name of a type
 /// is the one that is written.
-static PLAIN: [(&str, &str, LakeType); 20] = [
+static PLAIN: [(&str, &str, LakeType); 21] = [
     ("boolean", "BOOLEAN", LakeType::Boolean),
     ("int8", "TINYINT", LakeType::Int8),
     ("int16", "SMALLINT", LakeType::Int16),
@@ -102,6 +105,7 @@ static PLAIN: [(&str, &str, LakeType); 20] = [
     ("json", "JSON", LakeType::Json),
     ("blob", "BLOB", LakeType::Blob),
     ("uuid", "UUID", LakeType::Uuid),
+    ("interval", "INTERVAL", LakeType::Interval),
     ("date", "DATE", LakeType::Date),
     ("time", "TIME", LakeType::Time),
     ("timestamp", "TIMESTAMP", LakeType::Timestamp),
@@ -139,6 +143,7 @@ impl LakeType {
             DataType::Utf8 => LakeType::Varchar,
             DataType::Binary => LakeType::Blob,
             DataType::FixedSizeBinary(16) => LakeType::Uuid,
+            DataType::FixedSizeBinary(12) => LakeType::Interval,
             DataType::Date32 => LakeType::Date,
             DataType::Time64(TimeUnit::Microsecond) => LakeType::Time,
             DataType::Timestamp(TimeUnit::Microsecond, None) => LakeType::Timestamp,
@@ -194,6 +199,7 @@ impl LakeType {
             LakeType::Varchar | LakeType::Json => DataType::Utf8,
             LakeType::Blob => DataType::Binary,
             LakeType::Uuid => DataType::FixedSizeBinary(16),
+            LakeType::Interval => DataType::FixedSizeBinary(12),
             LakeType::Date => DataType::Date32,
             LakeType::Time => DataType::Time64(TimeUnit::Microsecond),
             LakeType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),

@@ -56,7 +56,7 @@ impl<'a> ValueArray<'a> {
             DataType::Float32 => ValueArray::Floats(array.as_primitive::<Float32Type>().values()),
             DataType::Boolean => ValueArray::Bools(array.as_boolean().values().iter().collect()),
             DataType::Decimal128(..) => decimals(array, column),
-            DataType::FixedSizeBinary(16) => {
+            DataType::FixedSizeBinary(12 | 16) => {
                 let values = array.as_fixed_size_binary();
                 ValueArray::Fixed((0..values.len()).map(|row| Fixed::of(values.value(row))).collect())
             }

@@ -3,8 +3,10 @@
 use std::io::Write;
 
 use arrow_array::ArrayRef;
+use parquet::basic::ConvertedType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::statistics::Statistics;
 use parquet::file::writer::TrackedWrite;
 
 use super::arrays::ValueArray;
@@ -62,7 +64,12 @@ impl Column {
         if self.levels.slots() > 0 {
             self.close_page(true, press)?;
         }
-        let (statistics, has_nan) = self.values.statistics(self.chunk.nulls());
+        let nulls = self.chunk.nulls();
+        let (mut statistics, has_nan) = self.values.statistics(nulls);
+        if leaf.column.converted_type() == ConvertedType::INTERVAL {
+            // Of bounds in no order a reader could only make something wrong.
+            statistics = Statistics::fixed_len_byte_array(None, None, None, Some(nulls), false);
+        }
         let metadata = self.chunk.write(self.values.dictionary(), statistics, leaf.column.clone(), press, out)?;
         Ok((metadata, has_nan))
     }

@@ -1,4 +1,4 @@
-//! Decimals that need more than 64 bits, and UUIDs.
+//! Decimals that need more than 64 bits, UUIDs and intervals.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,7 @@ use parquet::file::statistics::Statistics;
 use super::plain::Plain;
 use super::value::{Value, typed};
 
-/// A decimal of more than 18 digits, or a UUID: up to 16 bytes, the first one the highest.
+/// A decimal of more than 18 digits, a UUID or an interval: up to 16 bytes, the first one the highest.
 #[derive(Clone, Copy)]
 pub(super) struct Fixed {
     bytes: [u8; 16],

@@ -10,25 +10,30 @@
 //! | decimals | `INT32`, `INT64` or `FIXED_LEN_BYTE_ARRAY`, by precision |
 //! | text, binary | `BYTE_ARRAY` |
 //! | binary of 16 bytes each | `FIXED_LEN_BYTE_ARRAY`, UUID |
+//! | binary of 12 bytes each | `FIXED_LEN_BYTE_ARRAY`, interval: it has no order, so no bounds |
 //! | lists and structs of all these | groups; the values of a list are called `element` |
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, Schema, TimeUnit};
 use parquet::arrow::{ArrowSchemaConverter, PARQUET_FIELD_ID_META_KEY};
-use parquet::basic::{LogicalType, Type as PhysicalType};
+use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type, TypePtr};
+
+/// The bytes of an interval, and of a UUID.
+const INTERVAL: i32 = 12;
+const UUID: i32 = 16;
 
 /// What Parquet calls the columns of `schema`. The error names the column that cannot be written.
 pub(super) fn descriptor(schema: &Schema) -> Result<SchemaDescPtr, ParquetError> {
     check(schema).map_err(ParquetError::NYI)?;
     let converter = ArrowSchemaConverter::new().with_coerce_types(true);
     let descriptor = converter.convert(schema)?;
-    if !descriptor.columns().iter().any(|column| is_uuid(column.self_type())) {
+    if !descriptor.columns().iter().any(|column| is_unnamed(column.self_type())) {
         return Ok(Arc::new(descriptor));
     }
-    Ok(Arc::new(SchemaDescriptor::new(with_uuids(descriptor.root_schema_ptr())?)))
+    Ok(Arc::new(SchemaDescriptor::new(with_names(descriptor.root_schema_ptr())?)))
 }
 
 /// Whether files can have the columns of `schema`; the error says which cannot be written, and why,
@@ -56,7 +61,9 @@ fn check_field(field: &Field, path: &str) -> Result<(), String> {
             Ok(scale) if (1..=38).contains(precision) && scale <= *precision => return Ok(()),
             _ => "a decimal has from 1 to 38 digits, and no more behind its point",
         },
-        DataType::FixedSizeBinary(length) if *length != 16 => "only UUIDs, of 16 bytes, have a fixed length",
+        DataType::FixedSizeBinary(length) if ![INTERVAL, UUID].contains(length) => {
+            "only UUIDs, of 16 bytes, and intervals, of 12, have a fixed length"
+        }
         leaf if is_leaf(leaf) => return Ok(()),
         _ => "it is none of the types that lakes share",
     };
@@ -95,26 +102,29 @@ fn is_leaf(data_type: &DataType) -> bool {
 }
 
 /// Whether values of this type have a fixed length and are no decimals: the converter calls them
-/// UUIDs only if it knows Arrow's extension types.
-fn is_uuid(of: &Type) -> bool {
+/// UUIDs only if it knows Arrow's extension types, and has its own type for intervals.
+fn is_unnamed(of: &Type) -> bool {
     let Type::PrimitiveType { basic_info, physical_type, .. } = of else { return false };
     *physical_type == PhysicalType::FIXED_LEN_BYTE_ARRAY && basic_info.logical_type_ref().is_none()
 }
 
-/// The same type, whose UUIDs are called so.
-fn with_uuids(of: TypePtr) -> Result<TypePtr, ParquetError> {
+/// The same type, whose UUIDs and intervals are called so.
+fn with_names(of: TypePtr) -> Result<TypePtr, ParquetError> {
     let changed = match &*of {
         Type::GroupType { basic_info, fields } => {
-            let fields = fields.iter().cloned().map(with_uuids).collect::<Result<_, _>>()?;
+            let fields = fields.iter().cloned().map(with_names).collect::<Result<_, _>>()?;
             Type::GroupType { basic_info: basic_info.clone(), fields }
         }
-        Type::PrimitiveType { basic_info, physical_type, type_length, .. } if is_uuid(&of) => {
-            Type::primitive_type_builder(basic_info.name(), *physical_type)
+        Type::PrimitiveType { basic_info, physical_type, type_length, .. } if is_unnamed(&of) => {
+            let named = Type::primitive_type_builder(basic_info.name(), *physical_type)
                 .with_repetition(basic_info.repetition())
                 .with_id(basic_info.has_id().then(|| basic_info.id()))
-                .with_length(*type_length)
-                .with_logical_type(Some(LogicalType::Uuid))
-                .build()?
+                .with_length(*type_length);
+            match *type_length {
+                INTERVAL => named.with_converted_type(ConvertedType::INTERVAL),
+                _ => named.with_logical_type(Some(LogicalType::Uuid)),
+            }
+            .build()?
         }
         Type::PrimitiveType { .. } => return Ok(of),
     };

@@ -1,6 +1,6 @@
 //! The lake's tables, brought in line with hot ones, and looked up by key.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::types::{self, Plan, default_field};
 use crate::error::{Stop, StoreError};
 use crate::protocol::Pending;
 use crate::protocol::names::TableId;
-use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wanted};
+use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wanted, partition_key};
 use crate::totals::hash;
 
 /// Brings the tables of the lake in line with hot tables before they are copied.
@@ -47,8 +47,11 @@ pub struct LakeTarget {
     pub lake: Arc<Lake>,
     /// Its tables, as the stages see them.
     pub tables: Arc<Tables>,
-    /// The columns by whose values tables are partitioned that are made.
+    /// What tables are partitioned by that are made: columns, or parts of them such as
+    /// `day(closed_at)`, as far as a table has them.
     pub partition_by: Vec<String>,
+    /// What single tables are partitioned by instead, by name.
+    pub partitions: BTreeMap<String, Vec<String>>,
 }
 
 impl LakeTarget {
@@ -60,12 +63,12 @@ impl LakeTarget {
                 let of = LakeType::of(field.data_type(), types::is_json(&field)).unwrap_or(LakeType::Varchar);
                 (column.name.clone(), of, column.nullable)
             };
-            let has = |name: &&String| table.columns.iter().any(|column| column.name == **name);
-            Wanted {
-                name: table.name.clone(),
-                columns: table.columns.iter().map(column).collect(),
-                partition_by: self.partition_by.iter().filter(has).cloned().collect(),
-            }
+            let has = |key: &&String| table.columns.iter().any(|column| column.name == partition_key(key).0);
+            let partition_by = match self.partitions.get(&table.name) {
+                Some(keys) => keys.clone(),
+                None => self.partition_by.iter().filter(has).cloned().collect(),
+            };
+            Wanted { name: table.name.clone(), columns: table.columns.iter().map(column).collect(), partition_by }
         };
         tables.iter().map(wanted).collect()
     }

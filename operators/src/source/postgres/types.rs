@@ -147,6 +147,8 @@ fn convert(column: &HotColumn, to: &DataType) -> Option<PlannedColumn> {
             _ => None,
         },
         (_, Utf8) => cast("pg_catalog.text", Codec::Text),
+        // Only values that Parquet has a place for: so it is no type of tables that are made.
+        (Codec::Text, DataType::FixedSizeBinary(12)) if column.of == "interval" => as_is(Codec::Interval),
         (natural, to) if natural.data_type().equals_datatype(to) => as_is(natural.clone()),
         (Codec::Int16, Int32) => cast("pg_catalog.int4", Codec::Int32),
         (Codec::Int16 | Codec::Int32, Int64) => cast("pg_catalog.int8", Codec::Int64),

@@ -24,7 +24,7 @@ pub(in crate::sink::ducklake) fn lowest(of: &LakeType) -> Option<String> {
         LakeType::Uuid => Uuid::nil().to_string(),
         LakeType::Date | LakeType::Timestamp | LakeType::Timestamptz => "-infinity".to_owned(),
         LakeType::Time => "00:00:00".to_owned(),
-        LakeType::List(_) | LakeType::Other(_) => return None,
+        LakeType::Interval | LakeType::List(_) | LakeType::Other(_) => return None,
     })
 }
 
@@ -48,7 +48,7 @@ pub(in crate::sink::ducklake) fn highest(of: &LakeType) -> Option<String> {
         LakeType::Uuid => Uuid::max().to_string(),
         LakeType::Date | LakeType::Timestamp | LakeType::Timestamptz => "infinity".to_owned(),
         LakeType::Time => "24:00:00".to_owned(),
-        LakeType::List(_) | LakeType::Other(_) => return None,
+        LakeType::Interval | LakeType::List(_) | LakeType::Other(_) => return None,
     })
 }
 

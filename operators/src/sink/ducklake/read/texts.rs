@@ -70,7 +70,7 @@ pub(super) fn array(values: &[Option<&[u8]>], of: &LakeType, to: &DataType) -> O
             Arc::new(whole()?.into_iter().collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
         }
         LakeType::List(element) => lists::array(&texts, element, to)?,
-        LakeType::Blob | LakeType::Other(_) => return None,
+        LakeType::Blob | LakeType::Interval | LakeType::Other(_) => return None,
     };
     Some(array)
 }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use arrow_array::builder::{Int32Builder, ListBuilder};
 use arrow_array::types::{Int32Type, UInt16Type};
 use arrow_array::{
-    Array, ArrayRef, Decimal128Array, DictionaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    StructArray,
+    Array, ArrayRef, Decimal128Array, DictionaryArray, FixedSizeBinaryArray, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, Schema, SchemaRef, TimeUnit, UnionFields, UnionMode};
 use parquet::arrow::PARQUET_FIELD_ID_META_KEY;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{LogicalType, TimeUnit as Unit, Type};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit as Unit, Type};
 
 use crate::sink::parquet::FileEncoder;
 use crate::sink::parquet::leaf::Leaf;
@@ -235,4 +235,24 @@ fn texts_with_a_dictionary_are_read_from_lists_and_structs() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file.out).unwrap();
     let read = reader.build().unwrap().next().unwrap().unwrap();
     assert!(read.column(0) == &plain);
+}
+
+#[test]
+fn intervals_are_called_so_and_have_no_bounds() {
+    let schema = only(Field::new("i", DataType::FixedSizeBinary(12), true));
+    let parts = [Some([1_u8; 12]), None, Some([0; 12])];
+    let intervals = FixedSizeBinaryArray::try_from_sparse_iter_with_size(parts.into_iter(), 12).unwrap();
+    let mut encoder = FileEncoder::begin(Vec::new(), schema.clone()).unwrap();
+    encoder.write(&RecordBatch::try_new(schema, vec![Arc::new(intervals)]).unwrap()).unwrap();
+    let file = encoder.finish().unwrap();
+    let leaf = &file.leaves[0];
+    assert_eq!((leaf.values, leaf.nulls, &leaf.min, &leaf.max), (2, 1, &None, &None));
+    let path = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&path, file.out).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(path.reopen().unwrap()).unwrap();
+    let column = reader.parquet_schema().column(0);
+    assert_eq!((column.physical_type(), column.type_length()), (Type::FIXED_LEN_BYTE_ARRAY, 12));
+    assert_eq!((column.converted_type(), column.logical_type_ref()), (ConvertedType::INTERVAL, None));
+    let statistics = reader.metadata().row_group(0).column(0).statistics().unwrap();
+    assert!(statistics.min_bytes_opt().is_none() && statistics.null_count_opt() == Some(1));
 }
