@@ -11,6 +11,7 @@ mod hot;
 mod kills;
 mod late;
 mod odd;
+mod proved;
 mod refusals;
 mod replies;
 mod stops;

@@ -2,6 +2,7 @@
 
 mod examine;
 mod look;
+mod prove;
 mod take;
 mod wanted;
 mod wire;
@@ -218,11 +219,7 @@ impl Opened for Flush {
         })
     }
 
-    fn prove<'a>(&'a self, _progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
-        Box::pin(async {
-            let why = "prove knows pg_logs only: rows that were flushed are gone from PostgreSQL, so there is no second \
-                       way to them yet";
-            Err(Stop::Refused(why.to_owned()))
-        })
+    fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+        Box::pin(prove::prove(self, progress))
     }
 }

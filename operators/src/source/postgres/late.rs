@@ -33,7 +33,7 @@ pub enum Late {
 }
 
 /// Pages of a table whose late rows are compared with the lake at once.
-const PAGES: u32 = 4096;
+pub(super) const PAGES: u32 = 4096;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
 /// Where a row is, in the column after those of the key.
@@ -43,8 +43,8 @@ const NUMBER: &str = "sequence";
 
 /// Late rows of one piece of a table: where they are, by the hash of their key.
 #[derive(Default)]
-struct LateRows {
-    places: HashMap<u128, String>,
+pub(super) struct LateRows {
+    pub(super) places: HashMap<u128, String>,
     within: Option<RangeInclusive<i64>>,
 }
 
@@ -85,15 +85,15 @@ impl Buffer {
 }
 
 /// How the key of a table is read.
-struct KeyColumns {
-    names: Vec<String>,
+pub(super) struct KeyColumns {
+    pub(super) names: Vec<String>,
     select: String,
     decoder: Decoder,
 }
 
 impl KeyColumns {
     /// The key of `table`, as `plan` copies it.
-    fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
+    pub(super) fn of(table: &HotTable, plan: &Plan) -> Result<KeyColumns, Stop> {
         let at = |name: &String| table.columns.iter().position(|column| column.name == *name);
         let at: Option<Vec<usize>> = table.key.iter().map(at).collect();
         let at = at.filter(|at| !at.is_empty());
@@ -113,7 +113,7 @@ impl KeyColumns {
     }
 
     /// The late rows of some pages.
-    async fn late(
+    pub(super) async fn late(
         &self,
         owner: &Client,
         table: &HotTable,

@@ -57,7 +57,7 @@ pub(super) fn rows(
 }
 
 /// The indices of the columns with the ids `wanted`.
-fn chosen(roots: &[TypePtr], wanted: &[i64]) -> Result<Vec<usize>, Fault> {
+pub(super) fn chosen(roots: &[TypePtr], wanted: &[i64]) -> Result<Vec<usize>, Fault> {
     let id = |root: &TypePtr| {
         let info = root.get_basic_info();
         info.has_id().then(|| i64::from(info.id()))

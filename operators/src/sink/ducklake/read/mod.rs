@@ -25,6 +25,7 @@ mod inlined;
 mod lists;
 mod open;
 mod texts;
+mod traced;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -35,9 +36,10 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row};
 
-use self::columns::Columns;
+pub use self::columns::Columns;
 use self::deletes::Positions;
 use self::files::DataFile;
+pub use self::traced::{Kept, Traced, TracedFile, Tracing};
 use super::catalog::Lake;
 use super::tables::{Column, Table};
 use crate::error::StoreError;
@@ -50,7 +52,7 @@ const BATCH: usize = 8192;
 const AHEAD: usize = 2;
 
 /// Why a file or a value cannot be read.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the catalog says of a table's rows.
 struct Seen {
