@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::prove::{Difference, Lost, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What};
+use lakefront_operators::prove::{
+    Difference, Flushed, Lost, NotLanded, Odd, Other, Progress, Proof, Unverifiable, What,
+};
 use lakefront_operators::run::fatal::StopRequest;
 use lakefront_operators::shown::one_line;
 use serde_json::json;
@@ -77,10 +79,17 @@ impl Verdict {
             Verdict::Proved => {
                 format!("pipeline {pipeline} is proved: up to position {position}, every row is there, once")
             }
+            Verdict::InPart if is_flushed(proofs) => format!(
+                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, because what others \
+                 have changed in the lake has expired"
+            ),
             Verdict::InPart => format!(
                 "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, the source can no \
                  longer confirm all rows"
             ),
+            Verdict::NotVerifiable if is_flushed(proofs) => {
+                format!("pipeline {pipeline}: NOTHING IS PROVED: {unverifiable} not verifiable")
+            }
             Verdict::NotVerifiable => format!(
                 "pipeline {pipeline}: NOTHING IS PROVED: {unverifiable} not verifiable; tables and totals agree, but the source can \
                  no longer confirm any row"
@@ -88,9 +97,17 @@ impl Verdict {
             Verdict::Nothing => {
                 format!("pipeline {pipeline}: NOTHING TO PROVE: no row has landed, up to position {position}")
             }
+            Verdict::Differs if is_flushed(proofs) => {
+                format!("pipeline {pipeline} is NOT proved: the lake is not what was flushed")
+            }
             Verdict::Differs => format!("pipeline {pipeline} is NOT proved: source, totals and tables differ"),
         }
     }
+}
+
+/// Whether the rows have left their source for the lake.
+fn is_flushed(proofs: &[Proof]) -> bool {
+    proofs.iter().any(|proof| proof.flushed.is_some())
 }
 
 /// `number` with its noun, such as `1 row`.
@@ -117,7 +134,8 @@ async fn draw(progress: Arc<Progress>) {
         ticks.tick().await;
         let (bytes, of, rows) = progress.now();
         let mut err = std::io::stderr().lock();
-        let _ = write!(err, "\rsource {} of {} MiB, tables {rows} rows\x1b[K", bytes >> 20, of >> 20);
+        let source = if of > 0 { format!("source {} of {} MiB, ", bytes >> 20, of >> 20) } else { String::new() };
+        let _ = write!(err, "\r{source}tables {rows} rows\x1b[K");
         let _ = err.flush();
     }
 }
@@ -133,7 +151,7 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
         text.push_str(&format!(
             "  not landed yet, and not proved: {bytes} bytes of {files} file{s}, first {first} ({hint})\n"
         ));
-    } else if verdict == Verdict::Nothing {
+    } else if verdict == Verdict::Nothing && !is_flushed(proofs) {
         text.push_str("  the source is empty too: check source.url\n");
     }
     for proof in proofs {
@@ -142,8 +160,9 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
             (true, false) => "proved in part",
             (false, _) => "DIFFERS",
         };
+        let source = if proof.flushed.is_some() { "by flushes" } else { "in the source" };
         text.push_str(&format!(
-            "  {}: {verdict}; position {}, version {}: {} rows in the source, {} in the totals, {} in the table\n",
+            "  {}: {verdict}; position {}, version {}: {} rows {source}, {} in the totals, {} in the table\n",
             one_line(&proof.name),
             proof.position,
             proof.version.0,
@@ -153,30 +172,64 @@ fn text(pipeline: &str, proofs: &[Proof], verdict: Verdict) -> String {
         ));
         if let Some(difference) = &proof.first_difference {
             text.push_str(&format!("    first difference: {}\n", named(difference)));
-            text.push_str(&format!("    what to do: {}\n", advice(difference)));
+            let advice = if proof.flushed.is_some() { advice_on_flushes(difference) } else { advice(difference) };
+            text.push_str(&format!("    what to do: {advice}\n"));
         }
-        text.push_str(&lost(&proof.lost));
+        text.push_str(&proof.flushed.as_ref().map(flushed).unwrap_or_default());
+        text.push_str(&lost(&proof.lost, proof.flushed.is_some()));
         text.push_str(&company(proof));
         for Unverifiable { reason, source, bytes, rows: number } in &proof.unverifiable {
             let of = source.as_ref().map(|source| format!("{}: ", one_line(source))).unwrap_or_default();
             let reason = one_line(reason);
-            text.push_str(&format!("    not verifiable: {of}{reason} ({bytes} bytes, {})\n", rows(*number)));
+            let bytes = if proof.flushed.is_some() { String::new() } else { format!("{bytes} bytes, ") };
+            text.push_str(&format!("    not verifiable: {of}{reason} ({bytes}{})\n", rows(*number)));
         }
     }
     text
 }
 
+/// What is hot, and what others have done to the rows of a lake.
+fn flushed(of: &Flushed) -> String {
+    let by = |author: &Option<String>| match author {
+        Some(author) => format!("by {}", one_line(author)),
+        None => "by whoever does not say".to_owned(),
+    };
+    let mut text = String::new();
+    if of.hot_rows > 0 {
+        let landed = match of.hot_landed {
+            Some(landed @ 1..) => format!(", {landed} of them in the lake too, until a flush deletes them"),
+            _ => String::new(),
+        };
+        text.push_str(&format!("    still hot: {}{landed}\n", rows(of.hot_rows)));
+    }
+    let who = of.changed_by.iter().map(by).collect::<Vec<_>>().join(", ");
+    let who = if who.is_empty() { "by others, whose snapshots have expired".to_owned() } else { who };
+    for (what, number) in [("deleted", of.deleted_rows), ("changed", of.changed_rows)] {
+        if number > 0 {
+            text.push_str(&format!("    {what} since they landed: {}, {who}\n", rows(number)));
+        }
+    }
+    if of.replaced_rows > 0 {
+        text.push_str(&format!("    replaced by later ones: {}\n", rows(of.replaced_rows)));
+    }
+    for foreign in &of.foreign {
+        text.push_str(&format!("    also in the table: {} {}\n", rows(foreign.rows), by(&foreign.author)));
+    }
+    text
+}
+
 /// Files of the table that cannot be read.
-fn lost(files: &[Lost]) -> String {
+fn lost(files: &[Lost], is_flushed: bool) -> String {
     let told = |Lost { path, rows: number, reason }: &Lost| {
         let held = number.map_or("an unknown number of rows".to_owned(), rows);
         format!("    a file is lost: {}: {}, it held {held}\n", one_line(path), one_line(reason))
     };
     let mut text: String = files.iter().map(told).collect();
-    if !files.is_empty() {
-        text.push_str(
-            "    what to do: put the file back from a backup of the table's folder, or land the source again into new tables\n",
-        );
+    let back = "    what to do: put the file back from a backup of the table's folder";
+    match is_flushed {
+        _ if files.is_empty() => {}
+        true => text.push_str(&format!("{back}: what was flushed is in no other place\n")),
+        false => text.push_str(&format!("{back}, or land the source again into new tables\n")),
     }
     text
 }
@@ -194,14 +247,14 @@ fn company(proof: &Proof) -> String {
             ));
         }
     }
-    if proof.foreign_rows > 0 {
+    if proof.foreign_rows > 0 && proof.flushed.is_none() {
         text.push_str(&format!("    also in the table: {} that no pipeline has landed\n", rows(proof.foreign_rows)));
     }
     text
 }
 
 fn named(difference: &Difference) -> String {
-    let Difference { source, offset, item, what, range, odd } = difference;
+    let Difference { source, offset, item, key, flush, what, range, odd } = difference;
     let what = match what {
         Some(What::Missing) => "a row is missing",
         Some(What::Doubled) => "a row is there more than once",
@@ -219,12 +272,29 @@ fn named(difference: &Difference) -> String {
         (None, ..) => "an unknown place".to_owned(),
     };
     let odd = match odd {
+        Some(Odd::Table) if flush.is_some() => " (its commit and the totals agree, the table differs)",
         Some(Odd::Table) => " (source and totals agree, the table differs)",
         Some(Odd::Source) => " (totals and table agree, the source differs)",
         Some(Odd::Totals) => " (source and table agree, the totals differ)",
         None => "",
     };
-    format!("{what}: {place}{odd}")
+    let key = key.iter().flatten().map(|(name, value)| format!("{} = {}", one_line(name), one_line(value)));
+    let key = key.collect::<Vec<_>>().join(", ");
+    let key = if key.is_empty() { key } else { format!(", key {key}") };
+    let flush = flush.map(|flush| format!(", of flush {flush}")).unwrap_or_default();
+    format!("{what}: {place}{key}{flush}{odd}")
+}
+
+fn advice_on_flushes(difference: &Difference) -> &'static str {
+    match difference.odd {
+        Some(Odd::Totals) => {
+            "the flushes do not add up to their total; this is likely a bug in lakefront, please report it"
+        }
+        _ => {
+            "look at the lake's snapshots and at the table's files for what is not DuckLake's doing, and put the files and the \
+             catalog back from a backup of the same moment: what was flushed is in no other place"
+        }
+    }
 }
 
 fn advice(difference: &Difference) -> &'static str {

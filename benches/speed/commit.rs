@@ -75,7 +75,7 @@ impl Round {
             detail: Detail { stats: format!(r#"{{"numRecords":{rows}}}"#), ..Detail::default() }.note().expect("JSON"),
             staged_at,
         };
-        let bucket = Bucket { partition, range: lower.0 >> FINEST_LOG2 };
+        let bucket = Bucket { partition, range: lower.0 >> FINEST_LOG2, part: 0 };
         let offsets = Arc::new(offsets.clone());
         Round {
             staged: Staged { table: TableId(0), file },

@@ -52,7 +52,7 @@ pub(crate) fn bench(criterion: &mut Criterion, worker: &mut Worker, input: &Inpu
     again(&mut group, "route", worker, alone, || [prepared.parsed.clone()]);
     let alone = Driven::new(worker, |tables: [StreamVec<'_, Position, Routed>; 3], probe: &Probed| {
         for (rows, table) in tables.into_iter().zip(TABLES) {
-            let (rows, counted) = tally(rows, table, Position(0));
+            let (rows, counted) = tally(rows, table, Position(0), None);
             rows.probe_with(probe);
             totals(counted, table, 0).probe_with(probe);
         }

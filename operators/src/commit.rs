@@ -136,7 +136,7 @@ pub fn filled<'s>(
 /// let (path, staged_at) = ("part-1.parquet".to_owned(), Stamp::now(&*env.clock));
 /// let committing = committing(claimed).next().expect("one group");
 /// let file = StagedFile { path, size: 999, rows: 3, detail, staged_at };
-/// let bucket = Bucket { partition: PartitionId::first("a.log"), range: 0 };
+/// let bucket = Bucket { partition: PartitionId::first("a.log"), range: 0, part: 0 };
 /// let sum = ((TableId(0), bucket), Position(0), Sum { rows: 3, checksum: 42 });
 /// let Standing { offsets, settings, since, .. } = shared::standing(70);
 /// let cut = Cut { lower: Position(0), upper: Position(70), offsets, settings, since };

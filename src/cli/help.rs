@@ -85,6 +85,10 @@ compared with the totals that every commit carries. The first row that differs i
 _source and _offset: missing, doubled, altered or unexpected. Rows whose source is gone, or that
 landed under other settings, are reported as unverifiable, but still compared with the totals. It
 also reports what has not landed yet, and rows in the tables that the pipeline has not landed.
+
+Rows of pg_flush are gone from their source. The lake is compared with what each flush has noted of
+its rows; what others have inserted, deleted or changed there is counted apart.
+
 Nothing is written or locked, and a run may be alive.";
 
 pub(super) const PROVE_AFTER: &str = "\

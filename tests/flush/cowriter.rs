@@ -68,6 +68,9 @@ fn whatever_duckdb_does_between_flushes_stays_done() {
         let sql = format!("SELECT count(*) FROM lake.bronze.ledgers WHERE sequence = {sequence}");
         assert_eq!(duck.lines(&sql), [there.to_string()]);
     }
+    // Whatever others have done, nothing is called lost.
+    let said = world.prove(0);
+    assert_eq!(said["tables"][0]["ranges"]["differ"], 0, "{said:#}");
 }
 
 #[test]
@@ -127,6 +130,7 @@ fn an_insert_into_the_same_table_while_we_copy_makes_the_flush_again() {
     // The files of the first attempt are deleted: every file of ours is in the catalog.
     let known = world.number("SELECT count(*) FROM bronze_meta.ducklake_data_file WHERE path LIKE 'lakefront-%'");
     assert_eq!(files(), usize::try_from(known).expect("a count"));
+    world.proves();
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn story(world: &World, also: &[&str]) {
     assert_eq!(duck.lines(counted), [format!("{sequence}|{sequence}|{sequence}")]);
     let counted = "SELECT count(*), count(DISTINCT n) FROM lake.bronze.effects";
     assert_eq!(duck.lines(counted), [format!("{0}|{0}", sequence * 5)]);
+    world.proves();
     for step in [
         "ducklake-lock",
         "ducklake-written",

@@ -49,6 +49,7 @@ fn all_tables_land_in_one_snapshot() {
     // Nothing waits: no snapshot.
     world.flush();
     assert_eq!(world.flushes(), 1);
+    world.proves();
 }
 
 #[test]

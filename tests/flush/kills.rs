@@ -123,5 +123,10 @@ fn story(is_apart: bool, late: &str) {
     for table in ["ledgers", "effects", "events"] {
         assert_eq!(world.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
+    // What DuckDB inserts and merges meanwhile is not ours.
+    let said = world.proves();
+    let foreign: u64 =
+        said["tables"].as_array().expect("tables").iter().filter_map(|of| of["foreign_rows"].as_u64()).sum();
+    assert_eq!(foreign, inserted.unsigned_abs() * 20, "{said:#}");
     println!("{rows} rows of ours, {} of DuckDB, {} flushes", inserted * 20, world.flushes());
 }

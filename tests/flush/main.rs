@@ -16,6 +16,7 @@ mod late;
 mod maintained;
 mod odd;
 mod partitions;
+mod proved;
 mod refusals;
 mod replaced;
 mod replies;

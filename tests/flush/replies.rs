@@ -77,6 +77,7 @@ fn story(cut: Cut, times: usize) {
     assert_eq!(world.duck().lines(counted), ["2000|2000"]);
     assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
     assert_eq!(world.flushes(), 2);
+    world.proves();
 }
 
 #[test]

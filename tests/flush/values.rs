@@ -111,6 +111,8 @@ fn every_type_lands_as_it_is() {
                            FROM lake.bronze.ledgers ORDER BY sequence",
     );
     assert_eq!(ours, theirs.lines().collect::<Vec<_>>());
+    // What is read has the checksums of what was copied.
+    world.proves();
 }
 
 #[test]

@@ -168,6 +168,20 @@ impl World {
         tail
     }
 
+    /// Runs `prove`, which must exit with `code`. Returns what it says.
+    #[track_caller]
+    pub(crate) fn prove(&self, code: i32) -> Value {
+        self.run(&["prove", "p.toml", "--json"]).exits_with(code).json()
+    }
+
+    /// The lake has every row that was flushed to it, once, and all of them can be verified.
+    #[track_caller]
+    pub(crate) fn proves(&self) -> Value {
+        let said = self.prove(0);
+        assert!(said["ok"] == true && said["unverifiable_rows"] == 0, "{said:#}");
+        said
+    }
+
     /// The snapshots of the lake that are ours and have rows.
     pub(crate) fn flushes(&self) -> i64 {
         let sql = "SELECT count(*) FROM bronze_meta.lakefront_commits WHERE snapshot_id IS NOT NULL";

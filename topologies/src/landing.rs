@@ -10,6 +10,7 @@
 //! `checkpoint` and `acknowledge` run on worker 0, each `commit[group]` on one worker, the rest on
 //! every worker.
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::acknowledge::{Acknowledge, Acknowledging, acknowledge};
@@ -90,7 +91,7 @@ pub fn land<'s, K: Kind>(
     let groups = || landing.layout.groups().iter().enumerate().map(|(i, members)| (GroupId(i), members));
     let stages = |members: &Members| members.tables().map(|table| (table, stages(table))).collect();
     let staged = rows.into_iter().zip(groups()).map(|(rows, (group, members))| {
-        staged(rows, group, &members.role, stages(members), landing.held[group.0], env)
+        staged(rows, group, &members.role, stages(members), landing.held[group.0], K::RANGE, env)
     });
     let (staged, sums): (Vec<_>, Vec<_>) = staged.unzip();
     let filled = filled(scope, &staged);
@@ -120,11 +121,12 @@ fn staged<'s>(
     role: &str,
     stages: Stages,
     held: Position,
+    fine: Option<NonZeroU64>,
     env: &Env,
 ) -> Staging<'s> {
     let (metrics, home) = (&env.metrics, home(group, rows.scope().peers()));
     let rows = watch(rows, metrics, metrics.steps().last_own(), count);
-    let (rows, counted) = tally(rows, role, held);
+    let (rows, counted) = tally(rows, role, held, fine);
     let rows = watch(rows, metrics, StepId::Tally(group), count);
     let staged = watch(stage(rows, role, stages, held, env), metrics, StepId::Stage(group), |staged| staged.file.rows);
     let sums = watch(totals(counted, role, home), metrics, StepId::Totals(group), |(_, _, sum)| sum.rows);

@@ -240,7 +240,7 @@ impl<K: Kind> Claim<'_, K> {
         retry: &mut Retry,
     ) -> Result<Option<Version>, Stop> {
         let version = state.head.next();
-        let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+        let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new(), sums: Vec::new() };
         loop {
             if is_stale(looked, state.retention, &*self.clock) {
                 retry.after_silence(&*self.group, &*self.clock).await?;

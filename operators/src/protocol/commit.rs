@@ -119,7 +119,7 @@ impl<K: Kind> Committer<K> {
         self.files.advance(standing, sums)?;
         self.write_offsets(held).await?;
         fail::fail_point!("commit-offsets-written");
-        let commit = Commit { id: Uuid::new_v4(), held, files };
+        let commit = Commit { id: Uuid::new_v4(), held, files, sums: sums.to_vec() };
         if let Outcome::Void = self.commit(&commit, None).await?
             && !self.settle(&commit).await?
         {
@@ -145,7 +145,7 @@ impl<K: Kind> Committer<K> {
         std::mem::swap(&mut self.files, &mut files);
         let held = Held { run: RunId(self.held.run.0 + 1), ..self.held };
         self.write_offsets(held).await?;
-        let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+        let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new(), sums: Vec::new() };
         match self.commit(&claim, Some(void)).await? {
             Outcome::Made => self.held = held,
             Outcome::SettledFor => {

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::protocol::Pending;
 use crate::protocol::names::{Held, Version};
 use crate::protocol::offsets_store::OffsetsStore;
-use crate::protocol::staged::Staged;
+use crate::protocol::staged::{Counted, Staged};
 
 /// Where a group stands, according to its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ pub struct Commit {
     pub held: Held,
     /// The files; none for a claim, or for a commit that only moves the position.
     pub files: Vec<Staged>,
+    /// The rows of the files. The offsets file has added them to the totals already; a sink may
+    /// keep them for this commit alone.
+    pub sums: Vec<Counted>,
 }
 
 /// The answer to a conditional write.
@@ -198,7 +201,7 @@ pub enum Verdict {
 ///
 /// let group = Memory::default();
 /// let held = Held { position: Position(0), run: RunId(1) };
-/// let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+/// let claim = Commit { id: Uuid::new_v4(), held, files: Vec::new(), sums: Vec::new() };
 /// assert_eq!(group.put(Version(1), &claim).await?, Created::Yes);
 /// // Another run comes too late for this version, and reads that it is not its own.
 /// let rival = Commit { id: Uuid::new_v4(), ..claim.clone() };

@@ -1,6 +1,7 @@
 //! What a kind of source brings to the protocol, which stores it, compares it, and hands it back.
 
 use std::fmt::Debug;
+use std::num::NonZeroU64;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,6 +99,10 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
 
     /// Where one partition stands.
     type Mark: Mark;
+
+    /// How wide the ranges of offsets are of which a commit knows the sums, beside the running
+    /// totals; `None` if they are those of the totals.
+    const RANGE: Option<NonZeroU64> = None;
 
     /// What is kept of retired partitions.
     type Retired: Stored + Default;

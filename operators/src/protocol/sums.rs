@@ -19,6 +19,9 @@ pub struct Bucket {
     pub partition: PartitionId,
     /// Its number: the first one begins at zero.
     pub range: u64,
+    /// The number of the finer range within it, if the kind of source has those
+    /// ([`Kind::RANGE`]); otherwise zero. Totals do not tell them apart; a sink may.
+    pub part: u64,
 }
 
 /// A number of rows and the sum of their checksums. In JSON it is one text, because there may be
@@ -144,7 +147,7 @@ impl Totals {
 
     /// Adds rows of `bucket`.
     pub fn add(&mut self, bucket: &Bucket, sum: Sum) {
-        let Bucket { partition, range } = bucket;
+        let Bucket { partition, range, .. } = bucket;
         if !self.partitions.contains_key(partition) {
             self.partitions.insert(partition.clone(), Buckets::default());
         }

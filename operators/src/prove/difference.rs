@@ -1,5 +1,6 @@
 //! The first row that differs, named by its `_source` and `_offset`.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
@@ -31,15 +32,21 @@ pub enum What {
 }
 
 /// The first row that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Its `_source`; none if it has none or if that is unknown.
+    /// Its `_source`, or the hot table that it was in; none if it has none or if that is unknown.
     pub source: Option<String>,
-    /// Its `_offset`; none if only a range is known.
+    /// Its `_offset` or its sequence; none if only a range is known.
     pub offset: Option<u64>,
     /// Its `_item`; none if its line is one record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<u64>,
+    /// The columns of its primary key and their values, if it has one and it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<BTreeMap<String, String>>,
+    /// The flush that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flush: Option<u64>,
     /// What is wrong with it; none if that cannot be determined.
     pub what: Option<What>,
     /// The range of offsets in which it lies, if it was not pinpointed by reading its source again.
@@ -50,9 +57,16 @@ pub struct Difference {
     pub odd: Option<Odd>,
 }
 
+impl Difference {
+    /// Something about the rows of a hot table.
+    pub(super) fn of(table: &str) -> Difference {
+        Difference { source: Some(table.to_owned()), ..Difference::default() }
+    }
+}
+
 /// What `place` alone says about the first row that differs.
 pub(super) fn around(place: &FirstDifference) -> Difference {
-    let nowhere = Difference { source: None, offset: None, item: None, what: None, range: None, odd: None };
+    let nowhere = Difference::default();
     let within = |of: &str, range: &Range<u64>| Difference {
         source: Some(of.to_owned()),
         range: Some([range.start, range.end]),

@@ -11,6 +11,9 @@
 //! parser that it checks. The two paths share the transport of bytes, the meaning of globs, the tz
 //! database, and the [checksum's](crate::totals::hash) format.
 //!
+//! That is `pg_logs`. What [`flushes`] prove has no second way to the rows, because they have left
+//! their source: the lake is compared with what was counted when they were copied.
+//!
 //! Nothing is claimed, locked or written, so a proof can run alongside a live run: each table is
 //! pinned at a version, and compared with the source up to the offsets of that version. Memory
 //! grows by one sum per mebibyte of the source.
@@ -18,6 +21,7 @@
 mod compare;
 mod difference;
 mod extent;
+pub mod flushes;
 mod lake;
 mod logs;
 mod proof;
@@ -47,7 +51,7 @@ pub use crate::sink::delta::Lost;
 pub use compare::Odd;
 pub use difference::{Difference, What};
 pub use extent::Unverifiable;
-pub use proof::{NotLanded, Progress, Proof};
+pub use proof::{Flushed, Foreign, NotLanded, Progress, Proof, Ranges};
 pub use subject::Other;
 
 /// How many tables a pipeline has.
@@ -180,6 +184,7 @@ async fn judge(
         others: others.clone(),
         foreign_rows: lake.strangers.rows,
         lost: Vec::new(),
+        flushed: None,
     })
 }
 
@@ -214,5 +219,6 @@ async fn without_table(
         others: others.clone(),
         foreign_rows: 0,
         lost,
+        flushed: None,
     })
 }

@@ -76,6 +76,54 @@ pub struct Proof {
     /// Files of the table that cannot be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Lost>,
+    /// What only rows have that were flushed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub flushed: Option<Flushed>,
+}
+
+/// What a proof tells of a table whose rows were flushed, beside the rest. Its `source_rows` are
+/// those that the flushes have copied.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Flushed {
+    /// Rows that are still hot.
+    pub hot_rows: u64,
+    /// How many of these the lake has too, by their primary keys: the next flush deals with them.
+    /// `None` if the table has no key to find them by.
+    pub hot_landed: Option<u64>,
+    /// Rows that landed and that others have deleted.
+    pub deleted_rows: u64,
+    /// Rows that landed and that others have changed.
+    pub changed_rows: u64,
+    /// Rows that later ones with the same key have replaced.
+    pub replaced_rows: u64,
+    /// Who has deleted or changed rows; null for whoever does not say.
+    pub changed_by: Vec<Option<String>>,
+    /// Rows that others have inserted, by the author of the snapshot.
+    pub foreign: Vec<Foreign>,
+    /// The ranges of sequences that were compared.
+    pub ranges: Ranges,
+}
+
+/// Rows of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Foreign {
+    /// The author of their snapshots; null if these do not say, or have expired.
+    pub author: Option<String>,
+    /// How many.
+    pub rows: u64,
+}
+
+/// How many ranges of sequences were compared, of each flush its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ranges {
+    /// How many sequences a range has.
+    pub width: u64,
+    /// Those that are as they landed.
+    pub proved: u64,
+    /// Those of which nobody can say that any more.
+    pub unverifiable: u64,
+    /// Those that are not.
+    pub differ: u64,
 }
 
 /// Bytes of the source beyond a table's offsets, unfinished lines included.

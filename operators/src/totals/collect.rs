@@ -35,7 +35,7 @@ pub type Update = (Key, Position, Sum);
 /// use timely::dataflow::operators::capture::{Capture, Extract};
 /// use timely::dataflow::operators::vec::ToStream;
 ///
-/// let bucket = Bucket { partition: PartitionId::first("a.log"), range: 0 };
+/// let bucket = Bucket { partition: PartitionId::first("a.log"), range: 0, part: 0 };
 /// let key = (TableId(0), bucket);
 /// // Two workers have counted rows of one bucket in the cut that begins at 0.
 /// let counted = [Sum { rows: 2, checksum: 30 }, Sum { rows: 1, checksum: 12 }];

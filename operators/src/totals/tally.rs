@@ -6,6 +6,7 @@
 //! the collection of [`totals`](super::totals).
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU64;
 
 use arrow_array::RecordBatch;
 use timely::container::CapacityContainerBuilder;
@@ -23,7 +24,8 @@ use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::{Bucket, FINEST_LOG2, Sum};
 use crate::routed::Routed;
 
-/// The rows of `group`, which stands at `held`, and the sums of those that it lacks.
+/// The rows of `group`, which stands at `held`, and the sums of those that it lacks: by buckets
+/// and, if `fine` is given, by ranges of so many offsets within them.
 ///
 /// Here, two rows from different ranges of a file. `shared::rows` stands for the first half of a
 /// pipeline, as in the example of [`Routed`]:
@@ -42,7 +44,7 @@ use crate::routed::Routed;
 ///     worker.dataflow(|scope| {
 ///         let rows = shared::rows(scope, &[5, 1_048_577], &env);
 ///         // The group holds nothing yet.
-///         let (passed, sums) = tally(rows, "events", Position(0));
+///         let (passed, sums) = tally(rows, "events", Position(0), None);
 ///         let sums = sums.map(|(((table, bucket), ()), _cut, sum)| {
 ///             (table.0, bucket.partition.name, bucket.range, sum.rows)
 ///         });
@@ -58,6 +60,7 @@ pub fn tally<'s>(
     rows: StreamVec<'s, Position, Routed>,
     group: &str,
     held: Position,
+    fine: Option<NonZeroU64>,
 ) -> (StreamVec<'s, Position, Routed>, StreamVec<'s, Position, Difference>) {
     let mut builder = OperatorBuilder::new(format!("tally[{group}]"), rows.scope());
     let mut input = builder.new_input(rows, Pipeline);
@@ -76,7 +79,7 @@ pub fn tally<'s>(
                 if cut >= held {
                     let (_, tally) = open.entry(cut).or_insert_with(|| (capability.retain(1), Tally::default()));
                     for Routed { table, rows, partition, .. } in rows.iter() {
-                        tally.add(*table, rows, partition, &mut scratch);
+                        tally.add(*table, rows, partition, fine, &mut scratch);
                     }
                 }
                 passed.session(&capability).give_container(rows);
@@ -94,11 +97,18 @@ pub fn tally<'s>(
 #[derive(Default)]
 struct Tally(BTreeMap<TableId, OfTable>);
 
-/// By partition, then by range.
-type OfTable = HashMap<PartitionId, HashMap<u64, Sum>>;
+/// By partition, then by range and part.
+type OfTable = HashMap<PartitionId, HashMap<(u64, u64), Sum>>;
 
 impl Tally {
-    fn add(&mut self, table: TableId, rows: &RecordBatch, partition: &PartitionId, scratch: &mut Vec<u128>) {
+    fn add(
+        &mut self,
+        table: TableId,
+        rows: &RecordBatch,
+        partition: &PartitionId,
+        fine: Option<NonZeroU64>,
+        scratch: &mut Vec<u128>,
+    ) {
         let of_table = self.0.entry(table).or_default();
         if !of_table.contains_key(partition) {
             of_table.insert(partition.clone(), HashMap::new());
@@ -106,9 +116,9 @@ impl Tally {
         let buckets = of_table.get_mut(partition).expect("it was just inserted");
         let source = hash::PartitionHash::new(&partition.to_string());
         // Rows lie close together: a bucket is looked up only when it changes.
-        let (mut at, mut sum) = (0, Sum::default());
+        let (mut at, mut sum) = ((0, 0), Sum::default());
         hash::rows(rows, scratch, |offset, values| {
-            let bucket = offset >> FINEST_LOG2;
+            let bucket = (offset >> FINEST_LOG2, fine.map_or(0, |width| offset / width));
             if bucket != at {
                 *buckets.entry(at).or_default() += std::mem::take(&mut sum);
                 at = bucket;
@@ -123,8 +133,8 @@ impl Tally {
             |(table, of)| OfTable::into_iter(of).map(move |(partition, buckets)| (table, partition, buckets));
         self.0.into_iter().flat_map(partitions).flat_map(move |(table, partition, buckets)| {
             let counted = buckets.into_iter().filter(|(_, sum)| sum.rows > 0);
-            counted.map(move |(range, sum)| {
-                let bucket = Bucket { partition: partition.clone(), range };
+            counted.map(move |((range, part), sum)| {
+                let bucket = Bucket { partition: partition.clone(), range, part };
                 (((table, bucket), ()), cut, sum)
             })
         })

@@ -418,7 +418,7 @@ async fn rows_by_day_lie_in_the_folders_of_their_days<L: Lake>(world: DeltaWorld
     let table = delta::open(&specs, PIPELINE, world.clock.clone(), |_| Ok(())).await.unwrap().remove(0);
     let next = table.load().await.unwrap().head.next();
     let held = Held { position: Position(10), run: RunId(1) };
-    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() }).await.unwrap();
     let adds = world.sink.log(0).actions("add");
     let mut values: Vec<_> = adds.iter().map(|add| add["partitionValues"].to_string()).collect();
     values.sort();
@@ -444,7 +444,7 @@ async fn more_days_than_open_files_land_once<L: Lake>(world: DeltaWorld<L>) {
     assert_eq!(files.len(), 43, "a day that was closed is begun again");
     let held = Held { position: Position(10), run: RunId(1) };
     let next = table.load().await.unwrap().head.next();
-    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() }).await.unwrap();
     let rows: Vec<u64> = (0..3).chain(0..40).collect::<std::collections::BinaryHeap<_>>().into_sorted_vec();
     assert_eq!(world.rows(0).await, rows);
 }
@@ -482,7 +482,7 @@ async fn a_writer_gives_all_its_memory_back_and_loses_no_row<L: Lake>(world: Del
     let table = world.sink.open(PIPELINE).await.unwrap().remove(0);
     let held = Held { position: Position(10), run: RunId(1) };
     let next = table.load().await.unwrap().head.next();
-    table.put(next, &Commit { id: Uuid::new_v4(), held, files }).await.unwrap();
+    table.put(next, &Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() }).await.unwrap();
     assert_eq!(world.rows(0).await, (0..62).collect::<Vec<_>>());
 }
 

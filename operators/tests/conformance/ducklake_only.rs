@@ -9,7 +9,9 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::group::{Commit, Created, Group};
 use lakefront_operators::protocol::names::{Held, RunId, TableId, Version};
-use lakefront_operators::protocol::staged::Staged;
+use lakefront_operators::protocol::offsets::PartitionId;
+use lakefront_operators::protocol::staged::{Counted, Staged};
+use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Replaced, Transactions};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -68,7 +70,7 @@ impl Transactions for Handed {
 
 /// A commit of the first run.
 pub(crate) fn commit(position: u64, files: Vec<Staged>) -> Commit {
-    Commit { id: Uuid::new_v4(), held: Held { position: Position(position), run: RunId(1) }, files }
+    Commit { id: Uuid::new_v4(), held: Held { position: Position(position), run: RunId(1) }, files, sums: Vec::new() }
 }
 
 pub(crate) async fn given() -> Given {
@@ -206,7 +208,10 @@ async fn rows_and_files_have_numbers_of_their_own() {
     given.read("INSERT INTO lake.bronze.even VALUES (6, NULL)");
     let before = next_file();
 
-    given.makes(3, &commit(20, given.stage_both(&[(8, None)], &[(3, None), (5, None)]).await)).await;
+    let bucket = Bucket { partition: PartitionId::first("even"), range: 0, part: 3 };
+    let sums = vec![Counted { table: EVEN, bucket, sum: Sum { rows: 1, checksum: 0xab } }];
+    let files = given.stage_both(&[(8, None)], &[(3, None), (5, None)]).await;
+    given.makes(3, &Commit { sums, ..commit(20, files) }).await;
 
     assert_eq!(next_file(), before + 2);
     assert_eq!(given.read("SELECT rowid, n FROM lake.bronze.even ORDER BY rowid"), ["0|2", "1|4", "2|6", "3|8"]);
@@ -219,6 +224,11 @@ async fn rows_and_files_have_numbers_of_their_own() {
         );
         assert_eq!(given.asked(&sql), noted, "the pipeline notes which rows are its own");
     }
+    let even = given.sink.tables(0).get(EVEN).unwrap().id;
+    let sql = format!(
+        "SELECT tables->'{even}'->'sums'->>'3', tables->'{even}'->>'columns' FROM g0.lakefront_commits WHERE version = 3"
+    );
+    assert_eq!(given.asked(&sql), ["1 000000000000000000000000000000ab|1-2"], "and their sums, by range");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

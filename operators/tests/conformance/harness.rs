@@ -255,7 +255,11 @@ pub(crate) fn sum_by_table<S: Sink>(group: usize, rows: &[u64]) -> Vec<Counted> 
     let of = |table: usize| {
         let table = TableId(group * S::TABLES + table);
         let rows: Vec<u64> = rows.iter().copied().filter(|row| table_of::<S>(group, *row) == table).collect();
-        Counted { table, bucket: Bucket { partition: PartitionId::first("log"), range: 0 }, sum: sum_of(&rows) }
+        Counted {
+            table,
+            bucket: Bucket { partition: PartitionId::first("log"), range: 0, part: 0 },
+            sum: sum_of(&rows),
+        }
     };
     (0..S::TABLES).map(of).collect()
 }

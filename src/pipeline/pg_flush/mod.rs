@@ -4,6 +4,7 @@ mod examine;
 mod ground;
 mod look;
 mod maintain;
+mod prove;
 mod stay;
 mod take;
 mod wanted;
@@ -246,11 +247,7 @@ impl Opened for Flush {
         })
     }
 
-    fn prove<'a>(&'a self, _progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
-        Box::pin(async {
-            let why = "prove knows pg_logs only: rows that were flushed are gone from PostgreSQL, so there is no second \
-                       way to them yet";
-            Err(Stop::Refused(why.to_owned()))
-        })
+    fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+        Box::pin(prove::prove(self, progress))
     }
 }

@@ -78,7 +78,7 @@ pub(super) async fn held(flush: &Flush) -> Result<Option<(LakeGroup, Held)>, Sto
     if !flush.lake.is_there().await? {
         return Ok(None);
     }
-    let group = group(flush, Arc::default(), Arc::new(OwnTransactions::new(flush.lake.clone())));
+    let group = reading(flush);
     let held = group.load().await?.held;
     Ok(held.map(|held| (group, held)))
 }
@@ -160,6 +160,11 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         vacuum_every: config.vacuum_every,
     };
     (Buffer::new(settings, target.clone(), flush.metrics.clone()), target)
+}
+
+/// The tables as those see them who only read.
+pub(super) fn reading(flush: &Flush) -> LakeGroup {
+    group(flush, Arc::default(), Arc::new(OwnTransactions::new(flush.lake.clone())))
 }
 
 fn group(flush: &Flush, tables: Arc<Tables>, transactions: Arc<dyn Transactions>) -> LakeGroup {

@@ -15,7 +15,7 @@ fn file(table: usize) -> Staged {
 
 /// One row that was counted on its way to a table.
 fn row(table: usize) -> Counted {
-    let bucket = Bucket { partition: PartitionId::first("a"), range: 0 };
+    let bucket = Bucket { partition: PartitionId::first("a"), range: 0, part: 0 };
     Counted { table: TableId(table), bucket, sum: Sum::row(1) }
 }
 

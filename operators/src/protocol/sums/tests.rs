@@ -5,7 +5,7 @@ use crate::format::logs::lines::{Mark, Offsets};
 use crate::source::files::identity::Identity;
 
 fn bucket(name: &str, range: u64) -> Bucket {
-    Bucket { partition: PartitionId::first(name), range }
+    Bucket { partition: PartitionId::first(name), range, part: 0 }
 }
 
 fn offsets(names: &[&str]) -> Offsets {

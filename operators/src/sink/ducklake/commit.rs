@@ -243,7 +243,9 @@ impl Attempt<'_> {
              commit_extra_info) VALUES ($1, $2, 'lakefront', $3, NULL)"
         );
         session.execute(&sql, &[&snapshot, &changes, &message]).await.map_err(|e| self.lost(e))?;
-        self.insert_version(session, Some(snapshot), Some(placed.noted())).await
+        let noted = placed.noted(&self.commit.sums);
+        let noted = noted.map_err(|e| StoreError::definite("note which rows are the pipeline's own", e))?;
+        self.insert_version(session, Some(snapshot), Some(noted)).await
     }
 
     /// The pipeline's own row: its primary key is what makes the version ours.

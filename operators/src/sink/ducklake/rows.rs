@@ -1,6 +1,6 @@
 //! The catalog's rows of a snapshot's new files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
@@ -8,14 +8,15 @@ use super::catalog::Head;
 use super::columns::TableStatistics;
 use super::commit::NewFile;
 use super::log::signed;
+use super::noted::{self, Noted};
+use crate::protocol::names::TableId;
+use crate::protocol::staged::Counted;
 
 /// Files that have their numbers.
 pub(super) struct Placed {
     pub(super) files: Vec<PlacedFile>,
-    /// The first row id and the number of rows of each table.
-    tables: BTreeMap<i64, (i64, i64)>,
-    /// How many rows of a table they replace.
-    replaced: BTreeMap<i64, u64>,
+    /// What is noted of each table.
+    tables: BTreeMap<i64, (TableId, Noted)>,
 }
 
 /// A file with its numbers.
@@ -38,38 +39,49 @@ pub(super) fn place(
     head: &Head,
     statistics: &mut BTreeMap<i64, TableStatistics>,
 ) -> Result<Placed, String> {
-    let (mut placed, mut tables) = (Vec::new(), BTreeMap::new());
+    let mut placed = Vec::new();
+    let mut tables: BTreeMap<i64, (TableId, Noted)> = BTreeMap::new();
+    let mut columns: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     for (id, NewFile { staged, detail }) in (head.next_file_id..).zip(files) {
         let (rows, bytes) = (signed(staged.file.rows), signed(staged.file.size));
         let of = statistics.get_mut(&detail.table).ok_or("a table is gone")?;
         let row_id_start = of.add(rows, bytes, &detail.leaves)?;
-        tables.entry(detail.table).or_insert((row_id_start, 0)).1 += rows;
+        let first = || (staged.table, Noted { row_id: row_id_start, ..Noted::default() });
+        tables.entry(detail.table).or_insert_with(first).1.rows += rows;
+        columns.entry(detail.table).or_default().extend(detail.leaves.iter().map(|leaf| leaf.column));
         let (path, detail) = (staged.file.path.clone(), detail.clone());
         let row_id_start = Some(row_id_start);
         placed.push(PlacedFile { id, row_id_start, snapshots: None, path, rows, bytes, detail });
     }
-    Ok(Placed { files: placed, tables, replaced: BTreeMap::new() })
+    for (table, (_, noted)) in &mut tables {
+        noted.columns = columns.get(table).map(noted::spans);
+    }
+    Ok(Placed { files: placed, tables })
 }
 
 impl Placed {
     /// Notes that `rows` rows of `table` are replaced.
     pub(super) fn replace(&mut self, table: i64, rows: u64) {
-        *self.replaced.entry(table).or_default() += rows;
+        if let Some((_, noted)) = self.tables.get_mut(&table) {
+            noted.replaced += rows;
+        }
     }
 
     /// Files that have the rows of others.
     pub(super) fn merged(files: Vec<PlacedFile>) -> Placed {
-        Placed { files, tables: BTreeMap::new(), replaced: BTreeMap::new() }
+        Placed { files, tables: BTreeMap::new() }
     }
 
-    /// The row ids of each table, as the pipeline's own row keeps them: they survive whatever
-    /// others do to the files. Beside them, how many rows of the table were replaced.
-    pub(super) fn noted(&self) -> String {
-        let of = |(table, (first, rows)): (&i64, &(i64, i64))| {
-            let replaced = self.replaced.get(table).map(|rows| format!(", \"replaced\": {rows}")).unwrap_or_default();
-            format!("\"{table}\": {{\"row_id\": {first}, \"rows\": {rows}{replaced}}}")
+    /// What the pipeline's own row keeps of each table, whose rows were counted as `sums`.
+    pub(super) fn noted(&self, sums: &[Counted]) -> Result<String, serde_json::Error> {
+        let of = |(table, (id, noted)): (&i64, &(TableId, Noted))| {
+            let mut noted = noted.clone();
+            for Counted { bucket, sum, .. } in sums.iter().filter(|counted| counted.table == *id) {
+                *noted.sums.entry(bucket.part).or_default() += *sum;
+            }
+            (*table, noted)
         };
-        format!("{{{}}}", self.tables.iter().map(of).collect::<Vec<_>>().join(", "))
+        serde_json::to_string(&self.tables.iter().map(of).collect::<BTreeMap<i64, Noted>>())
     }
 }
 

@@ -137,14 +137,27 @@ pub(super) async fn columns(
     client: &Client,
     ids: &[i64],
 ) -> Result<BTreeMap<i64, Vec<Column>>, StoreError> {
+    columns_at(lake, client, ids, None).await
+}
+
+/// The columns of tables, at a snapshot or at the newest one. What was defined once stays in the
+/// catalog, also when snapshots expire.
+pub(super) async fn columns_at(
+    lake: &Lake,
+    client: &Client,
+    ids: &[i64],
+    snapshot: Option<i64>,
+) -> Result<BTreeMap<i64, Vec<Column>>, StoreError> {
     let sql = format!(
         "SELECT table_id, column_id, column_name, column_type, COALESCE(nulls_allowed, true), parent_column, \
-         initial_default, default_value FROM {}.ducklake_column WHERE table_id = ANY($1) AND end_snapshot IS NULL \
+         initial_default, default_value FROM {}.ducklake_column WHERE table_id = ANY($1) AND CASE \
+         WHEN $2::bigint IS NULL THEN end_snapshot IS NULL \
+         ELSE begin_snapshot <= $2 AND (end_snapshot IS NULL OR end_snapshot > $2) END \
          ORDER BY table_id, column_order, column_id",
         lake.schema
     );
     let failed = |e| postgres::failed(format!("read the columns of {}", lake.shown()), e);
-    let rows = client.query(&sql, &[&ids]).await.map_err(failed)?;
+    let rows = client.query(&sql, &[&ids, &snapshot]).await.map_err(failed)?;
     // The elements of lists, by table and list.
     let element = |table: i64, list: i64| {
         let mut within = rows.iter().filter(|row| row.get::<_, Option<i64>>(5) == Some(list));

@@ -1,6 +1,8 @@
 //! The kind of a source of flushes: what marks a place in a hot table, and what two pipelines
 //! share.
 
+use std::num::NonZeroU64;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Stop;
@@ -31,11 +33,15 @@ impl Mark for Watermark {
     }
 }
 
+/// How many sequences have a sum of their own in each flush, for a proof.
+pub const RANGE: NonZeroU64 = NonZeroU64::new(10_000).expect("it is not zero");
+
 /// The version of the rules by which hot rows become rows of the lake.
 const RULES: u32 = 1;
 
 impl Kind for Flushes {
     const NAME: &'static str = "flushes";
+    const RANGE: Option<NonZeroU64> = Some(RANGE);
     type Mark = Watermark;
     type Retired = ();
     type Settings = u32;

@@ -59,7 +59,7 @@ pub(crate) async fn the_totals_are_those_of_the_rows<S: Sink>(world: Arc<World<S
 pub(crate) async fn the_totals_tell_what_has_left_and_what_was_before<S: Sink>(world: Arc<World<S>>) {
     let mut run = world.start().await.unwrap();
     let counted = |name: &str, row| {
-        let bucket = Bucket { partition: PartitionId::first(name), range: 0 };
+        let bucket = Bucket { partition: PartitionId::first(name), range: 0, part: 0 };
         [Counted { table: TableId(0), bucket, sum: sum_of(&[row]) }]
     };
     let account = async || {

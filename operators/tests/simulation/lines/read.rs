@@ -80,7 +80,7 @@ pub(crate) async fn stage(env: &Env<Lines>, time: Position, chunk: Chunk) -> Res
             (StagedFile { path: id.to_string(), size: 1, rows: count, detail: String::new(), staged_at }, sum)
         };
         give_way().await;
-        let bucket = Bucket { partition: chunk.partition.clone(), range: 0 };
+        let bucket = Bucket { partition: chunk.partition.clone(), range: 0, part: 0 };
         let mut flow = env.flow();
         if !env.world().lacks(Rule::Rows) {
             flow.queues.iter_mut().for_each(|queue| queue.filled(time, GroupId(t)));

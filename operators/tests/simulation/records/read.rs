@@ -107,6 +107,6 @@ fn sums_of(table: TableId, rows: &[Row]) -> Vec<Counted> {
         let sum = sums.entry((row.uid, row.number / RANGE)).or_default();
         *sum = [*sum, Records::sum_of(row)].into_iter().sum();
     }
-    let bucket = |uid, range| Bucket { partition: id_of(uid), range };
+    let bucket = |uid, range| Bucket { partition: id_of(uid), range, part: 0 };
     sums.into_iter().map(|((uid, range), sum)| Counted { table, bucket: bucket(uid, range), sum }).collect()
 }

@@ -145,7 +145,7 @@ fn following(script: impl IntoIterator<Item = Attempt>) -> (Committer<Numbers>, 
 
 /// A row, as it was counted.
 fn row(checksum: u128) -> [Counted; 1] {
-    let bucket = Bucket { partition: PartitionId::first("a"), range: 0 };
+    let bucket = Bucket { partition: PartitionId::first("a"), range: 0, part: 0 };
     [Counted { table: TableId(0), bucket, sum: Sum::row(checksum) }]
 }
 

@@ -22,7 +22,7 @@ fn table(folder: &std::path::Path) -> (Place, std::path::PathBuf) {
 
 fn commit(pipeline: &str, position: u64, run: u64) -> Vec<u8> {
     let held = Held { position: Position(position), run: RunId(run) };
-    let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new() };
+    let commit = Commit { id: Uuid::new_v4(), held, files: Vec::new(), sums: Vec::new() };
     log::commit(&commit, &AppIds::of(pipeline), 1).expect("no files")
 }
 

@@ -17,14 +17,14 @@ use crate::sink::ducklake::tables::Column;
 use crate::sink::ducklake::types::LakeType;
 
 /// Columns of one table, in the order in which their values are wanted.
-pub(super) struct Columns {
+pub struct Columns {
     all: Vec<Column>,
     schema: SchemaRef,
 }
 
 impl Columns {
     /// These columns. The error names one whose type cannot be read.
-    pub(super) fn new(columns: &[&Column]) -> Result<Columns, String> {
+    pub fn new(columns: &[&Column]) -> Result<Columns, String> {
         let field = |column: &&Column| {
             let (name, of) = (&column.name, column.of.sql());
             column.field().ok_or_else(|| format!("column {name:?} has type {of}, which lakefront cannot read"))
@@ -48,7 +48,7 @@ impl Columns {
 
     /// The rows of `batch`, which has a file's columns with their field ids. The error names a
     /// column that cannot be read.
-    pub(super) fn of_file(&self, batch: &RecordBatch) -> Result<RecordBatch, Fault> {
+    pub fn of_file(&self, batch: &RecordBatch) -> Result<RecordBatch, Fault> {
         let array = |(column, to): (&Column, &DataType)| -> Result<ArrayRef, Fault> {
             let Some((field, array)) = found(batch, column.id) else { return default(column, to, batch.num_rows()) };
             let fitted = if has_elements_of(field, column) { fitting::fitted(array, to) } else { None };

@@ -21,6 +21,12 @@ pub(super) struct DataFile {
     pub(super) deleted: Vec<i64>,
     /// The delete files; DuckDB leaves no more than one.
     pub(super) delete_files: Vec<Place>,
+    /// The snapshot that added it.
+    pub(super) begin: i64,
+    /// The id of its first row, if those of the others follow from it.
+    pub(super) row_id_start: Option<i64>,
+    /// How many rows it has, according to the catalog.
+    pub(super) rows: i64,
 }
 
 /// A column of a table of the catalog's database.
@@ -41,8 +47,8 @@ impl Asking<'_> {
         let sql = format!(
             "SELECT f.data_file_id, COALESCE(f.path, ''), COALESCE(f.path_is_relative, true), \
              COALESCE(f.file_format, 'parquet'), COALESCE(f.encryption_key, '') <> '', f.mapping_id IS NOT NULL, \
-             COALESCE(f.partial_max > $2, false), s.min_value, s.max_value \
-             FROM {m}.ducklake_data_file f LEFT JOIN {m}.ducklake_file_column_stats s \
+             COALESCE(f.partial_max > $2, false), s.min_value, s.max_value, \
+             f.begin_snapshot, f.row_id_start, COALESCE(f.record_count, 0) FROM {m}.ducklake_data_file f LEFT JOIN {m}.ducklake_file_column_stats s \
              ON s.data_file_id = f.data_file_id AND s.table_id = f.table_id AND s.column_id = $3 \
              WHERE f.table_id = $1 AND f.begin_snapshot <= $2 AND (f.end_snapshot IS NULL OR f.end_snapshot > $2) \
              ORDER BY f.data_file_id"
@@ -69,10 +75,19 @@ impl Asking<'_> {
             return Err(self.refused(format!("file {path:?} is read by names of columns, which lakefront cannot do")));
         }
         let place = self.place(path, row.get(2))?;
-        Ok(DataFile { id: row.get(0), place, is_partial: row.get(6), deleted: Vec::new(), delete_files: Vec::new() })
+        Ok(DataFile {
+            id: row.get(0),
+            place,
+            is_partial: row.get(6),
+            deleted: Vec::new(),
+            delete_files: Vec::new(),
+            begin: row.get(9),
+            row_id_start: row.get(10),
+            rows: row.get(11),
+        })
     }
 
-    fn require_parquet(&self, path: &str, format: &str, is_encrypted: bool) -> Result<(), StoreError> {
+    pub(super) fn require_parquet(&self, path: &str, format: &str, is_encrypted: bool) -> Result<(), StoreError> {
         if is_encrypted {
             return Err(self.refused(format!("file {path:?} is encrypted, which lakefront cannot read")));
         }
@@ -83,7 +98,7 @@ impl Asking<'_> {
     }
 
     /// Where a file is: in the table's folder if its path is relative.
-    fn place(&self, path: &str, is_relative: bool) -> Result<Place, StoreError> {
+    pub(super) fn place(&self, path: &str, is_relative: bool) -> Result<Place, StoreError> {
         match &self.table.place {
             folder if is_relative => Ok(folder.join(path)),
             Place::Disk(_) if Path::new(path).is_absolute() => Ok(Place::Disk(path.into())),

@@ -65,6 +65,26 @@ impl Asking<'_> {
         Ok(batches)
     }
 
+    /// The ids of the inlined rows, each with the snapshot that added it.
+    pub(super) async fn inlined_ids(&self) -> Result<Vec<(i64, i64)>, StoreError> {
+        let sql = format!(
+            "SELECT table_name FROM {}.ducklake_inlined_data_tables WHERE table_id = $1 ORDER BY schema_version",
+            self.lake.schema
+        );
+        let mut ids = Vec::new();
+        for table in self.query(&sql, &[&self.table.id]).await? {
+            let name: &str = table.get(0);
+            let attributes = self.attributes(name).await?;
+            if attributes.is_empty() {
+                return Err(self.flushed());
+            }
+            let [row_id, begin, _] = system(&attributes);
+            let rows = self.rows_in(name, &attributes, &[row_id, begin]).await?;
+            ids.extend(rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i64>(1))));
+        }
+        Ok(ids)
+    }
+
     /// The rows in the table `name`, whose columns are named as at the snapshot `defined`.
     async fn inlined_in(&self, name: &str, defined: i64, columns: &Columns) -> Result<Vec<Inlined>, StoreError> {
         let attributes = self.attributes(name).await?;
@@ -123,7 +143,8 @@ impl Asking<'_> {
     /// The rows of the table `name` that count, with the expressions `chosen`.
     async fn rows_in(&self, name: &str, attributes: &[Attribute], chosen: &[String]) -> Result<Vec<Row>, StoreError> {
         let [_, begin, end] = system(attributes);
-        let chosen = chosen.join(", ");
+        // A question for nothing has rows too.
+        let chosen = if chosen.is_empty() { "true".to_owned() } else { chosen.join(", ") };
         let sql = format!(
             "SELECT {chosen} FROM {}.{} WHERE {begin} <= $1 AND ({end} IS NULL OR {end} > $1)",
             self.lake.schema,

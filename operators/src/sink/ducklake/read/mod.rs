@@ -26,6 +26,7 @@ mod lists;
 mod open;
 mod seek;
 mod texts;
+mod traced;
 mod whole;
 
 use std::ops::RangeInclusive;
@@ -37,10 +38,11 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row};
 
-use self::columns::Columns;
+pub use self::columns::Columns;
 use self::deletes::Positions;
 use self::files::DataFile;
 use self::inlined::Inlined;
+pub use self::traced::{Kept, Traced, TracedFile, Tracing};
 pub(super) use self::whole::{Whole, content as content_of};
 use super::catalog::{Head, Lake};
 use super::tables::{Column, Table};
@@ -54,7 +56,7 @@ const BATCH: usize = 8192;
 const AHEAD: usize = 2;
 
 /// Why a file or a value cannot be read.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the catalog says of a table's rows.
 struct Seen {

@@ -17,6 +17,7 @@ use super::{Fault, decode, deletes, seek};
 use crate::sink::ducklake::tables::Column;
 use crate::sink::ducklake::types::LakeType;
 
+mod traced;
 mod values;
 
 fn column(id: i64, name: &str, of: LakeType) -> Column {
