@@ -27,6 +27,30 @@ pub const BATCH_ROWS: usize = 8192;
 
 /// Decodes slices, one at a time, so that the rows of one have gone on, and its credit is returned,
 /// before the next takes memory.
+///
+/// Here, behind [`fetch`](crate::fetch::fetch), which copies the slices that `plan` has handed out:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::decode::decode;
+/// use lakefront_operators::fetch::{Assigned, fetch};
+/// use lakefront_operators::position::Position;
+/// use lakefront_operators::routed::Routed;
+/// use lakefront_operators::run::env::Env;
+/// use lakefront_operators::source::postgres::{Buffer, CopyReader, Slice};
+/// use timely::dataflow::StreamVec;
+///
+/// /// The rows of slices, and the credits that go back to `plan`.
+/// fn rows<'s>(
+///     slices: StreamVec<'s, Position, Assigned<Slice>>,
+///     buffer: &Arc<Buffer>,
+///     env: &Env,
+/// ) -> (StreamVec<'s, Position, Routed>, StreamVec<'s, Position, usize>) {
+///     let (copied, credits) = fetch(slices, Arc::new(CopyReader(buffer.clone())), env);
+///     (decode(copied, env), credits)
+/// }
+/// ```
 pub fn decode<'s>(
     slices: StreamVec<'s, Position, Fetched<Slice, Copied>>,
     env: &Env,

@@ -7,6 +7,7 @@
 //! | `toml` | is laid over a small pipeline file, which must then be valid |
 //! | `json` | is JSON |
 //! | `python readers`, `python spark`, `sql spark` | `tests/readers` runs them |
+//! | `sql duckdb`, `sql postgresql` | `tests/flush` runs them |
 //! | `sql databricks` | needs an account, and so is not run; the page says so |
 //! | `text` and none | is not typed |
 
@@ -24,8 +25,9 @@ use crate::support::{Ended, Running, oracle};
 
 /// What `init` writes, and a run that listens there finds taken if another test uses it too.
 const LISTENS: &str = "127.0.0.1:8089";
-/// Its commands need a blob service on a port of its own: `tests/azure/example.rs` types them.
-const TYPED_ELSEWHERE: &str = "docs/azure.md";
+/// Their commands need a service on a port of its own: `tests/azure/example.rs` and
+/// `tests/flush/example.rs` type them.
+const TYPED_ELSEWHERE: [&str; 2] = ["docs/azure.md", "docs/pg_flush.md"];
 /// The command that runs this very test.
 const TESTS: &str = "cargo test --workspace";
 
@@ -176,15 +178,19 @@ fn tables() {
 
 #[test]
 fn every_block_is_of_a_kind_that_somebody_checks() {
-    let typed = ["README.md", "docs/operations.md", "docs/proof.md", TYPED_ELSEWHERE];
+    let typed = [&["README.md", "docs/operations.md", "docs/proof.md"][..], &TYPED_ELSEWHERE].concat();
+    let is_typed_elsewhere = |page: &Path| TYPED_ELSEWHERE.iter().any(|name| page == Path::new(name));
     for page in all() {
         for block in blocks(&page) {
             let place = format!("{}:{}", page.display(), block.line);
             match block.kind.as_str() {
                 "sh" => assert!(typed.iter().any(|name| page == Path::new(name)), "{place}: nobody types it"),
-                "python" => assert!(page != Path::new(TYPED_ELSEWHERE), "{place}: nobody runs it"),
+                "python" => assert!(!is_typed_elsewhere(&page), "{place}: nobody runs it"),
                 "toml" => is_valid(&block.text, &place),
                 "json" => assert!(serde_json::from_str::<serde_json::Value>(&block.text).is_ok(), "{place}"),
+                "sql duckdb" | "sql postgresql" => {
+                    assert!(page == Path::new("docs/pg_flush.md"), "{place}: nobody runs it");
+                }
                 "" | "text" | "python readers" | "python spark" | "sql spark" | "sql databricks" => {}
                 other => panic!("{place}: {other:?} is no kind of block"),
             }

@@ -1,20 +1,22 @@
-//! The reply to COMMIT is lost: a proxy cuts the connection before or after the server has it.
+//! Connections are lost while a flush is made, and with them the reply to COMMIT: a proxy cuts them
+//! before or after the server has what was sent.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::support::postgres::Server;
-use crate::support::wait;
+use crate::support::{Random, wait};
 use crate::world::World;
 
 /// What PostgreSQL's simple protocol sends for COMMIT.
 const COMMIT: &[u8] = b"Q\x00\x00\x00\x0bCOMMIT\x00";
 
 /// When a proxy cuts.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Cut {
     /// The server never sees it.
     Before,
@@ -22,38 +24,74 @@ enum Cut {
     After,
 }
 
-/// Forwards to the server, and cuts every connection that sends COMMIT, the first `times` times.
-fn proxy(cut: Cut, times: usize) -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (port, left) = (listener.local_addr().expect("an address").port(), Arc::new(AtomicUsize::new(times)));
-    let counter = left.clone();
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let left = left.clone();
-            thread::spawn(move || forward(client, cut, &left));
-        }
-    });
-    (port, counter)
+/// What changes something, and makes a COMMIT one that matters.
+const CHANGES: [&[u8]; 2] = [b"DELETE FROM", b"INSERT INTO"];
+
+/// Says of what a client sends whether the connection is cut there. It is told whether anything was
+/// changed since the last COMMIT.
+type Decide = dyn Fn(&[u8], bool) -> Option<Cut> + Send + Sync;
+
+fn contains(sent: &[u8], part: &[u8]) -> bool {
+    sent.windows(part.len()).any(|window| window == part)
 }
 
-fn forward(mut client: TcpStream, cut: Cut, left: &AtomicUsize) {
+/// Forwards to the server, and cuts connections. Returns its port.
+fn proxy(decide: Arc<Decide>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let decide = decide.clone();
+            thread::spawn(move || forward(client, &*decide));
+        }
+    });
+    port
+}
+
+/// Cuts the connections of the first `times` COMMITs of changes. What is left of them is in the
+/// number.
+fn commits(cut: Cut, times: usize) -> (u16, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(times));
+    let counter = left.clone();
+    let decide = move |sent: &[u8], has_changed: bool| {
+        let is_commit = has_changed && contains(sent, COMMIT);
+        let less = |left: usize| left.checked_sub(1);
+        (is_commit && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()).then_some(cut)
+    };
+    (proxy(Arc::new(decide)), counter)
+}
+
+/// Cuts anywhere, once in so many times that a client sends something.
+fn anywhere(seed: u64, one_in: u64) -> u16 {
+    let random = Mutex::new(Random::new(seed));
+    let decide = move |_: &[u8], _: bool| {
+        let mut random = random.lock().expect("no thread panics here");
+        let cut = if random.one_in(2) { Cut::Before } else { Cut::After };
+        random.one_in(one_in).then_some(cut)
+    };
+    proxy(Arc::new(decide))
+}
+
+fn forward(mut client: TcpStream, decide: &Decide) {
     let mut server = TcpStream::connect(("127.0.0.1", Server::shared().port())).expect("the server");
     let (mut answers, mut back) = (server.try_clone().expect("a handle"), client.try_clone().expect("a handle"));
     let answering = thread::spawn(move || drop(std::io::copy(&mut answers, &mut back)));
-    let mut buffer = [0; 65536];
+    let (mut buffer, mut has_changed) = ([0; 65536], false);
     while let Ok(length @ 1..) = client.read(&mut buffer) {
-        let is_commit = buffer[..length].windows(COMMIT.len()).any(|window| window == COMMIT);
-        if is_commit && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+        let sent = &buffer[..length];
+        has_changed |= CHANGES.iter().any(|change| contains(sent, change));
+        if let Some(cut) = decide(sent, has_changed) {
             // Nothing of the answer goes back.
             let _ = client.shutdown(Shutdown::Both);
             if cut == Cut::After {
-                let _ = server.write_all(&buffer[..length]);
-                wait::pause(std::time::Duration::from_millis(50));
+                let _ = server.write_all(sent);
+                wait::pause(Duration::from_millis(50));
             }
             let _ = server.shutdown(Shutdown::Both);
             break;
         }
-        if server.write_all(&buffer[..length]).is_err() {
+        has_changed &= !contains(sent, COMMIT);
+        if server.write_all(sent).is_err() {
             break;
         }
     }
@@ -61,31 +99,111 @@ fn forward(mut client: TcpStream, cut: Cut, left: &AtomicUsize) {
     let _ = answering.join();
 }
 
-fn story(cut: Cut, times: usize) {
+/// Which connections go through the proxy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Through {
+    /// Those to hot tables and catalog, which are in one database.
+    Both,
+    /// Those to the hot tables; the catalog is in another database.
+    Hot,
+    /// Those to the catalog in another database.
+    Catalog,
+}
+
+/// A flush of a thousand rows has landed, and the next one's first is `from`: if that is not above
+/// 1000, rows come back. The first `times` COMMITs are cut.
+#[track_caller]
+fn story(through: Through, from: u64, cut: Cut, times: usize) {
     let mut world = World::new(
         "CREATE TABLE ledgers (sequence bigint PRIMARY KEY);
          INSERT INTO ledgers SELECT i FROM generate_series(1, 1000) i",
     );
+    if through != Through::Both {
+        world.apart();
+    }
     world.flush();
-    world.psql("INSERT INTO ledgers SELECT i FROM generate_series(1001, 2000) i");
-    let (port, left) = proxy(cut, times);
-    world.through(port);
+    world.psql(&format!("INSERT INTO ledgers SELECT i FROM generate_series({from}, 2000) i"));
+    let (port, left) = commits(cut, times);
+    match through {
+        Through::Both | Through::Hot => world.through(port),
+        Through::Catalog => world.catalog_through(port),
+    }
     let ended = world.run(&["run", "p.toml", "--once"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(left.load(Ordering::SeqCst), 0, "no COMMIT was cut: {}", ended.stderr);
     let counted = "SELECT count(*), count(DISTINCT sequence) FROM lake.bronze.ledgers";
-    assert_eq!(world.duck().lines(counted), ["2000|2000"]);
-    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
-    assert_eq!(world.flushes(), 2);
+    assert_eq!(world.duck().lines(counted), ["2000|2000"], "{}", ended.stderr);
+    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0, "{}", ended.stderr);
+    assert_eq!(world.flushes(), 2, "{}", ended.stderr);
     world.proves();
 }
 
 #[test]
 fn a_commit_that_never_arrived_is_made_again() {
-    story(Cut::Before, 2);
+    story(Through::Both, 1001, Cut::Before, 2);
 }
 
 #[test]
 fn a_commit_whose_reply_is_lost_is_not_made_twice() {
-    story(Cut::After, 1);
+    story(Through::Both, 1001, Cut::After, 1);
+}
+
+#[test]
+fn late_rows_are_deleted_whatever_becomes_of_their_commit() {
+    // The first commits are those of rows that came back; then comes that of the flush.
+    for through in [Through::Both, Through::Hot] {
+        story(through, 501, Cut::Before, 2);
+        story(through, 501, Cut::After, 2);
+    }
+}
+
+#[test]
+fn a_commit_of_the_catalog_elsewhere_is_made_again_or_found() {
+    story(Through::Catalog, 1001, Cut::Before, 2);
+    story(Through::Catalog, 1001, Cut::After, 1);
+}
+
+#[test]
+fn rows_that_a_lost_commit_left_hot_are_only_deleted() {
+    // The lake has committed. Rows that are still hot are late ones now, whose commit is lost too.
+    story(Through::Hot, 1001, Cut::Before, 1);
+    story(Through::Hot, 1001, Cut::Before, 3);
+    story(Through::Hot, 1001, Cut::After, 1);
+}
+
+#[test]
+fn connections_that_are_lost_anywhere_lose_and_double_nothing() {
+    let worlds = [Through::Both, Through::Hot].map(|through| {
+        let mut world = World::new("CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text)");
+        world.set("source.connections", "2").set("source.max_rows", "700");
+        if through != Through::Both {
+            world.apart();
+            world.catalog_through(anywhere(11, 150));
+        }
+        world.through(anywhere(7, 100));
+        world
+    });
+    for world in &worlds {
+        let (mut failed, mut rows) = (0, 0);
+        for _ in 0..6 {
+            // Some of them come back.
+            let (from, to) = ((rows + 1_i64).saturating_sub(200).max(1), rows + 1000);
+            world.psql(&format!(
+                "INSERT INTO ledgers SELECT i, 'v' || i FROM generate_series({from}, {to}) i ON CONFLICT DO NOTHING"
+            ));
+            rows = to;
+            // A run may end at its start, and after too many failures in a row.
+            let ends = |failed: &mut u32| {
+                let ended = world.run(&["run", "p.toml", "--once"]);
+                assert!(matches!(ended.code, Some(0 | 3)), "{ended:?}");
+                *failed += u32::from(ended.code == Some(3));
+                ended.code == Some(0)
+            };
+            assert!((0..100).any(|_| ends(&mut failed)), "no run came to an end");
+            assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
+        }
+        let counted = "SELECT count(*), count(DISTINCT sequence), max(sequence) FROM lake.bronze.ledgers";
+        assert_eq!(world.duck().lines(counted), [format!("{rows}|{rows}|{rows}")]);
+        println!("{failed} runs failed");
+    }
 }

@@ -53,6 +53,12 @@ impl World {
         self
     }
 
+    /// Leaves a key out.
+    pub(crate) fn unset(&mut self, key: &str) -> &mut World {
+        self.settings.retain(|(known, _)| known != key);
+        self
+    }
+
     /// Reads the hot tables through another address, such as a proxy's.
     pub(crate) fn through(&mut self, port: u16) {
         self.url = format!("postgresql://postgres@127.0.0.1:{port}/{}", self.database);
@@ -66,6 +72,18 @@ impl World {
         self.catalog = Some(catalog);
     }
 
+    /// Reaches that catalog through another address.
+    pub(crate) fn catalog_through(&mut self, port: u16) {
+        let url = format!("{:?}", format!("postgresql://postgres@127.0.0.1:{port}/{}", self.catalog()));
+        self.set("lake.catalog", &url);
+    }
+
+    /// Statements in the catalog's database.
+    #[track_caller]
+    pub(crate) fn psql_of_the_catalog(&self, sql: &str) -> String {
+        Server::shared().psql(self.catalog(), sql)
+    }
+
     fn catalog(&self) -> &str {
         self.catalog.as_ref().unwrap_or(&self.database)
     }
@@ -73,6 +91,11 @@ impl World {
     /// Uses another server.
     pub(crate) fn at(&mut self, url: &str, conninfo: &str) {
         (self.url, self.conninfo) = (url.to_owned(), conninfo.to_owned());
+    }
+
+    /// Where the hot tables are, as libpq's keywords.
+    pub(crate) fn conninfo(&self) -> &str {
+        &self.conninfo
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -127,6 +150,8 @@ impl World {
         std::fs::write(self.path("p.toml"), text).expect("a pipeline file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_lakefront"));
         command.args(arguments).current_dir(self.folder.path()).env_remove("FAILPOINTS").env_remove("LAKEFRONT_LOG");
+        // What libpq looks for in the home of whoever runs the tests is not for them.
+        command.env("HOME", self.folder.path());
         command
     }
 
@@ -185,7 +210,7 @@ impl World {
     /// The snapshots of the lake that are ours and have rows.
     pub(crate) fn flushes(&self) -> i64 {
         let sql = "SELECT count(*) FROM bronze_meta.lakefront_commits WHERE snapshot_id IS NOT NULL";
-        Server::shared().psql(self.catalog(), sql).parse().expect("a number")
+        self.psql_of_the_catalog(sql).parse().expect("a number")
     }
 
     /// The lake's table has the rows of the hot database's `saved` table, each as often.

@@ -1,12 +1,14 @@
 //! What the end-to-end tests share: a pipeline in its own folder, the real binary as a process,
 //! lines as servers write them, a judge that shares no code with lakefront, a blob service and
-//! buckets of S3 with their faults, and PostgreSQL with a DuckDB that reads lakes.
+//! buckets of S3 with their faults, and PostgreSQL, with certificates and a pooler of its own, and
+//! a DuckDB that reads lakes.
 
 #![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 pub(crate) mod azurite;
 pub(crate) mod blobs;
 pub(crate) mod bucket;
+pub(crate) mod certificates;
 pub(crate) mod crashes;
 pub(crate) mod duck;
 pub(crate) mod gateway;
@@ -16,6 +18,7 @@ pub(crate) mod mounted;
 pub(crate) mod npm;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
+pub(crate) mod pooler;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod promtext;

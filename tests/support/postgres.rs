@@ -6,8 +6,9 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
@@ -146,6 +147,39 @@ impl Server {
             true => Ok(String::from_utf8(output.stdout).expect("psql prints UTF-8")),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
+    }
+
+    /// Whether psql gets in at `url` and its session is encrypted, or why not. Files that libpq
+    /// looks for by itself are those below `home`.
+    pub(crate) fn enters(&self, url: &str, home: &Path) -> Result<bool, String> {
+        let mut command = Command::new(self.programs.join("psql"));
+        without_settings(&mut command).args(["-X", "-q", "-A", "-t", "-w", "-c"]);
+        command.arg("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").arg(url);
+        let output = command.env("HOME", home).stdin(Stdio::null()).output().expect("psql runs");
+        match output.status.success() {
+            true => Ok(output.stdout == b"t\n"),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Writes a file into the cluster's folder, for the server alone, as it demands of a key.
+    pub(crate) fn keep(&self, name: &str, content: &str) {
+        let path = self.folder.join("data").join(name);
+        fs::write(&path, content).expect("a file of the server");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is the server's alone");
+        if let Some((user, group)) = self.owner {
+            chown(path, Some(user), Some(group)).expect("the file is handed over");
+        }
+    }
+
+    /// Has it read settings, rules of access and certificates again. Who connects from now on meets
+    /// the new ones.
+    #[track_caller]
+    pub(crate) fn reload(&self) {
+        let loaded = || self.psql("postgres", "SELECT pg_conf_load_time()");
+        let before = loaded();
+        self.psql("postgres", "SELECT pg_reload_conf()");
+        assert!(wait::until(|| loaded() != before), "it does not reload:\n{}", self.log());
     }
 
     /// Stops it in an orderly way, if it runs, and starts it on the same port. All connections end.

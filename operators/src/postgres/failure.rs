@@ -11,6 +11,7 @@ use tokio_postgres::error::DbError;
 
 use super::Location;
 use super::advice::advice;
+use super::session::POOLER;
 use crate::error::{StoreError, chain};
 
 /// What the server or the connection said, as people read it. It has no source, because that would
@@ -50,7 +51,10 @@ const TELLING: [&str; 4] = ["22", "23", "44", "P0"];
 
 /// The failure of `attempt`, by `error`.
 pub fn failed(attempt: impl Into<String>, error: Error) -> StoreError {
-    tell(attempt.into(), &error, None)
+    // Statements are prepared in the session that runs them, so only a pooler loses one, or has one
+    // of somebody else.
+    let is_lost = error.code().is_some_and(|code| matches!(code.code(), "26000" | "42P05"));
+    tell(attempt.into(), &error, is_lost.then(|| POOLER.to_owned()))
 }
 
 /// The failure to connect to `location`, with what is usually done about it.

@@ -55,7 +55,7 @@ const PREPARED: &str = "prepared";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is wrong with a pooler, and the way out.
-const POOLER: &str = "a pooler in front of the server gives each transaction another session, which loses settings: \
+pub(super) const POOLER: &str = "a pooler in front of the server gives each transaction another session, which loses settings: \
                       connect to the server itself, or to the pooler in session mode";
 
 /// Sets the session, and asks in another transaction whether it stayed so.
@@ -80,22 +80,25 @@ pub async fn require_settings(client: &(impl GenericClient + Sync)) -> Result<()
 /// Fails if there is a pooler between `client` and the server that does not keep a session for it.
 ///
 /// It opens a second session and a transaction in it. If both sessions have the same server
-/// process, or if the first one's changes meanwhile, then there is one, for sure. It is missed if
-/// others use the same pool at that moment; [`require_settings`] in the transactions that matter
-/// catches it then.
+/// process, or if the first one's changes meanwhile, then there is one, for sure. It may be missed
+/// if others use the same pool at that moment; [`require_settings`] in the transactions that matter
+/// catches it if one of them gets a session that was not prepared.
 pub async fn refuse_pooler(location: &Location, application: &str, client: &Client) -> Result<(), StoreError> {
     const PROCESS: &str = "SELECT pg_catalog.pg_backend_pid()";
     let attempt = || format!("keep a session of {}", location.shown());
     let other = connect(location, application).await?;
     let before = ask(client, PROCESS, &attempt).await?;
     let others = ask(&other, &format!("BEGIN; {PROCESS}"), &attempt).await?;
+    if before == others {
+        return Err(StoreError::definite(attempt(), POOLER));
+    }
     let Ok(after) = tokio::time::timeout(PROBE_TIMEOUT, ask(client, PROCESS, &attempt)).await else {
         // A pool of one session would answer only after the other transaction has ended.
         return Err(StoreError::transient(attempt(), "the server did not answer while another transaction was open"));
     };
     let after = after?;
     other.batch_execute("ROLLBACK").await.map_err(|error| failed(attempt(), error))?;
-    match before == after && before != others {
+    match before == after {
         true => Ok(()),
         false => Err(StoreError::definite(attempt(), POOLER)),
     }

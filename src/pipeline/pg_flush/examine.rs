@@ -29,7 +29,11 @@ pub(super) async fn examine(findings: &mut Findings, described: Described, _know
     let flush = match Flush::open(described).await {
         Ok(flush) => flush,
         Err(stop) => {
-            return findings.problem("source", chain(&stop), "check source.url, the password and source.tables");
+            return findings.problem(
+                "source",
+                chain(&stop),
+                "check source.url, lake.catalog, their passwords, and source.tables",
+            );
         }
     };
     if let Some(gate) = &flush.gate {

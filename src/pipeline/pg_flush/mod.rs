@@ -111,6 +111,11 @@ impl Flush {
     async fn open(Described { common, flush: config }: Described) -> Result<Flush, Stop> {
         let client = postgres::connect(&config.source, "lakefront").await?;
         postgres::refuse_pooler(&config.source, "lakefront", &client).await?;
+        let catalog = &config.lake.catalog;
+        if *catalog != config.source {
+            let client = postgres::connect(catalog, "lakefront").await?;
+            postgres::refuse_pooler(catalog, "lakefront", &client).await?;
+        }
         let Found { tables, unnumbered } = discover(&client, &config.schema, &sequences(&config)).await?;
         let hot = chosen(&config, tables)?;
         hot.iter().try_for_each(|table| table.refuse_obstacle(is_retained(&config, table)))?;

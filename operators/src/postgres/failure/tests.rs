@@ -45,6 +45,15 @@ async fn an_error_is_told_with_detail_and_hint() {
 }
 
 #[tokio::test]
+async fn a_prepared_statement_that_is_lost_is_a_poolers_doing() {
+    for sqlstate in ["26000", "42P05"] {
+        let error = failed("read", error(sqlstate, "prepared statement \"s1\" does not exist", &[]).await);
+        assert!(!error.is_transient());
+        assert!(chain(&error).contains("a pooler in front of the server"), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
 async fn values_of_rows_are_not_told() {
     let fields = [('D', "Key (name)=(hunter2) already exists."), ('W', "COPY t, line 1: \"hunter2\"")];
     let error_of_key = failed("write", error("23505", "duplicate key violates \"t_pkey\"", &fields).await);

@@ -20,6 +20,70 @@ use crate::protocol::group::Commit;
 /// An attempt at a commit is [`Transactions::begin`], then what the sink writes, and then
 /// [`Transactions::committing`] right before `COMMIT`. If the sink gives up before that, it rolls
 /// back to where `begin` left the transaction, and may ask for it again.
+///
+/// Here, each commit of a lake also leaves a row elsewhere, in the moment in which its own rows
+/// appear:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::error::StoreError;
+/// use lakefront_operators::postgres::{self, Location};
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::group::Commit;
+/// use lakefront_operators::sink::ducklake::{Lake, LakeSpec, OwnTransactions, Transactions};
+/// use lakefront_operators::sink::files::Place;
+/// use tokio_postgres::Client;
+///
+/// struct Noted(OwnTransactions);
+///
+/// impl Transactions for Noted {
+///     fn begin<'a>(
+///         &'a self,
+///         commit: &'a Commit,
+///     ) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
+///         Box::pin(async move {
+///             let Some(session) = self.0.begin(commit).await? else { return Ok(None) };
+///             let sql = "INSERT INTO notes VALUES (clock_timestamp())";
+///             let failed = |error| postgres::failed("take note of a commit", error);
+///             session.execute(sql, &[]).await.map_err(failed)?;
+///             Ok(Some(session))
+///         })
+///     }
+///
+///     fn committing(&self, commit: &Commit) {
+///         self.0.committing(commit);
+///     }
+///
+///     fn is_void(&self, commit: &Commit) {
+///         self.0.is_void(commit);
+///     }
+///
+///     fn hands_out_again(&self) -> bool {
+///         self.0.hands_out_again()
+///     }
+///
+///     fn is_void_once_it_lost(&self) -> bool {
+///         self.0.is_void_once_it_lost()
+///     }
+/// }
+///
+/// // Nothing is connected to before the first commit.
+/// let lake = Lake::new(LakeSpec {
+///     catalog: Location::parse("postgresql://flusher@127.0.0.1/catalog")?,
+///     metadata_schema: "bronze_meta".to_owned(),
+///     schema: "bronze".to_owned(),
+///     data: Place::Disk("/data/lake".into()),
+///     data_path: "/data/lake/".to_owned(),
+///     create: true,
+/// });
+/// let transactions: Arc<dyn Transactions> = Arc::new(Noted(OwnTransactions::new(lake)));
+/// // A transaction that lost is tried again with the same files.
+/// assert!(!transactions.is_void_once_it_lost());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Transactions: Send + Sync {
     /// A session within the transaction of `commit`, in which everything else that belongs to it is
     /// done; `None` if the commit is void. The sink sees the catalog over another connection, so

@@ -69,6 +69,7 @@ impl Buffer {
             let failed = |e| postgres::failed("begin a flush", e);
             let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
             begin.map_err(failed)?;
+            postgres::require_settings(&owner).await?;
             let hot = self.tables(&owner).await?;
             let Some((highest, waiting)) = self.waiting(&owner, &hot, &reaches, reached).await? else {
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;

@@ -41,6 +41,51 @@ pub enum Last {
 }
 
 /// Hot tables, and the flush that is under way.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use lakefront_operators::postgres::Location;
+/// use lakefront_operators::protocol::offsets::Offsets;
+/// use lakefront_operators::sink::ducklake::{Lake, LakeSpec, Tables, Transactions};
+/// use lakefront_operators::sink::files::Place;
+/// use lakefront_operators::source::postgres::{
+///     Buffer, BufferSettings, BufferTable, LakeTarget, Late,
+/// };
+///
+/// let location = Location::parse("postgresql://flusher@127.0.0.1/hot")?;
+/// let lake = Lake::new(LakeSpec {
+///     catalog: location.clone(),
+///     metadata_schema: "bronze_meta".to_owned(),
+///     schema: "bronze".to_owned(),
+///     data: Place::Disk("/data/lake".into()),
+///     data_path: "/data/lake/".to_owned(),
+///     create: true,
+/// });
+/// let target = LakeTarget { lake, tables: Arc::new(Tables::default()), partition_by: Vec::new() };
+/// let table = |name: &str, late| BufferTable {
+///     name: name.to_owned(),
+///     sequence: "sequence".to_owned(),
+///     late,
+/// };
+/// let settings = BufferSettings {
+///     location,
+///     schema: "public".to_owned(),
+///     watermark: ("ledgers".to_owned(), "sequence".to_owned()),
+///     tables: vec![table("ledgers", Late::Skip), table("notes", Late::Append)],
+///     connections: 4,
+///     max_rows: 5_000_000,
+///     vacuum_every: 10,
+/// };
+/// let buffer = Buffer::new(settings, Arc::new(target));
+/// // The lake has nothing of these tables yet.
+/// buffer.goes_on(&Offsets::default());
+/// // Rows that could not be deleted are looked for anew.
+/// assert!(buffer.hands_out_again());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Buffer {
     pub(super) settings: BufferSettings,
     pub(super) metrics: Arc<FlushMetrics>,

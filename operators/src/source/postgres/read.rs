@@ -122,7 +122,7 @@ impl Buffer {
         let begin =
             format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", flush.snapshot);
         match client.batch_execute(&begin).await {
-            Ok(()) => Ok(client),
+            Ok(()) => postgres::require_settings(&*client).await.map(|()| client),
             // The owner's connection was lost, and its snapshot with it.
             Err(error) if flush.owner.is_closed() => {
                 Err(StoreError::transient("see a flush's snapshot", postgres::told(&error)))

@@ -15,6 +15,69 @@ use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wante
 use crate::totals::hash;
 
 /// Brings the tables of the lake in line with hot tables before they are copied.
+///
+/// Here, a lake that has nothing yet, with tables as they are made for hot ones:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::collections::HashSet;
+/// use std::ops::RangeInclusive;
+///
+/// use lakefront_operators::error::Stop;
+/// use lakefront_operators::protocol::Pending;
+/// use lakefront_operators::protocol::names::TableId;
+/// use lakefront_operators::source::postgres::{
+///     HotColumn, HotTable, Plan, Target, default_field, plan,
+/// };
+///
+/// struct Empty;
+///
+/// impl Target for Empty {
+///     fn prepare<'a>(&'a self, tables: &'a [HotTable]) -> Pending<'a, Result<Vec<Plan>, Stop>> {
+///         let of = |table: &HotTable| {
+///             let fields: Vec<_> = table.columns.iter().map(default_field).collect();
+///             plan(table, &fields, |name| name.to_owned()).map_err(Stop::Refused)
+///         };
+///         let plans = tables.iter().map(of).collect();
+///         Box::pin(async { plans })
+///     }
+///
+///     fn holds<'a>(
+///         &'a self,
+///         _table: TableId,
+///         _key: &'a [String],
+///         _sequence: &'a str,
+///         _within: RangeInclusive<i64>,
+///         _keys: &'a HashSet<u128>,
+///     ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
+///         Box::pin(async { Ok(HashSet::new()) })
+///     }
+/// }
+///
+/// let column = HotColumn {
+///     name: "sequence".to_owned(),
+///     shown: "bigint".to_owned(),
+///     of: "int8".to_owned(),
+///     modifier: -1,
+///     element: None,
+///     is_enum: false,
+///     nullable: false,
+/// };
+/// let table = HotTable {
+///     schema: "public".to_owned(),
+///     name: "ledgers".to_owned(),
+///     sequence: "sequence".to_owned(),
+///     columns: vec![column],
+///     key: vec!["sequence".to_owned()],
+///     leaves: vec![r#""public"."ledgers""#.to_owned()],
+///     obstacle: None,
+/// };
+/// let plans = Empty.prepare(&[table]).await?;
+/// assert!(plans[0].select.starts_with(r#""sequence", "#));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Target: Send + Sync {
     /// How the rows of each table are copied.
     fn prepare<'a>(&'a self, tables: &'a [HotTable]) -> Pending<'a, Result<Vec<Plan>, Stop>>;
