@@ -7,13 +7,18 @@ use toml::Value;
 
 use super::raw::{Reading, Section};
 use super::units;
-use super::values::number;
+use super::values::{duration, number};
 
 /// Flushes from one merge to the next.
 const MERGE_EVERY: u64 = 6;
 const MERGE_ALLOWED: RangeInclusive<i64> = 0..=1_000_000;
 /// The age of a snapshot that is expired; ten years are as good as never.
 const EXPIRE_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(87_600 * 3600);
+
+/// Longer than from one backup of a catalog to the next: a catalog that is restored names files that
+/// have been merged since.
+const KEEP_FILES: Duration = Duration::from_secs(72 * 3600);
+const KEEP_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(87_600 * 3600);
 
 /// What is done to the lake beside flushes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub(crate) struct MaintenanceKeys {
     pub(crate) merge_every: u64,
     /// The age of snapshots that are expired; `None` for none.
     pub(crate) expire_older_than: Option<Duration>,
+    /// How long a file stays that was merged or expired.
+    pub(crate) keep_files: Duration,
 }
 
 /// Reads `[maintenance]`.
@@ -30,8 +37,9 @@ pub(super) fn read(top: &mut Section<'_>) -> Option<MaintenanceKeys> {
     let mut section = top.section("maintenance");
     let merge_every = section.optional("merge_every", MERGE_EVERY, |v| number(v, &MERGE_ALLOWED));
     let expire_older_than = section.optional("expire_older_than", None, age);
+    let keep_files = section.optional("keep_files", KEEP_FILES, |v| duration(v, KEEP_ALLOWED));
     section.finish();
-    Some(MaintenanceKeys { merge_every: merge_every?, expire_older_than: expire_older_than? })
+    Some(MaintenanceKeys { merge_every: merge_every?, expire_older_than: expire_older_than?, keep_files: keep_files? })
 }
 
 /// "never", or a duration.

@@ -1,10 +1,11 @@
 //! A run's numbers in Prometheus' text format, version 0.0.4.
 //!
 //! Names follow Prometheus' conventions: base units, `_total` for what only grows. What a position
-//! counts differs between pipelines, so it is a label: `unit`. Every family is there from the start,
-//! with each value of its labels if these are a closed list, so that no query lacks its series. The
-//! exceptions are what nobody has measured (`disk`, `memory`, the last flush) and what a pipeline
-//! does not have (flushes). Labels name roles, steps, reasons, workers and hot tables, never files.
+//! counts differs between pipelines, so it is a label: `unit`. Every family is there from the
+//! start, with each value of its labels if these are a closed list, so that no query lacks its
+//! series. The exceptions are what nobody has measured (`disk`, `memory`, the last flush) and what
+//! a pipeline does not have (flushes). Labels name roles, steps, reasons, workers and hot tables,
+//! never files.
 
 mod flushes;
 mod page;

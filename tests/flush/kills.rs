@@ -71,6 +71,15 @@ fn kills_while_rows_are_replaced_lose_and_double_nothing() {
     story(true, "replace");
 }
 
+/// Tells the others that it is over, also if something fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn story(is_apart: bool, late: &str) {
     let mut world = World::new(
         "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, number bigint);
@@ -94,6 +103,7 @@ fn story(is_apart: bool, late: &str) {
             let ended = &ended;
             move || duck(&mut other, ended)
         });
+        let over = Over(&ended);
         let mut random = Random::new(7);
         let mut kills = 0;
         while kills < KILLS {
@@ -104,7 +114,7 @@ fn story(is_apart: bool, late: &str) {
                 ended => assert_eq!(ended.code, Some(0), "{}", ended.stderr),
             }
         }
-        ended.store(true, Ordering::Relaxed);
+        drop(over);
         (ingester.join().expect("the ingester"), duck.join().expect("the other writer"))
     });
     world.flush();

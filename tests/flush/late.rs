@@ -126,3 +126,26 @@ fn a_bronze_of_the_older_flusher_goes_on_after_its_checkpoint() {
     assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
     assert_eq!(world.number("SELECT count(*) FROM cold_flusher_checkpoint"), 1, "it is no hot table");
 }
+
+#[test]
+fn a_key_that_the_lake_rounds_tells_no_rows_apart() {
+    let world = World::new(
+        "CREATE TABLE ledgers (sequence bigint, id numeric PRIMARY KEY);
+         INSERT INTO ledgers VALUES (1, 9007199254740993)",
+    );
+    let mut duck = world.duck_of_a_new_lake();
+    duck.rows("CREATE SCHEMA lake.bronze");
+    duck.rows("CREATE TABLE lake.bronze.ledgers (sequence BIGINT, id DOUBLE)");
+    world.flush();
+    world.psql("INSERT INTO ledgers VALUES (1, 9007199254740992)");
+    let ended = world.run(&["run", "p.toml", "--once"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let says = "column \"id\" of its primary key is numeric, and DOUBLE in the lake";
+    assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 1, "it stays");
+    // What it advises.
+    let mut world = world;
+    world.set("source.late", r#""append""#);
+    world.flush();
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["2"]);
+}

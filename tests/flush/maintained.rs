@@ -64,7 +64,7 @@ fn there(folder: &Path) -> i64 {
 fn age(world: &World) {
     world.psql(
         "UPDATE bronze_meta.ducklake_snapshot SET snapshot_time = snapshot_time - interval '2 hours';
-         UPDATE bronze_meta.ducklake_files_scheduled_for_deletion SET schedule_start = schedule_start - interval '2 hours'",
+         UPDATE bronze_meta.ducklake_files_scheduled_for_deletion SET schedule_start = schedule_start - interval '73 hours'",
     );
 }
 
@@ -284,7 +284,7 @@ fn old_snapshots_are_expired_and_files_deleted_after_an_hour() {
     let files = there(&lake);
     assert_eq!(files, known(&world), "nothing is deleted yet");
 
-    // Without the key nothing expires, but what was merged two hours ago is deleted.
+    // Without the key nothing expires, but what was merged days ago is deleted.
     age(&world);
     world.psql(&rows(41, 41));
     world.flush();
@@ -301,14 +301,14 @@ fn old_snapshots_are_expired_and_files_deleted_after_an_hour() {
     assert_eq!(world.number(ended), 0);
     let scheduled = world.number("SELECT count(*) FROM bronze_meta.ducklake_files_scheduled_for_deletion");
     assert!(scheduled > 0);
-    assert_eq!(there(&lake), known(&world), "they stay for an hour");
+    assert_eq!(there(&lake), known(&world), "they stay for some days");
 
     age(&world);
     world.psql(&rows(43, 43));
     world.flush();
     assert_eq!(there(&lake), known(&world));
     let due = "SELECT count(*) FROM bronze_meta.ducklake_files_scheduled_for_deletion
-               WHERE schedule_start < now() - interval '1 hour'";
+               WHERE schedule_start < now() - interval '72 hours'";
     assert_eq!(world.number(due), 0);
     let mut duck = world.duck();
     assert_eq!(sequences(&mut duck), (12..=43).collect::<Vec<_>>());
@@ -324,7 +324,7 @@ fn a_run_that_was_taken_over_merges_nothing() {
     world.flush();
     world.set("maintenance.merge_every", "1").set("source.interval", r#""20s""#).psql(&rows(21, 21));
     // The merge has its files, and has not begun to put them in place.
-    let mut tail = world.tail("ducklake-merge-staged=sleep(12000)");
+    let mut tail = world.tail("ducklake-merge-staged=sleep(6000)");
     tail.until_it_says("landed position=");
     world.set("maintenance.merge_every", "0").psql(&rows(22, 22));
     let ended = world.run(&["run", "p.toml", "--once", "--take-over"]);
@@ -360,4 +360,48 @@ fn a_signal_abandons_a_merge() {
     duck.rows("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)");
     assert_eq!(there(&world.path("lake")), known(&world));
     assert_eq!(sequences(&mut duck), (1..=22).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_column_that_comes_while_files_are_looked_at_keeps_its_values() {
+    let mut world = world();
+    world.set("maintenance.merge_every", "0");
+    for number in 1..=10 {
+        world.psql(&rows(number, number));
+        world.flush();
+    }
+    world.set("maintenance.merge_every", "1").psql(&rows(11, 11));
+    let mut run = world.run_with("ducklake-merge-looked=1*sleep(6000)->off");
+    run.until_it_says("landed position=11");
+    let mut duck = world.duck();
+    duck.rows("BEGIN");
+    duck.rows("ALTER TABLE lake.bronze.ledgers ADD COLUMN b INTEGER");
+    duck.rows("INSERT INTO lake.bronze.ledgers (sequence, b) SELECT 1000 + i, 42 FROM range(20) t(i)");
+    duck.rows("COMMIT");
+    let ended = run.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let counted = "SELECT count(*), count(b), sum(b) FROM lake.bronze.ledgers";
+    assert_eq!(world.duck().lines(counted), ["31|20|840"], "{}", ended.stderr);
+    // And at the next time, when it is known.
+    world.psql(&rows(12, 12));
+    world.flush();
+    assert_eq!(world.duck().lines(counted), ["32|20|840"]);
+    assert!(merges(&world) > 0);
+}
+
+#[test]
+fn a_file_that_the_catalog_names_again_is_not_deleted() {
+    let mut world = world();
+    world.set("maintenance.merge_every", "1").psql(&rows(1, 20));
+    world.flush();
+    world.psql(
+        "INSERT INTO bronze_meta.ducklake_files_scheduled_for_deletion (data_file_id, path, path_is_relative, schedule_start)
+         SELECT 1000000 + data_file_id, 'bronze/ledgers/' || path, true, now() - interval '100 hours'
+         FROM bronze_meta.ducklake_data_file WHERE path LIKE 'lakefront-%'",
+    );
+    let files = there(&world.path("lake"));
+    world.psql(&rows(21, 21));
+    world.flush();
+    assert!(there(&world.path("lake")) > files);
+    assert_eq!(sequences(&mut world.duck()), (1..=21).collect::<Vec<_>>());
 }

@@ -249,3 +249,39 @@ fn what_only_a_delete_would_do_is_no_obstacle() {
     assert_eq!(world.psql("SELECT (SELECT count(*) FROM ledgers), (SELECT count(*) FROM seen)"), "100|1");
     assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["100"]);
 }
+
+#[test]
+fn a_flush_that_was_never_copied_moves_no_mark() {
+    let mut world = retained();
+    world.set("source.shutdown_timeout", r#""1s""#);
+    let mut tail = world.tail("flush-copy=return");
+    tail.until_it_says("attempt=6");
+    tail.stop();
+    world.flush();
+    let counted = "SELECT count(*), max(ledger_sequence) FROM lake.bronze.notes";
+    assert_eq!(world.duck().lines(counted), ["100|100"]);
+    world.proves();
+}
+
+#[test]
+fn a_flush_that_goes_less_far_than_the_void_one_before_it_moves_no_mark_too_far() {
+    let world = retained();
+    let mut tail = world.tail("flush-copy=8*return->off");
+    tail.until_it_says("attempt=2");
+    // As if a chain were set back: what comes again is not late.
+    world.psql(
+        "DELETE FROM ledgers WHERE sequence > 50; DELETE FROM accounts WHERE id > 50;
+         DELETE FROM notes WHERE ledger_sequence > 50",
+    );
+    tail.until_it_says("landed position=");
+    tail.stop();
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.notes"), ["50"]);
+    world.psql(
+        "INSERT INTO ledgers SELECT i, 'v' FROM generate_series(51, 100) i;
+         INSERT INTO notes SELECT i, 'again' FROM generate_series(51, 100) i",
+    );
+    world.flush();
+    let counted = "SELECT v, count(*) FROM lake.bronze.notes GROUP BY 1 ORDER BY 1";
+    assert_eq!(world.duck().lines(counted), ["again|50", "first|50"]);
+    world.proves();
+}

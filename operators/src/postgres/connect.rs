@@ -74,6 +74,21 @@ pub async fn connect_to_copy(location: &Location, application: &str) -> Result<C
     within(location, opened).await
 }
 
+/// Asks the server to cancel what the session of `client` is doing, as Ctrl-C does in psql. If that
+/// fails, it goes on.
+pub async fn cancel(location: &Location, client: &Client) {
+    let tls = if location.is_socket() { Ok(None) } else { location.tls.client() };
+    let token = client.cancel_token();
+    let cancelled = match tls {
+        Ok(Some(tls)) => token.cancel_query(MakeRustlsConnect::new(tls)).await,
+        Ok(None) => token.cancel_query(NoTls).await,
+        Err(_) => return,
+    };
+    if let Err(error) = cancelled {
+        tracing::debug!(reason = %reason(&error), "could not cancel a statement");
+    }
+}
+
 /// Ends with the outcome of `opened`, or if that takes too long.
 async fn within<T>(location: &Location, opened: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let patience = location.connect_timeout * PATIENCE;

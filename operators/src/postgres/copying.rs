@@ -16,6 +16,15 @@ pub struct CopySession {
     rows: Arc<Rows>,
 }
 
+/// Ends the taking of rows, also if nobody waits for them any more.
+struct Taken<'a>(&'a Rows);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl CopySession {
     pub(super) fn new(client: Client, rows: Arc<Rows>) -> CopySession {
         CopySession { client, rows }
@@ -35,9 +44,9 @@ impl CopySession {
         room: impl Future<Output = ()>,
     ) -> Result<Vec<u8>, Error> {
         self.rows.begin(bytes, most);
-        let outcome = self.copy_taken(sql, room).await;
-        let bytes = self.rows.end();
-        outcome.map(|()| bytes)
+        let taking = Taken(&self.rows);
+        self.copy_taken(sql, room).await?;
+        Ok(taking.0.end())
     }
 
     async fn copy_taken(&self, sql: &str, room: impl Future<Output = ()>) -> Result<(), Error> {

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio_postgres::config::ChannelBinding;
 pub use tokio_postgres::{Client, Error, Statement};
 
-pub use self::connect::{connect, connect_to_copy};
+pub use self::connect::{cancel, connect, connect_to_copy};
 pub use self::copy_in::copy_in;
 pub use self::copying::CopySession;
 pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};

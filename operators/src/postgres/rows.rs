@@ -53,9 +53,13 @@ impl Rows {
         }
     }
 
-    /// What was taken.
+    /// What was taken. Nothing is any more.
     pub(super) fn end(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.taking()).bytes.unwrap_or_default()
+        let taken = std::mem::take(&mut *self.taking());
+        if let Some(reads) = taken.reads {
+            reads.wake();
+        }
+        taken.bytes.unwrap_or_default()
     }
 }
 

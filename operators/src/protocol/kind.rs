@@ -100,6 +100,10 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
     /// Where one partition stands.
     type Mark: Mark;
 
+    /// Whether a cut without rows may move the position: its work is done, and there was nothing in
+    /// it. If not, its work is handed out again.
+    const MAY_BE_EMPTY: bool = true;
+
     /// How wide the ranges of offsets are of which a commit knows the sums, beside the running
     /// totals; `None` if they are those of the totals.
     const RANGE: Option<NonZeroU64> = None;

@@ -138,7 +138,7 @@ impl<K: Kind> CommitQueue<K> {
             self.check_count(&cut, &files, &sums)?;
             if files.is_empty() {
                 self.drained = cut.upper;
-                self.empty = Some(cut);
+                self.empty = K::MAY_BE_EMPTY.then_some(cut);
                 continue;
             }
             self.empty = None;

@@ -41,6 +41,7 @@ pub(super) fn begin(flush: &Flush, run: RunId, at: Position, bridge: &Bridge, st
         tables: flush.names.clone(),
         merge_every: keys.merge_every,
         expire_older_than: keys.expire_older_than,
+        keep_files: keys.keep_files,
     };
     let (maintenance, maintainer) = Maintenance::new(flush.lake.clone(), settings, at.0, flush.clock.clone());
     let stop = stop.clone();

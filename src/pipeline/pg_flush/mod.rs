@@ -140,7 +140,8 @@ impl Flush {
         }
         let late = late(&config, &hot)?;
         refuse_doubles(&config, &hot, &late)?;
-        let unkeyed: Vec<&str> = hot.iter().filter(|table| table.key.is_empty()).map(|table| &*table.name).collect();
+        let unkeyed = hot.iter().filter(|table| table.key.is_empty() && !is_retained(&config, table));
+        let unkeyed: Vec<&str> = unkeyed.map(|table| &*table.name).collect();
         if !unkeyed.is_empty() {
             tracing::warn!(
                 tables = unkeyed.join(", "),

@@ -148,8 +148,10 @@ impl Lake {
         let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
                    AND (classid::int8 << 32 | objid::int8) = $1 \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        // The lock goes with the connection.
-        client.query_one(sql, &[&key]).await.map(|row| row.get(0)).map_err(failed)
+        let is_seen: bool = client.query_one(sql, &[&key]).await.map_err(failed)?.get(0);
+        // If the connection is lost, so was the lock, and nothing is known.
+        catalog.execute("SELECT pg_advisory_unlock($1)", &[&key]).await.map_err(failed)?;
+        Ok(is_seen)
     }
 
     pub(super) fn refuse(&self, outcome: Result<(), String>) -> Result<(), StoreError> {

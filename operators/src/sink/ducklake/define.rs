@@ -20,7 +20,8 @@ pub struct Wanted {
     pub name: String,
     /// The columns that it has at least: name, type, and whether they may be null if they are made.
     pub columns: Vec<(String, LakeType, bool)>,
-    /// What it is partitioned by, if it is made: columns, or parts of them such as `day(closed_at)`.
+    /// What it is partitioned by, if it is made: columns, or parts of them such as
+    /// `day(closed_at)`.
     pub partition_by: Vec<String>,
 }
 

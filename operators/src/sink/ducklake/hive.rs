@@ -1,8 +1,8 @@
 //! The folders of partitions, as DuckDB names them: `ledger_range=60000000/`, and for a transform
 //! `day=7/`, or `day_closed_at=7/` if that name is taken.
 //!
-//! Readers do not need them: the catalog has the values. But DuckDB 1.5.5 ends with an internal
-//! error when it merges files of one partition that lie in different folders.
+//! Readers do not need them: the catalog has the values. But what DuckDB and lakefront write of one
+//! partition lies together, which DuckDB expects when it merges.
 
 use std::fmt::Write as _;
 

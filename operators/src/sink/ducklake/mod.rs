@@ -2,8 +2,8 @@
 //! database. Files are Parquet, on a disk, in Azure or in S3.
 //!
 //! ```text
-//! <data path>/<schema>/<table>/lakefront-<uuid>.parquet     staged, then named by a commit;
-//!                                                          with partitions: <table>/<key>=<value>/…
+//! <data path>/<schema>/<table>/lakefront-<uuid>.parquet     staged, then named by a commit
+//!                               /<key>=<value>/…            the same, if it is partitioned
 //! <metadata schema>.ducklake_…                              the catalog, as DuckLake specifies it
 //!                  .lakefront_commits                       one row a commit of each pipeline
 //!                  .lakefront_offsets                       its offsets files

@@ -3,7 +3,7 @@
 //! | transform | of | value |
 //! |---|---|---|
 //! | identity | integers, dates, booleans, texts | the value itself |
-//! | `year`, `month`, `day`, `hour` | dates, timestamps, with a zone or not | the part: `2026`, `3` |
+//! | `year`, `month`, `day`, `hour` | dates and timestamps, also with a zone | a part, such as `3` |
 //!
 //! A part is not counted on: March of every year has the value `3`. It is taken in UTC, as DuckDB
 //! takes it in a session whose time zone is UTC. DuckDB 1.5.5 finds rows by the bounds of the
@@ -64,7 +64,7 @@ pub(super) fn value(array: &dyn Array, row: usize, of: &LakeType, transform: &st
         DataType::Int32 => Bound::Signed(array.as_primitive::<Int32Type>().value(row).into()),
         DataType::Int64 => Bound::Signed(array.as_primitive::<Int64Type>().value(row)),
         DataType::Date32 => Bound::Signed(array.as_primitive::<Date32Type>().value(row).into()),
-        DataType::Boolean => Bound::Bool(array.as_boolean().value(row)),
+        DataType::Boolean => return Some(array.as_boolean().value(row).to_string()),
         DataType::Utf8 => return Some(array.as_string::<i32>().value(row).to_owned()),
         _ => return None,
     };

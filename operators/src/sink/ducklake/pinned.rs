@@ -6,6 +6,7 @@
 //! meantime, it is an error that passes when the proof is begun again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -225,7 +226,7 @@ impl History {
     /// The authors of the snapshots after `after` that have removed or changed rows of `table`,
     /// without ourselves; `None` for those that do not say.
     pub fn removers(&self, table: i64, after: i64) -> BTreeSet<Option<String>> {
-        let since = self.known.range(after + 1..).map(|(_, snapshot)| snapshot);
+        let since = self.known.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, snapshot)| snapshot);
         let others = since.filter(|snapshot| snapshot.removes(table) && snapshot.author.as_deref() != Some(OURSELVES));
         others.map(|snapshot| snapshot.author.clone()).collect()
     }

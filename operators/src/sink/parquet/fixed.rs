@@ -8,7 +8,8 @@ use parquet::file::statistics::Statistics;
 use super::plain::Plain;
 use super::value::{Value, typed};
 
-/// A decimal of more than 18 digits, a UUID or an interval: up to 16 bytes, the first one the highest.
+/// A decimal of more than 18 digits, a UUID or an interval: up to 16 bytes, the first one the
+/// highest.
 #[derive(Clone, Copy)]
 pub(super) struct Fixed {
     bytes: [u8; 16],

@@ -61,8 +61,9 @@ impl Buffer {
     pub(super) async fn begin_flush(&self, number: u64) -> Result<Option<Arc<Flush>>, Stop> {
         // Asked before the snapshot is taken: what is confirmed later stays for the next flush.
         let reaches = self.reaches(self.confirmed().await?);
-        // A late row of the watermark's own table may be the only one there is.
-        let mut reached = None;
+        self.let_go().await;
+        // The watermark's own table may be empty now: what it had is landed, or was a late row.
+        let mut reached = self.state().reached;
         for _ in 0..ROUNDS {
             let begun = Stopwatch::start();
             let owner = self.connection().await?;
@@ -167,6 +168,7 @@ impl Buffer {
             reaches,
             listed,
             replaced,
+            landed: self.state().marks.clone(),
             readers: AsyncMutex::default(),
             progress: Mutex::new(Progress::Copying),
             left,
@@ -175,7 +177,11 @@ impl Buffer {
             counts,
             deleted: OnceCell::new(),
         });
-        self.state().flush = Some(flush.clone());
+        {
+            let mut state = self.state();
+            state.flush = Some(flush.clone());
+            state.reached = flush.more.then_some(highest);
+        }
         let deleting = flush.clone();
         tokio::spawn(async move { deleting.delete_early().await });
         Ok(flush)

@@ -74,7 +74,8 @@ impl Watch {
             if self.buffer.vacuum_is_due() {
                 self.vacuum().await;
             }
-            // For those who watch. If it fails, the flush says why, which does not wait for it long.
+            // For those who watch. If it fails, the flush says why, which does not wait for it
+            // long.
             let _ = timeout(COUNT, self.buffer.count_hot()).await;
             match last {
                 Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
@@ -197,6 +198,12 @@ impl FlushSupply {
 
     fn take(&mut self, flush: &Flush) {
         debug_assert!(self.slices.is_empty(), "a flush begins after the one before");
+        // What a void flush has moved has not landed, and the next may go less far.
+        self.at.partitions.retain(|id, at| {
+            let landed = flush.landed.get(&id.name);
+            at.watermark = landed.map_or(at.watermark, |landed| at.watermark.min(*landed));
+            landed.is_some()
+        });
         self.slices = flush.slices.iter().cloned().collect();
         self.moves = flush.ends().map(|(table, end)| (PartitionId::first(table), end)).collect();
         self.is_begun = false;

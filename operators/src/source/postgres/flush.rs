@@ -110,6 +110,10 @@ pub(super) struct State {
     pub(super) flush: Option<Arc<Flush>>,
     last: Last,
     pub(super) marks: Marks,
+    /// The watermark that the last flush has seen, if it did not go so far.
+    pub(super) reached: Option<i64>,
+    /// A flush that could not be finished, whose DELETE may be under way.
+    ending: Option<Arc<Flush>>,
     /// What the lake is known to have of what is hot.
     pub(super) seen: Option<Arc<Seen>>,
 }
@@ -136,6 +140,8 @@ pub struct Flush {
     pub(super) seen: Option<Arc<Seen>>,
     /// The rows of the lake that it replaces.
     pub(super) replaced: Arc<Replaced>,
+    /// Up to where tables were flushed when it began.
+    pub(super) landed: Marks,
     /// What there is to copy.
     pub(super) slices: Vec<Slice>,
     /// Connections that see the snapshot and are not in use.
@@ -169,7 +175,14 @@ impl Buffer {
     /// is done is counted in `metrics`.
     pub fn new(settings: BufferSettings, target: Arc<dyn Target>, metrics: Arc<FlushMetrics>) -> Arc<Buffer> {
         let copying = Semaphore::new(settings.connections);
-        let state = Mutex::new(State { flush: None, last: Last::None, marks: Marks::new(), seen: None });
+        let state = Mutex::new(State {
+            flush: None,
+            last: Last::None,
+            marks: Marks::new(),
+            reached: None,
+            ending: None,
+            seen: None,
+        });
         Arc::new(Buffer {
             settings,
             metrics,
@@ -229,9 +242,25 @@ impl Buffer {
 
     /// Nothing of the flush has landed or will: it is made again.
     pub(super) fn void(&self, number: u64, (class, why): (Void, &str)) {
-        if self.end(number, |_| Last::Void(why.to_owned())) {
-            self.metrics.void(class);
-            tracing::warn!(flush = number, why, "a flush could not be finished, and is made again");
+        let flush = self.flush(number);
+        if !self.end(number, |_| Last::Void(why.to_owned())) {
+            return;
+        }
+        self.metrics.void(class);
+        tracing::warn!(flush = number, why, "a flush could not be finished, and is made again");
+        if let Some(flush) = flush.filter(|flush| flush.deleted.get().is_none()) {
+            // Its DELETE would have the locks that the next one needs.
+            self.state().ending = Some(flush.clone());
+            let location = self.settings.location.clone();
+            tokio::spawn(async move { postgres::cancel(&location, &flush.owner).await });
+        }
+    }
+
+    /// Waits until the DELETE of a flush that could not be finished has ended.
+    pub(super) async fn let_go(&self) {
+        let ending = self.state().ending.take();
+        if let Some(flush) = ending {
+            flush.delete().await;
         }
     }
 

@@ -18,8 +18,9 @@ use crate::postgres::{self, Location};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What sets a session for a query that somebody else has written: names mean what they mean in
-/// psql, and nothing is changed.
-const SESSION: &str = "SET search_path TO DEFAULT; SET default_transaction_read_only = on";
+/// psql, nothing is changed, and the server gives up when we do.
+const SESSION: &str =
+    "SET search_path TO DEFAULT; SET default_transaction_read_only = on; SET statement_timeout = '10s'";
 
 /// What a query must return.
 const ONE: &str = "it must return one column of an integer type, and at most one row: \

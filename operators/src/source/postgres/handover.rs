@@ -45,7 +45,7 @@ impl Transactions for Buffer {
                     flush.goes_to(Progress::Lost);
                     Ok(None)
                 }
-                Err(Failed::Definite(why)) => Err(StoreError::definite("delete rows that were copied", why.clone())),
+                Err(Failed::Definite(why)) => Err(StoreError::definite("delete rows that are copied", why.clone())),
             }
         })
     }

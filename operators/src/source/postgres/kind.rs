@@ -41,6 +41,7 @@ const RULES: u32 = 1;
 
 impl Kind for Flushes {
     const NAME: &'static str = "flushes";
+    const MAY_BE_EMPTY: bool = false;
     const RANGE: Option<NonZeroU64> = Some(RANGE);
     type Mark = Watermark;
     type Retired = ();

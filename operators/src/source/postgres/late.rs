@@ -112,6 +112,18 @@ impl KeyColumns {
         let at: Option<Vec<usize>> = table.key.iter().map(at).collect();
         let at = at.filter(|at| !at.is_empty());
         let at = at.ok_or_else(|| Stop::Bug(format!("table {:?} has no key to find rows by", table.name)))?;
+        // The lake's numbers have 53 bits there, so different keys would look alike.
+        let is_rounded = |at: &&usize| {
+            table.columns[**at].of == "numeric" && *plan.schema.field(**at).data_type() == DataType::Float64
+        };
+        if let Some(at) = at.iter().find(is_rounded) {
+            let name = &table.columns[*at].name;
+            let why = format!(
+                "column {name:?} of its primary key is numeric, and DOUBLE in the lake, which rounds it: change the \
+                 lake's column, or let late rows of the table append"
+            );
+            return Err(StoreError::definite(format!("find rows of table {:?} by their key", table.name), why).into());
+        }
         let field = |at: &usize| plan.schema.field(*at).clone();
         let mut fields: Vec<Field> = at.iter().map(field).collect();
         let names = fields.iter().map(|field| field.name().clone()).collect();

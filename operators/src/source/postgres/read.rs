@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::blocks::Blocks;
+use super::delete::Failed;
 use super::flush::{Buffer, Flush, Progress};
 use super::slices::{SLICE, Slice};
 use super::types::Plan;
@@ -94,6 +95,7 @@ impl Buffer {
     ) -> Result<(Vec<u8>, Option<Turn>), StoreError> {
         let _copying = self.copying.acquire().await.map_err(|e| StoreError::definite("copy rows", e))?;
         let watch = Stopwatch::start();
+        fail::fail_point!("flush-copy", |_| Err(StoreError::transient("copy rows", "a failpoint")));
         let reader = self.reader(flush).await?;
         let (table, plan) = &flush.tables[slice.table.0];
         let failed = |e| postgres::failed(format!("copy rows of table {:?}", table.name), e);
@@ -127,7 +129,12 @@ impl Buffer {
             Err(error) if flush.owner.is_closed() => {
                 Err(StoreError::transient("see a flush's snapshot", postgres::told(&error)))
             }
-            Err(error) => Err(postgres::failed("see a flush's snapshot", error)),
+            // If a DELETE failed, the owner's transaction is over, and its snapshot too.
+            Err(error) => Err(match flush.delete().await {
+                Err(Failed::Void(why)) => StoreError::transient("see a flush's snapshot", why.clone()),
+                Err(Failed::Definite(why)) => StoreError::definite("delete rows that are copied", why.clone()),
+                Ok(_) => postgres::failed("see a flush's snapshot", error),
+            }),
         }
     }
 }

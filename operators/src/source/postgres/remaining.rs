@@ -64,7 +64,7 @@ impl Remaining {
         let table = HotTable { columns, ..table.clone() };
         let fields: Vec<_> = lake.columns.iter().filter_map(Column::field).collect();
         let Ok(plan) = types::plan(&table, &fields, |_| String::new()) else { return Ok(false) };
-        let key = KeyColumns::of(&table, &plan)?;
+        let Ok(key) = KeyColumns::of(&table, &plan) else { return Ok(false) };
         let sizes = Sizes::ask(&self.client, &[&table]).await?;
         let (late, mut keys) = (format!("{} <= {mark}", quoted(&table.sequence)), HashSet::new());
         for (leaf, pages) in sizes.leaves(0, &table) {

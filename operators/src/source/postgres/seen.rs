@@ -78,7 +78,7 @@ impl Buffer {
         let mut witness = self.witness.lock().await;
         if witness.as_ref().is_none_or(|witness| witness.client.is_closed()) {
             self.state().seen = None;
-            *witness = Some(Witness::call(self.connection().await?).await.map_err(failed)?);
+            *witness = Witness::call(self.connection().await?).await.map_err(failed)?;
         }
         let Some(Witness { process, begun, .. }) = &*witness else { return Ok(None) };
         let sql = "SELECT pg_snapshot_xmin(s)::text::int8, pg_snapshot_xmax(s)::text::int8, EXISTS ( \
@@ -94,11 +94,12 @@ impl Buffer {
 }
 
 impl Witness {
-    async fn call(client: Client) -> Result<Witness, tokio_postgres::Error> {
+    /// None if it cannot be recognised: a session that has become another role may not see itself.
+    async fn call(client: Client) -> Result<Option<Witness>, tokio_postgres::Error> {
         let sql = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
         let row = client.query_one(sql, &[]).await?;
         let (process, begun) = (row.get(0), row.get(1));
-        Ok(Witness { client, process, begun })
+        Ok(Option::map(begun, |begun| Witness { client, process, begun }))
     }
 }
 

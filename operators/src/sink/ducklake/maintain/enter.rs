@@ -39,7 +39,7 @@ impl Keeping {
     /// Begins a transaction, unless others need the catalog.
     pub(super) async fn enter(&self) -> Result<Result<Entered, Outside>, StoreError> {
         let m = &self.lake.schema;
-        let session = self.lake.connect().await?;
+        let session = self.connect().await?;
         // A claim of the pipeline waits until it is known what this transaction comes to.
         let begin = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = {LOCK_WAIT_MS}; \

@@ -24,7 +24,7 @@ impl Keeping {
         let age = age.as_secs_f64();
         // Mostly there is nothing to do, and no need to lock anything.
         let sql = format!("SELECT EXISTS (SELECT FROM {m}.ducklake_snapshot WHERE {old})");
-        if !self.lake.reader().await?.query_one(&sql, &[&age]).await.map_err(failed)?.get::<_, bool>(0) {
+        if !self.connect().await?.query_one(&sql, &[&age]).await.map_err(failed)?.get::<_, bool>(0) {
             return Ok(0);
         }
         let Ok(Entered { session, .. }) = self.enter().await? else { return Ok(0) };

@@ -5,7 +5,7 @@
 //! every Nth flush ─▶ candidates ─▶ choose ─▶ merging: one file of many ─▶ swap: one snapshot
 //!                 ─▶ expire: snapshots, and what only they needed ─────────────┤
 //!                                                                              ▼
-//!                 ─▶ clean: after an hour ◀─────────────────── files that are to be deleted
+//!                 ─▶ clean: after some days ◀───────────────── files that are to be deleted
 //! ```
 //!
 //! Guarantees: nothing changes for readers of a snapshot that stays; neither rows, nor their ids,
@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_postgres::Client;
 
 use self::choose::Small;
 use self::merging::Merged;
@@ -45,6 +46,11 @@ use crate::protocol::names::RunId;
 const BYTES_OF_A_SNAPSHOT: i64 = 512 << 20;
 /// So many snapshots at most are made by one merge.
 const SNAPSHOTS: usize = 100;
+/// How long a question waits for somebody's lock, in milliseconds.
+const LOCK_WAIT_MS: u32 = 10_000;
+/// The server gives up a transaction that says nothing for so long, in milliseconds: it may hold the
+/// lock that all writers need, and its process may be gone.
+const IDLE_MS: u32 = 60_000;
 /// Flushes from one expiry to the next if files are not merged.
 const EXPIRE_EVERY: u64 = 6;
 
@@ -60,6 +66,8 @@ pub struct MaintenanceSettings {
     pub merge_every: u64,
     /// Snapshots older than this are expired; none if it is not given.
     pub expire_older_than: Option<Duration>,
+    /// How long a file stays that was merged or expired.
+    pub keep_files: Duration,
 }
 
 impl MaintenanceSettings {
@@ -146,6 +154,14 @@ impl Maintainer {
 }
 
 impl Keeping {
+    /// A connection of its own, that waits for no lock without an end.
+    async fn connect(&self) -> Result<Client, StoreError> {
+        let client = self.lake.connect().await?;
+        let set = format!("SET lock_timeout = {LOCK_WAIT_MS}; SET idle_in_transaction_session_timeout = {IDLE_MS}");
+        client.batch_execute(&set).await.map_err(|e| self.failed("maintain", e))?;
+        Ok(client)
+    }
+
     /// All of it, after flush `number`.
     async fn tend(&self, number: u64) {
         let told =
@@ -183,11 +199,12 @@ impl Keeping {
     /// the table added to `failed`.
     async fn stage(&self, failed: &mut BTreeSet<i64>) -> Result<Vec<Merged>, StoreError> {
         // Commits ask over the lake's own connection, and must not wait for a long answer there.
-        let client = self.lake.connect().await?;
+        let client = self.connect().await?;
         // A column of a type that cannot be written would be lost.
         let is_whole = |table: &Table| table.columns.iter().all(|column| column.field().is_some());
         let tables = self.lake.tables(&self.settings.tables).await?.into_values().filter(is_whole);
         let tables: BTreeMap<i64, Arc<Table>> = tables.map(|table| (table.id, Arc::new(table))).collect();
+        fail::fail_point!("ducklake-merge-looked");
         let ids: Vec<i64> = tables.keys().copied().filter(|id| !failed.contains(id)).collect();
         let chosen = choose::choose(candidates::read(&self.lake, &client, &ids).await?);
         drop(client);
@@ -218,7 +235,8 @@ mod tests {
     fn settings(merge_every: u64, expire: bool) -> MaintenanceSettings {
         let expire_older_than = expire.then(|| Duration::from_secs(3600));
         let pipeline = "p".to_owned();
-        MaintenanceSettings { pipeline, run: RunId(1), tables: Vec::new(), merge_every, expire_older_than }
+        let (run, tables, keep_files) = (RunId(1), Vec::new(), Duration::ZERO);
+        MaintenanceSettings { pipeline, run, tables, merge_every, expire_older_than, keep_files }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::error::{StoreError, chain};
 use crate::sink::ducklake::catalog::Head;
 use crate::sink::ducklake::log::signed;
 use crate::sink::ducklake::rows::{self, Placed, PlacedFile};
+use crate::sink::ducklake::tables::{self, Table};
 
 /// The tables of the catalog that tell of data files.
 const TELLING: [&str; 4] = [
@@ -48,7 +49,12 @@ impl Keeping {
         fail::fail_point!("ducklake-merge-locked");
         let (tables, ids) = sources(&all);
         let untouched = candidates::untouched(&self.lake, &session, &tables, &ids).await?;
-        let is_untouched = |merged: &Merged| merged.sources.iter().all(|source| untouched.contains(&source.id));
+        // A file may have got a column after its table was looked at, which the merged one lacks.
+        let columns = tables::columns(&self.lake, &session, &tables).await?;
+        let is_defined = |table: &Table| columns.get(&table.id).is_some_and(|columns| *columns == table.columns);
+        let is_untouched = |merged: &Merged| {
+            is_defined(&merged.table) && merged.sources.iter().all(|source| untouched.contains(&source.id))
+        };
         let (whole, touched): (Vec<Merged>, Vec<Merged>) = all.into_iter().partition(is_untouched);
         let mut count = 0;
         if !whole.is_empty() {
