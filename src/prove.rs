@@ -197,16 +197,18 @@ fn flushed(of: &Flushed) -> String {
     let mut text = String::new();
     if of.hot_rows > 0 {
         let landed = match of.hot_landed {
-            Some(landed @ 1..) => format!(", {landed} of them in the lake too, until a flush deletes them"),
+            Some(landed @ 1..) => format!(", {landed} of them in the lake too"),
             _ => String::new(),
         };
         text.push_str(&format!("    still hot: {}{landed}\n", rows(of.hot_rows)));
     }
     let who = of.changed_by.iter().map(by).collect::<Vec<_>>().join(", ");
     let who = if who.is_empty() { "by others, whose snapshots have expired".to_owned() } else { who };
-    for (what, number) in [("deleted", of.deleted_rows), ("changed", of.changed_rows)] {
+    // Nothing tells which of the replaced rows were ours.
+    let least = if of.replaced_rows > 0 { "at least " } else { "" };
+    for (what, least, number) in [("deleted", least, of.deleted_rows), ("changed", "", of.changed_rows)] {
         if number > 0 {
-            text.push_str(&format!("    {what} since they landed: {}, {who}\n", rows(number)));
+            text.push_str(&format!("    {what} since they landed: {least}{}, {who}\n", rows(number)));
         }
     }
     if of.replaced_rows > 0 {

@@ -227,7 +227,9 @@ fn what_others_do_is_counted_apart() {
     ] {
         duck.rows(step);
         let said = world.proves();
-        assert_eq!(table(&said, "ledgers")["lake_rows"], 105, "after {step}: {said:#}");
+        let ledgers = table(&said, "ledgers");
+        let numbers = ["lake_rows", "deleted_rows", "changed_rows"].map(|key| ledgers[key].as_u64());
+        assert_eq!(numbers, [Some(105), Some(5), Some(3)], "after {step}: {said:#}");
     }
     // What has expired nobody can verify any more. It is not lost.
     duck.rows("CALL ducklake_expire_snapshots('lake', older_than => now())");
@@ -284,6 +286,96 @@ fn a_key_that_landed_twice_is_found() {
     let said = world.prove(1);
     let difference = &table(&said, "ledgers")["first_difference"];
     assert_eq!((&difference["what"], &difference["key"]), (&json!("doubled"), &json!({"sequence": "57"})), "{said:#}");
+}
+
+/// A table whose primary key has no sequence in it.
+fn accounts(settings: &str) -> World {
+    let mut world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         CREATE TABLE accounts (id int PRIMARY KEY, v text, ledger_sequence bigint);
+         INSERT INTO ledgers VALUES (100, 'v');
+         INSERT INTO accounts VALUES (1, 'first', 100), (2, 'first', 100)",
+    );
+    world.set("source.tables", &format!(r#"["ledgers", {{ name = "accounts"{settings} }}]"#));
+    world
+}
+
+/// The ingester writes account 1 again, above the watermark.
+const UPSERT: &str = "
+    INSERT INTO accounts VALUES (1, 'later', 200)
+      ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v, ledger_sequence = EXCLUDED.ledger_sequence;
+    INSERT INTO ledgers VALUES (200, 'v')";
+
+#[test]
+fn a_later_state_of_a_row_is_no_double() {
+    let gate = r#"{ query = "SELECT 100" }"#;
+    for (settings, gate, hot) in
+        [("", None, 0), (r#", late = "replace""#, None, 0), (", retain = true", None, 2), ("", Some(gate), 1)]
+    {
+        let mut world = accounts(settings);
+        if let Some(gate) = gate {
+            world.set("source.downstream", gate);
+        }
+        world.flush();
+        world.psql(UPSERT);
+        world.flush();
+        let said = world.proves();
+        let of = table(&said, "accounts");
+        assert_eq!((&of["lake_rows"], &of["first_difference"]), (&json!(3), &Value::Null), "{settings}: {said:#}");
+        assert_eq!((&of["hot_rows"], &of["replaced_rows"]), (&json!(hot), &json!(0)), "{settings}: {said:#}");
+        let states = world.duck().lines("SELECT v, ledger_sequence FROM lake.bronze.accounts WHERE id = 1 ORDER BY 2");
+        assert_eq!(states, ["first|100", "later|200"], "{settings}");
+    }
+    let world = accounts(", retain = true");
+    world.flush();
+    world.psql("UPDATE accounts SET ledger_sequence = 150 WHERE id = 2; INSERT INTO ledgers VALUES (200, 'v')");
+    world.flush();
+    assert_eq!(table(&world.proves(), "accounts")["lake_rows"], 3);
+    let ended = world.run(&["prove", "p.toml"]).exits_with(0);
+    assert!(ended.stdout.contains("    still hot: 2 rows, 2 of them in the lake too\n"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_state_that_landed_twice_is_doubled() {
+    let mut world = accounts(r#", late = "append""#);
+    world.flush();
+    world.psql(UPSERT);
+    world.flush();
+    world.psql("INSERT INTO accounts VALUES (1, 'again', 200); INSERT INTO ledgers VALUES (201, 'v')");
+    world.flush();
+    world.proves();
+    world.set("source.tables", r#"["ledgers", { name = "accounts", late = "skip" }]"#);
+    let said = world.prove(1);
+    let difference = &table(&said, "accounts")["first_difference"];
+    let expected = json!({"source": "accounts", "offset": 200, "key": {"id": "1"}, "what": "doubled", "odd": "table"});
+    assert_eq!(difference, &expected, "{said:#}");
+}
+
+#[test]
+fn deleted_rows_are_told_beside_replaced_ones_of_others() {
+    let mut world = accounts("");
+    world.set("source.late", r#""replace""#);
+    let mut duck = world.duck_of_a_new_lake();
+    duck.rows("CREATE SCHEMA lake.bronze");
+    duck.rows(
+        "CREATE TABLE lake.bronze.accounts AS SELECT i::INTEGER AS id, 'old' AS v, 10::BIGINT AS ledger_sequence
+         FROM range(10, 60) r(i)",
+    );
+    world.run(&["run", "p.toml", "--once", "--adopt"]).exits_with(0);
+    // Six rows of the bronze are replaced, when two of ours had landed.
+    world.psql(
+        "INSERT INTO accounts SELECT i, 'new', 50 FROM generate_series(10, 15) i;
+         INSERT INTO accounts SELECT i, 'new', 200 FROM generate_series(200, 209) i; INSERT INTO ledgers VALUES (200, 'v')",
+    );
+    world.flush();
+    duck.rows("DELETE FROM lake.bronze.accounts WHERE id BETWEEN 200 AND 204");
+    let said = world.proves();
+    let of = table(&said, "accounts");
+    for (key, expected) in [("replaced_rows", 6), ("foreign_rows", 44), ("lake_rows", 13), ("deleted_rows", 3)] {
+        assert_eq!(of[key], expected, "{key}: {said:#}");
+    }
+    let ended = world.run(&["prove", "p.toml"]).exits_with(0);
+    assert!(ended.stdout.contains("deleted since they landed: at least 3 rows"), "{}", ended.stdout);
 }
 
 /// Copies the catalog's tables from one schema to another.

@@ -138,7 +138,8 @@ impl Story {
         self.world.flush();
         for (sql, mut wanted) in [(items, wanted), (ledgers, wanted_ledgers)] {
             let mut found = self.duck.lines(sql);
-            (wanted.sort_unstable(), found.sort_unstable());
+            wanted.sort_unstable();
+            found.sort_unstable();
             assert_eq!(found, wanted, "after {after}, when {ids} came back: {sql}");
         }
         assert_eq!(self.world.number("SELECT (SELECT count(*) FROM ledgers) + (SELECT count(*) FROM items)"), 0);

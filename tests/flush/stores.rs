@@ -175,7 +175,7 @@ impl Stored {
     }
 
     /// A flush that is made again leaves no file of the first attempt.
-    fn is_made_again(mut self) {
+    fn makes_it_again(mut self) {
         self.ingest(1, 10);
         self.world.flush();
         self.ingest(11, 20);
@@ -195,7 +195,7 @@ impl Stored {
     }
 
     /// What is refused before anything is moved.
-    fn is_refused(self, says: &str) {
+    fn refuses(self, says: &str) {
         self.ingest(1, 3);
         let ended = self.world.run(&["run", "p.toml", "--once"]);
         assert_eq!(ended.code, Some(3), "{}", ended.stderr);
@@ -236,27 +236,27 @@ fn large_files_go_up_in_parts() {
 #[test]
 fn a_flush_that_is_made_again_leaves_nothing_in_s3() {
     let Some(stored) = Stored::in_s3() else { return };
-    stored.is_made_again();
+    stored.makes_it_again();
 }
 
 #[test]
 fn a_flush_that_is_made_again_leaves_nothing_in_azure() {
-    Stored::in_azure().is_made_again();
+    Stored::in_azure().makes_it_again();
 }
 
 #[test]
 fn a_bucket_that_is_not_there_or_refuses_us_is_told() {
     let Some(mut stored) = Stored::in_s3() else { return };
     stored.world.set("lake.data_path", "\"s3://no-such-bucket/lake\"");
-    stored.is_refused("404 NoSuchBucket");
+    stored.refuses("404 NoSuchBucket");
     let Some(mut stored) = Stored::in_s3() else { return };
     stored.world.set("lake.s3.secret_access_key", "\"d3Jvbmcgd3Jvbmc\"");
-    stored.is_refused("403 SignatureDoesNotMatch");
+    stored.refuses("403 SignatureDoesNotMatch");
 }
 
 #[test]
 fn a_container_that_is_not_there_is_told() {
     let mut stored = Stored::in_azure();
     stored.world.set("lake.data_path", "\"az://no-such-container/lake\"");
-    stored.is_refused("ContainerNotFound");
+    stored.refuses("ContainerNotFound");
 }

@@ -1,8 +1,9 @@
 //! Reads the files of a table, and counts each row where it belongs: to a commit of ours, or to
 //! somebody else.
 //!
-//! Beside the sums of each commit only hashes of primary keys are kept, so many at a time that
-//! memory stays bounded: a large table's keys are read in several passes.
+//! Files are read one after another, each of them whole. Beside the sums of each commit only hashes
+//! of primary keys are kept, a bounded number at a time: for the keys of a large table its files
+//! are read several times.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,7 @@
 //! What the columns of a table were when rows landed: their checksums count names and types of
 //! then, whatever others have made of the table since.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,10 +47,11 @@ pub(super) async fn read(
             unit.definition = *definition;
             continue;
         }
-        if !columns.contains_key(&at) {
-            columns.insert(at, pinned.columns(table, unit.snapshot).await?);
-        }
-        let defined = Definition::new(&columns[&at], unit.noted.columns().as_ref(), name, sequence);
+        let columns = match columns.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(entry) => entry.insert(pinned.columns(table, unit.snapshot).await?),
+        };
+        let defined = Definition::new(columns, unit.noted.columns().as_ref(), name, sequence);
         let refused = |why: String| StoreError::definite(format!("prove table {name:?}"), why);
         all.push(defined.map_err(refused)?);
         unit.definition = all.len() - 1;

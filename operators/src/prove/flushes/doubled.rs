@@ -1,8 +1,12 @@
-//! Looks for primary keys that two rows of ours have.
+//! Looks for primary keys that two rows of ours have with the same sequence.
 //!
-//! Hashes of keys are sorted, and equal ones are then read again as a whole. There are as many
-//! passes over the key's columns as keep no more than [`PER_PASS`] hashes in memory: 128 MiB. The
-//! first pass is the one that counts all rows.
+//! The same key with another sequence is no double: the row was written again above the watermark,
+//! and the lake keeps its later state beside the earlier one.
+//!
+//! Hashes of keys are sorted, and the rows of equal ones are then looked up. There are as many
+//! passes over the files as keep no more than about [`PER_PASS`] hashes in memory: 128 MiB. Each
+//! pass reads each file whole, one after another, but decodes only the columns that it compares.
+//! The first pass is the one that counts all rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +39,7 @@ pub(super) struct Keys {
 /// A key that rows of ours have more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DoubledKey {
-    /// The least sequence of its rows.
+    /// The sequence of its rows.
     pub(super) sequence: Option<u64>,
     /// Its columns and their values.
     pub(super) key: BTreeMap<String, String>,
@@ -44,9 +48,9 @@ pub(super) struct DoubledKey {
 
 impl Keys {
     /// The first pass over the keys of `table`, whose files have `rows` rows; `None` if the lake
-    /// lacks a column of the key.
-    pub(super) fn new(table: &Table, key: &[String], rows: u64) -> Option<Keys> {
-        let found = key_columns(table, key)?;
+    /// lacks a column of the key, or the sequence.
+    pub(super) fn new(table: &Table, (key, sequence): (&[String], &str), rows: u64) -> Option<Keys> {
+        let found = compared(&table.columns, key, sequence)?;
         let columns = Columns::new(&found.iter().collect::<Vec<_>>()).ok()?;
         let ids = found.iter().map(|column| column.id).collect();
         let passes = rows.div_ceil(PER_PASS).max(1);
@@ -80,13 +84,15 @@ impl Keys {
     }
 }
 
-/// The columns of the key, which need not have values in every file.
-fn key_columns(table: &Table, key: &[String]) -> Option<Vec<Column>> {
-    let column = |name: &String| {
-        let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
+/// The columns in which two rows must agree: those of the key, and then the sequence if it is none
+/// of them. They need not have values in every file.
+fn compared(columns: &[Column], key: &[String], sequence: &str) -> Option<Vec<Column>> {
+    let column = |name: &str| {
+        let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
         Some(Column { nullable: true, ..column.clone() })
     };
-    key.iter().map(column).collect()
+    let is_apart = !key.iter().any(|name| name.eq_ignore_ascii_case(sequence));
+    key.iter().map(String::as_str).chain(is_apart.then_some(sequence)).map(column).collect()
 }
 
 fn short(key: u128) -> u64 {
@@ -95,7 +101,7 @@ fn short(key: u128) -> u64 {
 
 impl Counting<'_> {
     /// Ends the first pass over `keys`, makes the others, and names the first key that rows of ours
-    /// have more than once.
+    /// have more than once with the same sequence.
     pub(super) async fn doubled(
         &mut self,
         mut keys: Keys,
@@ -111,18 +117,15 @@ impl Counting<'_> {
         if keys.doubled.is_empty() {
             return Ok(None);
         }
-        let mut columns = key_columns(self.table, key).unwrap_or_default();
-        let number = self.table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sequence));
-        let number = number.filter(|number| number.field().is_some());
-        columns.extend(number.map(|column| Column { nullable: true, ..column.clone() }));
-        let refused = |why: String| StoreError::definite("name a doubled key", why);
-        let read = Columns::new(&columns.iter().collect::<Vec<_>>()).map_err(refused)?;
-        let ids: Vec<i64> = columns.iter().map(|column| column.id).collect();
+        let columns = compared(&self.table.columns, key, sequence).unwrap_or_default();
+        let number = columns.iter().position(|column| column.name.eq_ignore_ascii_case(sequence));
+        let places = (key.len(), number);
         let mut found: BTreeMap<u128, DoubledKey> = BTreeMap::new();
         let mut each = |traced: &Traced, is_kept: &dyn Fn(usize) -> bool| {
-            add(&mut found, &read.of_file(&traced.batch)?, key.len(), |hash| keys.doubled.contains(&hash), is_kept)
+            let rows = keys.columns.of_file(&traced.batch)?;
+            add(&mut found, &rows, places, |hash| keys.doubled.contains(&hash), is_kept)
         };
-        self.kept(files, &ids, progress, &mut each).await?;
+        self.kept(files, &keys.ids, progress, &mut each).await?;
         let twice = found.into_values().filter(|key| key.rows > 1);
         Ok(twice.min_by(|a, b| (a.sequence, &a.key).cmp(&(b.sequence, &b.key))))
     }
@@ -133,7 +136,7 @@ impl Counting<'_> {
         files: &[TracedFile],
         fields: &[i64],
         progress: &Progress,
-        each: &mut (dyn FnMut(&Traced, &dyn Fn(usize) -> bool) -> Result<(), Fault> + Send),
+        each: &mut (impl FnMut(&Traced, &dyn Fn(usize) -> bool) -> Result<(), Fault> + Send),
     ) -> Result<(), StoreError> {
         let (units, rearranging) = (&self.units, &self.rearranging);
         for file in files {
@@ -149,18 +152,18 @@ impl Counting<'_> {
     }
 }
 
-/// Adds the rows of `rows` whose keys may be doubled. The key's columns are the first `width`; a
-/// sequence may follow.
+/// Adds the rows of `rows` that may be doubled: with others that agree in all of its columns. The
+/// key's are the first `width`, and the sequence is at `number`.
 fn add(
     found: &mut BTreeMap<u128, DoubledKey>,
     rows: &RecordBatch,
-    width: usize,
+    (width, number): (usize, Option<usize>),
     is_doubled: impl Fn(u64) -> bool,
     is_kept: impl Fn(usize) -> bool,
 ) -> Result<(), Fault> {
     let key = rows.project(&(0..width).collect::<Vec<_>>())?;
-    let numbers = rows.columns().get(width).and_then(sequences);
-    for (row, hash) in hash::keys(&key).into_iter().enumerate() {
+    let numbers = number.and_then(|at| sequences(rows.column(at)));
+    for (row, hash) in hash::keys(rows).into_iter().enumerate() {
         if !is_doubled(short(hash)) || !is_kept(row) {
             continue;
         }
@@ -172,9 +175,7 @@ fn add(
             };
             schema.fields().iter().enumerate().map(value).collect()
         };
-        let of = found.entry(hash).or_insert_with(|| DoubledKey { sequence, key: named(), rows: 0 });
-        of.rows += 1;
-        of.sequence = of.sequence.min(sequence);
+        found.entry(hash).or_insert_with(|| DoubledKey { sequence, key: named(), rows: 0 }).rows += 1;
     }
     Ok(())
 }
@@ -187,6 +188,7 @@ mod tests {
     use arrow_schema::{DataType, Field, Schema};
 
     use super::*;
+    use crate::sink::ducklake::LakeType;
 
     fn keys(pass: u64, passes: u64) -> Keys {
         let columns = Columns::new(&[]).expect("no columns");
@@ -204,17 +206,40 @@ mod tests {
     }
 
     #[test]
-    fn the_first_doubled_key_is_named() {
+    fn a_key_is_doubled_only_with_its_sequence() {
         let schema = Schema::new(vec![
             Field::new("name", DataType::Utf8, false),
             Field::new("sequence", DataType::Int64, false),
         ]);
-        let names = Arc::new(StringArray::from(vec!["a", "b", "a", "c"]));
-        let rows = RecordBatch::try_new(Arc::new(schema), vec![names, Arc::new(Int64Array::from(vec![9, 8, 7, 6]))]);
+        let names = Arc::new(StringArray::from(vec!["a", "b", "a", "b", "c", "c"]));
+        let numbers = Arc::new(Int64Array::from(vec![9, 8, 7, 8, 6, 6]));
+        let rows = RecordBatch::try_new(Arc::new(schema), vec![names, numbers]);
         let mut found = BTreeMap::new();
-        add(&mut found, &rows.expect("rows"), 1, |_| true, |row| row != 3).expect("they are added");
+        add(&mut found, &rows.expect("rows"), (1, Some(1)), |_| true, |row| row != 5).expect("they are added");
         let twice: Vec<_> = found.into_values().filter(|key| key.rows > 1).collect();
-        let key = BTreeMap::from([("name".to_owned(), "a".to_owned())]);
-        assert_eq!(twice, [DoubledKey { sequence: Some(7), key, rows: 2 }]);
+        let key = BTreeMap::from([("name".to_owned(), "b".to_owned())]);
+        assert_eq!(twice, [DoubledKey { sequence: Some(8), key, rows: 2 }]);
+    }
+
+    #[test]
+    fn the_sequence_is_compared_once() {
+        let column = |name: &str| Column {
+            id: 1,
+            name: name.to_owned(),
+            of: LakeType::Int64,
+            nullable: false,
+            element: None,
+            defaults: (None, None),
+        };
+        let columns = ["id", "Sequence"].map(column);
+        let compared = |key: &[&str], sequence: &str| {
+            let key: Vec<String> = key.iter().map(|name| (*name).to_owned()).collect();
+            let found = compared(&columns, &key, sequence)?;
+            Some(found.into_iter().map(|column| column.name).collect::<Vec<_>>())
+        };
+        let both = Some(vec!["id".to_owned(), "Sequence".to_owned()]);
+        assert_eq!(compared(&["ID"], "sequence"), both);
+        assert_eq!(compared(&["id", "sequence"], "SEQUENCE"), both);
+        assert_eq!(compared(&["id"], "ledger"), None);
     }
 }

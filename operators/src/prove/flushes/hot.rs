@@ -1,4 +1,7 @@
-//! Hot rows that the lake has too, found by their primary keys.
+//! Hot rows that the lake has too, found by their primary keys, whatever their sequences.
+//!
+//! All files of the lake's table are read once for about a million hot keys. Of a table that is
+//! retained most rows are both hot and in the lake, so there the number says little.
 
 use std::collections::HashSet;
 

@@ -74,8 +74,7 @@ impl Units {
             let may_be_removed = last_removal > unit.snapshot;
             let is_known = history.is_there(unit.snapshot) || !may_be_removed;
             if unit.is_summed() && unit.anywhere() == unit.noted.sums {
-                // Nobody has changed what was moved, whoever moved it.
-                unit.rearranged += std::mem::take(&mut unit.changed);
+                unit.settle_moved();
             }
             let fates = unit.fates(is_known);
             verdict.add(at, unit, &fates);
@@ -164,6 +163,14 @@ impl Unit {
             (Some(part), (fate, noted, found))
         };
         parts.into_iter().map(fate).collect()
+    }
+
+    /// Nobody has changed what was moved, whoever moved it. Inlined rows are not among that: they
+    /// are changed ones.
+    fn settle_moved(&mut self) {
+        let unchanged = whole(&self.moved).rows.saturating_sub(self.rearranged).min(self.changed);
+        self.changed -= unchanged;
+        self.rearranged += unchanged;
     }
 
     /// All of its rows, as they landed, where they were found.

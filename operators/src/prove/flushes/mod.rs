@@ -13,8 +13,9 @@
 //! Once these have expired, that range of the flush is *unverifiable*, which is no difference.
 //! Whoever inserts, deletes or changes rows is named by the author of the snapshot.
 //!
-//! Nothing is claimed, locked or written. Memory grows by one sum for each flush and range, and by
-//! the hashes of some keys (`doubled.rs`), never by the number of rows.
+//! Nothing is claimed, locked or written. In memory are one sum for each flush and range, hashes of
+//! some keys at a time (`doubled.rs`, `hot.rs`), and one data file, which is read whole. So memory
+//! grows with the flushes and with the largest file, never with the number of rows.
 
 mod count;
 mod definitions;
@@ -130,9 +131,9 @@ async fn table_of(
     let rearranging = lake.history.rearranging(table.id);
     let mut counting = Counting { pinned: lake, table, definitions, units, rearranging, foreign, lost };
     let rows = tracing.files.iter().map(|file| file.rows).sum();
-    // A table that appends may have a key twice.
+    // A table that appends may have a row twice.
     let is_unique = late != Late::Append && !hot.key.is_empty();
-    let mut keys = if is_unique { Keys::new(table, &hot.key, rows) } else { None };
+    let mut keys = if is_unique { Keys::new(table, (&hot.key, &hot.sequence), rows) } else { None };
     counting.count(&tracing.files, &tracing.inlined, keys.as_mut(), progress).await?;
     let suspects = counting.units.suspects(total);
     if !suspects.is_empty() {

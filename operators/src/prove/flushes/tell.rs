@@ -36,7 +36,7 @@ pub(super) fn told(
     let flushed = Flushed {
         hot_rows,
         hot_landed,
-        deleted_rows: verdict.deleted.saturating_sub(replaced_rows),
+        deleted_rows: verdict.deleted.saturating_sub(replaced_of_ours(units)),
         changed_rows: verdict.changed,
         replaced_rows,
         changed_by: removers.into_iter().collect(),
@@ -63,6 +63,18 @@ pub(super) fn told(
         lost: counting.lost.clone(),
         flushed: Some(flushed),
     }
+}
+
+/// How many of our own rows later ones may have replaced. Others' rows are replaced as well, and
+/// nothing tells which: but a flush replaces no more of ours than had landed before it.
+fn replaced_of_ours(units: &[Unit]) -> u64 {
+    let (mut there, mut replaced) = (0, 0);
+    for unit in units {
+        let ours = unit.noted.replaced.min(there);
+        replaced += ours;
+        there = there - ours + unit.rows();
+    }
+    replaced
 }
 
 /// The ranges that cannot be verified.

@@ -97,6 +97,17 @@ fn what_was_only_moved_is_proved() {
 }
 
 #[test]
+fn what_others_have_changed_inline_is_counted_apart() {
+    let mut units = units();
+    // The rows are deleted where they landed, and what they became is inlined.
+    in_place(&mut units, 7);
+    units.all[0].changed = 3;
+    let verdict = units.judge(total(), &history(&DELETED), TABLE);
+    assert_eq!((verdict.ranges, verdict.changed, verdict.deleted), ([2, 0, 0], 3, 0));
+    assert_eq!(units.all[0].rearranged, 0);
+}
+
+#[test]
 fn altered_and_doubled_rows_differ_whatever_has_expired() {
     for found in [sum(4..11), Sum { rows: 6, checksum: 1 }] {
         let mut units = units();
