@@ -15,8 +15,8 @@ const MERGE_ALLOWED: RangeInclusive<i64> = 0..=1_000_000;
 /// The age of a snapshot that is expired; ten years are as good as never.
 const EXPIRE_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(87_600 * 3600);
 
-/// Longer than from one backup of a catalog to the next: a catalog that is restored names files that
-/// have been merged since.
+/// Longer than from one backup of a catalog to the next: a catalog that is restored names files
+/// that have been merged since.
 const KEEP_FILES: Duration = Duration::from_secs(72 * 3600);
 const KEEP_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(3600)..=Duration::from_secs(87_600 * 3600);
 

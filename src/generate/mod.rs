@@ -32,6 +32,7 @@ pub(crate) fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
 }
 
 /// Writes rows into the hot tables of the pipeline `file`.
+#[cfg_attr(not(feature = "pg_flush"), allow(unused_variables, reason = "no other kind has hot tables"))]
 fn rows(file: &Path, args: &GenerateArgs) -> anyhow::Result<()> {
     let Config { common, kind } = pipeline::load(file)?;
     match kind {

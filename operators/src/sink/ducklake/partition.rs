@@ -3,7 +3,7 @@
 //! | transform | of | value |
 //! |---|---|---|
 //! | identity | integers, dates, booleans, texts | the value itself |
-//! | `year`, `month`, `day`, `hour` | dates and timestamps, also with a zone | a part, such as `3` |
+//! | `year`, `month`, `day`, `hour` | dates, timestamps, also with a zone | a part, such as `3` |
 //!
 //! A part is not counted on: March of every year has the value `3`. It is taken in UTC, as DuckDB
 //! takes it in a session whose time zone is UTC. DuckDB 1.5.5 finds rows by the bounds of the

@@ -3,9 +3,9 @@
 //!
 //! It does not matter who scheduled them. A file that the catalog names is not deleted, whatever it
 //! is scheduled for and under whichever number: somebody may have taken it back. Names are compared
-//! without their folders, because the same path can be written in several ways. Nor is a file deleted
-//! that lies outside of the data path. First the file goes, then the
-//! catalog's row: whoever is interrupted begins again.
+//! without their folders, because the same path can be written in several ways. Nor is a file
+//! deleted that lies outside of the data path. First the file goes, then the catalog's row: whoever
+//! is interrupted begins again.
 
 use futures::{StreamExt, stream};
 

@@ -48,8 +48,8 @@ const BYTES_OF_A_SNAPSHOT: i64 = 512 << 20;
 const SNAPSHOTS: usize = 100;
 /// How long a question waits for somebody's lock, in milliseconds.
 const LOCK_WAIT_MS: u32 = 10_000;
-/// The server gives up a transaction that says nothing for so long, in milliseconds: it may hold the
-/// lock that all writers need, and its process may be gone.
+/// The server gives up a transaction that says nothing for so long, in milliseconds: it may hold
+/// the lock that all writers need, and its process may be gone.
 const IDLE_MS: u32 = 60_000;
 /// Flushes from one expiry to the next if files are not merged.
 const EXPIRE_EVERY: u64 = 6;
