@@ -20,7 +20,7 @@ use crate::postgres::{self, quoted};
 use crate::protocol::names::TableId;
 
 /// Rows of one table of a lake, as they were seen at one or more looks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Places {
     /// The table's number in the catalog.
     table: i64,

@@ -32,7 +32,9 @@ use crate::protocol::group::Commit;
 /// use lakefront_operators::postgres::{self, Location};
 /// use lakefront_operators::protocol::Pending;
 /// use lakefront_operators::protocol::group::Commit;
-/// use lakefront_operators::sink::ducklake::{Lake, LakeSpec, OwnTransactions, Transactions};
+/// use lakefront_operators::sink::ducklake::{
+///     Lake, LakeSpec, OwnTransactions, Replaced, Transactions,
+/// };
 /// use lakefront_operators::sink::files::Place;
 /// use tokio_postgres::Client;
 ///
@@ -52,8 +54,16 @@ use crate::protocol::group::Commit;
 ///         })
 ///     }
 ///
+///     fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
+///         self.0.replaces(commit)
+///     }
+///
 ///     fn committing(&self, commit: &Commit) {
 ///         self.0.committing(commit);
+///     }
+///
+///     fn has_lost(&self, commit: &Commit, why: &str) {
+///         self.0.has_lost(commit, why);
 ///     }
 ///
 ///     fn is_void(&self, commit: &Commit) {

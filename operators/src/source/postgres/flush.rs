@@ -44,10 +44,13 @@ pub enum Last {
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::collections::BTreeMap;
 /// use std::sync::Arc;
 ///
 /// use lakefront_operators::postgres::Location;
 /// use lakefront_operators::protocol::offsets::Offsets;
+/// use lakefront_operators::run::clock::SystemClock;
+/// use lakefront_operators::run::metrics::FlushMetrics;
 /// use lakefront_operators::sink::ducklake::{Lake, LakeSpec, Tables, Transactions};
 /// use lakefront_operators::sink::files::Place;
 /// use lakefront_operators::source::postgres::{
@@ -63,11 +66,17 @@ pub enum Last {
 ///     data_path: "/data/lake/".to_owned(),
 ///     create: true,
 /// });
-/// let target = LakeTarget { lake, tables: Arc::new(Tables::default()), partition_by: Vec::new() };
+/// let target = LakeTarget {
+///     lake,
+///     tables: Arc::new(Tables::default()),
+///     partition_by: Vec::new(),
+///     partitions: BTreeMap::new(),
+/// };
 /// let table = |name: &str, late| BufferTable {
 ///     name: name.to_owned(),
 ///     sequence: "sequence".to_owned(),
 ///     late,
+///     retain: false,
 /// };
 /// let settings = BufferSettings {
 ///     location,
@@ -76,9 +85,12 @@ pub enum Last {
 ///     tables: vec![table("ledgers", Late::Skip), table("notes", Late::Append)],
 ///     connections: 4,
 ///     max_rows: 5_000_000,
+///     gate: None,
 ///     vacuum_every: 10,
 /// };
-/// let buffer = Buffer::new(settings, Arc::new(target));
+/// let names = ["ledgers".to_owned(), "notes".to_owned()];
+/// let metrics = FlushMetrics::new(Arc::new(SystemClock), &names);
+/// let buffer = Buffer::new(settings, Arc::new(target), metrics);
 /// // The lake has nothing of these tables yet.
 /// buffer.goes_on(&Offsets::default());
 /// // Rows that could not be deleted are looked for anew.

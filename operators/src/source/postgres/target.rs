@@ -27,6 +27,7 @@ use crate::totals::hash;
 /// use lakefront_operators::error::Stop;
 /// use lakefront_operators::protocol::Pending;
 /// use lakefront_operators::protocol::names::TableId;
+/// use lakefront_operators::sink::ducklake::Places;
 /// use lakefront_operators::source::postgres::{
 ///     HotColumn, HotTable, Plan, Target, default_field, plan,
 /// };
@@ -53,6 +54,17 @@ use crate::totals::hash;
 ///     ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
 ///         Box::pin(async { Ok(HashSet::new()) })
 ///     }
+///
+///     fn places<'a>(
+///         &'a self,
+///         _table: TableId,
+///         _key: &'a [String],
+///         _sequence: &'a str,
+///         _within: RangeInclusive<i64>,
+///         _keys: &'a HashSet<u128>,
+///     ) -> Pending<'a, Result<Places, Stop>> {
+///         Box::pin(async { Ok(Places::default()) })
+///     }
 /// }
 ///
 /// let column = HotColumn {
@@ -72,6 +84,7 @@ use crate::totals::hash;
 ///     key: vec!["sequence".to_owned()],
 ///     leaves: vec![r#""public"."ledgers""#.to_owned()],
 ///     obstacle: None,
+///     undeletable: None,
 /// };
 /// let plans = Empty.prepare(&[table]).await?;
 /// assert!(plans[0].select.starts_with(r#""sequence", "#));
