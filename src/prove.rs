@@ -80,8 +80,8 @@ impl Verdict {
                 format!("pipeline {pipeline} is proved: up to position {position}, every row is there, once")
             }
             Verdict::InPart if is_flushed(proofs) => format!(
-                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, because what others \
-                 have changed in the lake has expired"
+                "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, because snapshots \
+                 that would tell have expired"
             ),
             Verdict::InPart => format!(
                 "pipeline {pipeline}: nothing differs, BUT NOT ALL IS PROVED: {unverifiable} not verifiable, the source can no \

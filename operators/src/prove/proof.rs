@@ -90,7 +90,7 @@ pub struct Flushed {
     /// How many of these the lake has too, by their primary keys: the next flush deals with them.
     /// `None` if the table has no key to find them by.
     pub hot_landed: Option<u64>,
-    /// Rows that landed and that others have deleted.
+    /// Rows that landed and that others have deleted; at least so many, if some were replaced.
     pub deleted_rows: u64,
     /// Rows that landed and that others have changed.
     pub changed_rows: u64,

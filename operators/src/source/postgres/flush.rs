@@ -254,15 +254,17 @@ impl Buffer {
 
     /// Nothing of the flush has landed or will: it is made again.
     pub(super) fn void(&self, number: u64, (class, why): (Void, &str)) {
-        let flush = self.flush(number);
+        // Its DELETE has the locks that the next one needs.
+        let deleting = self.flush(number).filter(|flush| flush.deleted.get().is_none());
+        if deleting.is_some() {
+            self.state().ending.clone_from(&deleting);
+        }
         if !self.end(number, |_| Last::Void(why.to_owned())) {
             return;
         }
         self.metrics.void(class);
         tracing::warn!(flush = number, why, "a flush could not be finished, and is made again");
-        if let Some(flush) = flush.filter(|flush| flush.deleted.get().is_none()) {
-            // Its DELETE would have the locks that the next one needs.
-            self.state().ending = Some(flush.clone());
+        if let Some(flush) = deleting {
             let location = self.settings.location.clone();
             tokio::spawn(async move { postgres::cancel(&location, &flush.owner).await });
         }
