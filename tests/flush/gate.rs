@@ -305,3 +305,42 @@ fn kills_delete_nothing_above_the_gate() {
     }
     ends_whole(&world, sequence);
 }
+
+#[test]
+fn a_release_that_empties_the_watermarks_table_leaves_nothing_behind() {
+    let mut world = gated();
+    ingest(&world, 1, 100);
+    world.flush();
+    confirm(&world, 100);
+    // The ledgers have landed and only go. Then nothing in their table tells how far to go on.
+    world.set("source.max_rows", "10");
+    world.flush();
+    assert_eq!(hot(&world), "0|\n0|\n0|");
+    lake_has(&world, 100, 100);
+}
+
+#[test]
+fn a_question_that_is_given_up_ends_on_the_server_too() {
+    let world = gated();
+    ingest(&world, 1, 10);
+    confirm(&world, 10);
+    std::thread::scope(|scope| {
+        let locked = scope.spawn(|| {
+            world.psql("BEGIN; LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(25); COMMIT");
+        });
+        let holds = "SELECT count(*) FROM pg_locks WHERE relation = 'checkpoints'::regclass AND granted
+                     AND mode = 'AccessExclusiveLock'";
+        assert!(wait::until(|| world.number(holds) == 1), "the table is locked");
+        let ended = world.run(&["run", "p.toml", "--once"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("the downstream gate cannot be asked"), "{}", ended.stderr);
+        let waits =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%last_sequence%'
+                     AND datname = current_database()";
+        assert!(wait::until(|| world.number(waits) == 0), "a session waits on");
+        assert_eq!(world.number(holds), 1, "the table is still locked");
+        locked.join().expect("psql");
+    });
+    world.flush();
+    lake_has(&world, 10, 10);
+}

@@ -123,3 +123,62 @@ fn tables_are_rewritten_and_connections_are_lost_meanwhile() {
     assert_eq!(world.duck().lines(counted), ["20000|20000"]);
     assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
 }
+
+#[test]
+fn a_row_that_is_changed_before_it_is_deleted_makes_the_flush_again() {
+    let world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         INSERT INTO ledgers SELECT i, 'first' FROM generate_series(1, 100) i",
+    );
+    let ended = std::thread::scope(|scope| {
+        let changes = scope.spawn(|| {
+            world.psql("BEGIN; UPDATE ledgers SET v = 'second' WHERE sequence = 7; SELECT pg_sleep(2); COMMIT");
+        });
+        let locks =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(2)%'
+                     AND pid <> pg_backend_pid()";
+        assert!(wait::until(|| world.number(locks) == 1), "the row is locked");
+        // The DELETE waits for the row and fails, before any connection has the snapshot.
+        let ended = world.run_with("flush-copy=sleep(3000)").end();
+        changes.join().expect("psql");
+        ended
+    });
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is made again"), "{}", ended.stderr);
+    let counted = "SELECT v, count(*) FROM lake.bronze.ledgers GROUP BY 1 ORDER BY 1";
+    assert_eq!(world.duck().lines(counted), ["first|99", "second|1"]);
+    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
+}
+
+#[test]
+fn a_delete_that_is_under_way_ends_with_its_flush() {
+    let mut world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         INSERT INTO ledgers SELECT i, 'v' FROM generate_series(1, 100) i",
+    );
+    world.set("source.connections", "1");
+    let ended = std::thread::scope(|scope| {
+        // The DELETE waits for this row, longer than it takes to copy in vain.
+        let holds = scope.spawn(|| {
+            world.psql("BEGIN; SELECT FROM ledgers WHERE sequence = 7 FOR UPDATE; SELECT pg_sleep(4); COMMIT");
+        });
+        let locks =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(4)%'
+                     AND pid <> pg_backend_pid()";
+        assert!(wait::until(|| world.number(locks) == 1), "the row is locked");
+        let mut run = world.run_with("flush-copy=1*return->off");
+        run.until_it_says("is made again");
+        run.until_it_says("trying again");
+        let deletes =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DELETE%'
+                       AND state = 'active'";
+        // Never two at once.
+        while world.number(locks) == 1 {
+            assert!(world.number(deletes) <= 1);
+        }
+        holds.join().expect("psql");
+        run.end()
+    });
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["100"]);
+}
