@@ -326,7 +326,8 @@ fn a_question_that_is_given_up_ends_on_the_server_too() {
     confirm(&world, 10);
     std::thread::scope(|scope| {
         let locked = scope.spawn(|| {
-            world.psql("BEGIN; LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(25); COMMIT");
+            // It is ended below.
+            let _ = world.try_psql("BEGIN; LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(200)");
         });
         let holds = "SELECT count(*) FROM pg_locks WHERE relation = 'checkpoints'::regclass AND granted
                      AND mode = 'AccessExclusiveLock'";
@@ -339,6 +340,10 @@ fn a_question_that_is_given_up_ends_on_the_server_too() {
                      AND datname = current_database()";
         assert!(wait::until(|| world.number(waits) == 0), "a session waits on");
         assert_eq!(world.number(holds), 1, "the table is still locked");
+        world.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(200)%'
+             AND datname = current_database() AND pid <> pg_backend_pid()",
+        );
         locked.join().expect("psql");
     });
     world.flush();
