@@ -10,6 +10,7 @@ use super::flush::Buffer;
 use super::late::{KeyColumns, Leaf, PAGES};
 use super::reach::Reach;
 use super::seen::Sight;
+use super::target::Sought;
 use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::postgres::{self, quoted};
@@ -94,7 +95,8 @@ impl Buffer {
             let mut rows = key.late(owner, table, leaf, &asked, from).await?;
             let Some(within) = rows.within.clone() else { continue };
             let keys: HashSet<u128> = rows.places.keys().copied().collect();
-            let known = self.target().holds(*id, &key.names, &table.sequence, within, &keys).await?;
+            let sought = Sought { table: *id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+            let known = self.target().holds(sought).await?;
             rows.places.retain(|key, _| !known.contains(key));
             if rows.places.len() > room - places.len() {
                 places.extend(rows.places.into_values().take(room - places.len()));

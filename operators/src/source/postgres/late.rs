@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 
 use super::discover::HotTable;
 use super::flush::Buffer;
+use super::target::Sought;
 use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::format::copy::{Codec, Decoder};
@@ -82,7 +83,8 @@ impl Buffer {
                 let rows = key.late(owner, table, leaf, &late, from).await?;
                 let Some(within) = rows.within.clone() else { continue };
                 let keys: HashSet<u128> = rows.places.keys().copied().collect();
-                let known = self.target().holds(id, &key.names, &table.sequence, within, &keys).await?;
+                let sought = Sought { table: id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+                let known = self.target().holds(sought).await?;
                 let places: Vec<&str> = known.iter().filter_map(|key| Some(&**rows.places.get(key)?)).collect();
                 if places.is_empty() {
                     continue;

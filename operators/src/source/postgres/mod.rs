@@ -52,5 +52,5 @@ pub use read::{Copied, CopyReader};
 pub use remaining::Remaining;
 pub use settings::{BufferSettings, BufferTable, Schedule};
 pub use slices::{SLICE, Slice};
-pub use target::{LakeTarget, Target};
+pub use target::{LakeTarget, Sought, Target};
 pub use types::{Plan, PlannedColumn, default_field, plan};

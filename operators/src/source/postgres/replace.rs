@@ -13,6 +13,7 @@ use super::discover::HotTable;
 use super::flush::Buffer;
 use super::late::{self, KeyColumns, Late, Leaf, PAGES};
 use super::slices::Sizes;
+use super::target::Sought;
 use super::types::Plan;
 use crate::error::Stop;
 use crate::postgres::quoted;
@@ -65,7 +66,8 @@ impl Buffer {
                 let rows = key.late(owner, table, leaf, &late, from).await?;
                 let Some(within) = rows.within else { continue };
                 let keys: HashSet<u128> = rows.places.into_keys().collect();
-                let places = self.target().places(id, &key.names, &table.sequence, within, &keys).await?;
+                let sought = Sought { table: id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+                let places = self.target().places(sought).await?;
                 match &mut all {
                     Some(all) => all.extend(places),
                     None => all = Some(places),

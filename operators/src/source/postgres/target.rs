@@ -14,6 +14,20 @@ use crate::protocol::names::TableId;
 use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wanted, partition_key};
 use crate::totals::hash;
 
+/// Rows of a table of the lake that are sought by their key.
+pub struct Sought<'a> {
+    /// The table.
+    pub table: TableId,
+    /// The columns of its key.
+    pub key: &'a [String],
+    /// The column that numbers its rows.
+    pub sequence: &'a str,
+    /// The numbers that the rows have.
+    pub within: RangeInclusive<i64>,
+    /// The hashes of their keys.
+    pub keys: &'a HashSet<u128>,
+}
+
 /// Brings the tables of the lake in line with hot tables before they are copied.
 ///
 /// Here, a lake that has nothing yet, with tables as they are made for hot ones:
@@ -22,14 +36,12 @@ use crate::totals::hash;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::collections::HashSet;
-/// use std::ops::RangeInclusive;
 ///
 /// use lakefront_operators::error::Stop;
 /// use lakefront_operators::protocol::Pending;
-/// use lakefront_operators::protocol::names::TableId;
 /// use lakefront_operators::sink::ducklake::Places;
 /// use lakefront_operators::source::postgres::{
-///     HotColumn, HotTable, Plan, Target, default_field, plan,
+///     HotColumn, HotTable, Plan, Sought, Target, default_field, plan,
 /// };
 ///
 /// struct Empty;
@@ -44,25 +56,11 @@ use crate::totals::hash;
 ///         Box::pin(async { plans })
 ///     }
 ///
-///     fn holds<'a>(
-///         &'a self,
-///         _table: TableId,
-///         _key: &'a [String],
-///         _sequence: &'a str,
-///         _within: RangeInclusive<i64>,
-///         _keys: &'a HashSet<u128>,
-///     ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
+///     fn holds<'a>(&'a self, _: Sought<'a>) -> Pending<'a, Result<HashSet<u128>, Stop>> {
 ///         Box::pin(async { Ok(HashSet::new()) })
 ///     }
 ///
-///     fn places<'a>(
-///         &'a self,
-///         _table: TableId,
-///         _key: &'a [String],
-///         _sequence: &'a str,
-///         _within: RangeInclusive<i64>,
-///         _keys: &'a HashSet<u128>,
-///     ) -> Pending<'a, Result<Places, Stop>> {
+///     fn places<'a>(&'a self, _: Sought<'a>) -> Pending<'a, Result<Places, Stop>> {
 ///         Box::pin(async { Ok(Places::default()) })
 ///     }
 /// }
@@ -95,26 +93,11 @@ pub trait Target: Send + Sync {
     /// How the rows of each table are copied.
     fn prepare<'a>(&'a self, tables: &'a [HotTable]) -> Pending<'a, Result<Vec<Plan>, Stop>>;
 
-    /// Which of `keys` a reader of `table` sees. They are hashes of the columns `key`, of rows
-    /// whose sequences are `within`.
-    fn holds<'a>(
-        &'a self,
-        table: TableId,
-        key: &'a [String],
-        sequence: &'a str,
-        within: RangeInclusive<i64>,
-        keys: &'a HashSet<u128>,
-    ) -> Pending<'a, Result<HashSet<u128>, Stop>>;
+    /// Which of the keys a reader sees.
+    fn holds<'a>(&'a self, sought: Sought<'a>) -> Pending<'a, Result<HashSet<u128>, Stop>>;
 
-    /// Where the rows with these keys are that a reader of `table` sees.
-    fn places<'a>(
-        &'a self,
-        table: TableId,
-        key: &'a [String],
-        sequence: &'a str,
-        within: RangeInclusive<i64>,
-        keys: &'a HashSet<u128>,
-    ) -> Pending<'a, Result<Places, Stop>>;
+    /// Where the rows with these keys are that a reader sees.
+    fn places<'a>(&'a self, sought: Sought<'a>) -> Pending<'a, Result<Places, Stop>>;
 }
 
 /// The lake that hot tables are flushed to.
@@ -214,49 +197,28 @@ impl Target for LakeTarget {
         })
     }
 
-    fn holds<'a>(
-        &'a self,
-        table: TableId,
-        key: &'a [String],
-        sequence: &'a str,
-        within: RangeInclusive<i64>,
-        keys: &'a HashSet<u128>,
-    ) -> Pending<'a, Result<HashSet<u128>, Stop>> {
-        Box::pin(self.look_up(table, key, sequence, within, keys))
+    fn holds<'a>(&'a self, sought: Sought<'a>) -> Pending<'a, Result<HashSet<u128>, Stop>> {
+        Box::pin(self.look_up(sought))
     }
 
-    fn places<'a>(
-        &'a self,
-        table: TableId,
-        key: &'a [String],
-        sequence: &'a str,
-        within: RangeInclusive<i64>,
-        keys: &'a HashSet<u128>,
-    ) -> Pending<'a, Result<Places, Stop>> {
+    fn places<'a>(&'a self, sought: Sought<'a>) -> Pending<'a, Result<Places, Stop>> {
         Box::pin(async move {
-            let table = self.table(table)?;
-            let (columns, within) = key_of(&table, key, sequence, within)?;
-            let mut is_sought =
-                |batch: &RecordBatch| hash::keys(batch).iter().map(|key| keys.contains(key)).collect::<Vec<_>>();
+            let table = self.table(sought.table)?;
+            let (columns, within) = key_of(&table, &sought)?;
+            let has = |key: &u128| sought.keys.contains(key);
+            let mut is_sought = |batch: &RecordBatch| hash::keys(batch).iter().map(has).collect::<Vec<_>>();
             Ok(self.lake.places(&table, &columns, within, &mut is_sought).await?)
         })
     }
 }
 
 impl LakeTarget {
-    async fn look_up(
-        &self,
-        table: TableId,
-        key: &[String],
-        sequence: &str,
-        within: RangeInclusive<i64>,
-        keys: &HashSet<u128>,
-    ) -> Result<HashSet<u128>, Stop> {
-        let table = self.table(table)?;
-        let (columns, within) = key_of(&table, key, sequence, within)?;
+    async fn look_up(&self, sought: Sought<'_>) -> Result<HashSet<u128>, Stop> {
+        let table = self.table(sought.table)?;
+        let (columns, within) = key_of(&table, &sought)?;
         let mut found = HashSet::new();
         let mut each =
-            |batch: RecordBatch| found.extend(hash::keys(&batch).into_iter().filter(|key| keys.contains(key)));
+            |batch: RecordBatch| found.extend(hash::keys(&batch).into_iter().filter(|key| sought.keys.contains(key)));
         self.lake.rows(&table, &columns, within, &mut each).await?;
         Ok(found)
     }
@@ -269,17 +231,12 @@ impl LakeTarget {
 /// The columns of a key, and which files may have rows with it.
 type KeyOf<'t> = (Vec<&'t Column>, Option<(&'t Column, RangeInclusive<i64>)>);
 
-/// The columns `key` of `table`, for rows whose sequences are `within`.
-fn key_of<'t>(
-    table: &'t Table,
-    key: &[String],
-    sequence: &str,
-    within: RangeInclusive<i64>,
-) -> Result<KeyOf<'t>, Stop> {
-    let columns: Option<Vec<&Column>> = key.iter().map(|name| table.column(name)).collect();
+/// The columns of the key that is `sought` in `table`, and which files may have it.
+fn key_of<'t>(table: &'t Table, sought: &Sought<'_>) -> Result<KeyOf<'t>, Stop> {
+    let columns: Option<Vec<&Column>> = sought.key.iter().map(|name| table.column(name)).collect();
     let columns = columns.ok_or_else(|| Stop::Bug("a key has no column in the lake".to_owned()))?;
     // A key that comes back may have another sequence, unless that is part of it.
-    let is_key = key.iter().any(|name| name.eq_ignore_ascii_case(sequence));
-    let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sequence));
-    Ok((columns, number.filter(|_| is_key).zip(Some(within))))
+    let is_key = sought.key.iter().any(|name| name.eq_ignore_ascii_case(sought.sequence));
+    let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sought.sequence));
+    Ok((columns, number.filter(|_| is_key).zip(Some(sought.within.clone()))))
 }
