@@ -195,3 +195,20 @@ fn rows_that_a_policy_hides_are_not_passed_over() {
     world.flush();
     assert_eq!(world.number(HOT), 0);
 }
+
+#[test]
+fn a_role_that_becomes_another_one_may_retain_tables() {
+    let (mut world, role) = with_the_pages_rights();
+    let database = world.psql("SELECT current_database()");
+    // As a vault makes them. Such a session does not see when it began.
+    let login = format!("dynamic_of_{database}");
+    world.psql(&format!("CREATE ROLE {login} LOGIN IN ROLE {role}; ALTER ROLE {login} SET role = {role}"));
+    let url = Server::shared().url(&database).replace("postgres@", &format!("{login}@"));
+    world.at(&url, &Server::shared().conninfo(&database));
+    world.set("source.tables", r#"[{ name = "ledgers", retain = true }]"#);
+    for _ in 0..2 {
+        world.flush();
+        assert_eq!(world.number("SELECT count(*) FROM ledgers"), 10);
+        assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["10"]);
+    }
+}

@@ -134,10 +134,7 @@ fn a_row_that_is_changed_before_it_is_deleted_makes_the_flush_again() {
         let changes = scope.spawn(|| {
             world.psql("BEGIN; UPDATE ledgers SET v = 'second' WHERE sequence = 7; SELECT pg_sleep(2); COMMIT");
         });
-        let locks =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(2)%'
-                     AND pid <> pg_backend_pid()";
-        assert!(wait::until(|| world.number(locks) == 1), "the row is locked");
+        assert!(wait::until(|| world.is_asleep()), "the row is locked");
         // The DELETE waits for the row and fails, before any connection has the snapshot.
         let ended = world.run_with("flush-copy=sleep(3000)").end();
         changes.join().expect("psql");
@@ -162,10 +159,7 @@ fn a_delete_that_is_under_way_ends_with_its_flush() {
         let holds = scope.spawn(|| {
             world.psql("BEGIN; SELECT FROM ledgers WHERE sequence = 7 FOR UPDATE; SELECT pg_sleep(4); COMMIT");
         });
-        let locks =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(4)%'
-                     AND pid <> pg_backend_pid()";
-        assert!(wait::until(|| world.number(locks) == 1), "the row is locked");
+        assert!(wait::until(|| world.is_asleep()), "the row is locked");
         let mut run = world.run_with("flush-copy=1*return->off");
         run.until_it_says("is made again");
         run.until_it_says("trying again");
@@ -173,7 +167,7 @@ fn a_delete_that_is_under_way_ends_with_its_flush() {
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DELETE%'
                        AND state = 'active'";
         // Never two at once.
-        while world.number(locks) == 1 {
+        while world.is_asleep() {
             assert!(world.number(deletes) <= 1);
         }
         holds.join().expect("psql");

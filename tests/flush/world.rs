@@ -176,6 +176,12 @@ impl World {
         self.spawn(command)
     }
 
+    /// Whether a session of the hot database is in `pg_sleep`.
+    pub(crate) fn is_asleep(&self) -> bool {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        self.number(sql) > 0
+    }
+
     /// Flushes until nothing waits; what the run reports.
     #[track_caller]
     pub(crate) fn flush(&self) -> Value {
