@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::crashes::ELSEWHERE;
-use crate::support::crashes::points;
+use crate::crashes::Crashes;
 use crate::support::postgres::Server;
 use crate::support::{Random, wait};
 use crate::world::World;
@@ -263,28 +262,13 @@ fn ends_whole(world: &World, sequence: i64) {
 }
 
 fn crashes(world: &World, required: &[&str]) {
-    let (mut crashed, mut sequence) = (Vec::new(), 0_i64);
-    for point in points() {
-        if ELSEWHERE.iter().any(|prefix| point.starts_with(prefix)) {
-            continue;
-        }
-        for time in 1..3 {
-            sequence += 1;
-            ingest(world, sequence, sequence);
-            confirm(world, sequence - BEHIND);
-            let ended = world.run_with(&format!("{point}={}*off->panic", time - 1)).end();
-            match ended.code {
-                Some(0) => {}
-                Some(3) if ended.stderr.contains(&format!("failpoint {point} panic")) => crashed.push(point.clone()),
-                _ => panic!("{point}, time {time}: {ended:?}"),
-            }
-            is_kept(world, sequence);
-        }
-    }
-    ends_whole(world, sequence);
-    for step in ["ducklake-written", "ducklake-committed", "acknowledge"].iter().chain(required) {
-        assert!(crashed.iter().any(|point| point == *step), "no run died at {step}: {crashed:?}");
-    }
+    let before = |sequence: i64, _: &str| {
+        ingest(world, sequence, sequence);
+        confirm(world, sequence - BEHIND);
+    };
+    let crashes = Crashes::at_each_step(world, before, |sequence| is_kept(world, sequence));
+    ends_whole(world, crashes.runs);
+    crashes.came_to(&["ducklake-written", "ducklake-committed", "acknowledge"], required);
 }
 
 #[test]

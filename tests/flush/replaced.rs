@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::crashes::ELSEWHERE;
-use crate::support::crashes::points;
+use crate::crashes::Crashes;
 use crate::support::duck::Duck;
 use crate::support::wait;
 use crate::world::World;
@@ -323,28 +322,17 @@ fn a_crash_at_any_step_between_two_databases_replaces_each_row_once() {
 /// Each run has a new row and five that come back.
 fn story(world: &mut World, also: &[&str]) {
     world.set("source.late", r#""replace""#);
-    let (mut crashed, mut expected, mut sequence) = (Vec::new(), BTreeMap::new(), 0_i64);
-    for point in points() {
-        if ELSEWHERE.iter().any(|prefix| point.starts_with(prefix)) {
-            continue;
-        }
-        for time in 1..3 {
-            sequence += 1;
-            let (first, v) = ((sequence - 5).max(1), format!("{point} {time}"));
-            // Some may still be hot, after a crash.
-            world.psql(&format!(
-                "INSERT INTO ledgers SELECT i, '{v}' FROM generate_series({first}, {sequence}) i
-                 ON CONFLICT (sequence) DO UPDATE SET v = excluded.v"
-            ));
-            expected.extend((first..=sequence).map(|i| (i, v.clone())));
-            let ended = world.run_with(&format!("{point}={}*off->panic", time - 1)).end();
-            match ended.code {
-                Some(0) => {}
-                Some(3) if ended.stderr.contains(&format!("failpoint {point} panic")) => crashed.push(point.clone()),
-                _ => panic!("{point}, time {time}: {ended:?}"),
-            }
-        }
-    }
+    let mut expected = BTreeMap::new();
+    let before = |sequence: i64, point: &str| {
+        let (first, v) = ((sequence - 5).max(1), format!("{point} {sequence}"));
+        // Some may still be hot, after a crash.
+        world.psql(&format!(
+            "INSERT INTO ledgers SELECT i, '{v}' FROM generate_series({first}, {sequence}) i
+             ON CONFLICT (sequence) DO UPDATE SET v = excluded.v"
+        ));
+        expected.extend((first..=sequence).map(|i| (i, v.clone())));
+    };
+    let crashes = Crashes::at_each_step(world, before, |_| {});
     world.flush();
     let mut duck = world.duck();
     assert_eq!(ledgers(&mut duck), lines(&expected));
@@ -358,9 +346,6 @@ fn story(world: &mut World, also: &[&str]) {
         );
         assert_eq!(duck.lines(&sql), ["0|0"], "snapshot {snapshot}");
     }
-    for step in
-        ["ducklake-lock", "ducklake-written", "ducklake-committed", "stage-synced", "fetch-done"].iter().chain(also)
-    {
-        assert!(crashed.iter().any(|point| point == *step), "no run died at {step}: {crashed:?}");
-    }
+    let steps = ["ducklake-lock", "ducklake-written", "ducklake-committed", "stage-synced", "fetch-done"];
+    crashes.came_to(&steps, also);
 }
