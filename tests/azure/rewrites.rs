@@ -1,7 +1,5 @@
 //! Blobs that are no longer the ones that were read: created anew, shorter, overwritten, deleted.
 
-use std::time::Duration;
-
 use crate::support::lines::ONE_FOR_EACH_TABLE;
 use crate::support::proxy::{Fault, Kind, Rule};
 use crate::support::{Ended, Lines};
@@ -109,14 +107,14 @@ fn a_blob_that_is_deleted_while_it_is_read_stops_the_run_and_the_next_passes_it_
     let world = World::new();
     world.write("a.json", Lines::new(7).take(3));
     // The first read is the look for the last line end.
-    world.proxy.rule(Rule::new(Kind::Read, Fault::Delay(Duration::from_millis(500))).nth(2).always());
+    world.proxy.rule(Rule::new(Kind::Read, Fault::Hold).nth(2));
     let mut run = world.pipeline.start(&["run", "p.toml", "--json"]);
     run.until("began to read", || world.proxy.count(|seen| seen.kind == Kind::Read) >= 2);
     world.container.delete(&below("a.json"));
+    world.proxy.calm();
     let error = run.end().exits_with(3).error();
     assert!(error.contains("could not read bytes 0..") && error.contains("of \"a.json\" in az://"), "{error}");
     assert!(error.contains("the blob was deleted before it was read to its end"), "{error}");
-    world.proxy.calm();
     world.write("b.json", ONE_FOR_EACH_TABLE);
     world.pipeline.land();
     world.is_exact();
@@ -127,12 +125,13 @@ fn a_blob_that_is_deleted_between_the_list_and_the_look_was_never_there() {
     let world = World::new();
     world.write("a.json", Lines::new(9).take(3));
     world.write("b.json", Lines::new(10).take(3));
-    world.proxy.rule(Rule::new(Kind::Read, Fault::Delay(Duration::from_millis(500))).named("a.json").always());
+    world.proxy.rule(Rule::new(Kind::Read, Fault::Hold).named("a.json"));
     let mut run = world.pipeline.start(&["run", "p.toml", "--json"]);
     run.until("began to look", || {
         world.proxy.count(|seen| seen.kind == Kind::Read && seen.name.contains("a.json")) > 0
     });
     world.container.delete(&below("a.json"));
+    world.proxy.calm();
     run.end().exits_with(0);
     world.is_exact();
 }
@@ -140,13 +139,12 @@ fn a_blob_that_is_deleted_between_the_list_and_the_look_was_never_there() {
 /// Starts a backfill over `old`, and puts `new` in its place while the second read is under way.
 fn replaced_under_a_run(world: &World, old: &[u8], new: &[u8]) -> Ended {
     world.write("a.json", old);
-    world.proxy.rule(Rule::new(Kind::Read, Fault::Delay(Duration::from_millis(500))).nth(2).always());
+    world.proxy.rule(Rule::new(Kind::Read, Fault::Hold).nth(2));
     let mut run = world.pipeline.start(&["run", "p.toml", "--json"]);
     run.until("began to read", || world.proxy.count(|seen| seen.kind == Kind::Read) >= 2);
     world.recreate("a.json", new);
-    let ended = run.end();
     world.proxy.calm();
-    ended
+    run.end()
 }
 
 #[test]

@@ -179,7 +179,7 @@ impl Stored {
         self.ingest(1, 10);
         self.world.flush();
         self.ingest(11, 20);
-        self.proxy.rule(Rule::new(Kind::Put, Fault::Delay(std::time::Duration::from_secs(2))).times(1));
+        self.proxy.rule(Rule::new(Kind::Put, Fault::Hold));
         let writes = |proxy: &Proxy| proxy.count(|seen| seen.kind == Kind::Put);
         let before = writes(&self.proxy);
         let mut duck = self.duck();
@@ -187,6 +187,7 @@ impl Stored {
         run.until("uploads", || writes(&self.proxy) > before);
         // A row that lies in the catalog, which needs no file.
         duck.rows("INSERT INTO lake.bronze.effects VALUES (0, 0, 0)");
+        self.proxy.calm();
         let ended = run.end().exits_with(0);
         assert!(ended.stderr.contains("is made again"), "{}", ended.stderr);
         assert!(writes(&self.proxy) > before + 3, "files are written twice");

@@ -108,7 +108,7 @@ impl Proxy {
         self.shared.state().plan.chances.push((kind, one_in, fault));
     }
 
-    /// Forgets rules and chances.
+    /// Forgets rules and chances, and lets go what is held.
     pub(crate) fn calm(&self) {
         let state = &mut self.shared.state();
         state.plan.rules.clear();
@@ -182,6 +182,7 @@ impl Shared {
                 return Ok(false);
             }
             Some(Fault::Delay(time)) => wait::pause(time),
+            Some(Fault::Hold) => assert!(wait::until(|| !self.state().plan.holds()), "nobody lets it go"),
             _ => {}
         }
         let mut response = match fault.and_then(|fault| fault.response(request.method == "HEAD")) {

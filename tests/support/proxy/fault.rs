@@ -53,6 +53,9 @@ pub(crate) enum Fault {
     Stall(Duration),
     /// The request is forwarded after this long.
     Delay(Duration),
+    /// The request is forwarded once the rules are forgotten, so that something may happen before
+    /// it for certain.
+    Hold,
 }
 
 impl Fault {
@@ -80,7 +83,7 @@ impl Fault {
             CrossedWrites => (409, "ConditionalRequestConflict", "A conflicting operation is in progress.", None),
             NotImplemented => (501, "NotImplemented", "A header you provided is not implemented.", None),
             Accepted | WebPage => (200, "", "", None),
-            EmptyPart | WholeBlob | Reset | LostReply | Truncated | Stall(_) | Delay(_) => return None,
+            EmptyPart | WholeBlob | Reset | LostReply | Truncated | Stall(_) | Delay(_) | Hold => return None,
         };
         let mut head =
             format!("HTTP/1.1 {status} {}\r\nServer: lakefront-proxy\r\nDate: {}\r\n", reason(status), date());

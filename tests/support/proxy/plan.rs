@@ -72,6 +72,11 @@ impl Plan {
         Plan { seed, rules: Vec::new(), chances: Vec::new(), counts: HashMap::new() }
     }
 
+    /// Whether a rule may hold requests.
+    pub(super) fn holds(&self) -> bool {
+        self.rules.iter().any(|rule| rule.fault == Fault::Hold)
+    }
+
     /// Counts a request. Returns its fault, if it has one.
     pub(super) fn fault(&mut self, kind: Kind, name: &str) -> Option<Fault> {
         let count = self.counts.entry((kind, name.to_owned())).or_default();
