@@ -40,6 +40,27 @@ fn a_last_flush_that_takes_too_long_is_abandoned() {
 }
 
 #[test]
+fn once_moves_what_waited_and_leaves_what_came_meanwhile() {
+    let world = simple();
+    world.flush();
+    // Whenever a snapshot is made, another row comes.
+    world.psql(
+        "CREATE SEQUENCE more START 4;
+         CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS
+             $$BEGIN INSERT INTO public.ledgers VALUES (nextval('public.more')); RETURN NULL; END$$;
+         CREATE TRIGGER more AFTER INSERT ON bronze_meta.ducklake_snapshot
+             FOR EACH STATEMENT EXECUTE FUNCTION more();
+         INSERT INTO ledgers VALUES (3)",
+    );
+    for left in 4..=6 {
+        world.flush();
+        assert_eq!(world.psql("SELECT sequence FROM ledgers"), left.to_string());
+        assert_eq!(world.flushes(), left - 2);
+    }
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["5"]);
+}
+
+#[test]
 fn flushes_follow_each_other() {
     let mut world = simple();
     world.set("source.interval", r#""5s""#);

@@ -6,6 +6,7 @@
 
 mod address;
 mod advice;
+mod ask;
 mod connect;
 mod copy_in;
 mod copying;
@@ -15,6 +16,7 @@ mod failure;
 #[cfg(test)]
 mod fake;
 mod password;
+mod pool;
 mod rows;
 mod session;
 mod tls;
@@ -26,11 +28,13 @@ use std::time::Duration;
 use tokio_postgres::config::ChannelBinding;
 pub use tokio_postgres::{Client, Error, Statement};
 
+pub use self::ask::{Ask, Element, Param, Typed};
 pub use self::connect::{cancel, connect, connect_to_copy};
 pub use self::copy_in::copy_in;
 pub use self::copying::CopySession;
 pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};
 pub use self::password::Password;
+pub use self::pool::Pool;
 pub use self::session::{refuse_pooler, require_settings};
 pub use self::tls::{Mode, Roots, Tls};
 

@@ -13,7 +13,7 @@ use super::failure::failed;
 use super::{Location, connect};
 use crate::error::StoreError;
 
-/// The settings, as `pg_settings` names them. One that the server's version does not have is left
+/// The settings. One that the server's version does not have is left
 /// out: `transaction_timeout` is new in version 17, `idle_session_timeout` in 14, `jit` in 11.
 const SETTINGS: [(&str, &str); 23] = [
     // How values look as text.
@@ -128,13 +128,14 @@ fn first(messages: &[SimpleQueryMessage]) -> Option<&str> {
 fn batch() -> String {
     let settings: Vec<_> = SETTINGS.iter().map(|(name, value)| format!("('{name}', '{value}')")).collect();
     // The search path first, so that nothing after it is taken from another schema. Temporary
-    // tables would come before everything if they were not named.
+    // tables would come before everything if they were not named. The view `pg_settings` would take
+    // longer than all the rest of logging in.
     //
     // `remote_apply` is more than `on`: it stays. Everything else is less, or the same.
     format!(
         "SET search_path = pg_catalog, pg_temp; \
-         SELECT set_config(s.name, v.value, false) \
-         FROM pg_settings AS s JOIN (VALUES {}) AS v (name, value) ON v.name = s.name; \
+         SELECT set_config(v.name, v.value, false) FROM (VALUES {}) AS v (name, value) \
+         WHERE current_setting(v.name, true) IS NOT NULL; \
          SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
          WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false); \
          SELECT set_config('{MARK}', '{PREPARED}', false)",

@@ -23,7 +23,7 @@ pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
         Some((group, held)) => Some(OffsetsFiles::<Flushes>::read(group, *held).await?),
         None => None,
     };
-    let client = postgres::connect(&flush.config.source, "lakefront").await?;
+    let session = flush.sessions.session().await?;
     let (confirmed, notes) = gate(flush).await;
     let mut tables = Vec::new();
     for (table, what) in flush.hot.iter().zip(&flush.what) {
@@ -35,7 +35,7 @@ pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
             quoted(&table.sequence),
             table.named()
         );
-        let row = client.query_one(&sql, &[]).await;
+        let row = session.query_one(&sql, &[]).await;
         let row = row.map_err(|e| postgres::failed(format!("count the rows of table {:?}", table.name), e))?;
         let (rows, highest, waiting): (i64, Option<i64>, i64) = (row.get(0), row.get(1), row.get(2));
         let mut offsets = Map::new();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
-use lakefront_operators::postgres::{self, quoted};
+use lakefront_operators::postgres::{self, Pool, quoted};
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::prove::{Progress, Proof};
@@ -62,6 +62,8 @@ pub(crate) struct Flush {
     gate: Option<Arc<Gate>>,
     /// Their names, which are those of the lake's tables.
     names: Vec<String>,
+    /// Sessions of the hot tables' database.
+    sessions: Arc<Pool>,
     lake: Arc<Lake>,
     clock: Arc<dyn Clock>,
     metrics: Arc<FlushMetrics>,
@@ -109,7 +111,8 @@ impl super::Described for Described {
 impl Flush {
     /// Looks at the hot tables. Nothing is written.
     async fn open(Described { common, flush: config }: Described) -> Result<Flush, Stop> {
-        let client = postgres::connect(&config.source, "lakefront").await?;
+        let sessions = Pool::new(config.source.clone(), "lakefront");
+        let client = sessions.session().await?;
         postgres::refuse_pooler(&config.source, "lakefront", &client).await?;
         let catalog = &config.lake.catalog;
         if *catalog != config.source {
@@ -131,6 +134,7 @@ impl Flush {
         let sql = format!("SELECT max({})::int8 FROM {}.{}", quoted(column), quoted(&config.schema), quoted(table));
         let watermark = client.prepare(&sql).await;
         watermark.map_err(|e| postgres::failed(format!("find source.watermark, {table:?} ({column:?})"), e))?;
+        sessions.give_back(client);
         if config.tables.is_none() && !unnumbered.is_empty() {
             tracing::warn!(
                 tables = unnumbered.join(", "),
@@ -161,7 +165,7 @@ impl Flush {
         let gate = config.downstream.as_ref().map(|of| Arc::new(Gate::new(of.location.clone(), &of.query)));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = FlushMetrics::new(clock.clone(), &names);
-        Ok(Flush { common, config, source, hot, what, gate, names, lake, clock, metrics })
+        Ok(Flush { common, config, source, hot, what, gate, names, sessions, lake, clock, metrics })
     }
 
     fn reading(&self) -> HotSource {

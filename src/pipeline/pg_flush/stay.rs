@@ -47,13 +47,13 @@ pub(super) async fn refuse_forgotten(flush: &Flush) -> Result<(), Stop> {
     let Some((group, held)) = take::held(flush).await? else { return Ok(()) };
     let recorded = OffsetsFiles::<Flushes>::read(&group, held).await?;
     let marks = &recorded.standing.offsets.partitions;
-    let client = postgres::connect(&flush.config.source, "lakefront").await?;
+    let session = flush.sessions.session().await?;
     for (table, what) in flush.hot.iter().zip(&flush.what) {
         let mark = marks.get(&PartitionId::first(&*table.name)).filter(|mark| mark.keeps);
         let Some(mark) = mark.filter(|_| !what.retain && what.late != Late::Skip) else { continue };
         let (named, column, mark) = (table.named(), quoted(&table.sequence), mark.watermark);
         let sql = format!("SELECT EXISTS (SELECT FROM {named} WHERE {column} <= {mark})");
-        let row = client.query_one(&sql, &[]).await;
+        let row = session.query_one(&sql, &[]).await;
         let row = row.map_err(|e| postgres::failed(format!("look at the rows of table {:?}", table.name), e))?;
         if row.get(0) {
             return Err(Stop::Refused(format!(
@@ -64,5 +64,6 @@ pub(super) async fn refuse_forgotten(flush: &Flush) -> Result<(), Stop> {
             )));
         }
     }
+    flush.sessions.give_back(session);
     Ok(())
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
-use lakefront_operators::postgres;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::{Claimed, claim};
 use lakefront_operators::protocol::document::Process;
@@ -124,8 +123,10 @@ fn intent<'a>(
 /// Where the first run begins: every table at its own beginning or, if an older flusher has left
 /// its checkpoint, after that. What it has flushed and not deleted is late then.
 async fn begin(flush: &Flush) -> Result<Offsets<Flushes>, Stop> {
-    let client = postgres::connect(&flush.config.source, "lakefront").await?;
-    let Some(checkpoint) = older_checkpoint(&client, &flush.config.schema).await? else {
+    let session = flush.sessions.session().await?;
+    let checkpoint = older_checkpoint(&session, &flush.config.schema).await?;
+    flush.sessions.give_back(session);
+    let Some(checkpoint) = checkpoint else {
         return Ok(Offsets::default());
     };
     tracing::info!(checkpoint, "going on after cold_flusher_checkpoint");
@@ -150,7 +151,7 @@ fn buffer(flush: &Flush) -> (Arc<Buffer>, Arc<LakeTarget>) {
         partitions: partitions(&config.tables),
     });
     let settings = BufferSettings {
-        location: config.source.clone(),
+        sessions: flush.sessions.clone(),
         schema: config.schema.clone(),
         watermark: config.watermark.clone(),
         tables: flush.what.clone(),
@@ -173,8 +174,10 @@ fn group(flush: &Flush, tables: Arc<Tables>, transactions: Arc<dyn Transactions>
 
 /// What commits flushes: one transaction if the catalog is in the hot tables' database, or two.
 async fn transactions(flush: &Flush, buffer: &Arc<Buffer>) -> Result<Arc<dyn Transactions>, Stop> {
-    let client = postgres::connect(&flush.config.source, "lakefront").await?;
-    if flush.lake.is_seen_by(&client).await? {
+    let session = flush.sessions.session().await?;
+    let is_one_database = flush.lake.is_seen_by(&session).await?;
+    flush.sessions.give_back(session);
+    if is_one_database {
         return Ok(buffer.clone());
     }
     // Rows that are retained are told by the mark, which the lake commits beside them.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::create;
 use crate::error::StoreError;
-use crate::postgres::{self, Location, quoted};
+use crate::postgres::{self, Ask, Location, quoted};
 use crate::sink::files::Place;
 
 /// The versions of the specification that are written.
@@ -87,12 +87,12 @@ impl Lake {
         let (client, shown) = (self.reader().await?, self.shown());
         let failed = |e| postgres::failed(format!("look at {shown}"), e);
         let named = format!("{}.ducklake_metadata", self.schema);
-        let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await.map_err(failed)?;
+        let there = client.ask_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await.map_err(failed)?;
         if !there.get::<_, bool>(0) {
             return Ok(false);
         }
         let sql = format!("SELECT key, value FROM {named} WHERE scope IS NULL OR scope = ''");
-        let rows = client.query(&sql, &[]).await.map_err(failed)?;
+        let rows = client.ask(&sql, &[]).await.map_err(failed)?;
         let value = |key: &str| rows.iter().find(|row| row.get::<_, &str>(0) == key).map(|row| row.get::<_, String>(1));
         self.refuse(check_version(value("version").as_deref()))?;
         if value("encrypted").is_some_and(|encrypted| encrypted == "true") {
@@ -122,7 +122,7 @@ impl Lake {
         let failed = |e| postgres::failed(format!("make {}", self.shown()), e);
         // Making a schema takes a right that a role may lack to which one was given.
         let sql = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)";
-        let has_schema: bool = client.query_one(sql, &[&self.spec.metadata_schema]).await.map_err(failed)?.get(0);
+        let has_schema: bool = client.ask_one(sql, &[&self.spec.metadata_schema]).await.map_err(failed)?.get(0);
         let mut sql = String::from("BEGIN;\n");
         if !has_schema {
             let _ = writeln!(sql, "CREATE SCHEMA {};", self.schema);
@@ -142,15 +142,15 @@ impl Lake {
     /// know of is taken there, and looked for through `client`.
     pub async fn is_seen_by(&self, client: &Client) -> Result<bool, StoreError> {
         let failed = |e| postgres::failed(format!("compare a database with that of {}", self.shown()), e);
-        let catalog = self.connect().await?;
+        let catalog = self.reader().await?;
         let key = Uuid::new_v4().as_u64_pair().0.cast_signed();
-        catalog.execute("SELECT pg_advisory_lock($1)", &[&key]).await.map_err(failed)?;
+        catalog.tell("SELECT pg_advisory_lock($1)", &[&key]).await.map_err(failed)?;
         let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
                    AND (classid::int8 << 32 | objid::int8) = $1 \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-        let is_seen: bool = client.query_one(sql, &[&key]).await.map_err(failed)?.get(0);
+        let is_seen: bool = client.ask_one(sql, &[&key]).await.map_err(failed)?.get(0);
         // If the connection is lost, so was the lock, and nothing is known.
-        catalog.execute("SELECT pg_advisory_unlock($1)", &[&key]).await.map_err(failed)?;
+        catalog.tell("SELECT pg_advisory_unlock($1)", &[&key]).await.map_err(failed)?;
         Ok(is_seen)
     }
 
@@ -166,8 +166,7 @@ impl Lake {
              (SELECT value FROM {m}.ducklake_metadata WHERE key = 'version' AND (scope IS NULL OR scope = '') LIMIT 1) \
              FROM {m}.ducklake_snapshot s ORDER BY s.snapshot_id DESC LIMIT 1"
         );
-        let row =
-            client.query_opt(&sql, &[]).await.map_err(|e| postgres::failed(format!("read {}", self.shown()), e))?;
+        let row = client.ask_opt(&sql, &[]).await.map_err(|e| postgres::failed(format!("read {}", self.shown()), e))?;
         let Some(row) = row else {
             return Err(StoreError::definite(format!("read {}", self.shown()), "it has no snapshot"));
         };

@@ -14,7 +14,7 @@ use super::detail::LeafDetail;
 use super::tables;
 use super::types::LakeType;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 
 /// What the catalog says of a table.
 #[derive(Default)]
@@ -56,7 +56,7 @@ pub(super) async fn read(
     let sql = format!(
         "SELECT table_id, record_count, next_row_id, file_size_bytes FROM {m}.ducklake_table_stats WHERE table_id = ANY($1)"
     );
-    for row in client.query(&sql, &[&ids]).await.map_err(failed)? {
+    for row in client.ask(&sql, &[&ids]).await.map_err(failed)? {
         let of = all.entry(row.get(0)).or_default();
         (of.rows, of.next_row_id, of.bytes, of.is_there) = (row.get(1), row.get(2), row.get(3), true);
     }
@@ -64,7 +64,7 @@ pub(super) async fn read(
         "SELECT table_id, column_id, COALESCE(contains_null, true), contains_nan, min_value, max_value \
          FROM {m}.ducklake_table_column_stats WHERE table_id = ANY($1)"
     );
-    for row in client.query(&sql, &[&ids]).await.map_err(failed)? {
+    for row in client.ask(&sql, &[&ids]).await.map_err(failed)? {
         let (has_null, has_nan, min, max) = (row.get(2), row.get(3), row.get(4), row.get(5));
         let column = ColumnStatistics { has_null, has_nan, min, max, is_there: true };
         all.entry(row.get(0)).or_default().columns.insert(row.get(1), column);
@@ -173,7 +173,7 @@ pub(super) async fn update(
                  SELECT * FROM {values}"
             ),
         };
-        if !ids.is_empty() && session.execute(&sql, &[&ids, &rows, &next, &bytes]).await? != ids.len() as u64 {
+        if !ids.is_empty() && session.tell(&sql, &[&ids, &rows, &next, &bytes]).await? != ids.len() as u64 {
             return Ok(false);
         }
     }
@@ -216,5 +216,5 @@ async fn update_columns(
              max_value) SELECT * FROM {values}"
         ),
     };
-    Ok(session.execute(&sql, &[&tables, &ids, &nulls, &nans, &min, &max]).await? == ids.len() as u64)
+    Ok(session.tell(&sql, &[&tables, &ids, &nulls, &nans, &min, &max]).await? == ids.len() as u64)
 }

@@ -21,7 +21,7 @@ use super::places::{Gone, Leaving, Replaced};
 use super::rows;
 use super::tables;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::group::{Commit, Created};
 use crate::protocol::names::Version;
 use crate::protocol::staged::Staged;
@@ -223,8 +223,7 @@ impl Attempt<'_> {
             "INSERT INTO {m}.ducklake_snapshot (snapshot_id, snapshot_time, schema_version, next_catalog_id, next_file_id) \
              VALUES ($1, clock_timestamp(), $2, $3, $4)"
         );
-        let inserted =
-            session.execute(&sql, &[&snapshot, &head.schema_version, &head.next_catalog_id, &next_file]).await;
+        let inserted = session.tell(&sql, &[&snapshot, &head.schema_version, &head.next_catalog_id, &next_file]).await;
         inserted.map_err(|e| self.lost(e))?;
         rows::insert(m, session, snapshot, placed).await.map_err(|e| self.lost(e))?;
         if !columns::update(m, session, statistics).await.map_err(|e| self.lost(e))? {
@@ -242,7 +241,7 @@ impl Attempt<'_> {
             "INSERT INTO {m}.ducklake_snapshot_changes (snapshot_id, changes_made, author, commit_message, \
              commit_extra_info) VALUES ($1, $2, 'lakefront', $3, NULL)"
         );
-        session.execute(&sql, &[&snapshot, &changes, &message]).await.map_err(|e| self.lost(e))?;
+        session.tell(&sql, &[&snapshot, &changes, &message]).await.map_err(|e| self.lost(e))?;
         let noted = placed.noted(&self.commit.sums);
         let noted = noted.map_err(|e| StoreError::definite("note which rows are the pipeline's own", e))?;
         self.insert_version(session, Some(snapshot), Some(noted)).await
@@ -258,7 +257,7 @@ impl Attempt<'_> {
         let Commit { id, held, .. } = self.commit;
         let (version, position, run) = (signed(self.version.0), signed(held.position.0), signed(held.run.0));
         let inserted =
-            client.execute(&sql, &[&self.group.pipeline, &version, id, &position, &run, &snapshot, &tables]).await;
+            client.tell(&sql, &[&self.group.pipeline, &version, id, &position, &run, &snapshot, &tables]).await;
         match inserted {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Err(Not::Created),
@@ -283,7 +282,7 @@ impl Attempt<'_> {
              AND l.mode NOT IN ('AccessShareLock', 'RowShareLock') AND a.pid <> pg_backend_pid()",
             self.group.lake.schema
         );
-        let Ok(rows) = reader.query(&sql, &[]).await else { return self.failed("lock", error) };
+        let Ok(rows) = reader.ask(&sql, &[]).await else { return self.failed("lock", error) };
         let one = |row: &tokio_postgres::Row| {
             let (pid, name, state, seconds): (i32, &str, &str, i64) = (row.get(0), row.get(1), row.get(2), row.get(3));
             format!("process {pid} ({name:?}, {state}, in a transaction for {seconds} s)")
@@ -300,7 +299,7 @@ async fn alive(lake: &Arc<Lake>, reader: &Client, ids: &[i64]) -> Result<Vec<i64
         "SELECT table_id FROM {}.ducklake_table WHERE table_id = ANY($1) AND end_snapshot IS NULL",
         lake.schema
     );
-    let rows = reader.query(&sql, &[&ids]).await;
+    let rows = reader.ask(&sql, &[&ids]).await;
     let rows = rows.map_err(|e| postgres::failed(format!("read the tables of {}", lake.shown()), e))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

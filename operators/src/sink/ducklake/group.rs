@@ -8,7 +8,7 @@ use super::log::{self, is_there, signed};
 use super::tables::Tables;
 use super::transactions::Transactions;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::Pending;
 use crate::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Retention, Verdict};
 use crate::protocol::names::Version;
@@ -87,7 +87,7 @@ impl Group for LakeGroup {
             let client = self.lake.reader().await?;
             let sql =
                 format!("SELECT id FROM {}.lakefront_commits WHERE pipeline = $1 AND version = $2", self.lake.schema);
-            let row = client.query_opt(&sql, &[&self.pipeline, &signed(version.0)]).await;
+            let row = client.ask_opt(&sql, &[&self.pipeline, &signed(version.0)]).await;
             let row = row.map_err(|e| self.failed("read the commits of", e))?;
             Ok(row.map(|row| CommitFacts { id: Some(row.get(0)), ours: true, is_suspect: false, removes_rows: false }))
         })
@@ -109,7 +109,7 @@ impl Group for LakeGroup {
                 "SELECT COALESCE(sum(record_count), 0)::bigint FROM {}.ducklake_table_stats WHERE table_id = ANY($1)",
                 self.lake.schema
             );
-            let row = self.lake.reader().await?.query_one(&sql, &[&ids]).await;
+            let row = self.lake.reader().await?.ask_one(&sql, &[&ids]).await;
             Ok(log::unsigned(row.map_err(|e| self.failed("count the rows of", e))?.get(0)))
         })
     }

@@ -8,15 +8,16 @@ use tokio_postgres::Client;
 use super::catalog::Lake;
 use crate::error::StoreError;
 use crate::position::Position;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::names::{Held, RunId, Version};
 
 /// Makes the tables, if they are not there. A lock of its own keeps two runs from doing so at once.
 pub(super) async fn make(lake: &Lake) -> Result<(), StoreError> {
-    let (client, m) = (lake.connect().await?, &lake.schema);
-    if is_there(lake, &client).await? {
+    if is_there(lake, &*lake.reader().await?).await? {
         return Ok(());
     }
+    // Not the one for questions, which a failure here would leave in a transaction.
+    let (client, m) = (lake.connect().await?, &lake.schema);
     let sql = format!(
         "BEGIN;
          SELECT pg_advisory_xact_lock(hashtextextended('lakefront', 0));
@@ -45,7 +46,7 @@ pub(super) async fn make(lake: &Lake) -> Result<(), StoreError> {
 /// Whether the tables are there.
 pub(super) async fn is_there(lake: &Lake, client: &Client) -> Result<bool, StoreError> {
     let named = format!("{}.lakefront_offsets", lake.schema);
-    let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await;
+    let there = client.ask_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await;
     there.map(|row| row.get(0)).map_err(|e| postgres::failed(format!("look at {}", lake.shown()), e))
 }
 
@@ -55,7 +56,7 @@ pub(super) async fn head(lake: &Lake, client: &Client, pipeline: &str) -> Result
         "SELECT version, position, run FROM {}.lakefront_commits WHERE pipeline = $1 ORDER BY version DESC LIMIT 1",
         lake.schema
     );
-    let row = client.query_opt(&sql, &[&pipeline]).await;
+    let row = client.ask_opt(&sql, &[&pipeline]).await;
     let row = row.map_err(|e| postgres::failed(format!("read the commits of {}", lake.shown()), e))?;
     Ok(row.map(|row| (Version(unsigned(row.get(0))), held(row.get(1), row.get(2)))))
 }

@@ -3,7 +3,7 @@
 use super::group::LakeGroup;
 use super::log::{held, is_there, signed};
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::Pending;
 use crate::protocol::group::Created;
 use crate::protocol::names::OffsetsName;
@@ -26,7 +26,7 @@ impl OffsetsStore for LakeGroup {
                 self.lake.schema
             );
             let (position, run) = (signed(name.0.position.0), signed(name.0.run.0));
-            let written = self.lake.reader().await?.execute(&sql, &[&self.pipeline, &position, &run, &content]).await;
+            let written = self.lake.reader().await?.tell(&sql, &[&self.pipeline, &position, &run, &content]).await;
             match written.map_err(|e| self.failed("write offsets into", e))? {
                 0 => Ok(Created::No),
                 _ => Ok(Created::Yes),
@@ -41,7 +41,7 @@ impl OffsetsStore for LakeGroup {
                 self.lake.schema
             );
             let (position, run) = (signed(name.0.position.0), signed(name.0.run.0));
-            let row = self.lake.reader().await?.query_opt(&sql, &[&self.pipeline, &position, &run]).await;
+            let row = self.lake.reader().await?.ask_opt(&sql, &[&self.pipeline, &position, &run]).await;
             Ok(row.map_err(|e| self.failed("read offsets of", e))?.map(|row| row.get(0)))
         })
     }
@@ -53,7 +53,7 @@ impl OffsetsStore for LakeGroup {
             if !is_there(&self.lake, &client).await? {
                 return Ok(Vec::new());
             }
-            let rows = client.query(&sql, &[&self.pipeline]).await;
+            let rows = client.ask(&sql, &[&self.pipeline]).await;
             let rows = rows.map_err(|e| self.failed("list the offsets of", e))?;
             Ok(rows.iter().map(|row| OffsetsName(held(row.get(0), row.get(1)))).collect())
         })
@@ -66,7 +66,7 @@ impl OffsetsStore for LakeGroup {
                 self.lake.schema
             );
             let (position, run) = (signed(name.0.position.0), signed(name.0.run.0));
-            let deleted = self.lake.reader().await?.execute(&sql, &[&self.pipeline, &position, &run]).await;
+            let deleted = self.lake.reader().await?.tell(&sql, &[&self.pipeline, &position, &run]).await;
             deleted.map(drop).map_err(|e| postgres::failed(format!("delete old offsets of {}", self.lake.shown()), e))
         })
     }
@@ -79,7 +79,7 @@ impl OffsetsStore for LakeGroup {
             }
             let sql =
                 format!("SELECT DISTINCT pipeline FROM {}.lakefront_commits WHERE pipeline <> $1", self.lake.schema);
-            let rows = client.query(&sql, &[&self.pipeline]).await;
+            let rows = client.ask(&sql, &[&self.pipeline]).await;
             let rows = rows.map_err(|e| self.failed("list the pipelines of", e))?;
             let neighbour = |row: &tokio_postgres::Row| -> Neighbour {
                 let pipeline: String = row.get(0);

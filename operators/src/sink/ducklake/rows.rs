@@ -9,6 +9,7 @@ use super::columns::TableStatistics;
 use super::commit::NewFile;
 use super::log::signed;
 use super::noted::{self, Noted};
+use crate::postgres::Ask;
 use crate::protocol::names::TableId;
 use crate::protocol::staged::Counted;
 
@@ -112,7 +113,7 @@ pub(super) async fn insert(
         .map(|file| file.snapshots.map_or((None, None), |(oldest, newest)| (Some(oldest), Some(newest))))
         .unzip();
     session
-        .execute(
+        .tell(
             &sql,
             &[&snapshot, &ids, &tables, &paths, &counts, &bytes, &footers, &starts, &partitions, &oldest, &newest],
         )
@@ -136,7 +137,7 @@ async fn statistics(m: &str, session: &Client, files: &[PlacedFile]) -> Result<(
          null_count, min_value, max_value, contains_nan, extra_stats) SELECT *, NULL FROM unnest($1::bigint[], \
          $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::boolean[])"
     );
-    session.execute(&sql, &[&ids, &tables, &columns, &bytes, &values, &nulls, &min, &max, &nan]).await.map(drop)
+    session.tell(&sql, &[&ids, &tables, &columns, &bytes, &values, &nulls, &min, &max, &nan]).await.map(drop)
 }
 
 async fn partition_values(m: &str, session: &Client, files: &[PlacedFile]) -> Result<(), tokio_postgres::Error> {
@@ -152,5 +153,5 @@ async fn partition_values(m: &str, session: &Client, files: &[PlacedFile]) -> Re
         "INSERT INTO {m}.ducklake_file_partition_value (data_file_id, table_id, partition_key_index, partition_value) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[])"
     );
-    session.execute(&sql, &[&ids, &tables, &keys, &texts]).await.map(drop)
+    session.tell(&sql, &[&ids, &tables, &keys, &texts]).await.map(drop)
 }

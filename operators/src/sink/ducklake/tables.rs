@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::catalog::Lake;
 use super::types::{self, LakeType};
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::names::TableId;
 use crate::sink::files::Place;
 
@@ -98,7 +98,7 @@ pub(super) async fn schema(lake: &Lake, client: &Client) -> Result<Option<(i64, 
         lake.schema
     );
     let failed = |e| postgres::failed(format!("read the schemas of {}", lake.shown()), e);
-    let row = client.query_opt(&sql, &[&lake.spec().schema]).await.map_err(failed)?;
+    let row = client.ask_opt(&sql, &[&lake.spec().schema]).await.map_err(failed)?;
     row.map(|row| Ok((row.get(0), within(lake, &lake.spec().data, row.get(1), row.get(2))?))).transpose()
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn read(
     );
     // DuckDB's names differ in more than case.
     let wanted = |row: &tokio_postgres::Row| names.iter().find(|name| name.eq_ignore_ascii_case(row.get(1))).cloned();
-    let found = client.query(&sql, &[&schema_id]).await.map_err(failed)?;
+    let found = client.ask(&sql, &[&schema_id]).await.map_err(failed)?;
     let found: Vec<_> = found.iter().filter_map(|row| Some((wanted(row)?, row))).collect();
     let ids: Vec<i64> = found.iter().map(|(_, row)| row.get(0)).collect();
     let (mut columns, mut partitions) = (columns(lake, client, &ids).await?, partitions(lake, client, &ids).await?);
@@ -157,7 +157,7 @@ pub(super) async fn columns_at(
         lake.schema
     );
     let failed = |e| postgres::failed(format!("read the columns of {}", lake.shown()), e);
-    let rows = client.query(&sql, &[&ids, &snapshot]).await.map_err(failed)?;
+    let rows = client.ask(&sql, &[&ids, &snapshot]).await.map_err(failed)?;
     // The elements of lists, by table and list.
     let element = |table: i64, list: i64| {
         let mut within = rows.iter().filter(|row| row.get::<_, Option<i64>>(5) == Some(list));
@@ -196,7 +196,7 @@ pub(super) async fn partitions(
     );
     let failed = |e| postgres::failed(format!("read the partitions of {}", lake.shown()), e);
     let mut all: BTreeMap<i64, Partition> = BTreeMap::new();
-    for row in client.query(&sql, &[&ids]).await.map_err(failed)? {
+    for row in client.ask(&sql, &[&ids]).await.map_err(failed)? {
         let partition = all.entry(row.get(0)).or_insert(Partition { id: row.get(1), keys: Vec::new() });
         partition.keys.push((row.get(2), row.get(3)));
     }

@@ -15,7 +15,18 @@ pub(super) const PAGE_ROWS: usize = 20_000;
 /// or when its values take this many bytes.
 pub(super) const PAGE_BYTES: usize = 1 << 20;
 
+/// Snappy compresses so many bytes at a time, and nothing refers from one such block to another.
+const BLOCK: usize = 1 << 16;
+/// A page of at least so many blocks is judged by one of them.
+const JUDGED: usize = 4;
+/// The head of a literal of up to a whole block: its length less one follows in two bytes.
+const LITERAL: u8 = 61 << 2;
+
 /// Compresses pages; serves all columns of a file.
+///
+/// What hardly gets smaller takes the longest: texts of hexadecimal digits have matches of four
+/// bytes everywhere, which are worth nothing. So a long page is judged by a block in its middle. If
+/// that does not shrink by a twentieth, the page is stored as it is, in snappy's own format.
 pub(super) struct Press {
     snappy: snap::raw::Encoder,
     scratch: Vec<u8>,
@@ -27,11 +38,14 @@ impl Press {
     }
 
     fn compress(&mut self, page: &[u8]) -> Result<Vec<u8>, ParquetError> {
-        let most = snap::raw::max_compress_len(page.len());
-        if self.scratch.len() < most {
-            self.scratch.resize(most, 0);
+        if page.len() >= JUDGED * BLOCK {
+            let middle = page.len() / 2 - BLOCK / 2;
+            let pressed = self.press(&page[middle..middle + BLOCK])?;
+            if pressed > BLOCK - BLOCK / 20 {
+                return Ok(stored(page));
+            }
         }
-        let length = self.snappy.compress(page, &mut self.scratch).map_err(|e| ParquetError::External(e.into()))?;
+        let length = self.press(page)?;
         let compressed = self.scratch[..length].to_vec();
         // A long value must not keep its memory for ever.
         self.scratch.truncate(2 * PAGE_BYTES);
@@ -39,10 +53,37 @@ impl Press {
         Ok(compressed)
     }
 
+    /// Compresses into the beginning of the scratch; how many bytes that takes.
+    fn press(&mut self, bytes: &[u8]) -> Result<usize, ParquetError> {
+        let most = snap::raw::max_compress_len(bytes.len());
+        if self.scratch.len() < most {
+            self.scratch.resize(most, 0);
+        }
+        self.snappy.compress(bytes, &mut self.scratch).map_err(|e| ParquetError::External(e.into()))
+    }
+
     /// Memory in use, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.scratch.capacity()
     }
+}
+
+/// `page` in snappy's format, as literals: its length in groups of seven bits, the lowest first,
+/// then each block behind its head. See `format_description.txt` of google/snappy.
+fn stored(page: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(page.len() + 3 * page.len().div_ceil(BLOCK) + 10);
+    let mut rest = page.len();
+    while rest >= 0x80 {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+    for block in page.chunks(BLOCK) {
+        bytes.push(LITERAL);
+        bytes.extend_from_slice(&((block.len() - 1) as u16).to_le_bytes());
+        bytes.extend_from_slice(block);
+    }
+    bytes
 }
 
 /// The data pages of one chunk.
@@ -135,5 +176,45 @@ impl ColumnChunk {
             Some(last) if last.page_type == page_type && last.encoding == encoding => last.count += 1,
             _ => self.encodings.push(PageEncodingStats { page_type, encoding, count: 1 }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts of hexadecimal digits, from a generator of its own.
+    fn digits(count: usize) -> Vec<u8> {
+        let mut state = 7_u32;
+        let next = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b"0123456789abcdef"[(state >> 28) as usize]
+        };
+        (0..count).map(next).collect()
+    }
+
+    fn pressed(page: &[u8]) -> Vec<u8> {
+        let pressed = Press::new().compress(page).expect("no page is too long");
+        assert_eq!(snap::raw::Decoder::new().decompress_vec(&pressed).expect("snappy"), page);
+        pressed
+    }
+
+    #[test]
+    fn a_long_page_that_does_not_shrink_is_stored() {
+        for length in [JUDGED * BLOCK, JUDGED * BLOCK + 1, PAGE_BYTES - 1, PAGE_BYTES, 5 * PAGE_BYTES + 7] {
+            let blocks = length.div_ceil(BLOCK);
+            let (head, of_length) = (3 * blocks, 3 + usize::from(length >= 1 << 21));
+            assert_eq!(pressed(&digits(length)).len(), length + head + of_length, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_shrinks_is_compressed() {
+        let page = digits(40).repeat(PAGE_BYTES / 40);
+        assert!(pressed(&page).len() < page.len() / 10);
+        // A short page is not worth a judgement.
+        let page = [digits(JUDGED * BLOCK / 2), vec![b'0'; JUDGED * BLOCK / 2 - 1]].concat();
+        assert!(pressed(&page).len() < page.len() * 2 / 3);
+        assert_eq!(pressed(&[]), [0]);
     }
 }

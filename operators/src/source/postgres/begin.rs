@@ -19,7 +19,7 @@ use super::settings::{BufferSettings, BufferTable};
 use super::slices::Sizes;
 use super::types::Plan;
 use crate::error::{Stop, StoreError};
-use crate::postgres::{self, quoted};
+use crate::postgres::{self, Ask, quoted};
 use crate::protocol::names::TableId;
 use crate::run::clock::Stopwatch;
 use crate::run::metrics::flushes::{LateRows, Work};
@@ -66,15 +66,16 @@ impl Buffer {
         let mut reached = self.state().reached;
         for _ in 0..ROUNDS {
             let begun = Stopwatch::start();
-            let owner = self.connection().await?;
+            let owner = self.sessions().session().await?;
             let failed = |e| postgres::failed("begin a flush", e);
-            let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await;
-            begin.map_err(failed)?;
-            postgres::require_settings(&owner).await?;
+            let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ");
+            let (begun_it, is_prepared) = tokio::join!(begin, postgres::require_settings(&*owner));
+            begun_it.map_err(failed)?;
+            is_prepared?;
             let hot = self.tables(&owner).await?;
             let Some((highest, waiting)) = self.waiting(&owner, &hot, &reaches, reached).await? else {
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;
-                self.keep(owner).await;
+                self.sessions().give_back(owner);
                 return Ok(None);
             };
             let sizes = Sizes::ask(&owner, &hot.iter().collect::<Vec<_>>()).await?;
@@ -92,7 +93,7 @@ impl Buffer {
                     self.metrics.late(TableId(i), LateRows::Skipped, again);
                     self.metrics.deleted(TableId(i), landed + again);
                 }
-                self.keep(owner).await;
+                self.sessions().give_back(owner);
                 // Others may have come back since: the next snapshot is looked at again.
                 reached = Some(highest);
                 continue;
@@ -103,7 +104,7 @@ impl Buffer {
                     self.state().seen = Some(seen);
                 }
                 owner.batch_execute("ROLLBACK").await.map_err(failed)?;
-                self.keep(owner).await;
+                self.sessions().give_back(owner);
                 return Ok(None);
             }
             let tables: Vec<_> = hot.into_iter().zip(plans).collect();
@@ -131,7 +132,7 @@ impl Buffer {
     }
 
     /// The flush of what `owner` sees.
-    async fn export(&self, number: u64, owner: Client, begun: Begun) -> Result<Arc<Flush>, Stop> {
+    async fn export(&self, number: u64, owner: Arc<Client>, begun: Begun) -> Result<Arc<Flush>, Stop> {
         let failed = |e| postgres::failed("begin a flush", e);
         let Begun { highest, waiting, tables, reaches, listed, sizes, sight, counts } = begun;
         let most = self.settings.max_rows;
@@ -143,9 +144,9 @@ impl Buffer {
             false => highest,
         };
         let replaced = Arc::new(self.replaced(&owner, &tables, bound, &sizes).await?);
-        let exported = owner.query_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;
+        let exported = owner.ask_one("SELECT pg_export_snapshot()", &[]).await.map_err(failed)?;
         let waits = tables.iter().zip(waiting).enumerate().map(|(i, ((table, _), waits))| (TableId(i), table, waits));
-        let mut slices = sizes.slices(&waits.collect::<Vec<_>>(), number);
+        let mut slices = sizes.slices(&waits.collect::<Vec<_>>(), number, self.settings.connections);
         for (i, (table, _)) in tables.iter().enumerate() {
             for (leaf, places) in listed.places[i].iter().enumerate() {
                 sizes.list(&mut slices, (TableId(i), table), leaf, places.len(), number);
@@ -162,7 +163,7 @@ impl Buffer {
             more: bound < highest || !listed.is_all,
             seen: self.known(sight.as_ref(), &listed, bound, &sizes),
             snapshot: exported.get(0),
-            owner: Arc::new(owner),
+            owner,
             slices,
             tables,
             reaches,
@@ -236,7 +237,7 @@ impl Buffer {
         let BufferSettings { schema, watermark: (table, column), .. } = &self.settings;
         let failed = |e| postgres::failed("look for rows that wait", e);
         let sql = format!("SELECT max({})::int8 FROM {}.{}", quoted(column), quoted(schema), quoted(table));
-        let highest = owner.query_one(&sql, &[]).await.map_err(failed)?.get::<_, Option<i64>>(0);
+        let highest = owner.ask_one(&sql, &[]).await.map_err(failed)?.get::<_, Option<i64>>(0);
         // An empty table has no watermark, and then nothing is taken from the others.
         let Some(highest) = highest.max(reached) else { return Ok(None) };
         let exists = |(table, reach): (&HotTable, &Reach)| {
@@ -248,7 +249,7 @@ impl Buffer {
             }
         };
         let sql = format!("SELECT {}", hot.iter().zip(reaches).map(exists).collect::<Vec<_>>().join(", "));
-        let row = owner.query_one(&sql, &[]).await.map_err(failed)?;
+        let row = owner.ask_one(&sql, &[]).await.map_err(failed)?;
         let waiting: Vec<bool> = (0..hot.len()).map(|i| row.get(i)).collect();
         let is_looked_up = |(table, reach): (&HotTable, &Reach)| reach.held(&table.sequence).is_some();
         let looks = hot.iter().zip(reaches).any(is_looked_up);

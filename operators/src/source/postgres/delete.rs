@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::discover::HotTable;
 use super::flush::{Flush, Progress};
 use crate::error::{StoreError, chain};
-use crate::postgres::{self, quoted};
+use crate::postgres::{self, Ask, quoted};
 use crate::protocol::group::Commit;
 use crate::protocol::names::TableId;
 use crate::run::clock::Stopwatch;
@@ -92,11 +92,11 @@ impl Flush {
         for leaf in &table.leaves {
             if let Some(end) = reach.deleted(self.bound) {
                 let sql = format!("DELETE FROM ONLY {leaf} WHERE {column} <= $1::int8");
-                gone.deleted += self.owner.execute(&sql, &[&end]).await?;
+                gone.deleted += self.owner.tell(&sql, &[&end]).await?;
             }
             if let Some(kept) = reach.kept(&column, self.bound) {
                 let sql = format!("SELECT count(*) FROM ONLY {leaf} WHERE {kept}");
-                gone.kept += self.owner.query_one(&sql, &[]).await?.get::<_, i64>(0).unsigned_abs();
+                gone.kept += self.owner.ask_one(&sql, &[]).await?.get::<_, i64>(0).unsigned_abs();
             }
         }
         Ok(gone)

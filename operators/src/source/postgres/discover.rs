@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Row};
 
 use crate::error::StoreError;
-use crate::postgres::{self, quoted};
+use crate::postgres::{self, Ask, quoted};
 use crate::totals::hash::{OFFSET, SOURCE};
 
 /// The columns that number rows, if nothing else is said: the first that a table has.
@@ -90,7 +90,7 @@ pub async fn discover(client: &Client, schema: &str, sequences: &[String]) -> Re
                WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname NOT LIKE '\\_meta\\_%' \
                AND c.relname NOT LIKE 'lakefront\\_%' AND c.relname NOT LIKE 'ducklake\\_%' \
                AND c.relname <> 'cold_flusher_checkpoint' ORDER BY c.relname";
-    let tables = client.query(sql, &[&schema]).await.map_err(failed)?;
+    let tables = client.ask(sql, &[&schema]).await.map_err(failed)?;
     let ids: Vec<u32> = tables.iter().map(|row| row.get(0)).collect();
     let (mut columns, mut keys) =
         (columns(client, &ids).await.map_err(failed)?, keys(client, &ids).await.map_err(failed)?);
@@ -140,7 +140,7 @@ async fn obstacles(client: &Client, ids: &[u32]) -> Asked<Obstacles> {
                UNION ALL SELECT p.root, 'has children by inheritance, such as ' || c.relname, false FROM parts p \
                JOIN pg_class c ON c.oid = p.c JOIN pg_class r ON r.oid = p.root WHERE r.relkind = 'r' AND p.c <> p.root \
                ORDER BY 1, 2";
-    let rows = client.query(sql, &[&ids]).await?;
+    let rows = client.ask(sql, &[&ids]).await?;
     let of = |deletes| rows.iter().rev().filter(move |row| row.get::<_, bool>(2) == deletes);
     let told = |row: &Row| (row.get(0), row.get(1));
     Ok(Obstacles { any: of(false).map(told).collect(), deletes: of(true).map(told).collect() })
@@ -164,12 +164,12 @@ fn odd_names(columns: &[HotColumn]) -> Option<String> {
 pub async fn older_checkpoint(client: &Client, schema: &str) -> Result<Option<i64>, StoreError> {
     let named = format!("{}.{OLDER}", quoted(schema));
     let failed = |e| postgres::failed(format!("read {OLDER}"), e);
-    let there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await.map_err(failed)?;
+    let there = client.ask_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await.map_err(failed)?;
     if !there.get::<_, bool>(0) {
         return Ok(None);
     }
     let sql = format!("SELECT max(last_flushed_watermark)::int8 FROM {named}");
-    let checkpoint: Option<i64> = client.query_one(&sql, &[]).await.map_err(failed)?.get(0);
+    let checkpoint: Option<i64> = client.ask_one(&sql, &[]).await.map_err(failed)?.get(0);
     // It begins at zero.
     Ok(checkpoint.filter(|checkpoint| *checkpoint > 0))
 }
@@ -190,7 +190,7 @@ async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotCol
                LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' AND e.typtype = 'b' \
                ORDER BY a.attrelid, a.attnum";
     let mut all: BTreeMap<u32, Vec<HotColumn>> = BTreeMap::new();
-    for row in client.query(sql, &[&ids]).await? {
+    for row in client.ask(sql, &[&ids]).await? {
         let (is_enum, is_system): (bool, bool) = (row.get(6), row.get(8));
         // A type of somebody's own may be called as one of the system's is.
         let of =
@@ -215,7 +215,7 @@ async fn keys(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<String>>>
                JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum \
                WHERE c.contype = 'p' AND c.conrelid = ANY($1) ORDER BY c.conrelid, k.place";
     let mut all: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for row in client.query(sql, &[&ids]).await? {
+    for row in client.ask(sql, &[&ids]).await? {
         all.entry(row.get(0)).or_default().push(row.get(1));
     }
     Ok(all)
@@ -227,5 +227,5 @@ async fn leaves(client: &Client, id: u32) -> Asked<Vec<String>> {
                JOIN pg_class c ON c.oid = t.relid JOIN pg_namespace n ON n.oid = c.relnamespace \
                WHERE t.isleaf AND c.relkind = 'r' ORDER BY 1, 2";
     let leaf = |row: &Row| format!("{}.{}", quoted(row.get(0)), quoted(row.get(1)));
-    Ok(client.query(sql, &[&id]).await?.iter().map(leaf).collect())
+    Ok(client.ask(sql, &[&id]).await?.iter().map(leaf).collect())
 }

@@ -80,7 +80,7 @@ impl Watch {
             match last {
                 Last::Void(why) => self.failed(StoreError::transient("finish a flush", why)).await?,
                 Last::Landed { more: true } => self.succeeded(),
-                Last::Landed { more: false } if !self.is_last => {
+                Last::Landed { more: false } if !self.is_last && !self.schedule.once => {
                     self.succeeded();
                     self.wait().await;
                 }

@@ -20,7 +20,7 @@ use super::slices::Slice;
 use super::target::Target;
 use super::types::Plan;
 use crate::error::StoreError;
-use crate::postgres::{self, CopySession};
+use crate::postgres::{self, CopySession, Pool};
 use crate::protocol::offsets::Offsets;
 use crate::run::metrics::FlushMetrics;
 use crate::run::metrics::flushes::Void;
@@ -47,7 +47,7 @@ pub enum Last {
 /// use std::collections::BTreeMap;
 /// use std::sync::Arc;
 ///
-/// use lakefront_operators::postgres::Location;
+/// use lakefront_operators::postgres::{Location, Pool};
 /// use lakefront_operators::protocol::offsets::Offsets;
 /// use lakefront_operators::run::clock::SystemClock;
 /// use lakefront_operators::run::metrics::FlushMetrics;
@@ -79,7 +79,7 @@ pub enum Last {
 ///     retain: false,
 /// };
 /// let settings = BufferSettings {
-///     location,
+///     sessions: Pool::new(location, "lakefront"),
 ///     schema: "public".to_owned(),
 ///     watermark: ("ledgers".to_owned(), "sequence".to_owned()),
 ///     tables: vec![table("ledgers", Late::Skip), table("notes", Late::Append)],
@@ -104,9 +104,7 @@ pub struct Buffer {
     target: Arc<dyn Target>,
     state: Mutex<State>,
     changed: Notify,
-    /// Connections without a transaction.
-    idle: AsyncMutex<Vec<Client>>,
-    /// Those that copy.
+    /// Sessions that copy, without a transaction.
     readers: AsyncMutex<Vec<CopySession>>,
     /// Memory for slices.
     pub(super) blocks: Arc<Blocks>,
@@ -201,7 +199,6 @@ impl Buffer {
             target,
             state,
             changed: Notify::new(),
-            idle: AsyncMutex::default(),
             readers: AsyncMutex::default(),
             blocks: Arc::default(),
             copying,
@@ -265,7 +262,7 @@ impl Buffer {
         self.metrics.void(class);
         tracing::warn!(flush = number, why, "a flush could not be finished, and is made again");
         if let Some(flush) = deleting {
-            let location = self.settings.location.clone();
+            let location = self.sessions().location().clone();
             tokio::spawn(async move { postgres::cancel(&location, &flush.owner).await });
         }
     }
@@ -331,19 +328,9 @@ impl Buffer {
         }
     }
 
-    /// A connection without a transaction.
-    pub(super) async fn connection(&self) -> Result<Client, StoreError> {
-        while let Some(client) = self.idle.lock().await.pop() {
-            if !client.is_closed() {
-                return Ok(client);
-            }
-        }
-        postgres::connect(&self.settings.location, "lakefront").await
-    }
-
-    /// Takes a connection back that has no transaction.
-    pub(super) async fn keep(&self, client: Client) {
-        self.idle.lock().await.push(client);
+    /// Sessions that do not copy.
+    pub(super) fn sessions(&self) -> &Pool {
+        &self.settings.sessions
     }
 
     /// A session that copies, without a transaction.
@@ -353,12 +340,12 @@ impl Buffer {
                 return Ok(session);
             }
         }
-        postgres::connect_to_copy(&self.settings.location, "lakefront").await
+        postgres::connect_to_copy(self.sessions().location(), "lakefront").await
     }
 
-    /// Keeps the sessions that copied for a flush that has ended, and gives the memory of its
-    /// slices back.
+    /// Keeps the sessions of a flush that has landed, and gives the memory of its slices back.
     pub(super) async fn recycle(&self, flush: &Flush) {
+        self.sessions().give_back(flush.owner.clone());
         for reader in std::mem::take(&mut *flush.readers.lock().await) {
             // An old snapshot would keep others from cleaning up.
             if reader.batch_execute("ROLLBACK").await.is_ok() {

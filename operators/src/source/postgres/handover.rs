@@ -179,7 +179,7 @@ impl Buffer {
     /// Gives the space of deleted rows back. A failure is only told, because the next one is due
     /// soon.
     pub(super) async fn vacuum(&self) {
-        let Ok(client) = self.connection().await else { return };
+        let Ok(client) = self.sessions().session().await else { return };
         for (i, BufferTable { name: table, .. }) in self.settings.tables.iter().enumerate() {
             let watch = Stopwatch::start();
             let sql = format!("VACUUM (ANALYZE) {}.{}", quoted(&self.settings.schema), quoted(table));
@@ -188,6 +188,6 @@ impl Buffer {
             }
             self.metrics.spent(TableId(i), Work::Vacuum, watch.elapsed());
         }
-        self.keep(client).await;
+        self.sessions().give_back(client);
     }
 }

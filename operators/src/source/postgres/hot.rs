@@ -7,7 +7,7 @@
 use super::flush::Buffer;
 use super::settings::BufferSettings;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 
 /// The live rows of each table of a schema, leaves of partitioned ones included.
 const SQL: &str = "
@@ -22,11 +22,11 @@ impl Buffer {
     pub(super) async fn count_hot(&self) -> Result<(), StoreError> {
         let BufferSettings { schema, tables, .. } = &self.settings;
         let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
-        let client = self.connection().await?;
-        let rows = client.query(SQL, &[&names, &schema]).await;
+        let client = self.sessions().session().await?;
+        let rows = client.ask(SQL, &[&names, &schema]).await;
         let rows = rows.map_err(|e| postgres::failed("look at the hot tables", e))?;
         self.metrics.waiting(rows.iter().map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or_default()));
-        self.keep(client).await;
+        self.sessions().give_back(client);
         Ok(())
     }
 }

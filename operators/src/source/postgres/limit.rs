@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::discover::HotTable;
 use super::reach::Reach;
 use crate::error::StoreError;
-use crate::postgres::{self, quoted};
+use crate::postgres::{self, Ask, quoted};
 
 /// Into how many ranges of sequences rows are counted to find the limit.
 const RANGES: i32 = 256;
@@ -24,7 +24,7 @@ pub(super) async fn limit(
         let column = quoted(&table.sequence);
         let waits = reach.copied(&column, highest);
         let sql = format!("SELECT min({column})::int8 FROM {} WHERE {waits}", table.named());
-        let row = client.query_one(&sql, &[]).await;
+        let row = client.ask_one(&sql, &[]).await;
         lowest = row.map_err(failed)?.get::<_, Option<i64>>(0).unwrap_or(highest).min(lowest);
     }
     let width = width(lowest, highest);
@@ -36,7 +36,7 @@ pub(super) async fn limit(
             "SELECT (({column}::int8 - $1::int8) / $2::int8)::int8, count(*) FROM {} WHERE {waits} GROUP BY 1",
             table.named()
         );
-        for row in client.query(&sql, &[&lowest, &width]).await.map_err(failed)? {
+        for row in client.ask(&sql, &[&lowest, &width]).await.map_err(failed)? {
             let (range, rows): (i64, i64) = (row.get(0), row.get(1));
             let range = usize::try_from(range).unwrap_or_default().min(counts.len() - 1);
             counts[range] += u64::try_from(rows).unwrap_or_default();

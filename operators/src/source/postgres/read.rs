@@ -105,11 +105,13 @@ impl Buffer {
         // Not waited for: whoever wants the table for itself waits for the owner's own lock, which
         // the owner gives up only after us.
         let lock = format!("LOCK TABLE ONLY {leaf} IN ACCESS SHARE MODE NOWAIT");
-        reader.batch_execute(&lock).await.map_err(failed)?;
         let mut turn = None;
         let room = async { turn = Some(budget.turn().await) };
         let bytes = self.blocks.take(usize::try_from(slice.bytes).unwrap_or_default());
-        let bytes = reader.copy(&sql, bytes, LONG, room).await.map_err(failed)?;
+        // Sent together. Without the lock, the transaction is over, and the copy is refused.
+        let (locked, bytes) = tokio::join!(reader.batch_execute(&lock), reader.copy(&sql, bytes, LONG, room));
+        locked.map_err(failed)?;
+        let bytes = bytes.map_err(failed)?;
         flush.readers.lock().await.push(reader);
         self.metrics.spent(slice.table, Work::Copy, watch.elapsed());
         Ok((bytes, turn))
@@ -123,8 +125,9 @@ impl Buffer {
         let client = self.copy_session().await?;
         let begin =
             format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", flush.snapshot);
-        match client.batch_execute(&begin).await {
-            Ok(()) => postgres::require_settings(&*client).await.map(|()| client),
+        let (begun, is_prepared) = tokio::join!(client.batch_execute(&begin), postgres::require_settings(&*client));
+        match begun {
+            Ok(()) => is_prepared.map(|()| client),
             // The owner's connection was lost, and its snapshot with it.
             Err(error) if flush.owner.is_closed() => {
                 Err(StoreError::transient("see a flush's snapshot", postgres::told(&error)))

@@ -18,11 +18,11 @@ use tokio_postgres::Client;
 
 use super::flush::Buffer;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 
 /// A session that is open since a snapshot was taken.
 pub(super) struct Witness {
-    client: Client,
+    client: Arc<Client>,
     process: i32,
     begun: String,
 }
@@ -78,12 +78,12 @@ impl Buffer {
         let mut witness = self.witness.lock().await;
         if witness.as_ref().is_none_or(|witness| witness.client.is_closed()) {
             self.state().seen = None;
-            *witness = Witness::call(self.connection().await?).await.map_err(failed)?;
+            *witness = Witness::call(self.sessions().session().await?).await.map_err(failed)?;
         }
         let Some(Witness { process, begun, .. }) = &*witness else { return Ok(None) };
         let sql = "SELECT pg_snapshot_xmin(s)::text::int8, pg_snapshot_xmax(s)::text::int8, EXISTS ( \
                    SELECT FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2) FROM pg_current_snapshot() s";
-        let row = owner.query_one(sql, &[process, begun]).await.map_err(failed)?;
+        let row = owner.ask_one(sql, &[process, begun]).await.map_err(failed)?;
         if !row.get::<_, bool>(2) {
             self.state().seen = None;
             *witness = None;
@@ -95,9 +95,9 @@ impl Buffer {
 
 impl Witness {
     /// None if it cannot be recognised: a session that has become another role may not see itself.
-    async fn call(client: Client) -> Result<Option<Witness>, tokio_postgres::Error> {
+    async fn call(client: Arc<Client>) -> Result<Option<Witness>, tokio_postgres::Error> {
         let sql = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
-        let row = client.query_one(sql, &[]).await?;
+        let row = client.ask_one(sql, &[]).await?;
         let (process, begun) = (row.get(0), row.get(1));
         Ok(Option::map(begun, |begun| Witness { client, process, begun }))
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::gate::Gate;
 use super::late::Late;
-use crate::postgres::Location;
+use crate::postgres::Pool;
 
 /// Which hot tables are flushed, and how.
 pub struct BufferSettings {
-    /// The database.
-    pub location: Location,
+    /// Sessions of the database.
+    pub sessions: Arc<Pool>,
     /// The schema that has the tables.
     pub schema: String,
     /// The table and the column whose highest value a flush goes up to.
@@ -45,6 +45,6 @@ pub struct BufferTable {
 pub struct Schedule {
     /// From the beginning of one to the beginning of the next.
     pub interval: Duration,
-    /// Whether the run ends once nothing waits.
+    /// Whether the run ends after a flush, or after several if one did not take all that waited.
     pub once: bool,
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::discover::HotTable;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
 use crate::work::Work;
@@ -15,6 +15,10 @@ use crate::work::Work;
 /// A slice holds about so much of a table, in bytes: enough that a query's own cost does not
 /// matter, and little enough that a few of them fit into memory.
 pub const SLICE: u64 = 8 << 20;
+/// Of few rows, slices are smaller, so that each connection has its share, down to this, in bytes.
+const LEAST: u64 = 1 << 20;
+/// So many slices for each connection, so that none of them ends long before the others.
+const OF_A_CONNECTION: u64 = 2;
 /// A slice has at most so many rows that are listed, each with its place in the statement.
 const LISTED: u64 = 10_000;
 /// A page holds at most this many rows: each takes a pointer of 4 bytes and a header of 24.
@@ -78,8 +82,7 @@ impl Sizes {
         let sql = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::bigint, pg_table_size(c.oid), \
                    CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages)::float8 END, c.oid \
                    FROM unnest($1::text[]) WITH ORDINALITY AS t(l, i) JOIN pg_class c ON c.oid = l::regclass ORDER BY i";
-        let rows =
-            client.query(sql, &[&leaves]).await.map_err(|e| postgres::failed("ask for the sizes of tables", e))?;
+        let rows = client.ask(sql, &[&leaves]).await.map_err(|e| postgres::failed("ask for the sizes of tables", e))?;
         let mut sizes = rows.iter().map(|row| Size {
             relation: row.get(3),
             pages: u32::try_from(row.get::<_, i64>(0)).unwrap_or(u32::MAX),
@@ -111,15 +114,17 @@ impl Sizes {
         self.0.iter().flatten().map(|size| u64::from(size.pages) * size.rows_of_a_page.min(MOST_OF_A_PAGE)).sum()
     }
 
-    /// The slices of those tables that have rows, the largest tables first, so that no connection
-    /// is left with one at the end.
-    pub(super) fn slices(&self, tables: &[(TableId, &HotTable, bool)], flush: u64) -> Vec<Slice> {
+    /// The slices of those tables that have rows, the largest tables first, so that none of the
+    /// `connections` is left with one at the end.
+    pub(super) fn slices(&self, tables: &[(TableId, &HotTable, bool)], flush: u64, connections: usize) -> Vec<Slice> {
         let mut order: Vec<_> = tables.iter().zip(&self.0).filter(|((_, _, has_rows), _)| *has_rows).collect();
         order.sort_by_key(|(_, sizes)| std::cmp::Reverse(sizes.iter().map(|size| size.bytes).sum::<u64>()));
+        let bytes: u64 = order.iter().flat_map(|(_, sizes)| *sizes).map(|size| size.bytes).sum();
+        let most = (bytes / (OF_A_CONNECTION * connections as u64).max(1)).clamp(LEAST, SLICE);
         let mut slices = Vec::new();
         for ((table, hot, _), sizes) in order {
             for (leaf, size) in sizes.iter().enumerate() {
-                size.divide(|from, to, bytes| {
+                size.divide(most, |from, to, bytes| {
                     let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
                     let is_listed = false;
                     slices.push(Slice { partition, table: *table, flush, leaf, is_listed, from, to, bytes, is_first });
@@ -148,10 +153,10 @@ impl Sizes {
 }
 
 impl Size {
-    /// Divides a leaf into slices: first page, end, bytes.
-    fn divide(self, mut each: impl FnMut(u32, Option<u32>, u64)) {
+    /// Divides a leaf into slices of at most about so many bytes: first page, end, bytes.
+    fn divide(self, most: u64, mut each: impl FnMut(u32, Option<u32>, u64)) {
         let of_a_page = (self.bytes / u64::from(self.pages.max(1))).max(1);
-        let pages = u32::try_from((SLICE / of_a_page).max(1)).unwrap_or(u32::MAX);
+        let pages = u32::try_from((most / of_a_page).max(1)).unwrap_or(u32::MAX);
         let mut from = 0_u32;
         loop {
             let to = from.checked_add(pages).filter(|to| *to < self.pages);
@@ -182,7 +187,8 @@ mod tests {
 
     fn divided(pages: u32, bytes: u64) -> Vec<(u32, Option<u32>, u64)> {
         let mut all = Vec::new();
-        Size { relation: 1, pages, bytes, rows_of_a_page: 1 }.divide(|from, to, bytes| all.push((from, to, bytes)));
+        Size { relation: 1, pages, bytes, rows_of_a_page: 1 }
+            .divide(SLICE, |from, to, bytes| all.push((from, to, bytes)));
         all
     }
 
