@@ -24,6 +24,7 @@ mod poolers;
 mod proved;
 mod reading;
 mod refusals;
+mod removed;
 mod replaced;
 mod replies;
 mod retained;

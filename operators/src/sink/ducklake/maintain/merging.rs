@@ -19,8 +19,9 @@ use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
 use crate::protocol::names::TableId;
 use crate::protocol::staged::StagedFile;
+use crate::sink::ducklake::catalog::Lake;
 use crate::sink::ducklake::detail::Detail;
-use crate::sink::ducklake::read::{Whole, content_of};
+use crate::sink::ducklake::read::Whole;
 use crate::sink::ducklake::stage::LakeStage;
 use crate::sink::ducklake::tables::{Column, Table, Tables};
 use crate::sink::ducklake::types::LakeType;
@@ -51,8 +52,9 @@ struct Written {
     row_id: Option<i64>,
 }
 
-/// Writes the rows of `sources`, files of `table`, into one file.
+/// Writes the rows of `sources`, files of `table` in `lake`, into one file.
 pub(super) async fn merge(
+    lake: &Lake,
     table: &Arc<Table>,
     sources: Vec<Small>,
     clock: Arc<dyn Clock>,
@@ -75,7 +77,7 @@ pub(super) async fn merge(
         writing.finish()
     }));
     for source in &sources {
-        let content = content_of(table, &table.place.join(&source.path)).await?;
+        let content = lake.content(table, &table.place.join(&source.path)).await?;
         // If the receiver is gone, it says why.
         if sender.send((source.clone(), content)).await.is_err() {
             break;

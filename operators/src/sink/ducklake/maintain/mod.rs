@@ -213,7 +213,7 @@ impl Keeping {
             let table = sources[0].table;
             let Some(known) = tables.get(&table).filter(|_| !failed.contains(&table)) else { continue };
             bytes += sources.iter().map(|source: &Small| source.bytes).sum::<i64>();
-            match merging::merge(known, sources, self.clock.clone()).await {
+            match merging::merge(&self.lake, known, sources, self.clock.clone()).await {
                 Ok(file) => merged.push(file),
                 Err(error) => {
                     tracing::warn!(table = known.name, error = %chain(&error), "could not merge small files");

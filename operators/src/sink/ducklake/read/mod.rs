@@ -14,9 +14,11 @@
 //! Guarantees: all questions to the catalog are asked in one transaction, so that their answers are
 //! of one snapshot; nothing is written and nothing locked. Files are read after that, one after the
 //! other, each as a whole into memory, and decoded in batches away from the async threads. If a
-//! clean-up removes one in between, that is an error, and reading again sees a newer snapshot.
+//! clean-up removes one in between, that is a transient error, and reading again sees a newer
+//! snapshot.
 
 mod columns;
+mod content;
 mod decode;
 mod deletes;
 mod files;
@@ -43,7 +45,7 @@ use self::deletes::Positions;
 use self::files::DataFile;
 use self::inlined::Inlined;
 pub use self::traced::{Kept, Traced, TracedFile, Tracing};
-pub(super) use self::whole::{Whole, content as content_of};
+pub(super) use self::whole::Whole;
 use super::catalog::{Head, Lake};
 use super::tables::{Column, Table};
 use crate::error::StoreError;
@@ -86,7 +88,7 @@ impl Lake {
         let columns = Arc::new(Columns::new(columns).map_err(odd)?);
         let Seen { snapshot, files, inlined, .. } = self.seen(table, &columns, within.as_ref()).await?;
         for file in files {
-            read_file(table, file, &columns, snapshot, each).await?;
+            self.read_file(table, file, &columns, snapshot, each).await?;
         }
         inlined.into_iter().map(|inlined| inlined.batch).for_each(each);
         Ok(())
@@ -108,7 +110,37 @@ impl Lake {
         let files = asking.files(within).await?;
         let inlined = asking.inlined(columns).await?;
         transaction.commit().await.map_err(failed)?;
+        fail::fail_point!("ducklake-read-listed");
         Ok(Seen { snapshot, next_file, files, inlined })
+    }
+
+    /// Reads one file, without the rows that are deleted at `snapshot`.
+    async fn read_file(
+        &self,
+        table: &Table,
+        file: DataFile,
+        columns: &Arc<Columns>,
+        snapshot: i64,
+        each: &mut (dyn FnMut(RecordBatch) + Send),
+    ) -> Result<(), StoreError> {
+        let DataFile { place, is_partial, mut deleted, delete_files, .. } = file;
+        for place in &delete_files {
+            let content = self.content(table, place).await?;
+            let decoded = spawn_blocking(move || deletes::positions(content, snapshot)).await;
+            deleted.extend(outcome(table, place, decoded)?);
+        }
+        let content = self.content(table, &place).await?;
+        let (columns, newest) = (columns.clone(), is_partial.then_some(snapshot));
+        let (sender, mut batches) = mpsc::channel(AHEAD);
+        let decoding = spawn_blocking(move || {
+            // If the receiver is gone, nobody needs the rest.
+            let send = |batch| sender.blocking_send(batch).is_ok();
+            decode::rows(content, &columns, &Positions::new(deleted), newest, send)
+        });
+        while let Some(batch) = batches.recv().await {
+            each(batch);
+        }
+        outcome(table, &place, decoding.await)
     }
 }
 
@@ -144,41 +176,6 @@ impl Asking<'_> {
     fn refused(&self, why: impl Into<Fault>) -> StoreError {
         StoreError::definite(self.attempt(), why)
     }
-}
-
-/// Reads one file, without the rows that are deleted at `snapshot`.
-async fn read_file(
-    table: &Table,
-    file: DataFile,
-    columns: &Arc<Columns>,
-    snapshot: i64,
-    each: &mut (dyn FnMut(RecordBatch) + Send),
-) -> Result<(), StoreError> {
-    let DataFile { place, is_partial, mut deleted, delete_files, .. } = file;
-    for place in &delete_files {
-        let content = content(table, place).await?;
-        let decoded = spawn_blocking(move || deletes::positions(content, snapshot)).await;
-        deleted.extend(outcome(table, place, decoded)?);
-    }
-    let content = content(table, &place).await?;
-    let (columns, newest) = (columns.clone(), is_partial.then_some(snapshot));
-    let (sender, mut batches) = mpsc::channel(AHEAD);
-    let decoding = spawn_blocking(move || {
-        // If the receiver is gone, nobody needs the rest.
-        let send = |batch| sender.blocking_send(batch).is_ok();
-        decode::rows(content, &columns, &Positions::new(deleted), newest, send)
-    });
-    while let Some(batch) = batches.recv().await {
-        each(batch);
-    }
-    outcome(table, &place, decoding.await)
-}
-
-/// The whole file in `place`.
-async fn content(table: &Table, place: &Place) -> Result<Vec<u8>, StoreError> {
-    let gone =
-        || StoreError::definite(attempt(table, place), "it is gone; if a clean-up removed it just now, try again");
-    place.read().await?.ok_or_else(gone)
 }
 
 /// What decoding the file in `place` came to. A damaged file may make the library panic, which is

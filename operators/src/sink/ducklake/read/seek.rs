@@ -20,7 +20,7 @@ use super::deletes::{self, Positions};
 use super::files::DataFile;
 use super::inlined::Inlined;
 use super::open::open;
-use super::{AHEAD, Fault, Seen, attempt, content, outcome};
+use super::{AHEAD, Fault, Seen, attempt, outcome};
 use crate::error::StoreError;
 use crate::sink::ducklake::catalog::Lake;
 use crate::sink::ducklake::places::Places;
@@ -45,7 +45,7 @@ impl Lake {
         let Seen { snapshot, next_file, files, inlined } = self.seen(table, &columns, within.as_ref()).await?;
         let mut places = Places::new(table.id, next_file);
         for file in files {
-            seek_in(table, file, &columns, snapshot, is_sought, &mut places).await?;
+            self.seek_in(table, file, &columns, snapshot, is_sought, &mut places).await?;
         }
         for Inlined { table, row_ids, batch } in inlined {
             let sought = is_sought(&batch);
@@ -53,44 +53,48 @@ impl Lake {
         }
         Ok(places)
     }
+
+    /// Adds the places of one file.
+    async fn seek_in(
+        &self,
+        table: &Table,
+        file: DataFile,
+        columns: &Arc<Columns>,
+        snapshot: i64,
+        is_sought: Seek<'_>,
+        places: &mut Places,
+    ) -> Result<(), StoreError> {
+        let DataFile { id, place, is_partial, mut deleted, delete_files, .. } = file;
+        if is_partial {
+            return Err(StoreError::definite(
+                attempt(table, &place),
+                "it has rows of snapshots that are still to come",
+            ));
+        }
+        for place in &delete_files {
+            let content = self.content(table, place).await?;
+            let decoded = spawn_blocking(move || deletes::positions(content, snapshot)).await;
+            deleted.extend(outcome(table, place, decoded)?);
+        }
+        let content = self.content(table, &place).await?;
+        let columns = columns.clone();
+        let (sender, mut batches) = mpsc::channel(AHEAD);
+        let decoding = spawn_blocking(move || {
+            // If the receiver is gone, nobody needs the rest.
+            placed(content, &columns, &Positions::new(deleted), |batch| sender.blocking_send(batch).is_ok())
+        });
+        while let Some((batch, positions)) = batches.recv().await {
+            let sought = is_sought(&batch);
+            places.add(id, only(&sought, positions.values()));
+        }
+        outcome(table, &place, decoding.await)
+    }
 }
 
 /// Those of `numbers` whose rows are sought.
 fn only<'a>(sought: &'a [bool], numbers: &'a [i64]) -> impl Iterator<Item = i64> + 'a {
     debug_assert_eq!(sought.len(), numbers.len(), "every row is sought or not");
     sought.iter().zip(numbers).filter(|(is_sought, _)| **is_sought).map(|(_, number)| *number)
-}
-
-/// Adds the places of one file.
-async fn seek_in(
-    table: &Table,
-    file: DataFile,
-    columns: &Arc<Columns>,
-    snapshot: i64,
-    is_sought: Seek<'_>,
-    places: &mut Places,
-) -> Result<(), StoreError> {
-    let DataFile { id, place, is_partial, mut deleted, delete_files, .. } = file;
-    if is_partial {
-        return Err(StoreError::definite(attempt(table, &place), "it has rows of snapshots that are still to come"));
-    }
-    for place in &delete_files {
-        let content = content(table, place).await?;
-        let decoded = spawn_blocking(move || deletes::positions(content, snapshot)).await;
-        deleted.extend(outcome(table, place, decoded)?);
-    }
-    let content = content(table, &place).await?;
-    let columns = columns.clone();
-    let (sender, mut batches) = mpsc::channel(AHEAD);
-    let decoding = spawn_blocking(move || {
-        // If the receiver is gone, nobody needs the rest.
-        placed(content, &columns, &Positions::new(deleted), |batch| sender.blocking_send(batch).is_ok())
-    });
-    while let Some((batch, positions)) = batches.recv().await {
-        let sought = is_sought(&batch);
-        places.add(id, only(&sought, positions.values()));
-    }
-    outcome(table, &place, decoding.await)
 }
 
 /// Hands the rows of the file with this `content` to `send`, each with its position, in batches,

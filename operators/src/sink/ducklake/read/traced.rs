@@ -139,7 +139,7 @@ impl Lake {
 }
 
 /// A transaction in which all answers are of one moment.
-async fn reading(client: &mut Client) -> Result<tokio_postgres::Transaction<'_>, tokio_postgres::Error> {
+pub(super) async fn reading(client: &mut Client) -> Result<tokio_postgres::Transaction<'_>, tokio_postgres::Error> {
     client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await
 }
 

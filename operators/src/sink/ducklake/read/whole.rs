@@ -7,9 +7,7 @@ use arrow_array::RecordBatch;
 use super::columns::Columns;
 use super::deletes::Positions;
 use super::{Fault, decode};
-use crate::error::StoreError;
-use crate::sink::ducklake::tables::{Column, Table};
-use crate::sink::files::Place;
+use crate::sink::ducklake::tables::Column;
 
 /// How whole files of a table are read.
 #[derive(Clone)]
@@ -30,9 +28,4 @@ impl Whole {
     ) -> Result<(), Fault> {
         decode::rows(content, &self.0, &Positions::new(Vec::new()), None, send)
     }
-}
-
-/// The whole file in `place`, which is one of `table`.
-pub(in crate::sink::ducklake) async fn content(table: &Table, place: &Place) -> Result<Vec<u8>, StoreError> {
-    super::content(table, place).await
 }
