@@ -363,6 +363,40 @@ fn a_signal_abandons_a_merge() {
 }
 
 #[test]
+fn a_merge_that_is_refused_leaves_no_files() {
+    let mut world = world();
+    world.set("maintenance.merge_every", "0").psql(&rows(1, 24));
+    world.flush();
+    world.set("maintenance.merge_every", "1");
+    // While the snapshot is written, and at its COMMIT.
+    for (number, when) in [(25, "BEFORE INSERT"), (26, "AFTER INSERT")] {
+        let (kind, deferred) = match when {
+            "AFTER INSERT" => ("CONSTRAINT TRIGGER", "DEFERRABLE INITIALLY DEFERRED"),
+            _ => ("TRIGGER", ""),
+        };
+        let table = "bronze_meta.ducklake_files_scheduled_for_deletion";
+        world.psql(&format!(
+            "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS
+               'BEGIN RAISE EXCEPTION ''not today''; END';
+             CREATE {kind} no {when} ON {table} {deferred} FOR EACH ROW EXECUTE FUNCTION no();
+             {}",
+            rows(number, number)
+        ));
+        let ended = world.run(&["run", "p.toml", "--once"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("could not merge small files"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("not today"), "{}", ended.stderr);
+        assert_eq!(there(&world.path("lake")), known(&world), "{when}");
+        world.psql(&format!("DROP TRIGGER no ON {table}"));
+    }
+    assert_eq!(merges(&world), 0);
+    world.psql(&rows(27, 27));
+    world.flush();
+    assert!(merges(&world) > 0);
+    assert_eq!(sequences(&mut world.duck()), (1..=27).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_column_that_comes_while_files_are_looked_at_keeps_its_values() {
     let mut world = world();
     world.set("maintenance.merge_every", "0");

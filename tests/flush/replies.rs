@@ -172,6 +172,40 @@ fn rows_that_a_lost_commit_left_hot_are_only_deleted() {
 }
 
 #[test]
+fn a_merge_whose_fate_is_unknown_keeps_its_files() {
+    for cut in [Cut::Before, Cut::After] {
+        let mut world = World::new(
+            "CREATE TABLE ledgers (sequence bigint PRIMARY KEY);
+             INSERT INTO ledgers SELECT i FROM generate_series(1, 20) i",
+        );
+        world.set("source.max_rows", "1").set("maintenance.merge_every", "0");
+        world.flush();
+        world.psql("INSERT INTO ledgers VALUES (21)");
+        world.set("maintenance.merge_every", "1");
+        // The first COMMIT is that of the flush.
+        let commits = AtomicUsize::new(0);
+        let decide = move |sent: &[u8], has_changed: bool| {
+            let is_commit = has_changed && contains(sent, COMMIT);
+            (is_commit && commits.fetch_add(1, Ordering::SeqCst) == 1).then_some(cut)
+        };
+        world.through(proxy(Arc::new(decide)));
+        let ended = world.run(&["run", "p.toml", "--once"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("nobody knows whether merged files are in place"), "{}", ended.stderr);
+        let sql =
+            "SELECT count(*) FROM bronze_meta.ducklake_snapshot_changes WHERE changes_made LIKE '%merge_adjacent%'";
+        assert_eq!(world.number(sql), i64::from(cut == Cut::After));
+        let counted = "SELECT count(*), count(DISTINCT sequence) FROM lake.bronze.ledgers";
+        assert_eq!(world.duck().lines(counted), ["21|21"], "{cut:?}");
+        world.proves();
+        // What it says to do.
+        let orphans = world.duck().rows("CALL ducklake_delete_orphaned_files('lake', cleanup_all => true)").len();
+        assert_eq!(orphans, usize::from(cut == Cut::Before));
+        assert_eq!(world.duck().lines(counted), ["21|21"], "{cut:?}");
+    }
+}
+
+#[test]
 fn connections_that_are_lost_anywhere_lose_and_double_nothing() {
     let worlds = [Through::Both, Through::Hot].map(|through| {
         let mut world = World::new("CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text)");

@@ -86,6 +86,12 @@ pub fn is_serialization(error: &Error) -> bool {
     error.code().is_some_and(|code| matches!(code.code(), "40001" | "40P01"))
 }
 
+/// Whether `error`, of a COMMIT, says that its transaction has changed nothing. If not, only the
+/// answer may be lost: class 08 is also what poolers say when they have lost the server.
+pub fn is_undone(error: &Error) -> bool {
+    error.code().is_some_and(|code| !code.code().starts_with("08") && code.code() != "40003")
+}
+
 /// The SQLSTATE behind `error`, if a server has sent one.
 pub fn sqlstate(error: &StoreError) -> Option<&str> {
     let (StoreError::Transient { source, .. } | StoreError::Definite { source, .. }) = error;

@@ -32,7 +32,7 @@ pub use self::ask::{Ask, Element, Param, Typed};
 pub use self::connect::{cancel, connect, connect_to_copy};
 pub use self::copy_in::copy_in;
 pub use self::copying::CopySession;
-pub use self::failure::{Answer, failed, is_serialization, sqlstate, told};
+pub use self::failure::{Answer, failed, is_serialization, is_undone, sqlstate, told};
 pub use self::password::Password;
 pub use self::pool::Pool;
 pub use self::session::{refuse_pooler, require_settings};

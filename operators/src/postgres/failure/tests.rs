@@ -34,6 +34,14 @@ async fn conflicts_are_known() {
 }
 
 #[tokio::test]
+async fn an_answer_says_whether_a_commit_has_happened() {
+    for (sqlstate, expected) in [("40001", true), ("P0001", true), ("57P01", true), ("08P01", false), ("40003", false)]
+    {
+        assert_eq!(is_undone(&error(sqlstate, "no", &[]).await), expected, "{sqlstate}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_is_told_with_detail_and_hint() {
     let error = error("55006", "slot is active", &[('D', "PID 7 has it."), ('H', "End it.")]).await;
     let error = failed("read the slot \"main\"", error);

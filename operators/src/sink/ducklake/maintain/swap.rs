@@ -18,6 +18,7 @@ use super::merging::Merged;
 use super::schedule::Gone;
 use super::{Keeping, candidates};
 use crate::error::{StoreError, chain};
+use crate::postgres;
 use crate::sink::ducklake::catalog::Head;
 use crate::sink::ducklake::log::signed;
 use crate::sink::ducklake::rows::{self, Placed, PlacedFile};
@@ -31,46 +32,84 @@ const TELLING: [&str; 4] = [
     "ducklake_file_variant_stats",
 ];
 
+/// Why files are not in place.
+enum Not {
+    /// Nothing can be changed now.
+    Outside(Outside),
+    /// It failed, and nothing was changed.
+    Failed(StoreError),
+    /// It failed, and nobody knows whether they are in place.
+    Unknown(StoreError),
+}
+
+impl From<StoreError> for Not {
+    fn from(error: StoreError) -> Not {
+        Not::Failed(error)
+    }
+}
+
 impl Keeping {
     /// Puts `all` in place, without those whose sources another writer has touched since. Returns
-    /// how many files were merged; `None` if nothing can be changed now.
+    /// how many files were merged; `None` if nothing can be changed now. Files that are surely not
+    /// in place are deleted.
     pub(super) async fn swap(&self, all: Vec<Merged>, number: u64) -> Result<Option<usize>, StoreError> {
-        let Entered { session, head } = match self.enter().await? {
-            Ok(entered) => entered,
-            Err(outside) => {
+        match self.put(&all, number).await {
+            Ok((count, touched)) => {
+                self.discard(&touched).await;
+                Ok(Some(count))
+            }
+            Err(Not::Outside(outside)) => {
                 match outside {
                     Outside::Busy => tracing::info!("other writers hold the catalog: files are merged another time"),
                     Outside::TakenOver => tracing::info!("another run has taken the pipeline over: nothing is merged"),
                 }
-                self.discard(&all).await;
-                return Ok(None);
+                self.discard(&all.iter().collect::<Vec<_>>()).await;
+                Ok(None)
             }
-        };
+            Err(Not::Failed(error)) => {
+                self.discard(&all.iter().collect::<Vec<_>>()).await;
+                Err(error)
+            }
+            Err(Not::Unknown(error)) => {
+                tracing::warn!(
+                    files = all.len(),
+                    "nobody knows whether merged files are in place, so they stay: if no snapshot names them, \
+                     ducklake_delete_orphaned_files deletes them"
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// The transaction. Returns how many files were merged, and what was not put in place.
+    async fn put<'m>(&self, all: &'m [Merged], number: u64) -> Result<(usize, Vec<&'m Merged>), Not> {
+        let Entered { session, head } = self.enter().await?.map_err(Not::Outside)?;
         fail::fail_point!("ducklake-merge-locked");
-        let (tables, ids) = sources(&all);
+        let (tables, ids) = sources(all.iter());
         let untouched = candidates::untouched(&self.lake, &session, &tables, &ids).await?;
         // A file may have got a column after its table was looked at, which the merged one lacks.
         let columns = tables::columns(&self.lake, &session, &tables).await?;
         let is_defined = |table: &Table| columns.get(&table.id).is_some_and(|columns| *columns == table.columns);
-        let is_untouched = |merged: &Merged| {
+        let is_untouched = |merged: &&Merged| {
             is_defined(&merged.table) && merged.sources.iter().all(|source| untouched.contains(&source.id))
         };
-        let (whole, touched): (Vec<Merged>, Vec<Merged>) = all.into_iter().partition(is_untouched);
-        let mut count = 0;
-        if !whole.is_empty() {
-            count = self.write(&session, &head, &whole, number).await?;
-            fail::fail_point!("ducklake-merge-swapped");
-            // If the answer is lost, nobody knows whether the files are needed.
-            session.batch_execute("COMMIT").await.map_err(|e| self.failed("commit to", e))?;
-            fail::fail_point!("ducklake-merge-committed");
+        let (whole, touched): (Vec<&Merged>, Vec<&Merged>) = all.iter().partition(is_untouched);
+        if whole.is_empty() {
+            return Ok((0, touched));
         }
-        drop(session);
-        self.discard(&touched).await;
-        Ok(Some(count))
+        let count = self.write(&session, &head, &whole, number).await?;
+        fail::fail_point!("ducklake-merge-swapped");
+        session.batch_execute("COMMIT").await.map_err(|error| match postgres::is_undone(&error) {
+            true => Not::Failed(self.failed("commit to", error)),
+            // The answer may be all that is lost.
+            false => Not::Unknown(self.failed("commit to", error)),
+        })?;
+        fail::fail_point!("ducklake-merge-committed");
+        Ok((count, touched))
     }
 
     /// Writes the snapshot; returns how many files it ends.
-    async fn write(&self, session: &Client, head: &Head, whole: &[Merged], number: u64) -> Result<usize, StoreError> {
+    async fn write(&self, session: &Client, head: &Head, whole: &[&Merged], number: u64) -> Result<usize, StoreError> {
         let (m, snapshot) = (&self.lake.schema, head.snapshot + 1);
         let failed = |e| self.failed("write to", e);
         let sql = format!(
@@ -82,7 +121,7 @@ impl Keeping {
         inserted.map_err(failed)?;
         let placed = Placed::merged((head.next_file_id..).zip(whole).map(placed).collect());
         rows::insert(m, session, snapshot, &placed).await.map_err(failed)?;
-        let (tables, ids) = sources(whole);
+        let (tables, ids) = sources(whole.iter().copied());
         for telling in TELLING {
             let sql = format!("DELETE FROM {m}.{telling} WHERE data_file_id = ANY($1)");
             session.execute(&sql, &[&ids]).await.map_err(failed)?;
@@ -105,7 +144,7 @@ impl Keeping {
     }
 
     /// Deletes files that nobody will name. What stays is an orphan.
-    pub(super) async fn discard(&self, merged: &[Merged]) {
+    async fn discard(&self, merged: &[&Merged]) {
         for Merged { table, staged, .. } in merged {
             if let Err(error) = table.place.join(&staged.path).delete().await {
                 tracing::warn!(file = staged.path, error = %chain(&error), "could not delete a discarded file");
@@ -115,13 +154,13 @@ impl Keeping {
 }
 
 /// The tables of `merged`, each once, and the files that they are made of.
-fn sources(merged: &[Merged]) -> (Vec<i64>, Vec<i64>) {
-    let files = || merged.iter().flat_map(|merged| merged.sources.iter());
+fn sources<'m>(merged: impl Iterator<Item = &'m Merged> + Clone) -> (Vec<i64>, Vec<i64>) {
+    let files = || merged.clone().flat_map(|merged| merged.sources.iter());
     let tables: BTreeSet<i64> = files().map(|file| file.table).collect();
     (tables.into_iter().collect(), files().map(|file| file.id).collect())
 }
 
-fn placed((id, merged): (i64, &Merged)) -> PlacedFile {
+fn placed((id, merged): (i64, &&Merged)) -> PlacedFile {
     let snapshots = merged.sources.iter().map(|source| source.snapshots);
     let oldest = snapshots.clone().map(|(oldest, _)| oldest).min();
     let newest = snapshots.map(|(_, newest)| newest).max();
