@@ -172,6 +172,34 @@ fn rows_that_a_lost_commit_left_hot_are_only_deleted() {
 }
 
 #[test]
+fn a_lost_connection_does_not_make_one_database_two() {
+    // Without a key, which two databases would need.
+    let mut world = World::new("CREATE TABLE ledgers (sequence bigint); INSERT INTO ledgers VALUES (1)");
+    let database = world.psql("SELECT current_database()");
+    let decide = move |sent: &[u8], _: bool| {
+        // The lock by which the catalog's database is known goes before it is looked for.
+        if contains(sent, b"locktype = 'advisory'") {
+            let held = format!(
+                "FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                 WHERE l.locktype = 'advisory' AND d.datname = '{database}'"
+            );
+            let ask = |what: &str| Server::shared().psql("postgres", &format!("SELECT {what} {held}"));
+            ask("pg_terminate_backend(l.pid)");
+            assert!(wait::until(|| ask("count(*)") == "0"), "its session has ended");
+        }
+        None
+    };
+    world.through(proxy(Arc::new(decide)));
+    let ended = world.run(&["run", "p.toml", "--once"]);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.error().contains("could not compare a database with that of"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("is not in the database of the hot tables"), "{}", ended.stderr);
+    world.through(Server::shared().port());
+    world.flush();
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["1"]);
+}
+
+#[test]
 fn a_merge_whose_fate_is_unknown_keeps_its_files() {
     for cut in [Cut::Before, Cut::After] {
         let mut world = World::new(
