@@ -439,3 +439,35 @@ fn a_file_that_the_catalog_names_again_is_not_deleted() {
     assert!(there(&world.path("lake")) > files);
     assert_eq!(sequences(&mut world.duck()), (1..=21).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_table_of_the_catalog_that_stays_locked_is_told_and_not_waited_for() {
+    let mut world = world();
+    world.set("maintenance.merge_every", "0").psql(&rows(1, 1));
+    world.flush();
+    world.set("maintenance.merge_every", "1").psql(&rows(2, 2));
+    std::thread::scope(|scope| {
+        let holds = scope.spawn(|| {
+            world.try_psql(
+                "BEGIN; LOCK TABLE bronze_meta.ducklake_files_scheduled_for_deletion IN ACCESS EXCLUSIVE MODE;
+                 SELECT pg_sleep(600)",
+            )
+        });
+        assert!(wait::until(|| world.is_asleep()), "the table is locked");
+        let ended = world.run(&["run", "p.toml", "--once"]);
+        let is_locked = world.is_asleep();
+        world.psql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event = 'PgSleep'",
+        );
+        assert!(holds.join().expect("psql").is_err(), "its session was ended");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(is_locked, "it did not wait until the table was free");
+        let line = ended.stderr.lines().find(|line| line.contains("could not clean up"));
+        assert!(line.is_some_and(|line| line.contains("lock timeout")), "{}", ended.stderr);
+    });
+    world.psql(&rows(3, 3));
+    let ended = world.run(&["run", "p.toml", "--once"]).exits_with(0);
+    assert!(!ended.stderr.contains("could not clean up"), "{}", ended.stderr);
+    assert_eq!(sequences(&mut world.duck()), [1, 2, 3]);
+}
