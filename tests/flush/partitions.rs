@@ -107,6 +107,36 @@ fn tables_are_made_with_transforms() {
 }
 
 #[test]
+fn a_key_that_postgresql_lacks_has_the_default_of_the_lake() {
+    let world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         INSERT INTO ledgers SELECT i, 'hot' FROM generate_series(1, 9) i",
+    );
+    let mut duck = world.duck_of_a_new_lake();
+    duck.rows("SET TimeZone = 'UTC'");
+    duck.rows("CREATE SCHEMA lake.bronze");
+    duck.rows("CREATE TABLE lake.bronze.ledgers (sequence BIGINT, v VARCHAR)");
+    for column in ["kind VARCHAR DEFAULT 'hot one'", "closed TIMESTAMP DEFAULT '2026-03-05 13:00:00'", "gap INTEGER"] {
+        duck.rows(&format!("ALTER TABLE lake.bronze.ledgers ADD COLUMN {column}"));
+    }
+    duck.rows("ALTER TABLE lake.bronze.ledgers SET PARTITIONED BY (kind, day(closed), gap)");
+    duck.rows("CALL lake.set_option('data_inlining_row_limit', '0')");
+    world.flush();
+    duck.rows("INSERT INTO lake.bronze.ledgers (sequence, v) VALUES (-1, 'duck')");
+    let values = "SELECT string_agg(COALESCE(partition_value, 'null'), ',' ORDER BY partition_key_index)
+                  FROM bronze_meta.ducklake_file_partition_value GROUP BY data_file_id ORDER BY data_file_id";
+    assert_eq!(world.psql(values), "hot one,5,null\nhot one,5,null", "our file, and DuckDB's");
+    let folders = "SELECT DISTINCT regexp_replace(path, '[^/]*$', '') FROM bronze_meta.ducklake_data_file";
+    assert_eq!(world.psql(folders).lines().count(), 1, "{}", world.psql(folders));
+    let mut duck = world.duck();
+    let sql = "SELECT count(*) FROM lake.bronze.ledgers WHERE kind = 'hot one' AND day(closed) = 5 AND gap IS NULL";
+    assert_eq!(duck.lines(sql), ["10"]);
+    duck.rows("CALL ducklake_merge_adjacent_files('lake')");
+    assert_eq!(duck.lines(sql), ["10"]);
+    world.proves();
+}
+
+#[test]
 fn what_cannot_be_a_key_is_refused_before_anything_is_made() {
     for (keys, says) in [
         (r#"["day(v)"]"#, "there are no partitions by the day of a column of type VARCHAR"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 use uuid::Uuid;
 
@@ -16,7 +16,8 @@ use super::bounds;
 use super::detail::{Detail, LeafDetail};
 use super::hive;
 use super::partition;
-use super::tables::{Table, Tables};
+use super::read::default_of;
+use super::tables::{Column, Table, Tables};
 use super::types::LakeType;
 use crate::error::StoreError;
 use crate::protocol::clock::Clock;
@@ -79,13 +80,16 @@ impl Shape for Staged {
             let column = self.table.columns.iter().find(|column| column.id == *id);
             let column = column.ok_or_else(|| odd(&self.table, "a column that is not there"))?;
             partition::refuse(transform, &column.of).map_err(|of| odd(&self.table, &of))?;
-            let array = batch.column_by_name(&column.name);
-            Ok(array.map(|array| (column, array.clone(), transform)))
+            let array = match batch.column_by_name(&column.name) {
+                Some(array) => array.clone(),
+                None => self.left_out(column, batch.num_rows())?,
+            };
+            Ok((column, array, transform))
         });
         let keys = keys.collect::<Result<Vec<_>, StoreError>>()?;
         for row in 0..batch.num_rows() {
-            let value = |key: &Option<(&super::Column, Arc<dyn Array>, &String)>| {
-                key.as_ref().and_then(|(column, array, transform)| partition::value(array, row, &column.of, transform))
+            let value = |(column, array, transform): &(&Column, ArrayRef, &String)| {
+                partition::value(array, row, &column.of, transform)
             };
             let values = keys.iter().map(value).collect::<Values>();
             rows.entry(values).or_default().push(row);
@@ -122,6 +126,15 @@ impl Shape for Staged {
 }
 
 impl Staged {
+    /// What readers see in a column that files leave out.
+    fn left_out(&self, column: &Column, rows: usize) -> Result<ArrayRef, StoreError> {
+        let of = column.of.arrow().ok_or_else(|| odd(&self.table, "a column of a type without values"))?;
+        default_of(column, &of, rows).map_err(|_| {
+            let name = &column.name;
+            odd(&self.table, &format!("column {name:?}, which PostgreSQL lacks and whose default it cannot read"))
+        })
+    }
+
     fn leaf(&self, leaf: &LeafStatistics) -> Result<LeafDetail, StoreError> {
         let column = leaf.field_id.map(i64::from).ok_or_else(|| odd(&self.table, "a column without a number"))?;
         let of = self.table.columns.iter().find_map(|known| match &known.of {

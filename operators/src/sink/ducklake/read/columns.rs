@@ -80,7 +80,7 @@ fn has_elements_of(field: &Field, column: &Column) -> bool {
 }
 
 /// What `rows` rows have that were written before the column was added.
-pub(super) fn default(column: &Column, to: &DataType, rows: usize) -> Result<ArrayRef, Fault> {
+pub(in crate::sink::ducklake) fn default(column: &Column, to: &DataType, rows: usize) -> Result<ArrayRef, Fault> {
     let Some(text) = &column.defaults.0 else { return Ok(new_null_array(to, rows)) };
     let one = match column.of {
         // The text of a blob has several readings.

@@ -41,6 +41,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, IsolationLevel, Row};
 
 pub use self::columns::Columns;
+pub(super) use self::columns::default as default_of;
 use self::deletes::Positions;
 use self::files::DataFile;
 use self::inlined::Inlined;
