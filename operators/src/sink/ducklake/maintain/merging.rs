@@ -3,7 +3,8 @@
 //! The file is as DuckDB's merged files are: behind the table's columns each row says its id and
 //! the snapshot that added it, so that a reader of an older snapshot leaves out what came later.
 //! Source files are read one after the other, each as a whole, and decoded in batches on a thread
-//! of their own; the rows that are not written yet take [`MOST_MEMORY`] at most.
+//! of their own, which have few rows if these are wide; the rows that are not written yet take
+//! [`MOST_MEMORY`] at most.
 
 use std::cell::RefCell;
 use std::sync::Arc;

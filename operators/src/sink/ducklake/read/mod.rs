@@ -53,7 +53,7 @@ use crate::error::StoreError;
 use crate::postgres;
 use crate::sink::files::Place;
 
-/// How many rows a batch has at most.
+/// How many rows a batch has at most; wide ones are fewer.
 const BATCH: usize = 8192;
 /// How many batches are decoded ahead.
 const AHEAD: usize = 2;

@@ -141,6 +141,20 @@ fn positions_count_deleted_rows_too() {
 }
 
 #[test]
+fn batches_of_wide_rows_have_few() {
+    // Different ones, because a dictionary has equal ones once.
+    let texts: StringArray = (0..60).map(|i| Some(format!("{i}").repeat(1 << 19))).collect();
+    let texts: ArrayRef = Arc::new(texts);
+    let content = file(vec![(Some(1), "a", numbers((0..60).collect())), (Some(2), "b", texts)]);
+    let (a, b) = (column(1, "a", LakeType::Int64), column(2, "b", LakeType::Varchar));
+    let batches = rows(content.clone(), &[&a, &b], Vec::new(), None).expect("rows");
+    assert!(batches.len() > 2 && batches.iter().all(|batch| batch.num_rows() <= 32), "{}", batches.len());
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 60);
+    // Columns that are not read do not count.
+    assert_eq!(rows(content, &[&a], Vec::new(), None).expect("rows").len(), 1);
+}
+
+#[test]
 fn rows_are_counted_without_columns_too() {
     let content = file(vec![(Some(1), "a", numbers(vec![0, 1, 2]))]);
     let batches = rows(content, &[], vec![1], None).expect("rows");
