@@ -176,3 +176,31 @@ fn a_delete_that_is_under_way_ends_with_its_flush() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["100"]);
 }
+
+#[test]
+fn whoever_locks_a_row_for_long_is_named() {
+    let world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         INSERT INTO ledgers SELECT i, 'v' FROM generate_series(1, 100) i",
+    );
+    let (ended, process) = std::thread::scope(|scope| {
+        // Longer than a DELETE waits.
+        let holds = scope.spawn(|| {
+            world.psql(
+                "SET application_name = 'the holder';
+                 BEGIN; SELECT FROM ledgers WHERE sequence = 7 FOR UPDATE; SELECT pg_sleep(14); COMMIT",
+            )
+        });
+        assert!(wait::until(|| world.is_asleep()), "the row is locked");
+        let process = world.number("SELECT pid FROM pg_stat_activity WHERE application_name = 'the holder'");
+        let ended = world.run(&["run", "p.toml", "--once"]);
+        holds.join().expect("psql");
+        (ended, process)
+    });
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let line = ended.stderr.lines().find(|line| line.contains("is made again")).expect("a flush that was void");
+    let says = format!("are locked by process {process}");
+    assert!(line.contains(&says) && line.contains("the holder"), "{line}");
+    assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["100"]);
+    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
+}

@@ -164,6 +164,7 @@ impl Buffer {
             seen: self.known(sight.as_ref(), &listed, bound, &sizes),
             snapshot: exported.get(0),
             owner,
+            sessions: self.settings.sessions.clone(),
             slices,
             tables,
             reaches,

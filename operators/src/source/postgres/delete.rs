@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tokio_postgres::error::SqlState;
+
+use super::blocked::watched;
 use super::discover::HotTable;
 use super::flush::{Flush, Progress};
 use crate::error::{StoreError, chain};
@@ -11,7 +14,8 @@ use crate::protocol::names::TableId;
 use crate::run::clock::Stopwatch;
 use crate::run::metrics::flushes::{Void, Work};
 
-/// How long a DELETE waits for another session's lock on a row, in milliseconds.
+/// How long a DELETE waits for another session's lock on a row, in milliseconds. Then it gives up
+/// what it has locked itself, for which others wait, and the flush is made again after a pause.
 pub(super) const LOCK_WAIT_MS: u32 = 10_000;
 
 /// Why rows were not deleted.
@@ -61,28 +65,41 @@ impl Flush {
     }
 
     async fn delete_once(&self) -> Deleted {
-        let failed = |table: &HotTable, error: tokio_postgres::Error| {
+        let failed = |table: &HotTable, error: tokio_postgres::Error, who: Option<String>| {
             let is_void = postgres::is_serialization(&error) || error.is_closed();
-            let told = postgres::told(&error);
+            let mut told = postgres::told(&error);
+            if let Some(who) = who.filter(|_| error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)) {
+                let name = &table.name;
+                told =
+                    format!("{told}: rows of table {name:?} are locked by {who}: end that transaction, or wait for it");
+            }
             let error = postgres::failed(format!("delete rows of table {:?}", table.name), error);
             match is_void || error.is_transient() {
                 true => Failed::Void(told),
                 false => Failed::Definite(chain(&error)),
             }
         };
-        let mut all = BTreeMap::new();
+        let (mut all, mut process) = (BTreeMap::new(), None);
         for (i, (table, _)) in self.tables.iter().enumerate() {
             if !self.slices.iter().any(|slice| slice.table.0 == i) {
                 continue;
             }
             let watch = Stopwatch::start();
-            let wait = format!("SET LOCAL lock_timeout = {LOCK_WAIT_MS}");
-            self.owner.batch_execute(&wait).await.map_err(|error| failed(table, error))?;
-            let gone = self.delete_from(i, table).await.map_err(|error| failed(table, error))?;
+            if process.is_none() {
+                process = Some(self.may_wait().await.map_err(|error| failed(table, error, None))?);
+            }
+            let (gone, who) = watched(&self.sessions, process, self.delete_from(i, table)).await;
+            let gone = gone.map_err(|error| failed(table, error, who))?;
             self.counts.metrics.spent(TableId(i), Work::Delete, watch.elapsed());
             all.insert(TableId(i), gone);
         }
         Ok(all)
+    }
+
+    /// Bounds how long the owner waits for a lock. Returns its process, which others see waiting.
+    async fn may_wait(&self) -> Result<i32, tokio_postgres::Error> {
+        let sql = format!("SELECT set_config('lock_timeout', '{LOCK_WAIT_MS}', true), pg_backend_pid()");
+        Ok(self.owner.ask_one(&sql, &[]).await?.get(1))
     }
 
     /// Deletes the rows of the table at this place, and counts those that stay.

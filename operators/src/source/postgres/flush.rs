@@ -140,6 +140,8 @@ pub struct Flush {
     pub(super) snapshot: String,
     /// The connection whose transaction has the snapshot.
     pub(super) owner: Arc<Client>,
+    /// Other sessions there.
+    pub(super) sessions: Arc<Pool>,
     /// All tables, with how they are copied.
     pub(super) tables: Vec<(HotTable, Plan)>,
     /// How far it reaches into each of them.

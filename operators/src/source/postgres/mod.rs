@@ -17,6 +17,7 @@
 //! a reader further down, the gate, has not confirmed (`reach.rs`).
 
 mod begin;
+mod blocked;
 mod blocks;
 mod counts;
 mod delete;
