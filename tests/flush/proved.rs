@@ -434,6 +434,36 @@ fn commits_of_earlier_builds_are_proved_together() {
 }
 
 #[test]
+fn a_table_that_is_numbered_by_another_column_now_is_proved_as_it_landed() {
+    let mut world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text);
+         CREATE TABLE trades (id int PRIMARY KEY, ledger bigint, closed bigint);
+         INSERT INTO ledgers VALUES (100, 'v'); INSERT INTO trades SELECT i, i, 30000 + i FROM generate_series(1, 50) i",
+    );
+    let tables = |column: &str| format!(r#"["ledgers", {{ name = "trades", column = "{column}" }}]"#);
+    world.set("source.tables", &tables("ledger"));
+    world.flush();
+    world.set("source.tables", &tables("closed"));
+    assert_eq!(table(&world.proves(), "trades")["lake_rows"], 50);
+    world.psql(
+        "INSERT INTO ledgers VALUES (200, 'v'); INSERT INTO trades SELECT i, 7, 100 + i FROM generate_series(51, 70) i",
+    );
+    world.flush();
+    for column in ["ledger", "closed"] {
+        world.set("source.tables", &tables(column));
+        assert_eq!(table(&world.proves(), "trades")["lake_rows"], 70, "{column}");
+    }
+    // Of a flush whose note does not say it, the column is the one in the file.
+    world.psql(
+        "UPDATE bronze_meta.lakefront_commits SET tables = (SELECT jsonb_object_agg(key, value - 'sequence')
+           FROM jsonb_each(tables)) WHERE tables IS NOT NULL AND position = 1",
+    );
+    world.prove(1);
+    world.set("source.tables", &tables("ledger"));
+    assert_eq!(table(&world.proves(), "trades")["lake_rows"], 70);
+}
+
+#[test]
 fn a_proof_beside_a_run_holds() {
     let mut world = tables();
     world.set("source.interval", r#""5s""#);

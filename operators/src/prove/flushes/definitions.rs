@@ -14,7 +14,7 @@ use super::narrow::narrowed;
 use super::units::Units;
 use crate::error::StoreError;
 use crate::protocol::offsets::PartitionId;
-use crate::sink::ducklake::{Column, Columns, Fault, PinnedLake, Table};
+use crate::sink::ducklake::{Column, Columns, Fault, Noted, PinnedLake, Table};
 use crate::totals::hash::{self, OFFSET, PartitionHash};
 
 /// The columns of some commits.
@@ -37,12 +37,12 @@ pub(super) async fn read(
     units: &mut Units,
 ) -> Result<Vec<Definition>, StoreError> {
     let changes = pinned.definitions(table).await?;
-    let mut known: BTreeMap<(usize, Option<String>), usize> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, Option<String>, Option<i64>), usize> = BTreeMap::new();
     let mut columns: BTreeMap<usize, Vec<Column>> = BTreeMap::new();
     let mut all = Vec::new();
     for unit in &mut units.all {
         let at = changes.partition_point(|change| *change <= unit.snapshot);
-        let key = (at, unit.noted.columns.clone());
+        let key = (at, unit.noted.columns.clone(), unit.noted.sequence);
         if let Some(definition) = known.get(&key) {
             unit.definition = *definition;
             continue;
@@ -51,7 +51,7 @@ pub(super) async fn read(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(entry) => entry.insert(pinned.columns(table, unit.snapshot).await?),
         };
-        let defined = Definition::new(columns, unit.noted.columns().as_ref(), name, sequence);
+        let defined = Definition::new(columns, &unit.noted, name, sequence);
         let refused = |why: String| StoreError::definite(format!("prove table {name:?}"), why);
         all.push(defined.map_err(refused)?);
         unit.definition = all.len() - 1;
@@ -61,17 +61,23 @@ pub(super) async fn read(
 }
 
 impl Definition {
-    /// The columns of `table` that files had, if that is known, whose hot table is `name`.
-    fn new(table: &[Column], files: Option<&BTreeSet<i64>>, name: &str, sequence: &str) -> Result<Definition, String> {
+    /// The columns of `table` that files had, if that was `noted`, whose hot table is `name`. If it
+    /// was not noted which column numbered the rows, it was `sequence`.
+    fn new(table: &[Column], noted: &Noted, name: &str, sequence: &str) -> Result<Definition, String> {
+        let files = noted.columns();
         let has = |column: &&Column| {
             let is_in =
                 |ids: &BTreeSet<i64>| ids.contains(&column.id) || column.element.is_some_and(|id| ids.contains(&id));
-            files.map_or_else(|| column.field().is_some(), is_in)
+            files.as_ref().map_or_else(|| column.field().is_some(), is_in)
         };
         // Whether a value may be missing is not what is proved here.
         let columns = table.iter().filter(has).map(|column| Column { nullable: true, ..column.clone() });
         let columns: Vec<Column> = columns.collect();
-        let at = columns.iter().position(|column| column.name.eq_ignore_ascii_case(sequence));
+        let is_it = |column: &Column| match noted.sequence {
+            Some(id) => column.id == id,
+            None => column.name.eq_ignore_ascii_case(sequence),
+        };
+        let at = columns.iter().position(is_it);
         let at = at.ok_or_else(|| format!("the lake had no column {sequence:?} when rows landed"))?;
         Ok(Definition {
             ids: columns.iter().map(|column| column.id).collect(),

@@ -2,11 +2,12 @@
 //! sums. Row ids survive whatever others do to files, so a proof finds the rows by them for good.
 //!
 //! ```text
-//! {"7": {"row_id": 1200, "rows": 300, "columns": "1-5,8", "sums": {"59990000": "300 0f3c…"}}}
+//! {"7": {"row_id": 1200, "rows": 300, "columns": "1-5,8", "sequence": 1,
+//!        "sums": {"5999": "300 0f3c…"}}}
 //! ```
 //!
-//! The table is named by its number in the catalog. Commits of earlier builds lack `columns` and
-//! `sums`.
+//! The table is named by its number in the catalog. Commits of earlier builds lack `sequence`, and
+//! still earlier ones `columns` and `sums`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,6 +26,9 @@ pub struct Noted {
     /// The numbers of the columns that its files have, those of lists by their elements: `1-5,8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<String>,
+    /// The number of the column that numbered its rows; `None` if that was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<i64>,
     /// The sums of its rows, by the number of their range of sequences; empty if they were not
     /// noted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -94,7 +98,7 @@ mod tests {
         let noted: Noted = serde_json::from_str(r#"{"row_id": 3, "rows": 2}"#).expect("a note");
         assert_eq!(noted, Noted { row_id: 3, rows: 2, ..Noted::default() });
         let sums = [(5999, Sum { rows: 2, checksum: 0xf3 })].into();
-        let full = Noted { columns: Some("1-2".to_owned()), sums, replaced: 1, ..noted };
+        let full = Noted { columns: Some("1-2".to_owned()), sequence: Some(2), sums, replaced: 1, ..noted };
         let text = serde_json::to_string(&full).expect("a text");
         assert_eq!(serde_json::from_str::<Noted>(&text).expect("a note"), full);
     }

@@ -9,6 +9,7 @@ use super::columns::TableStatistics;
 use super::commit::NewFile;
 use super::log::signed;
 use super::noted::{self, Noted};
+use super::tables::Tables;
 use crate::postgres::Ask;
 use crate::protocol::names::TableId;
 use crate::protocol::staged::Counted;
@@ -73,10 +74,10 @@ impl Placed {
         Placed { files, tables: BTreeMap::new() }
     }
 
-    /// What the pipeline's own row keeps of each table, whose rows were counted as `sums`.
-    pub(super) fn noted(&self, sums: &[Counted]) -> Result<String, serde_json::Error> {
+    /// What the pipeline's own row keeps of each of `tables`, whose rows were counted as `sums`.
+    pub(super) fn noted(&self, sums: &[Counted], tables: &Tables) -> Result<String, serde_json::Error> {
         let of = |(table, (id, noted)): (&i64, &(TableId, Noted))| {
-            let mut noted = noted.clone();
+            let mut noted = Noted { sequence: tables.sequence(*table), ..noted.clone() };
             for Counted { bucket, sum, .. } in sums.iter().filter(|counted| counted.table == *id) {
                 *noted.sums.entry(bucket.part).or_default() += *sum;
             }

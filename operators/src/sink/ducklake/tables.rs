@@ -72,21 +72,35 @@ impl Column {
 
 /// The tables of a pipeline, by their ids. They change between cuts, never within one.
 #[derive(Default)]
-pub struct Tables(RwLock<Vec<Arc<Table>>>);
+pub struct Tables {
+    all: RwLock<Vec<Arc<Table>>>,
+    /// The number of the column by which the rows of a table are counted, by that of the table.
+    sequences: RwLock<BTreeMap<i64, i64>>,
+}
 
 impl Tables {
     /// Replaces all of them.
     pub fn set(&self, tables: Vec<Table>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tables.into_iter().map(Arc::new).collect();
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = tables.into_iter().map(Arc::new).collect();
+    }
+
+    /// Notes which columns number the rows: of each table the column's number, by the table's.
+    pub fn number_by(&self, sequences: BTreeMap<i64, i64>) {
+        *self.sequences.write().unwrap_or_else(PoisonError::into_inner) = sequences;
     }
 
     /// One of them.
     pub fn get(&self, table: TableId) -> Option<Arc<Table>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(table.0).cloned()
+        self.all.read().unwrap_or_else(PoisonError::into_inner).get(table.0).cloned()
     }
 
     pub(super) fn all(&self) -> Vec<Arc<Table>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The column that numbers the rows of the catalog's table `table`, if one does.
+    pub(super) fn sequence(&self, table: i64) -> Option<i64> {
+        self.sequences.read().unwrap_or_else(PoisonError::into_inner).get(&table).copied()
     }
 }
 

@@ -192,6 +192,11 @@ impl Target for LakeTarget {
         Box::pin(async move {
             let there = self.lake.define(&self.wanted(tables)).await?;
             let plans = self.plans(tables, &there)?;
+            let sequence = |(hot, table): (&HotTable, &Table)| {
+                let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&hot.sequence))?;
+                Some((table.id, column.id))
+            };
+            self.tables.number_by(tables.iter().zip(&there).filter_map(sequence).collect());
             self.tables.set(there);
             Ok(plans)
         })
