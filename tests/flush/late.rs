@@ -149,3 +149,24 @@ fn a_key_that_the_lake_rounds_tells_no_rows_apart() {
     world.flush();
     assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["2"]);
 }
+
+#[test]
+fn numbers_that_postgresql_takes_for_equal_are_one_key() {
+    for (late, expected) in
+        [("skip", ["1.0|old", "2|old", "3.10|old"]), ("replace", ["1.000|new", "2.0|new", "3.1|new"])]
+    {
+        let mut world = World::new(
+            "CREATE TABLE ledgers (sequence bigint, id numeric PRIMARY KEY, v text);
+             INSERT INTO ledgers VALUES (1, 1.0, 'old'), (2, 2, 'old'), (3, 3.10, 'old')",
+        );
+        world.set("source.late", &format!("{late:?}"));
+        world.flush();
+        world.psql("INSERT INTO ledgers VALUES (1, 1.000, 'new'), (2, 2.0, 'new'), (3, 3.1, 'new')");
+        assert_eq!(world.proves()["tables"][0]["hot_landed"], 3);
+        world.flush();
+        let rows = world.duck().lines("SELECT id, v FROM lake.bronze.ledgers ORDER BY sequence");
+        assert_eq!(rows, expected, "{late}");
+        assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
+        world.proves();
+    }
+}

@@ -10,8 +10,7 @@ use arrow_array::RecordBatch;
 use super::count::is_left;
 use crate::error::{Stop, StoreError};
 use crate::sink::ducklake::{Column, Columns, PinnedLake, Table, Traced, TracedFile};
-use crate::source::postgres::{HotTable, Remaining};
-use crate::totals::hash;
+use crate::source::postgres::{HotTable, Key, Remaining};
 
 /// How many rows of `hot` at or below `mark` a reader of `table` sees; `None` if there is no key to
 /// find them by.
@@ -24,31 +23,31 @@ pub(super) async fn landed(
     files: &[TracedFile],
 ) -> Result<Option<u64>, Stop> {
     let mut landed = 0;
-    let each = async |names: &[String], keys: HashSet<u128>| {
-        landed += seen(pinned, table, names, files, &keys).await?;
+    let each = async |key: &Key, keys: HashSet<u128>| {
+        landed += seen(pinned, table, key, files, &keys).await?;
         Ok(())
     };
     let has_key = remaining.late(hot, table, mark, each).await?;
     Ok(has_key.then_some(landed))
 }
 
-/// How many of `keys` a reader of `table` sees. They are hashes of the columns `names`.
+/// How many of `keys` a reader of `table` sees. They are hashes of the columns of `key`.
 async fn seen(
     pinned: &PinnedLake,
     table: &Table,
-    names: &[String],
+    key: &Key,
     files: &[TracedFile],
     keys: &HashSet<u128>,
 ) -> Result<u64, StoreError> {
     let refused = |why: String| StoreError::definite(format!("look for hot rows in table {:?}", table.name), why);
-    let found: Option<Vec<Column>> = names.iter().map(|name| table.column(name).cloned()).collect();
+    let found: Option<Vec<Column>> = key.names.iter().map(|name| table.column(name).cloned()).collect();
     let found = found.ok_or_else(|| refused("a column of the key is gone".to_owned()))?;
     let nullable: Vec<Column> = found.into_iter().map(|column| Column { nullable: true, ..column }).collect();
     let columns = Columns::new(&nullable.iter().collect::<Vec<_>>()).map_err(refused)?;
     let ids: Vec<i64> = nullable.iter().map(|column| column.id).collect();
     let mut there: HashSet<u128> = HashSet::new();
     let known = |batch: &RecordBatch| {
-        let hashes = hash::keys(batch).into_iter().enumerate();
+        let hashes = key.hashes(batch).into_iter().enumerate();
         hashes.filter(|(_, hash)| keys.contains(hash)).collect::<Vec<_>>()
     };
     for file in files {

@@ -95,7 +95,7 @@ impl Buffer {
             let mut rows = key.late(owner, table, leaf, &asked, from).await?;
             let Some(within) = rows.within.clone() else { continue };
             let keys: HashSet<u128> = rows.places.keys().copied().collect();
-            let sought = Sought { table: *id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+            let sought = Sought { table: *id, key: &key.key, sequence: &table.sequence, within, keys: &keys };
             let known = self.target().holds(sought).await?;
             rows.places.retain(|key, _| !known.contains(key));
             if rows.places.len() > room - places.len() {

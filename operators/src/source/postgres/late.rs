@@ -17,13 +17,13 @@ use tokio_postgres::Client;
 
 use super::discover::HotTable;
 use super::flush::Buffer;
+use super::key::Key;
 use super::target::Sought;
 use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::format::copy::{Codec, Decoder};
 use crate::postgres::{self, quoted};
 use crate::protocol::names::TableId;
-use crate::totals::hash;
 
 /// What happens to a row at or below its table's watermark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Buffer {
                 let rows = key.late(owner, table, leaf, &late, from).await?;
                 let Some(within) = rows.within.clone() else { continue };
                 let keys: HashSet<u128> = rows.places.keys().copied().collect();
-                let sought = Sought { table: id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+                let sought = Sought { table: id, key: &key.key, sequence: &table.sequence, within, keys: &keys };
                 let known = self.target().holds(sought).await?;
                 let places: Vec<&str> = known.iter().filter_map(|key| Some(&**rows.places.get(key)?)).collect();
                 if places.is_empty() {
@@ -102,7 +102,7 @@ impl Buffer {
 
 /// How the key of a table is read.
 pub(super) struct KeyColumns {
-    pub(super) names: Vec<String>,
+    pub(super) key: Key,
     select: String,
     decoder: Decoder,
 }
@@ -128,7 +128,12 @@ impl KeyColumns {
         }
         let field = |at: &usize| plan.schema.field(*at).clone();
         let mut fields: Vec<Field> = at.iter().map(field).collect();
+        let is_text = |at: &usize| {
+            let column = &table.columns[*at];
+            column.of == "numeric" && column.element.is_none() && *plan.schema.field(*at).data_type() == DataType::Utf8
+        };
         let names = fields.iter().map(|field| field.name().clone()).collect();
+        let key = Key { names, numbers: at.iter().map(is_text).collect() };
         let mut selects: Vec<&str> = at.iter().map(|at| &*plan.columns[*at].select).collect();
         let mut codecs: Vec<Codec> = at.iter().map(|at| plan.columns[*at].codec.clone()).collect();
         let number = format!("{}::int8", quoted(&table.sequence));
@@ -137,7 +142,7 @@ impl KeyColumns {
         fields.push(Field::new(PLACE, DataType::Utf8, false));
         fields.push(Field::new(NUMBER, DataType::Int64, false));
         let schema = Arc::new(Schema::new(fields));
-        Ok(KeyColumns { names, select: selects.join(", "), decoder: Decoder::new(schema, codecs) })
+        Ok(KeyColumns { key, select: selects.join(", "), decoder: Decoder::new(schema, codecs) })
     }
 
     /// The late rows of some pages: those that are `asked` for.
@@ -161,12 +166,12 @@ impl KeyColumns {
         while let Some(row) = stream.try_next().await.map_err(failed)? {
             bytes.extend_from_slice(&row);
         }
-        let (mut rows, keys) = (LateRows::default(), (0..self.names.len()).collect::<Vec<_>>());
+        let (mut rows, keys) = (LateRows::default(), (0..self.key.names.len()).collect::<Vec<_>>());
         let decoded = self.decoder.decode(&bytes, BATCH_ROWS, |batch| {
             let key = batch.project(&keys).expect("the key's columns are there");
             let places = batch.column(keys.len()).as_string::<i32>();
             let numbers = batch.column(keys.len() + 1).as_primitive::<Int64Type>();
-            for (row, key) in hash::keys(&key).into_iter().enumerate() {
+            for (row, key) in self.key.hashes(&key).into_iter().enumerate() {
                 rows.places.insert(key, places.value(row).to_owned());
                 let number = numbers.value(row);
                 let within = rows.within.take().unwrap_or(number..=number);

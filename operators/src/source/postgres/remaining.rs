@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use tokio_postgres::Client;
 
 use super::discover::HotTable;
+use super::key::Key;
 use super::late::{KeyColumns, PAGES};
 use super::slices::Sizes;
 use super::types;
@@ -46,14 +47,14 @@ impl Remaining {
     }
 
     /// Calls `each` with the hashes of the keys of the rows of `table` at or below `mark`, some at
-    /// a time, and the names of the key's columns in the lake's table `lake`. Whether there is a
-    /// key, and the lake has it.
+    /// a time, and the key as the lake's table `lake` has it. Whether there is a key, and the lake
+    /// has it.
     pub async fn late(
         &self,
         table: &HotTable,
         lake: &Table,
         mark: i64,
-        mut each: impl AsyncFnMut(&[String], HashSet<u128>) -> Result<(), StoreError>,
+        mut each: impl AsyncFnMut(&Key, HashSet<u128>) -> Result<(), StoreError>,
     ) -> Result<bool, Stop> {
         let has = |name: &str| lake.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
         if table.key.is_empty() || !table.key.iter().all(|name| has(name)) {
@@ -71,12 +72,12 @@ impl Remaining {
             for from in (0..=pages).step_by(PAGES as usize) {
                 keys.extend(key.late(&self.client, &table, leaf, &late, from).await?.places.into_keys());
                 if keys.len() >= KEYS {
-                    each(&key.names, std::mem::take(&mut keys)).await?;
+                    each(&key.key, std::mem::take(&mut keys)).await?;
                 }
             }
         }
         if !keys.is_empty() {
-            each(&key.names, keys).await?;
+            each(&key.key, keys).await?;
         }
         Ok(true)
     }

@@ -66,7 +66,7 @@ impl Buffer {
                 let rows = key.late(owner, table, leaf, &late, from).await?;
                 let Some(within) = rows.within else { continue };
                 let keys: HashSet<u128> = rows.places.into_keys().collect();
-                let sought = Sought { table: id, key: &key.names, sequence: &table.sequence, within, keys: &keys };
+                let sought = Sought { table: id, key: &key.key, sequence: &table.sequence, within, keys: &keys };
                 let places = self.target().places(sought).await?;
                 match &mut all {
                     Some(all) => all.extend(places),

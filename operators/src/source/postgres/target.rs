@@ -7,19 +7,19 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::discover::{HotColumn, HotTable};
+use super::key::Key;
 use super::types::{self, Plan, default_field};
 use crate::error::{Stop, StoreError};
 use crate::protocol::Pending;
 use crate::protocol::names::TableId;
 use crate::sink::ducklake::{Column, Lake, LakeType, Places, Table, Tables, Wanted, partition_key};
-use crate::totals::hash;
 
 /// Rows of a table of the lake that are sought by their key.
 pub struct Sought<'a> {
     /// The table.
     pub table: TableId,
-    /// The columns of its key.
-    pub key: &'a [String],
+    /// Its key.
+    pub key: &'a Key,
     /// The column that numbers its rows.
     pub sequence: &'a str,
     /// The numbers that the rows have.
@@ -211,7 +211,7 @@ impl Target for LakeTarget {
             let table = self.table(sought.table)?;
             let (columns, within) = key_of(&table, &sought)?;
             let has = |key: &u128| sought.keys.contains(key);
-            let mut is_sought = |batch: &RecordBatch| hash::keys(batch).iter().map(has).collect::<Vec<_>>();
+            let mut is_sought = |batch: &RecordBatch| sought.key.hashes(batch).iter().map(has).collect::<Vec<_>>();
             Ok(self.lake.places(&table, &columns, within, &mut is_sought).await?)
         })
     }
@@ -222,8 +222,9 @@ impl LakeTarget {
         let table = self.table(sought.table)?;
         let (columns, within) = key_of(&table, &sought)?;
         let mut found = HashSet::new();
-        let mut each =
-            |batch: RecordBatch| found.extend(hash::keys(&batch).into_iter().filter(|key| sought.keys.contains(key)));
+        let mut each = |batch: RecordBatch| {
+            found.extend(sought.key.hashes(&batch).into_iter().filter(|key| sought.keys.contains(key)));
+        };
         self.lake.rows(&table, &columns, within, &mut each).await?;
         Ok(found)
     }
@@ -238,10 +239,10 @@ type KeyOf<'t> = (Vec<&'t Column>, Option<(&'t Column, RangeInclusive<i64>)>);
 
 /// The columns of the key that is `sought` in `table`, and which files may have it.
 fn key_of<'t>(table: &'t Table, sought: &Sought<'_>) -> Result<KeyOf<'t>, Stop> {
-    let columns: Option<Vec<&Column>> = sought.key.iter().map(|name| table.column(name)).collect();
+    let columns: Option<Vec<&Column>> = sought.key.names.iter().map(|name| table.column(name)).collect();
     let columns = columns.ok_or_else(|| Stop::Bug("a key has no column in the lake".to_owned()))?;
     // A key that comes back may have another sequence, unless that is part of it.
-    let is_key = sought.key.iter().any(|name| name.eq_ignore_ascii_case(sought.sequence));
+    let is_key = sought.key.names.iter().any(|name| name.eq_ignore_ascii_case(sought.sequence));
     let number = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(sought.sequence));
     Ok((columns, number.filter(|_| is_key).zip(Some(sought.within.clone()))))
 }
