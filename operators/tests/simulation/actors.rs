@@ -5,7 +5,7 @@
 use std::pin::Pin;
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::protocol::commit::Committer;
+use lakefront_operators::protocol::commit::{Committer, Landed};
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::protocol::standing::Standing;
@@ -63,11 +63,14 @@ pub(crate) async fn commit<K: SimKind>(env: Env<K>, g: usize, mut committer: Com
             renumber(env.world().first_table(g), first, &mut job.files, &mut job.sums);
         }
         if let Some(job) = job {
-            committer.land(&job.standing(), job.files, &job.sums).await?;
-            let mut flow = env.flow();
-            if let Some(standing) = flow.ledger.moved(GroupId(g), job.cut.upper) {
-                flow.held_by_all = Some(standing);
+            if let Landed::As(_) = committer.land(&job.standing(), job.files, &job.sums).await? {
+                let mut flow = env.flow();
+                if let Some(standing) = flow.ledger.moved(GroupId(g), job.cut.upper) {
+                    flow.held_by_all = Some(standing);
+                }
             }
+        } else if let Some(standing) = landed_nothing(&env, &committer) {
+            committer.land(&standing, Vec::new(), &[]).await?;
         } else if quiet {
             env.flow().committing -= 1;
             return Ok(());
@@ -80,6 +83,15 @@ pub(crate) async fn commit<K: SimKind>(env: Env<K>, g: usize, mut committer: Com
         }
         give_way().await;
     }
+}
+
+/// The end of the cuts that the group has passed and that have landed nothing in it, to be settled
+/// without the rule.
+fn landed_nothing<K: SimKind>(env: &Env<K>, committer: &Committer<K>) -> Option<Standing<K>> {
+    if !env.world().lacks(Rule::Void) {
+        return None;
+    }
+    env.flow().drained_by_all().filter(|standing| standing.position() > committer.position())
 }
 
 /// Without some rules each group is claimed by itself, which then numbers its tables from zero.
@@ -103,7 +115,7 @@ pub(crate) async fn checkpoint<K: SimKind>(env: Env<K>) -> Result<(), Stop> {
             recorded = standing.position();
             // The twin would have its own state file.
             if env.pipeline == MAIN {
-                env.world().state[env.machine] = Some(recorded);
+                env.world().record(env.machine, recorded);
             }
             env.say(|| format!("state file {recorded}"));
             env.flow().recorded = boast(&env, standing);
@@ -163,11 +175,11 @@ async fn tell<K: SimKind>(env: &Env<K>, standing: &Standing<K>) -> Result<(), St
     let mut w = env.world();
     let fault = if w.calm { 1.0 } else { w.rng.unit() };
     if fault > 0.1 {
-        w.acknowledge(env.pipeline, standing);
+        w.acknowledge((env.pipeline, env.tag), standing);
     } else if K::FORGETS && fault > 0.04 {
-        let (pipeline, standing) = (env.pipeline, standing.clone());
+        let (teller, standing) = ((env.pipeline, env.tag), standing.clone());
         let what = format!("run{} acknowledges {}", env.tag, standing.position());
-        w.delay(Target::Source, what, move |w| w.acknowledge(pipeline, &standing));
+        w.delay(Target::Source, what, move |w| w.acknowledge(teller, &standing));
     }
     if fault > 0.15 { Ok(()) } else { Err(StoreError::transient("acknowledge", "no answer")) }
 }

@@ -12,7 +12,7 @@ use lakefront_operators::protocol::group::{Commit, CommitFacts, Created, Group, 
 use lakefront_operators::protocol::names::{OffsetsName, Version};
 use lakefront_operators::protocol::offsets_store::{Neighbour, OffsetsStore};
 
-use crate::kind::SimKind;
+use crate::kind::{SimKind, Transaction};
 use crate::lake::Entry;
 use crate::saboteur::Rule;
 use crate::world::{TICK_MS, Target, World, ev};
@@ -50,7 +50,7 @@ pub(crate) struct SimGroup<K: SimKind> {
 }
 
 impl<K: SimKind> SimGroup<K> {
-    fn world(&self) -> MutexGuard<'_, World<K>> {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World<K>> {
         self.world.lock().expect("one thread a world")
     }
 
@@ -97,6 +97,52 @@ impl<K: SimKind> SimGroup<K> {
 }
 
 impl<K: SimKind> SimGroup<K> {
+    /// The conditional write of a version. What is made together with it is made in the same
+    /// moment, or not at all.
+    fn make<'a>(
+        &'a self,
+        version: Version,
+        commit: &'a Commit,
+        transaction: Option<Transaction>,
+    ) -> Pending<'a, Result<Result<Created, StoreError>, StoreError>> {
+        let (g, held, id) = (self.g, commit.held, commit.id);
+        let seen = CommitFacts { id: Some(id), ours: true, is_suspect: false, removes_rows: false };
+        let adds = commit.files.iter().map(|staged| staged.file.path.parse().expect("a simulated path")).collect();
+        let masks = masks::<K>(commit);
+        let entry = Entry { pipeline: self.pipeline, seen, held: Some(held), adds, masks, ..Entry::foreign() };
+        let what = format!("v{} at={} run={} files={:?}", version.0, held.position, held.run, entry.adds);
+        let sent_ms = self.world().now_ms;
+        self.write(false, what, move |w| {
+            let (lake, is_late) = (&w.lakes[g], w.now_ms != sent_ms);
+            if lake.exists && version.0 <= lake.head && !lake.log.contains_key(&version.0) && !is_late {
+                w.violate(format!("GHOST: a run commits {} v{}, below the head", w.name(g), version.0));
+            }
+            if transaction.is_some_and(|transaction| !K::stands(w, g, transaction, is_late)) {
+                return Ok(Created::Void);
+            }
+            let is_free = w.lacks(Rule::Anew) && w.voids.contains(&id);
+            let version = if is_free { w.lakes[g].head + 1 } else { version.0 };
+            let created = w.put(g, version, entry)?;
+            if w.lakes[g].log.get(&version).is_some_and(|entry| created == Created::Yes && entry.seen.id == Some(id)) {
+                K::landed(w, g, held, transaction);
+            }
+            Ok(created)
+        })
+    }
+
+    /// The commit is called void.
+    fn void(&self, commit: &Commit) -> Created {
+        let mut w = self.world();
+        ev!(w, "run{} {} calls {:?} void", self.tag, self.name, commit.held);
+        w.voids.insert(commit.id);
+        Created::Void
+    }
+
+    /// Whether the commit that made a version was called void before.
+    pub(crate) fn was_called_void(&self, seen: &CommitFacts) -> bool {
+        seen.id.is_some_and(|id| self.world().voids.contains(&id))
+    }
+
     /// Whether a version is a claim of ours: a commit by a newer run that left the position where
     /// it was.
     pub(crate) fn is_claim(&self, version: Version) -> bool {
@@ -127,21 +173,19 @@ impl<K: SimKind> Group for SimGroup<K> {
     }
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
-        let (g, held) = (self.g, commit.held);
-        let seen = CommitFacts { id: Some(commit.id), ours: true, is_suspect: false, removes_rows: false };
-        let adds = commit.files.iter().map(|staged| staged.file.path.parse().expect("a simulated path")).collect();
-        let masks = masks::<K>(commit);
-        let entry = Entry { pipeline: self.pipeline, seen, held: Some(held), adds, masks, ..Entry::foreign() };
-        let what = format!("v{} at={} run={} files={:?}", version.0, held.position, held.run, entry.adds);
-        let sent_ms = self.world().now_ms;
-        let write = self.write(false, what, move |w| {
-            let lake = &w.lakes[g];
-            if lake.exists && version.0 <= lake.head && !lake.log.contains_key(&version.0) && w.now_ms == sent_ms {
-                w.violate(format!("GHOST: a run commits {} v{}, below the head", w.name(g), version.0));
-            }
-            w.put(g, version.0, entry)
-        });
-        Box::pin(async move { write.await? })
+        Box::pin(async move {
+            let transaction = match commit.files.is_empty() {
+                true => None,
+                false => match K::begin(self, commit).await? {
+                    Some(transaction) => Some(transaction),
+                    None => return Ok(self.void(commit)),
+                },
+            };
+            Ok(match self.make(version, commit, transaction).await?? {
+                Created::Void => self.void(commit),
+                created => created,
+            })
+        })
     }
 
     fn read(&self, version: Version) -> Pending<'_, Result<Option<CommitFacts>, StoreError>> {
@@ -151,6 +195,9 @@ impl<K: SimKind> Group for SimGroup<K> {
 
     fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         self.look("recheck", move |w| {
+            if K::COMPARES {
+                return Ok(Verdict::Harmless);
+            }
             let lake = &w.lakes[self.g];
             let missed = commit.and_then(|commit| lake.misses(&masks::<K>(commit)));
             match (lake.fits, missed) {
@@ -160,6 +207,21 @@ impl<K: SimKind> Group for SimGroup<K> {
                 }
                 (true, None) => Ok(Verdict::Harmless),
             }
+        })
+    }
+
+    fn discard<'a>(&'a self, commit: &'a Commit) -> Pending<'a, ()> {
+        Box::pin(async move {
+            give_way().await;
+            let mut w = self.world();
+            ev!(w, "run{} {} discards {:?}", self.tag, self.name, commit.held);
+            if w.lakes[self.g].log.values().any(|entry| entry.seen.id == Some(commit.id)) {
+                w.violate(format!("DISCARDED: {:?} of {}, which has landed", commit.held, self.name));
+            }
+            for staged in &commit.files {
+                w.lakes[self.g].files.remove(&staged.file.path.parse().expect("a simulated path"));
+            }
+            K::discarded(&mut w, self.tag, commit.held);
         })
     }
 

@@ -3,11 +3,13 @@
 
 use std::fmt::Debug;
 
-use lakefront_operators::error::Stop;
+use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::cutter::Cutter;
+use lakefront_operators::protocol::group::Commit;
 use lakefront_operators::protocol::kind::Kind;
+use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::neighbours::Reading;
 use lakefront_operators::protocol::offsets::Offsets;
 use lakefront_operators::protocol::standing::Standing;
@@ -15,6 +17,7 @@ use lakefront_operators::protocol::sums::Sum;
 use lakefront_operators::protocol::supply::Supply;
 use serde_json::Value;
 
+use crate::group::SimGroup;
 use crate::rng::Rng;
 use crate::run::Env;
 use crate::saboteur::Rule;
@@ -33,6 +36,10 @@ pub(crate) enum Advice {
     /// New tables, because what the old ones lack is gone.
     StartOver,
 }
+
+/// The source's own transaction, in which a commit is made, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Transaction(pub(crate) u64);
 
 /// The rules of the protocol itself, whatever the source.
 const SHARED_RULES: [Rule; 20] = [
@@ -72,6 +79,12 @@ pub(crate) trait SimKind: Kind {
     const FORGETS: bool;
     /// Whether a file may mask rows of files before it, so that a compaction may be in its way.
     const MASKS: bool;
+    /// Whether what a group holds is nowhere else: then nobody deletes it, restores an earlier
+    /// state of it, or starts over, and there is no second pipeline.
+    const IS_ONLY_COPY: bool = false;
+    /// Whether a commit compares its files with the tables itself, so that nothing is checked again
+    /// after commits of others.
+    const COMPARES: bool = false;
     /// The name of the source, and the same source in another spelling.
     const SOURCE: [&'static str; 2];
     /// The name of a source that has nothing, by a slip of the pen.
@@ -111,8 +124,10 @@ pub(crate) trait SimKind: Kind {
     fn reconfigure(w: &mut World<Self>);
     /// Writers come to an end: nothing is left half-written.
     fn quieten(w: &mut World<Self>);
-    /// Every group holds everything up to `standing`.
-    fn acknowledge(w: &mut World<Self>, standing: &Standing<Self>);
+    /// Every group holds everything up to `standing`, as the run of that tag says.
+    fn acknowledge(w: &mut World<Self>, tag: u64, standing: &Standing<Self>);
+    /// The run of that tag has come to its end, whichever.
+    fn ended(_w: &mut World<Self>, _tag: u64) {}
     /// Does what a refusal of this kind says; `None` if it is none.
     fn obey(w: &mut World<Self>, text: &str) -> Option<Advice>;
 
@@ -136,12 +151,35 @@ pub(crate) trait SimKind: Kind {
     ) -> impl Future<Output = Result<(), Stop>> + Send;
     /// Whether the source was looked at.
     fn has_looked(feed: &Self::Feed) -> bool;
+    /// Whether the source will be looked at again, though all that was seen is handed out.
+    fn looks_again(_feed: &Self::Feed) -> bool {
+        false
+    }
     /// Whether work is for groups that lag.
     fn is_catch_up(work: &Self::Work) -> bool;
     /// Turns work into rows, and stages them.
     fn stage(env: &Env<Self>, time: Position, work: Self::Work) -> impl Future<Output = Result<(), Stop>> + Send;
     /// Whether nothing of the partition was handed out yet.
     fn is_zero(mark: &Self::Mark) -> bool;
+
+    // Commits with files that the source has a part in.
+
+    /// Brings the transaction of a commit; `None` if the commit is void.
+    fn begin<'a>(
+        _group: &'a SimGroup<Self>,
+        _commit: &'a Commit,
+    ) -> Pending<'a, Result<Option<Transaction>, StoreError>> {
+        Box::pin(async { Ok(Some(Transaction(0))) })
+    }
+    /// Whether the transaction can still be committed, in the moment in which it would be. A
+    /// request that `is_late` was sent earlier, perhaps by a run that is dead.
+    fn stands(_w: &World<Self>, _group: usize, _transaction: Transaction, _is_late: bool) -> bool {
+        true
+    }
+    /// A commit has landed, in the same moment; one without files has no transaction.
+    fn landed(_w: &mut World<Self>, _group: usize, _held: Held, _transaction: Option<Transaction>) {}
+    /// A commit of the run of that tag is void for good.
+    fn discarded(_w: &mut World<Self>, _tag: u64, _held: Held) {}
 
     // What is true.
 

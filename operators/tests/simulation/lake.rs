@@ -205,6 +205,11 @@ impl<K: SimKind> World<K> {
     fn may_apply(&self, g: usize, entry: &Entry<K>) -> Result<(), String> {
         let (name, lake) = (self.name(g), &self.lakes[g]);
         let head = lake.head;
+        if let Some((before, held)) = lake.held.zip(entry.held.filter(|_| entry.pipeline == MAIN))
+            && held.position < before.position
+        {
+            return Err(format!("BACK: {name} v{head} holds {held:?} after {before:?}"));
+        }
         if entry.adds.iter().any(|f| !lake.files.contains_key(f)) {
             return Err(format!("VACUUMED: {name} v{head} points at a file that is gone"));
         }

@@ -1,8 +1,9 @@
 //! The commit protocol as a seeded, deterministic simulation: the production code in worlds that
 //! crash, race and forget.
 //!
-//! It is played with two kinds: `lines` is the one of `pg_logs`, in tables that each are a group of
-//! their own; `records` is a log that forgets what was acknowledged, in groups of several tables.
+//! It is played with three kinds: `lines` is the one of `pg_logs`, in tables that each are a group
+//! of their own; `records` is a log that forgets what was acknowledged, in groups of several
+//! tables; `flushes` is the one of `pg_flush`, whose commits may be void, in one group.
 //!
 //! Each schedule is one seed. `LAKEFRONT_SCHEDULES=n` plays n of them; `LAKEFRONT_SEED=n` replays
 //! one with its trace (`LAKEFRONT_WITHOUT=rule` with that rule taken away); `LAKEFRONT_ABLATION=n`
@@ -17,6 +18,7 @@
 mod actors;
 mod check;
 mod flow;
+mod flushes;
 mod foreign;
 mod group;
 mod kind;
@@ -39,6 +41,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use lakefront_operators::format::logs::lines::Lines;
 use lakefront_operators::protocol::kind::Kind;
+use lakefront_operators::source::postgres::Flushes;
 
 use kind::SimKind;
 use records::Records;
@@ -56,7 +59,7 @@ fn setting(name: &str) -> Option<u64> {
 /// Whether this kind is to be played.
 fn is_asked_for<K: SimKind>() -> bool {
     let Ok(kind) = std::env::var("LAKEFRONT_KIND") else { return true };
-    assert!([Lines::NAME, Records::NAME].contains(&&*kind), "no kind {kind}");
+    assert!([Lines::NAME, Records::NAME, Flushes::NAME].contains(&&*kind), "no kind {kind}");
     kind == K::NAME
 }
 
@@ -173,6 +176,11 @@ fn all_rules_hold_for_records() {
 }
 
 #[test]
+fn all_rules_hold_for_flushes() {
+    all_rules_hold::<Flushes>();
+}
+
+#[test]
 fn each_rule_is_needed_for_lines() {
     each_rule_is_needed::<Lines>();
 }
@@ -180,4 +188,9 @@ fn each_rule_is_needed_for_lines() {
 #[test]
 fn each_rule_is_needed_for_records() {
     each_rule_is_needed::<Records>();
+}
+
+#[test]
+fn each_rule_is_needed_for_flushes() {
+    each_rule_is_needed::<Flushes>();
 }

@@ -51,7 +51,7 @@ pub(crate) async fn plan<K: SimKind>(env: Env<K>) -> Result<(), Stop> {
     }
     loop {
         K::look(&mut feed, &env, &mut planner).await?;
-        if advance(&env, &mut planner, K::has_looked(&feed))? {
+        if advance(&env, &mut planner, &feed)? {
             return Ok(());
         }
         give_way().await;
@@ -71,13 +71,13 @@ fn watch_open_cut<K: SimKind>(w: &mut World<K>, flow: &mut Flow<K>, step: &Decis
 }
 
 /// One round of the planner. Returns whether it is done.
-fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, has_looked: bool) -> Result<bool, Stop> {
+fn advance<K: SimKind>(env: &Env<K>, planner: &mut Planner<K>, feed: &K::Feed) -> Result<bool, Stop> {
     let mut w = env.world();
     let mut flow = env.flow();
-    if !has_looked && !flow.terminate {
+    if !K::has_looked(feed) && !flow.terminate {
         return Ok(false);
     }
-    if flow.terminate || (!env.tail && planner.is_exhausted()) {
+    if flow.terminate || (!env.tail && planner.is_exhausted() && !K::looks_again(feed)) {
         planner.finish();
     }
     let boast = w.lacks(Rule::Level) || (w.lacks(Rule::Everywhere) && flow.fresh);

@@ -132,6 +132,7 @@ impl<K: SimKind> Run<K> {
     pub(crate) fn finish(&mut self, end: End) {
         self.actors.clear();
         self.env.flow().spawned.clear();
+        K::ended(&mut self.env.world(), self.env.tag);
         self.end = Some(end);
     }
 

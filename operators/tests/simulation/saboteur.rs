@@ -95,6 +95,29 @@ pub(crate) enum Rule {
     /// A file tells when it was begun, and so which commits of others it may not know. Without: it
     /// knows them all.
     Begun,
+    /// Where cuts may be void, one that has landed nothing moves no position. Without: it is
+    /// settled like an empty one.
+    Void,
+    /// A void commit is followed by a claim, which takes the version that an attempt at it may
+    /// still want. Without: that attempt takes any other.
+    Anew,
+    /// A commit that was called void and has landed after all is met and known. Without: it looks
+    /// like another writer's.
+    Known,
+    /// A void commit is discarded once no attempt at it is under way. Without: at once.
+    Discard,
+    /// The rows of a void commit are handed out again. Without: the source is not told.
+    Again,
+    /// A supply takes back what a void cut has moved. Without: it goes on from there.
+    Marks,
+    /// Rows leave the source when they have landed, or in the same moment. Without: before.
+    Leave,
+    /// Rows that have landed and are still in the source are removed before anything is handed out.
+    /// Without: they are handed out again.
+    Leftover,
+    /// A commit whose rows were changed in the source meanwhile is void. Without: they leave as
+    /// they are by then.
+    Changed,
 }
 
 /// A cut whose offsets leave out the partitions of which nothing is planned.
@@ -166,6 +189,9 @@ impl<K: SimKind> Group for Sabotaged<K> {
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
             let created = self.inner.put(version, commit).await?;
+            if created == Created::Void && self.rule == Rule::Discard {
+                self.inner.discard(commit).await;
+            }
             if created == Created::Yes {
                 *self.mine.lock().expect("one thread a world") = Some(commit.held);
             }
@@ -178,10 +204,12 @@ impl<K: SimKind> Group for Sabotaged<K> {
             let seen = self.inner.read(version).await?;
             let hidden = match self.rule {
                 Rule::Fence => true,
+                Rule::Known => seen.is_some_and(|seen| self.inner.was_called_void(&seen)),
                 Rule::Claim => self.mine().is_some() && self.inner.is_claim(version),
                 _ => false,
             };
-            Ok(seen.map(|s| CommitFacts { ours: s.ours && !hidden, ..s }))
+            let id = |s: &CommitFacts| s.id.filter(|_| self.rule != Rule::Known || !hidden);
+            Ok(seen.map(|s| CommitFacts { id: id(&s), ours: s.ours && !hidden, ..s }))
         })
     }
 
@@ -191,6 +219,10 @@ impl<K: SimKind> Group for Sabotaged<K> {
             Rule::Conflict => self.inner.recheck(None),
             _ => self.inner.recheck(commit),
         }
+    }
+
+    fn discard<'a>(&'a self, commit: &'a Commit) -> Pending<'a, ()> {
+        self.inner.discard(commit)
     }
 
     fn rows(&self) -> Pending<'_, Result<u64, StoreError>> {

@@ -44,6 +44,7 @@ pub(crate) fn play<K: SimKind>(seed: u64, without: Option<Rule>, traced: bool) -
             std::array::from_fn(|kind| world.rng.chance(if K::is_long(&world.source) && kind == 1 { 0.8 } else { 0.4 }))
         }
     };
+    let kinds = if K::IS_ONLY_COPY { [kinds[0], false, false, kinds[3]] } else { kinds };
     let (rivals, meddling) = (rivals && !history, meddling || history);
     let world = Arc::new(Mutex::new(world));
     let mut schedule = Schedule { world: world.clone(), runs: Vec::new(), rivals, maintenance, meddling, kinds };

@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use lakefront_operators::error::StoreError;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::layout::Layout;
-use lakefront_operators::protocol::names::TableId;
+use lakefront_operators::protocol::names::{Held, TableId};
 use lakefront_operators::protocol::standing::Standing;
+use uuid::Uuid;
 
 use crate::group::MAIN;
 use crate::kind::{Groups, SimKind};
@@ -65,6 +66,8 @@ pub(crate) struct World<K: SimKind> {
     pub(crate) backups: Vec<Option<Lake<K>>>,
     pub(crate) state: [Option<Position>; 2],
     late: Vec<Late<K>>,
+    /// The commits that were called void.
+    pub(crate) voids: BTreeSet<Uuid>,
     /// The settings that runs have used, and the current ones.
     pub(crate) routes_used: BTreeSet<usize>,
     pub(crate) routes_now: usize,
@@ -102,11 +105,12 @@ impl<K: SimKind> World<K> {
             backups: groups.iter().map(|_| None).collect(),
             state: [None, None],
             late: Vec::new(),
+            voids: BTreeSet::new(),
             routes_used: BTreeSet::new(),
             routes_now: 0,
             ratio_off: false,
-            typos,
-            twins,
+            typos: typos && !K::IS_ONLY_COPY,
+            twins: twins && !K::IS_ONLY_COPY,
             adopt: false,
             meddled: false,
             without,
@@ -219,18 +223,31 @@ impl<K: SimKind> World<K> {
         }
     }
 
-    /// The source is told that it may forget everything up to `standing`.
-    pub(crate) fn acknowledge(&mut self, pipeline: usize, standing: &Standing<K>) {
+    /// A run writes the state file of its machine.
+    pub(crate) fn record(&mut self, machine: usize, position: Position) {
+        self.state[machine] = Some(position);
+        if let Some(held) = self.behind(position).filter(|_| !self.meddled) {
+            self.violate(format!("AHEAD: the state file says {position}, but a table holds {held:?}"));
+        }
+    }
+
+    /// What a group holds that does not hold everything up to `position`.
+    fn behind(&self, position: Position) -> Option<Option<Held>> {
+        let behind = |lake: &&Lake<K>| lake.held.is_none_or(|held| held.position < position);
+        self.lakes.iter().find(behind).map(|lake| lake.held)
+    }
+
+    /// The source is told, by the run of that tag, that it may forget everything up to `standing`.
+    pub(crate) fn acknowledge(&mut self, (pipeline, tag): (usize, u64), standing: &Standing<K>) {
         let position = standing.position();
         ev!(self, "the source hears of {position}");
-        K::acknowledge(self, standing);
+        K::acknowledge(self, tag, standing);
         // Of a table that was deleted or restored since, nobody knows what it held. Where the
         // source forgets, what it forgot too early is missing in the end.
         if pipeline != MAIN || self.meddled || (K::FORGETS && self.lacks(Rule::Acknowledge)) {
             return;
         }
-        let behind = |lake: &&Lake<K>| lake.held.is_none_or(|held| held.position < position);
-        if let Some(held) = self.lakes.iter().find(behind).map(|lake| lake.held) {
+        if let Some(held) = self.behind(position) {
             self.violate(format!("FORGOTTEN: the source may forget up to {position}, but a table holds {held:?}"));
         }
     }

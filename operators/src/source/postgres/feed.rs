@@ -1,6 +1,6 @@
 //! Hands out flushes: one begins when it is due and the one before has ended.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,16 +196,23 @@ impl FlushSupply {
         FlushSupply { at, slices: VecDeque::new(), moves: Vec::new(), is_begun: false }
     }
 
-    fn take(&mut self, flush: &Flush) {
+    /// Takes the `slices` of a flush, which has begun once the one before had ended. It moves the
+    /// tables to `ends`, from the watermarks that have `landed`.
+    pub fn take<'e>(
+        &mut self,
+        slices: Vec<Slice>,
+        ends: impl Iterator<Item = (&'e str, Watermark)>,
+        landed: &BTreeMap<String, i64>,
+    ) {
         debug_assert!(self.slices.is_empty(), "a flush begins after the one before");
         // What a void flush has moved has not landed, and the next may go less far.
         self.at.partitions.retain(|id, at| {
-            let landed = flush.landed.get(&id.name);
+            let landed = landed.get(&id.name);
             at.watermark = landed.map_or(at.watermark, |landed| at.watermark.min(*landed));
             landed.is_some()
         });
-        self.slices = flush.slices.iter().cloned().collect();
-        self.moves = flush.ends().map(|(table, end)| (PartitionId::first(table), end)).collect();
+        self.slices = slices.into();
+        self.moves = ends.map(|(table, end)| (PartitionId::first(table), end)).collect();
         self.is_begun = false;
     }
 }
@@ -268,7 +275,7 @@ impl Feed<Flushes> for FlushFeed {
 
     fn found(&mut self, _: &mut Watch, found: Option<Arc<Flush>>, supply: &mut FlushSupply, _: Stamp) -> bool {
         // Only the look after a flush tells whether it has landed, and whether more waits.
-        found.inspect(|flush| supply.take(flush)).is_some()
+        found.inspect(|flush| supply.take(flush.slices.clone(), flush.ends(), &flush.landed)).is_some()
     }
 
     fn end(supply: &FlushSupply) -> Position {

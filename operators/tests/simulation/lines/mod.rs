@@ -113,7 +113,7 @@ impl SimKind for Lines {
     fn quieten(_w: &mut World<Lines>) {}
 
     /// Files keep everything.
-    fn acknowledge(_w: &mut World<Lines>, _standing: &Standing) {}
+    fn acknowledge(_w: &mut World<Lines>, _tag: u64, _standing: &Standing) {}
 
     fn obey(w: &mut World<Lines>, text: &str) -> Option<Advice> {
         let was_written_anew = ["was rewritten", "has shrunk"].iter().any(|what| text.contains(what));

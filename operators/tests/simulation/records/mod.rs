@@ -102,7 +102,7 @@ impl SimKind for Records {
         w.end_flush();
     }
 
-    fn acknowledge(w: &mut World<Records>, standing: &Standing<Records>) {
+    fn acknowledge(w: &mut World<Records>, _tag: u64, standing: &Standing<Records>) {
         w.forget(standing);
     }
 
