@@ -233,7 +233,6 @@ fn a_crash_at_any_step_deletes_nothing_above_the_gate() {
 #[test]
 fn a_crash_between_two_databases_deletes_nothing_above_the_gate() {
     let mut world = gated();
-    world.psql("ALTER TABLE effects ADD PRIMARY KEY (n)");
     world.apart();
     crashes(&world, &["flush-skipped", "flush-forget", "flush-forgotten"]);
 }

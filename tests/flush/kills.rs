@@ -20,6 +20,7 @@ fn ingest(world: &World, ended: &AtomicBool, from: i64) -> i64 {
             "BEGIN; INSERT INTO ledgers VALUES ({ledger}, {number}) ON CONFLICT DO NOTHING;
              INSERT INTO effects SELECT {late}, {number}, i FROM generate_series(1, 20) i;
              INSERT INTO events SELECT {number}, {number}, 'e' || i, now() FROM generate_series(1, 5) i;
+             SAVEPOINT notes; INSERT INTO notes SELECT {late}, {number}, i FROM generate_series(1, 5) i; RELEASE notes;
              UPDATE effects SET changed = true WHERE number = {}; COMMIT",
             number - 1
         ));
@@ -84,14 +85,17 @@ fn story(is_apart: bool, late: &str) {
     let mut world = World::new(
         "CREATE TABLE ledgers (sequence bigint PRIMARY KEY, number bigint);
          CREATE TABLE effects (ledger_sequence bigint, number bigint, i int, changed bool DEFAULT false);
-         CREATE TABLE events (ledger_sequence bigint, number int, name text, at timestamptz, PRIMARY KEY (number, name))",
+         CREATE TABLE events (ledger_sequence bigint, number int, name text, at timestamptz, PRIMARY KEY (number, name));
+         CREATE TABLE notes (ledger_sequence bigint, number bigint, i int)",
     );
     world.psql("INSERT INTO ledgers VALUES (1, 0); INSERT INTO effects VALUES (1, 0, 0)");
     if is_apart {
-        // Rows that come back are found by their keys.
+        // A row that was changed while it was left hot is found by its key. Rows of `notes`, which
+        // has none, are never changed.
         world.psql("ALTER TABLE effects ADD PRIMARY KEY (number, i)");
         world.apart();
-        world.set("source.late", &format!("{late:?}"));
+        let keyed = ["ledgers", "effects", "events"].map(|name| format!("{{ name = {name:?}, late = {late:?} }}"));
+        world.set("source.tables", &format!("[\"notes\", {}]", keyed.join(", ")));
     }
     world.set("source.interval", r#""5s""#).set("source.max_rows", "2000").set("vacuum.every", "3");
     world.flush();
@@ -124,13 +128,16 @@ fn story(is_apart: bool, late: &str) {
     assert_eq!(duck.lines(counted), [format!("{rows}|{rows}")]);
     let counted = "SELECT count(*), count(DISTINCT (number, i)) FROM lake.bronze.effects WHERE number < 0";
     assert_eq!(duck.lines(counted), [format!("{0}|{0}", inserted * 20)]);
+    let notes = (last - 1) * 5;
+    let counted = "SELECT count(*), count(DISTINCT (number, i)) FROM lake.bronze.notes";
+    assert_eq!(duck.lines(counted), [format!("{notes}|{notes}")]);
     // What came back was skipped, or has replaced what was there: each key is there once.
     let keys = (last - 1) * 5;
     let counted = "SELECT count(*), count(DISTINCT (number, name)) FROM lake.bronze.events";
     assert_eq!(duck.lines(counted), [format!("{keys}|{keys}")]);
     let counted = "SELECT count(*) - count(DISTINCT sequence) FROM lake.bronze.ledgers";
     assert_eq!(duck.lines(counted), ["0"]);
-    for table in ["ledgers", "effects", "events"] {
+    for table in ["ledgers", "effects", "events", "notes"] {
         assert_eq!(world.number(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
     // What DuckDB inserts and merges meanwhile is not ours.

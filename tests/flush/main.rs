@@ -31,6 +31,7 @@ mod retained;
 mod stops;
 mod stores;
 mod tls;
+mod two_databases;
 mod values;
 mod watched;
 mod world;

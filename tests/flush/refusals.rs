@@ -56,20 +56,6 @@ fn a_catalog_of_another_version_or_path_is_left_alone() {
 }
 
 #[test]
-fn a_catalog_in_another_database_needs_keys() {
-    let mut world = simple();
-    world.psql("CREATE TABLE effects (ledger_sequence bigint); INSERT INTO effects VALUES (1)");
-    world.apart();
-    refuses(&world, &["is not in the database of the hot tables", "rows that come back: effects"]);
-    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 1, "nothing was deleted");
-    // What it says to do works.
-    world.set("source.tables", r#"["ledgers"]"#);
-    world.flush();
-    assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
-    assert_eq!(world.duck().lines("SELECT sequence FROM lake.bronze.ledgers"), ["1"]);
-}
-
-#[test]
 fn no_password_is_shown() {
     let mut world = simple();
     world.through(1);

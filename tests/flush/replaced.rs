@@ -259,7 +259,7 @@ fn no_snapshot_lacks_a_key_however_many_flushes_it_takes() {
 }
 
 #[test]
-fn rows_that_landed_before_a_crash_between_two_databases_replace_themselves() {
+fn a_row_that_changes_after_a_crash_between_two_databases_replaces_what_it_was() {
     let mut world = World::new("CREATE TABLE ledgers (sequence bigint PRIMARY KEY, v text)");
     world.apart();
     world.set("source.late", r#""replace""#);

@@ -219,6 +219,12 @@ impl World {
         self.psql_of_the_catalog(sql).parse().expect("a number")
     }
 
+    /// The same, also before there is a catalog.
+    pub(crate) fn flushes_so_far(&self) -> i64 {
+        let sql = "SELECT to_regclass('bronze_meta.lakefront_offsets') IS NOT NULL";
+        if self.psql_of_the_catalog(sql) == "t" { self.flushes() } else { 0 }
+    }
+
     /// The lake's table has the rows of the hot database's `saved` table, each as often.
     #[track_caller]
     pub(crate) fn is_saved(&self, duck: &mut Duck, table: &str, columns: &str) {

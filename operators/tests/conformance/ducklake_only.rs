@@ -13,6 +13,7 @@ use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::staged::{Counted, Staged};
 use lakefront_operators::protocol::sums::{Bucket, Sum};
 use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Replaced, Transactions};
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -45,6 +46,10 @@ impl Transactions for Handed {
 
     fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>> {
         self.own.replaces(commit)
+    }
+
+    fn notes(&self, commit: &Commit) -> Option<Value> {
+        (commit.held.position.0 > 1).then(|| json!({"of": [commit.held.position.0]}))
     }
 
     fn committing(&self, commit: &Commit) {
@@ -229,6 +234,25 @@ async fn rows_and_files_have_numbers_of_their_own() {
         "SELECT tables->'{even}'->'sums'->>'3', tables->'{even}'->>'columns' FROM g0.lakefront_commits WHERE version = 3"
     );
     assert_eq!(given.asked(&sql), ["1 000000000000000000000000000000ab|1-2"], "and their sums, by range");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_source_notes_comes_back_with_the_last_snapshot() {
+    let given = given().await;
+    assert_eq!(given.group.last_note().await.unwrap(), None, "there is no snapshot");
+    given.makes(2, &commit(1, given.stage(EVEN, &[(2, None)]).await)).await;
+    assert_eq!(given.group.last_note().await.unwrap(), None, "it has noted nothing");
+    for position in 2..4 {
+        given.makes(position + 1, &commit(position, given.stage(EVEN, &[(4, None)]).await)).await;
+        let noted = (Position(position), json!({"of": [position]}));
+        assert_eq!(given.group.last_note().await.unwrap(), Some(noted));
+    }
+    // A claim is none.
+    given.makes(5, &commit(3, Vec::new())).await;
+    assert_eq!(given.group.last_note().await.unwrap(), Some((Position(3), json!({"of": [3]}))));
+    let even = given.sink.tables(0).get(EVEN).unwrap().id;
+    let sql = format!("SELECT tables->'{even}'->'rows' FROM g0.lakefront_commits WHERE version = 4");
+    assert_eq!(given.asked(&sql), ["1"], "what is noted of tables is beside it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,8 +17,7 @@ use lakefront_operators::protocol::offsets::{Offsets, PartitionId};
 use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::sink::ducklake::{LakeGroup, OwnTransactions, Tables, Transactions};
 use lakefront_operators::source::postgres::{
-    Buffer, BufferSettings, Flushes, HotSource, HotTable, LakeTarget, Late, Target, TwoSteps, Watermark,
-    older_checkpoint,
+    Buffer, BufferSettings, Flushes, HotSource, HotTable, LakeTarget, Target, TwoSteps, Watermark, older_checkpoint,
 };
 
 use super::{Flush, stay};
@@ -50,7 +49,11 @@ pub(super) async fn tables(flush: &Flush, adopt: bool, process: Process) -> Resu
     flush.lake.make().await?;
     group.prepare().await?;
     target.prepare(&flush.hot).await?;
-    let claimed = claim(&[group as Arc<dyn Group>], flush.clock.clone(), &intent).await?;
+    let claimed = claim(&[group.clone() as Arc<dyn Group>], flush.clock.clone(), &intent).await?;
+    // Only now can no earlier run land any more.
+    if let Some((number, note)) = group.last_note().await? {
+        buffer.goes_on_after(number, note)?;
+    }
     for standing in claimed.iter().map(|claimed| &claimed.standing) {
         buffer.goes_on(&standing.offsets);
     }
@@ -180,18 +183,5 @@ async fn transactions(flush: &Flush, buffer: &Arc<Buffer>) -> Result<Arc<dyn Tra
     if is_one_database {
         return Ok(buffer.clone());
     }
-    // Rows that are retained are told by the mark, which the lake commits beside them.
-    let doubled = flush.what.iter().filter(|table| table.late == Late::Append && !table.retain);
-    let doubled: Vec<&str> = doubled.map(|table| &*table.name).collect();
-    match doubled.is_empty() {
-        true => Ok(Arc::new(TwoSteps::new(buffer.clone(), flush.lake.clone()))),
-        false => Err(Stop::Refused(format!(
-            "the catalog ({}) is not in the database of the hot tables ({}), so that a crash may leave rows that have landed: \
-             they are found by primary key, but these tables append rows that come back: {}; give them a key and late = \
-             \"skip\" or \"replace\", leave them out in source.tables, or move the catalog",
-            flush.config.lake.catalog.shown(),
-            flush.config.source.shown(),
-            doubled.join(", ")
-        ))),
-    }
+    Ok(Arc::new(TwoSteps::new(buffer.clone(), flush.lake.clone())))
 }

@@ -242,7 +242,8 @@ impl Attempt<'_> {
              commit_extra_info) VALUES ($1, $2, 'lakefront', $3, NULL)"
         );
         session.tell(&sql, &[&snapshot, &changes, &message]).await.map_err(|e| self.lost(e))?;
-        let noted = placed.noted(&self.commit.sums, &self.group.tables);
+        let LakeGroup { tables, transactions, .. } = self.group;
+        let noted = placed.noted(&self.commit.sums, tables, transactions.notes(self.commit));
         let noted = noted.map_err(|e| StoreError::definite("note which rows are the pipeline's own", e))?;
         self.insert_version(session, Some(snapshot), Some(noted)).await
     }

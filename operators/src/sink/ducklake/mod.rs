@@ -52,6 +52,7 @@ pub use group::LakeGroup;
 pub use last::LastSnapshot;
 pub use maintain::{Maintainer, Maintenance, MaintenanceSettings};
 pub use noted::Noted;
+pub(crate) use noted::{numbers, spans};
 pub use partition::partition_key;
 pub use pinned::{Committed, History, PinnedLake};
 pub use places::{Places, Replaced};

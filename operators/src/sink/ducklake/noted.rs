@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The table is named by its number in the catalog. Commits of earlier builds lack `sequence`, and
-//! still earlier ones `columns` and `sums`.
+//! still earlier ones `columns` and `sums`. Beside the tables there may be a note of the source,
+//! which only the source understands.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,6 +16,9 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::sums::Sum;
+
+/// Where the note of the source is, among the tables.
+pub(super) const SOURCE: &str = "source";
 
 /// What one commit brought one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +54,7 @@ impl Noted {
 }
 
 /// `1-5,8` for the numbers 1 to 5, and 8.
-pub(super) fn spans(all: &BTreeSet<i64>) -> String {
+pub(crate) fn spans(all: &BTreeSet<i64>) -> String {
     let mut spans: Vec<(i64, i64)> = Vec::new();
     for number in all {
         match spans.last_mut() {
@@ -70,7 +74,7 @@ pub(super) fn spans(all: &BTreeSet<i64>) -> String {
 }
 
 /// What [`spans`] was made of; `None` if it is something else.
-fn numbers(text: &str) -> Option<BTreeSet<i64>> {
+pub(crate) fn numbers(text: &str) -> Option<BTreeSet<i64>> {
     let mut all = BTreeSet::new();
     for span in text.split(',').filter(|span| !span.is_empty()) {
         let (first, last) = span.split_once('-').unwrap_or((span, span));

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value};
 use tokio_postgres::Client;
 
 use super::catalog::Head;
 use super::columns::TableStatistics;
 use super::commit::NewFile;
 use super::log::signed;
-use super::noted::{self, Noted};
+use super::noted::{self, Noted, SOURCE};
 use super::tables::Tables;
 use crate::postgres::Ask;
 use crate::protocol::names::TableId;
@@ -74,16 +75,24 @@ impl Placed {
         Placed { files, tables: BTreeMap::new() }
     }
 
-    /// What the pipeline's own row keeps of each of `tables`, whose rows were counted as `sums`.
-    pub(super) fn noted(&self, sums: &[Counted], tables: &Tables) -> Result<String, serde_json::Error> {
+    /// What the pipeline's own row keeps of each of `tables`, whose rows were counted as `sums`, and
+    /// what the `source` wants to find there.
+    pub(super) fn noted(
+        &self,
+        sums: &[Counted],
+        tables: &Tables,
+        source: Option<Value>,
+    ) -> Result<String, serde_json::Error> {
         let of = |(table, (id, noted)): (&i64, &(TableId, Noted))| {
             let mut noted = Noted { sequence: tables.sequence(*table), ..noted.clone() };
             for Counted { bucket, sum, .. } in sums.iter().filter(|counted| counted.table == *id) {
                 *noted.sums.entry(bucket.part).or_default() += *sum;
             }
-            (*table, noted)
+            Ok((table.to_string(), serde_json::to_value(noted)?))
         };
-        serde_json::to_string(&self.tables.iter().map(of).collect::<BTreeMap<i64, Noted>>())
+        let mut all = self.tables.iter().map(of).collect::<Result<Map<String, Value>, serde_json::Error>>()?;
+        all.extend(source.map(|source| (SOURCE.to_owned(), source)));
+        serde_json::to_string(&all)
     }
 }
 

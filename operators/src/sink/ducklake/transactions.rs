@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
@@ -36,6 +37,7 @@ use crate::protocol::group::Commit;
 ///     Lake, LakeSpec, OwnTransactions, Replaced, Transactions,
 /// };
 /// use lakefront_operators::sink::files::Place;
+/// use serde_json::Value;
 /// use tokio_postgres::Client;
 ///
 /// struct Noted(OwnTransactions);
@@ -60,6 +62,10 @@ use crate::protocol::group::Commit;
 ///
 ///     fn committing(&self, commit: &Commit) {
 ///         self.0.committing(commit);
+///     }
+///
+///     fn notes(&self, commit: &Commit) -> Option<Value> {
+///         self.0.notes(commit)
 ///     }
 ///
 ///     fn has_lost(&self, commit: &Commit, why: &str) {
@@ -103,6 +109,11 @@ pub trait Transactions: Send + Sync {
     /// The rows of the lake that the commit replaces, whose transaction has begun: they are in it
     /// until its snapshot, and not from there on. `None` if the commit is void by now.
     fn replaces(&self, commit: &Commit) -> Option<Arc<Replaced>>;
+
+    /// What the source wants to find with the commit, whose transaction has begun, when somebody
+    /// goes on after it, by [`LakeGroup::last_note`](super::LakeGroup::last_note); `None` for
+    /// nothing.
+    fn notes(&self, commit: &Commit) -> Option<Value>;
 
     /// From here on the transaction may have committed, whatever is heard of it.
     fn committing(&self, commit: &Commit);
@@ -153,6 +164,10 @@ impl Transactions for OwnTransactions {
 
     fn replaces(&self, _commit: &Commit) -> Option<Arc<Replaced>> {
         Some(Arc::default())
+    }
+
+    fn notes(&self, _commit: &Commit) -> Option<Value> {
+        None
     }
 
     fn committing(&self, _commit: &Commit) {}

@@ -1,6 +1,6 @@
 //! How a flush begins: what its snapshot is, what waits, and up to where it goes.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Mutex as AsyncMutex, OnceCell};
@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 
 use super::counts::Counts;
 use super::delete::LOCK_WAIT_MS;
+use super::deletion::Window;
 use super::discover::{HotTable, discover};
 use super::flush::{Buffer, Flush, Progress};
 use super::lacking::{Listed, Looked};
@@ -62,6 +63,7 @@ impl Buffer {
         // Asked before the snapshot is taken: what is confirmed later stays for the next flush.
         let reaches = self.reaches(self.confirmed().await?);
         self.let_go().await;
+        self.settle().await?;
         // The watermark's own table may be empty now: what it had is landed, or was a late row.
         let mut reached = self.state().reached;
         for _ in 0..ROUNDS {
@@ -157,6 +159,11 @@ impl Buffer {
             return Err(StoreError::definite("begin a flush", why).into());
         }
         let left = AtomicUsize::new(slices.len());
+        let window = match self.is_apart.load(Ordering::Acquire) {
+            true => Some(Window::ask(&owner).await?),
+            false => None,
+        };
+        let relations = (0..tables.len()).map(|at| sizes.relations(at)).collect();
         let flush = Arc::new(Flush {
             number,
             bound,
@@ -178,6 +185,9 @@ impl Buffer {
             lost: Mutex::new(None),
             counts,
             deleted: OnceCell::new(),
+            window,
+            relations,
+            deletion: OnceCell::new(),
         });
         {
             let mut state = self.state();

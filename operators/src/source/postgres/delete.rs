@@ -1,6 +1,6 @@
 //! Deletes the rows of a flush, in the transaction that has its snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::error::SqlState;
 
@@ -28,12 +28,16 @@ pub(super) enum Failed {
 }
 
 /// What has become of the rows of a table that the snapshot sees.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Gone {
     /// How many were deleted.
     pub(super) deleted: u64,
     /// How many stay hot, though they are copied.
     pub(super) kept: u64,
+    /// How many were deleted from each leaf.
+    pub(super) leaves: Vec<u64>,
+    /// Whose rows they were, of the transactions in the flush's window.
+    pub(super) recent: BTreeSet<i64>,
 }
 
 /// What has become of the rows of each table.
@@ -105,11 +109,16 @@ impl Flush {
     /// Deletes the rows of the table at this place, and counts those that stay.
     async fn delete_from(&self, at: usize, table: &HotTable) -> Result<Gone, tokio_postgres::Error> {
         let (reach, column) = (&self.reaches[at], quoted(&table.sequence));
-        let mut gone = Gone { deleted: 0, kept: self.listed.rows(at) as u64 };
+        let mut gone = Gone { kept: self.listed.rows(at) as u64, ..Gone::default() };
         for leaf in &table.leaves {
             if let Some(end) = reach.deleted(self.bound) {
+                if let Some(window) = self.window {
+                    gone.recent.extend(window.recent(&self.owner, leaf, &format!("{column} <= {end}")).await?);
+                }
                 let sql = format!("DELETE FROM ONLY {leaf} WHERE {column} <= $1::int8");
-                gone.deleted += self.owner.tell(&sql, &[&end]).await?;
+                let deleted = self.owner.tell(&sql, &[&end]).await?;
+                gone.leaves.push(deleted);
+                gone.deleted += deleted;
             }
             if let Some(kept) = reach.kept(&column, self.bound) {
                 let sql = format!("SELECT count(*) FROM ONLY {leaf} WHERE {kept}");
@@ -125,7 +134,7 @@ impl Flush {
         commit.files.iter().for_each(|staged| *copied.entry(staged.table).or_default() += staged.file.rows);
         for (i, (table, _)) in self.tables.iter().enumerate() {
             let copied = copied.get(&TableId(i)).copied().unwrap_or_default();
-            let Gone { deleted, kept } = gone.get(&TableId(i)).copied().unwrap_or_default();
+            let (deleted, kept) = gone.get(&TableId(i)).map_or((0, 0), |gone| (gone.deleted, gone.kept));
             if deleted + kept != copied {
                 let why = format!(
                     "{copied} rows were copied, but {deleted} would be deleted and {kept} would stay; nothing was \

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 use super::blocks::Blocks;
 use super::counts::Counts;
 use super::delete::Deleted;
+use super::deletion::{Deletion, Window};
 use super::discover::HotTable;
 use super::kind::{Flushes, Watermark};
 use super::lacking::Listed;
@@ -16,6 +17,7 @@ use super::late::Marks;
 use super::reach::Reach;
 use super::seen::{Seen, Witness};
 use super::settings::BufferSettings;
+use super::settle::Unsettled;
 use super::slices::Slice;
 use super::target::Target;
 use super::types::Plan;
@@ -31,9 +33,10 @@ use crate::sink::ducklake::Replaced;
 pub enum Last {
     /// There was none yet.
     None,
-    /// Its rows are in the lake, and gone from PostgreSQL. Whether more waited when it began.
+    /// Its rows are in the lake, and gone from PostgreSQL.
     Landed {
-        /// Whether more waited.
+        /// Whether there is more to do: rows that waited when it began, or that could not be
+        /// deleted.
         more: bool,
     },
     /// Nothing of it is in the lake, and it is made again.
@@ -114,6 +117,8 @@ pub struct Buffer {
     pub(super) witness: AsyncMutex<Option<Witness>>,
     /// Whether enough flushes have landed since the last vacuum.
     vacuum_is_due: AtomicBool,
+    /// Whether the lake is in another database.
+    pub(super) is_apart: AtomicBool,
 }
 
 pub(super) struct State {
@@ -126,6 +131,8 @@ pub(super) struct State {
     ending: Option<Arc<Flush>>,
     /// What the lake is known to have of what is hot.
     pub(super) seen: Option<Arc<Seen>>,
+    /// The last flush that has landed, until it is known that its rows are gone.
+    pub(super) unsettled: Option<Unsettled>,
 }
 
 /// A flush that is under way.
@@ -167,6 +174,12 @@ pub struct Flush {
     pub(super) counts: Counts,
     /// What has become of the rows that were copied.
     pub(super) deleted: OnceCell<Deleted>,
+    /// What its snapshot may have seen, if the lake is in another database.
+    pub(super) window: Option<Window>,
+    /// The numbers of the leaves of each table, as relations.
+    pub(super) relations: Vec<Vec<u32>>,
+    /// What the lake notes of its deletion.
+    pub(super) deletion: OnceCell<Option<Deletion>>,
 }
 
 /// How far the end of a flush is.
@@ -194,6 +207,7 @@ impl Buffer {
             reached: None,
             ending: None,
             seen: None,
+            unsettled: None,
         });
         Arc::new(Buffer {
             settings,
@@ -206,6 +220,7 @@ impl Buffer {
             copying,
             witness: AsyncMutex::default(),
             vacuum_is_due: AtomicBool::new(false),
+            is_apart: AtomicBool::new(false),
         })
     }
 
@@ -300,14 +315,15 @@ impl Buffer {
         }
     }
 
-    /// Everything up to flush `number` has landed. Returns whether it was under way.
-    pub(super) fn landed(&self, number: u64) -> bool {
+    /// Everything up to flush `number` has landed, and its rows are gone as far as `is_gone` says:
+    /// else the next one sees to that. Returns whether it was under way.
+    pub(super) fn landed(&self, number: u64, is_gone: bool) -> bool {
         let every = self.settings.vacuum_every;
         self.end(number, |flush| {
             if every > 0 && number.is_multiple_of(every) {
                 self.vacuum_is_due.store(true, Ordering::Release);
             }
-            Last::Landed { more: flush.more }
+            Last::Landed { more: flush.more || !is_gone }
         })
     }
 
@@ -345,9 +361,9 @@ impl Buffer {
         postgres::connect_to_copy(self.sessions().location(), "lakefront").await
     }
 
-    /// Keeps the sessions of a flush that has landed, and gives the memory of its slices back.
+    /// Keeps the sessions that copied for a flush that has ended, and gives the memory of its
+    /// slices back.
     pub(super) async fn recycle(&self, flush: &Flush) {
-        self.sessions().give_back(flush.owner.clone());
         for reader in std::mem::take(&mut *flush.readers.lock().await) {
             // An old snapshot would keep others from cleaning up.
             if reader.batch_execute("ROLLBACK").await.is_ok() {

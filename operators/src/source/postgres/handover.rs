@@ -2,15 +2,18 @@
 //! or two do.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::delete::Failed;
 use super::flush::{Buffer, Flush, Progress};
 use super::kind::Flushes;
 use super::settings::BufferTable;
+use super::settle::Unsettled;
 use crate::acknowledge::Acknowledge;
-use crate::error::StoreError;
+use crate::error::{StoreError, chain};
 use crate::postgres::{self, quoted};
 use crate::protocol::Pending;
 use crate::protocol::group::Commit;
@@ -66,6 +69,12 @@ impl Transactions for Buffer {
         }
     }
 
+    fn notes(&self, commit: &Commit) -> Option<Value> {
+        let flush = self.flush(commit.held.position.0)?;
+        let deletion = flush.deletion.get()?.as_ref()?;
+        Some(serde_json::to_value(deletion).expect("numbers and texts are JSON"))
+    }
+
     fn is_void(&self, commit: &Commit) {
         let number = commit.held.position.0;
         let lost = self.flush(number).and_then(|flush| flush.lost());
@@ -83,8 +92,9 @@ impl Transactions for Buffer {
 }
 
 /// Hot tables and a lake in two databases: the rows are deleted before the lake commits, and that
-/// is committed once it has. A crash between the two commits leaves rows that the lake has: they
-/// count as late, so every table must skip or replace those by its key.
+/// is committed once it has. The lake's commit notes what the other deletes. After a crash between
+/// the two, or if the second one failed, the next flush finds the same rows by that, and deletes
+/// them before it begins.
 pub struct TwoSteps {
     buffer: Arc<Buffer>,
     lake: OwnTransactions,
@@ -93,6 +103,7 @@ pub struct TwoSteps {
 impl TwoSteps {
     /// The tables of `buffer`, and the catalog of `lake`.
     pub fn new(buffer: Arc<Buffer>, lake: Arc<Lake>) -> TwoSteps {
+        buffer.is_apart.store(true, Ordering::Release);
         TwoSteps { buffer, lake: OwnTransactions::new(lake) }
     }
 }
@@ -100,9 +111,20 @@ impl TwoSteps {
 impl Transactions for TwoSteps {
     fn begin<'a>(&'a self, commit: &'a Commit) -> Pending<'a, Result<Option<Arc<Client>>, StoreError>> {
         Box::pin(async move {
-            match self.buffer.begin(commit).await? {
-                Some(_) => self.lake.begin(commit).await,
-                None => Ok(None),
+            if self.buffer.begin(commit).await?.is_none() {
+                return Ok(None);
+            }
+            let Some(flush) = self.buffer.flush(commit.held.position.0) else { return Ok(None) };
+            match flush.note(&self.buffer).await {
+                Ok(()) => self.lake.begin(commit).await,
+                Err(error) if error.is_transient() => {
+                    let why = chain(&error);
+                    tracing::info!(flush = flush.number, why, "nothing could be noted of its rows");
+                    flush.is_lost(Void::Disconnected, &why);
+                    flush.goes_to(Progress::Lost);
+                    Ok(None)
+                }
+                Err(error) => Err(error),
             }
         })
     }
@@ -113,6 +135,10 @@ impl Transactions for TwoSteps {
 
     // Whatever becomes of the lake's transaction, that of the owner stays open.
     fn committing(&self, _commit: &Commit) {}
+
+    fn notes(&self, commit: &Commit) -> Option<Value> {
+        self.buffer.notes(commit)
+    }
 
     fn has_lost(&self, commit: &Commit, why: &str) {
         self.buffer.has_lost(commit, why);
@@ -137,8 +163,8 @@ impl Flush {
         if self.owner.is_closed() { Void::Disconnected } else { class }
     }
 
-    /// Commits that the rows are deleted. If that fails, they are deleted as late ones, before the
-    /// next flush. Returns whether they are gone.
+    /// Commits that the rows are deleted. If that fails, the next flush asks whether they were.
+    /// Returns whether they are known to be gone.
     async fn forget(&self) -> bool {
         fail::fail_point!("flush-forget");
         let forgotten = self.owner.batch_execute("COMMIT").await;
@@ -147,7 +173,7 @@ impl Flush {
             tracing::warn!(
                 flush = self.number,
                 error,
-                "rows that have landed are still hot: the next flush deletes them"
+                "rows that have landed may still be hot: the next flush asks, and deletes those that are"
             );
         }
         fail::fail_point!("flush-forgotten");
@@ -161,13 +187,23 @@ impl Acknowledge<Flushes> for Buffer {
         Box::pin(async move {
             let number = standing.position().0;
             let flush = self.flush(number);
-            let is_gone = match flush.as_ref().filter(|flush| flush.progress() == Progress::Deleted) {
-                Some(flush) => flush.forget().await,
+            let is_gone = match &flush {
+                Some(flush) if flush.progress() == Progress::Deleted => flush.forget().await,
+                // What counts as lost was not committed, unless the lake's transaction did that.
+                Some(flush) => flush.window.is_none(),
                 None => true,
             };
             if let Some(flush) = flush {
                 flush.counts.landed(flush.deleted.get().filter(|_| is_gone), &flush.replaced);
-                self.landed(number);
+                if let Some(deletion) = flush.deletion.get().cloned().flatten() {
+                    // Also if PostgreSQL has said so: a standby that takes over may not know it.
+                    self.state().unsettled = Some(Unsettled::new(number, deletion, is_gone));
+                }
+                if is_gone && matches!(flush.progress(), Progress::Deleted | Progress::Committing) {
+                    // Its transaction has committed.
+                    self.sessions().give_back(flush.owner.clone());
+                }
+                self.landed(number, is_gone);
                 self.recycle(&flush).await;
             }
             Ok(())

@@ -15,13 +15,19 @@
 //!
 //! Rows may stay hot although the lake has them: those of a table that is retained, and those that
 //! a reader further down, the gate, has not confirmed (`reach.rs`).
+//!
+//! If the lake is in another database, its commit is one, and the DELETE's another. What the latter
+//! does is noted with the former (`deletion.rs`), and before the next flush it is seen to that it
+//! was done (`settle.rs`).
 
 mod begin;
 mod blocked;
 mod blocks;
 mod counts;
 mod delete;
+mod deletion;
 mod discover;
+mod fate;
 mod feed;
 mod flush;
 mod gate;
@@ -38,6 +44,7 @@ mod remaining;
 mod replace;
 mod seen;
 mod settings;
+mod settle;
 mod slices;
 mod target;
 mod types;

@@ -2,8 +2,7 @@
 //!
 //! The lake's rows are looked up once it is known which rows a flush takes, and go with its commit,
 //! in the same snapshot. Late rows above its bound wait, and so do the rows that they replace: no
-//! reader sees the lake without a key that it had. Rows that have landed and are still hot, which
-//! a crash between the commits of two databases leaves, replace themselves.
+//! reader sees the lake without a key that it had.
 
 use std::collections::{BTreeMap, HashSet};
 

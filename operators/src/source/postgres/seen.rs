@@ -37,6 +37,13 @@ pub(super) struct Seen {
     leaves: HashSet<u32>,
 }
 
+/// Which rows are of transactions older than `before`, as SQL, in a snapshot whose first
+/// transaction that had not begun is `next`.
+pub(super) fn older(next: i64, before: i64) -> String {
+    // How many transactions have begun since the row's: at least so many.
+    format!("(({next} - xmin::text::int8) & {mask}) > {since}", mask = u32::MAX, since = next - before)
+}
+
 /// A snapshot, and what an earlier one saw.
 pub(super) struct Sight {
     /// The oldest transaction that was under way.
@@ -55,13 +62,7 @@ impl Sight {
     /// Which rows of a leaf were seen before, as SQL; none if that is not known of any.
     pub(super) fn saw(&self, column: &str, leaf: u32) -> Option<String> {
         let Seen { before, up_to, .. } = self.known.as_deref().filter(|seen| seen.leaves.contains(&leaf))?;
-        let next = self.next;
-        // How many transactions have begun since the row's: at least so many.
-        Some(format!(
-            "({column} <= {up_to} AND (({next} - xmin::text::int8) & {mask}) > {since})",
-            mask = u32::MAX,
-            since = next - before
-        ))
+        Some(format!("({column} <= {up_to} AND {})", older(self.next, *before)))
     }
 
     /// What is known once the lake has all that the snapshot sees in `leaves` up to `up_to`.
