@@ -37,7 +37,8 @@ pub struct Bounds {
     pub cut: u64,
     /// A cut is closed this long after its first work, in milliseconds.
     pub cut_ms: u64,
-    /// The most that is handed out but not acknowledged.
+    /// The most that is handed out but not acknowledged. A void cut never is, so there must be no
+    /// such bound where cuts may be void.
     pub ahead: u64,
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::cutter::Cutter;
+use lakefront_operators::protocol::cutter::{Bounds, Cutter};
 use lakefront_operators::protocol::group::Commit;
 use lakefront_operators::protocol::kind::Kind;
 use lakefront_operators::protocol::names::Held;
@@ -139,6 +139,10 @@ pub(crate) trait SimKind: Kind {
     fn reading(source: &'static str) -> Box<dyn Reading<Self>>;
     /// Where a run begins that finds no position.
     fn cold_start(env: &Env<Self>) -> Pending<'static, Result<Offsets<Self>, Stop>>;
+    /// The bounds of a run, of those that were drawn.
+    fn bounds(drawn: Bounds) -> Bounds {
+        drawn
+    }
     /// What a run hands out, if its groups stand at `standings`.
     fn supply(env: &Env<Self>, standings: &[Standing<Self>]) -> Result<Self::Supply, Stop>;
     /// What looks at the source for the run.

@@ -32,7 +32,7 @@ pub(crate) async fn plan<K: SimKind>(env: Env<K>) -> Result<(), Stop> {
             cut_ms: w.rng.between(1, 20) * TICK_MS,
             ahead: if w.rng.chance(0.5) { w.rng.between(1, 12) } else { 1_000 },
         };
-        (bounds, w.rng.between(1, 2) as usize)
+        (K::bounds(bounds), w.rng.between(1, 2) as usize)
     };
     env.say(|| {
         let at: Vec<_> = standings.iter().map(|s| s.position().0).collect();

@@ -9,14 +9,14 @@ use lakefront_operators::source::postgres::Flushes;
 
 use crate::flushes::check::marks_of;
 use crate::flushes::flush::Progress;
-use crate::group::{SimGroup, give_way};
+use crate::group::{RETENTION_MS, SimGroup, give_way};
 use crate::kind::Transaction;
 use crate::saboteur::Rule;
 use crate::world::{World, ev};
 
 /// The transaction of a commit, in which the rows are deleted; none if the commit is void.
 pub(super) async fn begin(group: &SimGroup<Flushes>, commit: &Commit) -> Result<Option<Transaction>, StoreError> {
-    let transaction = {
+    let (transaction, begun_ms) = {
         let mut w = group.world();
         let Some(transaction) = w.numbered(group.tag, commit.held.position.0) else { return Ok(None) };
         let progress = w.source.flushes[&transaction].progress;
@@ -27,10 +27,14 @@ pub(super) async fn begin(group: &SimGroup<Flushes>, commit: &Commit) -> Result<
             Progress::Copying | Progress::Deleted => {}
         }
         w.compare(transaction, commit);
-        transaction
+        (transaction, w.now_ms)
     };
     give_way().await;
     let mut w = group.world();
+    // As the protocol assumes, nothing is written after such a pause within one write.
+    if w.now_ms - begun_ms > RETENTION_MS / 2 {
+        return Err(StoreError::transient("commit", "the connection was idle for too long"));
+    }
     // The quiet world begins with one last conflict, after which the run has to go on.
     let is_last = w.calm && !w.source.has_met_the_last;
     let fault = if w.calm { 1.0 } else { w.rng.unit() };

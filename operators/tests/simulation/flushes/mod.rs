@@ -17,6 +17,7 @@ mod read;
 use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::cutter::Bounds;
 use lakefront_operators::protocol::group::Commit;
 use lakefront_operators::protocol::names::{Held, TableId};
 use lakefront_operators::protocol::neighbours::Reading;
@@ -152,6 +153,11 @@ impl SimKind for Flushes {
 
     fn cold_start(_env: &Env<Flushes>) -> Pending<'static, Result<Offsets<Flushes>, Stop>> {
         Box::pin(async { Ok(Offsets::default()) })
+    }
+
+    /// What is void is never acknowledged, so there is no bound to what is not.
+    fn bounds(drawn: Bounds) -> Bounds {
+        Bounds { ahead: u64::MAX, ..drawn }
     }
 
     fn supply(env: &Env<Flushes>, standings: &[Standing<Flushes>]) -> Result<SimSupply, Stop> {
