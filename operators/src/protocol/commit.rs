@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::error::{Stop, StoreError};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
-use crate::protocol::document::Origin;
+use crate::protocol::document::{Origin, Recorded};
 use crate::protocol::group::{Commit, CommitFacts, Created, Group, Retention, Verdict};
 use crate::protocol::kind::Kind;
 use crate::protocol::layout::Members;
@@ -139,8 +139,7 @@ impl<K: Kind> Committer<K> {
     /// Settles the fate of a `void` commit, of which an attempt may be under way: claims the group
     /// anew, where it stands. Whether the commit was first.
     async fn settle(&mut self, void: &Commit) -> Result<bool, Stop> {
-        let standing = OffsetsFiles::read(&*self.group, self.held).await?;
-        let mut files = OffsetsFiles::new(self.files.members().clone(), standing);
+        let mut files = OffsetsFiles::new(self.files.members().clone(), self.recorded().await?);
         files.survey(&*self.group, &*self.clock).await?;
         std::mem::swap(&mut self.files, &mut files);
         let held = Held { run: RunId(self.held.run.0 + 1), ..self.held };
@@ -156,6 +155,21 @@ impl<K: Kind> Committer<K> {
             Outcome::Void => return Err(Stop::Bug(format!("{} called a claim void", self.shown()))),
         }
         Ok(false)
+    }
+
+    /// What the group has recorded where this run stands.
+    async fn recorded(&self) -> Result<Recorded<K>, Stop> {
+        let mut retry = Retry::default();
+        loop {
+            match OffsetsFiles::read(&*self.group, self.held).await {
+                Err(Stop::Store(error)) => retry.after(error, &*self.clock).await?,
+                // Another run has claimed the group and committed since, and deleted the file.
+                Err(_) if ask(&*self.clock, || self.group.load()).await?.held != Some(self.held) => {
+                    return Err(self.fenced(format!("when position {} was read again", self.held.position)));
+                }
+                read => return read,
+            }
+        }
     }
 
     /// Writes the offsets file of `held`.

@@ -199,3 +199,14 @@ fn a_rival_that_has_the_number_of_the_claim_fences() {
     assert!(landed.is_err_and(|stop| stop.is_fenced()));
     assert_eq!(group.discards(), 0);
 }
+
+#[test]
+fn a_rival_that_has_moved_on_before_the_fate_of_a_void_commit_is_settled_fences() {
+    let (mut committer, group, clock) = following([Attempt::Void]);
+    let ours = Held { position: Position(0), run: RunId(1) };
+    at_once(group.delete_offsets(OffsetsName(ours))).expect("a store");
+    *group.group.held.lock().expect("one thread") = Some(Held { position: Position(20), run: RunId(2) });
+    let landed = at_once(committer.land(&standing(10), file("void", &clock), &row(7)));
+    assert!(landed.is_err_and(|stop| stop.is_fenced()));
+    assert_eq!(group.discards(), 0);
+}
