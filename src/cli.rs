@@ -13,7 +13,7 @@ pub(crate) use self::hot::HotArgs;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::hot::OnConflict;
 pub(crate) use self::replay::{Rate, ReplayArgs};
-pub(crate) use self::tools::{CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
+pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
 /// Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.
@@ -52,6 +52,9 @@ pub(crate) enum Command {
     /// Prove that the tables hold every row of the source, once.
     #[command(long_about = help::PROVE, after_long_help = help::PROVE_AFTER)]
     Prove(ProveArgs),
+    /// Show events of Debezium in a plain form, one line each.
+    #[command(long_about = help::CHANGES, after_long_help = help::CHANGES_AFTER)]
+    Changes(ChangesArgs),
     /// Write log lines or hot rows to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),

@@ -27,7 +27,8 @@ impl std::error::Error for Usage {}
 pub(crate) enum Exit {
     /// Done, or stopped cleanly.
     Done = 0,
-    /// `prove` has found that source, totals and tables differ.
+    /// `prove` has found that source, totals and tables differ, or `changes` has met lines that are
+    /// no events.
     Mismatch = 1,
     /// Wrong usage or configuration.
     Usage = 2,

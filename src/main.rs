@@ -1,6 +1,7 @@
 //! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands,
 //! files and exit codes.
 
+mod changes;
 mod cli;
 mod completions;
 mod config;
@@ -66,6 +67,10 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::validate(&args),
         Command::Status(args) => status::status(&args),
         Command::Prove(args) => match prove::prove(&args) {
+            Ok(exit) => return exit.into(),
+            Err(error) => Err(error),
+        },
+        Command::Changes(args) => match changes::changes(&args) {
             Ok(exit) => return exit.into(),
             Err(error) => Err(error),
         },

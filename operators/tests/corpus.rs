@@ -2,6 +2,9 @@
 //! test run, on any toolchain.
 
 #[expect(unreachable_pub, reason = "the fuzz crate exports it")]
+#[path = "../../fuzz/src/changes.rs"]
+mod changes;
+#[expect(unreachable_pub, reason = "the fuzz crate exports it")]
 #[path = "../../fuzz/src/parse.rs"]
 mod parse;
 #[expect(unreachable_pub, reason = "the fuzz crate exports it")]
@@ -20,6 +23,11 @@ fn each(target: &str, check: impl Fn(&[u8])) {
         println!("{}", path.display());
         check(&input);
     }
+}
+
+#[test]
+fn changes_are_lines_of_json_or_reasons() {
+    each("changes", changes::check);
 }
 
 #[test]

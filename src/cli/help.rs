@@ -18,7 +18,7 @@ First steps:
 
 Exit codes:
   0  done, or stopped cleanly
-  1  prove found a difference
+  1  prove found a difference; changes met lines that are no events
   2  wrong usage or configuration
   3  stopped on a fatal error: nothing that was committed is touched; start again once the cause
      is fixed
@@ -165,6 +165,27 @@ Examples:
 
 Exit codes: 0 written, and visible if watched; 2 the target has content, or is not what
 the pipeline reads; 3 it could not be written, or did not become visible in time.";
+
+pub(super) const CHANGES: &str = "\
+Reads events that Debezium wrote about PostgreSQL, and prints each as one JSON object: operation
+(insert, update, delete, truncate or read), table, data, before, timestamp, metadata, primary_key.
+Where the events carry their schema, dates, decimals, bits and the like are shown as PostgreSQL
+shows them, with every digit; without one, a value stays what it is.
+
+FILE has one record a line: an object with topic, key and value; what kcat -J writes; or a value
+alone. The envelope may be there or not (ExtractNewRecordState). What is known to change no row is
+skipped, counted, and said on standard error: tombstones, boundaries of transactions, heartbeats,
+messages. Any other line that is no event becomes {\"error\": ..., \"line\": its number}.
+
+It reads no topic, and lands nothing.";
+
+pub(super) const CHANGES_AFTER: &str = "\
+Examples:
+  lakefront changes events.ndjson
+  kcat -b localhost:9092 -C -e -J -t cdc.public.orders | lakefront changes -
+  lakefront changes events.ndjson | jq 'select(.operation == \"delete\") | .primary_key'
+
+Exit codes: 0 all lines are known, 1 some are no events, 2 FILE is not there, 3 it could not be read.";
 
 pub(super) const COMPLETIONS: &str = "\
 Prints a script that completes commands and flags when Tab is pressed.";

@@ -98,6 +98,13 @@ pub(crate) struct CompletionsArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct ChangesArgs {
+    /// The file with the events, one a line; - for standard input.
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args)]
 pub(crate) struct DoctorArgs {
     /// The pipeline file.
     #[arg(value_hint = clap::ValueHint::FilePath)]

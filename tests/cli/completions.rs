@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::support::Pipeline;
 
-const COMMANDS: [&str; 9] =
-    ["init", "doctor", "run", "validate", "status", "prove", "generate", "replay", "completions"];
+const COMMANDS: [&str; 10] =
+    ["init", "doctor", "run", "validate", "status", "prove", "changes", "generate", "replay", "completions"];
 
 /// The long flags that a command's help lists.
 fn flags(pipeline: &Pipeline, command: &str) -> Vec<String> {

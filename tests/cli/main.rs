@@ -5,6 +5,7 @@
 mod support;
 
 mod advice;
+mod changes;
 mod completions;
 mod doctor;
 mod examples;

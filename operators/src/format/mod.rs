@@ -1,4 +1,5 @@
 //! What the bytes of a source mean, and the rows that they become.
 
 pub mod copy;
+pub mod debezium;
 pub mod logs;
