@@ -208,6 +208,8 @@ fn a_session_that_hangs_is_named_and_waited_for() {
     let world = apart();
     let mut older = world.run_with("flush-forget=sleep(120000)");
     older.until("the lake has committed", || world.flushes_so_far() == 1);
+    // Else it would find out that it is fenced, and end.
+    older.signal("STOP");
     let mut newer: Running = world.start(&["run", "p.toml", "--once", "--take-over"]);
     newer.until_it_says("has not ended the transaction in which flush 1 deletes rows that have landed");
     assert_eq!(world.psql(HOT), "100|100", "nothing is done meanwhile");

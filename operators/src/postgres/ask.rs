@@ -103,8 +103,8 @@ impl<T: Element> Typed for &[T] {
 
 /// A session that is asked in one round trip.
 ///
-/// A statement that these refuse although the client library would take it leaves a parameter's
-/// type open in a way that PostgreSQL would have guessed otherwise: cast it, as in `$1::text::jsonb`.
+/// PostgreSQL does not guess what a parameter may be: if a statement needs another type than the
+/// value has, cast it, as in `$1::text::jsonb`.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -113,8 +113,8 @@ impl<T: Element> Typed for &[T] {
 ///
 /// let location = Location::parse("postgresql://flusher@127.0.0.1/hot")?;
 /// let client = postgres::connect(&location, "lakefront").await?;
-/// let tables = client.ask("SELECT relname::text FROM pg_class WHERE relkind = ANY($1)", &[&["r"].as_slice()]).await?;
-/// assert!(tables.iter().any(|row| row.get::<_, &str>(0) == "pg_class"));
+/// let named = client.ask("SELECT $1 || relname FROM pg_class", &[&"table "]).await?;
+/// assert!(named.iter().any(|row| row.get::<_, &str>(0) == "table pg_class"));
 /// # Ok(())
 /// # }
 /// ```

@@ -32,7 +32,7 @@ pub struct Line<'a> {
     timestamp_ms: Option<i64>,
     key: Option<Option<Cow<'a, str>>>,
     value: Option<Cow<'a, str>>,
-    headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    headers: Vec<Named<'a>>,
 }
 
 impl<'a> Line<'a> {
@@ -95,8 +95,11 @@ fn text_of(text: Option<&str>) -> Part<'_> {
     text.map_or(Part::Null, Part::Text)
 }
 
+/// A header's name, and its value.
+type Named<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The headers: objects with key and value, or names and values in turn.
-fn headers(raw: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>, Reason> {
+fn headers(raw: &str) -> Result<Vec<Named<'_>>, Reason> {
     let unlike = |_| Reason::Unlike { name: "headers".to_owned(), expected: "a list of headers" };
     let elements = json::elements(raw).map_err(unlike)?;
     if elements.iter().all(|element| element.starts_with('{')) {

@@ -75,8 +75,8 @@ impl Placed {
         Placed { files, tables: BTreeMap::new() }
     }
 
-    /// What the pipeline's own row keeps of each of `tables`, whose rows were counted as `sums`, and
-    /// what the `source` wants to find there.
+    /// What the pipeline's own row keeps of each of `tables`, whose rows were counted as `sums`,
+    /// and what the `source` wants to find there.
     pub(super) fn noted(
         &self,
         sums: &[Counted],
