@@ -146,10 +146,14 @@ fn further<K: SimKind>(one: Option<Standing<K>>, other: Option<Standing<K>>) -> 
 /// the groups stood.
 pub(crate) async fn acknowledge<K: SimKind>(env: Env<K>) -> Result<(), Stop> {
     let mut next = env.flow().lowest().filter(|_| !env.world().lacks(Rule::Repeat));
+    // A source that hands out nothing before it is told would never be told too much otherwise.
+    let hears_early = K::IS_ONLY_COPY && env.world().lacks(Rule::Acknowledge);
     loop {
         let (standing, last) = {
             let mut flow = env.flow();
-            (next.take().or_else(|| flow.recorded.take()), !flow.checkpointing)
+            let early = if hears_early { flow.cut_last() } else { None };
+            let early = early.filter(|cut| cut.position() > flow.acknowledged);
+            (next.take().or_else(|| flow.recorded.take()).or(early), !flow.checkpointing)
         };
         if let Some(standing) = standing {
             while tell(&env, &standing).await.is_err() {}
