@@ -13,10 +13,13 @@ use super::row::Row;
 use super::schema::Columns;
 use super::unwrapped;
 
-/// The most schemas that are kept: of each table one for keys and one for values at a time.
-const MOST_SCHEMAS: usize = 4096;
+/// The most bytes of schemas that are kept: of each table one for keys and one for values at a
+/// time, of some 10 KB.
+const MOST_SCHEMAS: usize = 64 << 20;
 /// The most topics of which is known how deletes arrive.
 const MOST_TOPICS: usize = 65_536;
+/// The longest name of a topic, as Kafka has it.
+const LONGEST_TOPIC: usize = 249;
 
 /// What a record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub enum Aside {
 #[derive(Debug, Default)]
 pub struct Decoder {
     schemas: HashMap<Box<str>, Arc<Columns>>,
+    /// How many bytes these have.
+    bytes: usize,
     deletes_by_tombstone: HashSet<Box<str>>,
 }
 
@@ -142,15 +147,23 @@ impl Decoder {
             return Ok(Arc::clone(columns));
         }
         let columns = Columns::read(raw, place)?;
-        if self.schemas.len() >= MOST_SCHEMAS {
-            self.schemas.clear();
+        if self.bytes + raw.len() > MOST_SCHEMAS {
+            (self.schemas, self.bytes) = (HashMap::new(), 0);
         }
+        self.bytes += raw.len();
         self.schemas.insert(raw.into(), Arc::clone(&columns));
         Ok(columns)
     }
 
+    /// How many bytes of schemas are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.schemas.keys().map(|raw| raw.len()).sum()
+    }
+
     fn remember(&mut self, topic: &str, by_tombstone: bool) {
         match by_tombstone {
+            true if topic.len() > LONGEST_TOPIC => {}
             true if self.deletes_by_tombstone.len() < MOST_TOPICS && !self.deletes_by_tombstone.contains(topic) => {
                 self.deletes_by_tombstone.insert(topic.into());
             }

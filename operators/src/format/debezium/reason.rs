@@ -15,6 +15,20 @@ pub enum Reason {
         /// The bound.
         most: usize,
     },
+    /// The event exceeds the bound in its plain form.
+    #[error("the event is longer than {most} bytes in its plain form")]
+    TooLarge {
+        /// The bound.
+        most: usize,
+    },
+    /// A row has more columns than any table.
+    #[error("the {place} has more than {most} columns, which no table of PostgreSQL has")]
+    TooWide {
+        /// Key, value, or which row.
+        place: &'static str,
+        /// The bound.
+        most: usize,
+    },
     /// The text is no JSON.
     #[error("{place} is not JSON, from column {column} on")]
     NotJson {

@@ -9,6 +9,9 @@ use super::schema::{Column, Columns};
 use super::toast;
 use super::value;
 
+/// The most columns of a row: a table of PostgreSQL has 1,600 at most, and `add.fields` adds some.
+const MOST: usize = 2000;
+
 /// A column of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'r, 'a> {
@@ -43,13 +46,20 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(members: Members<'a>, columns: Option<Arc<Columns>>) -> Row<'a> {
-        Row { members, columns }
+    pub(super) fn new(
+        members: Members<'a>,
+        place: &'static str,
+        columns: Option<Arc<Columns>>,
+    ) -> Result<Row<'a>, Reason> {
+        match members.0.len() {
+            ..=MOST => Ok(Row { members, columns }),
+            _ => Err(Reason::TooWide { place, most: MOST }),
+        }
     }
 
     /// Reads the object `raw`.
     pub(super) fn read(raw: &'a str, place: &'static str, columns: Option<&Arc<Columns>>) -> Result<Row<'a>, Reason> {
-        Ok(Row::new(Members::read(raw, place)?, columns.cloned()))
+        Row::new(Members::read(raw, place)?, place, columns.cloned())
     }
 
     /// The columns.

@@ -68,7 +68,7 @@ pub(super) fn read<'a>(
     });
     let transaction = transaction.transpose()?;
     let table = table(&members, record)?;
-    let row = Row::new(members, columns.cloned()).keep(|name| !is_added(name));
+    let row = Row::new(members, "value", columns.cloned())?.keep(|name| !is_added(name));
     let (before, after) = match operation {
         Operation::Delete => (Before::of_delete(row, &key), None),
         Operation::Truncate => (Before::Absent, None),

@@ -10,11 +10,18 @@ use super::reason::Reason;
 use super::time;
 use super::types::Type;
 
+/// The most bytes of an event in its plain form. A few bytes of an event may stand for many: zeros
+/// of bits, or digits of a number.
+const MOST: usize = 128 << 20;
+
 /// Appends the plain form of the value `raw`, which is JSON. Without a type, it is the value.
 ///
 /// # Errors
-/// If the value is none of its type.
+/// If the value is none of its type, or the text becomes longer than any event should.
 pub fn write(raw: &str, ty: Option<&Type>, out: &mut String) -> Result<(), Reason> {
+    if out.len() > MOST {
+        return Err(Reason::TooLarge { most: MOST });
+    }
     match ty {
         _ if raw == "null" => out.push_str(raw),
         None => json::push_compact(raw, out)?,

@@ -120,4 +120,35 @@ fn a_short_line_makes_no_long_one() {
     let decimal =
         r#""type":"bytes","name":"org.apache.kafka.connect.data.Decimal","parameters":{"scale":"-2147483648"}"#;
     assert!(matches!(told(decimal, "\"BQ==\""), Err(Reason::Value { .. })));
+    let many =
+        r#""type":"array","items":{"type":"bytes","name":"io.debezium.data.Bits","parameters":{"length":"65536"}}"#;
+    let empty = format!("[{}\"\"]", "\"\",".repeat(3000));
+    assert!(matches!(told(many, &empty), Err(Reason::TooLarge { .. })));
+}
+
+#[test]
+fn no_row_is_wider_than_a_table() {
+    let row = |columns: usize| {
+        let columns: Vec<String> = (0..columns).map(|i| format!("\"c{i}\":{i}")).collect();
+        format!(r#"{{"topic":"p.s.t","key":null,"value":{{"__op":"c",{}}}}}"#, columns.join(","))
+    };
+    let told = |line: String| told(&mut Decoder::default(), line.as_bytes());
+    assert!(matches!(told(row(1600)), Ok(Told::Plain(_))));
+    assert!(matches!(told(row(2001)), Err(Reason::TooWide { .. })));
+}
+
+#[test]
+fn schemas_are_forgotten_when_they_take_too_much() {
+    let mut decoder = Decoder::default();
+    let filler = "x".repeat(1 << 20);
+    for i in 0..70 {
+        let schema = format!(
+            r#"{{"type":"struct","name":"p.s.t.Value","fields":[{{"field":"a{i}","type":"int32","name":"{filler}"}}]}}"#
+        );
+        let line = format!(
+            r#"{{"topic":"p.s.t","key":null,"value":{{"schema":{schema},"payload":{{"a{i}":{i},"__op":"c"}}}}}}"#
+        );
+        assert!(matches!(told(&mut decoder, line.as_bytes()), Ok(Told::Plain(_))), "{i}");
+        assert!(decoder.kept() <= 64 << 20);
+    }
 }
