@@ -329,7 +329,7 @@ fn a_run_that_was_taken_over_merges_nothing() {
     world.set("maintenance.merge_every", "0").psql(&rows(22, 22));
     let ended = world.run(&["run", "p.toml", "--once", "--take-over"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    tail.until_it_says("another run has taken the pipeline over");
+    tail.until_it_says("the pipeline was claimed meanwhile");
     assert_eq!(merges(&world), 0);
     tail.until("has deleted what it had written", || there(&world.path("lake")) == known(&world));
     world.psql(&rows(23, 23));
@@ -470,4 +470,24 @@ fn a_table_of_the_catalog_that_stays_locked_is_told_and_not_waited_for() {
     let ended = world.run(&["run", "p.toml", "--once"]).exits_with(0);
     assert!(!ended.stderr.contains("could not clean up"), "{}", ended.stderr);
     assert_eq!(sequences(&mut world.duck()), [1, 2, 3]);
+}
+
+#[test]
+fn a_flush_that_was_made_again_does_not_end_the_merging() {
+    let world = world();
+    world.psql(&rows(1, 1));
+    world.flush();
+    world.psql(&rows(2, 60));
+    // The files are staged, and another writer inserts before they are committed: the run claims
+    // the pipeline anew.
+    let (mut duck, lake) = (world.duck(), world.path("lake"));
+    let before = there(&lake);
+    let run = world.run_with("stage-synced=1*sleep(5000)");
+    assert!(wait::until(|| there(&lake) > before), "it stages");
+    duck.rows("INSERT INTO lake.bronze.ledgers SELECT -i, 'duck', NULL, i FROM range(20) r(i)");
+    let ended = run.end().exits_with(0);
+    assert!(ended.stderr.contains("is made again"), "{}", ended.stderr);
+    assert!(merges(&world) > 0, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("the pipeline was claimed meanwhile"), "{}", ended.stderr);
+    assert_eq!(sequences(&mut duck), (-19..=60).collect::<Vec<_>>());
 }

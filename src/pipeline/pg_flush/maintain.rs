@@ -6,7 +6,6 @@ use lakefront_operators::acknowledge::Acknowledge;
 use lakefront_operators::error::StoreError;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::names::RunId;
 use lakefront_operators::protocol::standing::Standing;
 use lakefront_operators::run::bridge::Bridge;
 use lakefront_operators::run::fatal::StopRequest;
@@ -31,13 +30,12 @@ impl Acknowledge<Flushes> for Maintained {
     }
 }
 
-/// Maintenance by the run `run`, which goes on after flush `at`. It is abandoned once the run is
-/// told to stop.
-pub(super) fn begin(flush: &Flush, run: RunId, at: Position, bridge: &Bridge, stop: &StopRequest) -> Arc<Maintenance> {
+/// Maintenance by a run that goes on after flush `at`. It is abandoned once the run is told to
+/// stop.
+pub(super) fn begin(flush: &Flush, at: Position, bridge: &Bridge, stop: &StopRequest) -> Arc<Maintenance> {
     let keys = flush.config.maintenance;
     let settings = MaintenanceSettings {
         pipeline: flush.common.pipeline.clone(),
-        run,
         tables: flush.names.clone(),
         merge_every: keys.merge_every,
         expire_older_than: keys.expire_older_than,

@@ -64,7 +64,7 @@ impl pipeline::Claimed for Taken<'_> {
         let end = StopRequest::default();
         abandon_late(&bridge, &stop, fatal.clone(), config.shutdown_timeout);
         let began = standings.first().map(|standing| standing.position()).unwrap_or_default();
-        let maintenance = maintain::begin(flush, number, began, &bridge, &stop);
+        let maintenance = maintain::begin(flush, began, &bridge, &stop);
         let source = Arc::new(Maintained { buffer: buffer.clone(), maintenance: maintenance.clone() });
         let schedule = Schedule { interval: config.interval, once: config.mode == Mode::Backfill };
         let at = standings.first().map(|standing| (*standing.offsets).clone()).unwrap_or_default();
@@ -110,8 +110,8 @@ fn abandon_late(
         stop.requested().await;
         tokio::time::sleep(timeout).await;
         fatal.raise(Stop::Abandoned(format!(
-            "the last flush was abandoned after source.shutdown_timeout ({} s): its rows stay in PostgreSQL, and the next run \
-             moves them",
+            "the last flush was abandoned after source.shutdown_timeout ({} s): what has not landed stays in PostgreSQL, and \
+             the next run moves it",
             timeout.as_secs()
         )));
     });

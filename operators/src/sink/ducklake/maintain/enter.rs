@@ -8,9 +8,9 @@ use tokio_postgres::error::SqlState;
 
 use super::Keeping;
 use crate::error::StoreError;
-use crate::postgres;
+use crate::postgres::{self, Ask};
 use crate::sink::ducklake::catalog::Head;
-use crate::sink::ducklake::log;
+use crate::sink::ducklake::log::signed;
 
 /// How long the lock is waited for, in milliseconds. Others wait behind whoever waits, so it is
 /// short; a merge can wait.
@@ -31,8 +31,9 @@ pub(super) struct Entered {
 pub(super) enum Outside {
     /// Another writer holds the catalog.
     Busy,
-    /// Another run has taken the pipeline over.
-    TakenOver,
+    /// The pipeline was claimed since the flush landed: by another run, or by this one after a void
+    /// flush.
+    Claimed,
 }
 
 impl Keeping {
@@ -50,7 +51,7 @@ impl Keeping {
             match session.batch_execute(&begin).await {
                 Ok(()) => {
                     if !self.is_ours(&session).await? {
-                        return Ok(Err(Outside::TakenOver));
+                        return Ok(Err(Outside::Claimed));
                     }
                     let head = self.lake.head(&session).await?;
                     return Ok(Ok(Entered { session, head }));
@@ -65,10 +66,16 @@ impl Keeping {
         Ok(Err(Outside::Busy))
     }
 
-    /// Whether this run is the pipeline's newest.
+    /// Whether the run that has landed the flush is still the pipeline's newest.
     pub(super) async fn is_ours(&self, client: &Client) -> Result<bool, StoreError> {
-        let head = log::head(&self.lake, client, &self.pipeline).await?;
-        Ok(head.is_some_and(|(_, held)| held.run == self.run))
+        let commits = format!("{}.lakefront_commits WHERE pipeline = $1", self.lake.schema);
+        let sql = format!(
+            "SELECT run = (SELECT run FROM {commits} AND position = $2 AND snapshot_id IS NOT NULL \
+             ORDER BY version DESC LIMIT 1) FROM {commits} ORDER BY version DESC LIMIT 1"
+        );
+        let row = client.ask_opt(&sql, &[&self.pipeline, &signed(self.flush)]).await;
+        let row = row.map_err(|e| self.failed("read the commits of", e))?;
+        Ok(row.and_then(|row| row.get::<_, Option<bool>>(0)).unwrap_or(false))
     }
 
     pub(super) fn failed(&self, verb: &str, error: tokio_postgres::Error) -> StoreError {

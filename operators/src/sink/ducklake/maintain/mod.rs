@@ -39,7 +39,6 @@ use super::catalog::Lake;
 use super::tables::Table;
 use crate::error::{StoreError, chain};
 use crate::protocol::clock::Clock;
-use crate::protocol::names::RunId;
 
 /// A merge ends for now once it has written so many bytes: files that wait for their snapshot may
 /// be touched by others meanwhile.
@@ -58,8 +57,6 @@ const EXPIRE_EVERY: u64 = 6;
 pub struct MaintenanceSettings {
     /// The pipeline.
     pub pipeline: String,
-    /// The run that has claimed it.
-    pub run: RunId,
     /// The names of its tables.
     pub tables: Vec<String>,
     /// After so many flushes small files are merged; never if zero.
@@ -102,7 +99,9 @@ struct Keeping {
     lake: Arc<Lake>,
     settings: Arc<MaintenanceSettings>,
     pipeline: String,
-    run: RunId,
+    /// The flush that has landed last when this began. The run that has landed it is this one,
+    /// whatever its number is: a run whose flush was void claims the pipeline anew.
+    flush: u64,
     clock: Arc<dyn Clock>,
 }
 
@@ -117,8 +116,8 @@ impl Maintenance {
         let settings = Arc::new(settings);
         let (wanted, told) = watch::channel((at, 0));
         let (tell, done) = watch::channel(0);
-        let (pipeline, run) = (settings.pipeline.clone(), settings.run);
-        let keeping = Keeping { lake, settings: settings.clone(), pipeline, run, clock };
+        let pipeline = settings.pipeline.clone();
+        let keeping = Keeping { lake, settings: settings.clone(), pipeline, flush: at, clock };
         (Maintenance { settings, wanted, done }, Maintainer { keeping, wanted: told, done: tell })
     }
 
@@ -147,6 +146,7 @@ impl Maintainer {
     pub async fn run(mut self) {
         while self.wanted.changed().await.is_ok() {
             let (_, due) = *self.wanted.borrow_and_update();
+            self.keeping.flush = due;
             self.keeping.tend(due).await;
             self.done.send_replace(due);
         }
@@ -235,8 +235,8 @@ mod tests {
     fn settings(merge_every: u64, expire: bool) -> MaintenanceSettings {
         let expire_older_than = expire.then(|| Duration::from_secs(3600));
         let pipeline = "p".to_owned();
-        let (run, tables, keep_files) = (RunId(1), Vec::new(), Duration::ZERO);
-        MaintenanceSettings { pipeline, run, tables, merge_every, expire_older_than, keep_files }
+        let (tables, keep_files) = (Vec::new(), Duration::ZERO);
+        MaintenanceSettings { pipeline, tables, merge_every, expire_older_than, keep_files }
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl Keeping {
             Err(Not::Outside(outside)) => {
                 match outside {
                     Outside::Busy => tracing::info!("other writers hold the catalog: files are merged another time"),
-                    Outside::TakenOver => tracing::info!("another run has taken the pipeline over: nothing is merged"),
+                    Outside::Claimed => {
+                        tracing::info!("the pipeline was claimed meanwhile: nothing is merged this time")
+                    }
                 }
                 self.discard(&all.iter().collect::<Vec<_>>()).await;
                 Ok(None)
