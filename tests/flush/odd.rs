@@ -204,3 +204,31 @@ fn whoever_locks_a_row_for_long_is_named() {
     assert_eq!(world.duck().lines("SELECT count(*) FROM lake.bronze.ledgers"), ["100"]);
     assert_eq!(world.number("SELECT count(*) FROM ledgers"), 0);
 }
+
+#[test]
+fn a_table_that_leaves_the_list_and_comes_back_goes_on_where_it_was() {
+    let mut world = World::new(
+        "CREATE TABLE ledgers (sequence bigint PRIMARY KEY); CREATE TABLE effects (ledger_sequence bigint PRIMARY KEY)",
+    );
+    let rows = |from: i64| {
+        format!(
+            "INSERT INTO ledgers SELECT i FROM generate_series({from}, {from} + 9) i;
+             INSERT INTO effects SELECT i FROM generate_series({from}, {from} + 9) i"
+        )
+    };
+    world.psql(&rows(1));
+    world.flush();
+    world.psql(&rows(11));
+    world.set("source.tables", r#"["ledgers"]"#);
+    world.flush();
+    assert_eq!(world.psql("SELECT (SELECT count(*) FROM ledgers), (SELECT count(*) FROM effects)"), "0|10");
+    world.proves();
+    world.unset("source.tables").psql(&rows(21));
+    world.flush();
+    assert_eq!(world.psql("SELECT (SELECT count(*) FROM ledgers), (SELECT count(*) FROM effects)"), "0|0");
+    for (table, column) in [("ledgers", "sequence"), ("effects", "ledger_sequence")] {
+        let counted = format!("SELECT count(*), count(DISTINCT {column}) FROM lake.bronze.{table}");
+        assert_eq!(world.duck().lines(&counted), ["30|30"]);
+    }
+    world.proves();
+}

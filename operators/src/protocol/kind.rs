@@ -104,6 +104,10 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
     /// it. If not, its work is handed out again.
     const MAY_BE_EMPTY: bool = true;
 
+    /// Whether a table may leave the group that has rows of it: the account keeps them. If not, a
+    /// group with rows of another table than its own is refused.
+    const TABLES_MAY_LEAVE: bool = false;
+
     /// How wide the ranges of offsets are of which a commit knows the sums, beside the running
     /// totals; `None` if they are those of the totals.
     const RANGE: Option<NonZeroU64> = None;

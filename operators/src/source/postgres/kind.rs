@@ -42,6 +42,7 @@ const RULES: u32 = 1;
 impl Kind for Flushes {
     const NAME: &'static str = "flushes";
     const MAY_BE_EMPTY: bool = false;
+    const TABLES_MAY_LEAVE: bool = true;
     const RANGE: Option<NonZeroU64> = Some(RANGE);
     type Mark = Watermark;
     type Retired = ();
