@@ -245,7 +245,7 @@ fn another_database_is_not_asked_what_became_of_the_first() {
     let aside = "CREATE SCHEMA aside; CREATE TABLE aside.effects AS SELECT * FROM effects WHERE v = 'late'";
     server.psql(copy, &format!("{aside}; {TO_DO}"));
     let ended = runs(&world);
-    assert!(ended.stderr.contains("but none is there"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("but no row is in doubt"), "{}", ended.stderr);
     server.psql(copy, "INSERT INTO effects SELECT * FROM aside.effects; INSERT INTO ledgers VALUES (102, 'v')");
     runs(&world);
     assert_eq!(
@@ -254,6 +254,45 @@ fn another_database_is_not_asked_what_became_of_the_first() {
     );
     let counted = "SELECT count(*), count(DISTINCT sequence) FROM lake.bronze.ledgers";
     assert_eq!(world.duck().lines(counted), ["102|102"], "rows with a key go by that");
+}
+
+#[test]
+fn a_restored_database_is_told_by_rows_of_any_flush() {
+    let mut world = apart();
+    let (first, copy) = (world.psql("SELECT current_database()"), "copy_from_before");
+    let server = Server::shared();
+    server.psql("postgres", &format!("CREATE DATABASE {copy} TEMPLATE {first}"));
+    runs(&world);
+    // The last flush has nothing of the table without a key.
+    world.psql("INSERT INTO ledgers VALUES (101, 'v')");
+    runs(&world);
+    world.at(&server.url(copy), &server.conninfo(copy));
+    let ended = world.run(&["run", "p.toml", "--once"]).exits_with(3);
+    for part in ["nobody can tell", "effects 100", "Nothing was changed", &TO_DO.replace("100", "101")] {
+        assert!(ended.stderr.contains(part), "it does not say {part:?}: {}", ended.stderr);
+    }
+    assert_eq!(server.psql(copy, HOT), "100|100");
+    assert_eq!(effects(&world), ["first|100"]);
+}
+
+#[test]
+fn left_rows_on_which_others_hang_by_now_stay() {
+    let mut world = apart();
+    dies_between(&world);
+    world.psql(
+        "CREATE TABLE children (s bigint REFERENCES ledgers ON DELETE CASCADE); INSERT INTO children VALUES (5);
+         INSERT INTO ledgers VALUES (101, 'v')",
+    );
+    world.set("source.tables", r#"["effects"]"#);
+    let ended = world.run(&["run", "p.toml", "--once"]).exits_with(3);
+    for part in ["is referenced by foreign key", "nothing was changed"] {
+        assert!(ended.stderr.contains(part), "it does not say {part:?}: {}", ended.stderr);
+    }
+    assert_eq!(world.psql("SELECT (SELECT count(*) FROM children), (SELECT count(*) FROM effects)"), "1|100");
+    // What it says works.
+    world.psql("DROP TABLE children");
+    runs(&world);
+    assert_eq!((effects(&world), world.psql(HOT).as_str()), (vec!["first|100".to_owned()], "1|0"));
 }
 
 #[test]

@@ -63,15 +63,18 @@ impl Buffer {
         // Asked before the snapshot is taken: what is confirmed later stays for the next flush.
         let reaches = self.reaches(self.confirmed().await?);
         self.let_go().await;
-        self.settle().await?;
+        let mut settled_over = self.settle().await?;
         // The watermark's own table may be empty now: what it had is landed, or was a late row.
         let mut reached = self.state().reached;
         for _ in 0..ROUNDS {
             let begun = Stopwatch::start();
-            let owner = self.sessions().session().await?;
+            let owner = match settled_over.take() {
+                Some(session) => session,
+                None => self.sessions().session().await?,
+            };
             let failed = |e| postgres::failed("begin a flush", e);
             let begin = owner.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ");
-            let (begun_it, is_prepared) = tokio::join!(begin, postgres::require_settings(&*owner));
+            let (begun_it, is_prepared) = tokio::join!(biased; begin, postgres::require_settings(&*owner));
             begun_it.map_err(failed)?;
             is_prepared?;
             let hot = self.tables(&owner).await?;

@@ -124,8 +124,8 @@ impl Deletion {
 }
 
 impl Flush {
-    /// Notes the deletion, which is done in a transaction that is open; nothing if no row was
-    /// deleted. From here on the numbers in it are not given out again.
+    /// Notes the deletion, which is done in a transaction that is open, also if no row was deleted:
+    /// the server is noted with it. From here on the numbers in it are not given out again.
     pub(super) async fn note(&self, buffer: &Buffer) -> Result<(), StoreError> {
         self.deletion.get_or_try_init(|| self.noted(buffer)).await.map(drop)
     }
@@ -143,15 +143,15 @@ impl Flush {
                 tables.push(DeletedTable { name, column, end, leaves });
             }
         }
-        if tables.is_empty() {
-            return Ok(None);
-        }
         let sql = "SELECT pg_current_xact_id()::text::int8";
         let transaction = self.owner.ask_one(sql, &[]).await.map_err(failed)?.get(0);
         let client = buffer.sessions().session().await?;
         client.batch_execute(DURABLE).await.map_err(failed)?;
         let server = Server::ask(&client).await?;
         buffer.sessions().give_back(client);
+        if let Some(why) = Server::ask(&self.owner).await?.differs(&server) {
+            return Err(StoreError::transient("note which rows a flush deletes", why));
+        }
         let recent: BTreeSet<i64> = gone.values().flat_map(|gone| gone.recent.iter().copied()).collect();
         Ok(Some(Deletion { server, transaction, before, recent: spans(&recent), tables }))
     }

@@ -118,15 +118,15 @@ pub async fn discover(client: &Client, schema: &str, sequences: &[String]) -> Re
 }
 
 /// What stands in the way of tables, in words that follow "it".
-struct Obstacles {
+pub(super) struct Obstacles {
     /// Not all of their rows could be copied.
     any: BTreeMap<u32, String>,
     /// The DELETE of their rows would do more, or less, than that.
-    deletes: BTreeMap<u32, String>,
+    pub(super) deletes: BTreeMap<u32, String>,
 }
 
-/// What stands in the way of tables.
-async fn obstacles(client: &Client, ids: &[u32]) -> Asked<Obstacles> {
+/// What stands in the way of tables, by their numbers as relations.
+pub(super) async fn obstacles(client: &Client, ids: &[u32]) -> Asked<Obstacles> {
     let sql = "WITH RECURSIVE parts AS (SELECT c AS root, c FROM unnest($1::oid[]) c \
                UNION ALL SELECT p.root, i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.c) \
                SELECT p.root, 'is referenced by foreign key ' || f.conname, true FROM parts p \

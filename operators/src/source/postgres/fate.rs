@@ -59,7 +59,7 @@ impl Server {
     }
 
     /// Why `now` is not this one, going on; none if it may be.
-    fn differs(&self, now: &Server) -> Option<&'static str> {
+    pub(super) fn differs(&self, now: &Server) -> Option<&'static str> {
         if self.system != now.system || self.database != now.database {
             return Some("its rows were deleted from another database than the one that has the hot tables now");
         }

@@ -115,6 +115,12 @@ impl Transactions for TwoSteps {
                 return Ok(None);
             }
             let Some(flush) = self.buffer.flush(commit.held.position.0) else { return Ok(None) };
+            if flush.owner.is_closed() {
+                // Others may change its rows by now.
+                flush.is_lost(Void::Disconnected, "the connection that deletes its rows was lost");
+                flush.goes_to(Progress::Lost);
+                return Ok(None);
+            }
             match flush.note(&self.buffer).await {
                 Ok(()) => self.lake.begin(commit).await,
                 Err(error) if error.is_transient() => {

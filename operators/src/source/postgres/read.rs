@@ -109,7 +109,7 @@ impl Buffer {
         let room = async { turn = Some(budget.turn().await) };
         let bytes = self.blocks.take(usize::try_from(slice.bytes).unwrap_or_default());
         // Sent together. Without the lock, the transaction is over, and the copy is refused.
-        let (locked, bytes) = tokio::join!(reader.batch_execute(&lock), reader.copy(&sql, bytes, LONG, room));
+        let (locked, bytes) = tokio::join!(biased; reader.batch_execute(&lock), reader.copy(&sql, bytes, LONG, room));
         locked.map_err(failed)?;
         let bytes = bytes.map_err(failed)?;
         flush.readers.lock().await.push(reader);
@@ -125,7 +125,8 @@ impl Buffer {
         let client = self.copy_session().await?;
         let begin =
             format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", flush.snapshot);
-        let (begun, is_prepared) = tokio::join!(client.batch_execute(&begin), postgres::require_settings(&*client));
+        let (begun, is_prepared) =
+            tokio::join!(biased; client.batch_execute(&begin), postgres::require_settings(&*client));
         match begun {
             Ok(()) => is_prepared.map(|()| client),
             // The owner's connection was lost, and its snapshot with it.

@@ -13,7 +13,8 @@ use tokio_postgres::Client;
 
 use super::delete::LOCK_WAIT_MS;
 use super::deletion::{DeletedTable, Deletion};
-use super::fate::Fate;
+use super::discover::obstacles;
+use super::fate::{Fate, Server};
 use super::flush::Buffer;
 use super::late::{self, Late};
 use super::settings::BufferTable;
@@ -29,13 +30,15 @@ pub(super) struct Unsettled {
     deletion: Arc<Deletion>,
     /// Whether what it deleted is to be counted, if it did.
     is_counted: bool,
+    /// Whether its rows are known to be gone, on the server that it has noted.
+    is_settled: bool,
 }
 
 impl Unsettled {
     /// Flush `number`, with the deletion that it has noted. What it deleted `is_counted` if it is
     /// known to be gone.
     pub(super) fn new(number: u64, deletion: Deletion, is_counted: bool) -> Unsettled {
-        Unsettled { number, deletion: Arc::new(deletion), is_counted }
+        Unsettled { number, deletion: Arc::new(deletion), is_counted, is_settled: false }
     }
 }
 
@@ -48,23 +51,34 @@ impl Buffer {
         Ok(())
     }
 
-    /// Sees to it that no row is hot that the last flush has landed and was to delete.
-    pub(super) async fn settle(&self) -> Result<(), StoreError> {
-        let Some(unsettled) = self.state().unsettled.clone() else { return Ok(()) };
-        let Unsettled { number, deletion, is_counted } = unsettled;
+    /// Sees to it that no row is hot that the last flush has landed and was to delete. Returns the
+    /// session that was asked, over which the next flush has to begin: another one may lead to
+    /// another server.
+    pub(super) async fn settle(&self) -> Result<Option<Arc<Client>>, StoreError> {
+        let Some(unsettled) = self.state().unsettled.clone() else { return Ok(None) };
+        let Unsettled { number, deletion, is_counted, is_settled } = unsettled;
         let client = self.sessions().session().await?;
-        match deletion.fate(&client, number).await? {
+        let fate = match is_settled {
+            // What has committed here may be missing on a standby that has taken over.
+            true => match deletion.server.differs(&Server::ask(&client).await?) {
+                None => return Ok(Some(client)),
+                Some(why) => Fate::Unknown(why.to_owned()),
+            },
+            false => deletion.fate(&client, number).await?,
+        };
+        let is_known = !matches!(fate, Fate::Unknown(_));
+        match fate {
             Fate::Committed if is_counted => {}
             Fate::Committed => {
                 let rows = deletion.tables.iter().map(|table| (table, table.rows()));
                 self.count_deleted(rows);
             }
             Fate::RolledBack => self.delete_left(&client, number, &deletion).await?,
-            Fate::Unknown(why) => self.refuse_left(&client, number, &deletion, &why).await?,
+            Fate::Unknown(why) => self.refuse_left(&client, number, &why).await?,
         }
-        self.sessions().give_back(client);
-        self.state().unsettled = None;
-        Ok(())
+        // Where nobody can tell, and no row is in doubt, those that come from now on are none.
+        self.state().unsettled = is_known.then_some(Unsettled { number, deletion, is_counted, is_settled: true });
+        Ok(Some(client))
     }
 
     fn count_deleted<'a>(&self, tables: impl Iterator<Item = (&'a DeletedTable, u64)>) {
@@ -98,6 +112,12 @@ impl Buffer {
             names.join(", ")
         );
         client.batch_execute(&begin).await.map_err(failed)?;
+        let relations: Vec<u32> = leaves.keys().copied().collect();
+        if let Some((relation, obstacle)) = obstacles(client, &relations).await.map_err(failed)?.deletes.pop_first() {
+            let leaf = leaves.get(&relation).map_or("a table", String::as_str);
+            let why = format!("{leaf} {obstacle}; nothing was changed: remove that, so that only these rows go");
+            return Err(StoreError::definite(format!("delete rows that flush {number} has landed"), why));
+        }
         let sql = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8";
         let next: i64 = client.ask_one(sql, &[]).await.map_err(failed)?.get(0);
         let (saw, recent) = deletion.saw(next);
@@ -148,23 +168,15 @@ impl Buffer {
         }
     }
 
-    /// Refuses to go on if rows may be hot that the lake has, and nothing tells them from late
-    /// ones.
-    async fn refuse_left(
-        &self,
-        client: &Client,
-        number: u64,
-        deletion: &Deletion,
-        why: &str,
-    ) -> Result<(), StoreError> {
+    /// Refuses to go on if rows may be hot that the lake has, of any flush, and nothing tells them
+    /// from late ones.
+    async fn refuse_left(&self, client: &Client, number: u64, why: &str) -> Result<(), StoreError> {
+        let marks = self.state().marks.clone();
         let (mut doubtful, mut deletes) = (BTreeMap::new(), Vec::new());
-        for table in &deletion.tables {
-            let Some(known) = self.settings_of(table) else { continue };
-            if known.retain || known.late != Late::Append {
-                continue;
-            }
+        for known in self.settings.tables.iter().filter(|known| !known.retain && known.late == Late::Append) {
+            let Some(end) = marks.get(&known.name).copied() else { continue };
             let named = format!("{}.{}", quoted(&self.settings.schema), quoted(&known.name));
-            let (column, end) = (quoted(&known.sequence), table.end);
+            let column = quoted(&known.sequence);
             let sql = format!("SELECT count(*) FROM {named} WHERE {column} <= $1::int8");
             let row = client.ask_one(&sql, &[&end]).await;
             let row = row.map_err(|e| postgres::failed(format!("look at the rows of table {:?}", known.name), e))?;
@@ -175,7 +187,11 @@ impl Buffer {
             }
         }
         if doubtful.is_empty() {
-            tracing::info!(flush = number, why, "nobody can tell whether its rows were deleted, but none is there");
+            tracing::info!(
+                flush = number,
+                why,
+                "nobody can tell whether its rows were deleted, but no row is in doubt"
+            );
             return Ok(());
         }
         let why = format!(
