@@ -12,6 +12,7 @@
 
 pub mod acknowledge;
 pub mod azure;
+mod calendar;
 pub mod checkpoint;
 pub mod commit;
 pub mod decode;

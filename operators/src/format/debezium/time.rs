@@ -5,6 +5,7 @@
 //! before 1 are those of astronomers, as in Debezium's own texts: 44 BC is `-0043`.
 
 use super::types::Unit;
+use crate::calendar;
 
 /// Days that mean infinity: of the stream, and of the snapshot, which computes them otherwise.
 const INFINITE_DAYS: [i64; 2] = [-2_147_472_692, -622_191_234];
@@ -74,15 +75,7 @@ fn clock(units: i64, unit: Unit) -> String {
 
 /// The date of the proleptic Gregorian calendar.
 fn civil(days: i64) -> String {
-    // Years begin in March here, so that a leap day is the last of its year; an era is 400 of them.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_of_year = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_of_year + 2) / 5 + 1;
-    let month = if month_of_year < 10 { month_of_year + 3 } else { month_of_year - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = calendar::date(days);
     let sign = match year {
         ..0 => "-",
         0..=9999 => "",

@@ -6,6 +6,7 @@
 use arrow_schema::DataType;
 use serde_json::{Map, Value, json};
 
+use crate::calendar;
 use crate::sink::parquet::{Bound, LeafStatistics};
 
 /// A decimal of so many digits is the same number after a way through a float of 64 bits, which is
@@ -79,17 +80,9 @@ fn timestamp(micros: i64) -> Value {
     format!("{}T{time}", date(days)).into()
 }
 
-/// Days since 1970 as `YYYY-MM-DD`, in the proleptic Gregorian calendar (Howard Hinnant,
-/// "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`).
+/// Days since 1970 as `YYYY-MM-DD`.
 pub(super) fn date(days: i64) -> String {
-    let z = days + 719_468;
-    let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = calendar::date(days);
     format!("{year:04}-{month:02}-{day:02}")
 }
 

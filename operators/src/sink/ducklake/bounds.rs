@@ -22,7 +22,6 @@
 //! table's statistics no text would mean no values (DuckDB 1.5.5 skips rows then), so where
 //! nothing is known, [`lowest`] and [`highest`] are what to write.
 
-pub(super) mod calendar;
 mod moments;
 mod numbers;
 mod shorter;

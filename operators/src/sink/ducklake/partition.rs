@@ -16,8 +16,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_schema::{DataType, TimeUnit};
 
-use super::bounds::{self, calendar};
+use super::bounds;
 use super::types::LakeType;
+use crate::calendar;
 use crate::sink::parquet::Bound;
 
 /// The catalog's name of the transform that changes nothing.

@@ -3,7 +3,7 @@
 //! A date is in days and a moment in microseconds since 1970-01-01, as in Parquet. DuckDB has two
 //! more: the greatest number is `infinity`, and its negative is `-infinity`.
 
-use super::calendar;
+use crate::calendar;
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -1,7 +1,8 @@
 //! Bounds, their texts, and the looser of two.
 
 use super::moments::{read_date, read_time, read_timestamp};
-use super::{Bound, LakeType, calendar, greatest, highest, least, lowest, read, text};
+use super::{Bound, LakeType, greatest, highest, least, lowest, read, text};
+use crate::calendar;
 
 const DECIMAL: LakeType = LakeType::Decimal { precision: 20, scale: 7 };
 

@@ -11,11 +11,11 @@ const DAYS_IN_400_YEARS: i64 = 146_097;
 const TO_1970: i64 = 719_468;
 
 /// A date: year, month from 1, day from 1.
-pub(in crate::sink::ducklake) type Date = (i64, i64, i64);
+pub(crate) type Date = (i64, i64, i64);
 
 /// Days from 1970-01-01 to a date. One that is none, such as the 30th of February, is taken for a
 /// later one.
-pub(super) fn days((year, month, day): Date) -> i64 {
+pub(crate) fn days((year, month, day): Date) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (cycle, year) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = before_month(month) + day - 1;
@@ -23,7 +23,7 @@ pub(super) fn days((year, month, day): Date) -> i64 {
 }
 
 /// The date that is so many days after 1970-01-01.
-pub(in crate::sink::ducklake) fn date(days: i64) -> Date {
+pub(crate) fn date(days: i64) -> Date {
     let days = days + TO_1970;
     let (cycle, day) = (days.div_euclid(DAYS_IN_400_YEARS), days.rem_euclid(DAYS_IN_400_YEARS));
     // Without the leap days before it, a day is in the year of its 365th part.
