@@ -89,10 +89,17 @@ fn rows(fetched: Fetched<Slice, Copied>, metrics: &Metrics, mut each: impl FnMut
     let Some(plan) = block.plan(&work) else { return Ok(()) };
     let watch = Stopwatch::start();
     let decoder = Decoder::new(plan.schema.clone(), plan.codecs.clone());
+    // Which batch is the last is known when there is none behind it.
+    let mut held: Option<Routed> = None;
     let decoded = decoder.decode(&block.bytes, BATCH_ROWS, |rows| {
         block.count(&work, &rows);
-        each(Routed { table: work.table, rows, partition: work.partition.clone(), credit: credit.clone() });
+        let (partition, credit) = (work.partition.clone(), credit.clone());
+        let routed = Routed { table: work.table, rows, partition, credit, is_last: false };
+        held.replace(routed).into_iter().for_each(&mut each);
     });
+    if decoded.is_ok() {
+        held.into_iter().for_each(|held| each(Routed { is_last: work.is_whole, ..held }));
+    }
     metrics.flushes().iter().for_each(|flushes| flushes.spent(work.table, Work::Encode, watch.elapsed()));
     let failed = |e| StoreError::definite(format!("decode rows of table {:?}", work.partition.name), e);
     decoded.map(drop).map_err(|e| failed(e).into())

@@ -158,7 +158,13 @@ impl Router {
         metrics.shapes().rejected(name, &rejects, settings);
         rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
         let partition = || fetched.work.partition.clone();
-        let routed = |table, rows| Routed { table, rows, partition: partition(), credit: fetched.credit.clone() };
+        let routed = |table, rows| Routed {
+            table,
+            rows,
+            partition: partition(),
+            credit: fetched.credit.clone(),
+            is_last: false,
+        };
         let part = |table, to| Some(routed(table, select(rows, &destinations, to)?));
         let source = fetched.work.partition.to_string();
         let now_micros = i64::try_from(now_ms * 1_000).unwrap_or(i64::MAX);

@@ -42,6 +42,7 @@ use crate::protocol::offsets::PartitionId;
 ///                 partition: fetched.work.partition.clone(),
 ///                 // From here on, the rows hold it.
 ///                 credit: fetched.credit,
+///                 is_last: false,
 ///             }
 ///         });
 ///         rows.map(|routed| (routed.partition.to_string(), routed.rows.num_rows())).capture()
@@ -61,4 +62,7 @@ pub struct Routed {
     pub partition: PartitionId,
     /// Held while they are in memory.
     pub credit: Rc<Credit>,
+    /// Whether the cut has no more rows for the table, on any worker, as far as the source knows
+    /// by itself: then `stage` need not wait for the frontier to close their file.
+    pub is_last: bool,
 }

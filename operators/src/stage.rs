@@ -2,7 +2,8 @@
 //!
 //! A group that already stands beyond a cut holds the cut's rows, so they are dropped here. When
 //! the frontier passes a cut, its files are closed, made durable, and reported to the group's
-//! committer. Rows in memory are written early when they take more than the group's share of it.
+//! committer. Files of a table whose rows have all come are closed before, if the source says so. Rows
+//! in memory are written early when they take more than the group's share of it.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use crate::position::Position;
 use crate::protocol::names::TableId;
 use crate::protocol::staged::{Staged, StagedFile};
 use crate::routed::Routed;
+use crate::run::bridge::Tasks;
 use crate::run::env::Env;
 use crate::run::memory::Share;
 use crate::sink::{Stage, StageWriter};
@@ -86,52 +88,88 @@ pub fn stage<'s>(
         Pipeline,
         &format!("stage[{group}]"),
         move |_capability, info| {
-            let tasks = bridge.tasks::<(Part, Result<Vec<StagedFile>, StoreError>)>(scope, &info);
+            let mut closing = Closing { tasks: bridge.tasks(scope, &info), files: HashMap::new(), begun: 0 };
             let mut open = Open::new();
-            // Parts being synced, and cuts that failed: a capability that is kept means that its
-            // cut is not complete.
-            let mut closing: HashMap<Part, Capability<Position>> = HashMap::new();
+            // Cuts that failed: a capability that is kept means that its cut is not complete.
             let mut failed: Vec<Capability<Position>> = Vec::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, routed| {
                     let cut = *capability.time();
                     for routed in routed.drain(..).filter(|_| cut >= held && !fatal.is_raised()) {
-                        let Routed { table, rows, credit, .. } = routed;
+                        let Routed { table, rows, credit, is_last, .. } = routed;
                         let written = write(&stages, &mut open, (cut, table), || capability.retain(0), &rows);
                         drop(rows);
-                        let written = written.and_then(|()| Ok(relieve(&mut open, &mut share)?));
+                        let closed = written.and_then(|()| match is_last.then(|| open.remove(&(cut, table))) {
+                            Some(Some((capability, writer))) => Ok(closing.close(table, capability, writer)?),
+                            _ => Ok(()),
+                        });
+                        let relieved = closed.and_then(|()| Ok(relieve(&mut open, &mut share)?));
                         drop(credit);
-                        if let Err(stop) = written {
+                        if let Err(stop) = relieved {
                             failed.push(capability.retain(0));
                             fatal.raise(stop);
                         }
                     }
                 });
-                while let Some((part, result)) = tasks.next_done() {
+                while let Some((table, capability, result)) = closing.next_done() {
                     match result {
                         Ok(files) => {
-                            let capability = closing.remove(&part).expect("every task has an entry");
-                            let files = files.into_iter().map(|file| Staged { table: part.1, file });
+                            let files = files.into_iter().map(|file| Staged { table, file });
                             output.session(&capability).give_iterator(files);
                         }
-                        Err(error) => fatal.raise(error.into()),
+                        Err(error) => {
+                            failed.push(capability);
+                            fatal.raise(error.into());
+                        }
                     }
                 }
                 while !fatal.is_raised() {
                     let Some(first) = open.first_entry().filter(|first| !frontier.less_equal(&first.key().0)) else {
                         break;
                     };
-                    let (part, (capability, writer)) = first.remove_entry();
-                    closing.insert(part, capability);
-                    match writer.finish() {
-                        Ok(durable) => tasks.spawn(async move { (part, durable.await) }),
-                        Err(error) => fatal.raise(error.into()),
+                    let ((_, table), (capability, writer)) = first.remove_entry();
+                    if let Err(error) = closing.close(table, capability, writer) {
+                        fatal.raise(error.into());
                     }
                     share.set(memory(&open));
                 }
             }
         },
     )
+}
+
+/// What becomes of the files of one table in one cut.
+type Durable = Result<Vec<StagedFile>, StoreError>;
+
+/// Files that are being made durable. Their capabilities are kept until they are, or for ever.
+struct Closing {
+    tasks: Tasks<(u64, Durable)>,
+    files: HashMap<u64, (TableId, Capability<Position>)>,
+    begun: u64,
+}
+
+impl Closing {
+    /// Closes the files of `writer`.
+    fn close(
+        &mut self,
+        table: TableId,
+        capability: Capability<Position>,
+        writer: Box<dyn StageWriter>,
+    ) -> Result<(), StoreError> {
+        self.begun += 1;
+        let number = self.begun;
+        self.files.insert(number, (table, capability));
+        let durable = writer.finish()?;
+        self.tasks.spawn(async move { (number, durable.await) });
+        Ok(())
+    }
+
+    /// The files of one table and cut that are durable, or why they are not.
+    fn next_done(&mut self) -> Option<(TableId, Capability<Position>, Durable)> {
+        let (number, result) = self.tasks.next_done()?;
+        let (table, capability) = self.files.remove(&number).expect("every task has an entry");
+        Some((table, capability, result))
+    }
 }
 
 fn memory(open: &Open) -> u64 {

@@ -83,7 +83,9 @@ pub async fn require_settings(client: &(impl GenericClient + Sync)) -> Result<()
 /// process, or if the first one's changes meanwhile, then there is one, for sure. It may be missed
 /// if others use the same pool at that moment; [`require_settings`] in the transactions that matter
 /// catches it if one of them gets a session that was not prepared.
-pub async fn refuse_pooler(location: &Location, application: &str, client: &Client) -> Result<(), StoreError> {
+///
+/// The second session is returned.
+pub async fn refuse_pooler(location: &Location, application: &str, client: &Client) -> Result<Client, StoreError> {
     const PROCESS: &str = "SELECT pg_catalog.pg_backend_pid()";
     let attempt = || format!("keep a session of {}", location.shown());
     let other = connect(location, application).await?;
@@ -99,7 +101,7 @@ pub async fn refuse_pooler(location: &Location, application: &str, client: &Clie
     let after = after?;
     other.batch_execute("ROLLBACK").await.map_err(|error| failed(attempt(), error))?;
     match before == after {
-        true => Ok(()),
+        true => Ok(other),
         false => Err(StoreError::definite(attempt(), POOLER)),
     }
 }

@@ -18,6 +18,7 @@ mod ducklake_foreign;
 mod ducklake_group;
 mod ducklake_only;
 mod ducklake_partitions;
+mod early;
 mod faults;
 mod harness;
 mod kinds;

@@ -129,6 +129,7 @@ pub fn rows<'s>(scope: Scope<'s, Position>, offsets: &[i64], env: &Env) -> Strea
         rows: batch.clone(),
         partition: fetched.work.partition.clone(),
         credit: fetched.credit,
+        is_last: false,
     })
 }
 

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lakefront_operators::error::Stop;
+use lakefront_operators::error::{Stop, StoreError};
 use lakefront_operators::position::Position;
 use lakefront_operators::postgres::{self, Pool, quoted};
 use lakefront_operators::protocol::clock::Clock;
@@ -113,13 +113,17 @@ impl Flush {
     async fn open(Described { common, flush: config }: Described) -> Result<Flush, Stop> {
         let sessions = Pool::new(config.source.clone(), "lakefront");
         let client = sessions.session().await?;
-        postgres::refuse_pooler(&config.source, "lakefront", &client).await?;
-        let catalog = &config.lake.catalog;
-        if *catalog != config.source {
-            let client = postgres::connect(catalog, "lakefront").await?;
-            postgres::refuse_pooler(catalog, "lakefront", &client).await?;
-        }
-        let Found { tables, unnumbered } = discover(&client, &config.schema, &sequences(&config)).await?;
+        let sequences = sequences(&config);
+        // Others wait for the answers of one server at a time.
+        let (second, catalog, found) = tokio::join!(
+            postgres::refuse_pooler(&config.source, "lakefront", &client),
+            refuse_pooled_catalog(&config),
+            discover(&client, &config.schema, &sequences),
+        );
+        // What a pooler answers otherwise means nothing.
+        sessions.give_back(Arc::new(second?));
+        catalog?;
+        let Found { tables, unnumbered } = found?;
         let hot = chosen(&config, tables)?;
         hot.iter().try_for_each(|table| table.refuse_obstacle(is_retained(&config, table)))?;
         let is_same = |a: &HotTable, b: &HotTable| a.name.eq_ignore_ascii_case(&b.name);
@@ -152,7 +156,10 @@ impl Flush {
                 "these tables have no primary key: rows that come back below the watermark land again"
             );
         }
-        let lake = Lake::new(spec(&config.lake)?);
+        let lake = match config.lake.catalog == config.source {
+            true => Lake::over(spec(&config.lake)?, sessions.clone()),
+            false => Lake::new(spec(&config.lake)?),
+        };
         let source = format!("{}/{}", config.source.shown(), config.schema);
         let names: Vec<String> = hot.iter().map(|table| table.name.clone()).collect();
         let what = hot.iter().zip(late).map(|(table, late)| BufferTable {
@@ -260,4 +267,14 @@ impl Opened for Flush {
     fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
         Box::pin(prove::prove(self, progress))
     }
+}
+
+/// Refuses a pooler before the catalog's database, if that is not the hot tables' own.
+async fn refuse_pooled_catalog(config: &PgFlush) -> Result<(), StoreError> {
+    let catalog = &config.lake.catalog;
+    if *catalog == config.source {
+        return Ok(());
+    }
+    let client = postgres::connect(catalog, "lakefront").await?;
+    postgres::refuse_pooler(catalog, "lakefront", &client).await.map(drop)
 }

@@ -34,6 +34,7 @@ pub(super) struct Taken {
 /// Claims the tables.
 pub(super) async fn tables(flush: &Flush, adopt: bool, process: Process) -> Result<Taken, Stop> {
     let (buffer, target) = buffer(flush);
+    buffer.connect_ahead();
     let transactions = transactions(flush, &buffer).await?;
     stay::ask_gate(flush).await?;
     stay::refuse_forgotten(flush).await?;

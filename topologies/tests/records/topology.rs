@@ -93,6 +93,6 @@ fn rows(Fetched { work, block, credit }: Fetched<Piece, Vec<i64>>) -> impl Itera
         ];
         let rows = RecordBatch::try_from_iter(columns).expect("columns of one length");
         let (table, partition, credit) = (TableId(table), work.partition().clone(), credit.clone());
-        (rows.num_rows() > 0).then_some(Routed { table, rows, partition, credit })
+        (rows.num_rows() > 0).then_some(Routed { table, rows, partition, credit, is_last: false })
     })
 }

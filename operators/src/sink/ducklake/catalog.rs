@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 use tokio_postgres::Client;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::create;
 use crate::error::StoreError;
-use crate::postgres::{self, Ask, Location, quoted};
+use crate::postgres::{self, Ask, Location, Pool, quoted};
 use crate::sink::files::Place;
 
 /// The versions of the specification that are written.
@@ -38,7 +39,13 @@ pub struct Lake {
     spec: LakeSpec,
     /// The metadata schema, as SQL has it.
     pub(super) schema: String,
+    /// Sessions of the catalog's database.
+    sessions: Arc<Pool>,
     reading: Mutex<Option<Arc<Client>>>,
+    /// Whether a catalog was found that can be written.
+    is_known: AtomicBool,
+    /// Whether the pipelines' own tables were found beside it.
+    pub(super) has_ours: AtomicBool,
 }
 
 /// The newest snapshot of a lake.
@@ -53,8 +60,15 @@ pub(super) struct Head {
 impl Lake {
     /// The lake of `spec`. Nothing is connected to yet.
     pub fn new(spec: LakeSpec) -> Arc<Lake> {
-        let schema = quoted(&spec.metadata_schema);
-        Arc::new(Lake { spec, schema, reading: Mutex::new(None) })
+        let sessions = Pool::new(spec.catalog.clone(), "lakefront");
+        Lake::over(spec, sessions)
+    }
+
+    /// The lake of `spec`, whose catalog's database is that of `sessions`.
+    pub fn over(spec: LakeSpec, sessions: Arc<Pool>) -> Arc<Lake> {
+        let (schema, reading) = (quoted(&spec.metadata_schema), Mutex::new(None));
+        let (is_known, has_ours) = (AtomicBool::default(), AtomicBool::default());
+        Arc::new(Lake { spec, schema, sessions, reading, is_known, has_ours })
     }
 
     /// Where it is.
@@ -73,7 +87,7 @@ impl Lake {
         if let Some(client) = reading.as_ref().filter(|client| !client.is_closed()) {
             return Ok(client.clone());
         }
-        Ok(reading.insert(Arc::new(self.connect().await?)).clone())
+        Ok(reading.insert(self.sessions.session().await?).clone())
     }
 
     /// A new connection.
@@ -82,8 +96,12 @@ impl Lake {
     }
 
     /// Whether there is a catalog. One of an unknown version, of another data path or with
-    /// encrypted files is refused.
+    /// encrypted files is refused. What was found once is not looked for again: statements fail
+    /// when it goes, and each commit checks the version.
     pub async fn is_there(&self) -> Result<bool, StoreError> {
+        if self.is_known.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
         let (client, shown) = (self.reader().await?, self.shown());
         let failed = |e| postgres::failed(format!("look at {shown}"), e);
         let named = format!("{}.ducklake_metadata", self.schema);
@@ -105,6 +123,7 @@ impl Lake {
                 self.spec.data_path
             )))?;
         }
+        self.is_known.store(true, Ordering::Relaxed);
         Ok(true)
     }
 

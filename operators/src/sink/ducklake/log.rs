@@ -3,6 +3,8 @@
 //! They lie beside DuckLake's, so that they go with the catalog into any dump or clone. Rows of
 //! commits are never changed and never deleted.
 
+use std::sync::atomic::Ordering;
+
 use tokio_postgres::Client;
 
 use super::catalog::Lake;
@@ -43,11 +45,17 @@ pub(super) async fn make(lake: &Lake) -> Result<(), StoreError> {
     made.map_err(|e| postgres::failed(format!("make lakefront's tables in {}", lake.shown()), e))
 }
 
-/// Whether the tables are there.
+/// Whether the tables are there. They are never dropped, so what was found once is not looked for
+/// again.
 pub(super) async fn is_there(lake: &Lake, client: &Client) -> Result<bool, StoreError> {
+    if lake.has_ours.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
     let named = format!("{}.lakefront_offsets", lake.schema);
     let there = client.ask_one("SELECT to_regclass($1) IS NOT NULL", &[&named]).await;
-    there.map(|row| row.get(0)).map_err(|e| postgres::failed(format!("look at {}", lake.shown()), e))
+    let there = there.map_err(|e| postgres::failed(format!("look at {}", lake.shown()), e))?.get(0);
+    lake.has_ours.store(there, Ordering::Relaxed);
+    Ok(there)
 }
 
 /// The pipeline's newest version, and what it holds.

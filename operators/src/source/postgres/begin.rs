@@ -17,7 +17,7 @@ use super::limit::limit;
 use super::reach::Reach;
 use super::seen::{Seen, Sight};
 use super::settings::{BufferSettings, BufferTable};
-use super::slices::Sizes;
+use super::slices::{Sizes, mark_whole};
 use super::types::Plan;
 use crate::error::{Stop, StoreError};
 use crate::postgres::{self, Ask, quoted};
@@ -83,8 +83,9 @@ impl Buffer {
                 self.sessions().give_back(owner);
                 return Ok(None);
             };
-            let sizes = Sizes::ask(&owner, &hot.iter().collect::<Vec<_>>()).await?;
-            let plans = self.target().prepare(&hot).await?;
+            let tables: Vec<_> = hot.iter().collect();
+            let (sizes, plans) = tokio::join!(Sizes::ask(&owner, &tables), self.target().prepare(&hot));
+            let (sizes, plans) = (sizes?, plans?);
             let sight = match reaches.iter().any(Reach::stays) {
                 true => self.sight(&owner).await?,
                 false => None,
@@ -157,6 +158,7 @@ impl Buffer {
                 sizes.list(&mut slices, (TableId(i), table), leaf, places.len(), number);
             }
         }
+        mark_whole(&mut slices);
         if slices.is_empty() {
             let why = "rows wait in partitions that are no tables of this database, which cannot be copied";
             return Err(StoreError::definite("begin a flush", why).into());

@@ -92,9 +92,9 @@ pub async fn discover(client: &Client, schema: &str, sequences: &[String]) -> Re
                AND c.relname <> 'cold_flusher_checkpoint' ORDER BY c.relname";
     let tables = client.ask(sql, &[&schema]).await.map_err(failed)?;
     let ids: Vec<u32> = tables.iter().map(|row| row.get(0)).collect();
-    let (mut columns, mut keys) =
-        (columns(client, &ids).await.map_err(failed)?, keys(client, &ids).await.map_err(failed)?);
-    let Obstacles { mut any, mut deletes } = obstacles(client, &ids).await.map_err(failed)?;
+    // The questions go out at once, and the server answers one after the other.
+    let asked = tokio::try_join!(columns(client, &ids), keys(client, &ids), obstacles(client, &ids));
+    let (mut columns, mut keys, Obstacles { mut any, mut deletes }) = asked.map_err(failed)?;
     let mut found = Found::default();
     for row in &tables {
         let (id, name, is_partitioned): (u32, String, bool) = (row.get(0), row.get(1), row.get(2));

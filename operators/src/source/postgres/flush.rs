@@ -351,6 +351,19 @@ impl Buffer {
         &self.settings.sessions
     }
 
+    /// Begins to connect the sessions that copy, which the first flush then need not wait for. One
+    /// that fails is met there.
+    pub fn connect_ahead(self: &Arc<Self>) {
+        for _ in 0..self.settings.connections {
+            let buffer = self.clone();
+            tokio::spawn(async move {
+                if let Ok(session) = postgres::connect_to_copy(buffer.sessions().location(), "lakefront").await {
+                    buffer.readers.lock().await.push(session);
+                }
+            });
+        }
+    }
+
     /// A session that copies, without a transaction.
     pub(super) async fn copy_session(&self) -> Result<CopySession, StoreError> {
         while let Some(session) = self.readers.lock().await.pop() {
@@ -364,12 +377,14 @@ impl Buffer {
     /// Keeps the sessions that copied for a flush that has ended, and gives the memory of its
     /// slices back.
     pub(super) async fn recycle(&self, flush: &Flush) {
-        for reader in std::mem::take(&mut *flush.readers.lock().await) {
-            // An old snapshot would keep others from cleaning up.
-            if reader.batch_execute("ROLLBACK").await.is_ok() {
-                self.readers.lock().await.push(reader);
-            }
-        }
+        let readers = std::mem::take(&mut *flush.readers.lock().await);
+        // An old snapshot would keep others from cleaning up.
+        let ended = readers.into_iter().map(|reader| async {
+            let is_kept = reader.batch_execute("ROLLBACK").await.is_ok();
+            is_kept.then_some(reader)
+        });
+        let kept = futures::future::join_all(ended).await;
+        self.readers.lock().await.extend(kept.into_iter().flatten());
         self.blocks.clear();
     }
 }

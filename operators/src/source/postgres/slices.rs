@@ -1,6 +1,6 @@
 //! Slices: pieces of hot tables that one connection copies at a time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
@@ -45,6 +45,9 @@ pub struct Slice {
     pub bytes: u64,
     /// Whether it is the first of its flush, which moves the position.
     pub is_first: bool,
+    /// Whether it is the only one of its table in the flush, so that the table's file can be closed
+    /// behind it.
+    pub is_whole: bool,
 }
 
 impl Work for Slice {
@@ -126,8 +129,20 @@ impl Sizes {
             for (leaf, size) in sizes.iter().enumerate() {
                 size.divide(most, |from, to, bytes| {
                     let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
-                    let is_listed = false;
-                    slices.push(Slice { partition, table: *table, flush, leaf, is_listed, from, to, bytes, is_first });
+                    let (is_listed, is_whole) = (false, false);
+                    let table = *table;
+                    slices.push(Slice {
+                        partition,
+                        table,
+                        flush,
+                        leaf,
+                        is_listed,
+                        from,
+                        to,
+                        bytes,
+                        is_first,
+                        is_whole,
+                    });
                 });
             }
         }
@@ -146,10 +161,17 @@ impl Sizes {
         let Some(size) = self.0.get(table.0).and_then(|sizes| sizes.get(leaf)) else { return };
         size.divide_listed(listed, |from, to, bytes| {
             let (partition, is_first) = (PartitionId::first(&*hot.name), slices.is_empty());
-            let (is_listed, to) = (true, Some(to));
-            slices.push(Slice { partition, table, flush, leaf, is_listed, from, to, bytes, is_first });
+            let (is_listed, is_whole, to) = (true, false, Some(to));
+            slices.push(Slice { partition, table, flush, leaf, is_listed, from, to, bytes, is_first, is_whole });
         });
     }
+}
+
+/// Marks those of a flush's slices that are the only ones of their tables.
+pub(super) fn mark_whole(slices: &mut [Slice]) {
+    let mut of_table: HashMap<TableId, usize> = HashMap::new();
+    slices.iter().for_each(|slice| *of_table.entry(slice.table).or_default() += 1);
+    slices.iter_mut().for_each(|slice| slice.is_whole = of_table.get(&slice.table) == Some(&1));
 }
 
 impl Size {
@@ -220,5 +242,24 @@ mod tests {
         assert_eq!(divided(10, 81_920, 25_000), [(0, 10_000), (10_000, 20_000), (20_000, 25_000)]);
         // 64 MiB in 405 rows.
         assert!(divided(10, 64 << 20, 405).len() > 8);
+    }
+
+    #[test]
+    fn only_a_tables_one_slice_is_the_whole_of_it() {
+        let slice = |table: usize, leaf| Slice {
+            partition: PartitionId::first("t"),
+            table: TableId(table),
+            flush: 1,
+            leaf,
+            is_listed: false,
+            from: 0,
+            to: None,
+            bytes: 1,
+            is_first: false,
+            is_whole: false,
+        };
+        let mut slices = [slice(0, 0), slice(1, 0), slice(0, 1), slice(2, 0)];
+        mark_whole(&mut slices);
+        assert_eq!(slices.map(|slice| slice.is_whole), [false, true, false, true]);
     }
 }

@@ -187,6 +187,7 @@ fn slices(flush: &Flush) -> Vec<Slice> {
                 to: Some((from + 3).min(count)),
                 bytes: 1,
                 is_first: slices.is_empty(),
+                is_whole: count <= 3,
             });
         }
     }
