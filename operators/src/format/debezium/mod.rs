@@ -27,6 +27,7 @@ mod schema;
 mod source;
 mod time;
 mod toast;
+pub mod typed;
 mod types;
 mod unwrapped;
 mod value;

@@ -70,6 +70,12 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// What the schema block says of its columns, if there is one. Rows with the same block share
+    /// it, as long as the decoder remembers the block.
+    pub fn schema(&self) -> Option<&Arc<Columns>> {
+        self.columns.as_ref()
+    }
+
     /// Whether it has a column of this name.
     pub fn has(&self, name: &str) -> bool {
         self.members.get(name).is_some()

@@ -12,11 +12,11 @@ use serde_json::Value;
 use super::{Aside, Decoded, Decoder, Line, Reason, write_plain};
 
 /// The five configurations.
-const ALL: [&str; 5] =
+pub(super) const ALL: [&str; 5] =
     ["envelope_noschema", "envelope_schema", "unwrap_noschema", "unwrap_noschema_rewrite", "unwrap_schema_rewrite"];
 
 /// The lines of a configuration.
-fn sample(name: &str) -> String {
+pub(super) fn sample(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../tests/samples/debezium/{name}.ndjson"));
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -40,26 +40,57 @@ impl Unit {
     }
 }
 
+/// A date or moment, which PostgreSQL may have without an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Instant {
+    /// After all others.
+    Infinity,
+    /// Before all others.
+    MinusInfinity,
+    /// Days, or units, since 1970.
+    Finite(i64),
+}
+
+impl Instant {
+    /// As PostgreSQL writes it, if it has no end.
+    fn text(self, finite: impl FnOnce(i64) -> String) -> String {
+        match self {
+            Instant::Infinity => INFINITY.to_owned(),
+            Instant::MinusInfinity => MINUS_INFINITY.to_owned(),
+            Instant::Finite(number) => finite(number),
+        }
+    }
+}
+
+/// The date that Debezium means by so many days after 1970-01-01.
+pub(super) fn instant_of_days(days: i64) -> Instant {
+    match days {
+        _ if INFINITE_DAYS.contains(&days) => Instant::Infinity,
+        _ if MINUS_INFINITE_DAYS.contains(&days) => Instant::MinusInfinity,
+        _ => Instant::Finite(days),
+    }
+}
+
+/// The moment that Debezium means by so many units after 1970.
+pub(super) fn instant(units: i64, unit: Unit) -> Instant {
+    let in_unit = |micros: i64| (unit != Unit::Nanos).then(|| micros / (1_000_000 / unit.per_second()));
+    match () {
+        () if in_unit(INFINITE_US) == Some(units) => Instant::Infinity,
+        () if in_unit(MINUS_INFINITE_US) == Some(units) => Instant::MinusInfinity,
+        () => Instant::Finite(units),
+    }
+}
+
 /// The date so many days after 1970-01-01.
 pub(super) fn date(days: i64) -> String {
-    match days {
-        _ if INFINITE_DAYS.contains(&days) => INFINITY.to_owned(),
-        _ if MINUS_INFINITE_DAYS.contains(&days) => MINUS_INFINITY.to_owned(),
-        _ => civil(days),
-    }
+    instant_of_days(days).text(civil)
 }
 
 /// The moment so many units after 1970, without a zone.
 pub(super) fn timestamp(units: i64, unit: Unit) -> String {
-    let in_unit = |micros: i64| (unit != Unit::Nanos).then(|| micros / (1_000_000 / unit.per_second()));
-    if in_unit(INFINITE_US) == Some(units) {
-        return INFINITY.to_owned();
-    }
-    if in_unit(MINUS_INFINITE_US) == Some(units) {
-        return MINUS_INFINITY.to_owned();
-    }
     let day = 86_400 * unit.per_second();
-    format!("{}T{}", civil(units.div_euclid(day)), clock(units.rem_euclid(day), unit))
+    instant(units, unit)
+        .text(|units| format!("{}T{}", civil(units.div_euclid(day)), clock(units.rem_euclid(day), unit)))
 }
 
 /// The time of day so many units after midnight; the last is 24:00.

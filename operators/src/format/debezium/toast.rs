@@ -21,6 +21,8 @@ const SHAPES: [&str; 2] = ["AQEAACDmEAAAAAAA/IPXl8EAAAD8g9eXwQ==", "AQEAACDmEAAA
 /// Whether `raw` stands for a value that PostgreSQL has not sent.
 pub(super) fn is_placeholder(raw: &str) -> bool {
     match raw.as_bytes().first() {
+        // Long values are not looked at: the placeholder is short, however it is escaped.
+        Some(b'"') if raw.len() > 8 * PLACEHOLDER.len() => false,
         Some(b'"') => json::text(raw).is_ok_and(|text| is_text(&text) || is_hstore(&text)),
         Some(b'[') => is_array(raw),
         Some(b'{') => is_hstore(raw) || is_shape(raw),

@@ -23,8 +23,8 @@ pub enum Type {
     Boolean,
     /// A whole number of so many bits.
     Integer(u32),
-    /// A binary floating-point number. NaN and the infinities are texts.
-    Float,
+    /// A binary floating-point number of so many bits. NaN and the infinities are texts.
+    Float(u32),
     /// A text, among them uuid, xml, ranges, enums and numbers in string mode.
     Text,
     /// A text that is JSON: json, jsonb, and hstore in its mode `json`.
@@ -82,7 +82,8 @@ impl Type {
             "int16" => Type::Integer(16),
             "int32" => Type::Integer(32),
             "int64" => Type::Integer(64),
-            "float" | "float32" | "double" | "float64" => Type::Float,
+            "float" | "float32" => Type::Float(32),
+            "double" | "float64" => Type::Float(64),
             "string" => Type::Text,
             "bytes" => Type::Bytes,
             "array" => Type::Array(Box::new(block.items.map_or(Type::Other, |items| Type::of(*items)))),
@@ -108,6 +109,10 @@ fn named(name: &str, block: &Block<'_>) -> Option<Type> {
         "io.debezium.data.VariableScaleDecimal" => Type::VariableScaleDecimal,
         "io.debezium.data.Bits" => Type::Bits(number("length")),
         "io.debezium.data.Json" => Type::Json,
+        // Where `time.precision.mode` is `isostring`, the values are texts.
+        "io.debezium.time.IsoDate" => Type::Date,
+        "io.debezium.time.IsoTime" => Type::Time(Unit::Micros),
+        "io.debezium.time.IsoTimestamp" => Type::Timestamp(Unit::Micros),
         "io.debezium.time.Date" | "org.apache.kafka.connect.data.Date" => Type::Date,
         "io.debezium.time.Time" | "org.apache.kafka.connect.data.Time" => Type::Time(Unit::Millis),
         "io.debezium.time.MicroTime" => Type::Time(Unit::Micros),

@@ -44,7 +44,7 @@ fn scalar(raw: &str, ty: &Type, out: &mut String) -> Result<(), Reason> {
             whole(raw, *bits)?;
             out.push_str(raw);
         }
-        Type::Float => float(raw, out)?,
+        Type::Float(_) => float(raw, out)?,
         Type::Text | Type::Json | Type::ZonedTime | Type::ZonedTimestamp | Type::Interval => {
             string(raw, "text")?;
             json::push_compact(raw, out)?;

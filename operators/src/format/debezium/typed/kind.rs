@@ -1,0 +1,111 @@
+//! What columns of PostgreSQL are in a lake.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Fields, TimeUnit};
+
+use super::super::types::Type;
+
+/// The most digits of a decimal, in Delta as in Arrow's 128 bits.
+const MOST_DIGITS: u32 = 38;
+/// PostgreSQL's money arrives with two digits after the point and without a precision.
+const MONEY: (u8, i8) = (19, 2);
+
+/// The type of a lake's column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LakeType {
+    /// True or false.
+    Boolean,
+    /// A whole number of so many bits: 8, 16, 32 or 64.
+    Integer(u32),
+    /// A binary floating-point number of 32 bits.
+    Float,
+    /// The same of 64 bits.
+    Double,
+    /// A decimal number with so many digits, and so many of them after the point.
+    Decimal(u8, i8),
+    /// A text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// A date.
+    Date,
+    /// A moment in microseconds, in UTC, or without a zone.
+    Timestamp {
+        /// Whether it is in UTC.
+        is_utc: bool,
+    },
+    /// A point of a plane.
+    Point,
+    /// An array.
+    List(Box<LakeType>),
+}
+
+impl LakeType {
+    /// What a column becomes whose values mean `ty`. What a lake has no type for is a text: times
+    /// of day, numbers without bounds, objects.
+    pub fn of(ty: &Type) -> LakeType {
+        match ty {
+            Type::Boolean => LakeType::Boolean,
+            Type::Integer(bits) => LakeType::Integer(*bits),
+            Type::Float(32) => LakeType::Float,
+            Type::Float(_) => LakeType::Double,
+            Type::Bytes => LakeType::Bytes,
+            Type::Decimal { scale, precision: Some(precision) } => decimal(*precision, *scale),
+            Type::Decimal { scale: 2, precision: None } => LakeType::Decimal(MONEY.0, MONEY.1),
+            Type::Date => LakeType::Date,
+            Type::Timestamp(_) => LakeType::Timestamp { is_utc: false },
+            Type::ZonedTimestamp => LakeType::Timestamp { is_utc: true },
+            Type::Duration(_) => LakeType::Integer(64),
+            Type::Point => LakeType::Point,
+            Type::Array(items) => LakeType::List(Box::new(LakeType::of(items))),
+            Type::Text
+            | Type::Json
+            | Type::Bits(_)
+            | Type::Decimal { .. }
+            | Type::VariableScaleDecimal
+            | Type::Time(_)
+            | Type::ZonedTime
+            | Type::Interval
+            | Type::Geometry
+            | Type::Map(_)
+            | Type::Struct(_)
+            | Type::Other => LakeType::Text,
+        }
+    }
+
+    /// The type in Arrow. Elements of arrays may be null.
+    pub fn arrow(&self) -> DataType {
+        match self {
+            LakeType::Boolean => DataType::Boolean,
+            LakeType::Integer(8) => DataType::Int8,
+            LakeType::Integer(16) => DataType::Int16,
+            LakeType::Integer(32) => DataType::Int32,
+            LakeType::Integer(_) => DataType::Int64,
+            LakeType::Float => DataType::Float32,
+            LakeType::Double => DataType::Float64,
+            LakeType::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
+            LakeType::Text => DataType::Utf8,
+            LakeType::Bytes => DataType::Binary,
+            LakeType::Date => DataType::Date32,
+            LakeType::Timestamp { is_utc } => DataType::Timestamp(TimeUnit::Microsecond, is_utc.then(|| "UTC".into())),
+            LakeType::Point => DataType::Struct(coordinates()),
+            LakeType::List(items) => DataType::List(Arc::new(Field::new("element", items.arrow(), true))),
+        }
+    }
+}
+
+/// The fields of a point.
+pub(super) fn coordinates() -> Fields {
+    Fields::from(vec![Field::new("x", DataType::Float64, true), Field::new("y", DataType::Float64, true)])
+}
+
+/// A number with bounds. Delta's decimals have no scale below zero, and none above the precision.
+fn decimal(precision: u32, scale: i32) -> LakeType {
+    let digits = u8::try_from(precision).ok().filter(|_| precision <= MOST_DIGITS);
+    let behind = i8::try_from(scale).ok().filter(|_| (0..=i64::from(precision)).contains(&i64::from(scale)));
+    match (digits, behind) {
+        (Some(digits), Some(behind)) => LakeType::Decimal(digits, behind),
+        _ => LakeType::Text,
+    }
+}
