@@ -328,6 +328,35 @@ fn a_server_that_is_not_what_it_was_is_not_asked() {
 }
 
 #[test]
+fn a_server_that_takes_over_within_a_run_is_not_taken_for_the_first() {
+    // One that recovers from an archive begins a history of its own, as a standby does.
+    let (mut server, database) = (Server::with(&[("restore_command", "false"), ("hot_standby", "off")]), "hot");
+    server.create_database(database);
+    server.psql(database, TABLES);
+    server.psql(database, ROWS);
+    let mut world = World::new("");
+    world.apart();
+    world.at(&server.url(database), &server.conninfo(database));
+    world.set("source.interval", r#""5s""#);
+    let mut run = world.tail("");
+    run.until("the rows are deleted", || server.psql(database, HOT) == "0|0");
+    server.kill();
+    server.keep("recovery.signal", "");
+    server.restart();
+    // It may lack the DELETE: nobody can tell these rows from those that have landed.
+    server.psql(database, "INSERT INTO effects VALUES (7, 'first'); INSERT INTO ledgers VALUES (101, 'v')");
+    let ended = run.end().exits_with(3);
+    for part in ["nobody can tell", "a standby has taken over", "effects 1.", "Nothing was changed", TO_DO] {
+        assert!(ended.stderr.contains(part), "it does not say {part:?}: {}", ended.stderr);
+    }
+    assert_eq!((effects(&world), server.psql(database, HOT)), (vec!["first|100".to_owned()], "1|1".to_owned()));
+    // What it says works.
+    server.psql(database, TO_DO);
+    assert!(runs(&world).stderr.contains("but no row is in doubt"));
+    assert_eq!((effects(&world), server.psql(database, HOT)), (vec!["first|100".to_owned()], "0|0".to_owned()));
+}
+
+#[test]
 fn a_table_that_is_retained_since_a_crash_keeps_its_rows() {
     let mut world = apart();
     dies_between(&world);
