@@ -8,4 +8,5 @@
 //! [`Acknowledge`]: crate::acknowledge::Acknowledge
 
 pub mod files;
+pub mod kafka;
 pub mod postgres;

@@ -1,0 +1,101 @@
+//! The identities of topics: the id that a cluster gives to a topic when it is created, which no
+//! other topic ever has (KIP-516). `rd_kafka_DescribeTopics` asks for it with a metadata request
+//! that names the topics.
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+use std::time::Duration;
+
+use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{IsError, RDKafkaErrorCode};
+
+use super::words;
+use crate::kafka::context::Context;
+
+/// A topic, as its cluster describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    /// Its id as Kafka's tools show it; empty if the cluster has none for it, as those before 2.8.
+    pub(crate) id: String,
+    /// How many partitions it has.
+    pub(crate) partitions: i32,
+}
+
+/// Why a topic could not be described, in librdkafka's words.
+pub(crate) type Refused = (RDKafkaErrorCode, String);
+
+/// Frees what librdkafka has allocated.
+struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: each is made once, by the constructor that belongs to this destructor.
+            unsafe { self.1(self.0) }
+        }
+    }
+}
+
+/// Asks for the topics of these names, and waits for the answer. Fails as a whole if no broker
+/// answers.
+pub(crate) fn describe(
+    consumer: &BaseConsumer<Context>,
+    names: &[&str],
+    patience: Duration,
+) -> Result<Vec<Result<Described, Refused>>, Refused> {
+    let client = consumer.client().native_ptr();
+    let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let names: Vec<CString> = names.iter().filter_map(|name| CString::new(*name).ok()).collect();
+    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: the client lives as long as its consumer, and the names live until the request has copied them. The queue is
+    // new, so that its only event is the answer, which owns all that is read of it below.
+    unsafe {
+        let topics = rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        let topics = Owned(topics, rd::rd_kafka_TopicCollection_destroy);
+        let options = rd::rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let options = Owned(options, rd::rd_kafka_AdminOptions_destroy);
+        rd::rd_kafka_AdminOptions_set_request_timeout(options.0, millis, ptr::null_mut(), 0);
+        let queue = Owned(rd::rd_kafka_queue_new(client), rd::rd_kafka_queue_destroy);
+        rd::rd_kafka_DescribeTopics(client, topics.0, options.0, queue.0);
+        // The request ends by its own timeout, and then there is an event that says so.
+        let event = Owned(rd::rd_kafka_queue_poll(queue.0, millis.saturating_add(1000)), rd::rd_kafka_event_destroy);
+        if event.0.is_null() {
+            return Err((RDKafkaErrorCode::OperationTimedOut, String::new()));
+        }
+        let error = rd::rd_kafka_event_error(event.0);
+        if error.is_error() {
+            return Err((error.into(), words(rd::rd_kafka_event_error_string(event.0))));
+        }
+        let result = rd::rd_kafka_event_DescribeTopics_result(event.0);
+        if result.is_null() {
+            return Err((RDKafkaErrorCode::Fail, "the answer is of another kind".to_owned()));
+        }
+        let mut count = 0;
+        let first = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        Ok((0..count).map(|at| described(*first.add(at))).collect())
+    }
+}
+
+/// One topic of an answer.
+///
+/// # Safety
+/// It points into an answer that lives while this runs.
+unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Result<Described, Refused> {
+    // SAFETY: all of it is part of the answer.
+    unsafe {
+        let error = rd::rd_kafka_TopicDescription_error(topic);
+        if !error.is_null() && rd::rd_kafka_error_code(error).is_error() {
+            return Err((rd::rd_kafka_error_code(error).into(), words(rd::rd_kafka_error_string(error))));
+        }
+        let id = rd::rd_kafka_TopicDescription_topic_id(topic);
+        let is_none = id.is_null()
+            || (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id)) == (0, 0);
+        let id = if is_none { String::new() } else { words(rd::rd_kafka_Uuid_base64str(id)) };
+        let mut partitions = 0;
+        rd::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let name = words(rd::rd_kafka_TopicDescription_name(topic));
+        Ok(Described { name, id, partitions: i32::try_from(partitions).unwrap_or(i32::MAX) })
+    }
+}

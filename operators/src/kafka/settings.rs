@@ -1,0 +1,148 @@
+//! How a cluster is reached, and who we are to it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::azure::Entra;
+use crate::secret::Secret;
+
+/// A cluster, and how its records are read.
+///
+/// ```
+/// use lakefront_operators::kafka::settings::{Isolation, Security, Settings};
+///
+/// let settings = Settings::new("localhost:9092");
+/// assert_eq!((settings.isolation, settings.security), (Isolation::ReadCommitted, Security::default()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Hosts with their ports, separated by commas: those that are asked first for all others.
+    pub brokers: String,
+    /// The group whose offsets show people how far we are; `None` if nobody is shown. It decides
+    /// nothing.
+    pub group: Option<String>,
+    /// What is read of transactions.
+    pub isolation: Isolation,
+    /// How connections are secured.
+    pub security: Security,
+}
+
+impl Settings {
+    /// A cluster that asks nobody who they are, with the defaults of everything else.
+    pub fn new(brokers: impl Into<String>) -> Settings {
+        let (isolation, security) = (Isolation::default(), Security::default());
+        Settings { brokers: brokers.into(), group: None, isolation, security }
+    }
+}
+
+/// What is read of transactions. Records outside of transactions are always read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// Records of transactions that were committed, and nothing behind one that is open.
+    #[default]
+    ReadCommitted,
+    /// All records, also those of transactions that were aborted.
+    ReadUncommitted,
+}
+
+/// How connections are secured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Security {
+    /// Encryption; `None` for plain text.
+    pub tls: Option<Tls>,
+    /// Who we are; `None` where nobody asks, or a client's certificate says it.
+    pub sasl: Option<Sasl>,
+}
+
+/// Encryption. The server's certificate must be signed by an authority that is trusted, and be for
+/// the host's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificates of the trusted authorities, in PEM; `None` for those of the machine.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate and those between it and its authority, in PEM, for mutual TLS.
+    pub certificate_file: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub key_file: Option<PathBuf>,
+    /// What opens the key, if it is encrypted.
+    pub key_password: Option<Secret>,
+}
+
+/// Who we are, by one of SASL's mechanisms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sasl {
+    /// `PLAIN`: user and password as they are. Event Hubs takes a connection string so, as the
+    /// password of `$ConnectionString`.
+    Plain(Login),
+    /// `SCRAM-SHA-256`.
+    Scram256(Login),
+    /// `SCRAM-SHA-512`.
+    Scram512(Login),
+    /// `OAUTHBEARER` with tokens of Entra ID, as Event Hubs takes them.
+    Entra(Entra),
+}
+
+/// A user and their password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+impl Sasl {
+    /// The mechanism by its name in Kafka.
+    pub fn mechanism(&self) -> &'static str {
+        match self {
+            Sasl::Plain(_) => "PLAIN",
+            Sasl::Scram256(_) => "SCRAM-SHA-256",
+            Sasl::Scram512(_) => "SCRAM-SHA-512",
+            Sasl::Entra(_) => "OAUTHBEARER",
+        }
+    }
+}
+
+impl Security {
+    /// The protocol by its name in Kafka.
+    pub(super) fn protocol(&self) -> &'static str {
+        match (&self.tls, &self.sasl) {
+            (None, None) => "plaintext",
+            (Some(_), None) => "ssl",
+            (None, Some(_)) => "sasl_plaintext",
+            (Some(_), Some(_)) => "sasl_ssl",
+        }
+    }
+}
+
+/// How connections are secured, for people.
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.tls.is_some() { "TLS" } else { "no encryption" })?;
+        match &self.sasl {
+            None if self.tls.as_ref().is_some_and(|tls| tls.certificate_file.is_some()) => {
+                f.write_str(" and a certificate of ours")
+            }
+            None => Ok(()),
+            Some(Sasl::Entra(entra)) => write!(f, " and a token of Entra ID: {}", entra.describe()),
+            Some(sasl @ (Sasl::Plain(login) | Sasl::Scram256(login) | Sasl::Scram512(login))) => {
+                write!(f, " and {} as user {:?}", sasl.mechanism(), login.user)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_has_no_secret() {
+        let login = Login { user: "reader".to_owned(), password: Secret::new("hunter2") };
+        let tls = Tls { key_password: Some(Secret::new("hunter2")), ..Tls::default() };
+        let security = Security { tls: Some(tls), sasl: Some(Sasl::Scram512(login)) };
+        let settings = Settings { security, ..Settings::new("a:9093") };
+        assert_eq!(settings.security.to_string(), r#"TLS and SCRAM-SHA-512 as user "reader""#);
+        assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
+    }
+}

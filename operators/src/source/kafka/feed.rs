@@ -1,0 +1,47 @@
+//! Feeds `plan` with what looks find of topics.
+
+use super::kind::Topics;
+use super::look::Watch;
+use super::range::Range;
+use super::supply::{Sight, TopicSupply};
+use crate::error::Stop;
+use crate::plan::{self, Feed};
+use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::clock::Stamp;
+use crate::run::metrics::Lag;
+
+/// What worker 0 needs to plan topics.
+pub type Planning = plan::Planning<Topics, TopicFeed>;
+
+/// Feeds a [`TopicSupply`].
+pub struct TopicFeed;
+
+impl Feed<Topics> for TopicFeed {
+    type Work = Range;
+    type Supply = TopicSupply;
+    type Watch = Watch;
+    type Found = Vec<Sight>;
+
+    fn look(watch: &mut Watch) -> Pending<'_, Result<Vec<Sight>, Stop>> {
+        Box::pin(watch.look())
+    }
+
+    fn found(&mut self, watch: &mut Watch, found: Vec<Sight>, supply: &mut TopicSupply, now: Stamp) -> bool {
+        watch.losses = supply.see(found, now.steady_ms);
+        // The next look ends the run, also that of a backfill.
+        !watch.losses.is_empty() || supply.is_short()
+    }
+
+    fn end(supply: &TopicSupply) -> Position {
+        supply.end()
+    }
+
+    fn lags_most(supply: &TopicSupply) -> Option<Lag> {
+        supply.lags_most()
+    }
+
+    fn is_small(supply: &TopicSupply, room: u64) -> bool {
+        supply.rest_of_next().is_some_and(|rest| rest <= room)
+    }
+}

@@ -1,0 +1,186 @@
+//! The kind of a source of topics: what marks a place in a partition, and what two pipelines share.
+//!
+//! A position counts *offsets* that were consumed, over all partitions. Not every offset has a
+//! record: where compaction has removed some, where a transaction ended or was aborted, the offsets
+//! in between count as consumed all the same.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Stop;
+use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::document::{Origin, Recorded};
+use crate::protocol::kind::{self, Kind, TooNew};
+use crate::protocol::neighbours::Reading;
+use crate::protocol::offsets::{self, PartitionId, Partitions};
+use crate::protocol::standing;
+
+/// Records of topics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Topics;
+
+/// Where the next read of each partition starts.
+pub type Offsets = offsets::Offsets<Topics>;
+/// Where a group of tables stands.
+pub type Standing = standing::Standing<Topics>;
+/// The version of the rules by which records become rows.
+pub type Settings = u32;
+
+/// The version of this build.
+pub const RULES: Settings = 1;
+
+/// How far a partition has been consumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The offset that is read next.
+    pub next: u64,
+    /// The first offset that was to be read: what is before it was there earlier, or was gone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub begin: u64,
+    /// The id that the cluster has given to the topic, as Kafka's tools show it. A topic that is
+    /// created anew has another one. Empty if the cluster gives none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub topic_id: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Mark {
+    /// How many offsets were consumed.
+    pub fn consumed(&self) -> u64 {
+        self.next.saturating_sub(self.begin)
+    }
+}
+
+impl kind::Mark for Mark {
+    fn precedes(&self, later: &Mark) -> bool {
+        self.topic_id == later.topic_id && self.begin == later.begin && self.next <= later.next
+    }
+}
+
+impl Kind for Topics {
+    const NAME: &'static str = "topics";
+    type Mark = Mark;
+    type Retired = ();
+    type Settings = Settings;
+
+    fn sum(partitions: &Partitions<Mark>, (): &()) -> Option<Position> {
+        Some(Position(partitions.values().map(Mark::consumed).sum()))
+    }
+
+    fn adds_up(lower: &Offsets, higher: &Offsets) -> bool {
+        // No partition ever leaves: a name costs less than a doubt.
+        lower.partitions.keys().all(|id| higher.partitions.contains_key(id))
+    }
+
+    fn check(settings: &Settings) -> Result<(), TooNew> {
+        match *settings <= RULES {
+            true => Ok(()),
+            false => Err(TooNew { version: *settings, known: RULES }),
+        }
+    }
+}
+
+/// Offsets of these partitions, at the position that they add up to.
+pub fn summed(partitions: Partitions<Mark>) -> Offsets {
+    let position = Topics::sum(&partitions, &()).unwrap_or_default();
+    Offsets::new(position, partitions, ())
+}
+
+/// What offsets call a partition: the topic and the number, which no topic's name can blur, because
+/// none has a slash.
+pub fn name_of(topic: &str, partition: i32) -> String {
+    format!("{topic}/{partition}")
+}
+
+/// The topic and the number of the partition that offsets call so.
+pub fn place_of(id: &PartitionId) -> Option<(&str, i32)> {
+    let (topic, partition) = id.name.rsplit_once('/')?;
+    Some((topic, partition.parse().ok()?))
+}
+
+/// The topics that a pipeline reads.
+pub struct TopicSource {
+    source: String,
+    topics: super::topics::Topics,
+}
+
+impl TopicSource {
+    /// These `topics`, `shown` like this, of the cluster with these `brokers`.
+    pub fn new(brokers: &str, shown: &str, topics: super::topics::Topics) -> TopicSource {
+        TopicSource { source: format!("{brokers}/{shown}"), topics }
+    }
+}
+
+impl Reading<Topics> for TopicSource {
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn root(&self) -> &str {
+        &self.source
+    }
+
+    fn continues(&self, _origin: &Origin) -> Result<(), String> {
+        // Brokers move to other hosts and ports, and patterns come to name more topics. Another
+        // cluster has other topics, which their ids tell.
+        Ok(())
+    }
+
+    fn shared<'a>(&'a self, others: &'a [Recorded<Topics>]) -> Pending<'a, Result<Vec<Option<String>>, Stop>> {
+        let what = |theirs: &Recorded<Topics>| {
+            let read = theirs.standing.offsets.partitions.keys().filter_map(place_of).map(|(topic, _)| topic);
+            let both: BTreeSet<&str> = read.filter(|topic| self.topics.has(topic)).collect();
+            let both: Vec<&str> = both.into_iter().collect();
+            (!both.is_empty()).then(|| format!("topics {}", both.join(", ")))
+        };
+        let shared = others.iter().map(what).collect();
+        Box::pin(async { Ok(shared) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::kind::Mark as _;
+
+    fn at(next: u64, begin: u64, topic_id: &str) -> Mark {
+        Mark { next, begin, topic_id: topic_id.to_owned() }
+    }
+
+    #[test]
+    fn a_position_counts_offsets_from_where_each_partition_began() {
+        let partitions = [("t/0", at(70, 50, "a")), ("t/1", at(5, 0, "a"))];
+        let offsets = summed(partitions.map(|(name, at)| (PartitionId::first(name), at)).into());
+        assert_eq!(offsets.position(), Position(25));
+        let json = serde_json::to_string(&offsets).expect("offsets are JSON");
+        assert!(json.contains(r#""name":"t/1","generation":1,"next":5,"topic_id":"a""#), "{json}");
+        assert_eq!(serde_json::from_str::<Offsets>(&json).expect("our own JSON"), offsets);
+    }
+
+    #[test]
+    fn another_topic_of_the_same_name_is_not_later() {
+        assert!(at(5, 0, "a").precedes(&at(6, 0, "a")));
+        assert!(!at(5, 0, "a").precedes(&at(6, 0, "b")));
+        assert!(!at(5, 0, "a").precedes(&at(4, 0, "a")));
+    }
+
+    #[test]
+    fn no_partition_leaves() {
+        let both =
+            summed([("t/0", at(1, 0, "")), ("t/1", at(2, 0, ""))].map(|(n, m)| (PartitionId::first(n), m)).into());
+        let one = summed([(PartitionId::first("t/0"), at(3, 0, ""))].into());
+        assert!(!both.precede(&one) && one.position() == Position(3));
+    }
+
+    #[test]
+    fn a_name_is_a_place() {
+        let id = PartitionId::first(name_of("cdc.public.orders-2", 11));
+        assert_eq!(place_of(&id), Some(("cdc.public.orders-2", 11)));
+        assert_eq!(place_of(&PartitionId::first("x")), None);
+    }
+}

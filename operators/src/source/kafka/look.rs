@@ -1,0 +1,113 @@
+//! Looks at topics: which there are, and how far each partition may be read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode;
+use tokio::task::spawn_blocking;
+
+use super::supply::Sight;
+use super::topics::Topics;
+use crate::error::{Stop, StoreError, chain};
+use crate::kafka::client::Client;
+use crate::kafka::failure::{Answer, Loss, Outcome, failed};
+use crate::protocol::offsets::PartitionId;
+use crate::run::clock::Stopwatch;
+
+/// The pause after a look that has failed.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Looks at topics while a run lasts.
+pub struct Watch {
+    client: Arc<Client>,
+    topics: Arc<Topics>,
+    /// For how long a cluster that was there may be away.
+    patience: Duration,
+    has_looked: bool,
+    /// What was found lost; the next look reports it.
+    pub(super) losses: Vec<(PartitionId, Loss)>,
+}
+
+impl Watch {
+    /// A watch over `topics`. A cluster that goes away is waited for as long as `patience`.
+    pub fn new(client: Arc<Client>, topics: Topics, patience: Duration) -> Watch {
+        Watch { client, topics: Arc::new(topics), patience, has_looked: false, losses: Vec::new() }
+    }
+
+    /// Looks once. The first look fails if the cluster is not there; later ones wait for it.
+    ///
+    /// # Errors
+    /// If a topic that is named is not there or may not be read, if brokers refuse us, if the
+    /// cluster is away for too long, or if records were found lost.
+    pub async fn look(&mut self) -> Result<Vec<Sight>, Stop> {
+        if let Some((id, loss)) = self.losses.pop() {
+            return Err(failure(&id, &loss));
+        }
+        let begun = Stopwatch::start();
+        loop {
+            let (client, topics) = (self.client.clone(), self.topics.clone());
+            let sights = spawn_blocking(move || sights(&client, &topics)).await;
+            match sights.map_err(|error| Stop::Bug(format!("a look at topics has failed: {error}")))? {
+                Ok(sights) => {
+                    self.has_looked = true;
+                    return Ok(sights);
+                }
+                Err(error) if !self.has_looked || !passes(&error) || begun.elapsed() >= self.patience => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "could not look at topics: trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a cluster that was there may be there again in a while. One that has let us in before may
+/// do so again, too: its certificate is renewed, or who gives us tokens is away.
+fn passes(error: &StoreError) -> bool {
+    let outcome = Answer::behind(error).map(|answer| answer.outcome);
+    error.is_transient() || matches!(outcome, Some(Outcome::NotAuthenticated | Outcome::NotTrusted))
+}
+
+/// What is lost of a partition, as the end of a run.
+pub fn failure(id: &PartitionId, loss: &Loss) -> Stop {
+    let (topic, partition) = super::kind::place_of(id).unwrap_or((&id.name, 0));
+    loss.failure(topic, partition).into()
+}
+
+/// All partitions of the topics, with how far each may be read. It waits.
+fn sights(client: &Client, topics: &Topics) -> Result<Vec<Sight>, StoreError> {
+    let mut names = topics.names.clone();
+    if topics.has_patterns() {
+        names.extend(client.topics()?.into_iter().filter(|name| topics.has(name)));
+    }
+    names.sort_unstable();
+    names.dedup();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut sights = Vec::new();
+    for (name, described) in names.iter().zip(client.describe(&names)?) {
+        match described {
+            Ok(topic) => sights.extend((0..topic.partitions).map(|partition| {
+                let (topic, topic_id) = (topic.name.clone(), topic.id.clone());
+                Sight { topic, partition, topic_id, earliest: 0, end: 0 }
+            })),
+            // It was deleted since it was listed.
+            Err((code, _)) if Outcome::of(code) == Outcome::UnknownTopic && !topics.names.iter().any(|n| n == name) => {
+            }
+            Err((code, words)) => return Err(refused(client, name, code, &words)),
+        }
+    }
+    let places: Vec<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
+    // The end first: what is deleted in between only moves the beginning.
+    let (ends, earliest) = (client.ends(&places)?, client.earliest(&places)?);
+    for ((sight, end), earliest) in sights.iter_mut().zip(ends).zip(earliest) {
+        (sight.earliest, sight.end) = (earliest, end);
+    }
+    Ok(sights)
+}
+
+fn refused(client: &Client, name: &str, code: RDKafkaErrorCode, words: &str) -> StoreError {
+    failed(format!("look at topic {name:?} of Kafka at {}", client.brokers()), code, words)
+}

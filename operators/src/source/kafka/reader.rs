@@ -1,0 +1,218 @@
+//! Reads ranges of partitions, as `fetch` asks for them.
+//!
+//! Promises: a range has exactly the records that the partition has at its offsets, and they are of
+//! the topic with the id that the range names. A broker that is away is waited for; what is lost is
+//! an error that says so.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode;
+use tokio::task::spawn_blocking;
+
+use super::kind::place_of;
+use super::lanes::{Held, Lanes, Trouble, Went};
+use super::range::Range;
+use super::records::Records;
+use super::sizes::Sizes;
+use crate::error::{Stop, StoreError, chain};
+use crate::fetch::{self, Read, Reader};
+use crate::kafka::client::Client;
+use crate::kafka::failure::{Loss, Outcome, failed};
+use crate::protocol::Pending;
+use crate::run::clock::Stopwatch;
+use crate::run::memory::{Budget, Turn};
+
+/// The records of one range, in memory.
+pub type Fetched = fetch::Fetched<Range, Records>;
+
+/// How long one step of a read waits before it looks whether it is still wanted.
+const STEP: Duration = Duration::from_millis(500);
+/// For how long nothing may come before that is reported.
+const QUIET: Duration = Duration::from_secs(15);
+/// For how long nothing may come before the run ends.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Reads ranges.
+pub struct TopicReader {
+    client: Arc<Client>,
+    lanes: Arc<Lanes>,
+    sizes: Arc<Sizes>,
+    patience: Duration,
+}
+
+/// A read that goes from one thread to the next.
+struct Reading {
+    held: Held,
+    block: Records,
+    is_begun: bool,
+}
+
+impl TopicReader {
+    /// A reader that tells `sizes` how large records are. A broker that is away is waited for as long
+    /// as `patience`.
+    pub fn new(client: Arc<Client>, sizes: Arc<Sizes>, patience: Duration) -> TopicReader {
+        TopicReader { lanes: Arc::new(Lanes::new(client.clone())), client, sizes, patience }
+    }
+
+    async fn whole(&self, range: &Range, budget: &Budget) -> Result<(Records, Option<Turn>), Stop> {
+        let Some((topic, partition)) = place_of(&range.partition) else {
+            return Err(Stop::Bug(format!("{:?} is no partition of a topic", range.partition)));
+        };
+        let mut block = Records::new(topic, partition, range.from..range.to);
+        block.is_lost = range.is_lost;
+        if range.is_lost {
+            return Ok((block, None));
+        }
+        let mut reading = Reading { held: self.lanes.hold(topic, partition).await, block, is_begun: false };
+        let mut turn = None;
+        let mut quiet = Quiet::new(self.patience);
+        loop {
+            let most = if turn.is_some() { u64::MAX } else { budget.cost(range.bytes).max(1) };
+            let (lanes, client, work) = (self.lanes.clone(), self.client.clone(), range.clone());
+            let step = spawn_blocking(move || {
+                let went = reading.step(&lanes, &client, &work, most);
+                (reading, went)
+            });
+            let (back, went) =
+                step.await.map_err(|error| Stop::Bug(format!("a read of a topic has failed: {error}")))?;
+            reading = back;
+            match went? {
+                Went::Whole => break,
+                Went::Full => turn = Some(budget.turn().await),
+                Went::Waits => {
+                    quiet.look(&self.client, range, reading.held.as_ref().map_or(0, |cursor| cursor.next()))?
+                }
+            }
+        }
+        self.sizes.learn(&range.partition.name, range.to - range.from, reading.block.bytes());
+        Ok((reading.block, turn))
+    }
+}
+
+impl Reader<Range> for TopicReader {
+    type Block = Records;
+
+    fn read<'a>(&'a self, range: &'a Range, budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Records>, Stop>> {
+        Box::pin(async move {
+            let (block, turn) = self.whole(range, budget).await?;
+            Ok(Read { block, turn: turn.map(|turn| Box::new(turn) as Box<dyn Any + Send>) })
+        })
+    }
+}
+
+impl Reading {
+    /// Reads on for a while. It waits, so it must be called where that is allowed.
+    fn step(&mut self, lanes: &Lanes, client: &Client, range: &Range, most: u64) -> Result<Went, Stop> {
+        let (topic, partition) = (self.block.topic.clone(), self.block.partition);
+        if !std::mem::replace(&mut self.is_begun, true) {
+            lanes.begin(&mut self.held, &topic, partition, range.from)?;
+        }
+        let Some(cursor) = self.held.as_mut() else {
+            return Err(Stop::Bug("a lane that was begun has no cursor".to_owned()));
+        };
+        let went = cursor.read(&mut self.block, range.to, most, STEP);
+        if client.context().has_strays.load(Relaxed) {
+            return Err(Stop::Bug("a record of a topic came over a queue that nobody reads".to_owned()));
+        }
+        match went {
+            Ok(Went::Whole) => {
+                same_topic(client, range, &topic, partition)?;
+                Ok(Went::Whole)
+            }
+            Ok(went) => Ok(went),
+            Err((code, words)) if Outcome::of(code).may_pass() => {
+                tracing::debug!(topic, partition, ?code, words, "a read of a topic goes on");
+                Ok(Went::Waits)
+            }
+            Err(trouble) => {
+                let wanted = cursor.next();
+                *self.held = None;
+                Err(diagnosed(client, range, (&topic, partition), wanted, trouble))
+            }
+        }
+    }
+}
+
+/// That the topic is still the one that the range is of. Ids never come back, so all that was read
+/// before is of that topic too.
+fn same_topic(client: &Client, range: &Range, topic: &str, partition: i32) -> Result<(), Stop> {
+    match client.describe(&[topic])?.into_iter().next() {
+        Some(Ok(described)) if described.id == range.topic_id || range.topic_id.is_empty() => Ok(()),
+        Some(Ok(described)) => {
+            let loss = Loss::Recreated { wanted: range.from, was: range.topic_id.clone(), is: described.id };
+            Err(loss.failure(topic, partition).into())
+        }
+        Some(Err((code, _))) if Outcome::of(code) == Outcome::UnknownTopic => {
+            Err(Loss::Gone { wanted: range.from }.failure(topic, partition).into())
+        }
+        Some(Err((code, words))) => Err(failed(format!("look at topic {topic:?}"), code, &words).into()),
+        None => Err(Stop::Bug(format!("Kafka was asked for topic {topic:?}, and has answered nothing"))),
+    }
+}
+
+/// What is behind `trouble` with a partition, of which the offset `wanted` is read next.
+fn diagnosed(
+    client: &Client,
+    range: &Range,
+    (topic, partition): (&str, i32),
+    wanted: u64,
+    (code, words): Trouble,
+) -> Stop {
+    if let Err(stop) = same_topic(client, range, topic, partition) {
+        return stop;
+    }
+    let attempt = format!("read partition {partition} of topic {topic:?} from offset {wanted} on");
+    if !matches!(code, RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) {
+        return failed(attempt, code, &words).into();
+    }
+    let place = [(topic, partition)];
+    let limits = client.earliest(&place).and_then(|earliest| Ok((earliest[0], client.ends(&place)?[0])));
+    match limits {
+        Ok((earliest, _)) if earliest > wanted => Loss::Passed { wanted, earliest }.failure(topic, partition).into(),
+        Ok((_, end)) if end < wanted => Loss::Truncated { wanted, end }.failure(topic, partition).into(),
+        Ok(_) => failed(attempt, code, &words).into(),
+        Err(error) => error.into(),
+    }
+}
+
+/// For how long nothing has come.
+struct Quiet {
+    since: Stopwatch,
+    told: Option<Stopwatch>,
+    patience: Duration,
+    at: u64,
+}
+
+impl Quiet {
+    fn new(patience: Duration) -> Quiet {
+        Quiet { since: Stopwatch::start(), told: None, patience, at: 0 }
+    }
+
+    /// Reports that nothing comes, and ends the read if that goes on. `at` tells how far it is.
+    fn look(&mut self, client: &Client, range: &Range, at: u64) -> Result<(), StoreError> {
+        if at > self.at {
+            *self = Quiet { at, ..Quiet::new(self.patience) };
+            return Ok(());
+        }
+        let waited = self.since.elapsed();
+        if waited < QUIET.min(self.patience)
+            || self.told.is_some_and(|told| told.elapsed() < QUIET && waited < self.patience)
+        {
+            return Ok(());
+        }
+        let (code, words) =
+            client.context().in_the_way().unwrap_or((RDKafkaErrorCode::OperationTimedOut, String::new()));
+        let attempt =
+            format!("read {} from offset {at} to {} of Kafka at {}", range.partition, range.to, client.brokers());
+        let error = failed(attempt, code, &words);
+        if waited >= self.patience {
+            return Err(error);
+        }
+        self.told = Some(Stopwatch::start());
+        tracing::warn!(error = %chain(&error), seconds = waited.as_secs(), "nothing comes from Kafka: waiting for it");
+        Ok(())
+    }
+}

@@ -1,0 +1,336 @@
+//! Hands out topics as ranges of offsets, partition by partition in turn, each up to where it may be
+//! read. Says what is lost: a range that is not there any more is never skipped by itself.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::kind::{Mark, Offsets, Settings, Standing, Topics, name_of, place_of, summed};
+use super::range::Range;
+use super::sizes::Sizes;
+use crate::kafka::failure::Loss;
+use crate::position::Position;
+use crate::protocol::kind::Kind;
+use crate::protocol::offsets::PartitionId;
+use crate::protocol::supply::{Lost, Supply};
+use crate::run::metrics::Lag;
+
+/// For how long a partition may end before what was read of it, in milliseconds: a new leader does
+/// not know at once how far it may be read.
+const SHORT: u64 = 60_000;
+
+/// A range has room for so many times what is expected of it, because records differ.
+const ROOM: u64 = 2;
+/// The least room of a range, in bytes.
+const LEAST: u64 = 64 << 10;
+
+/// How far a partition may be read, as a look has found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The topic.
+    pub topic: String,
+    /// The number of the partition.
+    pub partition: i32,
+    /// The id of the topic; empty if the cluster gives none.
+    pub topic_id: String,
+    /// The first offset that is there.
+    pub earliest: u64,
+    /// The offset up to which it may be read: its end, or where the first open transaction begins.
+    pub end: u64,
+}
+
+/// What becomes of records that are lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// The run stops: a person decides.
+    #[default]
+    Stop,
+    /// They are handed out as ranges that are lost, and reading goes on behind them. A topic that
+    /// was created anew is read from its beginning, as the next generation of its partitions.
+    Accept,
+}
+
+/// What is known of a partition.
+#[derive(Clone, Debug)]
+struct Known {
+    /// The first offset that is to be read.
+    begin: u64,
+    topic_id: String,
+    /// What the last look has found; `None` before the first.
+    limit: Option<Limit>,
+    /// Since when it ends before what was read of it, on the steady clock.
+    short_since_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    earliest: u64,
+    end: u64,
+}
+
+/// What is seen of the topics, and what of it was handed out.
+pub struct TopicSupply {
+    at: Offsets,
+    known: BTreeMap<PartitionId, Known>,
+    /// Partitions with offsets to hand out.
+    ready: BTreeSet<PartitionId>,
+    /// The partition of the last range, so that each has its turn.
+    last: Option<PartitionId>,
+    sizes: Arc<Sizes>,
+    /// About how many bytes a range may have.
+    most: u64,
+    on_loss: OnLoss,
+    /// Topics whose end was reported.
+    gone: BTreeSet<String>,
+}
+
+impl TopicSupply {
+    /// Topics of which nothing is seen yet, from where the lowest of the groups stands, in ranges
+    /// whose records are expected to have at most `most` bytes. Each takes room for twice as many.
+    pub fn new(standings: &[Standing], sizes: Arc<Sizes>, most: u64, on_loss: OnLoss) -> TopicSupply {
+        let lowest = standings.iter().min_by_key(|standing| standing.position());
+        let at = lowest.map(|lowest| (*lowest.offsets).clone()).unwrap_or_default();
+        let mut known = BTreeMap::new();
+        for (id, mark) in standings.iter().flat_map(|standing| &standing.offsets.partitions) {
+            let Mark { begin, topic_id, .. } = mark.clone();
+            known.entry(id.clone()).or_insert(Known { begin, topic_id, limit: None, short_since_ms: None });
+        }
+        let (ready, last, gone) = (BTreeSet::new(), None, BTreeSet::new());
+        TopicSupply { at, known, ready, last, sizes, most, on_loss, gone }
+    }
+
+    /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
+    /// is not accepted.
+    pub fn see(&mut self, sights: Vec<Sight>, now_ms: u64) -> Vec<(PartitionId, Loss)> {
+        let mut losses = self.vanished(&sights);
+        for sight in sights {
+            self.gone.remove(&sight.topic);
+            if let Err(loss) = self.see_one(sight, now_ms) {
+                losses.push(loss);
+            }
+        }
+        self.find_ready();
+        losses
+    }
+
+    fn see_one(&mut self, sight: Sight, now_ms: u64) -> Result<(), (PartitionId, Loss)> {
+        let Sight { topic, partition, topic_id, earliest, end } = sight;
+        let name = name_of(&topic, partition);
+        let mut id = self.newest(&name).unwrap_or_else(|| PartitionId::first(name));
+        let is_another = |known: &Known| known.topic_id != topic_id && !known.topic_id.is_empty();
+        if self.known.get(&id).is_some_and(is_another) {
+            let wanted = self.next_of(&id);
+            if self.on_loss == OnLoss::Stop {
+                let was = self.known[&id].topic_id.clone();
+                return Err((id, Loss::Recreated { wanted, was, is: topic_id }));
+            }
+            tracing::warn!(
+                topic,
+                partition,
+                wanted,
+                "the topic was created anew: its records are read from the beginning, and what was left of the old one is lost"
+            );
+            if let Some(old) = self.known.get_mut(&id) {
+                old.limit = None;
+            }
+            id.generation += 1;
+        }
+        let fresh = Known { begin: earliest, topic_id: topic_id.clone(), limit: None, short_since_ms: None };
+        let known = self.known.entry(id.clone()).or_insert(fresh);
+        known.limit = Some(Limit { earliest, end });
+        if known.topic_id.is_empty() {
+            known.topic_id = topic_id;
+        }
+        let next = self.at.partitions.get(&id).map_or(known.begin, |mark| mark.next);
+        let is_short = end < next;
+        known.short_since_ms = is_short.then(|| known.short_since_ms.unwrap_or(now_ms));
+        match known.short_since_ms {
+            Some(since) if now_ms.saturating_sub(since) >= SHORT => Err((id, Loss::Truncated { wanted: next, end })),
+            _ if earliest > next && self.on_loss == OnLoss::Stop => Err((id, Loss::Passed { wanted: next, earliest })),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is lost of topics that were there, and are not among the `sights`. That one is gone of
+    /// which everything was read is reported once.
+    fn vanished(&mut self, sights: &[Sight]) -> Vec<(PartitionId, Loss)> {
+        let there: BTreeSet<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
+        let mut losses = Vec::new();
+        for (id, known) in &mut self.known {
+            let Some((topic, _)) = place_of(id).filter(|place| !there.contains(place)) else { continue };
+            let next = self.at.partitions.get(id).map_or(known.begin, |mark| mark.next);
+            let has_rest = known.limit.take().is_some_and(|limit| limit.end > next);
+            if has_rest && self.on_loss == OnLoss::Stop {
+                losses.push((id.clone(), Loss::Gone { wanted: next }));
+            } else if self.gone.insert(topic.to_owned()) {
+                let lost = if has_rest {
+                    "and records that were not read are lost"
+                } else {
+                    "and what was seen of it was read"
+                };
+                tracing::warn!(topic, "a topic that was read is gone, {lost}");
+            }
+        }
+        losses
+    }
+
+    /// Whether some partition ends before what was read of it, so that another look must tell.
+    pub fn is_short(&self) -> bool {
+        self.known.values().any(|known| known.short_since_ms.is_some())
+    }
+
+    /// How far the topics could be handed out, from what was seen of them.
+    pub fn end(&self) -> Position {
+        Position(self.at.position().0 + self.ready.iter().map(|id| self.rest_of(id)).sum::<u64>())
+    }
+
+    /// The partition with the most offsets left to hand out.
+    pub fn lags_most(&self) -> Option<Lag> {
+        let most = self.ready.iter().max_by_key(|id| self.rest_of(id))?;
+        Some(Lag { partition: most.clone(), lag: self.rest_of(most) })
+    }
+
+    /// How many offsets the next range has, if it is all that is left of its partition.
+    pub fn rest_of_next(&self) -> Option<u64> {
+        let id = self.turn()?;
+        let rest = self.rest_of(id);
+        (rest.saturating_mul(self.sizes.of(&id.name)) <= self.most).then_some(rest)
+    }
+
+    /// The newest generation of this name.
+    fn newest(&self, name: &str) -> Option<PartitionId> {
+        let first = PartitionId::first(name);
+        let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
+        self.known.range(first..=last).next_back().map(|(id, _)| id.clone())
+    }
+
+    /// The offset that is handed out next of a partition.
+    fn next_of(&self, id: &PartitionId) -> u64 {
+        let begin = || self.known.get(id).map_or(0, |known| known.begin);
+        self.at.partitions.get(id).map_or_else(begin, |mark| mark.next)
+    }
+
+    fn rest_of(&self, id: &PartitionId) -> u64 {
+        let end = self.known.get(id).and_then(|known| known.limit).map_or(0, |limit| limit.end);
+        end.saturating_sub(self.next_of(id))
+    }
+
+    fn find_ready(&mut self) {
+        self.ready = self.known.keys().filter(|id| self.rest_of(id) > 0).cloned().collect();
+    }
+
+    /// The partition whose turn it is.
+    fn turn(&self) -> Option<&PartitionId> {
+        let after = self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut behind = self.ready.range((after, Bound::Unbounded));
+        behind.next().or_else(|| self.ready.first())
+    }
+
+    /// How many offsets of a partition may go at once.
+    fn most_offsets(&self, id: &PartitionId, room: u64) -> u64 {
+        room.min(self.most / self.sizes.of(&id.name)).max(1)
+    }
+
+    /// Hands out a partition from where it stands, up to `to` at most.
+    fn range(&mut self, id: PartitionId, to: u64, room: u64, settings: Arc<Settings>, catch_up: bool) -> Range {
+        let (from, known) = (self.next_of(&id), &self.known[&id]);
+        let earliest = known.limit.map_or(0, |limit| limit.earliest);
+        let is_lost = earliest > from;
+        let most = if is_lost { room.max(1) } else { self.most_offsets(&id, room) };
+        let to = if is_lost { earliest.min(to) } else { to }.min(from.saturating_add(most));
+        let expected = (to - from).saturating_mul(self.sizes.of(&id.name));
+        let bytes = if is_lost { 0 } else { expected.saturating_mul(ROOM).max(LEAST) };
+        let (begin, topic_id) = (known.begin, known.topic_id.clone());
+        let position = Position(self.at.position().0 + (to - from));
+        self.at.partitions.insert(id.clone(), Mark { next: to, begin, topic_id: topic_id.clone() });
+        self.at.move_to(position);
+        Range { partition: id, topic_id, from, to, bytes, is_lost, settings, catch_up }
+    }
+}
+
+impl Supply<Topics> for TopicSupply {
+    type Work = Range;
+
+    fn offsets(&self) -> &Offsets {
+        &self.at
+    }
+
+    fn next(&mut self, room: u64, settings: &Arc<Settings>) -> Option<Range> {
+        let id = self.turn()?.clone();
+        let end = self.next_of(&id) + self.rest_of(&id);
+        let range = self.range(id.clone(), end, room, settings.clone(), false);
+        if range.to == end {
+            self.ready.remove(&id);
+        }
+        self.last = Some(id);
+        Some(range)
+    }
+
+    fn towards(&mut self, targets: &VecDeque<Standing>, room: u64) -> Result<Option<Range>, Lost> {
+        let Some(target) = targets.front() else { return Ok(None) };
+        let behind = target.offsets.partitions.iter().find(|(id, mark)| mark.next > self.next_of(id));
+        let Some((id, to)) = behind.map(|(id, mark)| (id.clone(), mark.next)) else { return Ok(None) };
+        let (from, limit) = (self.next_of(&id), self.known.get(&id).and_then(|known| known.limit));
+        if self.on_loss == OnLoss::Stop && limit.is_none_or(|limit| limit.earliest > from || limit.end < to) {
+            let there = limit.map_or_else(
+                || "the topic is gone".to_owned(),
+                |limit| format!("the topic has those from {} to {}", limit.earliest, limit.end),
+            );
+            return Err(Lost::for_good(format!("records {from} to {to} of {id}, and {there}")));
+        }
+        Ok(Some(self.range(id, to, room, target.settings.clone(), true)))
+    }
+
+    fn reach(&mut self, target: &Standing) {
+        self.at = (*target.offsets).clone();
+        self.find_ready();
+    }
+
+    /// Every partition that was seen is named from then on, also if nothing was read of it: what
+    /// retention takes of it later is then known to be lost.
+    fn close(&mut self) {
+        let seen =
+            self.known.iter().filter(|(id, known)| known.limit.is_some() && !self.at.partitions.contains_key(*id));
+        let named: Vec<_> = seen
+            .map(|(id, known)| {
+                let Known { begin, topic_id, .. } = known.clone();
+                (id.clone(), Mark { next: begin, begin, topic_id })
+            })
+            .collect();
+        self.at.partitions.extend(named);
+    }
+
+    fn acknowledged(&mut self, _position: Position) {}
+
+    fn is_exhausted(&self) -> bool {
+        self.ready.is_empty()
+    }
+}
+
+/// Where a pipeline begins that has no position: with what is there, or behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColdStart {
+    /// At the first record that each partition still has.
+    #[default]
+    Earliest,
+    /// Behind the last record that each partition has now. Topics and partitions that come later are
+    /// read from their beginning.
+    Latest,
+}
+
+impl ColdStart {
+    /// The offsets to begin with, from what a look has found.
+    pub fn offsets(self, sights: &[Sight]) -> Offsets {
+        let mark = |sight: &Sight| {
+            let begin = if self == ColdStart::Latest { sight.end } else { sight.earliest };
+            let id = PartitionId::first(name_of(&sight.topic, sight.partition));
+            (id, Mark { next: begin, begin, topic_id: sight.topic_id.clone() })
+        };
+        let offsets = summed(sights.iter().map(mark).collect());
+        debug_assert_eq!(Topics::sum(&offsets.partitions, &()), Some(Position(0)));
+        offsets
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! What is handed out in which order, and what counts as lost.
+
+use super::*;
+use crate::protocol::last_rows::LastRows;
+
+const SETTINGS: Settings = 1;
+
+fn sight(topic: &str, partition: i32, earliest: u64, end: u64) -> Sight {
+    Sight { topic: topic.to_owned(), partition, topic_id: "id".to_owned(), earliest, end }
+}
+
+fn mark(next: u64, begin: u64) -> Mark {
+    Mark { next, begin, topic_id: "id".to_owned() }
+}
+
+fn standing(marks: &[(&str, Mark)]) -> Standing {
+    let partitions = marks.iter().map(|(name, mark)| (PartitionId::first(*name), mark.clone())).collect();
+    Standing {
+        offsets: Arc::new(summed(partitions)),
+        settings: Arc::new(SETTINGS),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    }
+}
+
+/// Over groups that stand at these, in ranges of 10 records.
+fn supply(standings: &[Standing], on_loss: OnLoss) -> TopicSupply {
+    let sizes = Arc::new(Sizes::default());
+    TopicSupply::new(standings, sizes, 10 * 1024, on_loss)
+}
+
+fn short(range: Range) -> String {
+    let lost = if range.is_lost { " lost" } else { "" };
+    let late = if range.catch_up { " late" } else { "" };
+    format!("{} {}..{}{lost}{late}", range.partition, range.from, range.to)
+}
+
+fn all(supply: &mut TopicSupply, room: u64) -> Vec<String> {
+    std::iter::from_fn(|| supply.next(room, &Arc::new(SETTINGS))).map(short).collect()
+}
+
+#[test]
+fn partitions_take_turns_and_no_range_is_too_long() {
+    let mut supply = supply(&[standing(&[("a/0", mark(0, 0))])], OnLoss::Stop);
+    assert!(supply.see(vec![sight("a", 0, 0, 25), sight("b", 0, 0, 3), sight("b", 1, 0, 0)], 0).is_empty());
+    assert_eq!(supply.end(), Position(28));
+    assert_eq!(supply.lags_most().map(|lag| (lag.partition.name, lag.lag)), Some(("a/0".to_owned(), 25)));
+    assert_eq!(all(&mut supply, 100), ["a/0 0..10", "b/0 0..3", "a/0 10..20", "a/0 20..25"]);
+    assert!(supply.is_exhausted());
+    assert_eq!(supply.offsets().position(), Position(28));
+    assert!(supply.see(vec![sight("a", 0, 0, 25), sight("b", 0, 0, 9), sight("b", 1, 0, 0)], 0).is_empty());
+    assert_eq!(all(&mut supply, 4), ["b/0 3..7", "b/0 7..9"]);
+    assert_eq!(supply.rest_of_next(), None);
+}
+
+#[test]
+fn larger_records_make_shorter_ranges() {
+    let mut supply = supply(&[standing(&[])], OnLoss::Stop);
+    supply.sizes.learn("a/0", 1, 4 << 10);
+    supply.sizes.learn("b/0", 1, 1 << 20);
+    supply.see(vec![sight("a", 0, 0, 5), sight("b", 0, 0, 2)], 0);
+    assert_eq!(all(&mut supply, 100), ["a/0 0..2", "b/0 0..1", "a/0 2..4", "b/0 1..2", "a/0 4..5"]);
+}
+
+#[test]
+fn a_partition_that_comes_later_begins_where_it_was_first_seen() {
+    let mut supply = supply(&[standing(&[("a/0", mark(7, 5))])], OnLoss::Stop);
+    supply.see(vec![sight("a", 0, 0, 7), sight("a", 1, 40, 40)], 0);
+    supply.close();
+    assert_eq!(supply.offsets().partitions[&PartitionId::first("a/1")], mark(40, 40));
+    assert_eq!(supply.offsets().position(), Position(2), "naming it moves nothing");
+    // What retention takes of it from now on is lost.
+    let losses = supply.see(vec![sight("a", 0, 0, 7), sight("a", 1, 60, 61)], 0);
+    assert_eq!(losses, [(PartitionId::first("a/1"), Loss::Passed { wanted: 40, earliest: 60 })]);
+}
+
+#[test]
+fn what_retention_has_taken_is_lost_and_named() {
+    let at = [standing(&[("a/0", mark(10, 0))])];
+    let mut stops = supply(&at, OnLoss::Stop);
+    let losses = stops.see(vec![sight("a", 0, 250, 260)], 0);
+    assert_eq!(losses, [(PartitionId::first("a/0"), Loss::Passed { wanted: 10, earliest: 250 })]);
+    let mut accepts = supply(&at, OnLoss::Accept);
+    assert!(accepts.see(vec![sight("a", 0, 250, 260)], 0).is_empty());
+    assert_eq!(all(&mut accepts, 200), ["a/0 10..210 lost", "a/0 210..250 lost", "a/0 250..260"]);
+    assert_eq!(accepts.offsets().position(), Position(260), "what is lost counts as consumed");
+}
+
+#[test]
+fn another_topic_of_the_same_name_is_lost_or_the_next_generation() {
+    let at = [standing(&[("a/0", mark(10, 0))])];
+    let anew = || vec![Sight { topic_id: "new".to_owned(), ..sight("a", 0, 0, 15) }];
+    let losses = supply(&at, OnLoss::Stop).see(anew(), 0);
+    let loss = Loss::Recreated { wanted: 10, was: "id".to_owned(), is: "new".to_owned() };
+    assert_eq!(losses, [(PartitionId::first("a/0"), loss)]);
+    let mut accepts = supply(&at, OnLoss::Accept);
+    assert!(accepts.see(anew(), 0).is_empty() && accepts.see(anew(), 0).is_empty());
+    assert_eq!(all(&mut accepts, 100), ["a/0#2 0..10", "a/0#2 10..15"]);
+    assert_eq!(accepts.offsets().position(), Position(25));
+}
+
+#[test]
+fn a_topic_without_an_id_gets_it_when_the_cluster_gives_some() {
+    let without = Mark { topic_id: String::new(), ..mark(3, 0) };
+    let mut supply = supply(&[standing(&[("a/0", without)])], OnLoss::Stop);
+    assert!(supply.see(vec![sight("a", 0, 0, 5)], 0).is_empty());
+    let range = supply.next(10, &Arc::new(SETTINGS)).expect("a range");
+    assert_eq!((range.from, range.topic_id.as_str()), (3, "id"));
+}
+
+#[test]
+fn a_topic_that_is_gone_is_lost_only_if_something_was_left() {
+    let mut supply = supply(&[standing(&[])], OnLoss::Stop);
+    supply.see(vec![sight("a", 0, 0, 5), sight("b", 0, 0, 5)], 0);
+    assert_eq!(all(&mut supply, 100), ["a/0 0..5", "b/0 0..5"]);
+    assert!(supply.see(vec![sight("b", 0, 0, 8)], 0).is_empty());
+    assert_eq!(supply.see(vec![], 0), [(PartitionId::first("b/0"), Loss::Gone { wanted: 5 })]);
+}
+
+#[test]
+fn a_partition_that_stays_shorter_than_what_was_read_has_lost_records() {
+    let mut supply = supply(&[standing(&[("a/0", mark(10, 0))])], OnLoss::Stop);
+    let short = || vec![sight("a", 0, 0, 8)];
+    assert!(supply.see(short(), 1_000).is_empty() && supply.is_short(), "its new leader may not know it yet");
+    assert!(supply.see(vec![sight("a", 0, 0, 10)], 2_000).is_empty() && !supply.is_short());
+    assert!(supply.see(short(), 3_000).is_empty());
+    let losses = supply.see(short(), 3_000 + SHORT);
+    assert_eq!(losses, [(PartitionId::first("a/0"), Loss::Truncated { wanted: 10, end: 8 })]);
+}
+
+#[test]
+fn a_group_that_lags_gets_what_others_hold_if_it_is_there() {
+    let (low, high) = (standing(&[("a/0", mark(5, 0))]), standing(&[("a/0", mark(25, 0)), ("b/0", mark(9, 4))]));
+    let both = [low, high.clone()];
+    let targets: VecDeque<Standing> = [high].into();
+    let catch_up = |supply: &mut TopicSupply| {
+        let mut ranges = Vec::new();
+        while let Some(range) = supply.towards(&targets, 12)? {
+            ranges.push(short(range));
+        }
+        Ok::<_, Lost>(ranges)
+    };
+    let mut there = supply(&both, OnLoss::Stop);
+    there.see(vec![sight("a", 0, 0, 30), sight("b", 0, 0, 9)], 0);
+    let ranges = catch_up(&mut there).expect("all of it is there");
+    assert_eq!(ranges, ["a/0 5..15 late", "a/0 15..25 late", "b/0 4..9 late"]);
+    assert_eq!(there.offsets(), &*targets[0].offsets);
+    there.reach(&targets[0]);
+    assert_eq!(all(&mut there, 100), ["a/0 25..30"]);
+    let mut lost = supply(&both, OnLoss::Stop);
+    lost.see(vec![sight("a", 0, 0, 30), sight("b", 0, 6, 9)], 0);
+    let what = catch_up(&mut lost).expect_err("some of it is gone").what;
+    assert_eq!(what, "records 4 to 9 of b/0, and the topic has those from 6 to 9");
+}
+
+#[test]
+fn a_cold_start_begins_with_what_is_there_or_behind_it() {
+    let sights = [sight("a", 0, 3, 9), sight("a", 1, 0, 0)];
+    for (start, begins) in [(ColdStart::Earliest, [3, 0]), (ColdStart::Latest, [9, 0])] {
+        let offsets = start.offsets(&sights);
+        let marks: Vec<u64> = offsets.partitions.values().map(|mark| mark.next).collect();
+        assert_eq!((marks, offsets.position()), (begins.to_vec(), Position(0)));
+    }
+}
