@@ -13,7 +13,7 @@ pub(crate) use self::hot::HotArgs;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::hot::OnConflict;
 pub(crate) use self::replay::{Rate, ReplayArgs};
-pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
+pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, FromOffset, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
 /// Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.

@@ -1,17 +1,18 @@
-//! `lakefront changes`: Debezium's events, from a file or a pipe, in their plain form.
+//! `lakefront changes`: Debezium's events, from a file, a pipe or a topic, in their plain form.
 //!
 //! Promises: one line for each event, in order, and one that says why for each line that is none;
 //! what is known to change no row is counted. Memory does not grow with the input.
 
 mod lines;
 mod tally;
+mod topic;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use lakefront_operators::format::debezium::{Decoded, Decoder, Line, Reason, write_plain};
+use lakefront_operators::format::debezium::{Decoded, Decoder, Line, Reason, Record, write_plain};
 use lakefront_operators::shown;
 use serde_json::json;
 
@@ -21,22 +22,30 @@ use crate::cli::ChangesArgs;
 use crate::exit::{Exit, Usage};
 use crate::logging;
 
-/// Prints the events of a file or of standard input.
+/// Prints the events of a file, of standard input, or of a topic.
 pub(crate) fn changes(args: &ChangesArgs) -> anyhow::Result<Exit> {
-    let input = open(&args.file)?;
     let mut tally = Tally::default();
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match print(Lines::new(BufReader::with_capacity(1 << 16, input)), out, &mut tally) {
+    let (printed, from, what) = match (&args.topic, &args.file) {
+        (Some(topic), _) => (topic::print(args, topic, out, &mut tally), String::new(), "records"),
+        (None, file) => {
+            let file = file.as_deref().context("clap requires FILE")?;
+            let lines = Lines::new(BufReader::with_capacity(1 << 16, open(file)?));
+            (print(lines, out, &mut tally), named(file), "lines")
+        }
+    };
+    match printed {
         // A reader that closes the pipe has read enough.
         Err(Failed::Write(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
         Err(Failed::Write(error)) => return Err(error).context("could not write to standard output"),
-        Err(Failed::Read(error)) => return Err(error).with_context(|| format!("could not read {}", named(&args.file))),
+        Err(Failed::Read(error)) => return Err(error).with_context(|| format!("could not read {from}")),
+        Err(Failed::Topic(error)) => return Err(error),
         Ok(()) => {}
     }
     if let Some(skipped) = tally.skipped() {
         logging::say(&skipped);
     }
-    match tally.wrong() {
+    match tally.wrong(what) {
         Some(wrong) => {
             logging::error(&wrong);
             Ok(Exit::Mismatch)
@@ -67,6 +76,7 @@ fn named(file: &Path) -> String {
 /// What has ended the work early.
 enum Failed {
     Read(io::Error),
+    Topic(anyhow::Error),
     Write(io::Error),
 }
 
@@ -81,17 +91,24 @@ fn print(mut lines: Lines<impl BufRead>, mut out: impl Write, tally: &mut Tally)
         tally.lines += 1;
         text.clear();
         match line.and_then(|line| plain(&mut decoder, line, tally, &mut text)) {
-            Ok(()) if text.is_empty() => continue,
             Ok(()) => {}
             Err(reason) => {
                 tally.wrong += 1;
                 text = json!({"error": reason.to_string(), "line": tally.lines}).to_string();
             }
         }
-        text.push('\n');
-        out.write_all(shown::json(&text).as_bytes()).map_err(Failed::Write)?;
+        write_line(&mut out, &mut text).map_err(Failed::Write)?;
     }
     out.flush().map_err(Failed::Write)
+}
+
+/// Writes a line, if there is one.
+fn write_line(out: &mut impl Write, text: &mut String) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    text.push('\n');
+    out.write_all(shown::json(text).as_bytes())
 }
 
 /// Appends the plain form of an event. Nothing is appended for what changes no row.
@@ -100,9 +117,13 @@ fn plain(decoder: &mut Decoder, line: &[u8], tally: &mut Tally, out: &mut String
         return Ok(());
     }
     let line = Line::read(line)?;
-    let record = line.record();
-    match decoder.decode(&record)? {
-        Decoded::Event(event) => write_plain(&event, &record, out)?,
+    print_record(decoder, &line.record(), tally, out)
+}
+
+/// The same, of a record.
+fn print_record(decoder: &mut Decoder, record: &Record<'_>, tally: &mut Tally, out: &mut String) -> Result<(), Reason> {
+    match decoder.decode(record)? {
+        Decoded::Event(event) => write_plain(&event, record, out)?,
         Decoded::Boundary(_) => tally.boundaries += 1,
         Decoded::Aside(aside) => tally.aside(aside),
     }

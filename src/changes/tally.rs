@@ -7,9 +7,9 @@ use lakefront_operators::format::debezium::Aside;
 /// Counts of lines.
 #[derive(Default)]
 pub(super) struct Tally {
-    /// All lines so far.
+    /// All lines or records so far.
     pub(super) lines: u64,
-    /// Lines that are no events.
+    /// Those that are no events.
     pub(super) wrong: u64,
     /// Where transactions begin or end.
     pub(super) boundaries: u64,
@@ -30,11 +30,12 @@ impl Tally {
         (!counts.is_empty()).then(|| format!("skipped what changes no row: {}", counts.join(", ")))
     }
 
-    /// That some lines are no events, if some are.
-    pub(super) fn wrong(&self) -> Option<String> {
+    /// That some are no events, if some are; `what` says of what.
+    pub(super) fn wrong(&self, what: &str) -> Option<String> {
         let Tally { lines, wrong, .. } = self;
         (*wrong > 0).then(|| {
-            format!("{wrong} of {lines} lines are no events of Debezium: in the output, each is a line with \"error\" and its number")
+            let place = if what == "lines" { "number" } else { "place" };
+            format!("{wrong} of {lines} {what} are no events of Debezium: in the output, each is a line with \"error\" and its {place}")
         })
     }
 }

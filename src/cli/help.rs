@@ -177,15 +177,19 @@ alone. The envelope may be there or not (ExtractNewRecordState). What is known t
 skipped, counted, and said on standard error: tombstones, boundaries of transactions, heartbeats,
 messages. Any other line that is no event becomes {\"error\": ..., \"line\": its number}.
 
-It reads no topic, and lands nothing.";
+With --topic it reads a topic of Kafka, to the end that each partition has at the start, and puts
+topic, partition and offset in place of the line's number. Offsets of groups are neither read nor
+written. Nothing lands anywhere.";
 
 pub(super) const CHANGES_AFTER: &str = "\
 Examples:
   lakefront changes events.ndjson
   kcat -b localhost:9092 -C -e -J -t cdc.public.orders | lakefront changes -
   lakefront changes events.ndjson | jq 'select(.operation == \"delete\") | .primary_key'
+  lakefront changes --brokers localhost:9092 --topic 'cdc.public.*' --follow
 
-Exit codes: 0 all lines are known, 1 some are no events, 2 FILE is not there, 3 it could not be read.";
+Exit codes: 0 all lines or records are known, 1 some are no events, 2 wrong usage, or FILE is not
+there, 3 the file or the topic could not be read.";
 
 pub(super) const COMPLETIONS: &str = "\
 Prints a script that completes commands and flags when Tab is pressed.";

@@ -1,6 +1,7 @@
 //! The arguments of the commands that run no pipeline.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
@@ -100,8 +101,52 @@ pub(crate) struct CompletionsArgs {
 #[derive(Args)]
 pub(crate) struct ChangesArgs {
     /// The file with the events, one a line; - for standard input.
-    #[arg(value_hint = clap::ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
+    #[arg(value_hint = clap::ValueHint::FilePath, required_unless_present = "topic", conflicts_with = "topic")]
+    pub(crate) file: Option<PathBuf>,
+    /// The topic to read instead, by its name or a pattern such as cdc.public.*.
+    #[arg(long, requires = "brokers")]
+    pub(crate) topic: Option<String>,
+    /// Where Kafka is: hosts with their ports, separated by commas.
+    #[arg(long, value_name = "HOSTS", requires = "topic")]
+    pub(crate) brokers: Option<String>,
+    /// Where to begin in each partition: earliest, latest, or an offset.
+    #[arg(long, value_name = "OFFSET", default_value = "earliest", requires = "topic")]
+    pub(crate) from_offset: FromOffset,
+    /// Read records of transactions that are open or were aborted, too.
+    #[arg(long, requires = "topic")]
+    pub(crate) uncommitted: bool,
+    /// Go on with the records that come, until stopped.
+    #[arg(long, requires = "topic")]
+    pub(crate) follow: bool,
+    /// A pipeline file, or one like it, whose [source.security] says how to connect.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "topic")]
+    pub(crate) security: Option<PathBuf>,
+}
+
+/// Where a reader of a topic begins in each partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FromOffset {
+    /// At the first record that is there.
+    Earliest,
+    /// Behind the last one.
+    Latest,
+    /// At this offset.
+    At(u64),
+}
+
+impl FromStr for FromOffset {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FromOffset, String> {
+        match text {
+            "earliest" => Ok(FromOffset::Earliest),
+            "latest" => Ok(FromOffset::Latest),
+            _ => {
+                let offset = text.parse().map_err(|_| "allowed are earliest, latest, or a whole number".to_owned());
+                offset.map(FromOffset::At)
+            }
+        }
+    }
 }
 
 #[derive(Args)]

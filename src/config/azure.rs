@@ -213,7 +213,7 @@ fn endpoint_url(value: &Value) -> Reading<Service> {
 }
 
 /// A tenant's id or domain, or a client's id.
-fn id(value: &Value) -> Reading<String> {
+pub(super) fn id(value: &Value) -> Reading<String> {
     let good = |id: &&str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     let allowed = || "allowed are letters, digits, '-', '.' and '_'".to_owned();
     value.as_str().filter(good).map(str::to_owned).ok_or_else(allowed)
@@ -226,6 +226,6 @@ fn authority(value: &Value) -> Reading<String> {
     value.as_str().filter(good).map(str::to_owned).ok_or_else(|| "allowed is https:// followed by a host".to_owned())
 }
 
-fn file(value: &Value) -> Reading<String> {
+pub(super) fn file(value: &Value) -> Reading<String> {
     super::values::path(value).map(|path| path.to_string_lossy().into_owned())
 }

@@ -14,6 +14,7 @@ mod defaults;
 mod disk;
 mod error;
 mod http;
+mod kafka;
 mod lake;
 #[cfg(feature = "pg_flush")]
 mod maintenance;
@@ -44,6 +45,7 @@ pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
+pub(crate) use self::kafka::security_of;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::pg_flush::{FlushLake, IN_FLIGHT, NamedTable, PgFlush};
 pub(crate) use self::pg_logs::PgLogs;
@@ -258,12 +260,16 @@ pub(crate) fn load(path: &Path) -> Result<Config, ConfigError> {
 
 /// Reads the pipeline file at `path`; `env` looks variables up.
 pub(crate) fn load_in(path: &Path, env: Env<'_>) -> Result<Config, ConfigError> {
+    parse(&read_text(path)?, env)
+}
+
+/// The text of the file at `path`.
+fn read_text(path: &Path) -> Result<String, ConfigError> {
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => ConfigError::NotFound(path.to_owned()),
         _ => ConfigError::Unreadable(path.to_owned(), error),
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText(path.to_owned()))?;
-    parse(&text, env)
+    String::from_utf8(bytes).map_err(|_| ConfigError::NotText(path.to_owned()))
 }
 
 /// Where a writer of logs puts them: a path, or a blob whose account is the pipeline's, or else the

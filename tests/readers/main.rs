@@ -2,7 +2,6 @@
 //! beside a run. What Spark does, and what has to come of it, is in `spark/reader.py` and the
 //! programs that it brings together. The lines that `docs/tables.md` shows are run as they stand.
 
-mod java;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -10,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::pipeline::Pipeline;
-use crate::support::{Lines, venv};
+use crate::support::{Lines, java, venv};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,7 +24,7 @@ fn spark(name: &str) -> PathBuf {
 #[ignore = "brings 450 MB of Spark; run it with: cargo test --workspace --test readers -- --ignored"]
 fn spark_reads_the_tables_and_tidies_them_up() {
     java::is_there();
-    let jars = java::jars(&spark("pom.xml"));
+    let jars = java::jars("jars", &spark("pom.xml"));
     let mut python = venv::python("spark", &spark("requirements.txt"));
     // Another Spark of this machine has no say, nor has what the machine calls itself.
     python.env_remove("SPARK_HOME").env_remove("SPARK_CONF_DIR").env_remove("PYSPARK_SUBMIT_ARGS");

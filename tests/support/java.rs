@@ -5,13 +5,18 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest that Spark 4 runs on.
+/// The oldest that Spark 4 and Kafka 4 run on.
 const OLDEST: u32 = 17;
 
-/// Fails if there is no Java that Spark would run on; it looks where Spark does.
-pub(crate) fn is_there() {
+/// The program, where Spark looks for it too.
+pub(crate) fn program() -> PathBuf {
     let home = std::env::var_os("JAVA_HOME");
-    let java = home.map_or_else(|| PathBuf::from("java"), |home| Path::new(&home).join("bin/java"));
+    home.map_or_else(|| PathBuf::from("java"), |home| Path::new(&home).join("bin/java"))
+}
+
+/// Fails if there is no Java that is new enough.
+pub(crate) fn is_there() {
+    let java = program();
     let output = Command::new(&java).arg("-version").output();
     let said = output.map_or_else(|e| e.to_string(), |output| String::from_utf8_lossy(&output.stderr).into_owned());
     // As in `openjdk version "17.0.15" 2025-04-15`.
@@ -26,14 +31,14 @@ pub(crate) fn is_there() {
     );
 }
 
-/// The folder with the jars. One test binary fills it, the others wait. A copy of the list, written
-/// last, marks it as whole.
-pub(crate) fn jars(pom: &Path) -> PathBuf {
+/// The folder `name` with the jars. One test binary fills it, the others wait. A copy of the list,
+/// written last, marks it as whole.
+pub(crate) fn jars(name: &str, pom: &Path) -> PathBuf {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(tmp).expect("cargo's folder for tests");
-    let lock = File::create(tmp.join("jars.lock")).expect("a lock file");
+    let lock = File::create(tmp.join(format!("{name}.lock"))).expect("a lock file");
     lock.lock().expect("the lock");
-    let (folder, wanted) = (tmp.join("jars"), fs::read(pom).expect("the list of jars"));
+    let (folder, wanted) = (tmp.join(name), fs::read(pom).expect("the list of jars"));
     let marker = folder.join("complete");
     if fs::read(&marker).is_ok_and(|there| there == wanted) {
         return folder;

@@ -13,6 +13,8 @@ pub(crate) mod crashes;
 pub(crate) mod duck;
 pub(crate) mod gateway;
 pub(crate) mod http;
+pub(crate) mod java;
+pub(crate) mod kafka;
 pub(crate) mod lines;
 pub(crate) mod mounted;
 pub(crate) mod npm;

@@ -17,7 +17,8 @@ use super::wait;
 
 mod machine;
 
-use machine::{free_port, programs, without_settings};
+pub(crate) use machine::free_port;
+use machine::{programs, without_settings};
 
 /// What makes a server quick, and reachable over TCP alone.
 const SETTINGS: [(&str, &str); 5] = [

@@ -1,0 +1,157 @@
+//! Events of a topic: read as a pipeline reads them, and printed.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use lakefront_operators::error::Stop;
+use lakefront_operators::fetch::Reader;
+use lakefront_operators::format::debezium::{Decoder, Reason};
+use lakefront_operators::kafka::client::Client;
+use lakefront_operators::kafka::settings::{Isolation, Security, Settings};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::supply::Supply;
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::memory::{Budget, Parts};
+use lakefront_operators::source::kafka::kind::{self, Offsets, RULES, Standing};
+use lakefront_operators::source::kafka::look::{Watch, failure};
+use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
+use lakefront_operators::source::kafka::records::{Borrowed, Records};
+use lakefront_operators::source::kafka::sizes::Sizes;
+use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss, Sight, TopicSupply};
+use lakefront_operators::source::kafka::topics::Topics;
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use super::tally::Tally;
+use super::{Failed, print_record, write_line};
+use crate::cli::{ChangesArgs, FromOffset};
+use crate::exit::Usage;
+use crate::{config, runtime};
+
+/// Bytes of records that are read at once, as far as can be known.
+const AT_ONCE: u64 = 4 << 20;
+/// Between two looks for more.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Prints the events of a topic: to the end that each partition has now, or until stopped.
+pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mut Tally) -> Result<(), Failed> {
+    let read = |error: anyhow::Error| Failed::Topic(error);
+    let settings = settings(args).map_err(read)?;
+    let topics = Topics::parse(&[topic]).map_err(|wrong| read(Usage(format!("--topic {wrong}")).into()))?;
+    let runtime = runtime::tokio().map_err(read)?;
+    runtime.block_on(async {
+        let stopped = |stop: Stop| Failed::Topic(stop.into());
+        let client = Arc::new(Client::open(&settings, &Handle::current()).map_err(|error| stopped(error.into()))?);
+        let mut watch = Watch::new(client.clone(), topics, PATIENCE);
+        let sights = watch.look().await.map_err(stopped)?;
+        if sights.is_empty() {
+            return Err(Failed::Topic(Usage(format!("no topic matches --topic {topic:?}")).into()));
+        }
+        let mut printing = Printing::new(client, begin(args.from_offset, &sights), out, tally);
+        printing.all(sights).await?;
+        while args.follow {
+            tokio::time::sleep(POLL).await;
+            let sights = watch.look().await.map_err(stopped)?;
+            printing.all(sights).await?;
+        }
+        Ok(())
+    })
+}
+
+fn settings(args: &ChangesArgs) -> anyhow::Result<Settings> {
+    let brokers = args.brokers.clone().context("clap requires --brokers")?;
+    let security = args.security.as_deref().map_or(Ok(Security::default()), config::security_of)?;
+    let isolation = if args.uncommitted { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
+    Ok(Settings { isolation, security, ..Settings::new(brokers) })
+}
+
+/// Where each partition is begun. None is begun behind its end.
+fn begin(from: FromOffset, sights: &[Sight]) -> Offsets {
+    match from {
+        FromOffset::Earliest => ColdStart::Earliest.offsets(sights),
+        FromOffset::Latest => ColdStart::Latest.offsets(sights),
+        FromOffset::At(offset) => {
+            let at = |sight: &Sight| Sight { earliest: offset.min(sight.end), ..sight.clone() };
+            ColdStart::Earliest.offsets(&sights.iter().map(at).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// What reads a topic, and where its events go.
+struct Printing<'a, W> {
+    reader: TopicReader,
+    supply: TopicSupply,
+    budget: Arc<Budget>,
+    decoder: Decoder,
+    out: W,
+    tally: &'a mut Tally,
+}
+
+impl<'a, W: Write> Printing<'a, W> {
+    fn new(client: Arc<Client>, begin: Offsets, out: W, tally: &'a mut Tally) -> Printing<'a, W> {
+        let sizes = Arc::new(Sizes::default());
+        let standing = Standing {
+            offsets: Arc::new(begin),
+            settings: Arc::new(RULES),
+            since: Position(0),
+            last_rows: LastRows::default(),
+        };
+        // One piece at a time is in memory, so nothing waits for room.
+        let parts = Parts {
+            workers: 1,
+            groups: 1,
+            work: 2 * AT_ONCE,
+            beyond: 0,
+            in_flight: 1,
+            turn: AT_ONCE,
+            batches: 0,
+            uploads: 0,
+        };
+        Printing {
+            supply: TopicSupply::new(&[standing], sizes.clone(), AT_ONCE, OnLoss::Stop),
+            reader: TopicReader::new(client, sizes, PATIENCE),
+            budget: Budget::new(parts.usual(), parts),
+            decoder: Decoder::default(),
+            out,
+            tally,
+        }
+    }
+
+    /// Prints everything up to where the partitions were seen to end.
+    async fn all(&mut self, sights: Vec<Sight>) -> Result<(), Failed> {
+        if let Some((id, loss)) = self.supply.see(sights, SystemClock.steady_ms()).first() {
+            return Err(Failed::Topic(failure(id, loss).into()));
+        }
+        let rules: Arc<kind::Settings> = Arc::new(RULES);
+        while let Some(range) = self.supply.next(u64::MAX, &rules) {
+            let read = self.reader.read(&range, &self.budget).await;
+            self.print(&read.map_err(|stop| Failed::Topic(stop.into()))?.block)?;
+        }
+        self.out.flush().map_err(Failed::Write)
+    }
+
+    fn print(&mut self, records: &Records) -> Result<(), Failed> {
+        let mut text = String::new();
+        for record in records.iter() {
+            self.tally.lines += 1;
+            text.clear();
+            let printed = record.debezium().and_then(|r| print_record(&mut self.decoder, &r, self.tally, &mut text));
+            if let Err(reason) = printed {
+                self.tally.wrong += 1;
+                text = wrong(records, record, &reason);
+            }
+            write_line(&mut self.out, &mut text).map_err(Failed::Write)?;
+        }
+        Ok(())
+    }
+}
+
+/// The line for a record that is no event.
+fn wrong(records: &Records, record: Borrowed<'_>, reason: &Reason) -> String {
+    let (topic, partition, offset) = (&records.topic, records.partition, record.offset());
+    json!({"error": reason.to_string(), "topic": topic, "partition": partition, "offset": offset}).to_string()
+}

@@ -1,0 +1,12 @@
+//! Topics of a real Kafka, read by the source of records and by `lakefront changes --topic`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod changes;
+mod growing;
+mod kills;
+mod losses;
+mod records;
+mod refusals;
+mod world;
