@@ -45,13 +45,14 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
     let runtime = runtime::tokio().map_err(read)?;
     runtime.block_on(async {
         let stopped = |stop: Stop| Failed::Topic(stop.into());
-        let client = Arc::new(Client::open(&settings, &Handle::current()).map_err(|error| stopped(error.into()))?);
-        let mut watch = Watch::new(client.clone(), topics, PATIENCE);
+        let open = || Client::open(&settings, &Handle::current()).map(Arc::new).map_err(|error| stopped(error.into()));
+        let (asks, fetches) = (open()?, open()?);
+        let mut watch = Watch::new(asks.clone(), topics, PATIENCE);
         let sights = watch.look().await.map_err(stopped)?;
         if sights.is_empty() {
             return Err(Failed::Topic(Usage(format!("no topic matches --topic {topic:?}")).into()));
         }
-        let mut printing = Printing::new(client, begin(args.from_offset, &sights), out, tally);
+        let mut printing = Printing::new([asks, fetches], begin(args.from_offset, &sights), out, tally);
         printing.all(sights).await?;
         while args.follow {
             tokio::time::sleep(POLL).await;
@@ -92,7 +93,7 @@ struct Printing<'a, W> {
 }
 
 impl<'a, W: Write> Printing<'a, W> {
-    fn new(client: Arc<Client>, begin: Offsets, out: W, tally: &'a mut Tally) -> Printing<'a, W> {
+    fn new([asks, fetches]: [Arc<Client>; 2], begin: Offsets, out: W, tally: &'a mut Tally) -> Printing<'a, W> {
         let sizes = Arc::new(Sizes::default());
         let standing = Standing {
             offsets: Arc::new(begin),
@@ -113,7 +114,7 @@ impl<'a, W: Write> Printing<'a, W> {
         };
         Printing {
             supply: TopicSupply::new(&[standing], sizes.clone(), AT_ONCE, OnLoss::Stop),
-            reader: TopicReader::new(client, sizes, PATIENCE),
+            reader: TopicReader::new(asks, fetches, sizes, PATIENCE),
             budget: Budget::new(parts.usual(), parts),
             decoder: Decoder::default(),
             out,

@@ -1,4 +1,5 @@
-//! Topics and partitions that come while a run lasts, and the group that shows people how far it is.
+//! Topics and partitions that come while a run lasts, and the group that shows people how far it
+//! is.
 
 use lakefront_operators::acknowledge::Acknowledge;
 use lakefront_operators::kafka::settings::Settings;

@@ -71,6 +71,7 @@ fn next_range(source: &mut Source) -> lakefront_operators::source::kafka::range:
         from: mark.next,
         to: 110,
         bytes: 1 << 20,
+        follows: false,
         is_lost: false,
         settings: std::sync::Arc::new(1),
         catch_up: false,

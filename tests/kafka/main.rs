@@ -4,6 +4,7 @@
 mod support;
 
 mod changes;
+mod dataflow;
 mod growing;
 mod kills;
 mod losses;

@@ -174,6 +174,8 @@ pub(crate) struct Source {
     /// Ranges that were read, in order.
     pub(crate) ranges: Vec<Range>,
     now_ms: u64,
+    /// The most offsets of a range.
+    pub(crate) room: u64,
     // The last, because the others wait on it.
     pub(crate) runtime: Runtime,
 }
@@ -182,14 +184,23 @@ impl Source {
     /// Topics from their beginning, in ranges of at most about so many bytes.
     pub(crate) fn new(settings: &Settings, topics: &[&str], most: u64) -> Result<Source, Stop> {
         let runtime = runtime();
-        let client = Arc::new(Client::open(settings, runtime.handle())?);
-        let mut watch = Watch::new(client.clone(), Topics::parse(topics).expect("topics"), PATIENCE);
+        let open = || Client::open(settings, runtime.handle()).map(Arc::new);
+        let clients = [open()?, open()?];
+        let mut watch = Watch::new(clients[0].clone(), Topics::parse(topics).expect("topics"), PATIENCE);
         let sights = runtime.block_on(watch.look())?;
         let begin = ColdStart::Earliest.offsets(&sights);
-        Ok(Source::over(client, watch, begin, most, OnLoss::Stop, runtime))
+        Ok(Source::over(clients, watch, begin, most, OnLoss::Stop, runtime))
     }
 
-    fn over(client: Arc<Client>, watch: Watch, at: Offsets, most: u64, on_loss: OnLoss, runtime: Runtime) -> Source {
+    fn over(
+        clients: [Arc<Client>; 2],
+        watch: Watch,
+        at: Offsets,
+        most: u64,
+        on_loss: OnLoss,
+        runtime: Runtime,
+    ) -> Source {
+        let [asks, fetches] = clients;
         let (sizes, work) = (Arc::new(Sizes::default()), 32 << 20);
         let parts = Parts { workers: 1, groups: 1, work, beyond: 0, in_flight: 1, turn: work, batches: 0, uploads: 0 };
         let standing = Standing {
@@ -200,12 +211,13 @@ impl Source {
         };
         Source {
             supply: TopicSupply::new(&[standing], sizes.clone(), most, on_loss),
-            reader: Arc::new(TopicReader::new(client.clone(), sizes, PATIENCE)),
-            client,
+            reader: Arc::new(TopicReader::new(asks.clone(), fetches, sizes, PATIENCE)),
+            client: asks,
             watch,
             budget: Budget::new(parts.usual(), parts),
             ranges: Vec::new(),
             now_ms: 0,
+            room: u64::MAX,
             runtime,
         }
     }
@@ -215,9 +227,10 @@ impl Source {
         let at = self.supply.offsets().clone();
         drop(self);
         let runtime = runtime();
-        let client = Arc::new(Client::open(settings, runtime.handle()).expect("a client"));
-        let watch = Watch::new(client.clone(), Topics::parse(topics).expect("topics"), PATIENCE);
-        Source::over(client, watch, at, 1 << 20, on_loss, runtime)
+        let open = || Arc::new(Client::open(settings, runtime.handle()).expect("a client"));
+        let clients = [open(), open()];
+        let watch = Watch::new(clients[0].clone(), Topics::parse(topics).expect("topics"), PATIENCE);
+        Source::over(clients, watch, at, 1 << 20, on_loss, runtime)
     }
 
     /// Looks once.
@@ -232,7 +245,7 @@ impl Source {
 
     /// The next range, and its records.
     pub(crate) fn next(&mut self) -> Result<Option<Records>, Stop> {
-        let Some(range) = self.supply.next(u64::MAX, &Arc::new(RULES)) else { return Ok(None) };
+        let Some(range) = self.supply.next(self.room, &Arc::new(RULES)) else { return Ok(None) };
         self.read(range).map(Some)
     }
 
@@ -241,6 +254,17 @@ impl Source {
         assert_eq!(read.block.offsets, range.from..range.to);
         self.ranges.push(range);
         Ok(read.block)
+    }
+
+    /// The records of ranges that are asked for at once, in this order.
+    pub(crate) fn at_once(&self, ranges: &[Range]) -> Vec<Records> {
+        let read = |range: &Range| {
+            let (reader, budget, range) = (self.reader.clone(), self.budget.clone(), range.clone());
+            self.runtime.spawn(async move { reader.read(&range, &budget).await.map(|read| read.block) })
+        };
+        let reads: Vec<_> = ranges.iter().map(read).collect();
+        let all = reads.into_iter().map(|read| self.runtime.block_on(read).expect("no panic"));
+        all.map(|records| records.unwrap_or_else(|stop| panic!("{}", chain(&stop)))).collect()
     }
 
     /// Everything that there is now, and was not read yet.

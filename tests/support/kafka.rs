@@ -1,5 +1,6 @@
 //! Kafka: a broker of its own for a test, on free loopback ports, in a temporary folder that ends
-//! with it. It listens in plain text, where everybody may do everything, and as clusters are secured.
+//! with it. It listens in plain text, where everybody may do everything, and as clusters are
+//! secured.
 //!
 //! A test that is killed leaves nothing behind: a shell waits for that.
 

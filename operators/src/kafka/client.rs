@@ -3,8 +3,9 @@
 //!
 //! All requests wait, so they are called where waiting is allowed.
 
+use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -45,7 +46,6 @@ pub struct Client {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
     brokers: String,
     has_group: bool,
-    is_closed: Arc<AtomicBool>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -54,21 +54,23 @@ impl Client {
     /// are asked for on `runtime`.
     ///
     /// # Errors
-    /// If librdkafka does not take the settings: a file is not there, or does not hold what it should.
+    /// If librdkafka does not take the settings: a file is not there, or does not hold what it
+    /// should.
     pub fn open(settings: &Settings, runtime: &Handle) -> Result<Client, StoreError> {
         let tokens = match &settings.security.sasl {
             Some(Sasl::Entra(entra)) => Some(Tokens::new(entra, &settings.brokers, runtime.clone())),
             _ => None,
         };
+        readable(&settings.security)?;
         let consumer: BaseConsumer<Context> = configured(settings)
             .create_with_context(Context::new(tokens))
             .map_err(|error| refused(settings, &error))?;
-        let (consumer, is_closed) = (Arc::new(consumer), Arc::new(AtomicBool::new(false)));
-        let (listens, closed) = (consumer.clone(), is_closed.clone());
-        let listener = thread::Builder::new().name("kafka".to_owned()).spawn(move || listen(&listens, &closed));
+        let consumer = Arc::new(consumer);
+        let listens = consumer.clone();
+        let listener = thread::Builder::new().name("kafka".to_owned()).spawn(move || listen(&listens));
         let listener = listener.map_err(|error| StoreError::definite("start a thread for Kafka", error))?;
         let (brokers, has_group) = (settings.brokers.clone(), settings.group.is_some());
-        Ok(Client { consumer, brokers, has_group, is_closed, listener: Some(listener) })
+        Ok(Client { consumer, brokers, has_group, listener: Some(listener) })
     }
 
     /// The brokers, as they were given.
@@ -161,8 +163,8 @@ impl Client {
         told(attempt, Outcome::Other, &error.to_string(), "")
     }
 
-    /// Asks until there is an answer, for at most as long as a request may take, or until it is clear
-    /// that there will be none.
+    /// Asks until there is an answer, for at most as long as a request may take, or until it is
+    /// clear that there will be none.
     fn ask<T>(&self, attempt: &str, mut ask: impl FnMut() -> Result<T, Refused>) -> Result<T, StoreError> {
         let asked = Stopwatch::start();
         loop {
@@ -194,7 +196,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.is_closed.store(true, Relaxed);
+        self.context().is_closed.store(true, Relaxed);
         // The thread may be the last to hold the client; waiting for it ends the client here.
         if let Some(listener) = self.listener.take() {
             drop(listener.join());
@@ -203,8 +205,8 @@ impl Drop for Client {
 }
 
 /// Serves what librdkafka tells by itself. Records have queues of their own, so none comes here.
-fn listen(consumer: &BaseConsumer<Context>, is_closed: &AtomicBool) {
-    while !is_closed.load(Relaxed) {
+fn listen(consumer: &BaseConsumer<Context>) {
+    while !consumer.client().context().is_closed.load(Relaxed) {
         if let Some(Ok(_)) = consumer.poll(Duration::from_millis(50)) {
             context::stray(consumer.client().context());
         }
@@ -225,6 +227,16 @@ fn code_of(error: &KafkaError) -> Refused {
         Some(code) => (code, String::new()),
         None => (RDKafkaErrorCode::Fail, error.to_string()),
     }
+}
+
+/// That the files for TLS can be read: librdkafka does not name one that cannot.
+fn readable(security: &Security) -> Result<(), StoreError> {
+    let files = security.tls.iter().flat_map(|tls| [&tls.ca_file, &tls.certificate_file, &tls.key_file]);
+    for file in files.flatten() {
+        let wrong = |error| StoreError::definite(format!("read {file:?}, which TLS to Kafka needs"), error);
+        File::open(file).map_err(wrong)?;
+    }
+    Ok(())
 }
 
 /// librdkafka does not take the settings. Its text may have a value, so only its reason is shown.
@@ -316,7 +328,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn opened(settings: &Settings) -> Result<Client, StoreError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         Client::open(settings, runtime.handle())
     }
 
@@ -346,7 +358,7 @@ mod tests {
         let login = Login { user: "reader".to_owned(), password: Secret::new("hunter3") };
         let security = Security { tls: Some(tls), sasl: Some(Sasl::Plain(login)) };
         let text = chain(&opened(&Settings { security, ..Settings::new("127.0.0.1:1") }).err().expect("no such file"));
-        assert!(text.starts_with("could not set up a client of Kafka at 127.0.0.1:1: "), "{text}");
-        assert!(text.contains("/nowhere/ca.pem") && !text.contains("hunter"), "{text}");
+        assert!(text.starts_with("could not read \"/nowhere/ca.pem\", which TLS to Kafka needs: "), "{text}");
+        assert!(!text.contains("hunter"), "{text}");
     }
 }

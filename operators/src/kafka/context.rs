@@ -1,5 +1,5 @@
-//! What librdkafka tells by itself: log lines, errors that belong to no request, and that it needs a
-//! token.
+//! What librdkafka tells by itself: log lines, errors that belong to no request, and that it needs
+//! a token.
 
 use std::error::Error;
 use std::sync::Mutex;
@@ -22,6 +22,9 @@ pub(crate) struct Context {
     errors: Mutex<Vec<(RDKafkaErrorCode, String)>>,
     /// Whether a record came over a queue that nobody reads.
     pub(crate) has_strays: AtomicBool,
+    /// Whether the client is being closed. Who closes it also serves what it asks for last, on
+    /// whatever thread that is, and so may not wait for a token.
+    pub(super) is_closed: AtomicBool,
 }
 
 impl Context {
@@ -72,6 +75,10 @@ impl ClientContext for Context {
         let reason = without_secrets(reason);
         let reason = one_line(&reason);
         tracing::debug!(code = ?code, "librdkafka: {reason}");
+        // The group is asked for nothing that a read needs.
+        if code == RDKafkaErrorCode::GroupAuthorizationFailed {
+            return;
+        }
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         errors.retain(|(other, _)| *other != code);
         errors.push((code, reason.into_owned()));
@@ -81,7 +88,8 @@ impl ClientContext for Context {
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         match &self.tokens {
-            Some(tokens) => tokens.token(),
+            Some(tokens) if !self.is_closed.load(Relaxed) => tokens.token(),
+            Some(_) => Err("the client is being closed".into()),
             None => Err("no token was set up".into()),
         }
     }

@@ -17,8 +17,8 @@ pub enum Outcome {
     OutOfReach,
     /// The brokers do not take us for who we say we are.
     NotAuthenticated,
-    /// The connection cannot be encrypted as it is wanted: a certificate is not trusted, or one side
-    /// expects plain text.
+    /// The connection cannot be encrypted as it is wanted: a certificate is not trusted, or one
+    /// side expects plain text.
     NotTrusted,
     /// There is no such topic, or not any more.
     UnknownTopic,

@@ -1,8 +1,8 @@
 //! The queue of one partition: its records in order, and where it ends.
 //!
 //! `rdkafka` has such a queue too, but leaves out at which offset a partition ended, without which
-//! nobody can tell that a range of offsets has no more records; and it panics at a header whose name
-//! is not UTF-8.
+//! nobody can tell that a range of offsets has no more records; and it panics at a header whose
+//! name is not UTF-8.
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
@@ -54,8 +54,8 @@ pub(crate) struct Message<'a> {
 }
 
 impl Queue {
-    /// The queue of a partition, apart from that of all others. Must be made before the partition is
-    /// assigned, so that no record goes elsewhere. `None` if there can be no such partition.
+    /// The queue of a partition, apart from that of all others. Must be made before the partition
+    /// is assigned, so that no record goes elsewhere. `None` if there can be no such partition.
     pub(crate) fn of(consumer: Arc<BaseConsumer<Context>>, topic: &str, partition: i32) -> Option<Queue> {
         let topic = CString::new(topic).ok()?;
         let client = consumer.client().native_ptr();

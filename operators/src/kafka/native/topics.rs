@@ -49,8 +49,9 @@ pub(crate) fn describe(
     let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     let names: Vec<CString> = names.iter().filter_map(|name| CString::new(*name).ok()).collect();
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    // SAFETY: the client lives as long as its consumer, and the names live until the request has copied them. The queue is
-    // new, so that its only event is the answer, which owns all that is read of it below.
+    // SAFETY: the client lives as long as its consumer, and the names live until the request has
+    // copied them. The queue is new, so that its only event is the answer, which owns all that is
+    // read of it below.
     unsafe {
         let topics = rd::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         let topics = Owned(topics, rd::rd_kafka_TopicCollection_destroy);

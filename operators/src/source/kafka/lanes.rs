@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use super::records::Records;
 use crate::error::StoreError;
@@ -17,53 +18,92 @@ use crate::kafka::failure::{Outcome, told};
 use crate::kafka::native::queue::{Given, Queue};
 use crate::run::clock::Stopwatch;
 
-/// The most lanes. With what librdkafka fetches ahead of each, this bounds its memory:
-/// `MOST * (PREFETCH + one answer of a broker)`.
+/// The most lanes that are open. With what librdkafka fetches ahead of each, this bounds its
+/// memory: `MOST * (PREFETCH + one answer of a broker)`.
 const MOST: usize = 32;
 /// How long a read waits for a queue before it looks around.
 const SLICE: Duration = Duration::from_millis(100);
+/// How long a read waits for the one before it, which may be on its way on another worker. To begin
+/// anew costs what was fetched ahead.
+const TURN: Duration = Duration::from_secs(1);
 
 /// The lanes of a run.
 pub(super) struct Lanes {
     client: Arc<Client>,
     lanes: Lock<HashMap<(String, i32), Lane>>,
+    /// Counts uses of lanes.
     clock: AtomicU64,
+    /// A read has ended.
+    moved: Notify,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Lane {
     cursor: Arc<Mutex<Option<Cursor>>>,
-    /// When it was used last, by a clock that counts uses.
-    used: u64,
+    /// When it was used last, by the clock that counts uses; `None` if it is closed.
+    used: Option<u64>,
+    /// Where the last read has ended.
+    done: Option<u64>,
 }
 
-/// A partition that is being read, if it is; held by one read at a time, in the order in which they
-/// ask.
+/// A partition that is being read, if it is; held by one read at a time.
 pub(super) type Held = OwnedMutexGuard<Option<Cursor>>;
 
 impl Lanes {
     pub(super) fn new(client: Arc<Client>) -> Lanes {
-        Lanes { client, lanes: Lock::new(HashMap::new()), clock: AtomicU64::new(0) }
+        let (lanes, clock, moved) = (Lock::new(HashMap::new()), AtomicU64::new(0), Notify::new());
+        Lanes { client, lanes, clock, moved }
     }
 
-    /// Waits for the lane of a partition.
-    pub(super) async fn hold(&self, topic: &str, partition: i32) -> Held {
-        let cursor = {
-            let mut lanes = self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let used = self.clock.fetch_add(1, Relaxed);
-            let place = (topic.to_owned(), partition);
-            if !lanes.contains_key(&place) && lanes.len() >= MOST {
-                make_room(&mut lanes);
+    /// Waits for the lane of a partition, and, if the read at `from` `follows` another, for that.
+    pub(super) async fn hold(&self, topic: &str, partition: i32, from: u64, follows: bool) -> Held {
+        let begun = Stopwatch::start();
+        loop {
+            let moved = self.moved.notified();
+            let left = TURN.saturating_sub(begun.elapsed());
+            if !follows || left.is_zero() || self.done(topic, partition) == Some(from) {
+                return self.open(topic, partition).lock_owned().await;
             }
-            let lane = lanes.entry(place).or_insert_with(|| Lane { cursor: Arc::default(), used });
-            lane.used = used;
-            lane.cursor.clone()
-        };
-        cursor.lock_owned().await
+            // Whether the other read has ended, or takes too long, is seen above.
+            let _ = timeout(left, moved).await;
+        }
     }
 
-    /// Begins a read at `from` in the lane that is `held`, which goes on where the last one has ended
-    /// if that is there.
+    /// The read that `held` a lane has ended at `to`.
+    pub(super) fn end(&self, held: Held, topic: &str, partition: i32, to: u64) {
+        drop(held);
+        let mut lanes = self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(lane) = lanes.get_mut(&(topic.to_owned(), partition)) {
+            lane.done = Some(to);
+        }
+        drop(lanes);
+        self.moved.notify_waiters();
+    }
+
+    /// Whether a record came over a queue that nobody reads.
+    pub(super) fn has_strays(&self) -> bool {
+        self.client.context().has_strays.load(Relaxed)
+    }
+
+    fn done(&self, topic: &str, partition: i32) -> Option<u64> {
+        let lanes = self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        lanes.get(&(topic.to_owned(), partition))?.done
+    }
+
+    fn open(&self, topic: &str, partition: i32) -> Arc<Mutex<Option<Cursor>>> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let place = (topic.to_owned(), partition);
+        let is_open = lanes.get(&place).is_some_and(|lane| lane.used.is_some());
+        if !is_open && lanes.values().filter(|lane| lane.used.is_some()).count() >= MOST {
+            make_room(&mut lanes);
+        }
+        let lane = lanes.entry(place).or_default();
+        lane.used = Some(self.clock.fetch_add(1, Relaxed));
+        lane.cursor.clone()
+    }
+
+    /// Begins a read at `from` in the lane that is `held`, which goes on where the last one has
+    /// ended if that is there.
     pub(super) fn begin(&self, held: &mut Held, topic: &str, partition: i32, from: u64) -> Result<(), StoreError> {
         if let Some(cursor) = held.as_mut().filter(|cursor| cursor.at == Some(from)) {
             cursor.at = None;
@@ -76,13 +116,16 @@ impl Lanes {
     }
 }
 
-/// Drops the lane that was used longest ago, of those that nobody holds.
+/// Closes the lane that was used longest ago, of those that nobody holds.
 fn make_room(lanes: &mut HashMap<(String, i32), Lane>) {
-    let mut by_age: Vec<_> = lanes.iter().map(|(place, lane)| (lane.used, place.clone())).collect();
-    by_age.sort_unstable();
-    let is_free = |place: &(String, i32)| lanes[place].cursor.clone().try_lock_owned().is_ok();
-    if let Some((_, place)) = by_age.into_iter().find(|(_, place)| is_free(place)) {
-        lanes.remove(&place);
+    let mut by_age: Vec<&mut Lane> = lanes.values_mut().filter(|lane| lane.used.is_some()).collect();
+    by_age.sort_unstable_by_key(|lane| lane.used);
+    for lane in by_age {
+        if let Ok(mut cursor) = lane.cursor.clone().try_lock_owned() {
+            *cursor = None;
+            lane.used = None;
+            return;
+        }
     }
 }
 
@@ -92,8 +135,8 @@ pub(super) struct Cursor {
     client: Arc<Client>,
     topic: String,
     partition: i32,
-    /// Where the last read has ended; `None` while one is under way, so that nobody goes on from the
-    /// middle of a read that was given up.
+    /// Where the last read has ended; `None` while one is under way, so that nobody goes on from
+    /// the middle of a read that was given up.
     at: Option<u64>,
     /// No record below this offset is still to come.
     next: u64,
@@ -135,8 +178,8 @@ impl Cursor {
     /// Reads records up to `to` into `block`, for as long as `patience`, until the block has `most`
     /// bytes.
     ///
-    /// The range is whole once a record behind it has come, or the partition was seen to end at `to`
-    /// or behind: before that, records may still come, because not every offset has one.
+    /// The range is whole once a record behind it has come, or the partition was seen to end at
+    /// `to` or behind: before that, records may still come, because not every offset has one.
     pub(super) fn read(
         &mut self,
         block: &mut Records,

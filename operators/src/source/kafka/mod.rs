@@ -6,10 +6,11 @@
 //! standings ─▶ GroupOffsets (for people's tools alone)
 //! ```
 //!
-//! Promises: a range of offsets is read exactly, whatever the broker's compression, transactions and
-//! compaction make of it; records that retention has taken, and a topic that is another one of the
-//! same name, are each an outcome of their own ([`Outcome`](crate::kafka::failure::Outcome)); nothing
-//! is ever skipped in silence. Who reads a partition is decided by `plan`, never by a consumer group.
+//! Promises: a range of offsets is read exactly, whatever the broker's compression, transactions
+//! and compaction make of it; records that retention has taken, and a topic that is another one of
+//! the same name, are each an outcome of their own ([`Outcome`](crate::kafka::failure::Outcome));
+//! nothing is ever skipped in silence. Who reads a partition is decided by `plan`, never by a
+//! consumer group.
 
 pub mod acknowledge;
 pub mod feed;

@@ -21,6 +21,8 @@ pub struct Range {
     pub to: u64,
     /// Room for its records, in bytes, from what was read of the partition before.
     pub bytes: u64,
+    /// Whether the range before it was handed out by this run, so that a read of that comes first.
+    pub follows: bool,
     /// Whether its records are lost, and the loss was accepted: nothing is read.
     pub is_lost: bool,
     /// The settings by which its rows are made.

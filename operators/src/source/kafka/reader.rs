@@ -6,7 +6,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
@@ -37,7 +36,8 @@ pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Reads ranges.
 pub struct TopicReader {
-    client: Arc<Client>,
+    asks: Arc<Client>,
+    fetches: Arc<Client>,
     lanes: Arc<Lanes>,
     sizes: Arc<Sizes>,
     patience: Duration,
@@ -48,13 +48,17 @@ struct Reading {
     held: Held,
     block: Records,
     is_begun: bool,
+    /// Whether all records are there, and only the topic's identity is to be seen.
+    is_whole: bool,
 }
 
 impl TopicReader {
-    /// A reader that tells `sizes` how large records are. A broker that is away is waited for as long
-    /// as `patience`.
-    pub fn new(client: Arc<Client>, sizes: Arc<Sizes>, patience: Duration) -> TopicReader {
-        TopicReader { lanes: Arc::new(Lanes::new(client.clone())), client, sizes, patience }
+    /// A reader that `asks` about topics with one client and `fetches` records with another: a
+    /// broker answers each in order, so a fetch that waits for records would hold up the questions.
+    /// It tells `sizes` how large records are. A broker that is away is waited for as long as
+    /// `patience`.
+    pub fn new(asks: Arc<Client>, fetches: Arc<Client>, sizes: Arc<Sizes>, patience: Duration) -> TopicReader {
+        TopicReader { lanes: Arc::new(Lanes::new(fetches.clone())), asks, fetches, sizes, patience }
     }
 
     async fn whole(&self, range: &Range, budget: &Budget) -> Result<(Records, Option<Turn>), Stop> {
@@ -66,14 +70,15 @@ impl TopicReader {
         if range.is_lost {
             return Ok((block, None));
         }
-        let mut reading = Reading { held: self.lanes.hold(topic, partition).await, block, is_begun: false };
+        let held = self.lanes.hold(topic, partition, range.from, range.follows).await;
+        let mut reading = Reading { held, block, is_begun: false, is_whole: false };
         let mut turn = None;
         let mut quiet = Quiet::new(self.patience);
         loop {
             let most = if turn.is_some() { u64::MAX } else { budget.cost(range.bytes).max(1) };
-            let (lanes, client, work) = (self.lanes.clone(), self.client.clone(), range.clone());
+            let (lanes, asks, work) = (self.lanes.clone(), self.asks.clone(), range.clone());
             let step = spawn_blocking(move || {
-                let went = reading.step(&lanes, &client, &work, most);
+                let went = reading.step(&lanes, &asks, &work, most);
                 (reading, went)
             });
             let (back, went) =
@@ -83,12 +88,14 @@ impl TopicReader {
                 Went::Whole => break,
                 Went::Full => turn = Some(budget.turn().await),
                 Went::Waits => {
-                    quiet.look(&self.client, range, reading.held.as_ref().map_or(0, |cursor| cursor.next()))?
+                    quiet.look(&self.fetches, range, reading.held.as_ref().map_or(0, |cursor| cursor.next()))?
                 }
             }
         }
         self.sizes.learn(&range.partition.name, range.to - range.from, reading.block.bytes());
-        Ok((reading.block, turn))
+        let Reading { held, block, .. } = reading;
+        self.lanes.end(held, topic, partition, range.to);
+        Ok((block, turn))
     }
 }
 
@@ -105,7 +112,7 @@ impl Reader<Range> for TopicReader {
 
 impl Reading {
     /// Reads on for a while. It waits, so it must be called where that is allowed.
-    fn step(&mut self, lanes: &Lanes, client: &Client, range: &Range, most: u64) -> Result<Went, Stop> {
+    fn step(&mut self, lanes: &Lanes, asks: &Client, range: &Range, most: u64) -> Result<Went, Stop> {
         let (topic, partition) = (self.block.topic.clone(), self.block.partition);
         if !std::mem::replace(&mut self.is_begun, true) {
             lanes.begin(&mut self.held, &topic, partition, range.from)?;
@@ -113,14 +120,19 @@ impl Reading {
         let Some(cursor) = self.held.as_mut() else {
             return Err(Stop::Bug("a lane that was begun has no cursor".to_owned()));
         };
-        let went = cursor.read(&mut self.block, range.to, most, STEP);
-        if client.context().has_strays.load(Relaxed) {
+        let went = if self.is_whole { Ok(Went::Whole) } else { cursor.read(&mut self.block, range.to, most, STEP) };
+        if lanes.has_strays() {
             return Err(Stop::Bug("a record of a topic came over a queue that nobody reads".to_owned()));
         }
         match went {
             Ok(Went::Whole) => {
-                same_topic(client, range, &topic, partition)?;
-                Ok(Went::Whole)
+                self.is_whole = true;
+                match same_topic(asks, range, &topic, partition) {
+                    Ok(()) => Ok(Went::Whole),
+                    // The brokers have gone meanwhile: they are waited for.
+                    Err(Stop::Store(error)) if error.is_transient() => Ok(Went::Waits),
+                    Err(stop) => Err(stop),
+                }
             }
             Ok(went) => Ok(went),
             Err((code, words)) if Outcome::of(code).may_pass() => {
@@ -130,7 +142,7 @@ impl Reading {
             Err(trouble) => {
                 let wanted = cursor.next();
                 *self.held = None;
-                Err(diagnosed(client, range, (&topic, partition), wanted, trouble))
+                Err(diagnosed(asks, range, (&topic, partition), wanted, trouble))
             }
         }
     }

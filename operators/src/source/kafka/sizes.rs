@@ -1,5 +1,5 @@
-//! How large the records of each partition are, from what was read of it. Kafka tells nobody how many
-//! bytes a range of offsets has, so this bounds what is handed out.
+//! How large the records of each partition are, from what was read of it. Kafka tells nobody how
+//! many bytes a range of offsets has, so this bounds what is handed out.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

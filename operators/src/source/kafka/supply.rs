@@ -1,5 +1,5 @@
-//! Hands out topics as ranges of offsets, partition by partition in turn, each up to where it may be
-//! read. Says what is lost: a range that is not there any more is never skipped by itself.
+//! Hands out topics as ranges of offsets, partition by partition in turn, each up to where it may
+//! be read. Says what is lost: a range that is not there any more is never skipped by itself.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -76,6 +76,8 @@ pub struct TopicSupply {
     ready: BTreeSet<PartitionId>,
     /// The partition of the last range, so that each has its turn.
     last: Option<PartitionId>,
+    /// Where the last range that this run has handed out of each partition ends.
+    handed: BTreeMap<PartitionId, u64>,
     sizes: Arc<Sizes>,
     /// About how many bytes a range may have.
     most: u64,
@@ -95,8 +97,8 @@ impl TopicSupply {
             let Mark { begin, topic_id, .. } = mark.clone();
             known.entry(id.clone()).or_insert(Known { begin, topic_id, limit: None, short_since_ms: None });
         }
-        let (ready, last, gone) = (BTreeSet::new(), None, BTreeSet::new());
-        TopicSupply { at, known, ready, last, sizes, most, on_loss, gone }
+        let (ready, last, handed, gone) = (BTreeSet::new(), None, BTreeMap::new(), BTreeSet::new());
+        TopicSupply { at, known, ready, last, handed, sizes, most, on_loss, gone }
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
@@ -242,9 +244,12 @@ impl TopicSupply {
         let bytes = if is_lost { 0 } else { expected.saturating_mul(ROOM).max(LEAST) };
         let (begin, topic_id) = (known.begin, known.topic_id.clone());
         let position = Position(self.at.position().0 + (to - from));
+        // Nothing is read of what is lost.
+        let before = if is_lost { self.handed.remove(&id) } else { self.handed.insert(id.clone(), to) };
+        let follows = before == Some(from) && !is_lost;
         self.at.partitions.insert(id.clone(), Mark { next: to, begin, topic_id: topic_id.clone() });
         self.at.move_to(position);
-        Range { partition: id, topic_id, from, to, bytes, is_lost, settings, catch_up }
+        Range { partition: id, topic_id, from, to, bytes, follows, is_lost, settings, catch_up }
     }
 }
 
@@ -313,8 +318,8 @@ pub enum ColdStart {
     /// At the first record that each partition still has.
     #[default]
     Earliest,
-    /// Behind the last record that each partition has now. Topics and partitions that come later are
-    /// read from their beginning.
+    /// Behind the last record that each partition has now. Topics and partitions that come later
+    /// are read from their beginning.
     Latest,
 }
 
