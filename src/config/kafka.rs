@@ -7,12 +7,14 @@ use std::path::Path;
 
 use lakefront_operators::azure::Entra;
 use lakefront_operators::kafka::settings::{Login, Sasl, Security, Tls};
+use lakefront_operators::s3::Credential;
 use lakefront_operators::secret::Secret;
 use toml::Value;
 
 use super::azure::{file, id};
 use super::error::Problems;
 use super::raw::{Reading, Section};
+use super::s3::{self, region, word};
 use super::secrets::{Env, variable};
 use super::values::{choice, flag, path, text};
 use super::{ConfigError, read_text};
@@ -24,18 +26,22 @@ enum Mechanism {
     Scram256,
     Scram512,
     OauthBearer,
+    AwsMskIam,
 }
 
-const MECHANISMS: [(&str, Mechanism); 4] = [
+const MECHANISMS: [(&str, Mechanism); 5] = [
     ("plain", Mechanism::Plain),
     ("scram-256", Mechanism::Scram256),
     ("scram-512", Mechanism::Scram512),
     ("oauthbearer", Mechanism::OauthBearer),
+    ("aws-msk-iam", Mechanism::AwsMskIam),
 ];
 
 /// The keys of a login, and those of Entra ID.
 const LOGIN: [&str; 2] = ["user", "password"];
 const ENTRA: [&str; 5] = ["tenant_id", "client_id", "client_secret", "client_certificate_path", "federated_token_file"];
+/// Those of AWS.
+const AWS: [&str; 4] = ["region", "access_key_id", "secret_access_key", "session_token"];
 
 /// Reads `[source.security]`.
 pub(super) fn security(section: &mut Section<'_>) -> Option<Security> {
@@ -43,6 +49,7 @@ pub(super) fn security(section: &mut Section<'_>) -> Option<Security> {
     let user = section.optional("user", None, |v| Ok(Some(text(v)?.to_owned())));
     let password = section.secret("password", |v| Ok(Secret::new(text(v)?)));
     let entra = entra(section);
+    let aws = aws(section, matches!(mechanism, Some(Some(Mechanism::AwsMskIam))));
     let tls = section.optional("tls", None, |v| flag(v).map(Some));
     let ca_file = section.optional("ca_file", None, |v| path(v).map(Some));
     let certificate_file = section.optional("certificate_file", None, |v| path(v).map(Some));
@@ -69,7 +76,7 @@ pub(super) fn security(section: &mut Section<'_>) -> Option<Security> {
         key_file: key_file?,
         key_password: key_password?,
     };
-    let (user, password, entra) = (user?, password?, entra?);
+    let (user, password, entra, aws) = (user?, password?, entra?, aws?);
     let login = || user.zip(password).map(|(user, password)| Login { user, password });
     let sasl = match mechanism {
         None => None,
@@ -77,13 +84,17 @@ pub(super) fn security(section: &mut Section<'_>) -> Option<Security> {
         Some(Mechanism::Scram256) => Some(Sasl::Scram256(login()?)),
         Some(Mechanism::Scram512) => Some(Sasl::Scram512(login()?)),
         Some(Mechanism::OauthBearer) => Some(Sasl::Entra(entra)),
+        Some(Mechanism::AwsMskIam) => {
+            let (region, credential) = aws?;
+            Some(Sasl::MskIam { region, credential })
+        }
     };
     Some(Security { tls: is_encrypted.then_some(tls), sasl })
 }
 
 /// Refuses keys that are not the mechanism's, and a login that is not whole.
 fn fits(section: &Section<'_>, mechanism: Option<Mechanism>) {
-    let has_login = mechanism.is_some_and(|mechanism| mechanism != Mechanism::OauthBearer);
+    let has_login = matches!(mechanism, Some(Mechanism::Plain | Mechanism::Scram256 | Mechanism::Scram512));
     for key in LOGIN {
         match (section.given(key), has_login) {
             (false, true) => section.refuse(key, "must be given for this mechanism of sasl".to_owned()),
@@ -93,6 +104,41 @@ fn fits(section: &Section<'_>, mechanism: Option<Mechanism>) {
     }
     for key in ENTRA.into_iter().filter(|key| section.given(key) && mechanism != Some(Mechanism::OauthBearer)) {
         section.refuse(key, "is for sasl = \"oauthbearer\" only".to_owned());
+    }
+    for key in AWS.into_iter().filter(|key| section.given(key) && mechanism != Some(Mechanism::AwsMskIam)) {
+        section.refuse(key, "is for sasl = \"aws-msk-iam\" only".to_owned());
+    }
+}
+
+/// Who signs tokens of AWS, and for which region; `Some(None)` if that `is_wanted` by nobody. What
+/// the section leaves out is the environment's.
+fn aws(section: &mut Section<'_>, is_wanted: bool) -> Option<Option<(String, Credential)>> {
+    let region = section.optional("region", None, |v| region(v).map(Some));
+    let [id, secret, token] =
+        ["access_key_id", "secret_access_key", "session_token"].map(|key| section.secret(key, word));
+    let (region, id, secret, token) = (region?, id?, secret?, token?);
+    if !is_wanted {
+        return Some(None);
+    }
+    let env = section.env();
+    let named = variable(env, &["AWS_REGION", "AWS_DEFAULT_REGION"], s3::region).ok().flatten();
+    let Some(region) = region.or(named) else {
+        section.refuse("region", "must be given, here or as AWS_REGION in the environment".to_owned());
+        return None;
+    };
+    let credential = match id.zip(secret) {
+        Some((id, secret)) => Ok(Credential::Key { id, secret, token }),
+        None if ["access_key_id", "secret_access_key", "session_token"].iter().any(|key| section.given(key)) => {
+            Err("needs access_key_id and secret_access_key together".to_owned())
+        }
+        None => s3::from_environment(env),
+    };
+    match credential {
+        Ok(credential) => Some(Some((region, credential))),
+        Err(constraint) => {
+            section.refuse("access_key_id", constraint);
+            None
+        }
     }
 }
 
@@ -188,6 +234,13 @@ mod tests {
     }
 
     #[test]
+    fn aws_signs_for_a_region() {
+        let keys = "sasl = \"aws-msk-iam\"\nregion = \"eu-west-1\"\naccess_key_id = \"id\"\nsecret_access_key = \"s\"";
+        let Ok(Security { tls: Some(_), sasl: Some(Sasl::MskIam { region, .. }) }) = read(keys) else { panic!("IAM") };
+        assert_eq!(region, "eu-west-1");
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused_by_name() {
         for (keys, part) in [
             ("sasl = \"plain\"", "source.security.user"),
@@ -195,6 +248,9 @@ mod tests {
             ("sasl = \"gssapi\"", "source.security.sasl"),
             ("client_id = \"c\"", "source.security.client_id"),
             ("key_file = \"k\"", "needs certificate_file next to it"),
+            ("sasl = \"aws-msk-iam\"", "AWS_REGION in the environment"),
+            ("sasl = \"aws-msk-iam\"\nregion = \"eu-west-1\"\naccess_key_id = \"a\"", "secret_access_key together"),
+            ("region = \"eu-west-1\"", "source.security.region"),
             ("tls = false\nca_file = \"ca.pem\"", "source.security.ca_file"),
             ("pasword = \"hunter2\"", "did you mean \"password\"?"),
         ] {

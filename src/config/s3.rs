@@ -108,7 +108,7 @@ fn location(address: &Address, keys: Keys, env: Env<'_>) -> Reading<Location> {
 }
 
 /// The first credential that the environment offers; that of the machine, if it offers none.
-fn from_environment(env: Env<'_>) -> Reading<Credential> {
+pub(super) fn from_environment(env: Env<'_>) -> Reading<Credential> {
     let id = variable(env, &["AWS_ACCESS_KEY_ID"], word)?;
     let secret = variable(env, &["AWS_SECRET_ACCESS_KEY"], word)?;
     match (id, secret) {
@@ -137,7 +137,7 @@ fn from_environment(env: Env<'_>) -> Reading<Credential> {
     Ok(Credential::Instance { service })
 }
 
-fn region(value: &Value) -> Reading<String> {
+pub(super) fn region(value: &Value) -> Reading<String> {
     let allowed = || "allowed is a region's name, such as \"eu-west-1\"".to_owned();
     value.as_str().filter(|name| service::is_region(name)).map(str::to_owned).ok_or_else(allowed)
 }
@@ -149,7 +149,7 @@ fn plain(value: &Value) -> Reading<String> {
     value.as_str().filter(good).map(str::to_owned).ok_or_else(allowed)
 }
 
-fn word(value: &Value) -> Reading<Secret> {
+pub(super) fn word(value: &Value) -> Reading<Secret> {
     plain(value).map(Secret::new)
 }
 

@@ -3,9 +3,10 @@
 //!
 //! All requests wait, so they are called where waiting is allowed.
 
+use std::collections::HashSet;
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Client {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
     brokers: String,
     has_group: bool,
+    /// Partitions whose broker was looked for.
+    found: Mutex<HashSet<(String, i32)>>,
     listener: Option<JoinHandle<()>>,
 }
 
@@ -57,10 +60,7 @@ impl Client {
     /// If librdkafka does not take the settings: a file is not there, or does not hold what it
     /// should.
     pub fn open(settings: &Settings, runtime: &Handle) -> Result<Client, StoreError> {
-        let tokens = match &settings.security.sasl {
-            Some(Sasl::Entra(entra)) => Some(Tokens::new(entra, &settings.brokers, runtime.clone())),
-            _ => None,
-        };
+        let tokens = Tokens::for_client(settings, runtime)?;
         readable(&settings.security)?;
         let consumer: BaseConsumer<Context> = configured(settings)
             .create_with_context(Context::new(tokens))
@@ -70,7 +70,7 @@ impl Client {
         let listener = thread::Builder::new().name("kafka".to_owned()).spawn(move || listen(&listens));
         let listener = listener.map_err(|error| StoreError::definite("start a thread for Kafka", error))?;
         let (brokers, has_group) = (settings.brokers.clone(), settings.group.is_some());
-        Ok(Client { consumer, brokers, has_group, listener: Some(listener) })
+        Ok(Client { consumer, brokers, has_group, found: Mutex::default(), listener: Some(listener) })
     }
 
     /// The brokers, as they were given.
@@ -147,9 +147,21 @@ impl Client {
 
     /// Fetches a partition from an offset on, into its own queue.
     pub(crate) fn assign(&self, place: Place<'_>, from: u64) -> Result<(), StoreError> {
+        self.find(place);
         let from = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
         let list = listed(std::iter::once((place, from))).and_then(|list| self.consumer.incremental_assign(&list));
         list.map_err(|error| self.wrong(&format!("begin to read partition {} of topic {:?}", place.1, place.0), &error))
+    }
+
+    /// Learns which broker has a partition. librdkafka finds that out by itself, but it looks for
+    /// partitions without a broker only once a second.
+    fn find(&self, (topic, partition): Place<'_>) {
+        let mut found = self.found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if found.insert((topic.to_owned(), partition)) {
+            drop(found);
+            // If nobody answers, that is met when the partition is read.
+            let _ = self.consumer.fetch_metadata(Some(topic), SLICE);
+        }
     }
 
     /// Fetches a partition no more, and drops what was fetched of it.
@@ -343,9 +355,13 @@ mod tests {
                 assert!(client.is_ok(), "{:?}", client.err());
             }
         }
-        let entra = Sasl::Entra(crate::azure::Entra::default());
-        let security = Security { tls: Some(Tls::default()), sasl: Some(entra) };
-        assert!(opened(&Settings { security, ..Settings::new("127.0.0.1:1") }).is_ok());
+        let (id, secret) = (Secret::new("id"), Secret::new("hunter2"));
+        let credential = crate::s3::Credential::Key { id, secret, token: None };
+        let iam = Sasl::MskIam { region: "eu-west-1".to_owned(), credential };
+        for sasl in [Sasl::Entra(crate::azure::Entra::default()), iam] {
+            let security = Security { tls: Some(Tls::default()), sasl: Some(sasl) };
+            assert!(opened(&Settings { security, ..Settings::new("127.0.0.1:1") }).is_ok());
+        }
     }
 
     #[test]

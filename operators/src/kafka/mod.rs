@@ -12,6 +12,7 @@
 pub mod client;
 pub(crate) mod context;
 pub mod failure;
+mod msk;
 pub(crate) mod native;
 pub mod settings;
 mod tokens;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::azure::Entra;
+use crate::s3::Credential;
 use crate::secret::Secret;
 
 /// A cluster, and how its records are read.
@@ -80,6 +81,13 @@ pub enum Sasl {
     Scram512(Login),
     /// `OAUTHBEARER` with tokens of Entra ID, as Event Hubs takes them.
     Entra(Entra),
+    /// `OAUTHBEARER` with tokens of AWS's IAM, as Amazon MSK takes them.
+    MskIam {
+        /// The region of the cluster.
+        region: String,
+        /// Who signs the tokens.
+        credential: Credential,
+    },
 }
 
 /// A user and their password.
@@ -98,7 +106,7 @@ impl Sasl {
             Sasl::Plain(_) => "PLAIN",
             Sasl::Scram256(_) => "SCRAM-SHA-256",
             Sasl::Scram512(_) => "SCRAM-SHA-512",
-            Sasl::Entra(_) => "OAUTHBEARER",
+            Sasl::Entra(_) | Sasl::MskIam { .. } => "OAUTHBEARER",
         }
     }
 }
@@ -125,6 +133,7 @@ impl fmt::Display for Security {
             }
             None => Ok(()),
             Some(Sasl::Entra(entra)) => write!(f, " and a token of Entra ID: {}", entra.describe()),
+            Some(Sasl::MskIam { credential, .. }) => write!(f, " and a token of AWS by {}", credential.describe()),
             Some(sasl @ (Sasl::Plain(login) | Sasl::Scram256(login) | Sasl::Scram512(login))) => {
                 write!(f, " and {} as user {:?}", sasl.mechanism(), login.user)
             }

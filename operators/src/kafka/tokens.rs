@@ -1,37 +1,74 @@
-//! Tokens of Entra ID for OAUTHBEARER. librdkafka asks for one before it connects, and again before
-//! it ends.
+//! Tokens for OAUTHBEARER. librdkafka asks for one before it connects, and again before it ends.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
+use chrono::DateTime;
+use object_store::aws::AwsCredentialProvider;
 use rdkafka::client::OAuthToken;
 use tokio::runtime::Handle;
 
-use crate::azure::{self, Entra};
+use super::msk;
+use super::settings::{Sasl, Settings};
+use crate::azure;
+use crate::error::StoreError;
+use crate::protocol::clock::Clock;
+use crate::run::clock::SystemClock;
+use crate::s3::keys;
+
+/// Who the tokens are of, as brokers see it in their logs. The identity is the token's own.
+const PRINCIPAL: &str = "lakefront";
 
 /// Gives tokens.
 pub(super) struct Tokens {
-    credential: Arc<dyn TokenCredential>,
-    /// For which service a token is.
-    scope: String,
+    giver: Giver,
     runtime: Handle,
 }
 
+/// Who gives them.
+enum Giver {
+    /// Entra ID, for a namespace of Event Hubs.
+    Entra { credential: Arc<dyn TokenCredential>, scope: String },
+    /// AWS, for the clusters of a region.
+    Aws { keys: AwsCredentialProvider, region: String },
+}
+
 impl Tokens {
-    /// Tokens for the namespace of Event Hubs whose host is the first of `brokers`.
-    pub(super) fn new(entra: &Entra, brokers: &str, runtime: Handle) -> Tokens {
-        Tokens { credential: azure::tokens(entra), scope: scope(brokers), runtime }
+    /// The tokens that a client with these settings needs; `None` if it needs none.
+    pub(super) fn for_client(settings: &Settings, runtime: &Handle) -> Result<Option<Tokens>, StoreError> {
+        let giver = match &settings.security.sasl {
+            Some(Sasl::Entra(entra)) => {
+                Giver::Entra { credential: azure::tokens(entra), scope: scope(&settings.brokers) }
+            }
+            Some(Sasl::MskIam { region, credential }) => {
+                // The client's own error may quote what it was given.
+                let refused = |_| StoreError::definite("set up tokens of AWS", "the credential cannot be used");
+                Giver::Aws { keys: keys::provider(region, credential).map_err(refused)?, region: region.clone() }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Tokens { giver, runtime: runtime.clone() }))
     }
 
     /// A token. It waits, so it must be called from a thread that is not the runtime's.
     pub(super) fn token(&self) -> Result<OAuthToken, Box<dyn Error>> {
-        let token = self.runtime.block_on(self.credential.get_token(&[&self.scope], None));
-        let token = token.map_err(|error| Untold(azure::told(&error)))?;
-        let lifetime_ms = token.expires_on.unix_timestamp().saturating_mul(1000);
-        // Event Hubs takes the identity from the token.
-        Ok(OAuthToken { token: token.token.secret().to_owned(), principal_name: "lakefront".to_owned(), lifetime_ms })
+        let (token, lifetime_ms) = match &self.giver {
+            Giver::Entra { credential, scope } => {
+                let token = self.runtime.block_on(credential.get_token(&[scope], None));
+                let token = token.map_err(|error| Untold(azure::told(&error)))?;
+                (token.token.secret().to_owned(), token.expires_on.unix_timestamp().saturating_mul(1000))
+            }
+            Giver::Aws { keys, region } => {
+                let key = self.runtime.block_on(keys.get_credential());
+                // The client's own error is not shown, because it may contain a token.
+                let key = key.map_err(|_| Untold("AWS gives no key".to_owned()))?;
+                let now = i64::try_from(SystemClock.now_ms()).ok().and_then(DateTime::from_timestamp_millis);
+                msk::token(region, &key, now.unwrap_or_default())
+            }
+        };
+        Ok(OAuthToken { token, principal_name: PRINCIPAL.to_owned(), lifetime_ms })
     }
 }
 

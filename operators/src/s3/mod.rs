@@ -5,6 +5,7 @@
 //! where the values come from, and connections (`sink/files/blobs/`).
 
 pub mod address;
+pub(crate) mod keys;
 pub mod service;
 
 use std::fmt;

@@ -5,17 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use object_store::aws::{
-    AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, AwsCredentialProvider, S3ConditionalPut,
-};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential, AwsCredentialProvider, S3ConditionalPut};
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::{CredentialProvider, Error, Result};
 
 use super::pages::NoPages;
 
 use crate::error::StoreError;
-use crate::s3::service::aws_tokens;
-use crate::s3::{Bucket, Credential, Location};
+use crate::s3::{Bucket, Credential, Location, keys};
 use crate::sink::files::blobs::container::Container;
 use crate::sink::files::blobs::failure::{Service, causes, status};
 
@@ -44,31 +41,7 @@ fn builder(bucket: &Bucket) -> AmazonS3Builder {
         .with_client_options(super::options(bucket.url.starts_with("http:")))
         .with_http_connector(NoPages)
         .with_retry(super::retry());
-    let set = |builder: AmazonS3Builder, key, value: &Option<url::Url>| match value {
-        Some(value) => builder.with_config(key, value.as_str().trim_end_matches('/')),
-        None => builder,
-    };
-    match &bucket.credential {
-        Credential::Key { id, secret, token } => {
-            let builder = builder.with_access_key_id(id.reveal()).with_secret_access_key(secret.reveal());
-            token.iter().fold(builder, |builder, token| builder.with_token(token.reveal()))
-        }
-        Credential::WebIdentity { token_file, role_arn, session_name, service } => {
-            let builder = builder
-                .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, token_file)
-                .with_config(AmazonS3ConfigKey::RoleArn, role_arn);
-            let session = session_name.as_deref().unwrap_or("lakefront");
-            let builder = builder.with_config(AmazonS3ConfigKey::RoleSessionName, session);
-            // The client's own default knows one domain only.
-            let service = service.clone().or_else(|| aws_tokens(&bucket.region));
-            set(builder, AmazonS3ConfigKey::StsEndpoint, &service)
-        }
-        Credential::Container { path } => builder.with_config(AmazonS3ConfigKey::ContainerCredentialsRelativeUri, path),
-        Credential::Pod { agent, token_file } => builder
-            .with_config(AmazonS3ConfigKey::ContainerCredentialsFullUri, agent.as_str())
-            .with_config(AmazonS3ConfigKey::ContainerAuthorizationTokenFile, token_file),
-        Credential::Instance { service } => set(builder, AmazonS3ConfigKey::MetadataEndpoint, service),
-    }
+    keys::opened(builder, &bucket.region, &bucket.credential)
 }
 
 /// A client that asks for its key, and whose errors tell when it got none.
