@@ -13,7 +13,8 @@ use crate::secret::Secret;
 /// use lakefront_operators::kafka::settings::{Isolation, Security, Settings};
 ///
 /// let settings = Settings::new("localhost:9092");
-/// assert_eq!((settings.isolation, settings.security), (Isolation::ReadCommitted, Security::default()));
+/// assert_eq!(settings.isolation, Isolation::ReadCommitted);
+/// assert_eq!(settings.security, Security::default());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {

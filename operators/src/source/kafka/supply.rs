@@ -237,7 +237,8 @@ impl TopicSupply {
     fn range(&mut self, id: PartitionId, to: u64, room: u64, settings: Arc<Settings>, catch_up: bool) -> Range {
         let (from, known) = (self.next_of(&id), &self.known[&id]);
         let earliest = known.limit.map_or(0, |limit| limit.earliest);
-        let is_lost = earliest > from;
+        // Unless that is accepted, a range is read as if all of it were there, and the read fails.
+        let is_lost = earliest > from && self.on_loss == OnLoss::Accept;
         let most = if is_lost { room.max(1) } else { self.most_offsets(&id, room) };
         let to = if is_lost { earliest.min(to) } else { to }.min(from.saturating_add(most));
         let expected = (to - from).saturating_mul(self.sizes.of(&id.name));

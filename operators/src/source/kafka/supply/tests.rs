@@ -80,6 +80,8 @@ fn what_retention_has_taken_is_lost_and_named() {
     let mut stops = supply(&at, OnLoss::Stop);
     let losses = stops.see(vec![sight("a", 0, 250, 260)], 0);
     assert_eq!(losses, [(PartitionId::first("a/0"), Loss::Passed { wanted: 10, earliest: 250 })]);
+    let next = stops.next(100, &Arc::new(SETTINGS)).map(short);
+    assert_eq!(next.as_deref(), Some("a/0 10..20"), "whoever reads this is told, and nothing is skipped");
     let mut accepts = supply(&at, OnLoss::Accept);
     assert!(accepts.see(vec![sight("a", 0, 250, 260)], 0).is_empty());
     assert_eq!(all(&mut accepts, 200), ["a/0 10..210 lost", "a/0 210..250 lost", "a/0 250..260"]);
