@@ -48,18 +48,19 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
         let open = || Client::open(&settings, &Handle::current()).map(Arc::new).map_err(|error| stopped(error.into()));
         let (asks, fetches) = (open()?, open()?);
         let mut watch = Watch::new(asks.clone(), topics, PATIENCE);
-        let sights = watch.look().await.map_err(stopped)?;
+        let mut sights = watch.look().await.map_err(stopped)?;
         if sights.is_empty() {
             return Err(Failed::Topic(Usage(format!("no topic matches --topic {topic:?}")).into()));
         }
         let mut printing = Printing::new([asks, fetches], begin(args.from_offset, &sights), out, tally);
-        printing.all(sights).await?;
-        while args.follow {
-            tokio::time::sleep(POLL).await;
-            let sights = watch.look().await.map_err(stopped)?;
+        loop {
             printing.all(sights).await?;
+            if !args.follow {
+                return Ok(());
+            }
+            tokio::time::sleep(POLL).await;
+            sights = watch.look().await.map_err(stopped)?;
         }
-        Ok(())
     })
 }
 

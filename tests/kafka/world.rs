@@ -120,7 +120,9 @@ impl Writer {
             }
             match self.0.send(new) {
                 Ok(()) => return,
-                Err((error, _)) if error.to_string().contains("QueueFull") => drop(self.0.poll(PATIENCE / 600)),
+                Err((error, _)) if error.to_string().contains("QueueFull") => {
+                    self.0.poll(PATIENCE / 600);
+                }
                 Err((error, _)) => panic!("{error}"),
             }
         }
@@ -173,7 +175,8 @@ pub(crate) struct Source {
     budget: Arc<Budget>,
     /// Ranges that were read, in order.
     pub(crate) ranges: Vec<Range>,
-    now_ms: u64,
+    /// The time, on a clock of the test's own.
+    pub(crate) now_ms: u64,
     /// The most offsets of a range.
     pub(crate) room: u64,
     // The last, because the others wait on it.

@@ -45,8 +45,8 @@ impl Watch {
         }
         let begun = Stopwatch::start();
         loop {
-            let (client, topics) = (self.client.clone(), self.topics.clone());
-            let sights = spawn_blocking(move || sights(&client, &topics)).await;
+            let (client, topics, is_first) = (self.client.clone(), self.topics.clone(), !self.has_looked);
+            let sights = spawn_blocking(move || sights(&client, &topics, is_first)).await;
             match sights.map_err(|error| Stop::Bug(format!("a look at topics has failed: {error}")))? {
                 Ok(sights) => {
                     self.has_looked = true;
@@ -77,8 +77,9 @@ pub fn failure(id: &PartitionId, loss: &Loss) -> Stop {
     loss.failure(topic, partition).into()
 }
 
-/// All partitions of the topics, with how far each may be read. It waits.
-fn sights(client: &Client, topics: &Topics) -> Result<Vec<Sight>, StoreError> {
+/// All partitions of the topics, with how far each may be read. A topic that is named must be there
+/// the first time; what it means if it goes later, the supply tells. It waits.
+fn sights(client: &Client, topics: &Topics, is_first: bool) -> Result<Vec<Sight>, StoreError> {
     let mut names = topics.names.clone();
     if topics.has_patterns() {
         names.extend(client.topics()?.into_iter().filter(|name| topics.has(name)));
@@ -93,9 +94,10 @@ fn sights(client: &Client, topics: &Topics) -> Result<Vec<Sight>, StoreError> {
                 let (topic, topic_id) = (topic.name.clone(), topic.id.clone());
                 Sight { topic, partition, topic_id, earliest: 0, end: 0 }
             })),
-            // It was deleted since it was listed.
-            Err((code, _)) if Outcome::of(code) == Outcome::UnknownTopic && !topics.names.iter().any(|n| n == name) => {
-            }
+            // It was deleted, perhaps since it was listed.
+            Err((code, _))
+                if Outcome::of(code) == Outcome::UnknownTopic
+                    && (!is_first || !topics.names.iter().any(|named| named == name)) => {}
             Err((code, words)) => return Err(refused(client, name, code, &words)),
         }
     }

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode;
@@ -19,7 +20,7 @@ use super::sizes::Sizes;
 use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
 use crate::kafka::client::Client;
-use crate::kafka::failure::{Loss, Outcome, failed};
+use crate::kafka::failure::{Answer, Loss, Outcome, failed};
 use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
 use crate::run::memory::{Budget, Turn};
@@ -29,6 +30,9 @@ pub type Fetched = fetch::Fetched<Range, Records>;
 
 /// How long one step of a read waits before it looks whether it is still wanted.
 const STEP: Duration = Duration::from_millis(500);
+/// For how long a topic may not be there before it counts as gone: a broker that has just come may
+/// not know it yet.
+const GONE: Duration = Duration::from_secs(20);
 /// For how long nothing may come before that is reported.
 const QUIET: Duration = Duration::from_secs(15);
 /// For how long nothing may come before the run ends.
@@ -48,6 +52,10 @@ struct Reading {
     held: Held,
     block: Records,
     is_begun: bool,
+    /// Where the lane is begun anew after a failure.
+    next: u64,
+    /// Since when the topic is not there.
+    gone: Option<Stopwatch>,
     /// Whether all records are there, and only the topic's identity is to be seen.
     is_whole: bool,
 }
@@ -71,7 +79,7 @@ impl TopicReader {
             return Ok((block, None));
         }
         let held = self.lanes.hold(topic, partition, range.from, range.follows).await;
-        let mut reading = Reading { held, block, is_begun: false, is_whole: false };
+        let mut reading = Reading { held, block, is_begun: false, next: range.from, gone: None, is_whole: false };
         let mut turn = None;
         let mut quiet = Quiet::new(self.patience);
         loop {
@@ -88,7 +96,8 @@ impl TopicReader {
                 Went::Whole => break,
                 Went::Full => turn = Some(budget.turn().await),
                 Went::Waits => {
-                    quiet.look(&self.fetches, range, reading.held.as_ref().map_or(0, |cursor| cursor.next()))?
+                    let next = reading.held.as_ref().map_or(reading.next, |cursor| cursor.next());
+                    quiet.look(&self.fetches, range, next)?;
                 }
             }
         }
@@ -114,8 +123,8 @@ impl Reading {
     /// Reads on for a while. It waits, so it must be called where that is allowed.
     fn step(&mut self, lanes: &Lanes, asks: &Client, range: &Range, most: u64) -> Result<Went, Stop> {
         let (topic, partition) = (self.block.topic.clone(), self.block.partition);
-        if !std::mem::replace(&mut self.is_begun, true) {
-            lanes.begin(&mut self.held, &topic, partition, range.from)?;
+        if !std::mem::replace(&mut self.is_begun, true) || self.held.is_none() {
+            lanes.begin(&mut self.held, &topic, partition, self.next)?;
         }
         let Some(cursor) = self.held.as_mut() else {
             return Err(Stop::Bug("a lane that was begun has no cursor".to_owned()));
@@ -127,12 +136,7 @@ impl Reading {
         match went {
             Ok(Went::Whole) => {
                 self.is_whole = true;
-                match same_topic(asks, range, &topic, partition) {
-                    Ok(()) => Ok(Went::Whole),
-                    // The brokers have gone meanwhile: they are waited for.
-                    Err(Stop::Store(error)) if error.is_transient() => Ok(Went::Waits),
-                    Err(stop) => Err(stop),
-                }
+                Ok(if self.is_of_same_topic(asks, range)? { Went::Whole } else { Went::Waits })
             }
             Ok(went) => Ok(went),
             Err((code, words)) if Outcome::of(code).may_pass() => {
@@ -140,11 +144,38 @@ impl Reading {
                 Ok(Went::Waits)
             }
             Err(trouble) => {
-                let wanted = cursor.next();
+                self.next = cursor.next();
                 *self.held = None;
-                Err(diagnosed(asks, range, (&topic, partition), wanted, trouble))
+                if self.is_of_same_topic(asks, range)? {
+                    diagnosed(asks, (&topic, partition), self.next, trouble)?;
+                    thread::park_timeout(STEP);
+                }
+                Ok(Went::Waits)
             }
         }
+    }
+
+    /// Whether the topic is known to be that of the range still; false if nobody can say at the
+    /// moment.
+    fn is_of_same_topic(&mut self, asks: &Client, range: &Range) -> Result<bool, Stop> {
+        match same_topic(asks, range, &self.block.topic, self.block.partition) {
+            Ok(()) => {
+                self.gone = None;
+                return Ok(true);
+            }
+            // The brokers have gone meanwhile: they are waited for.
+            Err(Stop::Store(error)) if error.is_transient() => {}
+            Err(stop) => {
+                let Stop::Store(error) = &stop else { return Err(stop) };
+                let is_unknown = Answer::behind(error).is_some_and(|answer| answer.outcome == Outcome::UnknownTopic);
+                let since = self.gone.get_or_insert_with(Stopwatch::start);
+                if !is_unknown || since.elapsed() >= GONE {
+                    return Err(stop);
+                }
+            }
+        }
+        thread::park_timeout(STEP);
+        Ok(false)
     }
 }
 
@@ -165,28 +196,27 @@ fn same_topic(client: &Client, range: &Range, topic: &str, partition: i32) -> Re
     }
 }
 
-/// What is behind `trouble` with a partition, of which the offset `wanted` is read next.
+/// What is behind `trouble` with a partition of a topic that is there, of which the offset `wanted`
+/// is read next; nothing if it may pass. What was read may be behind the end for a moment, because
+/// a new leader does not know at once how far it may be read; whether that stays so, looks tell.
 fn diagnosed(
     client: &Client,
-    range: &Range,
     (topic, partition): (&str, i32),
     wanted: u64,
     (code, words): Trouble,
-) -> Stop {
-    if let Err(stop) = same_topic(client, range, topic, partition) {
-        return stop;
+) -> Result<(), Stop> {
+    if Outcome::of(code) == Outcome::UnknownTopic {
+        return Ok(());
     }
     let attempt = format!("read partition {partition} of topic {topic:?} from offset {wanted} on");
     if !matches!(code, RDKafkaErrorCode::OffsetOutOfRange | RDKafkaErrorCode::AutoOffsetReset) {
-        return failed(attempt, code, &words).into();
+        return Err(failed(attempt, code, &words).into());
     }
-    let place = [(topic, partition)];
-    let limits = client.earliest(&place).and_then(|earliest| Ok((earliest[0], client.ends(&place)?[0])));
-    match limits {
-        Ok((earliest, _)) if earliest > wanted => Loss::Passed { wanted, earliest }.failure(topic, partition).into(),
-        Ok((_, end)) if end < wanted => Loss::Truncated { wanted, end }.failure(topic, partition).into(),
-        Ok(_) => failed(attempt, code, &words).into(),
-        Err(error) => error.into(),
+    match client.earliest(&[(topic, partition)]).map(|earliest| earliest[0]) {
+        Ok(earliest) if earliest > wanted => Err(Loss::Passed { wanted, earliest }.failure(topic, partition).into()),
+        Ok(_) => Ok(()),
+        Err(error) if error.is_transient() => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -15,8 +15,9 @@ use crate::protocol::offsets::PartitionId;
 use crate::protocol::supply::{Lost, Supply};
 use crate::run::metrics::Lag;
 
-/// For how long a partition may end before what was read of it, in milliseconds: a new leader does
-/// not know at once how far it may be read.
+/// For how long a partition may be gone, or end before what was read of it, in milliseconds: a new
+/// leader does not know at once how far it may be read, and a new broker not which topics there
+/// are.
 const SHORT: u64 = 60_000;
 
 /// A range has room for so many times what is expected of it, because records differ.
@@ -60,6 +61,8 @@ struct Known {
     limit: Option<Limit>,
     /// Since when it ends before what was read of it, on the steady clock.
     short_since_ms: Option<u64>,
+    /// Since when it is not there, on the same clock.
+    gone_since_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +98,13 @@ impl TopicSupply {
         let mut known = BTreeMap::new();
         for (id, mark) in standings.iter().flat_map(|standing| &standing.offsets.partitions) {
             let Mark { begin, topic_id, .. } = mark.clone();
-            known.entry(id.clone()).or_insert(Known { begin, topic_id, limit: None, short_since_ms: None });
+            known.entry(id.clone()).or_insert(Known {
+                begin,
+                topic_id,
+                limit: None,
+                short_since_ms: None,
+                gone_since_ms: None,
+            });
         }
         let (ready, last, handed, gone) = (BTreeSet::new(), None, BTreeMap::new(), BTreeSet::new());
         TopicSupply { at, known, ready, last, handed, sizes, most, on_loss, gone }
@@ -104,7 +113,7 @@ impl TopicSupply {
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
     /// is not accepted.
     pub fn see(&mut self, sights: Vec<Sight>, now_ms: u64) -> Vec<(PartitionId, Loss)> {
-        let mut losses = self.vanished(&sights);
+        let mut losses = self.vanished(&sights, now_ms);
         for sight in sights {
             self.gone.remove(&sight.topic);
             if let Err(loss) = self.see_one(sight, now_ms) {
@@ -137,9 +146,16 @@ impl TopicSupply {
             }
             id.generation += 1;
         }
-        let fresh = Known { begin: earliest, topic_id: topic_id.clone(), limit: None, short_since_ms: None };
+        let fresh = Known {
+            begin: earliest,
+            topic_id: topic_id.clone(),
+            limit: None,
+            short_since_ms: None,
+            gone_since_ms: None,
+        };
         let known = self.known.entry(id.clone()).or_insert(fresh);
         known.limit = Some(Limit { earliest, end });
+        known.gone_since_ms = None;
         if known.topic_id.is_empty() {
             known.topic_id = topic_id;
         }
@@ -155,11 +171,14 @@ impl TopicSupply {
 
     /// What is lost of topics that were there, and are not among the `sights`. That one is gone of
     /// which everything was read is reported once.
-    fn vanished(&mut self, sights: &[Sight]) -> Vec<(PartitionId, Loss)> {
+    fn vanished(&mut self, sights: &[Sight], now_ms: u64) -> Vec<(PartitionId, Loss)> {
         let there: BTreeSet<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
         let mut losses = Vec::new();
         for (id, known) in &mut self.known {
             let Some((topic, _)) = place_of(id).filter(|place| !there.contains(place)) else { continue };
+            if now_ms.saturating_sub(*known.gone_since_ms.get_or_insert(now_ms)) < SHORT {
+                continue;
+            }
             let next = self.at.partitions.get(id).map_or(known.begin, |mark| mark.next);
             let has_rest = known.limit.take().is_some_and(|limit| limit.end > next);
             if has_rest && self.on_loss == OnLoss::Stop {

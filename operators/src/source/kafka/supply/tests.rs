@@ -115,8 +115,12 @@ fn a_topic_that_is_gone_is_lost_only_if_something_was_left() {
     let mut supply = supply(&[standing(&[])], OnLoss::Stop);
     supply.see(vec![sight("a", 0, 0, 5), sight("b", 0, 0, 5)], 0);
     assert_eq!(all(&mut supply, 100), ["a/0 0..5", "b/0 0..5"]);
-    assert!(supply.see(vec![sight("b", 0, 0, 8)], 0).is_empty());
-    assert_eq!(supply.see(vec![], 0), [(PartitionId::first("b/0"), Loss::Gone { wanted: 5 })]);
+    for now_ms in [1, 1 + SHORT] {
+        assert!(supply.see(vec![sight("b", 0, 0, 8)], now_ms).is_empty());
+    }
+    assert!(supply.see(vec![], 2 + SHORT).is_empty(), "its broker may not know it yet");
+    let losses = supply.see(vec![], 2 + 2 * SHORT);
+    assert_eq!(losses, [(PartitionId::first("b/0"), Loss::Gone { wanted: 5 })]);
 }
 
 #[test]
