@@ -13,7 +13,9 @@ pub(crate) use self::hot::HotArgs;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::hot::OnConflict;
 pub(crate) use self::replay::{Rate, ReplayArgs};
-pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, FromOffset, GenerateArgs, InitArgs};
+#[cfg(feature = "kafka")]
+pub(crate) use self::tools::FromOffset;
+pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
 use crate::logging::LogFormat;
 
 /// Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.

@@ -20,6 +20,7 @@ pub mod error;
 pub mod fetch;
 pub mod format;
 pub mod glob;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod parse;
 pub mod plan;

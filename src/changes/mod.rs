@@ -5,6 +5,7 @@
 
 mod lines;
 mod tally;
+#[cfg(feature = "kafka")]
 mod topic;
 
 use std::fs::File;
@@ -26,19 +27,25 @@ use crate::logging;
 pub(crate) fn changes(args: &ChangesArgs) -> anyhow::Result<Exit> {
     let mut tally = Tally::default();
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let (printed, from, what) = match (&args.topic, &args.file) {
-        (Some(topic), _) => (topic::print(args, topic, out, &mut tally), String::new(), "records"),
-        (None, file) => {
-            let file = file.as_deref().context("clap requires FILE")?;
-            let lines = Lines::new(BufReader::with_capacity(1 << 16, open(file)?));
-            (print(lines, out, &mut tally), named(file), "lines")
-        }
-    };
+    #[cfg(feature = "kafka")]
+    if let Some(topic) = &args.topic {
+        let printed = topic::print(args, topic, out, &mut tally);
+        return ended(printed, "the topic", "records", &tally);
+    }
+    let file = args.file.as_deref().context("clap requires FILE")?;
+    let lines = Lines::new(BufReader::with_capacity(1 << 16, open(file)?));
+    let printed = print(lines, out, &mut tally);
+    ended(printed, &named(file), "lines", &tally)
+}
+
+/// How the command ends once everything was `printed`; `from` and `what` say of what, in messages.
+fn ended(printed: Result<(), Failed>, from: &str, what: &str, tally: &Tally) -> anyhow::Result<Exit> {
     match printed {
         // A reader that closes the pipe has read enough.
         Err(Failed::Write(error)) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Done),
         Err(Failed::Write(error)) => return Err(error).context("could not write to standard output"),
         Err(Failed::Read(error)) => return Err(error).with_context(|| format!("could not read {from}")),
+        #[cfg(feature = "kafka")]
         Err(Failed::Topic(error)) => return Err(error),
         Ok(()) => {}
     }
@@ -76,6 +83,7 @@ fn named(file: &Path) -> String {
 /// What has ended the work early.
 enum Failed {
     Read(io::Error),
+    #[cfg(feature = "kafka")]
     Topic(anyhow::Error),
     Write(io::Error),
 }

@@ -1,6 +1,7 @@
 //! The arguments of the commands that run no pipeline.
 
 use std::path::PathBuf;
+#[cfg(feature = "kafka")]
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -101,29 +102,38 @@ pub(crate) struct CompletionsArgs {
 #[derive(Args)]
 pub(crate) struct ChangesArgs {
     /// The file with the events, one a line; - for standard input.
-    #[arg(value_hint = clap::ValueHint::FilePath, required_unless_present = "topic", conflicts_with = "topic")]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    #[cfg_attr(feature = "kafka", arg(required_unless_present = "topic", conflicts_with = "topic"))]
+    #[cfg_attr(not(feature = "kafka"), arg(required = true))]
     pub(crate) file: Option<PathBuf>,
     /// The topic to read instead, by its name or a pattern such as cdc.public.*.
+    #[cfg(feature = "kafka")]
     #[arg(long, requires = "brokers")]
     pub(crate) topic: Option<String>,
     /// Where Kafka is: hosts with their ports, separated by commas.
+    #[cfg(feature = "kafka")]
     #[arg(long, value_name = "HOSTS", requires = "topic")]
     pub(crate) brokers: Option<String>,
     /// Where to begin in each partition: earliest, latest, or an offset.
+    #[cfg(feature = "kafka")]
     #[arg(long, value_name = "OFFSET", default_value = "earliest", requires = "topic")]
     pub(crate) from_offset: FromOffset,
     /// Read records of transactions that are open or were aborted, too.
+    #[cfg(feature = "kafka")]
     #[arg(long, requires = "topic")]
     pub(crate) uncommitted: bool,
     /// Go on with the records that come, until stopped.
+    #[cfg(feature = "kafka")]
     #[arg(long, requires = "topic")]
     pub(crate) follow: bool,
     /// A pipeline file, or one like it, whose [source.security] says how to connect.
+    #[cfg(feature = "kafka")]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "topic")]
     pub(crate) security: Option<PathBuf>,
 }
 
 /// Where a reader of a topic begins in each partition.
+#[cfg(feature = "kafka")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FromOffset {
     /// At the first record that is there.
@@ -134,6 +144,7 @@ pub(crate) enum FromOffset {
     At(u64),
 }
 
+#[cfg(feature = "kafka")]
 impl FromStr for FromOffset {
     type Err = String;
 

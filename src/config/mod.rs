@@ -14,6 +14,7 @@ mod defaults;
 mod disk;
 mod error;
 mod http;
+#[cfg(feature = "kafka")]
 mod kafka;
 mod lake;
 #[cfg(feature = "pg_flush")]
@@ -45,6 +46,7 @@ pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
+#[cfg(feature = "kafka")]
 pub(crate) use self::kafka::security_of;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::pg_flush::{FlushLake, IN_FLIGHT, NamedTable, PgFlush};

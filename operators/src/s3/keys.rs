@@ -1,7 +1,6 @@
 //! How the client of S3 gets a key: from what a [`Credential`] names.
 
-use object_store::Result;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredentialProvider};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 
 use super::Credential;
 use super::service::aws_tokens;
@@ -36,7 +35,11 @@ pub(crate) fn opened(builder: AmazonS3Builder, region: &str, credential: &Creden
 }
 
 /// Who gives keys for another service of AWS than S3. It keeps each until it expires.
-pub(crate) fn provider(region: &str, credential: &Credential) -> Result<AwsCredentialProvider> {
+#[cfg(feature = "kafka")]
+pub(crate) fn provider(
+    region: &str,
+    credential: &Credential,
+) -> object_store::Result<object_store::aws::AwsCredentialProvider> {
     // The client wants the name of a bucket, which it is never asked for.
     let builder = AmazonS3Builder::new().with_bucket_name("none").with_region(region);
     Ok(opened(builder, region, credential).build()?.credentials().clone())

@@ -8,5 +8,6 @@
 //! [`Acknowledge`]: crate::acknowledge::Acknowledge
 
 pub mod files;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod postgres;
