@@ -38,33 +38,52 @@ pub(super) fn file_name(version: Version) -> String {
     format!("{:020}.json", version.0)
 }
 
-/// The content of one of our commits.
-pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Result<Vec<u8>, StoreError> {
-    let files = || commit.files.iter().map(|staged| &staged.file);
-    let rows: u64 = files().map(|f| f.rows).sum();
-    let bytes: u64 = files().map(|f| f.size).sum();
-    let mut lines = vec![
+/// What a commit of ours says of itself.
+pub(super) struct Summary {
+    /// How Spark calls what a streaming query does to a table: `Append`, or `Update`.
+    pub(super) mode: &'static str,
+    /// How many rows its data files have.
+    pub(super) rows: u64,
+    /// In bytes.
+    pub(super) bytes: u64,
+    /// How many data files it adds.
+    pub(super) files: usize,
+    /// Whether it did not depend on what the table had.
+    pub(super) is_blind_append: bool,
+}
+
+/// The actions that a commit of ours begins with: what it is, and where the pipeline stands.
+pub(super) fn head(commit: &Commit, ids: &AppIds, now_ms: u64, summary: &Summary) -> Vec<Value> {
+    vec![
         json!({"commitInfo": {
             "timestamp": now_ms,
             "operation": "STREAMING UPDATE",
             "operationParameters": {
-                "outputMode": "Append",
+                "outputMode": summary.mode,
                 "queryId": ids.position,
                 "epochId": commit.held.position.to_string(),
             },
             "operationMetrics": {
-                "numOutputRows": rows.to_string(),
-                "numOutputBytes": bytes.to_string(),
-                "numAddedFiles": commit.files.len().to_string(),
+                "numOutputRows": summary.rows.to_string(),
+                "numOutputBytes": summary.bytes.to_string(),
+                "numAddedFiles": summary.files.to_string(),
             },
             "isolationLevel": "WriteSerializable",
-            "isBlindAppend": true,
+            "isBlindAppend": summary.is_blind_append,
             "engineInfo": concat!("lakefront/", env!("CARGO_PKG_VERSION")),
             (COMMIT_ID): commit.id.to_string(),
         }}),
         transaction(&ids.position, commit.held.position.0, now_ms),
         transaction(&ids.run, commit.held.run.0, now_ms),
-    ];
+    ]
+}
+
+/// The content of one of our commits that only appends.
+pub(super) fn commit(commit: &Commit, ids: &AppIds, now_ms: u64) -> Result<Vec<u8>, StoreError> {
+    let files = || commit.files.iter().map(|staged| &staged.file);
+    let (rows, bytes) = (files().map(|f| f.rows).sum(), files().map(|f| f.size).sum());
+    let summary = Summary { mode: "Append", rows, bytes, files: commit.files.len(), is_blind_append: true };
+    let mut lines = head(commit, ids, now_ms, &summary);
     for file in files() {
         lines.push(add(file)?);
     }
@@ -85,7 +104,8 @@ pub(super) fn definition(protocol: Option<Value>, metadata: Value, operation: &s
     to_lines(&lines)
 }
 
-fn to_lines(actions: &[Value]) -> Vec<u8> {
+/// Actions as the lines of a commit.
+pub(super) fn to_lines(actions: &[Value]) -> Vec<u8> {
     let mut content = Vec::new();
     for action in actions {
         content.extend_from_slice(action.to_string().as_bytes());

@@ -25,6 +25,7 @@ mod stats;
 mod store;
 mod table;
 mod types;
+pub mod upsert;
 mod writer;
 
 pub use detail::Detail;

@@ -53,6 +53,11 @@ impl Opening {
     /// Reads the tables of `pipeline`, and refuses those that cannot take its rows.
     pub async fn look(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Opening, Stop> {
         specs.iter().try_for_each(can_be)?;
+        Opening::read(specs, pipeline, clock).await
+    }
+
+    /// The same of tables that may need features, which the caller has checked.
+    pub(super) async fn read(specs: &[TableSpec], pipeline: &str, clock: Arc<dyn Clock>) -> Result<Opening, Stop> {
         let asked = Stamp::now(&*clock);
         let looks = try_join_all(specs.iter().map(|spec| look(spec, pipeline, &*clock))).await?;
         let mut found = Vec::new();
@@ -72,6 +77,11 @@ impl Opening {
     /// Where the tables stand.
     pub fn held(&self) -> Vec<Option<Held>> {
         self.found.iter().map(Found::held).collect()
+    }
+
+    /// What the tables are; none for each that does not exist yet.
+    pub(super) fn snapshots(&self) -> impl Iterator<Item = Option<&Snapshot>> {
+        self.found.iter().map(|found| found.there.as_ref().map(|(snapshot, _)| snapshot))
     }
 
     /// The tables; none for each that does not exist yet.
@@ -173,7 +183,7 @@ async fn look(spec: &TableSpec, pipeline: &str, clock: &dyn Clock) -> Result<Opt
 
 /// Commits a definition. If another writer made that version first, or the reply was lost, the
 /// table must fit as it is then.
-async fn define(
+pub(super) async fn define(
     spec: &TableSpec,
     pipeline: &str,
     version: Version,

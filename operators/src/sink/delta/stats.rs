@@ -51,7 +51,8 @@ fn bounds(leaf: &LeafStatistics) -> Option<(Value, Value)> {
 
 fn bound(bound: &Bound, data_type: &DataType) -> Option<Value> {
     match (bound, data_type) {
-        (Bound::Signed(micros), DataType::Timestamp(..)) => Some(timestamp(*micros)),
+        (Bound::Signed(micros), DataType::Timestamp(_, Some(_))) => Some(timestamp(*micros)),
+        (Bound::Signed(micros), DataType::Timestamp(..)) => Some(moment(*micros).into()),
         (Bound::Signed(days), DataType::Date32) => Some(date(*days).into()),
         (Bound::Signed(number), _) => Some((*number).into()),
         (Bound::Text(text), _) => Some(text.clone().into()),
@@ -74,10 +75,15 @@ fn decimal(digits: i128, precision: u8, scale: i8) -> Option<Value> {
 
 /// Microseconds since 1970 as ISO 8601 in UTC.
 fn timestamp(micros: i64) -> Value {
+    format!("{}Z", moment(micros)).into()
+}
+
+/// The same without a zone.
+fn moment(micros: i64) -> String {
     let (days, rest) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000));
     let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let time = format!("{:02}:{:02}:{:02}.{micros:06}Z", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{}T{time}", date(days)).into()
+    let time = format!("{:02}:{:02}:{:02}.{micros:06}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{}T{time}", date(days))
 }
 
 /// Days since 1970 as `YYYY-MM-DD`.

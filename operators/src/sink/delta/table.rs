@@ -93,7 +93,7 @@ impl TableSpec {
     /// have".
     pub(super) fn check_columns(&self) -> Result<(), String> {
         parquet::check(&self.schema)?;
-        types::fields(self.columns().fields(), None).map(drop)
+        types::plain_fields(self.columns().fields()).map(drop)
     }
 
     /// Whether a table of this definition can take our rows; the error says what is in the way.
@@ -171,21 +171,46 @@ impl DeltaTable {
     /// exists and then renames its file to that name, which replaces a file that came in between.
     /// No store of blobs is used in this way.
     async fn lost(&self) -> Result<Vec<u8>, StoreError> {
+        let Some((version, content)) = self.replaced().await? else { return Ok(Vec::new()) };
+        tracing::warn!(
+            table = self.spec.name,
+            version = version.0,
+            "another program has replaced a commit of this run, as Spark does on a local disk: what it had added \
+             is added again; stop the run before such a program writes"
+        );
+        Ok(log::adds(&content))
+    }
+
+    /// The last commit of this run and its content, if another program has put its own commit in
+    /// the place of that one.
+    pub(super) async fn replaced(&self) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some((version, content)) = written else { return Ok(Vec::new()) };
+        let Some((version, content)) = written else { return Ok(None) };
         // One that is gone was cleaned up with its log.
-        match self.log().join(&log::file_name(version)).read().await? {
-            Some(found) if found != content => {
-                tracing::warn!(
-                    table = self.spec.name,
-                    version = version.0,
-                    "another program has replaced a commit of this run, as Spark does on a local disk: what it had added \
-                     is added again; stop the run before such a program writes"
-                );
-                Ok(log::adds(&content))
-            }
-            _ => Ok(Vec::new()),
+        let found = self.log().join(&log::file_name(version)).read().await?;
+        Ok(found.is_some_and(|found| found != content).then_some((version, content)))
+    }
+
+    /// The table as it is now, as `check` sees it; none if it is gone.
+    pub(super) async fn check<T>(&self, check: impl FnOnce(&Snapshot) -> T) -> Result<Option<T>, StoreError> {
+        Ok(self.now().await?.as_ref().map(check))
+    }
+
+    /// Makes `version`, whose commit has this content, if it does not exist and its predecessor does.
+    pub(super) async fn create(&self, version: Version, content: Vec<u8>) -> Result<Created, StoreError> {
+        let before = log::file_name(Version(version.0 - 1));
+        let kept = matches!(self.spec.place, Place::Disk(_)).then(|| (version, content.clone()));
+        let created = self.log().create_after(&before, &log::file_name(version), content).await?;
+        let created = created.ok_or_else(|| {
+            let attempt = format!("commit version {} of table {:?}", version.0, self.spec.name);
+            let cause = "the version before it is gone: the table was deleted, replaced or restored under this run";
+            StoreError::definite(attempt, cause)
+        })?;
+        if created == Created::Yes {
+            *self.written.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+            self.checkpoint_if_due(version);
         }
+        Ok(created)
     }
 
     /// Starts a log checkpoint in the background when one is due, unless the last one was too
@@ -235,21 +260,9 @@ impl Group for DeltaTable {
 
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
-            let before = log::file_name(Version(version.0 - 1));
             let mut content = log::commit(commit, &self.ids, self.clock.now_ms())?;
             content.extend(self.lost().await?);
-            let kept = matches!(self.spec.place, Place::Disk(_)).then(|| (version, content.clone()));
-            let created = self.log().create_after(&before, &log::file_name(version), content).await?;
-            let created = created.ok_or_else(|| {
-                let attempt = format!("commit version {} of table {:?}", version.0, self.spec.name);
-                let cause = "the version before it is gone: the table was deleted, replaced or restored under this run";
-                StoreError::definite(attempt, cause)
-            })?;
-            if created == Created::Yes {
-                *self.written.lock().unwrap_or_else(PoisonError::into_inner) = kept;
-                self.checkpoint_if_due(version);
-            }
-            Ok(created)
+            self.create(version, content).await
         })
     }
 

@@ -16,6 +16,28 @@ pub(super) fn fields(fields: &Fields, within: Option<&str>) -> Result<Vec<Value>
     fields.iter().map(one).collect()
 }
 
+/// Whether a value of `data_type` has a moment without a zone, which a table needs a feature for.
+pub(super) fn has_local_moments(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => zone.as_ref().is_none_or(|zone| zone.is_empty()),
+        DataType::List(items) | DataType::LargeList(items) => has_local_moments(items.data_type()),
+        DataType::Struct(inner) => inner.iter().any(|field| has_local_moments(field.data_type())),
+        _ => false,
+    }
+}
+
+/// The fields of a schema, of which no moment may be without a zone: for tables without features.
+pub(super) fn plain_fields(of: &Fields) -> Result<Vec<Value>, String> {
+    match of.iter().find(|field| has_local_moments(field.data_type())) {
+        Some(field) => Err(format!(
+            "column {:?} of type {}, which has moments without a zone: they need a feature that keeps plain readers out",
+            field.name(),
+            field.data_type()
+        )),
+        None => fields(of, None),
+    }
+}
+
 /// The Delta name of a column's type, or the object for a nested one.
 fn delta_type(data_type: &DataType, path: &str) -> Result<Value, String> {
     let obstacle = match data_type {
@@ -36,9 +58,7 @@ fn delta_type(data_type: &DataType, path: &str) -> Result<Value, String> {
             return Ok(json!({"type": "array", "elementType": element, "containsNull": true}));
         }
         DataType::Struct(inner) => return Ok(json!({"type": "struct", "fields": fields(inner, Some(path))?})),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            "moments without a zone need a feature that keeps plain readers out"
-        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => return Ok("timestamp_ntz".into()),
         DataType::Timestamp(..) => "its moments are in microseconds",
         DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => "its integers have a sign",
         DataType::Time32(_) | DataType::Time64(_) => "it has dates and moments, but no time of day",

@@ -31,7 +31,6 @@ fn what_delta_has_no_type_for_is_refused_by_name() {
         DataType::FixedSizeBinary(16),
         DataType::Time32(TimeUnit::Millisecond),
         DataType::Time64(TimeUnit::Microsecond),
-        DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         DataType::Float16,
         DataType::Duration(TimeUnit::Second),
@@ -40,6 +39,16 @@ fn what_delta_has_no_type_for_is_refused_by_name() {
         let words = format!("column \"a.b.element\" of type {data_type}, which Delta has no type for");
         let error = one(struct_of(list_of(data_type))).expect_err("Delta has no such type");
         assert!(error.starts_with(&words), "{error}");
+    }
+}
+
+#[test]
+fn moments_without_a_zone_are_refused_where_a_table_has_no_features() {
+    let local = DataType::Timestamp(TimeUnit::Microsecond, None);
+    assert_eq!(one(local.clone()).expect("Delta has these")[0]["type"], "timestamp_ntz");
+    for data_type in [local.clone(), struct_of(list_of(local))] {
+        let error = plain_fields(&vec![Field::new("a", data_type, true)].into()).expect_err("no plain reader reads it");
+        assert!(error.starts_with("column \"a\" of type ") && error.ends_with("keeps plain readers out"), "{error}");
     }
 }
 

@@ -1,0 +1,136 @@
+//! The changes of one table and one cut, as rows of Arrow.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_select::{concat, take};
+use serde::{Deserialize, Serialize};
+
+use super::definition::UpsertSpec;
+use super::keys::shard_of;
+use crate::error::StoreError;
+
+/// What a change does to the row of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// The row is new, or was read by a snapshot. If there is one of its key, it is replaced.
+    Insert,
+    /// The row is another now. If there is none of its key, it is inserted.
+    Update,
+    /// The row is gone. If there is none of its key, nothing happens.
+    Delete,
+}
+
+/// Where a change stands among those of its key: lower ones happened before. What the two numbers
+/// are is for the source to say, such as the LSNs of a commit and of a change in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Order(pub u64, pub u64);
+
+/// Changes of one table: what its rows are after them.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// A row for each change, with the columns of the table in their order. Of a deleted row, only
+    /// the key is looked at.
+    pub rows: RecordBatch,
+    /// What each does.
+    pub operations: Vec<Operation>,
+    /// By column, the rows whose value the source has not sent because it did not change: the old
+    /// value stays. Columns of which all values were sent may be left out. No column of the key can
+    /// be among them.
+    pub unavailable: BTreeMap<usize, BooleanBuffer>,
+    /// Where each stands. Of two that stand at the same place, the later row counts.
+    pub order: Vec<Order>,
+}
+
+impl Changes {
+    /// Whether the value of `column` was not sent with `row`.
+    pub(super) fn is_unavailable(&self, row: usize, column: usize) -> bool {
+        self.unavailable.get(&column).is_some_and(|rows| rows.value(row))
+    }
+
+    /// Refuses what is not in the form that is promised; that would be a bug of whoever made it.
+    pub(super) fn check(&self, spec: &UpsertSpec) -> Result<(), StoreError> {
+        let refuse = |cause: String| StoreError::definite(format!("change {}", spec.table.shown()), cause);
+        let rows = self.rows.num_rows();
+        let types = |schema: &arrow_schema::Schema| {
+            schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect::<Vec<_>>()
+        };
+        if types(&self.rows.schema()) != types(&spec.table.schema) {
+            return Err(refuse("the changes have other columns than the table".to_owned()));
+        }
+        if self.operations.len() != rows || self.order.len() != rows {
+            return Err(refuse(format!("{rows} rows came without an operation and a place for each")));
+        }
+        for (column, unavailable) in &self.unavailable {
+            if unavailable.len() != rows || spec.key_columns().contains(column) {
+                return Err(refuse(format!("column {column} cannot be unavailable where the changes say so")));
+            }
+        }
+        Ok(())
+    }
+
+    /// All of `parts` after one another; none if there are no parts.
+    pub fn concat(parts: &[Changes]) -> Result<Option<Changes>, StoreError> {
+        let Some(first) = parts.first() else { return Ok(None) };
+        let failed = |e| StoreError::definite("put the changes of a cut together", e);
+        let rows = concat::concat_batches(&first.rows.schema(), parts.iter().map(|part| &part.rows)).map_err(failed)?;
+        let mut unavailable = BTreeMap::new();
+        for column in parts.iter().flat_map(|part| part.unavailable.keys()) {
+            unavailable.entry(*column).or_insert_with(|| {
+                let mut all = BooleanBufferBuilder::new(rows.num_rows());
+                for part in parts {
+                    match part.unavailable.get(column) {
+                        Some(rows) => all.append_buffer(rows),
+                        None => all.append_n(part.rows.num_rows(), false),
+                    }
+                }
+                all.finish()
+            });
+        }
+        Ok(Some(Changes {
+            rows,
+            operations: parts.iter().flat_map(|part| part.operations.iter().copied()).collect(),
+            unavailable,
+            order: parts.iter().flat_map(|part| part.order.iter().copied()).collect(),
+        }))
+    }
+
+    /// The changes at `rows`, in that order.
+    pub fn take(&self, rows: &[u32]) -> Result<Changes, StoreError> {
+        let failed = |e| StoreError::definite("part the changes of a cut", e);
+        let at = UInt32Array::from(rows.to_vec());
+        let rows_of = |of: &BooleanBuffer| rows.iter().map(|row| of.value(*row as usize)).collect();
+        Ok(Changes {
+            rows: take::take_record_batch(&self.rows, &at).map_err(failed)?,
+            operations: rows.iter().map(|row| self.operations[*row as usize]).collect(),
+            unavailable: self.unavailable.iter().map(|(column, of)| (*column, rows_of(of))).collect(),
+            order: rows.iter().map(|row| self.order[*row as usize]).collect(),
+        })
+    }
+
+    /// The changes by the shard, of so many, of their keys; shards without changes are left out.
+    pub fn by_shard(&self, spec: &UpsertSpec, shards: usize) -> Result<Vec<(usize, Changes)>, StoreError> {
+        if shards == 1 {
+            return Ok(vec![(0, self.clone())]);
+        }
+        let mut rows = vec![Vec::new(); shards];
+        for (row, shard) in (0_u32..).zip(shard_of(spec, &self.rows, shards)?) {
+            rows[shard].push(row);
+        }
+        let parts = rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
+        parts.map(|(shard, rows)| Ok((shard, self.take(rows)?))).collect()
+    }
+
+    /// Which of two changes of one key came first.
+    pub(super) fn compare(&self, a: usize, b: usize) -> Ordering {
+        self.order[a].cmp(&self.order[b]).then(a.cmp(&b))
+    }
+}
+
+/// The rows that `mask` says of `batch`.
+pub(super) fn filter(batch: &RecordBatch, mask: &[bool]) -> Result<RecordBatch, StoreError> {
+    arrow_select::filter::filter_record_batch(batch, &BooleanArray::from(mask.to_vec()))
+        .map_err(|e| StoreError::definite("choose the rows of a cut", e))
+}

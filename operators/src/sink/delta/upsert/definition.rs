@@ -1,0 +1,133 @@
+//! The definition of a table that is changed by key: what a new one gets, and whether an existing
+//! one can be changed in this way.
+//!
+//! Deletion vectors need reader version 3 and writer version 7, whose features are named one by
+//! one; the change feed is a feature of writers alone. See "Table Features" in the Delta
+//! transaction log protocol.
+
+use std::sync::Arc;
+
+use arrow_schema::{Schema, SchemaRef};
+use serde_json::{Value, json};
+
+use crate::error::Stop;
+use crate::sink::delta::schema::{self, Fit};
+use crate::sink::delta::{Snapshot, TableSpec, types};
+use crate::sink::parquet;
+
+/// The column of the change feed that says what happened to a row.
+pub(super) const CHANGE_TYPE: &str = "_change_type";
+/// What readers of the change feed add. A table with the feed can have no column of these names.
+const FEED_COLUMNS: [&str; 3] = [CHANGE_TYPE, "_commit_version", "_commit_timestamp"];
+const VECTORS: &str = "delta.enableDeletionVectors";
+const FEED: &str = "delta.enableChangeDataFeed";
+
+/// A table that is changed by key.
+#[derive(Clone)]
+pub struct UpsertSpec {
+    /// Where it is, and all of its columns. It has no partitions. Columns that the table has beside
+    /// these are null in rows that are written.
+    pub table: TableSpec,
+    /// The columns that tell rows apart, at least one.
+    pub key: Vec<String>,
+    /// Whether its log tells each change to readers of the change feed.
+    pub feed: bool,
+}
+
+impl UpsertSpec {
+    /// Where the key's columns are among the table's.
+    pub(super) fn key_columns(&self) -> Vec<usize> {
+        self.key.iter().filter_map(|name| self.table.schema.index_of(name).ok()).collect()
+    }
+
+    /// All columns of the table, each of which may be null.
+    pub(super) fn columns(&self) -> SchemaRef {
+        let fields = self.table.schema.fields().iter();
+        let fields: Vec<_> = fields.map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Whether there can be such a table.
+    pub(super) fn can_be(&self) -> Result<(), Stop> {
+        let refuse = |obstacle: String| Err(self.refused(&obstacle));
+        if self.table.partition.is_some() {
+            return refuse("would have partitions, and rows are changed by key only without".to_owned());
+        }
+        if let Some(missing) = self.key.iter().find(|name| self.table.schema.index_of(name).is_err()) {
+            return refuse(format!("would have the key column {missing:?}, which is none of its columns"));
+        }
+        if self.key.is_empty() {
+            return refuse("has no key by which its rows could be changed".to_owned());
+        }
+        let taken = |name: &&str| self.table.schema.fields().iter().any(|f| f.name().eq_ignore_ascii_case(name));
+        if let Some(name) = FEED_COLUMNS.iter().find(|name| self.feed && taken(name)) {
+            return refuse(format!("would have a column {name:?}, which is the change feed's: set cdf = false"));
+        }
+        let columns = self.table.schema.fields();
+        let can_be = parquet::check(&self.table.schema).and_then(|()| types::fields(columns, None));
+        can_be.map(drop).map_err(|column| self.refused(&format!("would have {column}")))
+    }
+
+    pub(super) fn refused(&self, obstacle: &str) -> Stop {
+        Stop::Refused(format!("table {:?} ({}) {obstacle}", self.table.name, self.table.place))
+    }
+
+    /// The features that readers must know.
+    fn features(&self) -> Vec<&'static str> {
+        let has_local_moments = |field: &Arc<arrow_schema::Field>| types::has_local_moments(field.data_type());
+        let moments = self.table.schema.fields().iter().any(has_local_moments).then_some("timestampNtz");
+        ["deletionVectors"].into_iter().chain(moments).collect()
+    }
+
+    /// The protocol of a new table.
+    pub(super) fn protocol(&self) -> Value {
+        let feed = self.feed.then_some("changeDataFeed");
+        let writer: Vec<_> = feed.into_iter().chain(self.features()).collect();
+        json!({
+            "minReaderVersion": 3,
+            "minWriterVersion": 7,
+            "readerFeatures": self.features(),
+            "writerFeatures": writer,
+        })
+    }
+
+    /// The metadata of a new table with this id; the error is as [`schema::metadata`] has it.
+    pub(super) fn metadata(&self, id: &str, now_ms: u64) -> Result<Value, String> {
+        let mut metadata = schema::metadata(id, &self.table.schema, &[], now_ms)?;
+        let configuration = &mut metadata["configuration"];
+        configuration[VECTORS] = "true".into();
+        if self.feed {
+            configuration[FEED] = "true".into();
+        }
+        Ok(metadata)
+    }
+
+    /// Whether the table can be changed by key. The error says what is in the way, in words that
+    /// follow "table x".
+    pub(super) fn check(&self, snapshot: &Snapshot) -> Result<Fit, String> {
+        let is_on = |key: &str| {
+            let value = snapshot.metadata["configuration"][key].as_str().unwrap_or_default();
+            value.eq_ignore_ascii_case("true")
+        };
+        let has = |kind: &str, feature: &str| {
+            snapshot.protocol[kind].as_array().is_some_and(|features| features.iter().any(|one| one == feature))
+        };
+        if !is_on(VECTORS) {
+            return Err(format!("has no deletion vectors: set its property {VECTORS} to true"));
+        }
+        let lacks = |feature: &&&str| !has("readerFeatures", feature) || !has("writerFeatures", feature);
+        if let Some(feature) = self.features().iter().find(lacks) {
+            return Err(format!("lacks the feature {feature}: set its property delta.feature.{feature} to supported"));
+        }
+        if is_on("delta.appendOnly") {
+            return Err("has the property delta.appendOnly, so its rows cannot change: unset it".to_owned());
+        }
+        if is_on(FEED) != self.feed {
+            let (is, wanted) = (is_on(FEED), self.feed);
+            return Err(format!(
+                "has the property {FEED} = {is}, but the pipeline has cdf = {wanted}: make them agree"
+            ));
+        }
+        self.table.check(snapshot)
+    }
+}

@@ -1,0 +1,202 @@
+//! Reads rows of a table's data files by their places: only those columns, and of each row group
+//! only what is needed.
+//!
+//! Whoever wrote a file, its columns are found by their names, and come as the table has them. A
+//! column that the file lacks is null.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use futures::TryStreamExt;
+use object_store::ObjectStore;
+use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::errors::ParquetError;
+use roaring::RoaringTreemap;
+
+use super::conform::conform;
+use super::definition::UpsertSpec;
+use super::object::Object;
+use crate::error::StoreError;
+use crate::protocol::clock::Clock;
+use crate::protocol::retry::Retry;
+use crate::sink::files::{Place, blocking};
+
+/// How many rows are decoded at a time.
+const BATCH: usize = 8_192;
+
+/// Reads data files of one table.
+#[derive(Clone)]
+pub(super) struct Reader {
+    table: Place,
+    store: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
+    /// All columns of the table.
+    schema: SchemaRef,
+}
+
+/// A file that is to be read.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    /// Relative to the table.
+    pub(super) path: String,
+    /// In bytes.
+    pub(super) size: u64,
+}
+
+impl Reader {
+    pub(super) fn of(spec: &UpsertSpec, clock: Arc<dyn Clock>) -> Result<Reader, StoreError> {
+        let table = spec.table.place.clone();
+        let store = table.log_store()?.object_store(None);
+        Ok(Reader { table, store, clock, schema: spec.columns() })
+    }
+
+    /// How many columns the table has.
+    pub(super) fn columns(&self) -> usize {
+        self.schema.fields().len()
+    }
+
+    /// The rows of `target` that are in `rows`, in the file's order, with `columns`, which are
+    /// places among the table's.
+    pub(super) async fn rows(
+        &self,
+        target: Target,
+        columns: Vec<usize>,
+        rows: RoaringTreemap,
+    ) -> Result<RecordBatch, StoreError> {
+        let (attempt, wanted) = (self.attempt(&target), rows.len());
+        let failed = |e: ArrowError| StoreError::definite(self.attempt(&target), e);
+        let schema = Arc::new(self.schema.project(&columns).map_err(failed)?);
+        let batches = self.scan(target.clone(), columns, Some(rows), |batch, all: &mut Vec<_>| all.push(batch)).await?;
+        let rows = arrow_select::concat::concat_batches(&schema, &batches).map_err(failed)?;
+        if rows.num_rows() as u64 != wanted {
+            return Err(StoreError::definite(attempt, format!("it has {} of {wanted} rows", rows.num_rows())));
+        }
+        Ok(rows)
+    }
+
+    /// Reads rows of `target`, or all if none are named, and gives each batch to `take`, with what
+    /// it has gathered so far.
+    ///
+    /// Decoding takes its time, so it is done on a thread that may block.
+    pub(super) async fn scan<T: Default + Send + 'static>(
+        &self,
+        target: Target,
+        columns: Vec<usize>,
+        rows: Option<RoaringTreemap>,
+        take: impl Fn(RecordBatch, &mut T) + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reader, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        blocking(move || {
+            runtime.block_on(async move {
+                let mut retry = Retry::default();
+                loop {
+                    let mut all = T::default();
+                    let read = reader.read(&target, &columns, rows.as_ref(), |batch| take(batch, &mut all)).await;
+                    match read.map_err(|e| reader.failure(reader.attempt(&target), e)) {
+                        Ok(()) => return Ok(all),
+                        Err(error) => retry.after(error, &*reader.clock).await?,
+                    }
+                }
+            })
+        })
+        .await
+    }
+
+    async fn read(
+        &self,
+        target: &Target,
+        columns: &[usize],
+        rows: Option<&RoaringTreemap>,
+        mut take: impl FnMut(RecordBatch),
+    ) -> Result<(), ParquetError> {
+        let mut file = self.object(target);
+        let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::load_async(&mut file, plain.clone()).await?;
+        let hinted = plain.with_schema(self.hinted(metadata.schema()));
+        let metadata = ArrowReaderMetadata::try_new(metadata.metadata().clone(), hinted)?;
+        let names: Vec<&str> = columns.iter().map(|column| self.schema.field(*column).name().as_str()).collect();
+        let roots = metadata.schema().fields().iter().enumerate();
+        let roots = roots.filter(|(_, field)| names.contains(&field.name().as_str())).map(|(root, _)| root);
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
+        let total = usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata)
+            .with_projection(mask)
+            .with_batch_size(BATCH);
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(selection(rows, total));
+        }
+        let wanted = Arc::new(self.schema.project(columns)?);
+        let mut stream = builder.build()?;
+        while let Some(batch) = stream.try_next().await? {
+            take(as_wanted(&batch, &wanted)?);
+        }
+        Ok(())
+    }
+
+    /// How many rows `target` has, by its own footer.
+    pub(super) async fn count(&self, target: &Target) -> Result<u64, StoreError> {
+        let mut file = self.object(target);
+        let metadata = ArrowReaderMetadata::load_async(&mut file, ArrowReaderOptions::new()).await;
+        let metadata = metadata.map_err(|e| self.failure(self.attempt(target), e))?;
+        Ok(metadata.metadata().file_metadata().num_rows().unsigned_abs())
+    }
+
+    /// The columns of a file, with moments of Spark's old form in microseconds: in their own
+    /// nanoseconds, 64 bits would not reach the year 2263.
+    fn hinted(&self, theirs: &SchemaRef) -> SchemaRef {
+        let hinted = |field: &Arc<Field>| match (field.data_type(), self.schema.field_with_name(field.name())) {
+            (DataType::Timestamp(TimeUnit::Nanosecond, _), Ok(ours)) => {
+                Arc::new(field.as_ref().clone().with_data_type(ours.data_type().clone()))
+            }
+            _ => field.clone(),
+        };
+        Arc::new(Schema::new(theirs.fields().iter().map(hinted).collect::<Vec<_>>()))
+    }
+
+    fn object(&self, target: &Target) -> Object {
+        Object { store: self.store.clone(), path: Path::from(target.path.as_str()), size: target.size }
+    }
+
+    fn attempt(&self, target: &Target) -> String {
+        format!("read rows of {}", self.table.join(&target.path))
+    }
+
+    /// What an error of a store or of a file's content means.
+    fn failure(&self, attempt: String, error: ParquetError) -> StoreError {
+        match &self.table {
+            Place::Disk(_) => StoreError::definite(attempt, error),
+            Place::Blobs(blobs) => {
+                blobs.failure(&attempt, &error).unwrap_or_else(|| StoreError::definite(attempt, error))
+            }
+        }
+    }
+}
+
+/// The rows of a file of so many, in runs.
+fn selection(rows: &RoaringTreemap, total: usize) -> RowSelection {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for row in rows.iter().map(|row| row as usize).filter(|row| *row < total) {
+        match runs.last_mut() {
+            Some(run) if run.end == row => run.end += 1,
+            _ => runs.push(row..row + 1),
+        }
+    }
+    RowSelection::from_consecutive_ranges(runs.into_iter(), total)
+}
+
+/// The columns of `wanted`, from a batch that may lack some or have others.
+fn as_wanted(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let column = |field: &Arc<Field>| match batch.column_by_name(field.name()) {
+        Some(column) => conform(column, field.data_type())
+            .map_err(|e| ArrowError::SchemaError(format!("column {:?} is of another type: {e}", field.name()))),
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+    };
+    let columns = wanted.fields().iter().map(column).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(wanted.clone(), columns, &options)
+}

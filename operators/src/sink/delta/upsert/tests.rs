@@ -1,0 +1,12 @@
+//! Tables on a disk are changed at random, by one shard or several, beside others that rewrite
+//! files; after every commit the table is what a plain model has, and so is what its change feed
+//! adds up to.
+
+mod feed;
+mod foreign;
+mod model;
+mod plain;
+mod workload;
+mod world;
+
+use super::{Operation, Order};

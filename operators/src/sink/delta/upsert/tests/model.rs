@@ -1,0 +1,157 @@
+//! Rows as plain values, and what changes make of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, BinaryArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::super::{Changes, Operation, Order};
+
+/// The columns that may be unavailable, by their places.
+pub(super) const TOASTED: [usize; 2] = [3, 5];
+
+/// A row of the table under test; its key is in two parts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) part: Option<String>,
+    pub(super) amount: Option<f64>,
+    pub(super) note: Option<String>,
+    pub(super) at: Option<i64>,
+    pub(super) blob: Option<Vec<u8>>,
+    pub(super) local: Option<i64>,
+    pub(super) tags: Option<Vec<Option<String>>>,
+}
+
+pub(super) type Key = (i64, Option<String>);
+
+impl Row {
+    pub(super) fn key(&self) -> Key {
+        (self.id, self.part.clone())
+    }
+}
+
+/// A change, and the columns that it keeps.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) row: Row,
+    pub(super) operation: Operation,
+    pub(super) unavailable: BTreeSet<usize>,
+    pub(super) order: Order,
+}
+
+pub(super) fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::Int64, false),
+        Field::new("part", DataType::Utf8, true),
+        Field::new("amount", DataType::Float64, true),
+        Field::new("note", DataType::Utf8, true),
+        Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+        Field::new("blob", DataType::Binary, true),
+        Field::new("local", DataType::Timestamp(TimeUnit::Microsecond, None), true),
+        Field::new_list("tags", Field::new("element", DataType::Utf8, true), true),
+    ]))
+}
+
+/// `rows` as the table's columns.
+pub(super) fn batch(rows: &[&Row]) -> RecordBatch {
+    let element = Field::new("element", DataType::Utf8, true);
+    let mut tags = ListBuilder::new(StringBuilder::new()).with_field(element);
+    rows.iter().for_each(|row| tags.append_option(row.tags.clone()));
+    RecordBatch::try_new(
+        schema(),
+        vec![
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.id))),
+            Arc::new(StringArray::from_iter(rows.iter().map(|row| row.part.as_deref()))),
+            Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.amount))),
+            Arc::new(StringArray::from_iter(rows.iter().map(|row| row.note.as_deref()))),
+            Arc::new(TimestampMicrosecondArray::from_iter(rows.iter().map(|row| row.at)).with_timezone("UTC")),
+            Arc::new(BinaryArray::from_iter(rows.iter().map(|row| row.blob.as_deref()))),
+            Arc::new(TimestampMicrosecondArray::from_iter(rows.iter().map(|row| row.local))),
+            Arc::new(tags.finish()),
+        ],
+    )
+    .unwrap()
+}
+
+/// The rows of a batch that has the table's columns by their names.
+pub(super) fn rows(batch: &RecordBatch) -> Vec<Row> {
+    let column = |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
+    let text = |name: &str, at: usize| {
+        let column = column(name);
+        column.is_valid(at).then(|| column.as_string::<i32>().value(at).to_owned())
+    };
+    let moment = |name: &str, at: usize| {
+        let column = column(name);
+        column.is_valid(at).then(|| column.as_primitive::<TimestampMicrosecondType>().value(at))
+    };
+    let row = |at: usize| Row {
+        id: column("id").as_primitive::<Int64Type>().value(at),
+        part: text("part", at),
+        amount: column("amount").is_valid(at).then(|| column("amount").as_primitive::<Float64Type>().value(at)),
+        note: text("note", at),
+        at: moment("at", at),
+        local: moment("local", at),
+        blob: column("blob").is_valid(at).then(|| column("blob").as_binary::<i32>().value(at).to_vec()),
+        tags: column("tags").is_valid(at).then(|| {
+            let tags = column("tags").as_list::<i32>().value(at);
+            tags.as_string::<i32>().iter().map(|tag| tag.map(str::to_owned)).collect()
+        }),
+    };
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// As the sink takes them.
+pub(super) fn changes(of: &[Change]) -> Changes {
+    let unsent = |column: usize| -> BooleanBuffer { of.iter().map(|c| c.unavailable.contains(&column)).collect() };
+    Changes {
+        rows: batch(&of.iter().map(|change| &change.row).collect::<Vec<_>>()),
+        operations: of.iter().map(|change| change.operation).collect(),
+        unavailable: TOASTED.into_iter().map(|column| (column, unsent(column))).collect(),
+        order: of.iter().map(|change| change.order).collect(),
+    }
+}
+
+/// A table by its keys.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model(pub(super) BTreeMap<Key, Row>);
+
+impl Model {
+    /// Makes the changes of a cut, one after the other. Returns those that keep what is not there.
+    pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Order> {
+        let mut sorted: Vec<_> = changes.iter().collect();
+        sorted.sort_by_key(|change| change.order);
+        let mut gaps = Vec::new();
+        for change in sorted {
+            let key = change.row.key();
+            if change.operation == Operation::Delete {
+                self.0.remove(&key);
+                continue;
+            }
+            let mut row = change.row.clone();
+            if !change.unavailable.is_empty() {
+                let Some(old) = self.0.get(&key) else {
+                    gaps.push(change.order);
+                    continue;
+                };
+                if change.unavailable.contains(&TOASTED[0]) {
+                    row.note.clone_from(&old.note);
+                }
+                if change.unavailable.contains(&TOASTED[1]) {
+                    row.blob.clone_from(&old.blob);
+                }
+            }
+            self.0.insert(key, row);
+        }
+        gaps
+    }
+
+    pub(super) fn rows(&self) -> Vec<Row> {
+        self.0.values().cloned().collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! The stories.
+
+use super::feed::Folded;
+use super::foreign::Rewrite;
+use super::model::{Change, Model, Row};
+use super::workload::Workload;
+use super::world::World;
+use super::{Operation, Order};
+use crate::error::chain;
+use crate::protocol::group::{Group, Verdict};
+
+fn row(id: i64, note: &str) -> Row {
+    Row { id, part: None, note: Some(note.to_owned()), ..Row::default() }
+}
+
+fn change(id: i64, note: &str, operation: Operation, at: u64) -> Change {
+    Change { row: row(id, note), operation, unavailable: Default::default(), order: Order(at, 0) }
+}
+
+use Operation::{Delete, Insert, Update};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_inserts_updates_and_deletes_at_once() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2), change(3, "three", Insert, 3)]).await;
+    assert!(world.actions(1).iter().all(|action| action.get("cdc").is_none()), "new rows alone are told by their file");
+    let counts = world
+        .land(&[
+            change(1, "uno", Update, 4),
+            change(2, "", Delete, 5),
+            change(4, "four", Update, 6),
+            change(9, "", Delete, 7),
+        ])
+        .await;
+    assert_eq!((counts.updated, counts.deleted, counts.inserted), (1, 1, 1));
+    assert_eq!((counts.updated_nothing, counts.deleted_nothing), (1, 1));
+    let rows = world.rows().await;
+    assert_eq!(rows, [row(1, "uno"), row(3, "three"), row(4, "four")]);
+    let mut folded = Folded::default();
+    (1..=2).for_each(|version| folded.follow(world.folder.path(), &world.actions(version)));
+    assert_eq!(folded.rows(), rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_whose_rows_are_all_dead_leaves_the_table() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    world.land(&[change(1, "uno", Update, 3)]).await;
+    world.land(&[change(2, "", Delete, 4)]).await;
+    let actions = world.actions(3);
+    let removed: Vec<_> = actions.iter().filter_map(|action| action.get("remove")).collect();
+    assert_eq!(removed.len(), 1);
+    assert!(removed[0]["deletionVector"]["cardinality"] == 1, "it repeats what was dead: {}", removed[0]);
+    assert!(actions.iter().all(|action| action.get("add").is_none()));
+    assert_eq!(world.rows().await, [row(1, "uno")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_what_it_was_is_not_written() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1)]).await;
+    let counts = world.land(&[change(1, "one", Update, 2)]).await;
+    assert_eq!((counts.unchanged, counts.updated), (1, 0));
+    assert!(
+        world.actions(2).iter().all(|a| a.get("add").is_none() && a.get("remove").is_none() && a.get("cdc").is_none())
+    );
+    assert_eq!(world.rows().await, [row(1, "one")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_feed_only_the_table_changes() {
+    let mut world = World::new(1, false).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    world.land(&[change(1, "uno", Update, 3), change(2, "", Delete, 4)]).await;
+    assert!((1..=2).all(|version| world.actions(version).iter().all(|action| action.get("cdc").is_none())));
+    assert!(!world.folder.path().join("_change_data").exists());
+    assert_eq!(world.rows().await, [row(1, "uno")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_others_delete_meanwhile_end_a_run_with_a_feed() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    let cut = world.stage(&[change(2, "dos", Update, 3)]).await;
+    world.rewrite(Rewrite::DeleteEven).await;
+    let error = world.try_commit(cut).await.unwrap_err();
+    assert!(chain(&error).contains("start again"), "{}", chain(&error));
+    assert_eq!(world.rows().await, [row(1, "one")], "nothing was committed");
+    world.open_shards(1).await;
+    world.land(&[change(2, "dos", Update, 3)]).await;
+    assert_eq!(world.rows().await, [row(1, "one"), row(2, "dos")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_others_delete_meanwhile_are_inserted_where_no_feed_is_wrong() {
+    let mut world = World::new(2, false).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2), change(3, "three", Insert, 3)]).await;
+    let cut = world.stage(&[change(2, "dos", Update, 4), change(3, "tres", Update, 5)]).await;
+    world.rewrite(Rewrite::DeleteEven).await;
+    world.commit(cut).await;
+    assert_eq!(world.rows().await, [row(1, "one"), row(2, "dos"), row(3, "tres")]);
+    world.land(&[change(1, "uno", Update, 6), change(2, "", Delete, 7)]).await;
+    assert_eq!(world.rows().await, [row(1, "uno"), row(3, "tres")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_others_append_are_found_and_doubles_go() {
+    let mut world = World::new(2, true).await;
+    world.land(&[change(1, "one", Insert, 1)]).await;
+    world.append(&[row(1, "double"), row(2, "theirs")]).await;
+    world.land(&[change(1, "uno", Update, 2), change(2, "", Delete, 3)]).await;
+    assert_eq!(world.rows().await, [row(1, "uno")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_definition_of_the_table_is_in_the_way() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1)]).await;
+    assert_eq!(world.table.recheck(None).await.unwrap(), Verdict::Harmless);
+    let mut metadata = world.actions(0).iter().find_map(|action| action.get("metaData").cloned()).unwrap();
+    metadata["configuration"]["delta.enableChangeDataFeed"] = "false".into();
+    world.foreign(&[serde_json::json!({"metaData": metadata})]).await;
+    let Verdict::Conflicts(why) = world.table.recheck(None).await.unwrap() else { panic!("it is in the way") };
+    assert!(why.contains("delta.enableChangeDataFeed"), "{why}");
+}
+
+/// Changes a table at random in cuts, and compares it with the model after each commit. What may
+/// happen in between, `between` decides.
+async fn random(seed: u64, feed: bool, others: bool) {
+    let mut workload = Workload::new(seed);
+    let mut world = World::new(1 + workload.random.below(3) as usize, feed).await;
+    let (mut model, mut folded) = (Model::default(), Folded::default());
+    let mut told = 0;
+    for number in 0..20 {
+        // A cut may be staged before the one before it has landed.
+        let ahead = 1 + workload.random.below(2);
+        let (mut cuts, mut models) = (Vec::new(), Vec::new());
+        for _ in 0..ahead {
+            let changes = 1 + workload.random.below(60);
+            let changes = workload.cut(&model, changes, 80);
+            let cut = world.stage(&changes).await;
+            let mut gaps = model.apply(&changes);
+            gaps.sort_unstable();
+            let last: Vec<_> = cut.gaps();
+            assert!(last.iter().all(|gap| gaps.contains(gap)), "seed {seed}: {last:?} in {gaps:?}");
+            cuts.push(cut);
+            models.push(model.clone());
+        }
+        if others && workload.random.one_in(3) {
+            world.rewrite(Rewrite::Compact).await;
+        }
+        for (cut, model) in cuts.into_iter().zip(models) {
+            world.commit(cut).await;
+            assert_eq!(world.rows().await, model.rows(), "seed {seed}, cut {number}");
+            for version in told + 1..=world.version.0 {
+                folded.follow(world.folder.path(), &world.actions(version));
+            }
+            told = world.version.0;
+            if feed {
+                assert_eq!(folded.rows(), model.rows(), "the feed of seed {seed}, cut {number}");
+            }
+        }
+        if workload.random.one_in(5) {
+            world.open_shards(1 + workload.random.below(3) as usize).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_random_workload_makes_what_the_model_makes() {
+    for seed in 0..3 {
+        random(seed, true, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_does_beside_others_that_compact_the_table() {
+    for seed in 100..103 {
+        random(seed, true, true).await;
+    }
+}

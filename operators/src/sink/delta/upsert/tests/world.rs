@@ -1,0 +1,147 @@
+//! A table on a disk, its shards, and the commits of their cuts.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::super::{Changes, Counts, Merged, Shard, Sharding, UpsertSpec, UpsertTable, open};
+use super::model::{self, Change, Row, schema};
+use crate::error::StoreError;
+use crate::position::Position;
+use crate::protocol::group::{Commit, Created, Group};
+use crate::protocol::names::{Held, RunId, TableId, Version};
+use crate::protocol::staged::Staged;
+use crate::run::clock::SystemClock;
+use crate::sink::delta::TableSpec;
+use crate::sink::delta::pinned::Pinned;
+use crate::sink::files::Place;
+
+/// How many changes come at a time.
+const PART: usize = 23;
+
+pub(super) const PIPELINE: &str = "shop-cdc";
+
+pub(super) struct World {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) spec: UpsertSpec,
+    pub(super) table: Arc<UpsertTable>,
+    pub(super) shards: Vec<Shard>,
+    pub(super) version: Version,
+    next: Position,
+}
+
+/// What the shards made of a cut, not committed yet.
+pub(super) struct Cut {
+    upper: Position,
+    merged: Vec<Merged>,
+}
+
+impl Cut {
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.merged.iter().for_each(|merged| counts += merged.counts);
+        counts
+    }
+
+    pub(super) fn gaps(&self) -> Vec<super::Order> {
+        let mut gaps: Vec<_> = self.merged.iter().flat_map(|merged| &merged.gaps).map(|gap| gap.order).collect();
+        gaps.sort_unstable();
+        gaps
+    }
+}
+
+impl World {
+    pub(super) async fn new(shards: usize, feed: bool) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, name) = (Place::Disk(folder.path().to_owned()), "shop.public.orders".to_owned());
+        let table = TableSpec { place, name, schema: schema(), partition: None };
+        let spec = UpsertSpec { table, key: vec!["id".to_owned(), "part".to_owned()], feed };
+        let opened = open(std::slice::from_ref(&spec), PIPELINE, Arc::new(SystemClock), |_| Ok(())).await.unwrap();
+        let table = opened.into_iter().next().unwrap();
+        let mut world = World { folder, spec, table, shards: Vec::new(), version: Version(0), next: Position(0) };
+        world.open_shards(shards).await;
+        world
+    }
+
+    /// Drops what the shards know, and opens them anew.
+    pub(super) async fn open_shards(&mut self, shards: usize) {
+        self.shards.clear();
+        for shard in 0..shards {
+            let sharding = Sharding { shard, shards };
+            let shard = Shard::open(self.spec.clone(), PIPELINE, sharding, Arc::new(SystemClock)).await;
+            self.shards.push(shard.unwrap());
+        }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.spec.table.place
+    }
+
+    /// Stages the changes of the next cut.
+    pub(super) async fn stage(&mut self, changes: &[Change]) -> Cut {
+        let all = model::changes(changes);
+        let mut parts = vec![Vec::new(); self.shards.len()];
+        // They come in any number of parts, and over the wire.
+        for first in (0..changes.len() as u32).step_by(PART) {
+            let rows: Vec<u32> = (first..(changes.len() as u32).min(first + PART as u32)).collect();
+            for (shard, part) in all.take(&rows).unwrap().by_shard(&self.spec, self.shards.len()).unwrap() {
+                let text = serde_json::to_string(&part).unwrap();
+                parts[shard].push(serde_json::from_str::<Changes>(&text).unwrap());
+            }
+        }
+        let mut merged = Vec::new();
+        for (shard, parts) in self.shards.iter_mut().zip(parts) {
+            merged.extend(shard.merge(self.next, parts).await.unwrap());
+        }
+        self.next = Position(self.next.0 + 10);
+        Cut { upper: self.next, merged }
+    }
+
+    /// Commits a cut, as a committer does: past whatever others have committed.
+    pub(super) async fn commit(&mut self, cut: Cut) {
+        self.try_commit(cut).await.unwrap();
+    }
+
+    pub(super) async fn try_commit(&mut self, cut: Cut) -> Result<(), StoreError> {
+        let held = Held { position: cut.upper, run: RunId(1) };
+        let files = cut.merged.into_iter().map(|merged| Staged { table: TableId(0), file: merged.staged }).collect();
+        let commit = Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() };
+        loop {
+            let version = self.version.next();
+            match self.table.put(version, &commit).await? {
+                Created::Void => unreachable!("no commit here is void"),
+                Created::Yes => {
+                    self.version = version;
+                    return Ok(());
+                }
+                Created::No => self.version = version,
+            }
+        }
+    }
+
+    pub(super) async fn land(&mut self, changes: &[Change]) -> Counts {
+        let cut = self.stage(changes).await;
+        let counts = cut.counts();
+        self.commit(cut).await;
+        counts
+    }
+
+    /// The rows that the Delta kernel sees, by their keys.
+    pub(super) async fn rows(&self) -> Vec<Row> {
+        let pinned = Pinned::newest(self.place(), "").await.unwrap().unwrap();
+        let mut batches = pinned.rows(|_| true).await.unwrap();
+        let mut rows = Vec::new();
+        while let Some(batch) = batches.recv().await {
+            rows.extend(model::rows(&batch.unwrap()));
+        }
+        rows.sort_by_key(Row::key);
+        rows
+    }
+
+    /// The actions of a version.
+    pub(super) fn actions(&self, version: u64) -> Vec<serde_json::Value> {
+        let file = self.folder.path().join(format!("_delta_log/{version:020}.json"));
+        let content = std::fs::read_to_string(file).unwrap();
+        content.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
