@@ -22,6 +22,7 @@ pub mod format;
 pub mod glob;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+pub mod merge;
 pub mod parse;
 pub mod plan;
 pub mod position;
