@@ -29,6 +29,7 @@ mod memory_only;
 mod s3;
 mod s3_only;
 mod suite;
+mod upsert;
 
 #[path = "../../../tests/support"]
 mod support {
@@ -181,4 +182,6 @@ conformance!(on_delta_on_azure: crate::delta::DeltaSink<crate::azure::Azure>);
 conformance!(on_delta_on_azure_for_files of files: crate::delta::DeltaSink<crate::azure::Azure>);
 conformance!(on_delta_on_s3: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());
 conformance!(on_delta_on_s3_for_files of files: crate::delta::DeltaSink<crate::s3::S3>, if crate::s3::is_here());
+conformance!(on_delta_by_key: crate::upsert::UpsertSink<crate::lake::Disk>);
+conformance!(on_delta_by_key_on_azure: crate::upsert::UpsertSink<crate::azure::Azure>);
 conformance!(on_ducklake of own versions: crate::ducklake::DuckLakeSink);
