@@ -72,7 +72,7 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 /// let env = shared::env();
 /// open(&[spec.clone()], "shop", env.clock.clone(), |_| Ok(())).await?;
 /// let all = Sharding { shard: 0, shards: 1 };
-/// let shard = Shard::open(spec, "shop", all, env.clock.clone()).await?;
+/// let shard = Shard::open(spec, "shop", all, None, env.clock.clone()).await?;
 /// let changes = Changes {
 ///     rows,
 ///     operations: vec![Operation::Insert, Operation::Update],
@@ -83,7 +83,8 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 ///     worker.dataflow(|scope| {
 ///         let changes = [Sharded { shard: 0, changes }].to_stream(scope);
 ///         merge(changes, "customers", Some(shard), Position(0), &env)
-///             .map(|merged| (merged.counts.inserted, merged.counts.superseded, merged.staged.rows))
+///             .map(|merged| (merged.counts, merged.staged.rows))
+///             .map(|(counts, rows)| (counts.inserted, counts.superseded, rows))
 ///             .capture()
 ///     })
 /// });

@@ -37,7 +37,7 @@ impl<L: Lake> UpsertSink<L> {
             order: rows.iter().map(|row| Order(*row, 0)).collect(),
         };
         let (spec, all) = (self.specs().remove(table), Sharding { shard: 0, shards: 1 });
-        let mut shard = Shard::open(spec, PIPELINE, all, self.clock.clone()).await.unwrap();
+        let mut shard = Shard::open(spec, PIPELINE, all, None, self.clock.clone()).await.unwrap();
         let merged = shard.merge(Position(0), vec![changes]).await.unwrap();
         merged.into_iter().map(|merged| Staged { table: TableId(table), file: merged.staged }).collect()
     }

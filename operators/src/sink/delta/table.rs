@@ -196,7 +196,7 @@ impl DeltaTable {
         Ok(self.now().await?.as_ref().map(check))
     }
 
-    /// Makes `version`, whose commit has this content, if it does not exist and its predecessor does.
+    /// Makes `version` of a commit with this content, if its predecessor exists and it does not.
     pub(super) async fn create(&self, version: Version, content: Vec<u8>) -> Result<Created, StoreError> {
         let before = log::file_name(Version(version.0 - 1));
         let kept = matches!(self.spec.place, Place::Disk(_)).then(|| (version, content.clone()));

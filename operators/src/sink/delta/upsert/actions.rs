@@ -17,8 +17,8 @@ pub(super) struct Touched {
     pub(super) vector: Option<Value>,
 }
 
-/// The content of a commit that makes `outcomes` visible, all shards' at once. `has_feed` is whether
-/// the table has a change feed.
+/// The content of a commit that makes `outcomes` visible, all shards' at once. `has_feed` says
+/// whether the table has a change feed.
 pub(super) fn content(
     (commit, ids, now_ms): (&Commit, &AppIds, u64),
     outcomes: &[Outcome],

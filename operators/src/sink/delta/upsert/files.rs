@@ -10,8 +10,8 @@ use futures::TryStreamExt;
 use serde_json::{Map, Value, json};
 
 use crate::error::StoreError;
-use crate::protocol::names::Version;
-use crate::sink::delta::log;
+use crate::protocol::names::{Held, Version};
+use crate::sink::delta::{log, snapshot};
 use crate::sink::files::Place;
 
 /// A file that left the table more versions ago than this is not remembered. A cut that still
@@ -106,6 +106,11 @@ impl Files {
             }
         }
         Ok(Files { table: table.clone(), version, active, gone: BTreeMap::new() })
+    }
+
+    /// Where `pipeline` stands at this version, or a later one; none before its first claim.
+    pub(super) async fn held(&self, pipeline: &str) -> Result<Option<Held>, StoreError> {
+        Ok(snapshot::read(&self.table, pipeline).await?.and_then(|snapshot| snapshot.state.held))
     }
 
     /// Goes on to the state of `version`.

@@ -2,9 +2,9 @@
 //! change feed, at a cost that follows what changed and not what the table holds.
 //!
 //! ```text
-//!   changes of a cut, by key ─▶ collapse ─▶ look-up ─────────▶ stage ─────────▶ commit
-//!   (each worker its shard)     one a key   index, then the    data file,       all shards at once:
-//!                                           rows themselves    feed, dead rows  one conditional write
+//!   changes of a cut ─▶ collapse ─▶ look-up ───────▶ stage ───────▶ commit
+//!   by shard of keys    one a key   index, then the  data file,     all shards at once:
+//!                                   rows themselves  feed, dead     one conditional write
 //! ```
 //!
 //! A row that changes is written once more, in a new data file, and the one that was there is
@@ -13,7 +13,8 @@
 //! it. Only what rows were before they changed is written beside, in `_change_data`.
 //!
 //! - The key index is a cache of the lake. What it says is a hint: the rows that it points at are
-//!   read and their keys compared before anything is done to them. Losing it costs time.
+//!   read and their keys compared before anything is done to them. It is kept on the machine from
+//!   run to run; losing it costs time.
 //! - A [`Shard`] looks up and stages the changes of one cut at a time. It counts on its own cuts to
 //!   be committed in their order; if they are not, the run ends, and the next begins from the lake.
 //! - Commits of others are met twice. A shard that sees one waits until its own cuts have landed,
@@ -23,6 +24,7 @@
 //! Deletion vectors lie in files and never in the log: Spark's VACUUM fails on those.
 
 mod actions;
+mod cache;
 mod changes;
 mod collapse;
 mod conform;

@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowS
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::errors::ParquetError;
 use roaring::RoaringTreemap;
+use serde::{Deserialize, Serialize};
 
 use super::conform::conform;
 use super::definition::UpsertSpec;
@@ -40,7 +41,7 @@ pub(super) struct Reader {
 }
 
 /// A file that is to be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Target {
     /// Relative to the table.
     pub(super) path: String,

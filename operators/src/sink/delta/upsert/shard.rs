@@ -4,7 +4,8 @@
 //!   changes ─▶ follow the log ─▶ collapse ─▶ index ─▶ read rows ─▶ plan ─▶ write files ─▶ outcome
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_row::Rows;
@@ -12,6 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use roaring::RoaringTreemap;
 use serde_json::Value;
 
+use super::cache::Cache;
 use super::changes::{Changes, Order};
 use super::collapse::{Collapsed, collapse};
 use super::counts::Counts;
@@ -25,9 +27,10 @@ use super::outcome::{Dead, Outcome};
 use super::read::{Reader, Target};
 use super::stage::Stages;
 use super::vectors;
-use crate::error::StoreError;
+use crate::error::{StoreError, chain};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::names::Held;
 use crate::protocol::retry::Retry;
 use crate::protocol::staged::StagedFile;
 use crate::sink::delta::log::{self, AppIds};
@@ -39,6 +42,8 @@ const LOOK_MS: u64 = 20;
 const READS: usize = 4;
 /// A file has fewer rows than this, because the index counts them in 32 bits.
 const MOST_ROWS: u64 = 1 << 32;
+/// An index is not kept again for fewer places than these: to read their keys takes no second.
+const LEAST_KEPT: usize = 250_000;
 
 /// Which of how many shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,12 @@ struct DataFile {
     is_active: bool,
 }
 
+impl DataFile {
+    fn of(target: Target) -> DataFile {
+        DataFile { target, vector: None, dead: RoaringTreemap::new(), is_active: true }
+    }
+}
+
 /// The keys of one table that one worker looks after: where their rows are, and how they change.
 pub struct Shard {
     spec: Arc<UpsertSpec>,
@@ -96,9 +107,16 @@ pub struct Shard {
     /// Files by the numbers that the index has for them.
     files: Vec<DataFile>,
     numbers: HashMap<String, u32>,
-    index: Index,
-    /// The position that the log shows.
-    held: Option<Position>,
+    index: Arc<Index>,
+    /// Where the index is kept, and how many places it had then.
+    cache: Option<Cache>,
+    kept: usize,
+    /// How many files were read for their keys.
+    read: usize,
+    /// Where the pipeline stands according to the log.
+    held: Option<Held>,
+    /// Whether another run has claimed the table since. Its commits are none of this shard's.
+    is_fenced: bool,
     /// The last cut that was staged.
     last: Option<Position>,
 }
@@ -113,23 +131,37 @@ struct Prepared {
 }
 
 impl Shard {
-    /// A shard of the table of `spec`, which exists, for `pipeline`. Reads the keys of all rows.
+    /// A shard of the table of `spec`, for a run of `pipeline` that has claimed it. Reads the keys of
+    /// all rows, but for those of files that are in an index which was kept in `folder`. That is a
+    /// folder of this machine and this table alone, and is made if need be.
     pub async fn open(
         spec: UpsertSpec,
         pipeline: &str,
         sharding: Sharding,
+        folder: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Result<Shard, StoreError> {
         let log = Files::load(&spec.table.place, None).await?;
+        let held = log.held(pipeline).await?;
         let (keys, whole) = (Arc::new(Keys::of(&spec)?), Arc::new(Keys::whole(&spec)?));
         let (reader, spec) = (Reader::of(&spec, clock.clone())?, Arc::new(spec));
+        let cache = folder.map(|folder| Cache::of(folder, sharding));
+        let (kept, spec) = match cache.clone() {
+            None => (None, spec),
+            Some(cache) => blocking(move || Ok((cache.load(&spec, sharding), spec))).await?,
+        };
+        let (files, index) = kept.unwrap_or_default();
         let mut shard = Shard {
+            kept: index.len(),
+            read: 0,
             stages: Stages::of(&spec, &clock),
             ids: AppIds::of(pipeline),
-            files: Vec::new(),
-            numbers: HashMap::new(),
-            index: Index::default(),
-            held: None,
+            numbers: files.iter().map(|target| target.path.clone()).zip(0..).collect(),
+            files: files.into_iter().map(DataFile::of).collect(),
+            index: Arc::new(index),
+            cache,
+            held,
+            is_fenced: false,
             last: None,
             spec,
             keys,
@@ -140,7 +172,50 @@ impl Shard {
             log,
         };
         shard.settle().await?;
+        shard.keep_if_due().await;
         Ok(shard)
+    }
+
+    /// Keeps the index for the next run, if all cuts have landed: at the end of a run, or whenever
+    /// there is time. Whatever fails costs the next run some time and nothing else.
+    pub async fn keep(&mut self) {
+        if let Err(error) = self.try_keep().await {
+            tracing::warn!(error = %chain(&error), "the next run reads keys from the table again");
+        }
+    }
+
+    async fn try_keep(&mut self) -> Result<(), StoreError> {
+        self.follow().await?;
+        let Some(cache) = self.cache.clone().filter(|_| self.has_landed()) else { return Ok(()) };
+        let files = self.files.iter().map(|file| file.target.clone()).collect();
+        let (spec, sharding, index) = (self.spec.clone(), self.sharding, self.index.clone());
+        blocking(move || cache.save((&spec, sharding), files, &index)).await?;
+        self.kept = self.index.len();
+        Ok(())
+    }
+
+    /// How many files were read for their keys so far, because no index had them.
+    pub fn files_read(&self) -> usize {
+        self.read
+    }
+
+    /// Adds places to the index.
+    fn add(&mut self, places: Vec<(u64, Place)>) {
+        let (files, index) = (&self.files, Arc::get_mut(&mut self.index).expect("nobody keeps it meanwhile"));
+        index.add(places, |place| is_alive(files, place));
+    }
+
+    /// Keeps the index if it has grown by a quarter.
+    async fn keep_if_due(&mut self) {
+        let (now, kept) = (self.index.len(), self.kept);
+        if self.cache.is_some() && self.has_landed() && now.abs_diff(kept) > LEAST_KEPT.max(kept / 4) {
+            self.keep().await;
+        }
+    }
+
+    /// Whether all cuts that were staged are in the log.
+    fn has_landed(&self) -> bool {
+        !self.is_fenced && self.last.is_none_or(|last| self.held.is_some_and(|held| held.position > last))
     }
 
     /// Stages what `parts` change, which are all changes that the cut at `cut` has for keys of this
@@ -152,6 +227,7 @@ impl Shard {
         let (spec, keys) = (self.spec.clone(), self.keys.clone());
         let Some(prepared) = blocking(move || prepare(&spec, &keys, &parts)).await? else { return Ok(None) };
         self.follow().await?;
+        self.keep_if_due().await;
         let found = self.look(&prepared).await?;
         let (spec, whole) = (self.spec.clone(), self.whole.clone());
         let (prepared, plan) = blocking(move || {
@@ -191,7 +267,7 @@ impl Shard {
 
     /// Writes the files of `plan`, and goes on as if it had landed.
     async fn stage(&mut self, prepared: &Prepared, plan: Plan) -> Result<Outcome, StoreError> {
-        let mut dead = std::collections::BTreeMap::<String, Dead>::new();
+        let mut dead = BTreeMap::<String, Dead>::new();
         for place in &plan.dead {
             let file = &mut self.files[place.file as usize];
             file.dead.insert(place.row.into());
@@ -204,9 +280,7 @@ impl Shard {
             let file = self.number(target);
             let rows = (0..written.rows as u32).zip(&mut nets);
             let of = |net: &usize| keys::hash(prepared.keys.row(prepared.collapsed.nets[*net].row));
-            let places = rows.map(|(row, net)| (of(net), Place { file, row })).collect();
-            let files = &self.files;
-            self.index.add(places, |place| is_alive(files, place));
+            self.add(rows.map(|(row, net)| (of(net), Place { file, row })).collect());
         }
         debug_assert!(nets.next().is_none(), "every row is in a file");
         Ok(Outcome { data, before, dead, counts: plan.counts })
@@ -215,18 +289,19 @@ impl Shard {
     /// The number of a file, which is a new one if it is not known.
     fn number(&mut self, target: Target) -> u32 {
         *self.numbers.entry(target.path.clone()).or_insert_with(|| {
-            self.files.push(DataFile { target, vector: None, dead: RoaringTreemap::new(), is_active: true });
+            self.files.push(DataFile::of(target));
             (self.files.len() - 1) as u32
         })
     }
 
     /// Reads the log on to its end. If others have changed the table's files, the shard waits until
-    /// its own cuts have landed, and then goes by the log.
+    /// its own cuts have landed, and then goes by the log. If another run has claimed the table, it
+    /// waits for its own run to find that out.
     async fn follow(&mut self) -> Result<(), StoreError> {
         if !self.read_on().await? {
             return Ok(());
         }
-        while self.last.is_some_and(|last| self.held.is_none_or(|held| held <= last)) {
+        while !self.has_landed() {
             self.clock.pause(LOOK_MS).await;
             self.read_on().await?;
         }
@@ -245,7 +320,10 @@ impl Shard {
             });
             match read {
                 Ok(None) => return Ok(moved),
-                Ok(Some((_, Some(held)))) => self.held = Some(held.position),
+                Ok(Some((_, Some(held)))) => {
+                    self.is_fenced |= self.held.is_some_and(|known| known.run != held.run);
+                    self.held = Some(held);
+                }
                 Ok(Some((did, None))) => moved |= did.moved_files,
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
@@ -308,8 +386,8 @@ impl Shard {
             }
         });
         let all: Vec<Vec<_>> = stream::iter(reads.collect::<Vec<_>>()).buffered(READS).try_collect().await?;
-        let files = &self.files;
-        self.index.add(all.concat(), |place| is_alive(files, place));
+        self.read += all.len();
+        self.add(all.concat());
         Ok(())
     }
 }

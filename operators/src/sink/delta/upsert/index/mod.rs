@@ -29,6 +29,16 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// An index of these runs, each with its hashes in rising order and a place for each.
+    pub(super) fn of(runs: Vec<(Vec<u64>, Vec<Place>)>) -> Index {
+        Index { runs: runs.into_iter().map(|(hashes, places)| Run { hashes, places }).collect() }
+    }
+
+    /// The runs, by their hashes and places.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (&[u64], &[Place])> {
+        self.runs.iter().map(|run| (&run.hashes[..], &run.places[..]))
+    }
+
     /// Adds places of keys with these hashes, in any order. `is_alive` says which places that are
     /// there already are still needed.
     pub(super) fn add(&mut self, places: Vec<(u64, Place)>, is_alive: impl Fn(Place) -> bool) {
@@ -52,7 +62,6 @@ impl Index {
     }
 
     /// How many places there are, those of dead rows too.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.runs.iter().map(Run::len).sum()
     }

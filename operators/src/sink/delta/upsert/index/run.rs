@@ -5,8 +5,8 @@ use super::Place;
 /// A sorted part of the index, which never changes.
 pub(super) struct Run {
     /// Rising; one for each place.
-    hashes: Vec<u64>,
-    places: Vec<Place>,
+    pub(super) hashes: Vec<u64>,
+    pub(super) places: Vec<Place>,
 }
 
 impl Run {

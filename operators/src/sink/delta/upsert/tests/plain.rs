@@ -124,6 +124,32 @@ async fn another_definition_of_the_table_is_in_the_way() {
     assert!(why.contains("delta.enableChangeDataFeed"), "{why}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_kept_saves_the_reading_of_keys() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2), change(3, "three", Insert, 3)]).await;
+    world.land(&[change(1, "uno", Update, 4)]).await;
+    world.shards[0].keep().await;
+    world.land(&[change(2, "dos", Update, 5)]).await;
+    world.open_shards(1).await;
+    assert_eq!(world.shards[0].files_read(), 1, "only the file that is newer");
+    world.land(&[change(1, "eins", Update, 6), change(2, "", Delete, 7), change(3, "drei", Update, 8)]).await;
+    assert_eq!(world.rows().await, [row(1, "eins"), row(3, "drei")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_not_kept_before_all_cuts_have_landed() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    // A run dies with a cut that has not landed. The next one finds the rows that it replaced, which
+    // are in its index no more.
+    drop(world.stage(&[change(1, "eins", Update, 3), change(2, "dos", Update, 4)]).await);
+    world.shards[0].keep().await;
+    world.open_shards(1).await;
+    world.land(&[change(1, "uno", Update, 5), change(2, "zwei", Update, 6)]).await;
+    assert_eq!(world.rows().await, [row(1, "uno"), row(2, "zwei")]);
+}
+
 /// Changes a table at random in cuts, and compares it with the model after each commit. What may
 /// happen in between, `between` decides.
 async fn random(seed: u64, feed: bool, others: bool) {
@@ -158,6 +184,12 @@ async fn random(seed: u64, feed: bool, others: bool) {
             told = world.version.0;
             if feed {
                 assert_eq!(folded.rows(), model.rows(), "the feed of seed {seed}, cut {number}");
+            }
+        }
+        // What is kept may be of any age, or of another number of shards.
+        if workload.random.one_in(4) {
+            for shard in &mut world.shards {
+                shard.keep().await;
             }
         }
         if workload.random.one_in(5) {

@@ -23,6 +23,8 @@ pub(super) const PIPELINE: &str = "shop-cdc";
 
 pub(super) struct World {
     pub(super) folder: tempfile::TempDir,
+    /// Where shards keep their indexes.
+    kept: tempfile::TempDir,
     pub(super) spec: UpsertSpec,
     pub(super) table: Arc<UpsertTable>,
     pub(super) shards: Vec<Shard>,
@@ -58,7 +60,8 @@ impl World {
         let spec = UpsertSpec { table, key: vec!["id".to_owned(), "part".to_owned()], feed };
         let opened = open(std::slice::from_ref(&spec), PIPELINE, Arc::new(SystemClock), |_| Ok(())).await.unwrap();
         let table = opened.into_iter().next().unwrap();
-        let mut world = World { folder, spec, table, shards: Vec::new(), version: Version(0), next: Position(0) };
+        let kept = tempfile::tempdir().unwrap();
+        let mut world = World { folder, kept, spec, table, shards: Vec::new(), version: Version(0), next: Position(0) };
         world.open_shards(shards).await;
         world
     }
@@ -68,7 +71,8 @@ impl World {
         self.shards.clear();
         for shard in 0..shards {
             let sharding = Sharding { shard, shards };
-            let shard = Shard::open(self.spec.clone(), PIPELINE, sharding, Arc::new(SystemClock)).await;
+            let (spec, kept) = (self.spec.clone(), Some(self.kept.path()));
+            let shard = Shard::open(spec, PIPELINE, sharding, kept, Arc::new(SystemClock)).await;
             self.shards.push(shard.unwrap());
         }
     }
