@@ -139,7 +139,7 @@ async fn delta_rs_reads_every_version_and_its_feed_beside_its_own_optimize() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "brings 200 MB of DuckDB and Polars; run it with: cargo test --workspace --test conformance -- --ignored"]
+#[ignore = "brings 200 MB of DuckDB and Polars; run it with: cargo test --test conformance -- --ignored"]
 async fn polars_reads_every_version() {
     changed_and_read(2, ("peers", "benches/peers/requirements.txt")).await;
 }

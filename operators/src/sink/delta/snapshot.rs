@@ -36,6 +36,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A table whose log is not at hand.
+    #[cfg(test)]
+    pub(super) fn of(state: GroupState, protocol: Value, metadata: Value) -> Snapshot {
+        Snapshot { state, protocol, metadata, checkpoint_interval: 1, head: None }
+    }
+
     /// The table's properties, as its metadata has them.
     pub fn properties(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -96,22 +96,29 @@ impl Cache {
         }
     }
 
-    /// Keeps an index of `files` in the place of the one before it.
+    /// Keeps an index in the place of the one before it. `files` are those that it numbers, none
+    /// where the table does not have the file any more.
     pub(super) fn save(
         &self,
         (spec, sharding): (&UpsertSpec, Sharding),
-        files: Vec<Target>,
+        files: &[Option<Target>],
         index: &Index,
     ) -> Result<(), StoreError> {
         let attempt = || format!("keep the index of keys in {}", self.file.display());
-        let runs = index.runs().map(|(hashes, _)| hashes.len()).collect();
+        let mut next = 0..;
+        let numbers: Vec<Option<u32>> = files.iter().map(|file| file.as_ref().and_then(|_| next.next())).collect();
+        let is_kept = |place: &Place| numbers[place.file as usize].is_some();
+        let runs = index.runs().map(|(_, places)| places.iter().filter(|place| is_kept(place)).count()).collect();
+        let files = files.iter().flatten().cloned().collect();
         let head = Head { format: FORMAT, made: Made::of(spec, sharding), files, runs };
         let mut content = serde_json::to_vec(&head).map_err(|e| StoreError::definite(attempt(), e))?;
         content.push(b'\n');
         for (hashes, places) in index.runs() {
-            hashes.iter().for_each(|hash| content.extend(hash.to_le_bytes()));
-            places.iter().for_each(|place| content.extend(place.file.to_le_bytes()));
-            places.iter().for_each(|place| content.extend(place.row.to_le_bytes()));
+            let kept = || hashes.iter().zip(places).filter(|(_, place)| is_kept(place));
+            kept().for_each(|(hash, _)| content.extend(hash.to_le_bytes()));
+            let files = places.iter().filter_map(|place| numbers[place.file as usize]);
+            files.for_each(|file| content.extend(file.to_le_bytes()));
+            kept().for_each(|(_, place)| content.extend(place.row.to_le_bytes()));
         }
         content.extend(xxh3_64(&content).to_le_bytes());
         self.replace(&content).map_err(|e| StoreError::definite(attempt(), e))
@@ -181,11 +188,12 @@ mod tests {
 
     fn kept(cache: &Cache) {
         let mut index = Index::default();
-        let place = |row| Place { file: row % 2, row };
+        // The second of the three files is gone.
+        let place = |row| Place { file: row % 3, row };
         index.add((0..100).map(|row| (u64::from(row) * 7 % 50, place(row))).collect(), |_| true);
         index.add(vec![(3, place(100))], |_| true);
         let target = |path: &str| Target { path: path.to_owned(), size: 9 };
-        cache.save((&spec("a"), ALL), vec![target("one"), target("two")], &index).unwrap();
+        cache.save((&spec("a"), ALL), &[Some(target("one")), None, Some(target("three"))], &index).unwrap();
     }
 
     #[test]
@@ -195,8 +203,10 @@ mod tests {
         assert!(cache.load(&spec("a"), ALL).is_none());
         kept(&cache);
         let (files, index) = cache.load(&spec("a"), ALL).unwrap();
-        assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["one", "two"]);
-        assert_eq!((index.find(&[3]).len(), index.find(&[50]).len()), (3, 0));
+        assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["one", "three"]);
+        // The rows 29, 79 and 100 have the hash 3; the last two are of the file that is gone.
+        assert_eq!(index.find(&[3]), [(0, Place { file: 1, row: 29 })]);
+        assert_eq!(index.len(), 67, "of 101 rows, 34 are of it");
         kept(&cache);
         assert!(cache.load(&spec("a"), ALL).is_some(), "it takes the place of the one before");
     }

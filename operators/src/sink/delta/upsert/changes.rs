@@ -134,3 +134,71 @@ pub(super) fn filter(batch: &RecordBatch, mask: &[bool]) -> Result<RecordBatch, 
     arrow_select::filter::filter_record_batch(batch, &BooleanArray::from(mask.to_vec()))
         .map_err(|e| StoreError::definite("choose the rows of a cut", e))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+    use crate::error::chain;
+    use crate::sink::delta::TableSpec;
+    use crate::sink::files::Place;
+
+    fn changes(ids: &[i64]) -> (Changes, UpsertSpec) {
+        let texts = Arc::new(StringArray::from_iter_values(ids.iter().map(i64::to_string))) as ArrayRef;
+        let columns = [("id", Arc::new(Int64Array::from(ids.to_vec())) as ArrayRef), ("text", texts)];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        let (place, name) = (Place::Disk("lake".into()), "orders".to_owned());
+        let table = TableSpec { place, name, schema: rows.schema(), partition: None };
+        let spec = UpsertSpec { table, key: vec!["id".to_owned()], feed: true };
+        let unavailable = BTreeMap::from([(1, ids.iter().map(|id| id % 2 == 0).collect())]);
+        let order = ids.iter().map(|id| Order(*id as u64, 1)).collect();
+        (Changes { rows, operations: vec![Operation::Update; ids.len()], unavailable, order }, spec)
+    }
+
+    #[test]
+    fn shards_have_all_changes_and_one_each_key() {
+        let ids: Vec<i64> = (0..100).chain(0..100).collect();
+        let (changes, spec) = changes(&ids);
+        let mut seen = BTreeMap::new();
+        for (shard, part) in changes.by_shard(&spec, 3).unwrap() {
+            part.check(&spec).unwrap();
+            for (row, order) in part.order.iter().enumerate() {
+                assert_eq!(part.is_unavailable(row, 1), order.0 % 2 == 0);
+                seen.entry(order.0).or_insert_with(Vec::new).push(shard);
+            }
+        }
+        assert!(seen.len() == 100 && seen.values().all(|of| of.len() == 2 && of[0] == of[1]));
+        assert!(seen.values().any(|of| of[0] == 0) && seen.values().any(|of| of[0] == 2));
+    }
+
+    #[test]
+    fn parts_that_do_not_name_the_same_columns_come_together() {
+        let (first, spec) = changes(&[2, 3]);
+        let second = Changes { unavailable: BTreeMap::new(), ..changes(&[4]).0 };
+        let all = Changes::concat(&[second, first]).unwrap().unwrap();
+        all.check(&spec).unwrap();
+        assert_eq!((0..3).map(|row| all.is_unavailable(row, 1)).collect::<Vec<_>>(), [false, true, false]);
+        assert!(Changes::concat(&[]).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_is_not_in_the_form_is_refused() {
+        let (good, spec) = changes(&[1, 2]);
+        good.check(&spec).unwrap();
+        let of_key = BTreeMap::from([(0, BooleanBuffer::new_unset(2))]);
+        let short = BTreeMap::from([(1, BooleanBuffer::new_unset(1))]);
+        for bad in [
+            Changes { order: vec![], ..good.clone() },
+            Changes { operations: vec![], ..good.clone() },
+            Changes { unavailable: of_key, ..good.clone() },
+            Changes { unavailable: short, ..good.clone() },
+            Changes { rows: good.rows.project(&[0]).unwrap(), ..good.clone() },
+        ] {
+            let error = chain(&bad.check(&spec).unwrap_err());
+            assert!(error.starts_with("could not change table \"orders\": "), "{error}");
+        }
+    }
+}

@@ -29,6 +29,14 @@ pub struct Counts {
     pub gaps: u64,
 }
 
+impl Counts {
+    /// How many changes the counts account for, which are all that came.
+    pub(super) fn accounted(&self) -> u64 {
+        let rows = self.inserted + self.updated + self.deleted;
+        rows + self.superseded + self.deleted_nothing + self.unchanged + self.gaps
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, more: Counts) {
         self.changes += more.changes;

@@ -131,3 +131,85 @@ impl UpsertSpec {
         self.table.check(snapshot)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_schema::{DataType, Field, TimeUnit};
+
+    use super::*;
+    use crate::protocol::group::{GroupState, Retention};
+    use crate::protocol::names::Version;
+    use crate::sink::files::Place;
+
+    fn spec(fields: Vec<Field>) -> UpsertSpec {
+        let (place, schema) = (Place::Disk("lake".into()), Arc::new(Schema::new(fields)));
+        let table = TableSpec { place, name: "orders".to_owned(), schema, partition: None };
+        UpsertSpec { table, key: vec!["id".to_owned()], feed: true }
+    }
+
+    fn orders() -> UpsertSpec {
+        spec(vec![Field::new("id", DataType::Int64, false), Field::new("note", DataType::Utf8, true)])
+    }
+
+    /// The table as it is made new, after `change`.
+    fn there(spec: &UpsertSpec, change: impl FnOnce(&mut Value, &mut Value)) -> Snapshot {
+        let (mut protocol, mut metadata) = (spec.protocol(), spec.metadata("id", 1).unwrap());
+        change(&mut protocol, &mut metadata);
+        let retention = Retention { log_ms: u64::MAX, files_ms: u64::MAX };
+        let state = GroupState { head: Version(0), held: None, retention };
+        Snapshot::of(state, protocol, metadata)
+    }
+
+    #[test]
+    fn a_new_table_can_be_changed() {
+        let spec = orders();
+        spec.can_be().unwrap();
+        assert_eq!(spec.check(&there(&spec, |_, _| {})), Ok(Fit::Fits));
+        assert_eq!(spec.protocol()["writerFeatures"], json!(["changeDataFeed", "deletionVectors"]));
+        let plain = UpsertSpec { feed: false, ..orders() };
+        assert_eq!(plain.check(&there(&plain, |_, _| {})), Ok(Fit::Fits));
+        assert_eq!(plain.protocol()["writerFeatures"], json!(["deletionVectors"]));
+    }
+
+    #[test]
+    fn moments_without_a_zone_need_their_feature() {
+        let local = DataType::Timestamp(TimeUnit::Microsecond, None);
+        let spec = spec(vec![Field::new("id", DataType::Int64, false), Field::new("at", local, true)]);
+        assert_eq!(spec.protocol()["readerFeatures"], json!(["deletionVectors", "timestampNtz"]));
+        let older = there(&spec, |protocol, _| protocol["readerFeatures"] = json!(["deletionVectors"]));
+        assert!(spec.check(&older).unwrap_err().contains("delta.feature.timestampNtz"));
+    }
+
+    #[test]
+    fn a_table_whose_rows_cannot_change_is_refused_in_words() {
+        let set = |key: &'static str, value: &'static str| {
+            there(&orders(), |_, metadata| metadata["configuration"][key] = value.into())
+        };
+        let without = there(&orders(), |protocol, _| protocol["writerFeatures"] = json!(["changeDataFeed"]));
+        for (table, word) in [
+            (set(VECTORS, "false"), VECTORS),
+            (set(FEED, "false"), FEED),
+            (set("delta.appendOnly", "true"), "delta.appendOnly"),
+            (set("delta.columnMapping.mode", "name"), "delta.columnMapping.mode"),
+            (without, "deletionVectors"),
+        ] {
+            let error = orders().check(&table).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_no_table_can_be_is_refused_in_words() {
+        let id = || Field::new("id", DataType::Int64, false);
+        let feed = spec(vec![id(), Field::new("_Change_Type", DataType::Utf8, true)]);
+        for (spec, word) in [
+            (UpsertSpec { key: vec![], ..orders() }, "no key"),
+            (UpsertSpec { key: vec!["nr".to_owned()], ..orders() }, "\"nr\""),
+            (spec(vec![id(), Field::new("n", DataType::UInt64, true)]), "UInt64"),
+            (feed, "cdf = false"),
+        ] {
+            let error = spec.can_be().unwrap_err().to_string();
+            assert!(error.contains(word) && error.starts_with("table \"orders\" (lake) "), "{error}");
+        }
+    }
+}

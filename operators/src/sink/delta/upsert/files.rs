@@ -65,10 +65,12 @@ pub(super) struct Files {
 }
 
 /// What a commit did to a table's files.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Did {
     /// Whether it added or removed any.
-    pub(super) moved_files: bool,
+    pub(super) has_moved_files: bool,
+    /// Those that are the table's no more.
+    pub(super) gone: Vec<String>,
 }
 
 impl Files {
@@ -148,7 +150,7 @@ impl Files {
                 }
             }
         }
-        let did = Did { moved_files: !added.is_empty() || !removed.is_empty() };
+        let has_moved_files = !added.is_empty() || !removed.is_empty();
         let path = |of: &Map<String, Value>| of.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
         // A commit that gives a file another vector removes and adds it.
         for remove in removed {
@@ -160,8 +162,9 @@ impl Files {
             self.gone.remove(&path(&add));
             self.active.insert(path(&add), LakeFile { add, since: version });
         }
+        let gone = self.gone.iter().filter(|(_, gone)| gone.at == version).map(|(path, _)| path.clone()).collect();
         self.gone.retain(|_, gone| gone.at.0 + REMEMBERED > version.0);
         self.version = version;
-        Ok(did)
+        Ok(Did { has_moved_files, gone })
     }
 }

@@ -94,6 +94,7 @@ pub(super) fn plan(
     let data = with_types(spec, &changes::filter(&rows, &is_other)?, types).map_err(failed)?;
     let before = if spec.feed { before } else { Vec::new() };
     let before = befores(spec, found, &before).map_err(failed)?;
+    debug_assert_eq!(counts.changes, counts.accounted(), "each change is counted once: {counts:?}");
     Ok(Plan { data, nets, before, dead, gaps, counts })
 }
 

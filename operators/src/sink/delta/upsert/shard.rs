@@ -131,9 +131,9 @@ struct Prepared {
 }
 
 impl Shard {
-    /// A shard of the table of `spec`, for a run of `pipeline` that has claimed it. Reads the keys of
-    /// all rows, but for those of files that are in an index which was kept in `folder`. That is a
-    /// folder of this machine and this table alone, and is made if need be.
+    /// A shard of the table of `spec`, for a run of `pipeline` that has claimed it. Reads the keys
+    /// of all rows, but for those of files that are in an index which was kept in `folder`. That is
+    /// a folder of this machine and this table alone, and is made if need be.
     pub async fn open(
         spec: UpsertSpec,
         pipeline: &str,
@@ -187,9 +187,10 @@ impl Shard {
     async fn try_keep(&mut self) -> Result<(), StoreError> {
         self.follow().await?;
         let Some(cache) = self.cache.clone().filter(|_| self.has_landed()) else { return Ok(()) };
-        let files = self.files.iter().map(|file| file.target.clone()).collect();
+        let target = |file: &DataFile| file.is_active.then(|| file.target.clone());
+        let files: Vec<_> = self.files.iter().map(target).collect();
         let (spec, sharding, index) = (self.spec.clone(), self.sharding, self.index.clone());
-        blocking(move || cache.save((&spec, sharding), files, &index)).await?;
+        blocking(move || cache.save((&spec, sharding), &files, &index)).await?;
         self.kept = self.index.len();
         Ok(())
     }
@@ -320,20 +321,30 @@ impl Shard {
             });
             match read {
                 Ok(None) => return Ok(moved),
-                Ok(Some((_, Some(held)))) => {
+                Ok(Some((did, Some(held)))) => {
+                    did.gone.iter().for_each(|path| self.retire(path));
                     self.is_fenced |= self.held.is_some_and(|known| known.run != held.run);
                     self.held = Some(held);
                 }
-                Ok(Some((did, None))) => moved |= did.moved_files,
+                Ok(Some((did, None))) => moved |= did.has_moved_files,
                 Err(error) => retry.after(error, &*self.clock).await?,
             }
         }
     }
 
+    /// A file is the table's no more: no row of it is alive.
+    fn retire(&mut self, path: &str) {
+        if let Some(number) = self.numbers.get(path) {
+            let file = &mut self.files[*number as usize];
+            (file.is_active, file.dead) = (false, RoaringTreemap::new());
+        }
+    }
+
     /// Makes the index one of the files that the log has.
     async fn settle(&mut self) -> Result<(), StoreError> {
-        for file in &mut self.files {
-            file.is_active = self.log.active.contains_key(&file.target.path);
+        let gone = self.numbers.keys().filter(|path| !self.log.active.contains_key(*path));
+        for path in gone.cloned().collect::<Vec<_>>() {
+            self.retire(&path);
         }
         let known = |path: &String| self.numbers.get(path).map(|number| *number as usize);
         let is_new = |path: &String, vector: &Value| {

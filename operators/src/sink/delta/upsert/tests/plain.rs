@@ -141,8 +141,8 @@ async fn an_index_that_was_kept_saves_the_reading_of_keys() {
 async fn an_index_is_not_kept_before_all_cuts_have_landed() {
     let mut world = World::new(1, true).await;
     world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
-    // A run dies with a cut that has not landed. The next one finds the rows that it replaced, which
-    // are in its index no more.
+    // A run dies with a cut that has not landed. The next one finds the rows that it replaced,
+    // which are in its index no more.
     drop(world.stage(&[change(1, "eins", Update, 3), change(2, "dos", Update, 4)]).await);
     world.shards[0].keep().await;
     world.open_shards(1).await;
