@@ -30,6 +30,7 @@ mod s3;
 mod s3_only;
 mod suite;
 mod upsert;
+mod upsert_flow;
 mod upsert_readers;
 
 #[path = "../../../tests/support"]

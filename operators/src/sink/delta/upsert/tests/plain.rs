@@ -8,6 +8,7 @@ use super::world::World;
 use super::{Operation, Order};
 use crate::error::chain;
 use crate::protocol::group::{Group, Verdict};
+use crate::sink::delta::checkpoint;
 
 fn row(id: i64, note: &str) -> Row {
     Row { id, part: None, note: Some(note.to_owned()), ..Row::default() }
@@ -185,6 +186,11 @@ async fn random(seed: u64, feed: bool, others: bool) {
             if feed {
                 assert_eq!(folded.rows(), model.rows(), "the feed of seed {seed}, cut {number}");
             }
+        }
+        // Another run opens the table, and reads its log from a checkpoint.
+        if workload.random.one_in(5) {
+            checkpoint::write(world.place(), world.version).await.unwrap();
+            world.open_table().await;
         }
         // What is kept may be of any age, or of another number of shards.
         if workload.random.one_in(4) {

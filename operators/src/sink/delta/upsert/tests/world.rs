@@ -66,6 +66,12 @@ impl World {
         world
     }
 
+    /// Opens the table anew.
+    pub(super) async fn open_table(&mut self) {
+        let opened = open(std::slice::from_ref(&self.spec), PIPELINE, Arc::new(SystemClock), |_| Ok(())).await;
+        self.table = opened.unwrap().remove(0);
+    }
+
     /// Drops what the shards know, and opens them anew.
     pub(super) async fn open_shards(&mut self, shards: usize) {
         self.shards.clear();
