@@ -2,13 +2,20 @@
 
 use super::feed::Folded;
 use super::foreign::Rewrite;
-use super::model::{Change, Model, Row};
+use super::model::{Change, Model, Row, changes};
 use super::workload::Workload;
-use super::world::World;
+use super::world::{Cut, World};
 use super::{Operation, Order};
 use crate::error::chain;
+use crate::position::Position;
 use crate::protocol::group::{Group, Verdict};
+use crate::run::clock::SystemClock;
 use crate::sink::delta::checkpoint;
+use crate::sink::delta::upsert::collapse::collapse;
+use crate::sink::delta::upsert::index::Place;
+use crate::sink::delta::upsert::keys::Keys;
+use crate::sink::delta::upsert::lookup::look;
+use crate::sink::delta::upsert::read::{Reader, Target};
 
 fn row(id: i64, note: &str) -> Row {
     Row { id, part: None, note: Some(note.to_owned()), ..Row::default() }
@@ -111,6 +118,40 @@ async fn rows_that_others_append_are_found_and_doubles_go() {
     world.append(&[row(1, "double"), row(2, "theirs")]).await;
     world.land(&[change(1, "uno", Update, 2), change(2, "", Delete, 3)]).await;
     assert_eq!(world.rows().await, [row(1, "uno")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_waits_for_its_cuts_when_others_have_moved_files() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    let cut = world.stage(&[change(1, "uno", Update, 3)]).await;
+    world.rewrite(Rewrite::Compact).await;
+    let mut shard = world.shards.remove(0);
+    let next = vec![changes(&[change(1, "eins", Update, 4), change(2, "", Delete, 5)])];
+    let waiting = tokio::spawn(async move { shard.merge(Position(20), next).await });
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    assert!(!waiting.is_finished(), "the log does not have its cut yet");
+    world.commit(cut).await;
+    let merged = waiting.await.unwrap().unwrap().unwrap();
+    world.commit(Cut { upper: Position(30), merged: vec![merged] }).await;
+    assert_eq!(world.rows().await, [row(1, "eins")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_key_only_has_the_same_hash_is_no_hit() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
+    let add = world.actions(1).iter().find_map(|action| action.get("add").cloned()).unwrap();
+    let target = Target { path: add["path"].as_str().unwrap().to_owned(), size: add["size"].as_u64().unwrap() };
+    let changes = changes(&[change(2, "dos", Update, 3)]);
+    let by = Keys::of(&world.spec).unwrap();
+    let keys = by.of_all(&changes.rows).unwrap();
+    let collapsed = collapse(&changes, &keys);
+    let reader = Reader::of(&world.spec, std::sync::Arc::new(SystemClock)).unwrap();
+    // The index would say so of two keys of one hash.
+    let candidates = (0..2).map(|row| (0, Place { file: 0, row })).collect();
+    let found = look((&reader, &by), (&collapsed, &keys), candidates, |_| target.clone(), false).await.unwrap();
+    assert_eq!(found.hits.iter().map(|hit| hit.place.row).collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,8 +34,8 @@ pub(super) struct World {
 
 /// What the shards made of a cut, not committed yet.
 pub(super) struct Cut {
-    upper: Position,
-    merged: Vec<Merged>,
+    pub(super) upper: Position,
+    pub(super) merged: Vec<Merged>,
 }
 
 impl Cut {
