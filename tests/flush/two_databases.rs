@@ -357,6 +357,43 @@ fn a_server_that_takes_over_within_a_run_is_not_taken_for_the_first() {
 }
 
 #[test]
+fn nothing_lands_whose_deletion_was_lost_while_the_catalog_was_waited_for() {
+    let world = apart();
+    runs(&world);
+    world.psql(
+        "INSERT INTO effects SELECT 200, 'second' FROM generate_series(1, 10); INSERT INTO ledgers VALUES (200, 'v')",
+    );
+    let catalog = world.psql_of_the_catalog("SELECT current_database()");
+    let holder = thread::spawn(move || {
+        let held = "BEGIN; LOCK TABLE bronze_meta.ducklake_snapshot IN EXCLUSIVE MODE; SELECT pg_sleep(16); COMMIT";
+        Server::shared().psql(&catalog, held);
+    });
+    let locks = |which: &str| {
+        let sql = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'bronze_meta.ducklake_snapshot'::regclass AND {which}"
+        );
+        world.psql_of_the_catalog(&sql) == "1"
+    };
+    assert!(wait::until(|| locks("granted AND mode = 'ExclusiveLock'")), "it is locked");
+    let flushes = world.flushes();
+    let mut run = world.start(&["run", "p.toml", "--once"]);
+    run.until("it waits for the catalog", || locks("NOT granted"));
+    let deletes = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND state = 'idle in transaction' AND backend_xid IS NOT NULL";
+    assert_eq!(world.psql(deletes), "1");
+    let ended = run.end().exits_with(0);
+    holder.join().expect("the holder ends");
+    assert!(ended.stderr.contains("the connection that deletes its rows was lost"), "{}", ended.stderr);
+    // The flush was made anew: nothing twice, nothing left.
+    assert_eq!(world.flushes(), flushes + 1);
+    assert_eq!(
+        (effects(&world), world.psql(HOT)),
+        (vec!["first|100".to_owned(), "second|10".to_owned()], "0|0".to_owned())
+    );
+    world.proves();
+}
+
+#[test]
 fn a_table_that_is_retained_since_a_crash_keeps_its_rows() {
     let mut world = apart();
     dies_between(&world);
