@@ -2,11 +2,12 @@
 //! rows have all come.
 
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::names::TableId;
 use lakefront_operators::routed::Routed;
+use lakefront_operators::run::clock::Stopwatch;
 use lakefront_operators::sink::delta::{DeltaStage, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::stage::{Stages, stage};
@@ -43,16 +44,15 @@ fn staged(is_last: bool) -> (usize, usize) {
             staged.inspect(move |staged| sender.send(staged.file.rows).expect("the test waits for it"));
         });
         // Rows are read, written and made durable meanwhile, if ever.
-        let deadline = Instant::now() + if is_last { PATIENCE } else { Duration::from_millis(300) };
-        let mut early = 0;
-        while early == 0 && Instant::now() < deadline {
+        let most = if is_last { PATIENCE } else { Duration::from_millis(300) };
+        let (begun, mut early) = (Stopwatch::start(), 0);
+        while early == 0 && begun.elapsed() < most {
             worker.step();
             early += files.try_iter().count();
         }
         held.close();
-        let deadline = Instant::now() + PATIENCE;
-        let mut late = 0;
-        while early + late == 0 && Instant::now() < deadline {
+        let (begun, mut late) = (Stopwatch::start(), 0);
+        while early + late == 0 && begun.elapsed() < PATIENCE {
             worker.step();
             late += files.try_iter().count();
         }
