@@ -178,7 +178,6 @@ impl UpsertTable {
         let place = self.spec.table.place.join(&written.name);
         // Its name is new. If it exists, an earlier request whose reply was lost has made it.
         place.create(written.content).await?;
-        fail::fail_point!("upsert-vectors-written");
         for ((touched, dead), vector) in touched.iter_mut().filter(|file| keeps(file)).zip(written.descriptors) {
             let path = touched.file.add.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
             known.insert(path, (vector.clone(), dead.clone()));
