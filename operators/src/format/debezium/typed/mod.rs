@@ -21,6 +21,6 @@ mod unfit;
 mod tests;
 
 pub use self::kind::LakeType;
-pub use self::plan::{Novelty, Plan, Planned};
+pub use self::plan::{Novelty, Plan};
 pub use self::rows::{LakeColumn, Rows, Taken, Unrepresentable};
 pub use self::unfit::Unfit;

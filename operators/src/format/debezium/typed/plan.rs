@@ -31,8 +31,8 @@ pub enum Novelty {
 }
 
 /// Where a field of a row goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
     pub(super) name: Box<str>,
     /// The place of the lake's column; none if the table lacks it.
     pub(super) to: Option<usize>,

@@ -82,7 +82,7 @@ impl Binary for f32 {
     const INFINITY: f32 = f32::INFINITY;
     const MINUS_INFINITY: f32 = f32::NEG_INFINITY;
     fn is_finite(self) -> bool {
-        self.is_finite()
+        f32::is_finite(self)
     }
 }
 
@@ -91,7 +91,7 @@ impl Binary for f64 {
     const INFINITY: f64 = f64::INFINITY;
     const MINUS_INFINITY: f64 = f64::NEG_INFINITY;
     fn is_finite(self) -> bool {
-        self.is_finite()
+        f64::is_finite(self)
     }
 }
 
