@@ -2,8 +2,8 @@
 //!
 //! A group that already stands beyond a cut holds the cut's rows, so they are dropped here. When
 //! the frontier passes a cut, its files are closed, made durable, and reported to the group's
-//! committer. Files of a table whose rows have all come are closed before, if the source says so. Rows
-//! in memory are written early when they take more than the group's share of it.
+//! committer. Files of a table whose rows have all come are closed before, if the source says so.
+//! Rows in memory are written early when they take more than the group's share of it.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};

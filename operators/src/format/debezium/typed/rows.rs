@@ -39,14 +39,17 @@ pub enum Unrepresentable {
 /// Rows of one table, column by column.
 ///
 /// ```
-/// use lakefront_operators::format::debezium::typed::{LakeColumn, LakeType, Plan, Rows, Unrepresentable};
+/// use lakefront_operators::format::debezium::typed::{
+///     LakeColumn, LakeType, Plan, Rows, Unrepresentable,
+/// };
 /// use lakefront_operators::format::debezium::{Decoded, Decoder, Line};
 ///
 /// let line = br#"{"topic": "shop.public.orders", "key": {"id": 1}, "value":
 ///     {"op": "c", "source": {"schema": "public", "table": "orders"}, "before": null,
 ///      "after": {"id": 1, "amount": "10.50"}}}"#;
 /// let line = Line::read(line)?;
-/// let Decoded::Event(event) = Decoder::default().decode(&line.record())? else { panic!("a change") };
+/// let decoded = Decoder::default().decode(&line.record())?;
+/// let Decoded::Event(event) = decoded else { panic!("a change") };
 /// let after = event.after.expect("a row");
 ///
 /// let column = |name: &str, of| LakeColumn { name: name.to_owned(), of, as_text: false };
