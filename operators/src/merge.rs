@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -33,11 +34,19 @@ pub struct Sharded {
     pub changes: Changes,
 }
 
-/// A shard that has come back, and what it has made of a cut.
-type Done = (Shard, Result<Option<Merged>, StoreError>);
+/// What a shard was at.
+enum Work {
+    /// A cut, and what it has made of it.
+    Cut(Result<Option<Merged>, StoreError>),
+    /// Its index, which is kept for the next run.
+    Index,
+}
 
 /// Makes the changes of the table called `table`, which stands at `held`, on this worker's `shard`.
 /// The time of what is made is the cut's lower bound.
+///
+/// Between two cuts and at its end, the shard keeps its index for the next run. Whoever ends the
+/// process waits for that with [`Keeping`](crate::sink::delta::upsert::Keeping).
 ///
 /// Here, a new table, whose only cut has two changes of one key:
 ///
@@ -50,6 +59,7 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 /// use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 /// use lakefront_operators::merge::{Sharded, merge};
 /// use lakefront_operators::position::Position;
+/// use lakefront_operators::protocol::names::{Held, RunId};
 /// use lakefront_operators::sink::delta::TableSpec;
 /// use lakefront_operators::sink::delta::upsert::{
 ///     Changes, Operation, Order, Shard, Sharding, UpsertSpec, open,
@@ -72,7 +82,8 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 /// let env = shared::env();
 /// open(&[spec.clone()], "shop", env.clock.clone(), |_| Ok(())).await?;
 /// let all = Sharding { shard: 0, shards: 1 };
-/// let shard = Shard::open(spec, "shop", all, None, env.clock.clone()).await?;
+/// let held = Held { position: Position(0), run: RunId(1) };
+/// let shard = Shard::open(spec, ("shop", held), all, None, env.clock.clone()).await?;
 /// let changes = Changes {
 ///     rows,
 ///     operations: vec![Operation::Insert, Operation::Update],
@@ -82,7 +93,7 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 /// let merged = timely::execute_directly(move |worker| {
 ///     worker.dataflow(|scope| {
 ///         let changes = [Sharded { shard: 0, changes }].to_stream(scope);
-///         merge(changes, "customers", Some(shard), Position(0), &env)
+///         merge(changes, "customers", shard, Position(0), &env)
 ///             .map(|merged| (merged.counts, merged.staged.rows))
 ///             .map(|(counts, rows)| (counts.inserted, counts.superseded, rows))
 ///             .capture()
@@ -96,7 +107,7 @@ type Done = (Shard, Result<Option<Merged>, StoreError>);
 pub fn merge<'s>(
     changes: StreamVec<'s, Position, Sharded>,
     table: &str,
-    mut shard: Option<Shard>,
+    shard: Shard,
     held: Position,
     env: &Env,
 ) -> StreamVec<'s, Position, Merged> {
@@ -105,7 +116,9 @@ pub fn merge<'s>(
         Exchange::new(|sharded: &Sharded| sharded.shard as u64),
         &format!("merge[{table}]"),
         move |_capability, info| {
-            let tasks = bridge.tasks::<Done>(scope, &info);
+            let tasks = bridge.tasks::<(Shard, Work)>(scope, &info);
+            // None while it is at work, and after its end.
+            let mut shard = Some(shard);
             let mut gathered = BTreeMap::<Position, (Capability<Position>, Vec<Changes>)>::new();
             // The cut that the shard works on. If it fails, the capability is kept, because the cut
             // is not complete.
@@ -118,28 +131,37 @@ pub fn merge<'s>(
                         parts.push(changes);
                     }
                 });
-                while let Some((back, merged)) = tasks.next_done() {
-                    match merged {
-                        Ok(merged) => {
+                while let Some((back, work)) = tasks.next_done() {
+                    match work {
+                        Work::Cut(Ok(merged)) => {
                             let capability = under_way.take().expect("a shard that comes back was at work");
                             output.session(&capability).give_iterator(merged.into_iter());
-                            shard = Some(back);
+                            match back.is_due() && !frontier.is_empty() {
+                                true => tasks.spawn(back.kept().map(|back| (back, Work::Index))),
+                                false => shard = Some(back),
+                            }
                         }
-                        Err(error) => fatal.raise(error.into()),
+                        Work::Cut(Err(error)) => fatal.raise(error.into()),
+                        Work::Index => shard = Some(back),
                     }
                 }
-                let is_complete = |cut: &Position| !frontier.less_equal(cut);
-                if fatal.is_raised() || !gathered.first_key_value().is_some_and(|(cut, _)| is_complete(cut)) {
+                if fatal.is_raised() {
                     return;
                 }
-                // None while it is at work.
-                let Some(mut at_work) = shard.take() else { return };
-                let (cut, (capability, parts)) = gathered.pop_first().expect("there is a first");
-                under_way = Some(capability);
-                tasks.spawn(async move {
-                    let merged = at_work.merge(cut, parts).await;
-                    (at_work, merged)
-                });
+                let is_complete = |cut: &Position| !frontier.less_equal(cut);
+                if gathered.first_key_value().is_some_and(|(cut, _)| is_complete(cut)) {
+                    let Some(mut at_work) = shard.take() else { return };
+                    let (cut, (capability, parts)) = gathered.pop_first().expect("there is a first");
+                    under_way = Some(capability);
+                    tasks.spawn(async move {
+                        let merged = at_work.merge(cut, parts).await;
+                        (at_work, Work::Cut(merged))
+                    });
+                } else if frontier.is_empty()
+                    && let Some(shard) = shard.take()
+                {
+                    bridge.detach(shard.kept().map(drop));
+                }
             }
         },
     )

@@ -8,7 +8,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::group::Group;
-use lakefront_operators::protocol::names::{Held, OffsetsName, TableId};
+use lakefront_operators::protocol::names::{Held, OffsetsName, RunId, TableId};
 use lakefront_operators::protocol::staged::Staged;
 use lakefront_operators::sink::delta::upsert::{Changes, Operation, Order, Shard, Sharding, UpsertSpec, open};
 
@@ -37,7 +37,8 @@ impl<L: Lake> UpsertSink<L> {
             order: rows.iter().map(|row| Order(*row, 0)).collect(),
         };
         let (spec, all) = (self.specs().remove(table), Sharding { shard: 0, shards: 1 });
-        let mut shard = Shard::open(spec, PIPELINE, all, None, self.clock.clone()).await.unwrap();
+        let held = Held { position: Position(0), run: RunId(1) };
+        let mut shard = Shard::open(spec, (PIPELINE, held), all, None, self.clock.clone()).await.unwrap();
         let merged = shard.merge(Position(0), vec![changes]).await.unwrap();
         merged.into_iter().map(|merged| Staged { table: TableId(table), file: merged.staged }).collect()
     }

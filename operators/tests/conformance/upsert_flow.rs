@@ -73,7 +73,7 @@ fn run(spec: &UpsertSpec, shards: Vec<Shard>, read: Vec<Vec<Changes>>) -> BTreeM
     let spec = spec.clone();
     let guards = timely::execute(timely::Config::process(WORKERS), move |worker| {
         let index = worker.index();
-        let shard = shards.lock().unwrap()[index].take();
+        let shard = shards.lock().unwrap()[index].take().expect("each worker has its own");
         let mut input = Handle::new();
         let merged = worker.dataflow::<Position, _, _>(|scope| {
             let changes = scope.input_from(&mut input);
@@ -112,7 +112,8 @@ async fn two_workers_change_a_table_as_one_would() {
     let mut shards = Vec::new();
     for shard in 0..WORKERS {
         let sharding = Sharding { shard, shards: WORKERS };
-        shards.push(Shard::open(spec.clone(), "numbers", sharding, None, clock.clone()).await.unwrap());
+        let run = ("numbers", Held { position: Position(0), run: RunId(1) });
+        shards.push(Shard::open(spec.clone(), run, sharding, None, clock.clone()).await.unwrap());
     }
     let (read, wanted) = workload(&mut Random::new(3));
 

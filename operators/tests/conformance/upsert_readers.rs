@@ -45,7 +45,8 @@ impl Shop {
         let clock = Arc::new(SystemClock);
         let opened = open(std::slice::from_ref(&spec), "shop", clock.clone(), |_| Ok(())).await.unwrap();
         let all = Sharding { shard: 0, shards: 1 };
-        let shard = Shard::open(spec, "shop", all, None, clock).await.unwrap();
+        let run = ("shop", Held { position: Position(0), run: RunId(1) });
+        let shard = Shard::open(spec, run, all, None, clock).await.unwrap();
         let (table, version) = (opened[0].clone(), Version(0));
         Shop { folder, table, shard, version, customers: Customers::new(), random: Random::new(seed), cuts: 0 }
     }

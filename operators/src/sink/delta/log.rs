@@ -135,13 +135,19 @@ pub(super) fn adds(content: &[u8]) -> Vec<u8> {
     content.split_inclusive(|b| *b == b'\n').filter(|line| line.starts_with(b"{\"add\":")).collect::<Vec<_>>().concat()
 }
 
-/// What the protocol must know about an existing commit.
-pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<CommitFacts, serde_json::Error> {
-    let mut seen = CommitFacts { id: None, ours: false, is_suspect: false, removes_rows: false };
+/// The actions of a commit as text. A commit without any is one that its writer has created and is
+/// still to write.
+pub(super) fn lines(content: &[u8]) -> Result<impl Iterator<Item = &[u8]>, serde_json::Error> {
     if content.trim_ascii().is_empty() {
         return Err(serde::de::Error::custom("it is empty"));
     }
-    for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+    Ok(content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()))
+}
+
+/// What the protocol must know about an existing commit.
+pub(super) fn seen(content: &[u8], ids: &AppIds) -> Result<CommitFacts, serde_json::Error> {
+    let mut seen = CommitFacts { id: None, ours: false, is_suspect: false, removes_rows: false };
+    for line in lines(content)? {
         let action: Value = serde_json::from_slice(line)?;
         let text = |action: &Value, key: &str| action.get(key).and_then(Value::as_str).map(str::to_owned);
         if let Some(info) = action.get("commitInfo") {

@@ -2,19 +2,18 @@
 //! those files alone that are new since.
 //!
 //! ```text
-//!   {"format": 1, "key": …, "files": [{"path": …, "size": …}, …], "runs": [places, …]}\n
+//!   {"format": 2, "made": …, "files": [{"target": …, "dead": …}, …], "runs": [places, …]}\n
 //!   of each run: hashes (u64 each), then files and rows (u32 each)
 //!   the XXH3 of all that (u64)
 //! ```
 //!
-//! Numbers are in little-endian order. The names of data files say all about how old it is, because
-//! they are never used again: what is not in the table any more is not looked at, and dead rows are
-//! those that the log has. So it may be of any age, or of a table that was there before; but it is
-//! written only while all cuts of the shard have landed, because places of rows that they delete
-//! are left out of it.
+//! Numbers are in little-endian order. It may be of any age, of a table that was there before, or
+//! ahead of a table whose last commits were lost. What is not in the table is not looked at, and of
+//! a file that is, the index may lack places of those rows alone that were dead when it was kept:
+//! if the log has one of them alive, the file is read again.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -22,12 +21,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::definition::UpsertSpec;
 use super::index::{Index, Place};
-use super::read::Target;
+use super::numbered::KeptFile;
 use super::shard::Sharding;
 use crate::error::StoreError;
 
 /// How it is written; one of another format is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// A place takes this many bytes.
 const PLACE: usize = 16;
 /// The checksum takes this many bytes.
@@ -38,7 +37,7 @@ const CHECK: usize = 8;
 struct Head {
     format: u32,
     made: Made,
-    files: Vec<Target>,
+    files: Vec<KeptFile>,
     /// How many places each run has.
     runs: Vec<usize>,
 }
@@ -81,7 +80,7 @@ impl Cache {
     }
 
     /// The files and places that were kept; none if nothing was, or what was is of no use.
-    pub(super) fn load(&self, spec: &UpsertSpec, sharding: Sharding) -> Option<(Vec<Target>, Index)> {
+    pub(super) fn load(&self, spec: &UpsertSpec, sharding: Sharding) -> Option<(Vec<KeptFile>, Index)> {
         let content = match fs::read(&self.file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             read => read.map_err(|error| error.to_string()),
@@ -101,7 +100,7 @@ impl Cache {
     pub(super) fn save(
         &self,
         (spec, sharding): (&UpsertSpec, Sharding),
-        files: &[Option<Target>],
+        files: Vec<Option<KeptFile>>,
         index: &Index,
     ) -> Result<(), StoreError> {
         let attempt = || format!("keep the index of keys in {}", self.file.display());
@@ -109,7 +108,7 @@ impl Cache {
         let numbers: Vec<Option<u32>> = files.iter().map(|file| file.as_ref().and_then(|_| next.next())).collect();
         let is_kept = |place: &Place| numbers[place.file as usize].is_some();
         let runs = index.runs().map(|(_, places)| places.iter().filter(|place| is_kept(place)).count()).collect();
-        let files = files.iter().flatten().cloned().collect();
+        let files = files.into_iter().flatten().collect();
         let head = Head { format: FORMAT, made: Made::of(spec, sharding), files, runs };
         let mut content = serde_json::to_vec(&head).map_err(|e| StoreError::definite(attempt(), e))?;
         content.push(b'\n');
@@ -124,18 +123,17 @@ impl Cache {
         self.replace(&content).map_err(|e| StoreError::definite(attempt(), e))
     }
 
-    /// It need not survive a power cut: a torn one is known by its checksum.
+    /// It need not survive a power cut: a torn one is known by its checksum. The file that it is
+    /// written to first has one name, so that whatever a kill leaves of it is written over.
     fn replace(&self, content: &[u8]) -> io::Result<()> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(content)?;
-        file.persist(&self.file)?;
-        Ok(())
+        fs::create_dir_all(self.file.parent().unwrap_or(Path::new(".")))?;
+        let unfinished = self.file.with_extension("unfinished");
+        fs::write(&unfinished, content)?;
+        fs::rename(&unfinished, &self.file)
     }
 }
 
-fn parse(content: &[u8], made: &Made) -> Result<(Vec<Target>, Index), &'static str> {
+fn parse(content: &[u8], made: &Made) -> Result<(Vec<KeptFile>, Index), &'static str> {
     let (content, check) = content.split_last_chunk::<CHECK>().ok_or("it is cut short")?;
     if xxh3_64(content) != u64::from_le_bytes(*check) {
         return Err("it is damaged");
@@ -174,6 +172,8 @@ mod tests {
 
     use super::*;
     use crate::sink::delta::TableSpec;
+    use crate::sink::delta::upsert::outcome::Dead;
+    use crate::sink::delta::upsert::read::Target;
     use crate::sink::files;
 
     const ALL: Sharding = Sharding { shard: 0, shards: 1 };
@@ -192,8 +192,11 @@ mod tests {
         let place = |row| Place { file: row % 3, row };
         index.add((0..100).map(|row| (u64::from(row) * 7 % 50, place(row))).collect(), |_| true);
         index.add(vec![(3, place(100))], |_| true);
-        let target = |path: &str| Target { path: path.to_owned(), size: 9 };
-        cache.save((&spec("a"), ALL), &[Some(target("one")), None, Some(target("three"))], &index).unwrap();
+        cache.save((&spec("a"), ALL), vec![Some(file("one")), None, Some(file("three"))], &index).unwrap();
+    }
+
+    fn file(path: &str) -> KeptFile {
+        KeptFile { target: Target { path: path.to_owned(), size: 9 }, dead: Dead([1, 70_000].into_iter().collect()) }
     }
 
     #[test]
@@ -203,12 +206,16 @@ mod tests {
         assert!(cache.load(&spec("a"), ALL).is_none());
         kept(&cache);
         let (files, index) = cache.load(&spec("a"), ALL).unwrap();
-        assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["one", "three"]);
+        assert_eq!(files, [file("one"), file("three")]);
         // The rows 29, 79 and 100 have the hash 3; the last two are of the file that is gone.
         assert_eq!(index.find(&[3]), [(0, Place { file: 1, row: 29 })]);
         assert_eq!(index.len(), 67, "of 101 rows, 34 are of it");
         kept(&cache);
         assert!(cache.load(&spec("a"), ALL).is_some(), "it takes the place of the one before");
+        let unfinished = cache.file.with_extension("unfinished");
+        fs::write(&unfinished, "what a kill has left").unwrap();
+        kept(&cache);
+        assert!(cache.load(&spec("a"), ALL).is_some() && !unfinished.exists());
     }
 
     #[test]

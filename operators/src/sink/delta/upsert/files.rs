@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 
 use deltalake::DeltaTableError;
 use deltalake::kernel::Snapshot;
+use deltalake::table::config::TablePropertiesExt;
 use futures::TryStreamExt;
+use roaring::RoaringTreemap;
 use serde_json::{Map, Value, json};
 
+use super::read::Target;
+use super::vectors;
 use crate::error::StoreError;
-use crate::protocol::names::{Held, Version};
-use crate::sink::delta::{log, snapshot};
+use crate::protocol::names::Version;
+use crate::sink::delta::log;
 use crate::sink::files::Place;
 
 /// A file that left the table more versions ago than this is not remembered. A cut that still
@@ -31,6 +35,11 @@ impl LakeFile {
     /// In bytes.
     pub(super) fn size(&self) -> u64 {
         self.add.get("size").and_then(Value::as_u64).unwrap_or(0)
+    }
+
+    /// As a reader asks for it, by its `path`.
+    pub(super) fn target(&self, path: &str) -> Target {
+        Target { path: path.to_owned(), size: self.size() }
     }
 
     /// How many rows are in it, dead ones too; none if the log does not say.
@@ -60,6 +69,8 @@ pub(super) struct Gone {
 pub(super) struct Files {
     table: Place,
     pub(super) version: Version,
+    /// How long the table keeps its log, in milliseconds, as it was when it was loaded.
+    pub(super) log_ms: u64,
     pub(super) active: BTreeMap<String, LakeFile>,
     pub(super) gone: BTreeMap<String, Gone>,
 }
@@ -80,15 +91,12 @@ impl Files {
         let store = table.log_store()?;
         let snapshot = Snapshot::try_new(&*store, version.map(|version| version.0)).await.map_err(failed)?;
         let version = Version(snapshot.version());
+        let log_ms = snapshot.table_properties().log_retention_duration().as_millis();
         let mut views = snapshot.file_views(&*store, None);
         let mut active = BTreeMap::new();
         while let Some(view) = views.try_next().await.map_err(failed)? {
             let path = view.path().into_owned();
-            // The library has decoded it, and a commit must repeat it as it was.
-            if !path.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._/=".contains(&b)) {
-                let cause = "its name is not one that Delta's writers give to files: rewrite the table with OPTIMIZE";
-                return Err(StoreError::definite(format!("use file {path:?} of table {table}"), cause));
-            }
+            check_name(table, &path)?;
             let mut add = json!({
                 "path": path,
                 "partitionValues": view.partition_values_map(),
@@ -107,12 +115,19 @@ impl Files {
                 active.insert(path, LakeFile { add, since: version });
             }
         }
-        Ok(Files { table: table.clone(), version, active, gone: BTreeMap::new() })
+        let log_ms = u64::try_from(log_ms).unwrap_or(u64::MAX);
+        Ok(Files { table: table.clone(), version, log_ms, active, gone: BTreeMap::new() })
     }
 
-    /// Where `pipeline` stands at this version, or a later one; none before its first claim.
-    pub(super) async fn held(&self, pipeline: &str) -> Result<Option<Held>, StoreError> {
-        Ok(snapshot::read(&self.table, pipeline).await?.and_then(|snapshot| snapshot.state.held))
+    /// The dead rows of those active files that are `wanted`, none for a file without a vector.
+    pub(super) async fn dead(
+        &self,
+        wanted: impl Fn(&str, &LakeFile) -> bool,
+    ) -> Result<BTreeMap<String, RoaringTreemap>, StoreError> {
+        let wanted: Vec<_> = self.active.iter().filter(|(path, file)| wanted(path, file)).collect();
+        let vectors = wanted.iter().filter_map(|(path, file)| Some(((*path).clone(), file.vector()?.clone())));
+        let mut read = vectors::read(&self.table, vectors.collect::<Vec<_>>()).await?;
+        Ok(wanted.into_iter().map(|(path, _)| (path.clone(), read.remove(path).unwrap_or_default())).collect())
     }
 
     /// Goes on to the state of `version`.
@@ -140,7 +155,7 @@ impl Files {
             StoreError::transient(attempt, cause)
         };
         let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for line in content.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        for line in log::lines(content).map_err(torn)? {
             let action: Map<String, Value> = serde_json::from_slice(line).map_err(torn)?;
             for (kind, value) in action {
                 match (kind.as_str(), value) {
@@ -152,6 +167,7 @@ impl Files {
         }
         let has_moved_files = !added.is_empty() || !removed.is_empty();
         let path = |of: &Map<String, Value>| of.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+        added.iter().try_for_each(|add| check_name(&self.table, &path(add)))?;
         // A commit that gives a file another vector removes and adds it.
         for remove in removed {
             let Some(file) = self.active.remove(&path(&remove)) else { continue };
@@ -167,4 +183,19 @@ impl Files {
         self.version = version;
         Ok(Did { has_moved_files, gone })
     }
+}
+
+/// Refuses names that the library and the log would write in two ways, such as those with spaces or
+/// of files outside of the table's folder: a commit must repeat a name as it was.
+fn check_name(table: &Place, path: &str) -> Result<(), StoreError> {
+    let is_plain = |part: &str| {
+        let is_plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._=".contains(&b));
+        is_plain && !["", ".", ".."].contains(&part)
+    };
+    if path.split('/').all(is_plain) {
+        return Ok(());
+    }
+    let cause = "its name is not one that Delta's writers give to files in a table's folder: give the rows other files with \
+                 INSERT OVERWRITE, from the table itself";
+    Err(StoreError::definite(format!("use file {path:?} of table {table}"), cause))
 }

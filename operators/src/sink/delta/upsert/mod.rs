@@ -36,6 +36,7 @@ mod keys;
 mod lookup;
 mod merge;
 mod moved;
+mod numbered;
 mod object;
 mod opening;
 mod outcome;
@@ -51,7 +52,7 @@ pub use counts::Counts;
 pub use definition::UpsertSpec;
 pub use keys::shard_of;
 pub use opening::open;
-pub use shard::{Gap, Merged, Shard, Sharding};
+pub use shard::{Gap, Keeping, Merged, Shard, Sharding};
 pub use table::UpsertTable;
 
 #[cfg(test)]

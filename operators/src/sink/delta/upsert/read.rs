@@ -41,7 +41,7 @@ pub(super) struct Reader {
 }
 
 /// A file that is to be read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Target {
     /// Relative to the table.
     pub(super) path: String,

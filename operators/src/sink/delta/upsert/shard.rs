@@ -4,14 +4,12 @@
 //!   changes ─▶ follow the log ─▶ collapse ─▶ index ─▶ read rows ─▶ plan ─▶ write files ─▶ outcome
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_row::Rows;
-use futures::{StreamExt, TryStreamExt, stream};
 use roaring::RoaringTreemap;
-use serde_json::Value;
 
 use super::cache::Cache;
 use super::changes::{Changes, Order};
@@ -23,25 +21,20 @@ use super::index::{Index, Place};
 use super::keys::{self, Keys};
 use super::lookup::{self, Found};
 use super::merge::{self, Plan};
+use super::numbered::{DataFile, Numbered};
 use super::outcome::{Dead, Outcome};
 use super::read::{Reader, Target};
 use super::stage::Stages;
-use super::vectors;
 use crate::error::{StoreError, chain};
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::names::Held;
-use crate::protocol::retry::Retry;
 use crate::protocol::staged::StagedFile;
-use crate::sink::delta::log::{self, AppIds};
+use crate::sink::delta::log::AppIds;
 use crate::sink::files::blocking;
 
-/// How long a shard waits between two looks at whether its cuts have landed, in milliseconds.
-const LOOK_MS: u64 = 20;
-/// How many files are indexed at a time.
-const READS: usize = 4;
-/// A file has fewer rows than this, because the index counts them in 32 bits.
-const MOST_ROWS: u64 = 1 << 32;
+mod follow;
+
 /// An index is not kept again for fewer places than these: to read their keys takes no second.
 const LEAST_KEPT: usize = 250_000;
 
@@ -75,23 +68,6 @@ pub struct Merged {
     pub gaps: Vec<Gap>,
 }
 
-/// A data file, as a shard knows it.
-struct DataFile {
-    target: Target,
-    /// Its deletion vector, as the log last pointed at it.
-    vector: Option<Value>,
-    /// Its rows that are dead, or will be once the shard's cuts have landed. Those of other shards
-    /// may be missing.
-    dead: RoaringTreemap,
-    is_active: bool,
-}
-
-impl DataFile {
-    fn of(target: Target) -> DataFile {
-        DataFile { target, vector: None, dead: RoaringTreemap::new(), is_active: true }
-    }
-}
-
 /// The keys of one table that one worker looks after: where their rows are, and how they change.
 pub struct Shard {
     spec: Arc<UpsertSpec>,
@@ -102,23 +78,38 @@ pub struct Shard {
     clock: Arc<dyn Clock>,
     reader: Reader,
     stages: Stages,
-    /// The files of the table at the last version that was looked at.
+    /// The files of the table at the last version that was looked at, and when that was.
     log: Files,
+    looked: Stamp,
+    /// Whether others have changed the table's files, and the index does not go by that yet.
+    has_moved: bool,
     /// Files by the numbers that the index has for them.
-    files: Vec<DataFile>,
-    numbers: HashMap<String, u32>,
+    files: Numbered,
     index: Arc<Index>,
-    /// Where the index is kept, and how many places it had then.
+    /// Where the index is kept.
     cache: Option<Cache>,
-    kept: usize,
+    /// How many places the index has got since it was kept.
+    added: usize,
     /// How many files were read for their keys.
     read: usize,
-    /// Where the pipeline stands according to the log.
-    held: Option<Held>,
+    /// Where the run stands according to the log.
+    held: Held,
     /// Whether another run has claimed the table since. Its commits are none of this shard's.
     is_fenced: bool,
     /// The last cut that was staged.
     last: Option<Position>,
+    keeping: Keeping,
+}
+
+/// Tells when a shard keeps its index.
+#[derive(Clone, Debug, Default)]
+pub struct Keeping(Arc<tokio::sync::Mutex<()>>);
+
+impl Keeping {
+    /// Waits until the index that is being kept is, if there is one.
+    pub async fn at_rest(&self) {
+        drop(self.0.lock().await);
+    }
 }
 
 /// A cut before it is looked up.
@@ -131,18 +122,19 @@ struct Prepared {
 }
 
 impl Shard {
-    /// A shard of the table of `spec`, for a run of `pipeline` that has claimed it. Reads the keys
-    /// of all rows, but for those of files that are in an index which was kept in `folder`. That is
-    /// a folder of this machine and this table alone, and is made if need be.
+    /// A shard of the table of `spec`, for a run of `pipeline` that has claimed it, and so stands
+    /// at `held`. Reads the keys of all rows, but for those of files that are in an index which was
+    /// kept in `folder`. That is a folder of this machine and this table alone, and is made if need
+    /// be.
     pub async fn open(
         spec: UpsertSpec,
-        pipeline: &str,
+        (pipeline, held): (&str, Held),
         sharding: Sharding,
         folder: Option<&Path>,
         clock: Arc<dyn Clock>,
     ) -> Result<Shard, StoreError> {
+        let looked = Stamp::now(&*clock);
         let log = Files::load(&spec.table.place, None).await?;
-        let held = log.held(pipeline).await?;
         let (keys, whole) = (Arc::new(Keys::of(&spec)?), Arc::new(Keys::whole(&spec)?));
         let (reader, spec) = (Reader::of(&spec, clock.clone())?, Arc::new(spec));
         let cache = folder.map(|folder| Cache::of(folder, sharding));
@@ -152,17 +144,18 @@ impl Shard {
         };
         let (files, index) = kept.unwrap_or_default();
         let mut shard = Shard {
-            kept: index.len(),
+            added: 0,
             read: 0,
             stages: Stages::of(&spec, &clock),
             ids: AppIds::of(pipeline),
-            numbers: files.iter().map(|target| target.path.clone()).zip(0..).collect(),
-            files: files.into_iter().map(DataFile::of).collect(),
+            has_moved: true,
+            files: Numbered::of(files),
             index: Arc::new(index),
             cache,
             held,
             is_fenced: false,
             last: None,
+            keeping: Keeping::default(),
             spec,
             keys,
             whole,
@@ -170,29 +163,52 @@ impl Shard {
             clock,
             reader,
             log,
+            looked,
         };
         shard.settle().await?;
-        shard.keep_if_due().await;
+        if shard.is_due() {
+            shard.keep().await;
+        }
         Ok(shard)
     }
 
-    /// Keeps the index for the next run, if all cuts have landed: at the end of a run, or whenever
-    /// there is time. Whatever fails costs the next run some time and nothing else.
+    /// Keeps the index for the next run, unless nothing is new: whenever there is time, as when it
+    /// [is due](Shard::is_due), and at the end of a run. Whatever fails costs the next run some time
+    /// and nothing else, and so do cuts that do not land after this.
     pub async fn keep(&mut self) {
         if let Err(error) = self.try_keep().await {
             tracing::warn!(error = %chain(&error), "the next run reads keys from the table again");
         }
     }
 
+    /// The same as a task of its own, which gives the shard back. From now on until it has ended,
+    /// [`Keeping::at_rest`] waits for it.
+    pub fn kept(mut self) -> impl Future<Output = Shard> + Send + 'static {
+        let guard = self.keeping.0.clone().try_lock_owned();
+        async move {
+            self.keep().await;
+            drop(guard);
+            self
+        }
+    }
+
+    /// What tells when the shard keeps its index, wherever the shard is.
+    pub fn keeping(&self) -> Keeping {
+        self.keeping.clone()
+    }
+
     async fn try_keep(&mut self) -> Result<(), StoreError> {
-        self.follow().await?;
-        let Some(cache) = self.cache.clone().filter(|_| self.has_landed()) else { return Ok(()) };
-        let target = |file: &DataFile| file.is_active.then(|| file.target.clone());
-        let files: Vec<_> = self.files.iter().map(target).collect();
+        let Some(cache) = self.cache.clone().filter(|_| self.added > 0 && !self.is_fenced) else { return Ok(()) };
         let (spec, sharding, index) = (self.spec.clone(), self.sharding, self.index.clone());
-        blocking(move || cache.save((&spec, sharding), &files, &index)).await?;
-        self.kept = self.index.len();
+        let files = self.files.kept();
+        blocking(move || cache.save((&spec, sharding), files, &index)).await?;
+        self.added = 0;
         Ok(())
+    }
+
+    /// Whether the index should be kept: so many places are new that a quarter of it is.
+    pub fn is_due(&self) -> bool {
+        self.cache.is_some() && self.added > LEAST_KEPT.max(self.index.len() / 4)
     }
 
     /// How many files were read for their keys so far, because no index had them.
@@ -202,21 +218,9 @@ impl Shard {
 
     /// Adds places to the index.
     fn add(&mut self, places: Vec<(u64, Place)>) {
+        self.added += places.len();
         let (files, index) = (&self.files, Arc::get_mut(&mut self.index).expect("nobody keeps it meanwhile"));
-        index.add(places, |place| is_alive(files, place));
-    }
-
-    /// Keeps the index if it has grown by a quarter.
-    async fn keep_if_due(&mut self) {
-        let (now, kept) = (self.index.len(), self.kept);
-        if self.cache.is_some() && self.has_landed() && now.abs_diff(kept) > LEAST_KEPT.max(kept / 4) {
-            self.keep().await;
-        }
-    }
-
-    /// Whether all cuts that were staged are in the log.
-    fn has_landed(&self) -> bool {
-        !self.is_fenced && self.last.is_none_or(|last| self.held.is_some_and(|held| held.position > last))
+        index.add(places, |place| files.is_alive(place));
     }
 
     /// Stages what `parts` change, which are all changes that the cut at `cut` has for keys of this
@@ -225,10 +229,11 @@ impl Shard {
     pub async fn merge(&mut self, cut: Position, parts: Vec<Changes>) -> Result<Option<Merged>, StoreError> {
         debug_assert!(self.last.is_none_or(|last| last < cut), "cuts come in their order");
         let staged_at = Stamp::now(&*self.clock);
-        let (spec, keys) = (self.spec.clone(), self.keys.clone());
-        let Some(prepared) = blocking(move || prepare(&spec, &keys, &parts)).await? else { return Ok(None) };
+        let (spec, keys, sharding) = (self.spec.clone(), self.keys.clone(), self.sharding);
+        let Some(prepared) = blocking(move || prepare((&spec, &keys), sharding, &parts)).await? else {
+            return Ok(None);
+        };
         self.follow().await?;
-        self.keep_if_due().await;
         let found = self.look(&prepared).await?;
         let (spec, whole) = (self.spec.clone(), self.whole.clone());
         let (prepared, plan) = blocking(move || {
@@ -259,10 +264,10 @@ impl Shard {
     /// The rows of the table that have the keys of a cut.
     async fn look(&self, prepared: &Prepared) -> Result<Found, StoreError> {
         let hashes: Vec<u64> = prepared.hashes.iter().map(|(hash, _)| *hash).collect();
-        let found = self.index.find(&hashes).into_iter().filter(|(_, place)| is_alive(&self.files, *place));
+        let found = self.index.find(&hashes).into_iter().filter(|(_, place)| self.files.is_alive(*place));
         let candidates = found.map(|(number, place)| (prepared.hashes[number].1, place)).collect();
         let (by, cut) = ((&self.reader, &*self.keys), (&prepared.collapsed, &prepared.keys));
-        let target = |file: u32| self.files[file as usize].target.clone();
+        let target = |file: u32| self.files.target(file).clone();
         lookup::look(by, cut, candidates, target, self.spec.feed).await
     }
 
@@ -270,15 +275,15 @@ impl Shard {
     async fn stage(&mut self, prepared: &Prepared, plan: Plan) -> Result<Outcome, StoreError> {
         let mut dead = BTreeMap::<String, Dead>::new();
         for place in &plan.dead {
-            let file = &mut self.files[place.file as usize];
-            file.dead.insert(place.row.into());
-            dead.entry(file.target.path.clone()).or_default().0.insert(place.row.into());
+            self.files.kill(*place);
+            let path = self.files.target(place.file).path.clone();
+            dead.entry(path).or_default().0.insert(place.row.into());
         }
         let (data, before) = futures::try_join!(self.stages.data(plan.data), self.stages.before(plan.before))?;
         let mut nets = plan.nets.iter();
         for written in &data {
             let target = Target { path: written.path.clone(), size: written.size };
-            let file = self.number(target);
+            let file = self.files.add(DataFile::told(target, None, RoaringTreemap::new()));
             let rows = (0..written.rows as u32).zip(&mut nets);
             let of = |net: &usize| keys::hash(prepared.keys.row(prepared.collapsed.nets[*net].row));
             self.add(rows.map(|(row, net)| (of(net), Place { file, row })).collect());
@@ -286,136 +291,27 @@ impl Shard {
         debug_assert!(nets.next().is_none(), "every row is in a file");
         Ok(Outcome { data, before, dead, counts: plan.counts })
     }
-
-    /// The number of a file, which is a new one if it is not known.
-    fn number(&mut self, target: Target) -> u32 {
-        *self.numbers.entry(target.path.clone()).or_insert_with(|| {
-            self.files.push(DataFile::of(target));
-            (self.files.len() - 1) as u32
-        })
-    }
-
-    /// Reads the log on to its end. If others have changed the table's files, the shard waits until
-    /// its own cuts have landed, and then goes by the log. If another run has claimed the table, it
-    /// waits for its own run to find that out.
-    async fn follow(&mut self) -> Result<(), StoreError> {
-        if !self.read_on().await? {
-            return Ok(());
-        }
-        while !self.has_landed() {
-            self.clock.pause(LOOK_MS).await;
-            self.read_on().await?;
-        }
-        self.settle().await
-    }
-
-    /// Whether there are commits of others that have moved files.
-    async fn read_on(&mut self) -> Result<bool, StoreError> {
-        let (mut moved, mut retry) = (false, Retry::default());
-        loop {
-            let next = self.log.version.next();
-            let read = self.log.commit(next).await.and_then(|content| {
-                let Some(content) = content else { return Ok(None) };
-                let did = self.log.apply(next, &content)?;
-                Ok(Some((did, log::held(&content, &self.ids))))
-            });
-            match read {
-                Ok(None) => return Ok(moved),
-                Ok(Some((did, Some(held)))) => {
-                    did.gone.iter().for_each(|path| self.retire(path));
-                    self.is_fenced |= self.held.is_some_and(|known| known.run != held.run);
-                    self.held = Some(held);
-                }
-                Ok(Some((did, None))) => moved |= did.has_moved_files,
-                Err(error) => retry.after(error, &*self.clock).await?,
-            }
-        }
-    }
-
-    /// A file is the table's no more: no row of it is alive.
-    fn retire(&mut self, path: &str) {
-        if let Some(number) = self.numbers.get(path) {
-            let file = &mut self.files[*number as usize];
-            (file.is_active, file.dead) = (false, RoaringTreemap::new());
-        }
-    }
-
-    /// Makes the index one of the files that the log has.
-    async fn settle(&mut self) -> Result<(), StoreError> {
-        let gone = self.numbers.keys().filter(|path| !self.log.active.contains_key(*path));
-        for path in gone.cloned().collect::<Vec<_>>() {
-            self.retire(&path);
-        }
-        let known = |path: &String| self.numbers.get(path).map(|number| *number as usize);
-        let is_new = |path: &String, vector: &Value| {
-            known(path).is_none_or(|number| self.files[number].vector.as_ref() != Some(vector))
-        };
-        let changed = self.log.active.iter().filter_map(|(path, file)| {
-            let vector = file.vector().filter(|vector| is_new(path, vector))?;
-            Some((path.clone(), vector.clone()))
-        });
-        let changed: Vec<_> = changed.collect();
-        let mut dead = vectors::read(&self.spec.table.place, changed.iter().cloned()).await?;
-        let unknown: Vec<_> = self.log.active.iter().filter(|(path, _)| known(path).is_none()).collect();
-        let unknown: Vec<_> =
-            unknown.into_iter().map(|(path, file)| Target { path: path.clone(), size: file.size() }).collect();
-        for (path, vector) in changed {
-            let rows = dead.remove(&path).unwrap_or_default();
-            let size = self.log.active.get(&path).map_or(0, |file| file.size());
-            let number = self.number(Target { path, size });
-            let file = &mut self.files[number as usize];
-            (file.vector, file.dead) = (Some(vector), rows);
-        }
-        self.index(unknown).await
-    }
-
-    /// Adds the keys of files to the index, of those rows that are alive.
-    async fn index(&mut self, targets: Vec<Target>) -> Result<(), StoreError> {
-        let numbered: Vec<_> = targets.into_iter().map(|target| (self.number(target.clone()), target)).collect();
-        let reads = numbered.into_iter().map(|(number, target)| {
-            let (keys, sharding) = (self.keys.clone(), self.sharding);
-            let (attempt, dead) = (format!("index {}", target.path), self.files[number as usize].dead.clone());
-            let take = move |batch, all: &mut (u64, Vec<(u64, Place)>, Option<StoreError>)| {
-                let (first, places, failed) = all;
-                match keys.of_these(&batch) {
-                    Err(error) => *failed = Some(error),
-                    Ok(rows) => places.extend(rows.iter().zip(*first..).filter_map(|(key, row)| {
-                        let (hash, row_of) = (keys::hash(key), u32::try_from(row).ok()?);
-                        let is_ours = keys::shard(hash, sharding.shards) == sharding.shard && !dead.contains(row);
-                        is_ours.then_some((hash, Place { file: number, row: row_of }))
-                    })),
-                }
-                *first += batch.num_rows() as u64;
-            };
-            let read = self.reader.scan(target, self.keys.columns().to_vec(), None, take);
-            async move {
-                match read.await? {
-                    (_, _, Some(error)) => Err(error),
-                    (rows, _, _) if rows > MOST_ROWS => Err(StoreError::definite(attempt, "it has too many rows")),
-                    (_, places, None) => Ok(places),
-                }
-            }
-        });
-        let all: Vec<Vec<_>> = stream::iter(reads.collect::<Vec<_>>()).buffered(READS).try_collect().await?;
-        self.read += all.len();
-        self.add(all.concat());
-        Ok(())
-    }
 }
 
-fn is_alive(files: &[DataFile], place: Place) -> bool {
-    let file = &files[place.file as usize];
-    file.is_active && !file.dead.contains(place.row.into())
-}
-
-/// Puts the changes of a cut together, one a key; none if there are none.
-fn prepare(spec: &UpsertSpec, by: &Keys, parts: &[Changes]) -> Result<Option<Prepared>, StoreError> {
+/// Puts the changes of a cut together, one a key; none if there are none. Refuses changes of another
+/// shard, because their rows would be doubled.
+fn prepare(
+    (spec, by): (&UpsertSpec, &Keys),
+    sharding: Sharding,
+    parts: &[Changes],
+) -> Result<Option<Prepared>, StoreError> {
+    parts.iter().try_for_each(|part| part.check(spec))?;
     let Some(changes) = Changes::concat(parts)?.filter(|changes| changes.rows.num_rows() > 0) else { return Ok(None) };
-    changes.check(spec)?;
     let keys = by.of_all(&changes.rows)?;
     let collapsed = collapse(&changes, &keys);
     let nets = collapsed.nets.iter().enumerate();
     let mut hashes: Vec<_> = nets.map(|(net, change)| (keys::hash(keys.row(change.row)), net)).collect();
+    let Sharding { shard, shards } = sharding;
+    if let Some((hash, _)) = hashes.iter().find(|(hash, _)| keys::shard(*hash, shards) != shard) {
+        let other = keys::shard(*hash, shards);
+        let cause = format!("a change of shard {other} came to shard {shard} of {shards}");
+        return Err(StoreError::definite(format!("change {}", spec.table.shown()), cause));
+    }
     hashes.sort_unstable();
     Ok(Some(Prepared { changes, keys, collapsed, hashes }))
 }

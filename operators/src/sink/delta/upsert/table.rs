@@ -16,7 +16,7 @@ use super::files::Files;
 use super::keys::Keys;
 use super::moved::{self, Lost, Moved};
 use super::outcome::Outcome;
-use super::read::{Reader, Target};
+use super::read::Reader;
 use super::vectors;
 use crate::error::StoreError;
 use crate::protocol::Pending;
@@ -42,9 +42,11 @@ pub struct UpsertTable {
 #[derive(Default)]
 struct Known {
     files: Option<Files>,
-    /// Deletion vectors by the file that they are of, each as the log points at it.
-    dead: BTreeMap<String, (Value, RoaringTreemap)>,
+    vectors: Vectors,
 }
+
+/// Deletion vectors by the file that they are of, each as the log points at it.
+type Vectors = BTreeMap<String, (Value, RoaringTreemap)>;
 
 impl UpsertTable {
     pub(super) fn new(
@@ -69,17 +71,14 @@ impl UpsertTable {
         self.table.at_rest().await;
     }
 
-    /// Makes `version` of what the shards have staged.
-    async fn change(&self, version: Version, commit: &Commit) -> Result<Created, StoreError> {
-        let known = &mut *self.known.lock().await;
-        let before = Version(version.0 - 1);
-        let files = match &mut known.files {
-            Some(files) if files.version <= before => {
-                files.follow(before).await?;
-                files
-            }
-            files => files.insert(Files::load(&self.spec.table.place, Some(before)).await?),
-        };
+    /// The content of the commit that makes `version` of what the shards have staged, where the
+    /// table has `files` before it; none if the version exists.
+    async fn change(
+        &self,
+        (version, commit): (Version, &Commit),
+        files: &Files,
+        known: &mut Vectors,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let outcomes = commit.files.iter().map(|staged| Outcome::of(&staged.file)).collect::<Result<Vec<_>, _>>()?;
         let (mut dying, mut lost) = (BTreeMap::<String, RoaringTreemap>::new(), BTreeMap::new());
         for (path, dead) in outcomes.iter().flat_map(|outcome| &outcome.dead) {
@@ -89,20 +88,15 @@ impl UpsertTable {
         // A shard may have seen a later version than the one before this: then this one exists.
         let is_known = |path: &String| files.gone.contains_key(path);
         if !lost.keys().all(is_known) && files.commit(version).await?.is_some() {
-            return Ok(Created::No);
+            return Ok(None);
         }
         for (path, rows) in self.find(files, lost).await?.rows {
             *dying.entry(path).or_default() |= rows;
         }
-        let touched = self.touch(files, &mut known.dead, dying).await?;
-        let touched = self.write_vectors(touched, &mut known.dead).await?;
+        let touched = self.touch(files, known, dying).await?;
+        let touched = self.write_vectors(touched, known).await?;
         let told = (commit, &self.ids, self.clock.now_ms());
-        let content = actions::content(told, &outcomes, &touched, self.spec.feed);
-        let created = self.table.create(version, content.clone()).await?;
-        if created == Created::Yes {
-            files.apply(version, &content)?;
-        }
-        Ok(created)
+        Ok(Some(actions::content(told, &outcomes, &touched, self.spec.feed)))
     }
 
     /// Where the rows are now that died in files which are the table's no more.
@@ -122,9 +116,9 @@ impl UpsertTable {
                          again, and the changes are made anew";
             return Err(StoreError::definite(attempt(), cause));
         }
-        let moved = moved::find((&self.reader, &self.keys), &self.spec.table.place, files, all).await?;
+        let moved = moved::find((&self.reader, &self.keys), files, all).await?;
         if moved.missing > 0 && !is_change {
-            let cause = format!("{} rows are in no file that it has added: start again", moved.missing);
+            let cause = format!("rows of {} keys are in no file that it has added: start again", moved.missing);
             return Err(StoreError::definite(attempt(), cause));
         }
         Ok(moved)
@@ -134,7 +128,7 @@ impl UpsertTable {
     async fn touch(
         &self,
         files: &Files,
-        known: &mut BTreeMap<String, (Value, RoaringTreemap)>,
+        known: &mut Vectors,
         dying: BTreeMap<String, RoaringTreemap>,
     ) -> Result<Vec<(Touched, RoaringTreemap)>, StoreError> {
         known.retain(|path, (vector, _)| files.active.get(path).and_then(|file| file.vector()) == Some(vector));
@@ -150,7 +144,7 @@ impl UpsertTable {
             let file = files.active[&path].clone();
             let all_rows = match file.rows() {
                 Some(rows) => rows,
-                None => self.reader.count(&Target { path: path.clone(), size: file.size() }).await?,
+                None => self.reader.count(&file.target(&path)).await?,
             };
             let mut dead = known.get(&path).map(|(_, dead)| dead.clone()).unwrap_or_default();
             if !dead.is_disjoint(&rows) || rows.max() >= Some(all_rows) {
@@ -168,7 +162,7 @@ impl UpsertTable {
     async fn write_vectors(
         &self,
         mut touched: Vec<(Touched, RoaringTreemap)>,
-        known: &mut BTreeMap<String, (Value, RoaringTreemap)>,
+        known: &mut Vectors,
     ) -> Result<Vec<Touched>, StoreError> {
         let keeps = |(touched, dead): &(Touched, RoaringTreemap)| dead.len() < touched.rows;
         if !touched.iter().any(keeps) {
@@ -206,11 +200,29 @@ impl Group for UpsertTable {
     fn put<'a>(&'a self, version: Version, commit: &'a Commit) -> Pending<'a, Result<Created, StoreError>> {
         Box::pin(async move {
             self.refuse_replaced().await?;
-            if commit.files.is_empty() {
-                let content = log::commit(commit, &self.ids, self.clock.now_ms())?;
-                return self.table.create(version, content).await;
+            let Known { files, vectors } = &mut *self.known.lock().await;
+            let before = Version(version.0 - 1);
+            // The first commit of a run claims the table: from then on, it is known which files
+            // others take from under it.
+            let files = match files {
+                Some(files) if files.version <= before => {
+                    files.follow(before).await?;
+                    files
+                }
+                files => files.insert(Files::load(&self.spec.table.place, Some(before)).await?),
+            };
+            let content = match commit.files.is_empty() {
+                true => log::commit(commit, &self.ids, self.clock.now_ms())?,
+                false => match self.change((version, commit), files, vectors).await? {
+                    Some(content) => content,
+                    None => return Ok(Created::No),
+                },
+            };
+            let created = self.table.create(version, content.clone()).await?;
+            if created == Created::Yes {
+                files.apply(version, &content)?;
             }
-            self.change(version, commit).await
+            Ok(created)
         })
     }
 

@@ -6,6 +6,7 @@ mod feed;
 mod foreign;
 mod model;
 mod plain;
+mod returns;
 mod workload;
 mod world;
 

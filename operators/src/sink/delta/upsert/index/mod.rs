@@ -1,8 +1,8 @@
 //! Where the rows of keys are, as far as is known: from a key's hash to places in files.
 //!
 //! It is a hint. There may be places of rows that are dead by now, and places of other keys with
-//! the same hash, but a row that is alive is never missing. What is alive is for the caller to
-//! know.
+//! the same hash, but a row that was alive ever since it was added is never missing. What is alive
+//! is for the caller to know, and a row that lives again is for the caller to add again.
 //!
 //! Places lie in runs, sorted by hash. Each cut adds a run, and runs of about the same size are
 //! merged into one, so that there are few and each place is moved few times. Dead places are left

@@ -12,7 +12,7 @@ use super::world::World;
 use crate::protocol::group::Created;
 use crate::protocol::names::Version;
 use crate::sink::delta::log;
-use crate::sink::delta::upsert::files::Files;
+use crate::sink::delta::upsert::files::{Files, LakeFile};
 use crate::sink::delta::upsert::vectors;
 
 /// What becomes of the rows of files that are rewritten.
@@ -61,6 +61,25 @@ impl World {
         let size = std::fs::metadata(&path).unwrap().len();
         json!({"add": {"path": name, "partitionValues": {}, "size": size, "modificationTime": 1, "dataChange": is_change,
             "stats": json!({"numRecords": rows.len()}).to_string()}})
+    }
+
+    /// Another writer makes the files of `version` the table's again, as RESTORE does.
+    pub(super) async fn restore(&self, version: Version) {
+        let (now, then) =
+            (Files::load(self.place(), None).await.unwrap(), Files::load(self.place(), Some(version)).await);
+        let then = then.unwrap();
+        let is_other = |of: &Files, path: &String, file: &LakeFile| {
+            of.active.get(path).is_none_or(|other| other.vector() != file.vector())
+        };
+        let mut actions = vec![json!({"commitInfo": {"operation": "RESTORE"}})];
+        for (path, file) in now.active.iter().filter(|(path, file)| is_other(&then, path, file)) {
+            let mut remove = json!({"path": path, "dataChange": true, "deletionTimestamp": 1});
+            remove["deletionVector"] = file.vector().cloned().unwrap_or_default();
+            actions.push(json!({"remove": remove}));
+        }
+        let back = then.active.iter().filter(|(path, file)| is_other(&now, path, file));
+        actions.extend(back.map(|(_, file)| json!({"add": file.add})));
+        self.foreign(&actions).await;
     }
 
     /// Another writer appends `rows`.

@@ -17,11 +17,11 @@ use crate::sink::delta::upsert::keys::Keys;
 use crate::sink::delta::upsert::lookup::look;
 use crate::sink::delta::upsert::read::{Reader, Target};
 
-fn row(id: i64, note: &str) -> Row {
+pub(super) fn row(id: i64, note: &str) -> Row {
     Row { id, part: None, note: Some(note.to_owned()), ..Row::default() }
 }
 
-fn change(id: i64, note: &str, operation: Operation, at: u64) -> Change {
+pub(super) fn change(id: i64, note: &str, operation: Operation, at: u64) -> Change {
     Change { row: row(id, note), operation, unavailable: Default::default(), order: Order(at, 0) }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::super::files::Files;
 use super::super::{Changes, Counts, Merged, Shard, Sharding, UpsertSpec, UpsertTable, open};
 use super::model::{self, Change, Row, schema};
 use crate::error::StoreError;
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) shards: Vec<Shard>,
     pub(super) version: Version,
     next: Position,
+    /// Where the pipeline stands.
+    pub(super) held: Held,
 }
 
 /// What the shards made of a cut, not committed yet.
@@ -61,7 +64,8 @@ impl World {
         let opened = open(std::slice::from_ref(&spec), PIPELINE, Arc::new(SystemClock), |_| Ok(())).await.unwrap();
         let table = opened.into_iter().next().unwrap();
         let kept = tempfile::tempdir().unwrap();
-        let mut world = World { folder, kept, spec, table, shards: Vec::new(), version: Version(0), next: Position(0) };
+        let (version, next, held) = (Version(0), Position(0), Held { position: Position(0), run: RunId(1) });
+        let mut world = World { folder, kept, spec, table, shards: Vec::new(), version, next, held };
         world.open_shards(shards).await;
         world
     }
@@ -78,7 +82,7 @@ impl World {
         for shard in 0..shards {
             let sharding = Sharding { shard, shards };
             let (spec, kept) = (self.spec.clone(), Some(self.kept.path()));
-            let shard = Shard::open(spec, PIPELINE, sharding, kept, Arc::new(SystemClock)).await;
+            let shard = Shard::open(spec, (PIPELINE, self.held), sharding, kept, Arc::new(SystemClock)).await;
             self.shards.push(shard.unwrap());
         }
     }
@@ -113,7 +117,7 @@ impl World {
     }
 
     pub(super) async fn try_commit(&mut self, cut: Cut) -> Result<(), StoreError> {
-        let held = Held { position: cut.upper, run: RunId(1) };
+        let held = Held { position: cut.upper, ..self.held };
         let files = cut.merged.into_iter().map(|merged| Staged { table: TableId(0), file: merged.staged }).collect();
         let commit = Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() };
         loop {
@@ -121,7 +125,7 @@ impl World {
             match self.table.put(version, &commit).await? {
                 Created::Void => unreachable!("no commit here is void"),
                 Created::Yes => {
-                    self.version = version;
+                    (self.version, self.held) = (version, held);
                     return Ok(());
                 }
                 Created::No => self.version = version,
@@ -134,6 +138,11 @@ impl World {
         let counts = cut.counts();
         self.commit(cut).await;
         counts
+    }
+
+    /// The newest version of the log.
+    pub(super) async fn newest(&self) -> Version {
+        Files::load(self.place(), None).await.unwrap().version
     }
 
     /// The rows that the Delta kernel sees, by their keys.
