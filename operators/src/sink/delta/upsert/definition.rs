@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::{Value, json};
 
 use crate::error::Stop;
@@ -65,7 +65,9 @@ impl UpsertSpec {
         }
         let columns = self.table.schema.fields();
         let can_be = parquet::check(&self.table.schema).and_then(|()| types::fields(columns, None));
-        can_be.map(drop).map_err(|column| self.refused(&format!("would have {column}")))
+        let can_be =
+            can_be.and_then(|_| columns.iter().try_for_each(|field| comes_back(field.name(), field.data_type())));
+        can_be.map_err(|column| self.refused(&format!("would have {column}")))
     }
 
     pub(super) fn refused(&self, obstacle: &str) -> Stop {
@@ -74,7 +76,7 @@ impl UpsertSpec {
 
     /// The features that readers must know.
     fn features(&self) -> Vec<&'static str> {
-        let has_local_moments = |field: &Arc<arrow_schema::Field>| types::has_local_moments(field.data_type());
+        let has_local_moments = |field: &Arc<Field>| types::has_local_moments(field.data_type());
         let moments = self.table.schema.fields().iter().any(has_local_moments).then_some("timestampNtz");
         ["deletionVectors"].into_iter().chain(moments).collect()
     }
@@ -132,9 +134,27 @@ impl UpsertSpec {
     }
 }
 
+/// Whether files give back values of the column at `path` in its own type, as rows that change are
+/// read; the error is in words that follow "would have".
+fn comes_back(path: &str, data_type: &DataType) -> Result<(), String> {
+    let other = match data_type {
+        DataType::LargeUtf8 => "Utf8",
+        DataType::LargeBinary => "Binary",
+        DataType::LargeList(_) => "List",
+        DataType::Timestamp(_, Some(zone)) if zone.is_empty() => "Timestamp without a zone",
+        DataType::List(items) => return comes_back(&format!("{path}.element"), items.data_type()),
+        DataType::Struct(fields) => {
+            let inner = |field: &Arc<Field>| comes_back(&format!("{path}.{}", field.name()), field.data_type());
+            return fields.iter().try_for_each(inner);
+        }
+        _ => return Ok(()),
+    };
+    Err(format!("column {path:?} of type {data_type}, which rows that change do not come back in: use {other}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use arrow_schema::{DataType, Field, TimeUnit};
+    use arrow_schema::TimeUnit;
 
     use super::*;
     use crate::protocol::group::{GroupState, Retention};
@@ -201,12 +221,21 @@ mod tests {
     #[test]
     fn what_no_table_can_be_is_refused_in_words() {
         let id = || Field::new("id", DataType::Int64, false);
+        let texts = Field::new_list("texts", Field::new("element", DataType::LargeUtf8, true), true);
+        let nested = Field::new_struct("in", vec![texts], true);
         let feed = spec(vec![id(), Field::new("_Change_Type", DataType::Utf8, true)]);
         for (spec, word) in [
             (UpsertSpec { key: vec![], ..orders() }, "no key"),
             (UpsertSpec { key: vec!["nr".to_owned()], ..orders() }, "\"nr\""),
             (spec(vec![id(), Field::new("n", DataType::UInt64, true)]), "UInt64"),
             (feed, "cdf = false"),
+            (spec(vec![id(), Field::new("t", DataType::LargeUtf8, true)]), "use Utf8"),
+            (spec(vec![id(), Field::new("b", DataType::LargeBinary, true)]), "use Binary"),
+            (
+                spec(vec![id(), Field::new("at", DataType::Timestamp(TimeUnit::Microsecond, Some("".into())), true)]),
+                "zone",
+            ),
+            (spec(vec![id(), nested]), "\"in.texts.element\""),
         ] {
             let error = spec.can_be().unwrap_err().to_string();
             assert!(error.contains(word) && error.starts_with("table \"orders\" (lake) "), "{error}");

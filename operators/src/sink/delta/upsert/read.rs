@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
@@ -18,6 +18,7 @@ use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::errors::ParquetError;
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 use super::conform::conform;
 use super::definition::UpsertSpec;
@@ -29,6 +30,9 @@ use crate::sink::files::{Place, blocking};
 
 /// How many rows are decoded at a time.
 const BATCH: usize = 8_192;
+/// How many files the process reads at a time. Each keeps a thread that may block while the store of
+/// a disk needs another one, and a runtime has 512 of them.
+static READS: Semaphore = Semaphore::const_new(64);
 
 /// Reads data files of one table.
 #[derive(Clone)]
@@ -92,7 +96,9 @@ impl Reader {
         take: impl Fn(RecordBatch, &mut T) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reader, runtime) = (self.clone(), tokio::runtime::Handle::current());
+        let permit = READS.acquire().await.expect("it is never closed");
         blocking(move || {
+            let _permit = permit;
             runtime.block_on(async move {
                 let mut retry = Retry::default();
                 loop {
@@ -150,13 +156,7 @@ impl Reader {
     /// The columns of a file, with moments of Spark's old form in microseconds: in their own
     /// nanoseconds, 64 bits would not reach the year 2263.
     fn hinted(&self, theirs: &SchemaRef) -> SchemaRef {
-        let hinted = |field: &Arc<Field>| match (field.data_type(), self.schema.field_with_name(field.name())) {
-            (DataType::Timestamp(TimeUnit::Nanosecond, _), Ok(ours)) => {
-                Arc::new(field.as_ref().clone().with_data_type(ours.data_type().clone()))
-            }
-            _ => field.clone(),
-        };
-        Arc::new(Schema::new(theirs.fields().iter().map(hinted).collect::<Vec<_>>()))
+        Arc::new(Schema::new(hinted(theirs.fields(), self.schema.fields())))
     }
 
     fn object(&self, target: &Target) -> Object {
@@ -175,6 +175,28 @@ impl Reader {
                 blobs.failure(&attempt, &error).unwrap_or_else(|| StoreError::definite(attempt, error))
             }
         }
+    }
+}
+
+/// The same of fields and what is within them, by their names.
+fn hinted(theirs: &Fields, ours: &Fields) -> Fields {
+    let hint = |field: &FieldRef| {
+        let Some((_, our)) = ours.find(field.name()) else { return field.clone() };
+        Arc::new(field.as_ref().clone().with_data_type(hinted_type(field.data_type(), our.data_type())))
+    };
+    theirs.iter().map(hint).collect()
+}
+
+fn hinted_type(theirs: &DataType, ours: &DataType) -> DataType {
+    match (theirs, ours) {
+        (DataType::Timestamp(TimeUnit::Nanosecond, _), DataType::Timestamp(..)) => ours.clone(),
+        // Writers call a list's items as they like.
+        (DataType::List(items), DataType::List(our)) => {
+            let of = hinted_type(items.data_type(), our.data_type());
+            DataType::List(Arc::new(items.as_ref().clone().with_data_type(of)))
+        }
+        (DataType::Struct(theirs), DataType::Struct(ours)) => DataType::Struct(hinted(theirs, ours)),
+        _ => theirs.clone(),
     }
 }
 
@@ -201,3 +223,6 @@ fn as_wanted(batch: &RecordBatch, wanted: &SchemaRef) -> Result<RecordBatch, Arr
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(wanted.clone(), columns, &options)
 }
+
+#[cfg(test)]
+mod tests;

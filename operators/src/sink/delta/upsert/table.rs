@@ -18,7 +18,7 @@ use super::moved::{self, Lost, Moved};
 use super::outcome::Outcome;
 use super::read::Reader;
 use super::vectors;
-use crate::error::StoreError;
+use crate::error::{StoreError, chain};
 use crate::protocol::Pending;
 use crate::protocol::clock::Clock;
 use crate::protocol::group::{Commit, CommitFacts, Created, Group, GroupState, Verdict};
@@ -71,24 +71,14 @@ impl UpsertTable {
         self.table.at_rest().await;
     }
 
-    /// The content of the commit that makes `version` of what the shards have staged, where the
-    /// table has `files` before it; none if the version exists.
-    async fn change(
-        &self,
-        (version, commit): (Version, &Commit),
-        files: &Files,
-        known: &mut Vectors,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The content of the commit that makes a version of what the shards have staged, where the
+    /// table has `files` before it.
+    async fn change(&self, commit: &Commit, files: &Files, known: &mut Vectors) -> Result<Vec<u8>, StoreError> {
         let outcomes = commit.files.iter().map(|staged| Outcome::of(&staged.file)).collect::<Result<Vec<_>, _>>()?;
         let (mut dying, mut lost) = (BTreeMap::<String, RoaringTreemap>::new(), BTreeMap::new());
         for (path, dead) in outcomes.iter().flat_map(|outcome| &outcome.dead) {
             let rows = if files.active.contains_key(path) { &mut dying } else { &mut lost };
             *rows.entry(path.clone()).or_default() |= &dead.0;
-        }
-        // A shard may have seen a later version than the one before this: then this one exists.
-        let is_known = |path: &String| files.gone.contains_key(path);
-        if !lost.keys().all(is_known) && files.commit(version).await?.is_some() {
-            return Ok(None);
         }
         for (path, rows) in self.find(files, lost).await?.rows {
             *dying.entry(path).or_default() |= rows;
@@ -96,7 +86,7 @@ impl UpsertTable {
         let touched = self.touch(files, known, dying).await?;
         let touched = self.write_vectors(touched, known).await?;
         let told = (commit, &self.ids, self.clock.now_ms());
-        Ok(Some(actions::content(told, &outcomes, &touched, self.spec.feed)))
+        Ok(actions::content(told, &outcomes, &touched, self.spec.feed))
     }
 
     /// Where the rows are now that died in files which are the table's no more.
@@ -213,9 +203,14 @@ impl Group for UpsertTable {
             };
             let content = match commit.files.is_empty() {
                 true => log::commit(commit, &self.ids, self.clock.now_ms())?,
-                false => match self.change((version, commit), files, vectors).await? {
-                    Some(content) => content,
-                    None => return Ok(Created::No),
+                false => match self.change(commit, files, vectors).await {
+                    // A shard may have seen a later version than the one before this. Then this one
+                    // exists, and what is in the way before it may be none after it.
+                    Err(error) if !error.is_transient() && files.commit(version).await?.is_some() => {
+                        tracing::debug!(error = %chain(&error), "another writer was faster");
+                        return Ok(Created::No);
+                    }
+                    changed => changed?,
                 },
             };
             let created = self.table.create(version, content.clone()).await?;

@@ -7,6 +7,7 @@ mod foreign;
 mod model;
 mod plain;
 mod returns;
+mod rivals;
 mod workload;
 mod world;
 

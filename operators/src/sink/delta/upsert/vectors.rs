@@ -10,43 +10,62 @@ use std::sync::Arc;
 use delta_kernel::actions::deletion_vector::{DeletionVectorDescriptor, DeletionVectorStorageType};
 use delta_kernel::actions::deletion_vector_writer::{KernelDeletionVector, StreamingDeletionVectorWriter};
 use delta_kernel::{DeltaResult, Error, FileMeta, FileSlice, StorageHandler};
+use futures::{StreamExt, TryStreamExt, stream};
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::sink::files::Place;
+use crate::sink::files::{Place, blocking};
 
 /// Stands for the table's folder where only what is below it matters.
 const FOLDER: &str = "table:///";
 
-/// The dead rows of files, by whatever their descriptors come with.
-pub(super) async fn read<K: Ord>(
+/// How many files of vectors are fetched at a time.
+const READS: usize = 8;
+
+/// The dead rows of files, by whatever names their descriptors come with.
+pub(super) async fn read(
     table: &Place,
-    descriptors: impl IntoIterator<Item = (K, Value)>,
-) -> Result<BTreeMap<K, RoaringTreemap>, StoreError> {
+    descriptors: impl IntoIterator<Item = (String, Value)>,
+) -> Result<BTreeMap<String, RoaringTreemap>, StoreError> {
     let folder = Url::parse(FOLDER).expect("a constant");
-    let (mut contents, mut dead) = (BTreeMap::<Url, bytes::Bytes>::new(), BTreeMap::new());
-    for (key, value) in descriptors {
-        let attempt = || format!("read deletion vector {value} of table {table}");
-        let failed = |e: Error| StoreError::definite(attempt(), e);
+    let (mut vectors, mut files) = (Vec::new(), BTreeMap::<Url, String>::new());
+    for (of, value) in descriptors {
+        let attempt = format!("read deletion vector {value} of table {table}");
+        let failed = |e: Error| StoreError::definite(attempt.clone(), e);
         let descriptor = descriptor(&value).map_err(failed)?;
-        let file = descriptor.absolute_path(&folder).map_err(failed)?;
-        if let Some(file) = file.filter(|file| !contents.contains_key(file)) {
-            let name = file.as_str().strip_prefix(FOLDER);
-            let name = name.ok_or_else(|| {
-                let cause = "it is outside of the table's folder, as those of shallow clones are: lakefront reads none of these";
-                StoreError::definite(attempt(), cause)
-            })?;
-            let content = table.join(name).read().await?;
-            let content = content.ok_or_else(|| StoreError::definite(attempt(), "its file is gone"))?;
-            contents.insert(file, content.into());
+        if let Some(file) = descriptor.absolute_path(&folder).map_err(failed)? {
+            files.insert(file, attempt.clone());
         }
-        let rows = descriptor.read(Arc::new(Contents(contents.clone())), &folder).map_err(failed)?;
-        dead.insert(key, rows);
+        vectors.push((of, descriptor, attempt));
     }
-    Ok(dead)
+    let contents = files.into_iter().map(|(file, attempt)| async move {
+        let content = content(table, &file, attempt).await?;
+        Ok::<_, StoreError>((file, content))
+    });
+    let contents = stream::iter(contents.collect::<Vec<_>>()).buffered(READS).try_collect().await?;
+    blocking(move || {
+        let contents = Arc::new(Contents(contents));
+        let read = |(of, descriptor, attempt): (_, DeletionVectorDescriptor, _)| {
+            let rows = descriptor.read(contents.clone(), &folder);
+            Ok((of, rows.map_err(|e| StoreError::definite(attempt, e))?))
+        };
+        vectors.into_iter().map(read).collect()
+    })
+    .await
+}
+
+/// The content of a file of vectors.
+async fn content(table: &Place, file: &Url, attempt: String) -> Result<bytes::Bytes, StoreError> {
+    let Some(name) = file.as_str().strip_prefix(FOLDER) else {
+        let cause =
+            "it is outside of the table's folder, as those of shallow clones are: lakefront reads none of these";
+        return Err(StoreError::definite(attempt, cause));
+    };
+    let content = table.join(name).read().await?;
+    Ok(content.ok_or_else(|| StoreError::definite(attempt, "its file is gone"))?.into())
 }
 
 fn descriptor(value: &Value) -> DeltaResult<DeletionVectorDescriptor> {

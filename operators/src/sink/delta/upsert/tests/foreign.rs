@@ -1,6 +1,5 @@
 //! Other writers, whose commits are made by hand.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 
 use parquet::arrow::ArrowWriter;
@@ -13,7 +12,6 @@ use crate::protocol::group::Created;
 use crate::protocol::names::Version;
 use crate::sink::delta::log;
 use crate::sink::delta::upsert::files::{Files, LakeFile};
-use crate::sink::delta::upsert::vectors;
 
 /// What becomes of the rows of files that are rewritten.
 pub(super) enum Rewrite {
@@ -28,17 +26,22 @@ impl World {
     /// makes.
     pub(super) async fn rewrite(&self, how: Rewrite) -> Version {
         let files = Files::load(self.place(), None).await.unwrap();
-        let vectors = files.active.iter().filter_map(|(path, file)| Some((path.clone(), file.vector()?.clone())));
-        let dead = vectors::read(self.place(), vectors.collect::<BTreeMap<_, _>>()).await.unwrap();
+        let dead = files.dead(|_, _| true).await.unwrap();
         let mut alive: Vec<Row> = Vec::new();
         for path in files.active.keys() {
             let all = read(&self.folder.path().join(path)).iter().flat_map(rows).collect::<Vec<_>>();
-            let is_alive = |row: &u64| dead.get(path).is_none_or(|dead| !dead.contains(*row));
+            let is_alive = |row: &u64| !dead[path].contains(*row);
             alive.extend((0..).zip(all).filter(|(row, _)| is_alive(row)).map(|(_, row)| row));
         }
         let is_change = matches!(how, Rewrite::DeleteEven);
         alive.retain(|row| !is_change || row.id % 2 != 0);
         alive.reverse();
+        self.replace(&alive, is_change).await
+    }
+
+    /// Another writer puts a file with `rows` in the place of all files.
+    pub(super) async fn replace(&self, rows: &[Row], is_change: bool) -> Version {
+        let files = Files::load(self.place(), None).await.unwrap();
         let mut actions = vec![json!({"commitInfo": {"operation": "OPTIMIZE"}})];
         for file in files.active.values() {
             let mut remove = json!({"path": file.add["path"], "dataChange": is_change, "deletionTimestamp": 1});
@@ -47,7 +50,7 @@ impl World {
             }
             actions.push(json!({"remove": remove}));
         }
-        actions.push(self.add(&alive, is_change));
+        actions.push(self.add(rows, is_change));
         self.foreign(&actions).await
     }
 

@@ -122,21 +122,26 @@ pub(super) fn changes(of: &[Change]) -> Changes {
 pub(super) struct Model(pub(super) BTreeMap<Key, Row>);
 
 impl Model {
-    /// Makes the changes of a cut, one after the other. Returns those that keep what is not there.
+    /// Makes the changes of a cut, one after the other. Returns those that keep what is not there,
+    /// and that no later change of their key has taken the place of.
     pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Order> {
         let mut sorted: Vec<_> = changes.iter().collect();
         sorted.sort_by_key(|change| change.order);
-        let mut gaps = Vec::new();
+        let last: BTreeMap<Key, Order> = sorted.iter().map(|change| (change.row.key(), change.order)).collect();
+        let (mut gaps, mut deleted) = (Vec::new(), BTreeSet::new());
         for change in sorted {
             let key = change.row.key();
             if change.operation == Operation::Delete {
                 self.0.remove(&key);
+                deleted.insert(key);
                 continue;
             }
             let mut row = change.row.clone();
             if !change.unavailable.is_empty() {
                 let Some(old) = self.0.get(&key) else {
-                    gaps.push(change.order);
+                    // After a delete of the same cut, it is sure that there is nothing to keep.
+                    let is_told = deleted.contains(&key) || last[&key] == change.order;
+                    gaps.extend(is_told.then_some(change.order));
                     continue;
                 };
                 if change.unavailable.contains(&TOASTED[0]) {
@@ -148,6 +153,7 @@ impl Model {
             }
             self.0.insert(key, row);
         }
+        gaps.sort_unstable();
         gaps
     }
 

@@ -1,6 +1,7 @@
 //! A table on a disk, its shards, and the commits of their cuts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use uuid::Uuid;
 
@@ -9,6 +10,8 @@ use super::super::{Changes, Counts, Merged, Shard, Sharding, UpsertSpec, UpsertT
 use super::model::{self, Change, Row, schema};
 use crate::error::StoreError;
 use crate::position::Position;
+use crate::protocol::Pending;
+use crate::protocol::clock::Clock;
 use crate::protocol::group::{Commit, Created, Group};
 use crate::protocol::names::{Held, RunId, TableId, Version};
 use crate::protocol::staged::Staged;
@@ -22,7 +25,32 @@ const PART: usize = 23;
 
 pub(super) const PIPELINE: &str = "shop-cdc";
 
+/// The machine's clocks, ahead of what they are.
+#[derive(Default)]
+pub(super) struct Ahead(AtomicU64);
+
+impl Ahead {
+    pub(super) fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Relaxed);
+    }
+}
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> u64 {
+        SystemClock.now_ms() + self.0.load(Relaxed)
+    }
+
+    fn steady_ms(&self) -> u64 {
+        SystemClock.steady_ms() + self.0.load(Relaxed)
+    }
+
+    fn pause(&self, ms: u64) -> Pending<'_, ()> {
+        SystemClock.pause(ms)
+    }
+}
+
 pub(super) struct World {
+    pub(super) clock: Arc<Ahead>,
     pub(super) folder: tempfile::TempDir,
     /// Where shards keep their indexes.
     kept: tempfile::TempDir,
@@ -65,7 +93,8 @@ impl World {
         let table = opened.into_iter().next().unwrap();
         let kept = tempfile::tempdir().unwrap();
         let (version, next, held) = (Version(0), Position(0), Held { position: Position(0), run: RunId(1) });
-        let mut world = World { folder, kept, spec, table, shards: Vec::new(), version, next, held };
+        let clock = Arc::new(Ahead::default());
+        let mut world = World { clock, folder, kept, spec, table, shards: Vec::new(), version, next, held };
         world.open_shards(shards).await;
         world
     }
@@ -82,7 +111,7 @@ impl World {
         for shard in 0..shards {
             let sharding = Sharding { shard, shards };
             let (spec, kept) = (self.spec.clone(), Some(self.kept.path()));
-            let shard = Shard::open(spec, (PIPELINE, self.held), sharding, kept, Arc::new(SystemClock)).await;
+            let shard = Shard::open(spec, (PIPELINE, self.held), sharding, kept, self.clock.clone()).await;
             self.shards.push(shard.unwrap());
         }
     }
