@@ -109,16 +109,23 @@ async fn two_workers_change_a_table_as_one_would() {
     let spec = UpsertSpec { table, key: vec!["id".to_owned()], feed: true };
     let clock = shared::env().clock;
     let table = open(std::slice::from_ref(&spec), "numbers", clock.clone(), |_| Ok(())).await.unwrap().remove(0);
-    let mut shards = Vec::new();
+    let (mut shards, mut keeping) = (Vec::new(), Vec::new());
+    let kept = tempfile::tempdir().unwrap();
     for shard in 0..WORKERS {
         let sharding = Sharding { shard, shards: WORKERS };
         let run = ("numbers", Held { position: Position(0), run: RunId(1) });
-        shards.push(Shard::open(spec.clone(), run, sharding, None, clock.clone()).await.unwrap());
+        let opened = Shard::open(spec.clone(), run, sharding, Some(kept.path()), clock.clone()).await.unwrap();
+        keeping.push(opened.keeping());
+        shards.push(opened);
     }
     let (read, wanted) = workload(&mut Random::new(3));
 
     // All cuts are staged before the first is committed.
-    let cuts = tokio::task::spawn_blocking(move || run(&spec, shards, read)).await.unwrap();
+    let of = spec.clone();
+    let cuts = tokio::task::spawn_blocking(move || run(&of, shards, read)).await.unwrap();
+    for keeping in keeping {
+        keeping.at_rest().await;
+    }
 
     assert_eq!(cuts.len() as u64, CUTS);
     let mut version = Version(0);
@@ -142,4 +149,13 @@ async fn two_workers_change_a_table_as_one_would() {
         }
     }
     assert_eq!(there, wanted);
+    // What the shards have kept at their end, before their cuts landed, is all that there is.
+    for shard in 0..WORKERS {
+        let (sharding, held) =
+            (Sharding { shard, shards: WORKERS }, Held { position: Position(CUTS * CUT), run: RunId(1) });
+        let next = Shard::open(spec.clone(), ("numbers", held), sharding, Some(kept.path()), clock.clone()).await;
+        // A file is read if it is the other shard's alone.
+        let read = next.unwrap().files_read();
+        assert!(read <= CUTS as usize, "{read} files");
+    }
 }

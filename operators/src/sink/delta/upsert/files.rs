@@ -71,6 +71,8 @@ pub(super) struct Files {
     pub(super) version: Version,
     /// How long the table keeps its log, in milliseconds, as it was when it was loaded.
     pub(super) log_ms: u64,
+    /// Whether files are as a commit must repeat them, and not only as their readers need them.
+    is_full: bool,
     pub(super) active: BTreeMap<String, LakeFile>,
     pub(super) gone: BTreeMap<String, Gone>,
 }
@@ -87,6 +89,16 @@ pub(super) struct Did {
 impl Files {
     /// The files of `table` at `version`, or at its newest.
     pub(super) async fn load(table: &Place, version: Option<Version>) -> Result<Files, StoreError> {
+        Files::read(table, version, true).await
+    }
+
+    /// The same for whoever only reads the files. It takes a part of the memory, most of which are
+    /// statistics.
+    pub(super) async fn lean(table: &Place, version: Option<Version>) -> Result<Files, StoreError> {
+        Files::read(table, version, false).await
+    }
+
+    async fn read(table: &Place, version: Option<Version>, is_full: bool) -> Result<Files, StoreError> {
         let failed = |error: DeltaTableError| table.library_failure(format!("list the files of table {table}"), error);
         let store = table.log_store()?;
         let snapshot = Snapshot::try_new(&*store, version.map(|version| version.0)).await.map_err(failed)?;
@@ -104,7 +116,7 @@ impl Files {
                 "modificationTime": view.modification_time(),
                 "dataChange": true,
             });
-            if let Some(stats) = view.stats() {
+            if let Some(stats) = view.stats().filter(|_| is_full) {
                 add["stats"] = stats.into();
             }
             if let Some(vector) = view.deletion_vector_descriptor() {
@@ -116,7 +128,7 @@ impl Files {
             }
         }
         let log_ms = u64::try_from(log_ms).unwrap_or(u64::MAX);
-        Ok(Files { table: table.clone(), version, log_ms, active, gone: BTreeMap::new() })
+        Ok(Files { table: table.clone(), version, log_ms, is_full, active, gone: BTreeMap::new() })
     }
 
     /// The dead rows of those active files that are `wanted`, none for a file without a vector.
@@ -136,7 +148,7 @@ impl Files {
             match self.commit(self.version.next()).await? {
                 Some(content) => drop(self.apply(self.version.next(), &content)?),
                 // It was cleaned up. What left the table meanwhile is not known.
-                None => *self = Files::load(&self.table, Some(version)).await?,
+                None => *self = Files::read(&self.table, Some(version), self.is_full).await?,
             }
         }
         Ok(())
@@ -174,7 +186,10 @@ impl Files {
             let is_change = remove.get("dataChange").and_then(Value::as_bool).unwrap_or(true);
             self.gone.insert(path(&remove), Gone { at: version, size: file.size(), is_change });
         }
-        for add in added {
+        for mut add in added {
+            if !self.is_full {
+                add.remove("stats");
+            }
             self.gone.remove(&path(&add));
             self.active.insert(path(&add), LakeFile { add, since: version });
         }

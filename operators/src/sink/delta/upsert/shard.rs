@@ -134,7 +134,7 @@ impl Shard {
         clock: Arc<dyn Clock>,
     ) -> Result<Shard, StoreError> {
         let looked = Stamp::now(&*clock);
-        let log = Files::load(&spec.table.place, None).await?;
+        let log = Files::lean(&spec.table.place, None).await?;
         let (keys, whole) = (Arc::new(Keys::of(&spec)?), Arc::new(Keys::whole(&spec)?));
         let (reader, spec) = (Reader::of(&spec, clock.clone())?, Arc::new(spec));
         let cache = folder.map(|folder| Cache::of(folder, sharding));
@@ -201,9 +201,9 @@ impl Shard {
         let Some(cache) = self.cache.clone().filter(|_| self.added > 0 && !self.is_fenced) else { return Ok(()) };
         let (spec, sharding, index) = (self.spec.clone(), self.sharding, self.index.clone());
         let files = self.files.kept();
-        blocking(move || cache.save((&spec, sharding), files, &index)).await?;
+        // If it fails, it is not tried again after every cut.
         self.added = 0;
-        Ok(())
+        blocking(move || cache.save((&spec, sharding), files, &index)).await
     }
 
     /// Whether the index should be kept: so many places are new that a quarter of it is.

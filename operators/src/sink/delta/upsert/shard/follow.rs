@@ -79,7 +79,7 @@ impl Shard {
             || StoreError::definite(format!("change {}", self.spec.table.shown()), "it was deleted under this run");
         // What lands in between is read by version after that.
         let now = snapshot::read(place, pipeline).await?.ok_or_else(gone)?.state;
-        self.log = Files::load(place, Some(now.head)).await?;
+        self.log = Files::lean(place, Some(now.head)).await?;
         self.has_moved = true;
         if let Some(held) = now.held {
             self.stand(held);

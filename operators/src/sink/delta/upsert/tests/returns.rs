@@ -107,6 +107,20 @@ async fn an_index_may_be_kept_ahead_of_its_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_cannot_be_kept_costs_the_next_run_time_and_nothing_else() {
+    let mut world = updated(true).await;
+    let in_the_way = world.kept.path().join("keys-0-of-1.index");
+    std::fs::create_dir(&in_the_way).unwrap();
+    world.shards[0].keep().await;
+    assert!(in_the_way.is_dir());
+    world.land(&[change(1, "eins", Update, 6), change(2, "", Delete, 7)]).await;
+    world.open_shards(1).await;
+    assert_eq!(world.shards[0].files_read(), 2, "the file whose rows are all dead is not the table's");
+    world.land(&[change(1, "un", Update, 8), change(3, "trois", Update, 9)]).await;
+    assert_eq!(world.rows().await, [row(1, "un"), row(3, "trois")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_read_at_first_is_not_forgotten() {
     let mut world = World::new(1, true).await;
     world.land(&[change(1, "one", Insert, 1)]).await;

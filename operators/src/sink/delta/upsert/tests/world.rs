@@ -53,7 +53,7 @@ pub(super) struct World {
     pub(super) clock: Arc<Ahead>,
     pub(super) folder: tempfile::TempDir,
     /// Where shards keep their indexes.
-    kept: tempfile::TempDir,
+    pub(super) kept: tempfile::TempDir,
     pub(super) spec: UpsertSpec,
     pub(super) table: Arc<UpsertTable>,
     pub(super) shards: Vec<Shard>,
