@@ -30,8 +30,8 @@ use crate::sink::files::{Place, blocking};
 
 /// How many rows are decoded at a time.
 const BATCH: usize = 8_192;
-/// How many files the process reads at a time. Each keeps a thread that may block while the store of
-/// a disk needs another one, and a runtime has 512 of them.
+/// How many files the process reads at a time. Each keeps a thread that may block, while the store
+/// of a disk needs another one, and a runtime has 512 of them.
 static READS: Semaphore = Semaphore::const_new(64);
 
 /// Reads data files of one table.

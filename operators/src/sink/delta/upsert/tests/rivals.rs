@@ -99,7 +99,12 @@ async fn a_file_of_an_odd_name_is_refused_whenever_it_comes() {
 /// More files at once than the store of a disk has threads for.
 #[test]
 fn reading_many_files_does_not_take_the_threads_that_it_needs() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(80).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(8)
+        .max_blocking_threads(80)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut world = World::new(1, true).await;
         world.land(&[change(1, "one", Insert, 1)]).await;
@@ -107,7 +112,7 @@ fn reading_many_files_does_not_take_the_threads_that_it_needs() {
         let path = add["path"].as_str().unwrap().to_owned();
         let target = super::super::read::Target { path, size: add["size"].as_u64().unwrap() };
         let reader = super::super::read::Reader::of(&world.spec, Arc::new(crate::run::clock::SystemClock)).unwrap();
-        let reads = (0..200).map(|_| {
+        let reads = (0..4_000).map(|_| {
             let (reader, target) = (reader.clone(), target.clone());
             tokio::spawn(async move { reader.rows(target, vec![0], [0].into_iter().collect()).await })
         });
