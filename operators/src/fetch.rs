@@ -4,14 +4,18 @@
 //! then may `plan` hand this worker another piece, and only then is its room in the
 //! [`Budget`] free. This bounds the bytes in memory, however fast the source
 //! is.
+//!
+//! Each piece goes on as soon as it is read, also before others of its credit: whoever has the turn
+//! for more memory waits for nobody. A piece that turns out to be longer than its room goes on in
+//! parts, each of which is read when the rows of the one before it have left memory.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::channel::oneshot;
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -25,6 +29,7 @@ use timely::scheduling::Activator;
 use crate::error::Stop;
 use crate::position::Position;
 use crate::protocol::Pending;
+use crate::run::bridge::Tasks;
 use crate::run::clock::Stopwatch;
 use crate::run::env::Env;
 use crate::run::memory::{Budget, Reserved};
@@ -113,8 +118,15 @@ pub trait Reader<W: Work>: Send + Sync + 'static {
     /// What a piece becomes, for the operators that follow on the same worker.
     type Block: Send + 'static;
 
-    /// Reads a piece. An error ends the run.
+    /// Reads a piece, or the first part of one that is longer than its room. An error ends the run.
     fn read<'a>(&'a self, work: &'a W, budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Self::Block>, Stop>>;
+
+    /// What of `work` is left to read behind the `block` that was read of it; `None` if that is all
+    /// of it. It is read in the same room, once the rows of the block have left memory.
+    fn rest(&self, work: &W, block: &Self::Block) -> Option<W> {
+        let _ = (work, block);
+        None
+    }
 }
 
 /// A piece that was read.
@@ -125,15 +137,25 @@ pub struct Read<B> {
     pub turn: Option<Box<dyn Any + Send>>,
 }
 
-/// The right to hold pieces in a worker's memory; returned to `plan` when dropped.
+/// The right to hold a piece, or a part of one, in a worker's memory. It is returned to `plan` when
+/// the last one of all that was handed out for it is dropped.
 pub struct Credit {
+    /// Dropped first: others wait for it.
+    _turn: Option<Box<dyn Any + Send>>,
+    /// Dropping it tells the next part that this one has left memory.
+    _left: Option<oneshot::Sender<()>>,
+    _out: Rc<Out>,
+}
+
+/// What is out for one credit.
+struct Out {
     returned: Rc<Cell<usize>>,
     fetch: Rc<Activator>,
     /// Released before the credit returns to `plan`.
-    room: Option<(Reserved, Vec<Box<dyn Any + Send>>)>,
+    room: Option<Reserved>,
 }
 
-impl Drop for Credit {
+impl Drop for Out {
     fn drop(&mut self) {
         self.room = None;
         self.returned.set(self.returned.get() + 1);
@@ -143,9 +165,9 @@ impl Drop for Credit {
 
 /// A piece of a source, in memory.
 pub struct Fetched<W, B> {
-    /// Which piece.
+    /// Which piece, or what was left to read of one.
     pub work: Rc<W>,
-    /// What it holds.
+    /// What it holds; less than that if more [is left](Reader::rest).
     pub block: Rc<B>,
     /// Held while any of its rows are in memory.
     pub credit: Rc<Credit>,
@@ -157,11 +179,18 @@ impl<W, B> Clone for Fetched<W, B> {
     }
 }
 
-/// Pieces being read for one credit: their cut's capability, the pieces, and their room in memory.
-type InFlight<W> = (Capability<Position>, Vec<Rc<W>>, Reserved);
+/// A piece that is being read.
+struct Piece<W> {
+    /// Its cut's.
+    capability: Capability<Position>,
+    work: Rc<W>,
+    out: Rc<Out>,
+    /// Pieces of the same credit that are not begun yet.
+    waiting: Rc<RefCell<VecDeque<W>>>,
+}
 
-/// What was read for one credit; the number tells which.
-type Done<B> = (u64, Result<Vec<Read<B>>, Stop>);
+/// What was read of a piece, and what is left of it; the number tells which.
+type Done<W, B> = (u64, Result<(Read<B>, Option<W>), Stop>);
 
 /// The pieces, and the worker's index once for each credit whose rows have left its memory.
 type Outputs<'s, W, B> = (StreamVec<'s, Position, Fetched<W, B>>, StreamVec<'s, Position, usize>);
@@ -251,51 +280,43 @@ pub fn fetch<'s, W: Work, R: Reader<W>>(
     let (credits, credits_stream) = builder.new_output::<Vec<usize>>();
     let mut fetched = OutputBuilder::<_, CapacityContainerBuilder<Vec<Fetched<W, R::Block>>>>::from(fetched);
     let mut credits = OutputBuilder::<_, CapacityContainerBuilder<Vec<usize>>>::from(credits);
-    let tasks = bridge.tasks::<Done<R::Block>>(scope, &info);
+    let tasks = bridge.tasks(scope, &info);
     let activator = Rc::new(scope.activator_for(info.address));
     let index = scope.index();
+    let mut reads = Reads { reader, budget, metrics, tasks, begun: 0, in_flight: HashMap::new() };
     builder.build(move |capabilities| {
         drop(capabilities);
         let returned = Rc::new(Cell::new(0));
-        let mut next = 0_u64;
-        let mut in_flight: HashMap<u64, InFlight<W>> = HashMap::new();
         // One capability for each credit that is out, so that every credit can be returned.
-        let mut out: Vec<Capability<Position>> = Vec::new();
+        let mut credits_out: Vec<Capability<Position>> = Vec::new();
         move |_frontiers| {
             input.for_each(|capability, assigned| {
                 for assigned in assigned.drain(..) {
-                    out.push(capability.retain(1));
-                    let (room, work) = (budget.hold(assigned.bytes()), assigned.work);
-                    in_flight.insert(next, (capability.retain(0), work.iter().cloned().map(Rc::new).collect(), room));
-                    let (reader, budget, metrics, id) = (reader.clone(), budget.clone(), metrics.clone(), next);
-                    tasks.spawn(async move { (id, read(&*reader, &work, &budget, &metrics).await) });
-                    next += 1;
+                    credits_out.push(capability.retain(1));
+                    let room = Some(reads.budget.hold(assigned.bytes()));
+                    let out = Rc::new(Out { returned: returned.clone(), fetch: activator.clone(), room });
+                    reads.begin_all(capability.retain(0), assigned.work, out);
                 }
             });
             if fatal.is_raised() {
                 return;
             }
             let mut fetched = fetched.activate();
-            while let Some((id, result)) = tasks.next_done() {
+            while let Some((id, result)) = reads.tasks.next_done() {
                 fail::fail_point!("fetch-done");
-                let read = match result {
-                    Ok(read) => read,
+                match result {
+                    Ok((read, rest)) => {
+                        let (capability, piece) = reads.done(id, read, rest);
+                        fetched.session(&capability).give(piece);
+                    }
                     // The entry stays and keeps the capability, so that the work does not count as
                     // read.
                     Err(stop) => return fatal.raise(stop),
-                };
-                let (capability, work, room) = in_flight.remove(&id).expect("every task has an entry");
-                let (blocks, turns): (Vec<_>, Vec<_>) = read.into_iter().map(|read| (read.block, read.turn)).unzip();
-                let room = Some((room, turns.into_iter().flatten().collect()));
-                let credit = Rc::new(Credit { returned: returned.clone(), fetch: activator.clone(), room });
-                let mut session = fetched.session(&capability);
-                for (work, block) in work.into_iter().zip(blocks) {
-                    session.give(Fetched { work, block: Rc::new(block), credit: credit.clone() });
                 }
             }
             let mut credits = credits.activate();
             for _ in 0..returned.take() {
-                let capability = out.pop().expect("no more credits come back than went out");
+                let capability = credits_out.pop().expect("no more credits come back than went out");
                 credits.session(&capability).give(index);
             }
         }
@@ -303,22 +324,83 @@ pub fn fetch<'s, W: Work, R: Reader<W>>(
     (fetched_stream, credits_stream)
 }
 
-/// Reads pieces, a few at a time, and counts those that were read.
+/// The pieces that a worker reads.
+struct Reads<W: Work, R: Reader<W>> {
+    reader: Arc<R>,
+    budget: Arc<Budget>,
+    metrics: Arc<Metrics>,
+    tasks: Tasks<Done<W, R::Block>>,
+    /// How many were begun.
+    begun: u64,
+    in_flight: HashMap<u64, Piece<W>>,
+}
+
+impl<W: Work, R: Reader<W>> Reads<W, R> {
+    /// Begins to read the pieces of one credit, a few at a time.
+    fn begin_all(&mut self, capability: Capability<Position>, work: Vec<W>, out: Rc<Out>) {
+        let waiting = Rc::new(RefCell::new(VecDeque::from(work)));
+        for _ in 0..READS {
+            self.begin_next(capability.clone(), &out, &waiting);
+        }
+    }
+
+    fn begin_next(&mut self, capability: Capability<Position>, out: &Rc<Out>, waiting: &Rc<RefCell<VecDeque<W>>>) {
+        let next = waiting.borrow_mut().pop_front();
+        if let Some(work) = next {
+            let (work, out, waiting) = (Rc::new(work), out.clone(), waiting.clone());
+            self.begin(Piece { capability, work, out, waiting }, None);
+        }
+    }
+
+    /// Begins to read a piece, once the part of it that is `before` has left memory.
+    fn begin(&mut self, piece: Piece<W>, before: Option<oneshot::Receiver<()>>) {
+        let (reader, budget, metrics) = (self.reader.clone(), self.budget.clone(), self.metrics.clone());
+        let (id, work) = (self.begun, (*piece.work).clone());
+        self.begun += 1;
+        self.in_flight.insert(id, piece);
+        self.tasks.spawn(async move {
+            if let Some(before) = before {
+                // It is never told anything: its other end is dropped.
+                let _ = before.await;
+            }
+            (id, read(&*reader, &work, &budget, &metrics).await)
+        });
+    }
+
+    /// A piece was read, but for its `rest`, which is begun, or else the next of its credit.
+    fn done(&mut self, id: u64, read: Read<R::Block>, rest: Option<W>) -> (Capability<Position>, Fetched<W, R::Block>) {
+        let Piece { capability, work, out, waiting } = self.in_flight.remove(&id).expect("every task has an entry");
+        let left = match rest {
+            Some(rest) => {
+                let (left, before) = oneshot::channel();
+                let piece = Piece { capability: capability.clone(), work: Rc::new(rest), out: out.clone(), waiting };
+                self.begin(piece, Some(before));
+                Some(left)
+            }
+            None => {
+                self.begin_next(capability.clone(), &out, &waiting);
+                None
+            }
+        };
+        let credit = Rc::new(Credit { _turn: read.turn, _left: left, _out: out });
+        (capability, Fetched { work, block: Rc::new(read.block), credit })
+    }
+}
+
+/// Reads a piece, and counts it if that is all of it.
 async fn read<W: Work, R: Reader<W>>(
     reader: &R,
-    work: &[W],
+    work: &W,
     budget: &Arc<Budget>,
     metrics: &Metrics,
-) -> Result<Vec<Read<R::Block>>, Stop> {
-    let read = |work: &W| {
-        let work = work.clone();
-        async move {
-            let watch = Stopwatch::start();
-            let read = reader.read(&work, budget).await?;
-            metrics.work_read(work.bytes(), watch.elapsed());
-            Ok(read)
-        }
-    };
-    let reads: Vec<_> = work.iter().map(read).collect();
-    stream::iter(reads).buffered(READS).try_collect().await
+) -> Result<(Read<R::Block>, Option<W>), Stop> {
+    let watch = Stopwatch::start();
+    let read = reader.read(work, budget).await?;
+    let rest = reader.rest(work, &read.block);
+    let bytes = if rest.is_some() { 0 } else { work.bytes() };
+    metrics.work_read(bytes, watch.elapsed());
+    Ok((read, rest))
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,10 +138,10 @@ pub trait Feed<K: Kind>: 'static {
     /// The partition with the most that is not handed out, for display.
     fn lags_most(supply: &Self::Supply) -> Option<Lag>;
 
-    /// Whether what the supply has next is all that is left of its partition, and moves the
-    /// position by no more than `room`: then it may share a credit.
-    fn is_small(supply: &Self::Supply, room: u64) -> bool {
-        let _ = (supply, room);
+    /// Whether what the supply has next is all that is left of its partition, moves the position by
+    /// no more than `room`, and takes no more memory than `bytes`: then it may share a credit.
+    fn is_small(supply: &Self::Supply, room: u64, bytes: u64) -> bool {
+        let _ = (supply, room, bytes);
         false
     }
 

@@ -130,8 +130,13 @@ impl<'a, W: Write> Printing<'a, W> {
         }
         let rules: Arc<kind::Settings> = Arc::new(RULES);
         while let Some(range) = self.supply.next(u64::MAX, &rules) {
-            let read = self.reader.read(&range, &self.budget).await;
-            self.print(&read.map_err(|stop| Failed::Topic(stop.into()))?.block)?;
+            let mut left = Some(range);
+            while let Some(range) = left {
+                let read = self.reader.read(&range, &self.budget).await;
+                let block = read.map_err(|stop| Failed::Topic(stop.into()))?.block;
+                self.print(&block)?;
+                left = self.reader.rest(&range, &block);
+            }
         }
         self.out.flush().map_err(Failed::Write)
     }

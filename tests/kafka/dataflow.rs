@@ -33,7 +33,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{ConnectLoop, Feedback};
 
 use crate::support::kafka::Broker;
-use crate::world::{Admin, PATIENCE, Writer, rows_of, runtime, topic};
+use crate::world::{Admin, PATIENCE, Row, Writer, rows_of, runtime, topic};
 
 /// Bytes of a range, as far as can be known.
 const RANGE: u64 = 64 << 10;
@@ -60,19 +60,13 @@ fn env(runtime: &tokio::runtime::Runtime, workers: usize) -> Env {
     }
 }
 
-#[test]
-fn two_workers_read_every_record_of_a_backfill_once() {
-    let brokers = Broker::shared().brokers();
-    let (topic, runtime) = (topic("planned"), runtime());
-    Admin::new(&brokers).create(&topic, 3, &[]);
-    let writer = Writer::new(&brokers, &[]);
-    for partition in 0..3 {
-        writer.values(&topic, partition, (0..5000).map(|at| format!("{at} {}", "x".repeat(200))));
-    }
+/// Reads a topic on two workers. Returns each record with its worker, and where cuts ended.
+fn backfill(brokers: &str, topic: &str) -> (Vec<(usize, Row)>, Vec<Position>) {
+    let runtime = runtime();
     let env = env(&runtime, 2);
-    let open = || Arc::new(Client::open(&Settings::new(&brokers), runtime.handle()).expect("a client"));
+    let open = || Arc::new(Client::open(&Settings::new(brokers), runtime.handle()).expect("a client"));
     let (asks, fetches) = (open(), open());
-    let mut watch = Watch::new(asks.clone(), Topics::parse(&[&topic]).expect("a topic"), PATIENCE);
+    let mut watch = Watch::new(asks.clone(), Topics::parse(&[topic]).expect("a topic"), PATIENCE);
     let begin = ColdStart::Earliest.offsets(&runtime.block_on(watch.look()).expect("the topic"));
     let (settings, last_rows) = (Arc::new(RULES), LastRows::default());
     let standing = Standing { offsets: Arc::new(begin), settings: settings.clone(), since: Position(0), last_rows };
@@ -120,10 +114,36 @@ fn two_workers_read_every_record_of_a_backfill_once() {
         });
     });
     workers.expect("workers").join().into_iter().for_each(|worker| worker.expect("no panic"));
-    let rows = all.lock().expect("no panic");
+    let rows = std::mem::take(&mut *all.lock().expect("no panic"));
+    let ends = std::mem::take(&mut *ends.lock().expect("no panic"));
+    (rows, ends)
+}
+
+#[test]
+fn two_workers_read_every_record_of_a_backfill_once() {
+    let (brokers, topic) = (Broker::shared().brokers(), topic("planned"));
+    Admin::new(&brokers).create(&topic, 3, &[]);
+    let writer = Writer::new(&brokers, &[]);
+    for partition in 0..3 {
+        writer.values(&topic, partition, (0..5000).map(|at| format!("{at} {}", "x".repeat(200))));
+    }
+    let (rows, ends) = backfill(&brokers, &topic);
     let places: BTreeSet<(i32, u64)> = rows.iter().map(|(_, row)| (row.0, row.1)).collect();
     assert_eq!((rows.len(), places.len()), (15_000, 15_000));
     assert!([0, 1].iter().all(|worker| rows.iter().any(|(index, _)| index == worker)), "both have read");
-    let ends = ends.lock().expect("no panic");
     assert_eq!((ends.last(), ends.is_sorted(), ends.len() >= 4), (Some(&Position(15_000)), true, true));
+}
+
+#[test]
+fn records_that_are_larger_than_anybody_knew_do_not_hold_each_other_up() {
+    let (brokers, topic) = (Broker::shared().brokers(), topic("larger"));
+    Admin::new(&brokers).create(&topic, 24, &[]);
+    let writer = Writer::new(&brokers, &[]);
+    // Each is longer than the room of its range, and several ranges share a credit.
+    for partition in 0..24 {
+        writer.values(&topic, partition, (0..10).map(|at| format!("{at} {}", "x".repeat(100 << 10))));
+    }
+    let (rows, ends) = backfill(&brokers, &topic);
+    let places: BTreeSet<(i32, u64)> = rows.iter().map(|(_, row)| (row.0, row.1)).collect();
+    assert_eq!((rows.len(), places.len(), ends.last()), (240, 240, Some(&Position(240))));
 }

@@ -163,6 +163,22 @@ fn a_record_may_be_larger_than_what_is_fetched_at_once() {
 }
 
 #[test]
+fn a_range_that_is_longer_than_its_room_comes_in_parts() {
+    let broker = Broker::shared();
+    let (brokers, admin, topic) = (broker.brokers(), Admin::new(&broker.brokers()), topic("parted"));
+    admin.create(&topic, 1, &[]);
+    let writer = Writer::new(&brokers, &[]);
+    // Nobody knows how large they are, and then they are larger than those before.
+    let length = |at: usize| if at < 100 { 10 } else { 20 << 10 };
+    writer.values(&topic, 0, (0..1000).map(|at| "x".repeat(length(at))));
+    let mut source = Source::new(&Settings::new(&brokers), &[&topic], 1 << 20).expect("a source");
+    let rows = source.rest().expect("records");
+    assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), (0..1000).collect::<Vec<u64>>());
+    assert!(rows.iter().enumerate().all(|(at, row)| row.3.as_ref().is_some_and(|value| value.len() == length(at))));
+    assert!(source.ranges.len() >= (900 * 20 << 10) / (2 << 20), "{} parts", source.ranges.len());
+}
+
+#[test]
 fn ranges_may_be_read_again_in_any_order_and_at_once() {
     let broker = Broker::shared();
     let (brokers, admin, topic) = (broker.brokers(), Admin::new(&broker.brokers()), topic("again"));

@@ -173,8 +173,10 @@ pub(crate) struct Source {
     pub(crate) reader: Arc<TopicReader>,
     watch: Watch,
     budget: Arc<Budget>,
-    /// Ranges that were read, in order.
+    /// Ranges that were read, in order; of one that did not fit into its room, each part.
     pub(crate) ranges: Vec<Range>,
+    /// What is left of the last range.
+    rest: Option<Range>,
     /// The time, on a clock of the test's own.
     pub(crate) now_ms: u64,
     /// The most offsets of a range.
@@ -219,6 +221,7 @@ impl Source {
             watch,
             budget: Budget::new(parts.usual(), parts),
             ranges: Vec::new(),
+            rest: None,
             now_ms: 0,
             room: u64::MAX,
             runtime,
@@ -246,28 +249,40 @@ impl Source {
         }
     }
 
-    /// The next range, and its records.
+    /// The records of the next range, or of what is left of the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Records>, Stop> {
-        let Some(range) = self.supply.next(self.room, &Arc::new(RULES)) else { return Ok(None) };
-        self.read(range).map(Some)
+        let next = self.rest.take().or_else(|| self.supply.next(self.room, &Arc::new(RULES)));
+        next.map(|range| self.read(range)).transpose()
     }
 
+    /// The records of a range, or of as much of it as there is room for.
     pub(crate) fn read(&mut self, range: Range) -> Result<Records, Stop> {
-        let read = self.runtime.block_on(self.reader.read(&range, &self.budget))?;
-        assert_eq!(read.block.offsets, range.from..range.to);
-        self.ranges.push(range);
-        Ok(read.block)
+        let block = self.runtime.block_on(self.reader.read(&range, &self.budget))?.block;
+        self.rest = self.reader.rest(&range, &block);
+        let to = self.rest.as_ref().map_or(range.to, |rest| rest.from);
+        assert_eq!(block.offsets, range.from..to);
+        assert!(block.bytes() <= range.bytes || block.len() == 1, "{} of {}", block.bytes(), range.bytes);
+        self.ranges.push(Range { to, ..range });
+        Ok(block)
     }
 
     /// The records of ranges that are asked for at once, in this order.
     pub(crate) fn at_once(&self, ranges: &[Range]) -> Vec<Records> {
         let read = |range: &Range| {
             let (reader, budget, range) = (self.reader.clone(), self.budget.clone(), range.clone());
-            self.runtime.spawn(async move { reader.read(&range, &budget).await.map(|read| read.block) })
+            self.runtime.spawn(async move {
+                let (mut parts, mut left) = (Vec::new(), Some(range));
+                while let Some(range) = left {
+                    let block = reader.read(&range, &budget).await?.block;
+                    left = reader.rest(&range, &block);
+                    parts.push(block);
+                }
+                Ok::<_, Stop>(parts)
+            })
         };
         let reads: Vec<_> = ranges.iter().map(read).collect();
         let all = reads.into_iter().map(|read| self.runtime.block_on(read).expect("no panic"));
-        all.map(|records| records.unwrap_or_else(|stop| panic!("{}", chain(&stop)))).collect()
+        all.flat_map(|parts| parts.unwrap_or_else(|stop| panic!("{}", chain(&stop)))).collect()
     }
 
     /// Everything that there is now, and was not read yet.

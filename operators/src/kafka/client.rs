@@ -292,6 +292,8 @@ fn configured(settings: &Settings) -> ClientConfig {
         ("check.crcs", "true"),
         // A partition is fetched again as soon as there is room for more of it.
         ("queued.max.messages.kbytes", &(PREFETCH >> 10).to_string()),
+        // That counts values alone, so records without one are counted by their number.
+        ("queued.min.messages", "10000"),
         ("fetch.queue.backoff.ms", "10"),
         // A partition that is to be read waits for an answer of the others for so long.
         ("fetch.wait.max.ms", "100"),

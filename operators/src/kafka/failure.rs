@@ -77,7 +77,8 @@ impl Outcome {
             }
             Code::OffsetOutOfRange | Code::AutoOffsetReset => Outcome::RetentionPassed,
             Code::LogTruncation => Outcome::Truncated,
-            Code::BadMessage | Code::BadCompression | Code::InvalidMessage => Outcome::Damaged,
+            // librdkafka goes on behind a record in a form that it does not know, too.
+            Code::BadMessage | Code::BadCompression | Code::InvalidMessage | Code::NotImplemented => Outcome::Damaged,
             Code::Resolve
             | Code::BrokerTransportFailure
             | Code::AllBrokersDown
@@ -227,6 +228,7 @@ mod tests {
             (Code::TopicAuthorizationFailed, Outcome::NotAuthorized, false),
             (Code::AutoOffsetReset, Outcome::RetentionPassed, false),
             (Code::BadMessage, Outcome::Damaged, false),
+            (Code::NotImplemented, Outcome::Damaged, false),
             (Code::LeaderNotAvailable, Outcome::Other, true),
         ] {
             let error = failed("list topics", code, "what it said");

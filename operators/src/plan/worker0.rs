@@ -203,12 +203,13 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
     /// of another partition.
     fn gather(&mut self, first: F::Work, now_ms: u64) -> Vec<F::Work> {
         self.open.handed_out(now_ms, self.feed.handed_out(&first));
-        let (mut moved, mut gathered) = (first.moves(), vec![first]);
-        while gathered.len() < A_CREDIT && self.next_is_small(moved) {
+        let (mut moved, mut bytes, mut gathered) = (first.moves(), first.bytes(), vec![first]);
+        while gathered.len() < A_CREDIT && self.next_is_small(moved, bytes) {
             match self.cutter.next(now_ms, true) {
                 Decision::Work(work) => {
                     self.open.handed_out(now_ms, self.feed.handed_out(&work));
                     moved += work.moves();
+                    bytes += work.bytes();
                     gathered.push(work);
                 }
                 Decision::Wait(_) => break,
@@ -221,10 +222,10 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
         gathered
     }
 
-    /// Whether what comes next fits into a credit that `moved` is part of.
-    fn next_is_small(&self, moved: u64) -> bool {
+    /// Whether what comes next fits into a credit of which `moved` and `bytes` are taken.
+    fn next_is_small(&self, moved: u64, bytes: u64) -> bool {
         let room = self.cutter.bounds().work.saturating_sub(moved);
-        self.cutter.is_fresh() && F::is_small(self.cutter.supply(), room)
+        self.cutter.is_fresh() && F::is_small(self.cutter.supply(), room, self.budget.left_of_credit(bytes))
     }
 
     /// The worker with the most credits; round-robin among equals.

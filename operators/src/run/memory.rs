@@ -3,7 +3,8 @@
 //! The limit is divided once, when the run begins ([`Parts`]):
 //!
 //! - **Work**: pieces of the source between `fetch` and `stage`. `plan` hands out none that does
-//!   not fit, but one alone may always go.
+//!   not fit, but one alone may always go. One that turns out to be longer than its room goes in
+//!   parts, one after the other.
 //! - **The turn**: what a piece may take that needs more than others do, such as one with a very
 //!   long line. A piece waits for its turn.
 //! - **Batches**: what the operators between `fetch` and `stage` make of pieces, a few batches per
@@ -16,7 +17,8 @@
 //! There is no deadlock. `plan` waits for room only while a piece is out, and every piece comes
 //! back through operators that wait for nothing: decoding and staging need no room, because `stage`
 //! makes its own by writing row groups to disk. The one exception is the turn: it is granted to one
-//! piece at a time, in order of request, and the piece that has it waits for nothing else.
+//! piece at a time, in order of request, and the piece that has it waits for nothing else: it goes
+//! on when it is read, whatever becomes of the others of its credit.
 //!
 //! The parts are upper bounds, and their sum is within the limit. It covers only buffers: not code,
 //! the runtime, an entry for each partition of the source, or what the allocator keeps.
@@ -155,6 +157,11 @@ impl Budget {
     /// longer than any other: the excess needs the turn.
     pub(crate) fn cost(&self, bytes: u64) -> u64 {
         bytes.min(self.parts.work) + self.parts.beyond
+    }
+
+    /// How much more pieces of one credit may take, of which `bytes` are taken.
+    pub(crate) fn left_of_credit(&self, bytes: u64) -> u64 {
+        self.parts.work.saturating_sub(bytes)
     }
 
     /// Waits for the turn to take more.

@@ -4,22 +4,38 @@
 //! nobody can tell that a range of offsets has no more records; and it panics at a header whose
 //! name is not UTF-8.
 
-use std::ffi::{CStr, CString};
-use std::marker::PhantomData;
+use std::ffi::{CStr, CString, c_int};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{ptr, slice};
 
 use rdkafka::bindings as rd;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{IsError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaMessage;
 
-use super::words;
+use super::{error_of, words};
 use crate::kafka::context::Context;
 
 /// The most records that are taken from a queue at once.
 const BATCH: usize = 1000;
+
+// As in `rdkafka`'s bindings, but for the error, which there is an enum.
+unsafe extern "C" {
+    fn rd_kafka_message_headers(message: *const RDKafkaMessage, headers: *mut *mut rd::rd_kafka_headers_t) -> c_int;
+    fn rd_kafka_header_get_all(
+        headers: *const rd::rd_kafka_headers_t,
+        at: usize,
+        name: *mut *const std::ffi::c_char,
+        value: *mut *const std::ffi::c_void,
+        length: *mut usize,
+    ) -> c_int;
+}
+
+/// There is nothing of the kind, or no more.
+const NONE: c_int = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__NOENT as c_int;
+/// The end of a partition.
+const END: c_int = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF as c_int;
 
 /// The queue of a partition.
 pub(crate) struct Queue {
@@ -40,7 +56,8 @@ pub(crate) enum Given<'a> {
     End {
         offset: i64,
     },
-    /// Something went wrong, in librdkafka's words. It may have gone on by itself.
+    /// Something went wrong, in librdkafka's words. It may have gone on by itself, behind records
+    /// that it does not give.
     Failed {
         code: RDKafkaErrorCode,
         words: String,
@@ -48,10 +65,20 @@ pub(crate) enum Given<'a> {
 }
 
 /// A record, as long as its batch is there.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Message<'a> {
-    raw: *mut RDKafkaMessage,
-    batch: PhantomData<&'a RDKafkaMessage>,
+    /// Its offset in the partition.
+    pub(crate) offset: i64,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: Option<&'a [u8]>,
+    /// When it was written, in milliseconds since 1970, by whichever clock the topic takes it from.
+    pub(crate) timestamp_ms: Option<i64>,
+    /// Its headers in order, each a name and perhaps a value. A name ends at its first null byte.
+    pub(crate) headers: Vec<Header<'a>>,
 }
+
+/// The name of a header, and its value.
+pub(crate) type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 
 impl Queue {
     /// The queue of a partition, apart from that of all others. Must be made before the partition
@@ -108,16 +135,7 @@ impl Queue {
         }
         let message = Freed(self.batch[at]);
         // SAFETY: it was filled in, and lives until it is freed below.
-        let raw = unsafe { &*message.0 };
-        each(match raw.err {
-            rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => Given::End { offset: raw.offset },
-            code if code.is_error() => {
-                // SAFETY: the text is the message's own.
-                let words = unsafe { words(rd::rd_kafka_message_errstr(raw)) };
-                Given::Failed { code: code.into(), words }
-            }
-            _ => Given::Record(Message { raw: message.0, batch: PhantomData }),
-        });
+        each(unsafe { given(message.0) });
     }
 }
 
@@ -128,57 +146,61 @@ impl Drop for Queue {
     }
 }
 
-impl<'a> Message<'a> {
-    fn fields(&self) -> &'a RDKafkaMessage {
-        // SAFETY: a message is made only of one that lives as long as its lifetime says.
-        unsafe { &*self.raw }
+/// What a message is.
+///
+/// # Safety
+/// It was filled in by librdkafka, and lives as long as what is returned.
+unsafe fn given<'a>(message: *mut RDKafkaMessage) -> Given<'a> {
+    // SAFETY: the message lives, and its error has the size of a number.
+    let (offset, code) = unsafe { ((*message).offset, (&raw const (*message).err).cast::<c_int>().read()) };
+    if code == END {
+        return Given::End { offset };
     }
-
-    /// Its offset in the partition.
-    pub(crate) fn offset(&self) -> i64 {
-        self.fields().offset
+    if let Some(code) = error_of(code) {
+        // SAFETY: the text is the message's own.
+        return Given::Failed { code, words: unsafe { words(rd::rd_kafka_message_errstr(message)) } };
     }
-
-    /// Its key.
-    pub(crate) fn key(&self) -> Option<&'a [u8]> {
-        // SAFETY: librdkafka says that there are so many bytes, for as long as the message lives.
-        unsafe { bytes(self.fields().key.cast(), self.fields().key_len) }
-    }
-
-    /// Its value.
-    pub(crate) fn value(&self) -> Option<&'a [u8]> {
-        // SAFETY: as for the key.
-        unsafe { bytes(self.fields().payload.cast(), self.fields().len) }
-    }
-
-    /// When it was written, in milliseconds since 1970, by whichever clock the topic takes it from.
-    pub(crate) fn timestamp_ms(&self) -> Option<i64> {
-        let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the message lives, and the kind is ours.
-        let timestamp = unsafe { rd::rd_kafka_message_timestamp(self.raw, &mut kind) };
-        let is_there = kind != rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        is_there.then_some(timestamp)
-    }
-
-    /// Its headers in order, each a name and perhaps a value. A name ends at its first null byte.
-    pub(crate) fn headers(&self, mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) {
-        let mut headers = ptr::null_mut();
-        // SAFETY: the message lives; its headers are parsed once, and are its own.
-        let found = unsafe { rd::rd_kafka_message_headers(self.raw, &mut headers) };
-        if found.is_error() || headers.is_null() {
-            return;
+    // SAFETY: as the caller promises.
+    let headers = match unsafe { headers(message) } {
+        Ok(headers) => headers,
+        Err(code) => {
+            return Given::Failed { code, words: format!("the headers of the record at {offset} are damaged") };
         }
-        for at in 0.. {
-            let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
-            // SAFETY: the headers live as long as the message, and the places are ours.
-            let got = unsafe { rd::rd_kafka_header_get_all(headers, at, &mut name, &mut value, &mut length) };
-            if got.is_error() || name.is_null() {
-                return;
-            }
-            // SAFETY: the name ends with a null byte, and both live as long as the message.
-            unsafe { each(CStr::from_ptr(name).to_bytes(), bytes(value.cast(), length)) };
-        }
+    };
+    // SAFETY: librdkafka says that there are so many bytes, for as long as the message lives.
+    let (key, value) = unsafe {
+        let (key, value) = ((*message).key.cast(), (*message).payload.cast());
+        (bytes(key, (*message).key_len), bytes(value, (*message).len))
+    };
+    let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    // SAFETY: the message lives, and the kind is ours.
+    let timestamp = unsafe { rd::rd_kafka_message_timestamp(message, &mut kind) };
+    let is_known = kind != rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+    Given::Record(Message { offset, key, value, timestamp_ms: is_known.then_some(timestamp), headers })
+}
+
+/// The headers of a message. That they cannot be read is not that there are none.
+///
+/// # Safety
+/// As for [`given`].
+unsafe fn headers<'a>(message: *mut RDKafkaMessage) -> Result<Vec<Header<'a>>, RDKafkaErrorCode> {
+    let (mut parsed, mut found) = (ptr::null_mut(), Vec::new());
+    // SAFETY: the message lives; its headers are parsed once, and are its own.
+    match unsafe { rd_kafka_message_headers(message, &mut parsed) } {
+        NONE => return Ok(found),
+        code => error_of(code).map_or(Ok(()), Err)?,
     }
+    for at in 0.. {
+        let (mut name, mut value, mut length) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: the headers live as long as the message, and the places are ours.
+        match unsafe { rd_kafka_header_get_all(parsed, at, &mut name, &mut value, &mut length) } {
+            NONE => break,
+            code => error_of(code).map_or(Ok(()), Err)?,
+        }
+        // SAFETY: the name ends with a null byte, and both live as long as the message.
+        found.push(unsafe { (CStr::from_ptr(name).to_bytes(), bytes(value.cast(), length)) });
+    }
+    Ok(found)
 }
 
 /// So many bytes; `None` at a null pointer.

@@ -2,16 +2,22 @@
 //! other topic ever has (KIP-516). `rd_kafka_DescribeTopics` asks for it with a metadata request
 //! that names the topics.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 use std::time::Duration;
 
 use rdkafka::bindings::{self as rd, rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{IsError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 
-use super::words;
+use super::{error_of, words};
 use crate::kafka::context::Context;
+
+// As in `rdkafka`'s bindings, but for the error, which there is an enum.
+unsafe extern "C" {
+    fn rd_kafka_event_error(event: *mut rd::rd_kafka_event_t) -> c_int;
+    fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
+}
 
 /// A topic, as its cluster describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +44,8 @@ impl<T> Drop for Owned<T> {
     }
 }
 
-/// Asks for the topics of these names, and waits for the answer. Fails as a whole if no broker
-/// answers.
+/// Asks for the topics of these names, and waits for the answer: one for each, in their order.
+/// Fails as a whole if no broker answers.
 pub(crate) fn describe(
     consumer: &BaseConsumer<Context>,
     names: &[&str],
@@ -47,7 +53,8 @@ pub(crate) fn describe(
 ) -> Result<Vec<Result<Described, Refused>>, Refused> {
     let client = consumer.client().native_ptr();
     let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-    let names: Vec<CString> = names.iter().filter_map(|name| CString::new(*name).ok()).collect();
+    let no_name = |_| (RDKafkaErrorCode::InvalidTopic, "a name has a null byte".to_owned());
+    let names = names.iter().map(|name| CString::new(*name)).collect::<Result<Vec<CString>, _>>().map_err(no_name)?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     // SAFETY: the client lives as long as its consumer, and the names live until the request has
     // copied them. The queue is new, so that its only event is the answer, which owns all that is
@@ -65,9 +72,8 @@ pub(crate) fn describe(
         if event.0.is_null() {
             return Err((RDKafkaErrorCode::OperationTimedOut, String::new()));
         }
-        let error = rd::rd_kafka_event_error(event.0);
-        if error.is_error() {
-            return Err((error.into(), words(rd::rd_kafka_event_error_string(event.0))));
+        if let Some(code) = error_of(rd_kafka_event_error(event.0)) {
+            return Err((code, words(rd::rd_kafka_event_error_string(event.0))));
         }
         let result = rd::rd_kafka_event_DescribeTopics_result(event.0);
         if result.is_null() {
@@ -75,20 +81,27 @@ pub(crate) fn describe(
         }
         let mut count = 0;
         let first = rd::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        Ok((0..count).map(|at| described(*first.add(at))).collect())
+        // A broker may leave topics out: then there is a null in their place, or nothing.
+        let topic = |at| if at < count { *first.add(at) } else { ptr::null() };
+        Ok((0..names.len()).map(|at| described(topic(at))).collect())
     }
 }
 
 /// One topic of an answer.
 ///
 /// # Safety
-/// It points into an answer that lives while this runs.
+/// It is null, or points into an answer that lives while this runs.
 unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Result<Described, Refused> {
+    if topic.is_null() {
+        return Err((RDKafkaErrorCode::UnknownTopicOrPartition, "the answer leaves it out".to_owned()));
+    }
     // SAFETY: all of it is part of the answer.
     unsafe {
         let error = rd::rd_kafka_TopicDescription_error(topic);
-        if !error.is_null() && rd::rd_kafka_error_code(error).is_error() {
-            return Err((rd::rd_kafka_error_code(error).into(), words(rd::rd_kafka_error_string(error))));
+        if !error.is_null()
+            && let Some(code) = error_of(rd_kafka_error_code(error))
+        {
+            return Err((code, words(rd::rd_kafka_error_string(error))));
         }
         let id = rd::rd_kafka_TopicDescription_topic_id(topic);
         let is_none = id.is_null()
@@ -98,5 +111,17 @@ unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Result<Des
         rd::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
         let name = words(rd::rd_kafka_TopicDescription_name(topic));
         Ok(Described { name, id, partitions: i32::try_from(partitions).unwrap_or(i32::MAX) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_an_answer_leaves_out_is_not_there() {
+        // SAFETY: null is allowed.
+        let refused = unsafe { described(ptr::null()) };
+        assert_eq!(refused.expect_err("no topic").0, RDKafkaErrorCode::UnknownTopicOrPartition);
     }
 }

@@ -86,7 +86,8 @@ impl Feed<Lines> for FileFeed {
         supply.lags_most()
     }
 
-    fn is_small(supply: &FileSupply, room: u64) -> bool {
+    /// A position counts bytes, so the `room` is that of memory too.
+    fn is_small(supply: &FileSupply, room: u64, _bytes: u64) -> bool {
         supply.rest_of_next().is_some_and(|rest| rest <= room)
     }
 

@@ -41,7 +41,7 @@ impl Feed<Topics> for TopicFeed {
         supply.lags_most()
     }
 
-    fn is_small(supply: &TopicSupply, room: u64) -> bool {
-        supply.rest_of_next().is_some_and(|rest| rest <= room)
+    fn is_small(supply: &TopicSupply, room: u64, bytes: u64) -> bool {
+        supply.rest_of_next().is_some_and(|rest| rest.offsets <= room && rest.bytes <= bytes)
     }
 }

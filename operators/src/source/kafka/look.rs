@@ -66,7 +66,7 @@ impl Watch {
 
 /// Whether a cluster that was there may be there again in a while. One that has let us in before
 /// may do so again, too: its certificate is renewed, or who gives us tokens is away.
-fn passes(error: &StoreError) -> bool {
+pub(super) fn passes(error: &StoreError) -> bool {
     let outcome = Answer::behind(error).map(|answer| answer.outcome);
     error.is_transient() || matches!(outcome, Some(Outcome::NotAuthenticated | Outcome::NotTrusted))
 }

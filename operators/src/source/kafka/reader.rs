@@ -1,8 +1,9 @@
 //! Reads ranges of partitions, as `fetch` asks for them.
 //!
 //! Promises: a range has exactly the records that the partition has at its offsets, and they are of
-//! the topic with the id that the range names. A broker that is away is waited for; what is lost is
-//! an error that says so.
+//! the topic with the id that the range names. No block has more bytes than its range has room for,
+//! but for one long record, which waits for its turn: what does not fit is read later. A broker that
+//! is away is waited for; what is lost is an error that says so.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,15 +13,17 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::task::spawn_blocking;
 
+use super::cursor::{Room, Trouble, Went};
 use super::kind::place_of;
-use super::lanes::{Held, Lanes, Trouble, Went};
+use super::lanes::{Held, Lanes};
+use super::look::passes;
 use super::range::Range;
 use super::records::Records;
 use super::sizes::Sizes;
 use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
 use crate::kafka::client::Client;
-use crate::kafka::failure::{Answer, Loss, Outcome, failed};
+use crate::kafka::failure::{Answer, Loss, Outcome, failed, told};
 use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
 use crate::run::memory::{Budget, Turn};
@@ -37,6 +40,10 @@ const GONE: Duration = Duration::from_secs(20);
 const QUIET: Duration = Duration::from_secs(15);
 /// For how long nothing may come before the run ends.
 pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What is said where nothing is known to be in the way.
+const NOTHING: &str = "its brokers answer, and no record comes: they may take long, or all records up to there were \
+                       compacted away, which shows when another is written";
 
 /// Reads ranges.
 pub struct TopicReader {
@@ -56,8 +63,10 @@ struct Reading {
     next: u64,
     /// Since when the topic is not there.
     gone: Option<Stopwatch>,
-    /// Whether all records are there, and only the topic's identity is to be seen.
-    is_whole: bool,
+    /// How it has gone, if all records are there, and only the topic's identity is to be seen.
+    went: Option<Went>,
+    /// What has gone wrong last.
+    trouble: Option<Trouble>,
 }
 
 impl TopicReader {
@@ -69,7 +78,8 @@ impl TopicReader {
         TopicReader { lanes: Arc::new(Lanes::new(fetches.clone())), asks, fetches, sizes, patience }
     }
 
-    async fn whole(&self, range: &Range, budget: &Budget) -> Result<(Records, Option<Turn>), Stop> {
+    /// Reads a range, or as much of it as there is room for.
+    async fn part(&self, range: &Range, budget: &Budget) -> Result<(Records, Option<Turn>), Stop> {
         let Some((topic, partition)) = place_of(&range.partition) else {
             return Err(Stop::Bug(format!("{:?} is no partition of a topic", range.partition)));
         };
@@ -79,31 +89,31 @@ impl TopicReader {
             return Ok((block, None));
         }
         let held = self.lanes.hold(topic, partition, range.from, range.follows).await;
-        let mut reading = Reading { held, block, is_begun: false, next: range.from, gone: None, is_whole: false };
+        let mut reading = Reading::new(held, block);
         let mut turn = None;
         let mut quiet = Quiet::new(self.patience);
         loop {
-            let most = if turn.is_some() { u64::MAX } else { budget.cost(range.bytes).max(1) };
+            let room = Room { bytes: budget.cost(range.bytes), has_turn: turn.is_some() };
             let (lanes, asks, work) = (self.lanes.clone(), self.asks.clone(), range.clone());
             let step = spawn_blocking(move || {
-                let went = reading.step(&lanes, &asks, &work, most);
+                let went = reading.step(&lanes, &asks, &work, room);
                 (reading, went)
             });
             let (back, went) =
                 step.await.map_err(|error| Stop::Bug(format!("a read of a topic has failed: {error}")))?;
             reading = back;
             match went? {
-                Went::Whole => break,
-                Went::Full => turn = Some(budget.turn().await),
-                Went::Waits => {
-                    let next = reading.held.as_ref().map_or(reading.next, |cursor| cursor.next());
-                    quiet.look(&self.fetches, range, next)?;
-                }
+                Went::Whole | Went::Full => break,
+                // From here on, nothing but Kafka is waited for.
+                Went::Long => turn = Some(budget.turn().await),
+                Went::Waits => quiet.look(&self.fetches, range, &reading)?,
             }
         }
-        self.sizes.learn(&range.partition.name, range.to - range.from, reading.block.bytes());
+        self.fetches.context().forget();
         let Reading { held, block, .. } = reading;
-        self.lanes.end(held, topic, partition, range.to);
+        let end = block.offsets.end;
+        self.sizes.learn(&range.partition.name, end - range.from, block.bytes());
+        self.lanes.end(held, end, end < range.to);
         Ok((block, turn))
     }
 }
@@ -113,41 +123,53 @@ impl Reader<Range> for TopicReader {
 
     fn read<'a>(&'a self, range: &'a Range, budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Records>, Stop>> {
         Box::pin(async move {
-            let (block, turn) = self.whole(range, budget).await?;
+            let (block, turn) = self.part(range, budget).await?;
             Ok(Read { block, turn: turn.map(|turn| Box::new(turn) as Box<dyn Any + Send>) })
         })
+    }
+
+    fn rest(&self, range: &Range, block: &Records) -> Option<Range> {
+        let from = block.offsets.end;
+        (from < range.to).then(|| Range { from, follows: true, ..range.clone() })
     }
 }
 
 impl Reading {
+    fn new(held: Held, block: Records) -> Reading {
+        let next = block.offsets.start;
+        Reading { held, block, is_begun: false, next, gone: None, went: None, trouble: None }
+    }
+
     /// Reads on for a while. It waits, so it must be called where that is allowed.
-    fn step(&mut self, lanes: &Lanes, asks: &Client, range: &Range, most: u64) -> Result<Went, Stop> {
-        let (topic, partition) = (self.block.topic.clone(), self.block.partition);
-        if !std::mem::replace(&mut self.is_begun, true) || self.held.is_none() {
-            lanes.begin(&mut self.held, &topic, partition, self.next)?;
+    fn step(&mut self, lanes: &Lanes, asks: &Client, range: &Range, room: Room) -> Result<Went, Stop> {
+        if !std::mem::replace(&mut self.is_begun, true) || self.held.cursor.is_none() {
+            lanes.begin(&mut self.held, self.next)?;
         }
-        let Some(cursor) = self.held.as_mut() else {
+        let Some(cursor) = self.held.cursor.as_mut() else {
             return Err(Stop::Bug("a lane that was begun has no cursor".to_owned()));
         };
-        let went = if self.is_whole { Ok(Went::Whole) } else { cursor.read(&mut self.block, range.to, most, STEP) };
+        let went = match self.went {
+            Some(went) => Ok(went),
+            None => cursor.read(&mut self.block, range.to, room, STEP),
+        };
+        self.next = cursor.next(range.to);
         if lanes.has_strays() {
             return Err(Stop::Bug("a record of a topic came over a queue that nobody reads".to_owned()));
         }
         match went {
-            Ok(Went::Whole) => {
-                self.is_whole = true;
-                Ok(if self.is_of_same_topic(asks, range)? { Went::Whole } else { Went::Waits })
+            Ok(went @ (Went::Whole | Went::Full)) => {
+                self.went = Some(went);
+                Ok(if self.is_of_same_topic(asks, range)? { went } else { Went::Waits })
             }
             Ok(went) => Ok(went),
-            Err((code, words)) if Outcome::of(code).may_pass() => {
-                tracing::debug!(topic, partition, ?code, words, "a read of a topic goes on");
-                Ok(Went::Waits)
-            }
             Err(trouble) => {
-                self.next = cursor.next();
-                *self.held = None;
+                let (code, words) = &trouble;
+                tracing::debug!(partition = %range.partition, next = self.next, ?code, words, "a read is begun anew");
+                // Whatever it is, the queue may have gone on behind records that it has not given.
+                lanes.close(&mut self.held);
+                self.trouble = Some(trouble.clone());
                 if self.is_of_same_topic(asks, range)? {
-                    diagnosed(asks, (&topic, partition), self.next, trouble)?;
+                    diagnosed(asks, (&self.block.topic, self.block.partition), self.next, trouble)?;
                     thread::park_timeout(STEP);
                 }
                 Ok(Went::Waits)
@@ -163,8 +185,8 @@ impl Reading {
                 self.gone = None;
                 return Ok(true);
             }
-            // The brokers have gone meanwhile: they are waited for.
-            Err(Stop::Store(error)) if error.is_transient() => {}
+            // The brokers have gone meanwhile, or do not let us in: they are waited for.
+            Err(Stop::Store(error)) if passes(&error) => {}
             Err(stop) => {
                 let Stop::Store(error) = &stop else { return Err(stop) };
                 let is_unknown = Answer::behind(error).is_some_and(|answer| answer.outcome == Outcome::UnknownTopic);
@@ -183,7 +205,8 @@ impl Reading {
 /// before is of that topic too.
 fn same_topic(client: &Client, range: &Range, topic: &str, partition: i32) -> Result<(), Stop> {
     match client.describe(&[topic])?.into_iter().next() {
-        Some(Ok(described)) if described.id == range.topic_id || range.topic_id.is_empty() => Ok(()),
+        // A cluster that gives no id, or gave none, says nothing.
+        Some(Ok(described)) if [&described.id, ""].contains(&&*range.topic_id) || described.id.is_empty() => Ok(()),
         Some(Ok(described)) => {
             let loss = Loss::Recreated { wanted: range.from, was: range.topic_id.clone(), is: described.id };
             Err(loss.failure(topic, partition).into())
@@ -205,7 +228,7 @@ fn diagnosed(
     wanted: u64,
     (code, words): Trouble,
 ) -> Result<(), Stop> {
-    if Outcome::of(code) == Outcome::UnknownTopic {
+    if Outcome::of(code) == Outcome::UnknownTopic || Outcome::of(code).may_pass() {
         return Ok(());
     }
     let attempt = format!("read partition {partition} of topic {topic:?} from offset {wanted} on");
@@ -215,7 +238,7 @@ fn diagnosed(
     match client.earliest(&[(topic, partition)]).map(|earliest| earliest[0]) {
         Ok(earliest) if earliest > wanted => Err(Loss::Passed { wanted, earliest }.failure(topic, partition).into()),
         Ok(_) => Ok(()),
-        Err(error) if error.is_transient() => Ok(()),
+        Err(error) if passes(&error) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -233,10 +256,11 @@ impl Quiet {
         Quiet { since: Stopwatch::start(), told: None, patience, at: 0 }
     }
 
-    /// Reports that nothing comes, and ends the read if that goes on. `at` tells how far it is.
-    fn look(&mut self, client: &Client, range: &Range, at: u64) -> Result<(), StoreError> {
-        if at > self.at {
-            *self = Quiet { at, ..Quiet::new(self.patience) };
+    /// Reports that nothing comes, and ends the read if that goes on.
+    fn look(&mut self, client: &Client, range: &Range, reading: &Reading) -> Result<(), StoreError> {
+        if reading.next > self.at {
+            *self = Quiet { at: reading.next, ..Quiet::new(self.patience) };
+            client.context().forget();
             return Ok(());
         }
         let waited = self.since.elapsed();
@@ -245,16 +269,23 @@ impl Quiet {
         {
             return Ok(());
         }
-        let (code, words) =
-            client.context().in_the_way().unwrap_or((RDKafkaErrorCode::OperationTimedOut, String::new()));
-        let attempt =
-            format!("read {} from offset {at} to {} of Kafka at {}", range.partition, range.to, client.brokers());
-        let error = failed(attempt, code, &words);
+        let error = in_the_way(client, range, reading);
         if waited >= self.patience {
             return Err(error);
         }
         self.told = Some(Stopwatch::start());
         tracing::warn!(error = %chain(&error), seconds = waited.as_secs(), "nothing comes from Kafka: waiting for it");
         Ok(())
+    }
+}
+
+/// Why nothing comes.
+fn in_the_way(client: &Client, range: &Range, reading: &Reading) -> StoreError {
+    let (at, brokers) = (reading.next, client.brokers());
+    let attempt = format!("read {} from offset {at} to {} of Kafka at {brokers}", range.partition, range.to);
+    match client.context().in_the_way().or_else(|| reading.trouble.clone()) {
+        Some((code, words)) => failed(attempt, code, &words),
+        // librdkafka tells of an end only where records end, so the last offsets may have none.
+        None => told(attempt, Outcome::Other, NOTHING, ""),
     }
 }

@@ -3,7 +3,7 @@
 use std::ops;
 
 use crate::format::debezium::{Header, Part, Reason, Record};
-use crate::kafka::native::queue::Message;
+use crate::kafka::native::queue::{self, Message};
 
 /// Records of one partition, in the order of their offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,14 +12,18 @@ pub struct Records {
     pub topic: String,
     /// The number of the partition.
     pub partition: i32,
-    /// The offsets that were read, whether or not there is a record at each.
+    /// The offsets that were read, whether or not there is a record at each. They end before those
+    /// of the range if there was no room for more.
     pub offsets: ops::Range<u64>,
     /// Whether these offsets are lost, and the loss was accepted.
     pub is_lost: bool,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
-    headers: Vec<[Span; 2]>,
+    headers: Vec<Named>,
 }
+
+/// A header: its name and its value.
+type Named = [Span; 2];
 
 /// Where a part lies in the bytes; `None` if there is none.
 type Span = Option<(usize, usize)>;
@@ -32,6 +36,8 @@ struct Entry {
     value: Span,
     /// Where its headers end among all; they begin where those of the record before end.
     headers: usize,
+    /// Where its bytes end among all, likewise.
+    end: usize,
 }
 
 /// A record, within its block.
@@ -56,9 +62,14 @@ impl Records {
         self.entries.is_empty()
     }
 
-    /// How many bytes their keys, values and headers take.
+    /// How many bytes they take: their keys, values and headers, and where each lies.
     pub fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        taken(self.entries.len(), self.headers.len(), self.bytes.len())
+    }
+
+    /// The offset of the first record.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.entries.first().map(|entry| entry.offset)
     }
 
     /// The record at a place of the block, counted from zero.
@@ -73,50 +84,50 @@ impl Records {
 
     /// Copies a record behind those that are there.
     pub(super) fn push(&mut self, offset: u64, message: &Message<'_>) {
-        let (key, value) = (self.add(message.key()), self.add(message.value()));
-        message.headers(|name, value| {
-            let header = [self.add(Some(name)), self.add(value)];
+        let (key, value) = (self.add(message.key), self.add(message.value));
+        for (name, value) in &message.headers {
+            let header = [self.add(Some(name)), self.add(*value)];
             self.headers.push(header);
-        });
-        let (timestamp_ms, headers) = (message.timestamp_ms(), self.headers.len());
-        self.entries.push(Entry { offset, timestamp_ms, key, value, headers });
-    }
-
-    /// Moves the records of `ahead` whose offsets are below `to` behind those that are there.
-    pub(super) fn take_from(&mut self, ahead: &mut Records, to: u64) {
-        let count = ahead.entries.partition_point(|entry| entry.offset < to);
-        if count == 0 {
-            return;
         }
-        let rest = ahead.split_off(count);
-        let (bytes, headers) = (self.bytes.len(), self.headers.len());
-        let moved = |span: Span| span.map(|(from, to)| (from + bytes, to + bytes));
-        let taken = std::mem::replace(ahead, rest);
-        self.bytes.extend_from_slice(&taken.bytes);
-        self.headers.extend(taken.headers.into_iter().map(|header| header.map(moved)));
-        self.entries.extend(taken.entries.into_iter().map(|entry| Entry {
-            key: moved(entry.key),
-            value: moved(entry.value),
-            headers: entry.headers + headers,
-            ..entry
-        }));
+        let (headers, end) = (self.headers.len(), self.bytes.len());
+        self.entries.push(Entry { offset, timestamp_ms: message.timestamp_ms, key, value, headers, end });
     }
 
-    /// Removes the records from this place on, and returns them.
-    fn split_off(&mut self, at: usize) -> Records {
-        let mut rest = Records::new(&self.topic, self.partition, self.offsets.clone());
-        for borrowed in (at..self.entries.len()).map(|at| Borrowed { records: self, at }) {
-            let (key, value) = (rest.add(borrowed.key()), rest.add(borrowed.value()));
-            for (name, value) in borrowed.headers() {
-                let header = [rest.add(Some(name)), rest.add(value)];
-                rest.headers.push(header);
+    /// Moves the records of `ahead` whose offsets are below `to` behind those that are there, for
+    /// as long as there `is_room` for one of so many bytes.
+    pub(super) fn take_from(&mut self, ahead: &mut Records, to: u64, is_room: impl Fn(&Records, u64) -> bool) {
+        let mut count = 0;
+        while let Some(record) = ahead.get(count).filter(|record| record.offset() < to) {
+            if !is_room(self, record.bytes()) {
+                break;
             }
-            let (offset, timestamp_ms, headers) = (borrowed.offset(), borrowed.timestamp_ms(), rest.headers.len());
-            rest.entries.push(Entry { offset, timestamp_ms, key, value, headers });
+            let headers: Vec<queue::Header<'_>> = record.headers().collect();
+            let (key, value, timestamp_ms) = (record.key(), record.value(), record.timestamp_ms());
+            self.push(record.offset(), &Message { offset: 0, key, value, timestamp_ms, headers });
+            count += 1;
         }
-        self.entries.truncate(at);
-        self.headers.truncate(self.entries.last().map_or(0, |last| last.headers));
-        rest
+        ahead.drop_first(count);
+    }
+
+    /// Removes the first records, with their bytes.
+    fn drop_first(&mut self, count: usize) {
+        let Some(last) = count.checked_sub(1).and_then(|at| self.entries.get(at)) else { return };
+        let (headers, end) = (last.headers, last.end);
+        let moved = |span: &mut Span| {
+            if let Some((from, to)) = span {
+                (*from, *to) = (*from - end, *to - end);
+            }
+        };
+        self.bytes.drain(..end);
+        self.headers.drain(..headers);
+        self.headers.iter_mut().flatten().for_each(moved);
+        self.entries.drain(..count);
+        for entry in &mut self.entries {
+            moved(&mut entry.key);
+            moved(&mut entry.value);
+            entry.headers -= headers;
+            entry.end -= end;
+        }
     }
 
     fn add(&mut self, part: Option<&[u8]>) -> Span {
@@ -128,7 +139,26 @@ impl Records {
     }
 }
 
+/// How many bytes so many records take, with their headers and what is in them.
+fn taken(records: usize, headers: usize, bytes: usize) -> u64 {
+    (records * size_of::<Entry>() + headers * size_of::<Named>() + bytes) as u64
+}
+
+/// How many bytes a record takes.
+pub(super) fn bytes_of(message: &Message<'_>) -> u64 {
+    let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
+    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + length(*value)).sum();
+    taken(1, message.headers.len(), length(message.key) + length(message.value) + headers)
+}
+
 impl<'a> Borrowed<'a> {
+    /// How many bytes it takes.
+    fn bytes(&self) -> u64 {
+        let before = self.at.checked_sub(1).map(|before| &self.records.entries[before]);
+        let (headers, end) = before.map_or((0, 0), |before| (before.headers, before.end));
+        taken(1, self.entry().headers - headers, self.entry().end - end)
+    }
+
     fn entry(&self) -> &'a Entry {
         &self.records.entries[self.at]
     }
@@ -191,20 +221,16 @@ impl<'a> Borrowed<'a> {
 #[cfg(test)]
 impl Records {
     /// Adds a record of a test: its offset, key, value and headers.
-    fn with(
+    pub(super) fn with(
         mut self,
         offset: u64,
         key: Option<&str>,
         value: Option<&str>,
         headers: &[(&str, Option<&str>)],
     ) -> Records {
-        let (key, value) = (self.add(key.map(str::as_bytes)), self.add(value.map(str::as_bytes)));
-        for (name, value) in headers {
-            let header = [self.add(Some(name.as_bytes())), self.add(value.map(str::as_bytes))];
-            self.headers.push(header);
-        }
-        let headers = self.headers.len();
-        self.entries.push(Entry { offset, timestamp_ms: Some(5), key, value, headers });
+        let (key, value) = (key.map(str::as_bytes), value.map(str::as_bytes));
+        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), value.map(str::as_bytes))).collect();
+        self.push(offset, &Message { offset: 0, key, value, timestamp_ms: Some(5), headers });
         self
     }
 }
@@ -236,16 +262,47 @@ mod tests {
         assert!(records.get(3).is_none());
     }
 
+    /// What the record of [`three`] at `offset` takes, if it is not below `to`.
+    fn size(offset: u64, to: u64) -> u64 {
+        let bytes = match offset {
+            _ if offset < to => return 0,
+            3 => taken(1, 2, 5),
+            5 => taken(1, 0, 0),
+            _ => taken(1, 1, 2),
+        };
+        assert_eq!(three().iter().find(|record| record.offset() == offset).map(|record| record.bytes()), Some(bytes));
+        bytes
+    }
+
+    #[test]
+    fn a_record_without_anything_takes_room_too() {
+        let tombstones =
+            (0..100).fold(Records::new("t", 0, 0..100), |all, at| all.with(at, Some("1234567890"), None, &[]));
+        assert_eq!(tombstones.bytes(), 100 * bytes_of(&Message { key: Some(b"1234567890"), ..Message::default() }));
+        assert!(tombstones.bytes() >= 100 * (10 + size_of::<Entry>() as u64));
+        assert!(bytes_of(&Message::default()) >= 80);
+    }
+
+    #[test]
+    fn what_was_read_ahead_is_taken_only_while_there_is_room() {
+        let (mut ahead, mut taken) = (three(), Records::new("t", 1, 3..10));
+        taken.take_from(&mut ahead, 10, |taken, _| taken.len() < 2);
+        assert_eq!((taken.len(), ahead.first(), ahead.len()), (2, Some(9), 1));
+        assert_eq!(ahead.get(0).and_then(|record| record.value()), Some(&b"w"[..]));
+    }
+
     #[test]
     fn what_was_read_ahead_goes_to_the_next_range() {
         for to in 0..12 {
             let (mut ahead, mut taken) =
                 (three(), Records::new("t", 1, 0..to).with(1, None, Some("x"), &[("j", None)]));
-            taken.take_from(&mut ahead, to);
+            taken.take_from(&mut ahead, to, |_, _| true);
             let offsets = |records: &Records| records.iter().map(|r| r.offset()).collect::<Vec<_>>();
             let before: Vec<u64> = [1, 3, 5, 9].into_iter().filter(|offset| *offset < to || *offset == 1).collect();
             assert_eq!(offsets(&taken), before);
-            taken.take_from(&mut ahead, u64::MAX);
+            assert_eq!(ahead.bytes(), [3, 5, 9].map(|offset| size(offset, to)).iter().sum::<u64>(), "below {to}");
+            taken.take_from(&mut ahead, u64::MAX, |_, _| true);
+            assert_eq!((ahead.bytes(), ahead.is_empty()), (0, true));
             assert_eq!(offsets(&taken), [1, 3, 5, 9]);
             let [_, first, _, last] = [0, 1, 2, 3].map(|at| taken.get(at).expect("a record"));
             assert_eq!((first.key(), last.value()), (Some(&b"k"[..]), Some(&b"w"[..])));

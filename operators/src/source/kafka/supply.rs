@@ -71,6 +71,20 @@ struct Limit {
     end: u64,
 }
 
+/// What is left of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// How many offsets it has.
+    pub offsets: u64,
+    /// Room for its records, in bytes.
+    pub bytes: u64,
+}
+
+/// The room of a range of which so many bytes are expected.
+fn room_for(expected: u64) -> u64 {
+    expected.saturating_mul(ROOM).max(LEAST)
+}
+
 /// What is seen of the topics, and what of it was handed out.
 pub struct TopicSupply {
     at: Offsets,
@@ -211,11 +225,12 @@ impl TopicSupply {
         Some(Lag { partition: most.clone(), lag: self.rest_of(most) })
     }
 
-    /// How many offsets the next range has, if it is all that is left of its partition.
-    pub fn rest_of_next(&self) -> Option<u64> {
+    /// What the next range takes, if it is all that is left of its partition.
+    pub fn rest_of_next(&self) -> Option<Rest> {
         let id = self.turn()?;
-        let rest = self.rest_of(id);
-        (rest.saturating_mul(self.sizes.of(&id.name)) <= self.most).then_some(rest)
+        let offsets = self.rest_of(id);
+        let expected = offsets.saturating_mul(self.sizes.of(&id.name));
+        (expected <= self.most).then_some(Rest { offsets, bytes: room_for(expected) })
     }
 
     /// The newest generation of this name.
@@ -261,7 +276,7 @@ impl TopicSupply {
         let most = if is_lost { room.max(1) } else { self.most_offsets(&id, room) };
         let to = if is_lost { earliest.min(to) } else { to }.min(from.saturating_add(most));
         let expected = (to - from).saturating_mul(self.sizes.of(&id.name));
-        let bytes = if is_lost { 0 } else { expected.saturating_mul(ROOM).max(LEAST) };
+        let bytes = if is_lost { 0 } else { room_for(expected) };
         let (begin, topic_id) = (known.begin, known.topic_id.clone());
         let position = Position(self.at.position().0 + (to - from));
         // Nothing is read of what is lost.

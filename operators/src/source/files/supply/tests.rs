@@ -73,7 +73,7 @@ fn steps(planner: &mut Planner, now_ms: u64, count: usize) -> Vec<String> {
 /// Whether what comes next shares a credit with `bytes` that were handed out for it.
 fn completes(planner: &Planner, bytes: u64) -> bool {
     let room = planner.bounds().work.saturating_sub(bytes);
-    planner.is_fresh() && FileFeed::is_small(planner.supply(), room)
+    planner.is_fresh() && FileFeed::is_small(planner.supply(), room, room)
 }
 
 #[test]
