@@ -69,8 +69,16 @@ const BEHIND: [char; 7] = [')', ']', '\'', ',', ':', '.', ';'];
 /// Replaces what is left out.
 const HIDDEN: &str = "***";
 /// A secret value follows these; `%3d` is an encoded equals sign.
-const BEFORE: [&str; 6] =
-    ["sig=", "sig%3d", "accountkey=", "accountkey%3d", "sharedaccesssignature=", "client_secret="];
+const BEFORE: [&str; 8] = [
+    "sig=",
+    "sig%3d",
+    "accountkey=",
+    "accountkey%3d",
+    "sharedaccesskey=",
+    "sharedaccesskey%3d",
+    "sharedaccesssignature=",
+    "client_secret=",
+];
 
 /// `text` without what opens an account, however it got there and however it is misspelled:
 /// everything after the question mark of a URL, its user and password, and the values of a

@@ -19,14 +19,14 @@ use tokio::runtime::Handle;
 use super::context::{self, Context};
 use super::failure::{Outcome, failed, told};
 use super::native::topics::{self, Described, Refused};
-use super::settings::{Isolation, Sasl, Security, Settings};
+use super::settings::{Isolation, Sasl, Security, Settings, check_brokers};
 use super::tokens::Tokens;
 use crate::error::StoreError;
 use crate::run::clock::Stopwatch;
 
 /// How long one request may take. A broker that is there answers in milliseconds.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How long it is waited between two looks at what is in the way.
+/// How long the first try of a request may take, before it is looked what is in its way.
 const SLICE: Duration = Duration::from_millis(500);
 /// Idle connections are closed before Event Hubs closes them after 240 s, and before load balancers
 /// forget them.
@@ -46,6 +46,7 @@ pub(crate) type Place<'a> = (&'a str, i32);
 pub struct Client {
     pub(crate) consumer: Arc<BaseConsumer<Context>>,
     brokers: String,
+    isolation: Isolation,
     has_group: bool,
     /// Partitions whose broker was looked for.
     found: Mutex<HashSet<(String, i32)>>,
@@ -58,8 +59,10 @@ impl Client {
     ///
     /// # Errors
     /// If librdkafka does not take the settings: a file is not there, or does not hold what it
-    /// should.
+    /// should. If the brokers are no hosts with ports.
     pub fn open(settings: &Settings, runtime: &Handle) -> Result<Client, StoreError> {
+        check_brokers(&settings.brokers)
+            .map_err(|wrong| StoreError::definite("set up a client of Kafka", format!("brokers {wrong}")))?;
         let tokens = Tokens::for_client(settings, runtime)?;
         readable(&settings.security)?;
         let consumer: BaseConsumer<Context> = configured(settings)
@@ -69,13 +72,18 @@ impl Client {
         let listens = consumer.clone();
         let listener = thread::Builder::new().name("kafka".to_owned()).spawn(move || listen(&listens));
         let listener = listener.map_err(|error| StoreError::definite("start a thread for Kafka", error))?;
-        let (brokers, has_group) = (settings.brokers.clone(), settings.group.is_some());
-        Ok(Client { consumer, brokers, has_group, found: Mutex::default(), listener: Some(listener) })
+        let (brokers, isolation, has_group) = (settings.brokers.clone(), settings.isolation, settings.group.is_some());
+        Ok(Client { consumer, brokers, isolation, has_group, found: Mutex::default(), listener: Some(listener) })
     }
 
     /// The brokers, as they were given.
     pub(crate) fn brokers(&self) -> &str {
         &self.brokers
+    }
+
+    /// What it reads of transactions.
+    pub(crate) fn isolation(&self) -> Isolation {
+        self.isolation
     }
 
     /// What librdkafka tells by itself.
@@ -85,8 +93,9 @@ impl Client {
 
     /// The names of all topics that are shown to us, but those that Kafka keeps for itself.
     pub(crate) fn topics(&self) -> Result<Vec<String>, StoreError> {
-        let metadata =
-            self.ask("list topics", || self.consumer.fetch_metadata(None, SLICE).map_err(|error| code_of(&error)))?;
+        let metadata = self.ask("list topics", |patience| {
+            self.consumer.fetch_metadata(None, patience).map_err(|error| code_of(&error))
+        })?;
         let names = metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| topic.name());
         Ok(names.filter(|name| !name.starts_with("__")).map(str::to_owned).collect())
     }
@@ -96,7 +105,7 @@ impl Client {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask("look at topics", || topics::describe(&self.consumer, names, 4 * SLICE))
+        self.ask("look at topics", |patience| topics::describe(&self.consumer, names, patience.max(4 * SLICE)))
     }
 
     /// The first offset that is there of each partition.
@@ -115,7 +124,7 @@ impl Client {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        self.ask("ask how far partitions may be read", || {
+        self.ask("ask how far partitions may be read", |_| {
             let list = listed(places.iter().map(|place| (*place, which))).map_err(|error| code_of(&error))?;
             let list = self.consumer.offsets_for_times(list, REQUEST).map_err(|error| code_of(&error))?;
             let found = |place: &Place<'_>| {
@@ -176,11 +185,13 @@ impl Client {
     }
 
     /// Asks until there is an answer, for at most as long as a request may take, or until it is
-    /// clear that there will be none.
-    fn ask<T>(&self, attempt: &str, mut ask: impl FnMut() -> Result<T, Refused>) -> Result<T, StoreError> {
-        let asked = Stopwatch::start();
+    /// clear that there will be none. Each try may take longer than the one before, because a large
+    /// cluster has a long answer.
+    fn ask<T>(&self, attempt: &str, mut ask: impl FnMut(Duration) -> Result<T, Refused>) -> Result<T, StoreError> {
+        let (asked, mut patience) = (Stopwatch::start(), SLICE);
         loop {
-            let (code, words) = match ask() {
+            let left = REQUEST.saturating_sub(asked.elapsed());
+            let (code, words) = match ask(patience.min(left).max(SLICE)) {
                 Ok(answer) => {
                     self.context().forget();
                     return Ok(answer);
@@ -198,6 +209,7 @@ impl Client {
                 let (code, words) = way.unwrap_or((code, words));
                 return Err(failed(format!("{attempt} of Kafka at {}", self.brokers), code, &words));
             }
+            patience *= 2;
             if outcome != Outcome::OutOfReach {
                 // Whoever has no leader, say, gets one in a moment; nobody is told when.
                 thread::park_timeout(SLICE / 5);
@@ -274,15 +286,13 @@ fn secrets(security: &Security) -> Vec<&str> {
 /// The configuration of librdkafka, as its `CONFIGURATION.md` describes it.
 fn configured(settings: &Settings) -> ClientConfig {
     let mut config = ClientConfig::new();
-    let isolation = match settings.isolation {
-        Isolation::ReadCommitted => "read_committed",
-        Isolation::ReadUncommitted => "read_uncommitted",
-    };
     for (key, value) in [
         ("bootstrap.servers", settings.brokers.as_str()),
         ("client.id", "lakefront"),
         ("group.id", settings.group.as_deref().unwrap_or(NO_GROUP)),
-        ("isolation.level", isolation),
+        // For so long a commit waits for the group's coordinator. The group is never joined.
+        ("session.timeout.ms", "2000"),
+        ("isolation.level", settings.isolation.name()),
         // We say where to read from and what was read; nothing goes on elsewhere by itself.
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),

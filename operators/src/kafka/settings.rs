@@ -1,7 +1,10 @@
 //! How a cluster is reached, and who we are to it.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use crate::azure::Entra;
 use crate::s3::Credential;
@@ -37,8 +40,32 @@ impl Settings {
     }
 }
 
+/// Checks that `brokers` are hosts with their ports.
+///
+/// # Errors
+/// What they must be. They are not shown: who has mistaken one text for another may have put a
+/// connection string there, with its key.
+pub fn check_brokers(brokers: &str) -> Result<(), String> {
+    match brokers.split(',').all(|broker| is_broker(broker.trim())) {
+        true => Ok(()),
+        false => Err("must be hosts with their ports, separated by commas, such as \"kafka1:9092,kafka2:9092\": what \
+                      is there has another form, and is not shown, because it may have a secret"
+            .to_owned()),
+    }
+}
+
+fn is_broker(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_v6 = |host: &str| host.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let is_host = is_v6(host).is_some() || (!host.is_empty() && host.chars().all(is_name));
+    let is_port = port.chars().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    is_host && is_port
+}
+
 /// What is read of transactions. Records outside of transactions are always read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Isolation {
     /// Records of transactions that were committed, and nothing behind one that is open.
     #[default]
@@ -142,9 +169,33 @@ impl fmt::Display for Security {
     }
 }
 
+impl Isolation {
+    /// The isolation by its name in Kafka.
+    pub fn name(self) -> &'static str {
+        match self {
+            Isolation::ReadCommitted => "read_committed",
+            Isolation::ReadUncommitted => "read_uncommitted",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn brokers_are_hosts_with_ports_and_nothing_else_is_shown() {
+        for good in ["a:9092", "kafka-1.shop.internal:9092, kafka_2:9093", "127.0.0.1:1", "[::1]:9092"] {
+            assert_eq!(check_brokers(good), Ok(()), "{good}");
+        }
+        let key = "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=hunter2=";
+        for bad in
+            [key, "", "a", "a:", ":9092", "a:0", "a:+1", "a:70000", "a:1,", "u:hunter2@a:1", "ssl://a:1", "[a]:1"]
+        {
+            let wrong = check_brokers(bad).expect_err(bad);
+            assert!(!wrong.contains("hunter2") && wrong.contains("hosts with their ports"), "{wrong}");
+        }
+    }
 
     #[test]
     fn what_is_shown_has_no_secret() {

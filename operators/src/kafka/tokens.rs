@@ -3,12 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use chrono::DateTime;
 use object_store::aws::AwsCredentialProvider;
 use rdkafka::client::OAuthToken;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::msk;
 use super::settings::{Sasl, Settings};
@@ -18,6 +20,8 @@ use crate::protocol::clock::Clock;
 use crate::run::clock::SystemClock;
 use crate::s3::keys;
 
+/// How long a token may take. librdkafka asks again.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Who the tokens are of, as brokers see it in their logs. The identity is the token's own.
 const PRINCIPAL: &str = "lakefront";
 
@@ -56,12 +60,12 @@ impl Tokens {
     pub(super) fn token(&self) -> Result<OAuthToken, Box<dyn Error>> {
         let (token, lifetime_ms) = match &self.giver {
             Giver::Entra { credential, scope } => {
-                let token = self.runtime.block_on(credential.get_token(&[scope], None));
+                let token = self.waited(credential.get_token(&[scope], None))?;
                 let token = token.map_err(|error| Untold(azure::told(&error)))?;
                 (token.token.secret().to_owned(), token.expires_on.unix_timestamp().saturating_mul(1000))
             }
             Giver::Aws { keys, region } => {
-                let key = self.runtime.block_on(keys.get_credential());
+                let key = self.waited(keys.get_credential())?;
                 // The client's own error is not shown, because it may contain a token.
                 let key = key.map_err(|_| Untold("AWS gives no key".to_owned()))?;
                 let now = i64::try_from(SystemClock.now_ms()).ok().and_then(DateTime::from_timestamp_millis);
@@ -69,6 +73,12 @@ impl Tokens {
             }
         };
         Ok(OAuthToken { token, principal_name: PRINCIPAL.to_owned(), lifetime_ms })
+    }
+
+    /// What is given, if that does not take too long.
+    fn waited<T>(&self, given: impl Future<Output = T>) -> Result<T, Untold> {
+        let waited = self.runtime.block_on(async { timeout(PATIENCE, given).await });
+        waited.map_err(|_| Untold(format!("who gives tokens has not answered for {} s", PATIENCE.as_secs())))
     }
 }
 

@@ -40,6 +40,10 @@ fn nothing_that_opens_an_account_is_shown() {
         ("file:///logs/?/h=1/x", "file:///logs/?/h=1/x"),
         ("abfss://logs@acc1.dfs.core.windows.net/a", "abfss://logs@acc1.dfs.core.windows.net/a"),
         ("AccountName=a;AccountKey=hunter2==;X=1", "AccountName=a;AccountKey=***;X=1"),
+        (
+            "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=hunter2=;EntityPath=e",
+            "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=***;EntityPath=e",
+        ),
         ("?sv=1&sig=hunter2&se=1", "?sv=1&sig=***&se=1"),
         ("az://logs?sig=${SIG}", "az://logs?***"),
         ("sig=${SIG}", "sig=${SIG}"),
