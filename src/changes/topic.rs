@@ -9,14 +9,14 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::{Decoder, Reason};
 use lakefront_operators::kafka::client::Client;
-use lakefront_operators::kafka::settings::{Isolation, Security, Settings};
+use lakefront_operators::kafka::settings::{Isolation, Security, Settings, check_brokers};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::supply::Supply;
 use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::run::memory::{Budget, Parts};
-use lakefront_operators::source::kafka::kind::{self, Offsets, RULES, Standing};
+use lakefront_operators::source::kafka::kind::{self, Offsets, Standing};
 use lakefront_operators::source::kafka::look::{Watch, failure};
 use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::records::{Borrowed, Records};
@@ -47,12 +47,13 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
         let stopped = |stop: Stop| Failed::Topic(stop.into());
         let open = || Client::open(&settings, &Handle::current()).map(Arc::new).map_err(|error| stopped(error.into()));
         let (asks, fetches) = (open()?, open()?);
+        let rules = kind::Settings { isolation: settings.isolation, ..kind::Settings::default() };
         let mut watch = Watch::new(asks.clone(), topics, PATIENCE);
         let mut sights = watch.look().await.map_err(stopped)?;
         if sights.is_empty() {
             return Err(Failed::Topic(Usage(format!("no topic matches --topic {topic:?}")).into()));
         }
-        let mut printing = Printing::new([asks, fetches], begin(args.from_offset, &sights), out, tally);
+        let mut printing = Printing::new([asks, fetches], rules, begin(args.from_offset, &sights), out, tally);
         loop {
             printing.all(sights).await?;
             if !args.follow {
@@ -66,6 +67,7 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
 
 fn settings(args: &ChangesArgs) -> anyhow::Result<Settings> {
     let brokers = args.brokers.clone().context("clap requires --brokers")?;
+    check_brokers(&brokers).map_err(|wrong| Usage(format!("--brokers {wrong}")))?;
     let security = args.security.as_deref().map_or(Ok(Security::default()), config::security_of)?;
     let isolation = if args.uncommitted { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
     Ok(Settings { isolation, security, ..Settings::new(brokers) })
@@ -87,6 +89,7 @@ fn begin(from: FromOffset, sights: &[Sight]) -> Offsets {
 struct Printing<'a, W> {
     reader: TopicReader,
     supply: TopicSupply,
+    rules: Arc<kind::Settings>,
     budget: Arc<Budget>,
     decoder: Decoder,
     out: W,
@@ -94,11 +97,18 @@ struct Printing<'a, W> {
 }
 
 impl<'a, W: Write> Printing<'a, W> {
-    fn new([asks, fetches]: [Arc<Client>; 2], begin: Offsets, out: W, tally: &'a mut Tally) -> Printing<'a, W> {
+    fn new(
+        [asks, fetches]: [Arc<Client>; 2],
+        rules: kind::Settings,
+        begin: Offsets,
+        out: W,
+        tally: &'a mut Tally,
+    ) -> Printing<'a, W> {
+        let rules = Arc::new(rules);
         let sizes = Arc::new(Sizes::default());
         let standing = Standing {
             offsets: Arc::new(begin),
-            settings: Arc::new(RULES),
+            settings: rules.clone(),
             since: Position(0),
             last_rows: LastRows::default(),
         };
@@ -116,6 +126,7 @@ impl<'a, W: Write> Printing<'a, W> {
         Printing {
             supply: TopicSupply::new(&[standing], sizes.clone(), AT_ONCE, OnLoss::Stop),
             reader: TopicReader::new(asks, fetches, sizes, PATIENCE),
+            rules,
             budget: Budget::new(parts.usual(), parts),
             decoder: Decoder::default(),
             out,
@@ -128,8 +139,7 @@ impl<'a, W: Write> Printing<'a, W> {
         if let Some((id, loss)) = self.supply.see(sights, SystemClock.steady_ms()).first() {
             return Err(Failed::Topic(failure(id, loss).into()));
         }
-        let rules: Arc<kind::Settings> = Arc::new(RULES);
-        while let Some(range) = self.supply.next(u64::MAX, &rules) {
+        while let Some(range) = self.supply.next(u64::MAX, &self.rules) {
             let mut left = Some(range);
             while let Some(range) = left {
                 let read = self.reader.read(&range, &self.budget).await;

@@ -23,7 +23,7 @@ use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline, Unit};
 use lakefront_operators::run::space::{Guard, OnLow, Settings as Space};
 use lakefront_operators::source::kafka::feed::TopicFeed;
-use lakefront_operators::source::kafka::kind::{RULES, Standing};
+use lakefront_operators::source::kafka::kind::{Settings as Rules, Standing};
 use lakefront_operators::source::kafka::look::Watch;
 use lakefront_operators::source::kafka::reader::TopicReader;
 use lakefront_operators::source::kafka::sizes::Sizes;
@@ -68,7 +68,7 @@ fn backfill(brokers: &str, topic: &str) -> (Vec<(usize, Row)>, Vec<Position>) {
     let (asks, fetches) = (open(), open());
     let mut watch = Watch::new(asks.clone(), Topics::parse(&[topic]).expect("a topic"), PATIENCE);
     let begin = ColdStart::Earliest.offsets(&runtime.block_on(watch.look()).expect("the topic"));
-    let (settings, last_rows) = (Arc::new(RULES), LastRows::default());
+    let (settings, last_rows) = (Arc::new(Rules::default()), LastRows::default());
     let standing = Standing { offsets: Arc::new(begin), settings: settings.clone(), since: Position(0), last_rows };
     let sizes = Arc::new(Sizes::default());
     let reader = Arc::new(TopicReader::new(asks, fetches, sizes.clone(), PATIENCE));

@@ -73,7 +73,7 @@ fn next_range(source: &mut Source) -> lakefront_operators::source::kafka::range:
         bytes: 1 << 20,
         follows: false,
         is_lost: false,
-        settings: std::sync::Arc::new(1),
+        settings: std::sync::Arc::default(),
         catch_up: false,
     }
 }

@@ -15,7 +15,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::supply::Supply;
 use lakefront_operators::run::memory::{Budget, Parts};
-use lakefront_operators::source::kafka::kind::{Offsets, RULES, Standing};
+use lakefront_operators::source::kafka::kind::{Offsets, Settings as Rules, Standing};
 use lakefront_operators::source::kafka::look::{Watch, failure};
 use lakefront_operators::source::kafka::range::Range;
 use lakefront_operators::source::kafka::reader::TopicReader;
@@ -177,6 +177,7 @@ pub(crate) struct Source {
     pub(crate) ranges: Vec<Range>,
     /// What is left of the last range.
     rest: Option<Range>,
+    rules: Arc<Rules>,
     /// The time, on a clock of the test's own.
     pub(crate) now_ms: u64,
     /// The most offsets of a range.
@@ -194,23 +195,24 @@ impl Source {
         let mut watch = Watch::new(clients[0].clone(), Topics::parse(topics).expect("topics"), PATIENCE);
         let sights = runtime.block_on(watch.look())?;
         let begin = ColdStart::Earliest.offsets(&sights);
-        Ok(Source::over(clients, watch, begin, most, OnLoss::Stop, runtime))
+        Ok(Source::over(clients, watch, (begin, settings.isolation), most, OnLoss::Stop, runtime))
     }
 
     fn over(
         clients: [Arc<Client>; 2],
         watch: Watch,
-        at: Offsets,
+        (at, isolation): (Offsets, Isolation),
         most: u64,
         on_loss: OnLoss,
         runtime: Runtime,
     ) -> Source {
         let [asks, fetches] = clients;
+        let rules = Arc::new(Rules { isolation, ..Rules::default() });
         let (sizes, work) = (Arc::new(Sizes::default()), 32 << 20);
         let parts = Parts { workers: 1, groups: 1, work, beyond: 0, in_flight: 1, turn: work, batches: 0, uploads: 0 };
         let standing = Standing {
             offsets: Arc::new(at),
-            settings: Arc::new(RULES),
+            settings: rules.clone(),
             since: Position(0),
             last_rows: LastRows::default(),
         };
@@ -222,6 +224,7 @@ impl Source {
             budget: Budget::new(parts.usual(), parts),
             ranges: Vec::new(),
             rest: None,
+            rules,
             now_ms: 0,
             room: u64::MAX,
             runtime,
@@ -236,7 +239,7 @@ impl Source {
         let open = || Arc::new(Client::open(settings, runtime.handle()).expect("a client"));
         let clients = [open(), open()];
         let watch = Watch::new(clients[0].clone(), Topics::parse(topics).expect("topics"), PATIENCE);
-        Source::over(clients, watch, at, 1 << 20, on_loss, runtime)
+        Source::over(clients, watch, (at, settings.isolation), 1 << 20, on_loss, runtime)
     }
 
     /// Looks once.
@@ -251,7 +254,7 @@ impl Source {
 
     /// The records of the next range, or of what is left of the last one.
     pub(crate) fn next(&mut self) -> Result<Option<Records>, Stop> {
-        let next = self.rest.take().or_else(|| self.supply.next(self.room, &Arc::new(RULES)));
+        let next = self.rest.take().or_else(|| self.supply.next(self.room, &self.rules));
         next.map(|range| self.read(range)).transpose()
     }
 

@@ -113,8 +113,13 @@ impl Outcome {
             Outcome::NotAuthorized => {
                 "let the user read and describe the topic, and describe the cluster's topics; for its group, read the group"
             }
-            Outcome::RetentionPassed | Outcome::Truncated | Outcome::Recreated => {
-                "nothing brings these records back: load the tables anew, or accept the loss"
+            Outcome::RetentionPassed | Outcome::Recreated => {
+                "nothing brings these records back: begin anew with what is there, or go on behind what is lost"
+            }
+            // Whoever went on would take the new ones for those that were read.
+            Outcome::Truncated => {
+                "nothing brings these records back, and others have their offsets, or will have them: begin anew with \
+                 what is there"
             }
             Outcome::Damaged => "see whether the broker's disk is sound, and what has written the record",
             Outcome::Other => "see the broker's log",
@@ -236,6 +241,15 @@ mod tests {
             assert_eq!((answer.outcome, error.is_transient()), (outcome, passes), "{code:?}");
             assert!(chain(&error).starts_with("could not list topics: what it said ("), "{}", chain(&error));
         }
+    }
+
+    #[test]
+    fn only_what_can_be_skipped_is_advised_to_be() {
+        let goes_on = "go on behind what is lost";
+        let text = |loss: Loss| chain(&loss.failure("t", 0));
+        assert!(text(Loss::Passed { wanted: 1, earliest: 2 }).contains(goes_on));
+        let truncated = text(Loss::Truncated { wanted: 10, end: 8 });
+        assert!(!truncated.contains(goes_on) && truncated.contains("begin anew"), "{truncated}");
     }
 
     #[test]

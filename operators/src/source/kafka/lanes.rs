@@ -151,3 +151,57 @@ fn close_oldest(lanes: &mut HashMap<Place, Lane>) -> Option<OwnedMutexGuard<Opti
         Some(cursor)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::poll;
+
+    use super::*;
+    use crate::kafka::settings::Settings;
+
+    #[test]
+    fn no_more_lanes_are_open_than_may_be_whoever_holds_them() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = Client::open(&Settings::new("127.0.0.1:1"), runtime.handle()).expect("a client");
+        let lanes = Lanes::new(Arc::new(client));
+        let open = |lanes: &Lanes| lanes.lanes().values().filter(|lane| lane.used.is_some()).count();
+        runtime.block_on(async {
+            let mut held = Vec::new();
+            for partition in 0..MOST as i32 {
+                held.push(lanes.hold("t", partition, 0, false).await);
+                assert!(lanes.open(&("t".to_owned(), partition)).is_none(), "there is room");
+            }
+            let mut another = std::pin::pin!(lanes.hold("t", 100, 0, false));
+            assert!(poll!(another.as_mut()).is_pending(), "all are held");
+            lanes.end(held.remove(7), 0, false);
+            lanes.end(held.remove(3), 0, false);
+            let another = another.await;
+            let closed = lanes.open(&another.place).expect("one has to go");
+            assert_eq!((open(&lanes), lanes.lanes()[&("t".to_owned(), 3)].used), (MOST, None), "the oldest");
+            // Who wants that one waits until it is closed.
+            let mut again = std::pin::pin!(lanes.hold("t", 3, 0, false));
+            assert!(poll!(again.as_mut()).is_pending());
+            drop(closed);
+            assert!(lanes.open(&again.await.place).is_some());
+            assert_eq!(open(&lanes), MOST);
+        });
+    }
+
+    #[test]
+    fn a_read_waits_longer_for_what_is_left_of_the_one_before() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = Client::open(&Settings::new("127.0.0.1:1"), runtime.handle()).expect("a client");
+        let lanes = Lanes::new(Arc::new(client));
+        runtime.block_on(async {
+            let first = lanes.hold("t", 0, 0, false).await;
+            lanes.end(first, 5, true);
+            let rest = lanes.hold("t", 0, 5, true).await;
+            let mut next = std::pin::pin!(lanes.hold("t", 0, 10, true));
+            assert!(poll!(next.as_mut()).is_pending(), "the rest comes first");
+            lanes.end(rest, 10, false);
+            drop(next.await);
+        });
+    }
+}

@@ -24,6 +24,7 @@ use crate::error::{Stop, StoreError, chain};
 use crate::fetch::{self, Read, Reader};
 use crate::kafka::client::Client;
 use crate::kafka::failure::{Answer, Loss, Outcome, failed, told};
+use crate::kafka::settings::Isolation;
 use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
 use crate::run::memory::{Budget, Turn};
@@ -87,6 +88,9 @@ impl TopicReader {
         block.is_lost = range.is_lost;
         if range.is_lost {
             return Ok((block, None));
+        }
+        if range.settings.isolation != self.fetches.isolation() {
+            return Err(Stop::Refused(other_isolation(range, self.fetches.isolation())));
         }
         let held = self.lanes.hold(topic, partition, range.from, range.follows).await;
         let mut reading = Reading::new(held, block);
@@ -279,6 +283,16 @@ impl Quiet {
     }
 }
 
+/// A range that tables lack which stood behind others when the isolation was changed.
+fn other_isolation(range: &Range, ours: Isolation) -> String {
+    let (theirs, ours) = (range.settings.isolation.name(), ours.name());
+    format!(
+        "could not read {} from offset {} to {}: other tables hold these offsets as {theirs} has them, and this run \
+         reads {ours}: run once with {theirs} until all tables are level, then change it",
+        range.partition, range.from, range.to
+    )
+}
+
 /// Why nothing comes.
 fn in_the_way(client: &Client, range: &Range, reading: &Reading) -> StoreError {
     let (at, brokers) = (reading.next, client.brokers());
@@ -287,5 +301,90 @@ fn in_the_way(client: &Client, range: &Range, reading: &Reading) -> StoreError {
         Some((code, words)) => failed(attempt, code, &words),
         // librdkafka tells of an end only where records end, so the last offsets may have none.
         None => told(attempt, Outcome::Other, NOTHING, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::ClientContext;
+    use rdkafka::error::KafkaError;
+
+    use super::*;
+    use crate::kafka::settings::Settings;
+    use crate::protocol::offsets::PartitionId;
+
+    #[test]
+    fn what_was_in_the_way_is_forgotten_when_records_come() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let client = Client::open(&Settings::new("127.0.0.1:1"), runtime.handle()).expect("a client");
+        let (client, partition) = (Arc::new(client), PartitionId::first("t/0"));
+        let lanes = Lanes::new(client.clone());
+        let range = Range {
+            partition,
+            topic_id: String::new(),
+            from: 0,
+            to: 10,
+            bytes: 1,
+            follows: false,
+            is_lost: false,
+            settings: Arc::default(),
+            catch_up: false,
+        };
+        let held = runtime.block_on(lanes.hold("t", 0, 0, false));
+        let mut reading = Reading::new(held, Records::new("t", 0, 0..10));
+        let text = |reading: &Reading| chain(&in_the_way(&client, &range, reading));
+        client.context().error(KafkaError::Global(RDKafkaErrorCode::Authentication), "denied hours ago");
+        assert!(text(&reading).contains("denied hours ago"), "{}", text(&reading));
+        let mut quiet = Quiet::new(PATIENCE);
+        reading.next = 5;
+        quiet.look(&client, &range, &reading).expect("records come");
+        assert!(!text(&reading).contains("denied"), "{}", text(&reading));
+        // Nobody runs there, so another reason may come at any moment.
+        client.context().forget();
+        reading.trouble = Some((RDKafkaErrorCode::LeaderNotAvailable, "an election".to_owned()));
+        let text = text(&reading);
+        assert!(text.contains("an election") || text.contains("127.0.0.1:1/bootstrap"), "{text}");
+    }
+
+    #[test]
+    fn what_is_left_of_a_range_follows_its_first_part() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let open = || Arc::new(Client::open(&Settings::new("127.0.0.1:1"), runtime.handle()).expect("a client"));
+        let reader = TopicReader::new(open(), open(), Arc::default(), PATIENCE);
+        let range = Range {
+            partition: PartitionId::first("t/0"),
+            topic_id: "id".to_owned(),
+            from: 3,
+            to: 10,
+            bytes: 7,
+            follows: false,
+            is_lost: false,
+            settings: Arc::default(),
+            catch_up: true,
+        };
+        let rest = reader.rest(&range, &Records::new("t", 0, 3..5));
+        assert_eq!(rest, Some(Range { from: 5, follows: true, ..range.clone() }));
+        assert_eq!(reader.rest(&range, &Records::new("t", 0, 3..10)), None);
+        // Rows of another isolation are other rows.
+        let settings =
+            crate::source::kafka::kind::Settings { isolation: Isolation::ReadUncommitted, ..Default::default() };
+        let parts = crate::run::memory::Parts {
+            workers: 1,
+            groups: 1,
+            work: 1,
+            beyond: 0,
+            in_flight: 1,
+            turn: 0,
+            batches: 0,
+            uploads: 0,
+        };
+        let read = runtime.block_on(async {
+            let range = Range { settings: Arc::new(settings), ..range };
+            reader.part(&range, &Budget::new(parts.usual(), parts)).await.map(drop)
+        });
+        let Err(Stop::Refused(text)) = read else { panic!("{read:?}") };
+        assert!(text.contains("offset 3 to 10") && text.contains("run once with read_uncommitted"), "{text}");
     }
 }

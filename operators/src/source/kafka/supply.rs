@@ -46,8 +46,13 @@ pub enum OnLoss {
     /// The run stops: a person decides.
     #[default]
     Stop,
-    /// They are handed out as ranges that are lost, and reading goes on behind them. A topic that
-    /// was created anew is read from its beginning, as the next generation of its partitions.
+    /// What retention has taken is handed out as ranges that are lost, and reading goes on behind
+    /// them. Of a topic that is gone, or was created anew, nothing more is handed out, and a warning
+    /// says so; the new one is read from its beginning, as the next generation of its partitions.
+    /// Only what lagging tables lack of such a topic is handed out, as lost.
+    ///
+    /// A partition that ends before what was read of it stops the run all the same: its new records
+    /// have offsets that were read.
     Accept,
 }
 
@@ -101,6 +106,21 @@ pub struct TopicSupply {
     on_loss: OnLoss,
     /// Topics whose end was reported.
     gone: BTreeSet<String>,
+    /// Whether some group lagged at the start.
+    has_lag: bool,
+    /// When the last look was, on the steady clock.
+    seen_ms: u64,
+}
+
+/// What was left to read of a topic that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    /// Nothing that was seen.
+    Nothing,
+    /// Nobody knows: this run has not seen it.
+    Unknown,
+    /// Records.
+    Records,
 }
 
 impl TopicSupply {
@@ -120,14 +140,19 @@ impl TopicSupply {
                 gone_since_ms: None,
             });
         }
-        let (ready, last, handed, gone) = (BTreeSet::new(), None, BTreeMap::new(), BTreeSet::new());
-        TopicSupply { at, known, ready, last, handed, sizes, most, on_loss, gone }
+        let has_lag = standings.iter().any(|standing| standing.position() > at.position());
+        let (ready, handed, gone) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+        TopicSupply { at, known, ready, last: None, handed, sizes, most, on_loss, gone, has_lag, seen_ms: 0 }
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
     /// is not accepted.
     pub fn see(&mut self, sights: Vec<Sight>, now_ms: u64) -> Vec<(PartitionId, Loss)> {
-        let mut losses = self.vanished(&sights, now_ms);
+        self.seen_ms = now_ms;
+        let (mut losses, ended) = self.vanished(&sights, now_ms);
+        for (topic, left) in ended {
+            self.tell_end(topic, left);
+        }
         for sight in sights {
             self.gone.remove(&sight.topic);
             if let Err(loss) = self.see_one(sight, now_ms) {
@@ -142,7 +167,9 @@ impl TopicSupply {
         let Sight { topic, partition, topic_id, earliest, end } = sight;
         let name = name_of(&topic, partition);
         let mut id = self.newest(&name).unwrap_or_else(|| PartitionId::first(name));
-        let is_another = |known: &Known| known.topic_id != topic_id && !known.topic_id.is_empty();
+        // Where one of them has no id, that says nothing.
+        let is_another =
+            |known: &Known| ![&known.topic_id, &topic_id].iter().any(|id| id.is_empty()) && known.topic_id != topic_id;
         if self.known.get(&id).is_some_and(is_another) {
             let wanted = self.next_of(&id);
             if self.on_loss == OnLoss::Stop {
@@ -183,35 +210,66 @@ impl TopicSupply {
         }
     }
 
-    /// What is lost of topics that were there, and are not among the `sights`. That one is gone of
-    /// which everything was read is reported once.
-    fn vanished(&mut self, sights: &[Sight], now_ms: u64) -> Vec<(PartitionId, Loss)> {
+    /// What is lost of partitions that were there, and are not among the `sights`; and the topics
+    /// that are gone without that, with the most that was left of any partition.
+    fn vanished(&mut self, sights: &[Sight], now_ms: u64) -> (Vec<(PartitionId, Loss)>, BTreeMap<String, Left>) {
         let there: BTreeSet<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
-        let mut losses = Vec::new();
-        for (id, known) in &mut self.known {
-            let Some((topic, _)) = place_of(id).filter(|place| !there.contains(place)) else { continue };
+        let is_gone = |id: &&PartitionId| place_of(id).is_some_and(|place| !there.contains(&place));
+        let gone: Vec<PartitionId> =
+            self.known.keys().filter(is_gone).filter(|id| self.is_newest(id)).cloned().collect();
+        let (mut losses, mut ended) = (Vec::new(), BTreeMap::new());
+        for id in gone {
+            let next = self.next_of(&id);
+            let Some((known, (topic, _))) = self.known.get_mut(&id).zip(place_of(&id)) else { continue };
             if now_ms.saturating_sub(*known.gone_since_ms.get_or_insert(now_ms)) < SHORT {
                 continue;
             }
-            let next = self.at.partitions.get(id).map_or(known.begin, |mark| mark.next);
-            let has_rest = known.limit.take().is_some_and(|limit| limit.end > next);
-            if has_rest && self.on_loss == OnLoss::Stop {
-                losses.push((id.clone(), Loss::Gone { wanted: next }));
-            } else if self.gone.insert(topic.to_owned()) {
-                let lost = if has_rest {
-                    "and records that were not read are lost"
-                } else {
-                    "and what was seen of it was read"
-                };
-                tracing::warn!(topic, "a topic that was read is gone, {lost}");
+            let left = match known.limit.take() {
+                Some(limit) if limit.end > next => Left::Records,
+                Some(_) => Left::Nothing,
+                None => Left::Unknown,
+            };
+            if left == Left::Records && self.on_loss == OnLoss::Stop {
+                losses.push((id, Loss::Gone { wanted: next }));
+            } else {
+                let most = ended.entry(topic.to_owned()).or_insert(left);
+                *most = left.max(*most);
             }
         }
-        losses
+        (losses, ended)
     }
 
-    /// Whether some partition ends before what was read of it, so that another look must tell.
+    /// Reports once that a topic is gone.
+    fn tell_end(&mut self, topic: String, left: Left) {
+        let lost = match left {
+            Left::Nothing => "and what was seen of it was read",
+            Left::Unknown => "and nobody knows whether all of it was read: this run has not seen it",
+            Left::Records => "and records that were not read are lost",
+        };
+        if self.gone.insert(topic.clone()) {
+            tracing::warn!(topic, "a topic that was read is gone, {lost}");
+        }
+    }
+
+    /// Whether another look must tell: some partition ends before what was read of it, or lagging
+    /// tables may lack something of one that is not there.
     pub fn is_short(&self) -> bool {
-        self.known.values().any(|known| known.short_since_ms.is_some())
+        self.known
+            .iter()
+            .any(|(id, known)| known.short_since_ms.is_some() || (self.has_lag && self.may_come(id, known)))
+    }
+
+    /// Whether a partition that this run has not seen may still be there: its broker may not know
+    /// it yet.
+    fn may_come(&self, id: &PartitionId, known: &Known) -> bool {
+        let is_gone = known.gone_since_ms.is_none_or(|since| self.seen_ms.saturating_sub(since) >= SHORT);
+        known.limit.is_none() && !is_gone && self.is_newest(id)
+    }
+
+    /// Whether no records of a partition can be read: its topic is gone, or another one has its
+    /// name.
+    fn is_gone(&self, id: &PartitionId) -> bool {
+        !self.is_newest(id) || self.known.get(id).is_none_or(|known| known.limit.is_none())
     }
 
     /// How far the topics could be handed out, from what was seen of them.
@@ -238,6 +296,12 @@ impl TopicSupply {
         let first = PartitionId::first(name);
         let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
         self.known.range(first..=last).next_back().map(|(id, _)| id.clone())
+    }
+
+    /// Whether no later generation of this name is known.
+    fn is_newest(&self, id: &PartitionId) -> bool {
+        let behind = self.known.range((Bound::Excluded(id), Bound::Unbounded)).next();
+        behind.is_none_or(|(other, _)| other.name != id.name)
     }
 
     /// The offset that is handed out next of a partition.
@@ -271,10 +335,11 @@ impl TopicSupply {
     fn range(&mut self, id: PartitionId, to: u64, room: u64, settings: Arc<Settings>, catch_up: bool) -> Range {
         let (from, known) = (self.next_of(&id), &self.known[&id]);
         let earliest = known.limit.map_or(0, |limit| limit.earliest);
+        let is_gone = self.is_gone(&id);
         // Unless that is accepted, a range is read as if all of it were there, and the read fails.
-        let is_lost = earliest > from && self.on_loss == OnLoss::Accept;
+        let is_lost = (is_gone || earliest > from) && self.on_loss == OnLoss::Accept;
         let most = if is_lost { room.max(1) } else { self.most_offsets(&id, room) };
-        let to = if is_lost { earliest.min(to) } else { to }.min(from.saturating_add(most));
+        let to = if is_lost && !is_gone { earliest.min(to) } else { to }.min(from.saturating_add(most));
         let expected = (to - from).saturating_mul(self.sizes.of(&id.name));
         let bytes = if is_lost { 0 } else { room_for(expected) };
         let (begin, topic_id) = (known.begin, known.topic_id.clone());
@@ -310,12 +375,18 @@ impl Supply<Topics> for TopicSupply {
         let Some(target) = targets.front() else { return Ok(None) };
         let behind = target.offsets.partitions.iter().find(|(id, mark)| mark.next > self.next_of(id));
         let Some((id, to)) = behind.map(|(id, mark)| (id.clone(), mark.next)) else { return Ok(None) };
+        if self.known.get(&id).is_some_and(|known| self.may_come(&id, known)) {
+            return Ok(None);
+        }
         let (from, limit) = (self.next_of(&id), self.known.get(&id).and_then(|known| known.limit));
-        if self.on_loss == OnLoss::Stop && limit.is_none_or(|limit| limit.earliest > from || limit.end < to) {
-            let there = limit.map_or_else(
-                || "the topic is gone".to_owned(),
-                |limit| format!("the topic has those from {} to {}", limit.earliest, limit.end),
-            );
+        // That it ends before `to` may pass, as [`Self::see`] finds out.
+        if self.on_loss == OnLoss::Stop && (self.is_gone(&id) || limit.is_none_or(|limit| limit.earliest > from)) {
+            let there = match limit {
+                Some(limit) if !self.is_gone(&id) => {
+                    format!("the topic has those from {} to {}", limit.earliest, limit.end)
+                }
+                _ => "the topic is gone".to_owned(),
+            };
             return Err(Lost::for_good(format!("records {from} to {to} of {id}, and {there}")));
         }
         Ok(Some(self.range(id, to, room, target.settings.clone(), true)))

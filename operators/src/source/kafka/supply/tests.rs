@@ -1,9 +1,10 @@
 //! What is handed out in which order, and what counts as lost.
 
 use super::*;
+use crate::kafka::settings::Isolation;
 use crate::protocol::last_rows::LastRows;
 
-const SETTINGS: Settings = 1;
+const SETTINGS: Settings = Settings { rules: 1, isolation: Isolation::ReadCommitted };
 
 fn sight(topic: &str, partition: i32, earliest: u64, end: u64) -> Sight {
     Sight { topic: topic.to_owned(), partition, topic_id: "id".to_owned(), earliest, end }
@@ -111,6 +112,31 @@ fn a_topic_without_an_id_gets_it_when_the_cluster_gives_some() {
 }
 
 #[test]
+fn a_sight_without_an_id_says_nothing_of_another_topic() {
+    let mut supply = supply(&[standing(&[("a/0", mark(3, 0))])], OnLoss::Stop);
+    let without = Sight { topic_id: String::new(), ..sight("a", 0, 0, 5) };
+    assert!(supply.see(vec![without], 0).is_empty());
+    let range = supply.next(10, &Arc::new(SETTINGS)).expect("a range");
+    assert_eq!((range.from, range.topic_id.as_str()), (3, "id"));
+}
+
+#[test]
+fn the_end_of_a_topic_is_told_by_all_its_partitions_and_only_if_it_is_known() {
+    let at = [standing(&[("a/0", mark(5, 0)), ("a/1", mark(2, 0)), ("b/0", mark(1, 0))])];
+    let ends = |supply: &mut TopicSupply| {
+        assert_eq!(supply.vanished(&[], 1), (vec![], BTreeMap::new()), "its broker may not know it yet");
+        supply.vanished(&[], 1 + SHORT)
+    };
+    let mut accepts = supply(&at, OnLoss::Accept);
+    accepts.see(vec![sight("a", 0, 0, 5), sight("a", 1, 0, 5), sight("b", 0, 0, 1)], 0);
+    let ended = [("a", Left::Records), ("b", Left::Nothing)].map(|(topic, left)| (topic.to_owned(), left));
+    assert_eq!(ends(&mut accepts), (vec![], ended.into()));
+    // After a restart, nobody knows how far it went.
+    let ended = [("a", Left::Unknown), ("b", Left::Unknown)].map(|(topic, left)| (topic.to_owned(), left));
+    assert_eq!(ends(&mut supply(&at, OnLoss::Stop)), (vec![], ended.into()));
+}
+
+#[test]
 fn a_topic_that_is_gone_is_lost_only_if_something_was_left() {
     let mut supply = supply(&[standing(&[])], OnLoss::Stop);
     supply.see(vec![sight("a", 0, 0, 5), sight("b", 0, 0, 5)], 0);
@@ -157,6 +183,53 @@ fn a_group_that_lags_gets_what_others_hold_if_it_is_there() {
     lost.see(vec![sight("a", 0, 0, 30), sight("b", 0, 6, 9)], 0);
     let what = catch_up(&mut lost).expect_err("some of it is gone").what;
     assert_eq!(what, "records 4 to 9 of b/0, and the topic has those from 6 to 9");
+}
+
+/// A group at 5 of a topic, another that is further, and what the first gets.
+fn levelled(high: Standing, on_loss: OnLoss, looks: &[(&[Sight], u64)]) -> Result<Vec<String>, String> {
+    let low = standing(&[("a/0", mark(5, 0))]);
+    let mut supply = supply(&[low, high.clone()], on_loss);
+    for (sights, now_ms) in looks {
+        supply.see(sights.to_vec(), *now_ms);
+    }
+    let (targets, mut ranges) = ([high].into(), Vec::new());
+    while let Some(range) = supply.towards(&targets, 12).map_err(|lost| lost.what)? {
+        ranges.push(short(range));
+    }
+    let waits = if supply.is_short() { Some("another look".to_owned()) } else { None };
+    Ok(ranges.into_iter().chain(waits).collect())
+}
+
+#[test]
+fn a_group_that_lags_behind_a_new_leader_waits_for_it() {
+    let high = || standing(&[("a/0", mark(25, 0))]);
+    for on_loss in [OnLoss::Stop, OnLoss::Accept] {
+        let ranges = levelled(high(), on_loss, &[(&[sight("a", 0, 0, 20)], 0)]).expect("it may come");
+        assert_eq!(ranges, ["a/0 5..15 late", "a/0 15..25 late"], "a read waits for what is not there yet");
+        let ranges = levelled(high(), on_loss, &[(&[], 0)]).expect("its broker may not know it yet");
+        assert_eq!(ranges, ["another look"]);
+    }
+    let gone: [(&[Sight], u64); 2] = [(&[], 0), (&[], SHORT)];
+    let what = levelled(high(), OnLoss::Stop, &gone).expect_err("it is gone");
+    assert_eq!(what, "records 5 to 25 of a/0, and the topic is gone");
+    assert_eq!(
+        levelled(high(), OnLoss::Accept, &gone),
+        Ok(vec!["a/0 5..17 lost late".into(), "a/0 17..25 lost late".into()])
+    );
+}
+
+#[test]
+fn what_a_group_lacks_of_the_old_topic_is_lost_once_there_is_a_new_one() {
+    let mut high = standing(&[("a/0", mark(15, 0))]);
+    let mut partitions = high.offsets.partitions.clone();
+    let anew = PartitionId { generation: 2, ..PartitionId::first("a/0") };
+    partitions.insert(anew, Mark { topic_id: "new".to_owned(), ..mark(3, 0) });
+    high.offsets = Arc::new(summed(partitions));
+    let sights = [Sight { topic_id: "new".to_owned(), ..sight("a", 0, 0, 9) }];
+    let ranges = levelled(high.clone(), OnLoss::Accept, &[(&sights, 0)]).expect("it was accepted");
+    assert_eq!(ranges, ["a/0 5..15 lost late", "a/0#2 0..3 late"]);
+    let what = levelled(high, OnLoss::Stop, &[(&sights, 0)]).expect_err("nothing brings it back");
+    assert_eq!(what, "records 5 to 15 of a/0, and the topic is gone");
 }
 
 #[test]
