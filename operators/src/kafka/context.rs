@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientContext, Statistics};
 
 use super::tokens::Tokens;
+use crate::run::clock::Stopwatch;
 use crate::shown::{one_line, without_secrets};
 
 /// Listens to one client.
@@ -19,12 +21,19 @@ use crate::shown::{one_line, without_secrets};
 pub(crate) struct Context {
     tokens: Option<Tokens>,
     /// The newest error of each code that keeps the client from its brokers.
-    errors: Mutex<Vec<(RDKafkaErrorCode, String)>>,
+    errors: Mutex<Vec<Met>>,
     /// Whether a record came over a queue that nobody reads.
     pub(crate) has_strays: AtomicBool,
     /// Whether the client is being closed. Who closes it also serves what it asks for last, on
     /// whatever thread that is, and so may not wait for a token.
     pub(super) is_closed: AtomicBool,
+}
+
+/// An error that was met, in librdkafka's words.
+struct Met {
+    code: RDKafkaErrorCode,
+    words: String,
+    ago: Stopwatch,
 }
 
 impl Context {
@@ -34,8 +43,15 @@ impl Context {
 
     /// What is in the way to the brokers: the most telling error since the last [`Self::forget`].
     pub(crate) fn in_the_way(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.met_within(Duration::MAX)
+    }
+
+    /// The same of the errors that were met within such a time. What stays in the way is met again
+    /// every half minute.
+    pub(crate) fn met_within(&self, time: Duration) -> Option<(RDKafkaErrorCode, String)> {
         let errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        errors.iter().min_by_key(|(code, _)| rank(*code)).cloned()
+        let worst = errors.iter().filter(|met| met.ago.elapsed() <= time).min_by_key(|met| rank(met.code))?;
+        Some((worst.code, worst.words.clone()))
     }
 
     /// A broker has answered: what was in the way is not any more.
@@ -80,8 +96,8 @@ impl ClientContext for Context {
             return;
         }
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        errors.retain(|(other, _)| *other != code);
-        errors.push((code, reason.into_owned()));
+        errors.retain(|met| met.code != code);
+        errors.push(Met { code, words: reason.into_owned(), ago: Stopwatch::start() });
     }
 
     fn stats(&self, _: Statistics) {}
@@ -115,6 +131,7 @@ mod tests {
         context.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "refused");
         context.error(KafkaError::Global(RDKafkaErrorCode::Authentication), "second\nline");
         assert_eq!(context.in_the_way(), Some((RDKafkaErrorCode::Authentication, r"second\nline".to_owned())));
+        assert_eq!(context.met_within(Duration::ZERO), None, "that was earlier");
         context.forget();
         assert_eq!(context.in_the_way(), None);
     }

@@ -25,8 +25,8 @@ pub(crate) struct Described {
     pub(crate) name: String,
     /// Its id as Kafka's tools show it; empty if the cluster has none for it, as those before 2.8.
     pub(crate) id: String,
-    /// How many partitions it has.
-    pub(crate) partitions: i32,
+    /// Its partitions in order: whether each has a leader.
+    pub(crate) partitions: Vec<bool>,
 }
 
 /// Why a topic could not be described, in librdkafka's words.
@@ -107,10 +107,11 @@ unsafe fn described(topic: *const rd::rd_kafka_TopicDescription_t) -> Result<Des
         let is_none = id.is_null()
             || (rd::rd_kafka_Uuid_most_significant_bits(id), rd::rd_kafka_Uuid_least_significant_bits(id)) == (0, 0);
         let id = if is_none { String::new() } else { words(rd::rd_kafka_Uuid_base64str(id)) };
-        let mut partitions = 0;
-        rd::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+        let mut count = 0;
+        let first = rd::rd_kafka_TopicDescription_partitions(topic, &mut count);
+        let has_leader = |at| !rd::rd_kafka_TopicPartitionInfo_leader(*first.add(at)).is_null();
         let name = words(rd::rd_kafka_TopicDescription_name(topic));
-        Ok(Described { name, id, partitions: i32::try_from(partitions).unwrap_or(i32::MAX) })
+        Ok(Described { name, id, partitions: (0..count).map(has_leader).collect() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Looks at topics: which there are, and how far each partition may be read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Watch {
     /// For how long a cluster that was there may be away.
     patience: Duration,
     has_looked: bool,
+    /// Partitions that had no leader at the last look.
+    without_leader: BTreeSet<(String, i32)>,
     /// What was found lost; the next look reports it.
     pub(super) losses: Vec<(PartitionId, Loss)>,
 }
@@ -31,10 +34,12 @@ pub struct Watch {
 impl Watch {
     /// A watch over `topics`. A cluster that goes away is waited for as long as `patience`.
     pub fn new(client: Arc<Client>, topics: Topics, patience: Duration) -> Watch {
-        Watch { client, topics: Arc::new(topics), patience, has_looked: false, losses: Vec::new() }
+        let (topics, without_leader) = (Arc::new(topics), BTreeSet::new());
+        Watch { client, topics, patience, has_looked: false, without_leader, losses: Vec::new() }
     }
 
-    /// Looks once. The first look fails if the cluster is not there; later ones wait for it.
+    /// Looks once. The first look fails if the cluster is not there, or a partition has no leader;
+    /// later ones wait for it.
     ///
     /// # Errors
     /// If a topic that is named is not there or may not be read, if brokers refuse us, if the
@@ -50,6 +55,7 @@ impl Watch {
             match sights.map_err(|error| Stop::Bug(format!("a look at topics has failed: {error}")))? {
                 Ok(sights) => {
                     self.has_looked = true;
+                    self.tell_without_leader(&sights);
                     return Ok(sights);
                 }
                 Err(error) if !self.has_looked || !passes(&error) || begun.elapsed() >= self.patience => {
@@ -60,6 +66,17 @@ impl Watch {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+impl Watch {
+    /// Reports partitions that have no leader since the last look.
+    fn tell_without_leader(&mut self, sights: &[Sight]) {
+        let now = sights.iter().filter(|sight| !sight.has_leader).map(|sight| (sight.topic.clone(), sight.partition));
+        let before = std::mem::replace(&mut self.without_leader, now.collect());
+        for (topic, partition) in self.without_leader.difference(&before) {
+            tracing::warn!(topic, partition, "a partition has no leader: it is read on when it has one");
         }
     }
 }
@@ -90,9 +107,10 @@ fn sights(client: &Client, topics: &Topics, is_first: bool) -> Result<Vec<Sight>
     let mut sights = Vec::new();
     for (name, described) in names.iter().zip(client.describe(&names)?) {
         match described {
-            Ok(topic) => sights.extend((0..topic.partitions).map(|partition| {
+            Ok(topic) => sights.extend((0..).zip(&topic.partitions).map(|(partition, has_leader)| {
                 let (topic, topic_id) = (topic.name.clone(), topic.id.clone());
-                Sight { topic, partition, topic_id, earliest: 0, end: 0 }
+                // Who begins must know where; the question tells who has no leader.
+                Sight { topic, partition, topic_id, has_leader: *has_leader || is_first, earliest: 0, end: 0 }
             })),
             // It was deleted, perhaps since it was listed.
             Err((code, _))
@@ -101,10 +119,12 @@ fn sights(client: &Client, topics: &Topics, is_first: bool) -> Result<Vec<Sight>
             Err((code, words)) => return Err(refused(client, name, code, &words)),
         }
     }
-    let places: Vec<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
+    let led = sights.iter().filter(|sight| sight.has_leader);
+    let places: Vec<(&str, i32)> = led.map(|sight| (sight.topic.as_str(), sight.partition)).collect();
     // The end first: what is deleted in between only moves the beginning.
     let (ends, earliest) = (client.ends(&places)?, client.earliest(&places)?);
-    for ((sight, end), earliest) in sights.iter_mut().zip(ends).zip(earliest) {
+    let led = sights.iter_mut().filter(|sight| sight.has_leader);
+    for ((sight, end), earliest) in led.zip(ends).zip(earliest) {
         (sight.earliest, sight.end) = (earliest, end);
     }
     Ok(sights)

@@ -34,6 +34,8 @@ pub struct Sight {
     pub partition: i32,
     /// The id of the topic; empty if the cluster gives none.
     pub topic_id: String,
+    /// Whether the partition has a leader. Without one, nobody knows how far it may be read.
+    pub has_leader: bool,
     /// The first offset that is there.
     pub earliest: u64,
     /// The offset up to which it may be read: its end, or where the first open transaction begins.
@@ -155,7 +157,9 @@ impl TopicSupply {
         }
         for sight in sights {
             self.gone.remove(&sight.topic);
-            if let Err(loss) = self.see_one(sight, now_ms) {
+            if !sight.has_leader {
+                self.without_leader(&sight, now_ms);
+            } else if let Err(loss) = self.see_one(sight, now_ms) {
                 losses.push(loss);
             }
         }
@@ -163,8 +167,16 @@ impl TopicSupply {
         losses
     }
 
+    /// A partition that is there, and cannot be read at the moment: it may come from now on.
+    fn without_leader(&mut self, sight: &Sight, now_ms: u64) {
+        let newest = self.newest(&name_of(&sight.topic, sight.partition));
+        if let Some(known) = newest.and_then(|id| self.known.get_mut(&id)) {
+            known.gone_since_ms = known.limit.is_none().then_some(now_ms);
+        }
+    }
+
     fn see_one(&mut self, sight: Sight, now_ms: u64) -> Result<(), (PartitionId, Loss)> {
-        let Sight { topic, partition, topic_id, earliest, end } = sight;
+        let Sight { topic, partition, topic_id, earliest, end, .. } = sight;
         let name = name_of(&topic, partition);
         let mut id = self.newest(&name).unwrap_or_else(|| PartitionId::first(name));
         // Where one of them has no id, that says nothing.

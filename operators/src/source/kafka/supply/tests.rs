@@ -7,7 +7,7 @@ use crate::protocol::last_rows::LastRows;
 const SETTINGS: Settings = Settings { rules: 1, isolation: Isolation::ReadCommitted };
 
 fn sight(topic: &str, partition: i32, earliest: u64, end: u64) -> Sight {
-    Sight { topic: topic.to_owned(), partition, topic_id: "id".to_owned(), earliest, end }
+    Sight { topic: topic.to_owned(), partition, topic_id: "id".to_owned(), has_leader: true, earliest, end }
 }
 
 fn mark(next: u64, begin: u64) -> Mark {
@@ -134,6 +134,24 @@ fn the_end_of_a_topic_is_told_by_all_its_partitions_and_only_if_it_is_known() {
     // After a restart, nobody knows how far it went.
     let ended = [("a", Left::Unknown), ("b", Left::Unknown)].map(|(topic, left)| (topic.to_owned(), left));
     assert_eq!(ends(&mut supply(&at, OnLoss::Stop)), (vec![], ended.into()));
+}
+
+#[test]
+fn a_partition_without_a_leader_is_neither_gone_nor_read() {
+    let without = |partition| Sight { has_leader: false, ..sight("a", partition, 0, 0) };
+    let at = [standing(&[("a/0", mark(3, 0)), ("a/1", mark(3, 0))])];
+    let mut supply = supply(&at, OnLoss::Stop);
+    supply.see(vec![sight("a", 0, 0, 5), without(1), without(2)], 0);
+    for now_ms in [1, 1 + SHORT, 2 + 2 * SHORT] {
+        assert!(supply.see(vec![sight("a", 0, 0, 5), without(1), without(2)], now_ms).is_empty());
+    }
+    assert_eq!(all(&mut supply, 100), ["a/0 3..5"]);
+    supply.see(vec![sight("a", 0, 0, 5), sight("a", 1, 0, 4), sight("a", 2, 7, 9)], 3 + 2 * SHORT);
+    assert_eq!(all(&mut supply, 100), ["a/1 3..4", "a/2 7..9"]);
+    // What lagging tables lack of it is waited for.
+    let low_at = standing(&[("a/0", mark(25, 0))]);
+    let looks: [(&[Sight], u64); 2] = [(&[without(0)], 0), (&[without(0)], 2 * SHORT)];
+    assert_eq!(levelled(low_at, OnLoss::Stop, &looks), Ok(vec!["another look".to_owned()]));
 }
 
 #[test]
