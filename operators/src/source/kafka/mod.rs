@@ -18,6 +18,7 @@ pub mod feed;
 pub mod kind;
 mod lanes;
 pub mod look;
+mod quiet;
 pub mod range;
 pub mod reader;
 pub mod records;

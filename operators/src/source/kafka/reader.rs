@@ -2,8 +2,8 @@
 //!
 //! Promises: a range has exactly the records that the partition has at its offsets, and they are of
 //! the topic with the id that the range names. No block has more bytes than its range has room for,
-//! but for one long record, which waits for its turn: what does not fit is read later. A broker that
-//! is away is waited for; what is lost is an error that says so.
+//! but for one long record, which waits for its turn: what does not fit is read later. A broker
+//! that is away is waited for; what is lost is an error that says so.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use super::cursor::{Room, Trouble, Went};
 use super::kind::place_of;
 use super::lanes::{Held, Lanes};
 use super::look::passes;
+use super::quiet::Quiet;
 use super::range::Range;
 use super::records::Records;
 use super::sizes::Sizes;
-use crate::error::{Stop, StoreError, chain};
+use crate::error::Stop;
 use crate::fetch::{self, Read, Reader};
 use crate::kafka::client::Client;
-use crate::kafka::failure::{Answer, Loss, Outcome, failed, told};
+use crate::kafka::failure::{Answer, Loss, Outcome, failed};
 use crate::kafka::settings::Isolation;
 use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
@@ -37,14 +38,8 @@ const STEP: Duration = Duration::from_millis(500);
 /// For how long a topic may not be there before it counts as gone: a broker that has just come may
 /// not know it yet.
 const GONE: Duration = Duration::from_secs(20);
-/// For how long nothing may come before that is reported.
-const QUIET: Duration = Duration::from_secs(15);
 /// For how long nothing may come before the run ends.
 pub const PATIENCE: Duration = Duration::from_secs(300);
-
-/// What is said where nothing is known to be in the way.
-const NOTHING: &str = "nothing is known to be in the way: its broker may take long, or all records up to there were \
-                       compacted away, which shows when another is written";
 
 /// Reads ranges.
 pub struct TopicReader {
@@ -56,18 +51,18 @@ pub struct TopicReader {
 }
 
 /// A read that goes from one thread to the next.
-struct Reading {
+pub(super) struct Reading {
     held: Held,
     block: Records,
     is_begun: bool,
     /// Where the lane is begun anew after a failure.
-    next: u64,
+    pub(super) next: u64,
     /// Since when the topic is not there.
     gone: Option<Stopwatch>,
     /// How it has gone, if all records are there, and only the topic's identity is to be seen.
     went: Option<Went>,
     /// What has gone wrong since something came.
-    trouble: Option<Trouble>,
+    pub(super) trouble: Option<Trouble>,
 }
 
 impl TopicReader {
@@ -138,7 +133,7 @@ impl Reader<Range> for TopicReader {
 }
 
 impl Reading {
-    fn new(held: Held, block: Records) -> Reading {
+    pub(super) fn new(held: Held, block: Records) -> Reading {
         let next = block.offsets.start;
         Reading { held, block, is_begun: false, next, gone: None, went: None, trouble: None }
     }
@@ -248,41 +243,6 @@ fn diagnosed(
     }
 }
 
-/// For how long nothing has come.
-struct Quiet {
-    since: Stopwatch,
-    told: Option<Stopwatch>,
-    patience: Duration,
-    at: u64,
-}
-
-impl Quiet {
-    fn new(patience: Duration) -> Quiet {
-        Quiet { since: Stopwatch::start(), told: None, patience, at: 0 }
-    }
-
-    /// Reports that nothing comes, and ends the read if that goes on.
-    fn look(&mut self, client: &Client, range: &Range, reading: &Reading) -> Result<(), StoreError> {
-        if reading.next > self.at {
-            *self = Quiet { at: reading.next, ..Quiet::new(self.patience) };
-            return Ok(());
-        }
-        let waited = self.since.elapsed();
-        if waited < QUIET.min(self.patience)
-            || self.told.is_some_and(|told| told.elapsed() < QUIET && waited < self.patience)
-        {
-            return Ok(());
-        }
-        let error = in_the_way(client, range, reading, waited);
-        if waited >= self.patience {
-            return Err(error);
-        }
-        self.told = Some(Stopwatch::start());
-        tracing::warn!(error = %chain(&error), seconds = waited.as_secs(), "nothing comes from Kafka: waiting for it");
-        Ok(())
-    }
-}
-
 /// A range that tables lack which stood behind others when the isolation was changed.
 fn other_isolation(range: &Range, ours: Isolation) -> String {
     let (theirs, ours) = (range.settings.isolation.name(), ours.name());
@@ -293,58 +253,11 @@ fn other_isolation(range: &Range, ours: Isolation) -> String {
     )
 }
 
-/// Why nothing has come for so long. What was met before that is over, because something came.
-fn in_the_way(client: &Client, range: &Range, reading: &Reading, waited: Duration) -> StoreError {
-    let (at, brokers) = (reading.next, client.brokers());
-    let attempt = format!("read {} from offset {at} to {} of Kafka at {brokers}", range.partition, range.to);
-    match client.context().met_within(waited).or_else(|| reading.trouble.clone()) {
-        Some((code, words)) => failed(attempt, code, &words),
-        // librdkafka tells of an end only where records end, so the last offsets may have none.
-        None => told(attempt, Outcome::Other, NOTHING, ""),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rdkafka::ClientContext;
-    use rdkafka::error::KafkaError;
-
     use super::*;
     use crate::kafka::settings::Settings;
     use crate::protocol::offsets::PartitionId;
-
-    #[test]
-    fn what_was_in_the_way_is_over_when_records_come() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let client = Client::open(&Settings::new("127.0.0.1:1"), runtime.handle()).expect("a client");
-        let (client, partition) = (Arc::new(client), PartitionId::first("t/0"));
-        let lanes = Lanes::new(client.clone());
-        let range = Range {
-            partition,
-            topic_id: String::new(),
-            from: 0,
-            to: 10,
-            bytes: 1,
-            follows: false,
-            is_lost: false,
-            settings: Arc::default(),
-            catch_up: false,
-        };
-        let held = runtime.block_on(lanes.hold("t", 0, 0, false));
-        let mut reading = Reading::new(held, Records::new("t", 0, 0..10));
-        client.context().error(KafkaError::Global(RDKafkaErrorCode::Authentication), "denied hours ago");
-        thread::park_timeout(Duration::from_millis(5));
-        let text = |reading: &Reading, waited| chain(&in_the_way(&client, &range, reading, waited));
-        let waits_longer = text(&reading, Duration::MAX);
-        assert!(waits_longer.contains("denied hours ago"), "{waits_longer}");
-        // Something has come since then. Nobody runs there, so another reason may come at any moment.
-        let nothing = text(&reading, Duration::from_micros(1));
-        assert!(!nothing.contains("denied"), "{nothing}");
-        reading.trouble = Some((RDKafkaErrorCode::LeaderNotAvailable, "an election".to_owned()));
-        let trouble = text(&reading, Duration::ZERO);
-        assert!(trouble.contains("an election"), "{trouble}");
-    }
 
     #[test]
     fn what_is_left_of_a_range_follows_its_first_part() {

@@ -1,6 +1,8 @@
 //! Hands out topics as ranges of offsets, partition by partition in turn, each up to where it may
 //! be read. Says what is lost: a range that is not there any more is never skipped by itself.
 
+mod gone;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -49,8 +51,9 @@ pub enum OnLoss {
     #[default]
     Stop,
     /// What retention has taken is handed out as ranges that are lost, and reading goes on behind
-    /// them. Of a topic that is gone, or was created anew, nothing more is handed out, and a warning
-    /// says so; the new one is read from its beginning, as the next generation of its partitions.
+    /// them. Of a topic that is gone, or was created anew, nothing more is handed out, and a
+    /// warning says so; the new one is read from its beginning, as the next generation of its
+    /// partitions.
     /// Only what lagging tables lack of such a topic is handed out, as lost.
     ///
     /// A partition that ends before what was read of it stops the run all the same: its new records
@@ -114,17 +117,6 @@ pub struct TopicSupply {
     seen_ms: u64,
 }
 
-/// What was left to read of a topic that is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Left {
-    /// Nothing that was seen.
-    Nothing,
-    /// Nobody knows: this run has not seen it.
-    Unknown,
-    /// Records.
-    Records,
-}
-
 impl TopicSupply {
     /// Topics of which nothing is seen yet, from where the lowest of the groups stands, in ranges
     /// whose records are expected to have at most `most` bytes. Each takes room for twice as many.
@@ -165,14 +157,6 @@ impl TopicSupply {
         }
         self.find_ready();
         losses
-    }
-
-    /// A partition that is there, and cannot be read at the moment: it may come from now on.
-    fn without_leader(&mut self, sight: &Sight, now_ms: u64) {
-        let newest = self.newest(&name_of(&sight.topic, sight.partition));
-        if let Some(known) = newest.and_then(|id| self.known.get_mut(&id)) {
-            known.gone_since_ms = known.limit.is_none().then_some(now_ms);
-        }
     }
 
     fn see_one(&mut self, sight: Sight, now_ms: u64) -> Result<(), (PartitionId, Loss)> {
@@ -222,66 +206,12 @@ impl TopicSupply {
         }
     }
 
-    /// What is lost of partitions that were there, and are not among the `sights`; and the topics
-    /// that are gone without that, with the most that was left of any partition.
-    fn vanished(&mut self, sights: &[Sight], now_ms: u64) -> (Vec<(PartitionId, Loss)>, BTreeMap<String, Left>) {
-        let there: BTreeSet<(&str, i32)> = sights.iter().map(|sight| (sight.topic.as_str(), sight.partition)).collect();
-        let is_gone = |id: &&PartitionId| place_of(id).is_some_and(|place| !there.contains(&place));
-        let gone: Vec<PartitionId> =
-            self.known.keys().filter(is_gone).filter(|id| self.is_newest(id)).cloned().collect();
-        let (mut losses, mut ended) = (Vec::new(), BTreeMap::new());
-        for id in gone {
-            let next = self.next_of(&id);
-            let Some((known, (topic, _))) = self.known.get_mut(&id).zip(place_of(&id)) else { continue };
-            if now_ms.saturating_sub(*known.gone_since_ms.get_or_insert(now_ms)) < SHORT {
-                continue;
-            }
-            let left = match known.limit.take() {
-                Some(limit) if limit.end > next => Left::Records,
-                Some(_) => Left::Nothing,
-                None => Left::Unknown,
-            };
-            if left == Left::Records && self.on_loss == OnLoss::Stop {
-                losses.push((id, Loss::Gone { wanted: next }));
-            } else {
-                let most = ended.entry(topic.to_owned()).or_insert(left);
-                *most = left.max(*most);
-            }
-        }
-        (losses, ended)
-    }
-
-    /// Reports once that a topic is gone.
-    fn tell_end(&mut self, topic: String, left: Left) {
-        let lost = match left {
-            Left::Nothing => "and what was seen of it was read",
-            Left::Unknown => "and nobody knows whether all of it was read: this run has not seen it",
-            Left::Records => "and records that were not read are lost",
-        };
-        if self.gone.insert(topic.clone()) {
-            tracing::warn!(topic, "a topic that was read is gone, {lost}");
-        }
-    }
-
     /// Whether another look must tell: some partition ends before what was read of it, or lagging
     /// tables may lack something of one that is not there.
     pub fn is_short(&self) -> bool {
         self.known
             .iter()
             .any(|(id, known)| known.short_since_ms.is_some() || (self.has_lag && self.may_come(id, known)))
-    }
-
-    /// Whether a partition that this run has not seen may still be there: its broker may not know
-    /// it yet.
-    fn may_come(&self, id: &PartitionId, known: &Known) -> bool {
-        let is_gone = known.gone_since_ms.is_none_or(|since| self.seen_ms.saturating_sub(since) >= SHORT);
-        known.limit.is_none() && !is_gone && self.is_newest(id)
-    }
-
-    /// Whether no records of a partition can be read: its topic is gone, or another one has its
-    /// name.
-    fn is_gone(&self, id: &PartitionId) -> bool {
-        !self.is_newest(id) || self.known.get(id).is_none_or(|known| known.limit.is_none())
     }
 
     /// How far the topics could be handed out, from what was seen of them.
@@ -308,12 +238,6 @@ impl TopicSupply {
         let first = PartitionId::first(name);
         let last = PartitionId { name: name.to_owned(), generation: u32::MAX };
         self.known.range(first..=last).next_back().map(|(id, _)| id.clone())
-    }
-
-    /// Whether no later generation of this name is known.
-    fn is_newest(&self, id: &PartitionId) -> bool {
-        let behind = self.known.range((Bound::Excluded(id), Bound::Unbounded)).next();
-        behind.is_none_or(|(other, _)| other.name != id.name)
     }
 
     /// The offset that is handed out next of a partition.

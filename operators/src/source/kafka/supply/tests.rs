@@ -1,5 +1,6 @@
 //! What is handed out in which order, and what counts as lost.
 
+use super::gone::Left;
 use super::*;
 use crate::kafka::settings::Isolation;
 use crate::protocol::last_rows::LastRows;
