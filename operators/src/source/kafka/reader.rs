@@ -103,8 +103,11 @@ impl TopicReader {
             reading = back;
             match went? {
                 Went::Whole | Went::Full => break,
-                // From here on, nothing but Kafka is waited for.
-                Went::Long => turn = Some(budget.turn().await),
+                Went::Long => {
+                    turn = Some(budget.turn().await);
+                    // From here on, nothing but Kafka is waited for.
+                    quiet = Quiet::new(self.patience);
+                }
                 Went::Waits => quiet.look(&self.fetches, range, &reading)?,
             }
         }
