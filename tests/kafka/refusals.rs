@@ -97,6 +97,9 @@ fn there_is_no_such_topic() {
 fn settings_that_are_wrong_are_named() {
     let ended = changes("127.0.0.1:1", "orders", "ca_file = \"nowhere.pem\"").exits_with(3);
     assert!(ended.stderr.contains("could not read \"nowhere.pem\", which TLS to Kafka needs"), "{}", ended.stderr);
+    let key = format!("Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey={PASSWORD}");
+    let ended = changes(&key, "orders", "").exits_with(2);
+    assert!(ended.stderr.contains("--brokers must be hosts with their ports"), "{}", ended.stderr);
     let ended = changes("127.0.0.1:1", "orders", "sasl = \"plain\"").exits_with(2);
     assert!(ended.stderr.contains("source.security.user"), "{}", ended.stderr);
 }

@@ -98,6 +98,31 @@ fn commit(client: &Client, offsets: &Offsets) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kafka::settings::Settings;
+    use crate::position::Position;
+    use crate::protocol::last_rows::LastRows;
+    use crate::protocol::offsets::PartitionId;
+    use crate::run::clock::Stopwatch;
+    use crate::source::kafka::kind::{Mark, summed};
+
+    #[test]
+    fn a_group_that_nobody_serves_holds_nothing_up() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let settings = Settings { group: Some("shown".to_owned()), ..Settings::new("127.0.0.1:1") };
+        let group = GroupOffsets::new(Arc::new(Client::open(&settings, runtime.handle()).expect("a client")));
+        let mark = Mark { next: 7, begin: 0, topic_id: String::new() };
+        let standing = Standing {
+            offsets: Arc::new(summed([(PartitionId::first("t/0"), mark)].into())),
+            settings: Arc::default(),
+            since: Position(0),
+            last_rows: LastRows::default(),
+        };
+        let watch = Stopwatch::start();
+        (0..20).for_each(|_| runtime.block_on(group.acknowledge(&standing)).expect("it is acknowledged"));
+        assert!(watch.elapsed() < 3 * WAIT, "{:?}", watch.elapsed());
+        runtime.shutdown_background();
+    }
 
     #[test]
     fn the_newest_offsets_are_committed_and_those_in_between_need_not_be() {
