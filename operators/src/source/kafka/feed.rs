@@ -45,3 +45,28 @@ impl Feed<Topics> for TopicFeed {
         supply.rest_of_next().is_some_and(|rest| rest.offsets <= room && rest.bytes <= bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::source::kafka::sizes::Sizes;
+    use crate::source::kafka::supply::OnLoss;
+
+    #[test]
+    fn what_shares_a_credit_fits_into_its_memory_too() {
+        let sizes = Arc::new(Sizes::default());
+        sizes.learn("a/0", 1, 100 << 10);
+        let mut supply = TopicSupply::new(&[], sizes, 1 << 20, OnLoss::Stop);
+        let (topic, topic_id) = ("a".to_owned(), "id".to_owned());
+        supply.see(vec![Sight { topic, partition: 0, topic_id, has_leader: true, earliest: 0, end: 3 }], 0);
+        let is_small = |room, bytes| TopicFeed::is_small(&supply, room, bytes);
+        let rest = supply.rest_of_next().expect("all that is left");
+        assert_eq!((rest.offsets, rest.bytes), (3, 600 << 10), "with room for twice what is expected");
+        assert_eq!(
+            [(3, rest.bytes), (2, rest.bytes), (3, rest.bytes - 1)].map(|(room, bytes)| is_small(room, bytes)),
+            [true, false, false]
+        );
+    }
+}
