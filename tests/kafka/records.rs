@@ -175,7 +175,7 @@ fn a_range_that_is_longer_than_its_room_comes_in_parts() {
     let rows = source.rest().expect("records");
     assert_eq!(rows.iter().map(|row| row.1).collect::<Vec<_>>(), (0..1000).collect::<Vec<u64>>());
     assert!(rows.iter().enumerate().all(|(at, row)| row.3.as_ref().is_some_and(|value| value.len() == length(at))));
-    assert!(source.ranges.len() >= (900 * 20 << 10) / (2 << 20), "{} parts", source.ranges.len());
+    assert!(source.ranges.len() >= ((900 * 20) << 10) / (2 << 20), "{} parts", source.ranges.len());
 }
 
 #[test]
