@@ -176,8 +176,8 @@ impl Shard {
     }
 
     /// Keeps the index for the next run, unless nothing is new: whenever there is time, as when it
-    /// [is due](Shard::is_due), and at the end of a run. Whatever fails costs the next run some time
-    /// and nothing else, and so do cuts that do not land after this.
+    /// [is due](Shard::is_due), and at the end of a run. Whatever fails costs the next run some
+    /// time and nothing else, and so do cuts that do not land after this.
     pub async fn keep(&mut self) {
         if let Err(error) = self.try_keep().await {
             tracing::warn!(error = %chain(&error), "the next run reads keys from the table again");
@@ -297,8 +297,8 @@ impl Shard {
     }
 }
 
-/// Puts the changes of a cut together, one a key; none if there are none. Refuses changes of another
-/// shard, because their rows would be doubled.
+/// Puts the changes of a cut together, one a key; none if there are none. Refuses changes of
+/// another shard, because their rows would be doubled.
 fn prepare(
     (spec, by): (&UpsertSpec, &Keys),
     sharding: Sharding,
