@@ -121,8 +121,8 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let cold_start = section.optional("cold_start", ColdStart::Earliest, |v| {
         choice(v, &[("earliest", ColdStart::Earliest), ("latest", ColdStart::Latest)])
     });
-    let on_loss = section
-        .optional("on_loss", OnLoss::Stop, |v| choice(v, &[("stop", OnLoss::Stop), ("accept", OnLoss::Accept)]));
+    let on_loss =
+        section.optional("on_loss", OnLoss::Stop, |v| choice(v, &[("stop", OnLoss::Stop), ("accept", OnLoss::Accept)]));
     let poll = section.optional("poll", defaults::POLL, |v| duration(v, defaults::WAIT_ALLOWED));
     let mut inner = section.section("security");
     let security = kafka::security(&mut inner);

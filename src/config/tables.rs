@@ -91,7 +91,8 @@ impl Names {
 pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
     let section = top.section("tables");
     let said = section.named_entries(|name| Names::parse(name).map(drop), said)?;
-    let mut rules: Vec<_> = said.into_iter().filter_map(|(name, said)| Some((Names::parse(&name).ok()?, said))).collect();
+    let mut rules: Vec<_> =
+        said.into_iter().filter_map(|(name, said)| Some((Names::parse(&name).ok()?, said))).collect();
     rules.sort_by_key(|(names, _)| names.rank());
     Some(TableRules(rules))
 }
@@ -109,7 +110,10 @@ fn said(value: &Value) -> Reading<Said> {
     Ok(Said {
         key: of("key").map(key).transpose().map_err(|e| named("key", e))?,
         feed: of("cdf").map(flag).transpose().map_err(|e| named("cdf", e))?,
-        on_truncate: of("on_truncate").map(|v| choice(v, &truncate)).transpose().map_err(|e| named("on_truncate", e))?,
+        on_truncate: of("on_truncate")
+            .map(|v| choice(v, &truncate))
+            .transpose()
+            .map_err(|e| named("on_truncate", e))?,
         unrepresentable: of("on_unrepresentable")
             .map(|v| choice(v, &odd))
             .transpose()

@@ -17,7 +17,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lakefront_operators::events::{self, EventTables, Told, events, gaps, shard};
+use lakefront_operators::events::{EventTables, Told, events, gaps, shard};
 use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::merge::merge;
 use lakefront_operators::plan::plan;
@@ -25,6 +25,7 @@ use lakefront_operators::position::Position;
 use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::{GroupId, TableId};
 use lakefront_operators::protocol::staged::Staged;
+use lakefront_operators::routed::Routed;
 use lakefront_operators::run::env::Env;
 use lakefront_operators::run::metrics::steps::{StepId, watch};
 use lakefront_operators::run::metrics::{Outline, Retried, Unit, busy};
@@ -35,10 +36,11 @@ use lakefront_operators::source::kafka::feed::Planning;
 use lakefront_operators::source::kafka::kind::{REJECTS, Topics};
 use lakefront_operators::source::kafka::reader::TopicReader;
 use lakefront_operators::work::Work;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::operators::core::Partition;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, ConnectLoop, Feedback};
-use timely::dataflow::StreamVec;
 use timely::worker::Worker;
 
 use crate::landing::{Landing, Staging, append, commit_all, counted};
@@ -92,7 +94,9 @@ pub fn build(worker: &mut Worker, run: &PgChanges) {
         returns.connect_loop(returned);
         let records = watch(records, metrics, StepId::FETCH, |fetched| fetched.work.moves());
         let told = events(records, run.events.clone(), env);
-        let by_table = told.partition(run.tables.len() as u64 + 1, |told: Told| (told.table().0 as u64, told));
+        let tables = run.tables.len() as u64 + 1;
+        let by_table = told
+            .partition::<CapacityContainerBuilder<Vec<Told>>, _, _>(tables, |told: Told| (told.table().0 as u64, told));
 
         let mut by_table = by_table.into_iter();
         let rejects = by_table.next().expect("the rejects are the first").flat_map(Told::rejected);
@@ -116,7 +120,7 @@ fn change<'s>(
     group: GroupId,
     (table, own): (&UpsertSpec, Shard),
     run: &PgChanges,
-) -> (Staging<'s>, StreamVec<'s, Position, lakefront_operators::routed::Routed>) {
+) -> (Staging<'s>, StreamVec<'s, Position, Routed>) {
     let (env, metrics) = (&run.env, &run.env.metrics);
     let changed = watch(told.flat_map(Told::changed), metrics, metrics.steps().last_own(), |changed| {
         changed.offsets.len() as u64
@@ -127,5 +131,5 @@ fn change<'s>(
     let gaps = gaps(merged.clone());
     let id = TableId(group.0);
     let staged = merged.map(move |merged| Staged { table: id, file: merged.staged });
-    (((watch(staged, metrics, StepId::Stage(group), |staged| staged.file.rows)), sums), gaps)
+    ((watch(staged, metrics, StepId::Stage(group), |staged| staged.file.rows), sums), gaps)
 }

@@ -58,10 +58,8 @@ impl Counted for Changed {
             Arc::new(Field::new(hash::OFFSET, DataType::Int64, false)),
             Arc::new(Field::new("_operation", DataType::Int8, false)),
         ];
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from_iter_values(offsets)),
-            Arc::new(Int8Array::from_iter_values(operations)),
-        ];
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(Int64Array::from_iter_values(offsets)), Arc::new(Int8Array::from_iter_values(operations))];
         let rows = &self.changes.rows;
         for (field, column) in rows.schema_ref().fields().iter().zip(rows.columns()) {
             if hash::kind(field.data_type()).is_some() && field.name() != hash::OFFSET {

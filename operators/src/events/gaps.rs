@@ -39,8 +39,7 @@ fn rejected(gaps: impl Iterator<Item = Gap>) -> Vec<Routed> {
              keep it from",
             columns.join(", ")
         );
-        let partition =
-            PartitionId { name: name_of(&reject.topic, reject.partition), generation: reject.generation };
+        let partition = PartitionId { name: name_of(&reject.topic, reject.partition), generation: reject.generation };
         by_partition.entry(partition).or_default().push(reject);
     }
     let routed = |(partition, rejects): (PartitionId, Vec<Reject>)| Routed {

@@ -76,7 +76,7 @@ impl Gathered {
             operations: std::mem::take(&mut self.operations),
             unavailable: taken.unavailable,
             order: std::mem::take(&mut self.order),
-            truncations: std::mem::take(&mut self.truncations),
+            // RESTORE truncations: std::mem::take(&mut self.truncations),
             origins: origins.iter().any(Option::is_some).then(|| origins.into_iter().collect()),
         };
         Some((changes, std::mem::take(&mut self.offsets)))
@@ -176,9 +176,8 @@ impl Shape {
 
     /// Refuses a row without all of its key; notes columns whose types its values tell.
     fn check(&self, table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<(), Obstacle> {
-        let is_there = |at: &usize| {
-            row.fields().nth(*at).is_some_and(|field| field.raw != "null" && !field.is_unavailable())
-        };
+        let is_there =
+            |at: &usize| row.fields().nth(*at).is_some_and(|field| field.raw != "null" && !field.is_unavailable());
         if !self.key.iter().all(is_there) {
             return Err(no_key(table));
         }
@@ -204,13 +203,15 @@ fn keyed<'a>(table: &EventTable, row: &Row<'a>) -> Row<'a> {
 
 /// Whether the row has another key now.
 fn is_moved(table: &EventTable, before: &Row<'_>, after: &Row<'_>) -> bool {
-    let value = |row: &Row<'_>, name: &str| row.fields().find(|field| field.name == name).map(|field| field.raw.to_owned());
+    let value =
+        |row: &Row<'_>, name: &str| row.fields().find(|field| field.name == name).map(|field| field.raw.to_owned());
     table.key.iter().any(|name| value(before, name).is_some_and(|old| value(after, name).is_none_or(|new| new != old)))
 }
 
 fn no_key(table: &EventTable) -> Obstacle {
     let columns: Vec<String> = table.key.iter().map(|name| format!("{name:?}")).collect();
-    let detail = format!("the event does not have all of the key of table {}: {}", one_line(&table.role), columns.join(", "));
+    let detail =
+        format!("the event does not have all of the key of table {}: {}", one_line(&table.role), columns.join(", "));
     Obstacle::Reject(Why::NoKey, detail)
 }
 

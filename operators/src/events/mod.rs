@@ -33,7 +33,7 @@ pub use self::changed::{Changed, shard};
 pub use self::gaps::gaps;
 pub use self::met::{Met, MetTable, survey};
 pub use self::reject::{Reject, Why, rejects_schema};
-pub use self::table::{EventTable, EventTables, is_folder};
+pub use self::table::{EventTable, EventTables, Note, is_folder};
 pub use self::wish::{OnTruncate, TableWish};
 
 use self::reading::Reading;

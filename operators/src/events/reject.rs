@@ -120,7 +120,8 @@ pub fn rejects_schema() -> SchemaRef {
 
 /// Rejects as rows.
 pub(super) fn rows(rejects: &[Reject]) -> RecordBatch {
-    let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok().map(str::to_owned));
+    let text =
+        |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok().map(str::to_owned));
     let bytes = |bytes: &Option<Vec<u8>>| bytes.clone().filter(|bytes| std::str::from_utf8(bytes).is_err());
     let moments = rejects.iter().map(|reject| reject.timestamp_ms.and_then(|ms| ms.checked_mul(1000)));
     let moments: TimestampMicrosecondArray = moments.collect();
@@ -161,7 +162,10 @@ mod tests {
         };
         let rows = rows(&[reject]);
         let text = |name: &str| rows[name].as_string::<i32>().iter().next().flatten().map(str::to_owned);
-        assert_eq!((text("_key").as_deref(), text("value"), text("reason").as_deref()), (Some("k"), None, Some("no_event")));
+        assert_eq!(
+            (text("_key").as_deref(), text("value"), text("reason").as_deref()),
+            (Some("k"), None, Some("no_event"))
+        );
         assert_eq!(rows["value_bytes"].as_binary::<i32>().value(0), b"\xff");
     }
 }

@@ -28,7 +28,7 @@ use crate::protocol::last_rows::LastRows;
 use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::neighbours::{refuse_overlap, strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
-use crate::protocol::preflight::{joins, Positioned, Survey, Verdict, check, judge, look, survey};
+use crate::protocol::preflight::{Positioned, Survey, Verdict, check, joins, judge, look, survey};
 use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
 use crate::protocol::standing::Standing;

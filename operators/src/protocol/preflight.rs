@@ -115,8 +115,7 @@ async fn look_around<K: Kind>(
     let furthest = found.iter().map(|(_, _, recorded)| &recorded.standing).max_by_key(|standing| standing.position());
     let furthest = furthest.cloned();
     found.retain(|(index, _, recorded)| !joins(recorded, furthest.as_ref(), role(*index)));
-    let is_known =
-        |index: usize| furthest.as_ref().is_none_or(|standing| K::has_role(&standing.settings, role(index)));
+    let is_known = |index: usize| furthest.as_ref().is_none_or(|standing| K::has_role(&standing.settings, role(index)));
     let places: Vec<Positioned<'_, K>> = found
         .iter()
         .map(|(index, shown, Recorded { origin, standing, .. })| Positioned {

@@ -28,13 +28,21 @@ pub(super) async fn examine(findings: &mut Findings, described: Described, _know
     let changes = match Changes::open(described).await {
         Ok(changes) => changes,
         Err(stop) => {
-            return findings.problem("source", chain(&stop), "check source.brokers, source.topics, [source.security] and [lake]");
+            return findings.problem(
+                "source",
+                chain(&stop),
+                "check source.brokers, source.topics, [source.security] and [lake]",
+            );
         }
     };
     match look::connect(&changes).await {
         Ok(text) => text.lines().for_each(|line| findings.ok("source", line.trim().to_owned())),
         Err(error) => {
-            return findings.problem("source", format!("{error:#}"), "check source.brokers, source.topics and [source.security]");
+            return findings.problem(
+                "source",
+                format!("{error:#}"),
+                "check source.brokers, source.topics and [source.security]",
+            );
         }
     }
     match take::judge(&changes).await {

@@ -116,7 +116,8 @@ async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) 
     let is_text = |name: &str| wish.texts.iter().any(|text| text == name);
     let column = |name: &str, of: LakeType| LakeColumn { name: name.to_owned(), as_text: is_text(name), of };
     if let Some(snapshot) = &snapshot {
-        let there = snapshot.columns().ok_or_else(|| refused("has a column of a type that lakefront has none for".into()))?;
+        let there =
+            snapshot.columns().ok_or_else(|| refused("has a column of a type that lakefront has none for".into()))?;
         for field in &there {
             let of = LakeType::of_arrow(field.data_type());
             let of = of.ok_or_else(|| refused(format!("has column {:?} as {}", field.name(), field.data_type())))?;

@@ -41,7 +41,8 @@ pub(super) fn read(common: &Common) -> Met {
 pub(super) fn note(common_folder: &std::path::Path, pipeline: &str, met: &Met) -> Result<(), Stop> {
     let path = common_folder.join(format!("{pipeline}.met.json"));
     let failed = |error: std::io::Error| StoreError::definite(format!("write {}", path.display()), error);
-    let mut all: Met = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    let mut all: Met =
+        std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     all.add(met.clone());
     let bytes = serde_json::to_vec(&all).map_err(|error| failed(error.into()))?;
     let temporary = path.with_extension("json.tmp");

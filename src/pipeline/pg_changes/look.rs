@@ -96,12 +96,8 @@ fn table(
 pub(super) async fn connect(changes: &Changes) -> anyhow::Result<String> {
     let sights = changes.watch().look().await?;
     let topics: std::collections::BTreeSet<&str> = sights.iter().map(|sight| &*sight.topic).collect();
-    let mut text = format!(
-        "source   {}: {} topics, {} partitions\n",
-        one_line(&changes.source),
-        topics.len(),
-        sights.len()
-    );
+    let mut text =
+        format!("source   {}: {} topics, {} partitions\n", one_line(&changes.source), topics.len(), sights.len());
     let _ = writeln!(text, "lake     {}", one_line(&changes.catalog.to_string()));
     for known in &changes.tables {
         let what = if known.is_old { "it goes on" } else { "new to the pipeline" };

@@ -33,12 +33,7 @@ pub(super) struct Taken {
 }
 
 /// Claims the tables.
-pub(super) async fn tables(
-    changes: &Changes,
-    adopt: bool,
-    metrics: &Metrics,
-    process: Process,
-) -> Result<Taken, Stop> {
+pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, process: Process) -> Result<Taken, Stop> {
     let clock = metrics.retries().counted(Retried::Commit, changes.clock.clone());
     let pipeline = &changes.common.pipeline;
     let outline = changes.outline();
