@@ -6,6 +6,8 @@
 mod accepted;
 mod azure;
 mod fields;
+#[cfg(feature = "pg_changes")]
+mod pg_changes;
 #[cfg(feature = "pg_flush")]
 mod pg_flush;
 mod reference;
