@@ -41,8 +41,8 @@ pub struct Changes {
     /// Where each stands. Of two that stand at the same place, the later row counts.
     pub order: Vec<Order>,
     /// By row, what the pipeline wants back if the change cannot be made because a value is
-    /// unavailable, such as the record that it is from: [`Gap`](super::Gap) has it. None if it wants
-    /// nothing of any of them.
+    /// unavailable, such as the record that it is from: [`Gap`](super::Gap) has it. None if it
+    /// wants nothing of any of them.
     pub origins: Option<BinaryArray>,
 }
 

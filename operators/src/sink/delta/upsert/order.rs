@@ -18,8 +18,8 @@ pub struct Order {
     pub lsn: u64,
 }
 
-/// Puts the changes at `rows` in the order in which they happened. They are those of one key, sorted
-/// by partition and offset, and `order` says where they stand.
+/// Puts the changes at `rows` in the order in which they happened. They are those of one key,
+/// sorted by partition and offset, and `order` says where they stand.
 ///
 /// The changes of a partition stay together. Partitions are sorted by the highest LSN that each has
 /// for the key, because the ones that the key has left have none of its later changes.
