@@ -33,8 +33,8 @@ use crate::sink::files::blocking;
 mod cut;
 mod follow;
 
-/// What the rows that a slice of a cut meets may take, and those that it writes, by what others took
-/// on average, in bytes.
+/// What the rows that a slice of a cut meets may take, and those that it writes, by what others
+/// took on average, in bytes.
 pub(super) const SLICE_BYTES: usize = 16 << 20;
 /// An index is not kept again for fewer places than these: to read their keys takes no second.
 const LEAST_KEPT: usize = 250_000;
