@@ -39,8 +39,8 @@ fn rows(ids: &[i64], values: &[i64]) -> RecordBatch {
     RecordBatch::try_from_iter([("id", column(ids)), ("value", column(values))]).unwrap()
 }
 
-/// What each worker reads of each cut, and what all of it makes of the table, which is truncated now
-/// and then.
+/// What each worker reads of each cut, and what all of it makes of the table, which is truncated
+/// now and then.
 fn workload(random: &mut Random) -> (Vec<Vec<Changes>>, BTreeMap<i64, i64>) {
     let (mut read, mut table) = (vec![Vec::new(); WORKERS], BTreeMap::new());
     for cut in 0..CUTS {

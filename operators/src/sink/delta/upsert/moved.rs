@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 
 use super::files::{Files, Gone};
 use super::keys::Keys;
-use super::read::{Reader, Target};
+use super::read::{BATCH, Reader, Target};
 use crate::error::StoreError;
 
 /// Rows of a file that is the table's no more.
@@ -69,7 +69,7 @@ pub(super) async fn find(
             looked.seen += batch.num_rows() as u64;
             Ok(())
         };
-        let looked = reader.scan((target, columns.clone(), None), Looked::default(), take).await?;
+        let looked = reader.scan((target, columns.clone(), None), BATCH, Looked::default(), take).await?;
         if !looked.rows.is_empty() {
             rows.insert(path, looked.rows);
         }

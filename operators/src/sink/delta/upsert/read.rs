@@ -30,7 +30,7 @@ use crate::protocol::retry::Retry;
 use crate::sink::files::{Place, blocking};
 
 /// How many rows are decoded at a time, at most.
-const BATCH: usize = 8_192;
+pub(super) const BATCH: usize = 8_192;
 /// And what they take on average, at most, in bytes.
 const BATCH_BYTES: usize = 16 << 20;
 /// What cannot be decoded is tried again in batches of so many times fewer rows, because the values
@@ -83,17 +83,18 @@ impl Reader {
             all.push(batch);
             Ok(())
         };
-        self.scan((target, columns, Some(rows)), Vec::new(), keep).await
+        self.scan((target, columns, Some(rows)), BATCH, Vec::new(), keep).await
     }
 
     /// Reads rows of a file with these columns, or all rows if none are named, and gives each batch
-    /// to `take`, with what it has made of those before.
+    /// to `take`, with what it has made of those before. A batch has at most `most` rows.
     ///
     /// Decoding takes its time, so it is done on a thread that may block. Reading goes on where it
     /// has failed for a while: no row is given twice.
     pub(super) async fn scan<T: Send + 'static>(
         &self,
         (target, columns, rows): (Target, Vec<usize>, Option<RoaringTreemap>),
+        most: usize,
         mut made: T,
         mut take: impl FnMut(RecordBatch, &mut T) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -102,7 +103,7 @@ impl Reader {
         blocking(move || {
             let _permit = permit;
             runtime.block_on(async move {
-                let (mut retry, mut progress) = (Retry::default(), Progress { given: 0, batch: BATCH });
+                let (mut retry, mut progress) = (Retry::default(), Progress { given: 0, batch: most });
                 loop {
                     let given = |batch| take(batch, &mut made);
                     let read = reader.read((&target, &columns, rows.as_ref()), &mut progress, given).await;

@@ -33,6 +33,9 @@ use crate::sink::files::blocking;
 mod cut;
 mod follow;
 
+/// What the rows that a slice of a cut meets may take, and those that it writes, by what others
+/// took on average, in bytes.
+pub(super) const SLICE_BYTES: usize = 16 << 20;
 /// An index is not kept again for fewer places than these: to read their keys takes no second.
 const LEAST_KEPT: usize = 250_000;
 /// Files that are gone are not forgotten before they are so many.
@@ -101,8 +104,8 @@ pub struct Shard {
     /// The last cut that was staged.
     last: Option<Position>,
     /// How many rows the next slice of a cut meets, and how many any may meet.
-    slice: usize,
-    most: usize,
+    pub(super) slice: usize,
+    pub(super) most: usize,
     keeping: Keeping,
 }
 
@@ -229,11 +232,6 @@ impl Shard {
             let index = Arc::get_mut(&mut self.index).expect("nobody keeps it meanwhile");
             index.renumber(|file| numbers[file as usize]);
         }
-    }
-
-    #[cfg(test)]
-    pub(super) fn slice(&mut self, most: usize) {
-        (self.slice, self.most) = (most, most);
     }
 
     /// Adds places to the index.

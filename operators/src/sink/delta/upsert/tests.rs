@@ -4,6 +4,7 @@
 
 mod feed;
 mod foreign;
+mod large;
 mod model;
 mod plain;
 mod returns;

@@ -9,28 +9,26 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use roaring::RoaringTreemap;
 
-use super::{Gap, Prepared, Shard};
+use super::{Gap, Prepared, SLICE_BYTES, Shard};
 use crate::error::StoreError;
 use crate::sink::delta::upsert::collapse::Net;
 use crate::sink::delta::upsert::counts::Counts;
+use crate::sink::delta::upsert::gathered::bytes;
 use crate::sink::delta::upsert::index::Place;
 use crate::sink::delta::upsert::keys;
 use crate::sink::delta::upsert::lookup::{self, Found};
 use crate::sink::delta::upsert::merge::{self, Plan};
 use crate::sink::delta::upsert::numbered::DataFile;
 use crate::sink::delta::upsert::outcome::{Dead, Outcome};
-use crate::sink::delta::upsert::read::Target;
+use crate::sink::delta::upsert::read::{BATCH, Target};
 use crate::sink::delta::upsert::slices::{Slice, Slices};
 use crate::sink::delta::upsert::stage::{Open, Writing, with_types};
 use crate::sink::files::blocking;
 
 /// How many changes a slice has at most, and how many rows it meets.
 pub(super) const SLICE: usize = 1 << 16;
-/// What the rows of a slice take, and those that they meet, by what others took on average, in
-/// bytes.
-const SLICE_BYTES: usize = 64 << 20;
 /// How many rows the first slice meets. What they take is not known before.
-pub(super) const FIRST_SLICE: usize = 1 << 10;
+pub(super) const FIRST_SLICE: usize = 1 << 6;
 /// A slice is at most so many times the one before.
 const GROWTH: usize = 8;
 /// How many places of the index are looked at before others have a turn.
@@ -76,7 +74,7 @@ impl Shard {
         let is_whole = self.spec.feed || collapsed.nets.iter().any(Net::needs_lake);
         while let Some(slice) = slices.next(most, if is_whole { self.slice } else { self.most }) {
             let found = self.look(&prepared, &slice).await?;
-            self.fit_slices(&found);
+            self.fit_slices(found.row_bytes());
             let plan = self.plan(&prepared, slice, found).await?;
             self.write(&prepared, plan, &mut making).await?;
         }
@@ -97,9 +95,9 @@ impl Shard {
         lookup::look(by, cut, slice.candidates.clone(), target, self.spec.feed).await
     }
 
-    /// Goes by what rows take that were `found`, for the slices that come.
-    fn fit_slices(&mut self, found: &Found) {
-        if let Some(row_bytes) = found.row_bytes() {
+    /// Goes by what the rows take that were read, on average, for those that come.
+    fn fit_slices(&mut self, row_bytes: Option<usize>) {
+        if let Some(row_bytes) = row_bytes {
             let fits = SLICE_BYTES / row_bytes.max(1);
             self.slice = fits.min(self.slice * GROWTH).clamp(1, self.most);
         }
@@ -159,15 +157,24 @@ impl Shard {
     }
 
     /// Writes the rows of a file as ones that were deleted, as they are read.
-    async fn tell_deleted(&self, before: &mut Writing, target: Target, rows: RoaringTreemap) -> Result<(), StoreError> {
+    async fn tell_deleted(
+        &mut self,
+        before: &mut Writing,
+        target: Target,
+        rows: RoaringTreemap,
+    ) -> Result<(), StoreError> {
         let (spec, columns) = (self.spec.clone(), (0..self.reader.columns()).collect());
-        let write = move |batch: RecordBatch, open: &mut Open| {
+        let write = move |batch: RecordBatch, (open, written): &mut (Open, usize)| {
             let told = with_types(&spec, &batch, vec!["delete"; batch.num_rows()]);
             let failed = |e| StoreError::definite(format!("change rows of {}", spec.table.shown()), e);
+            *written += bytes(&batch);
             open.write(&told.map_err(failed)?)
         };
-        let open = self.reader.scan((target, columns, Some(rows)), before.take(), write).await?;
+        let (all, most) = (rows.len() as usize, self.slice.min(BATCH));
+        let read = self.reader.scan((target, columns, Some(rows)), most, (before.take(), 0), write);
+        let (open, written) = read.await?;
         before.put(open);
+        self.fit_slices(written.checked_div(all));
         Ok(())
     }
 

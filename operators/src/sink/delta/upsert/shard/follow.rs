@@ -11,6 +11,7 @@ use crate::sink::delta::upsert::files::{Files, LakeFile};
 use crate::sink::delta::upsert::index::Place;
 use crate::sink::delta::upsert::keys;
 use crate::sink::delta::upsert::numbered::DataFile;
+use crate::sink::delta::upsert::read::BATCH;
 use crate::sink::delta::{log, snapshot};
 
 /// The first pause between two looks at whether a shard's cuts have landed, in milliseconds. Pauses
@@ -135,7 +136,7 @@ impl Shard {
                 Ok(())
             };
             let what = (file.target.clone(), self.keys.columns().to_vec(), None);
-            let read = self.reader.scan(what, (0, Vec::new()), take);
+            let read = self.reader.scan(what, BATCH, (0, Vec::new()), take);
             async move {
                 match read.await? {
                     (rows, _) if rows > MOST_ROWS => Err(StoreError::definite(attempt, "it has too many rows")),

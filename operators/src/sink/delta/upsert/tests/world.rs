@@ -119,7 +119,7 @@ impl World {
 
     /// No slice of a cut has more changes from now on, and none meets more rows.
     pub(super) fn slice(&mut self, most: usize) {
-        self.shards.iter_mut().for_each(|shard| shard.slice(most));
+        self.shards.iter_mut().for_each(|shard| (shard.slice, shard.most) = (most, most));
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -134,7 +134,6 @@ impl World {
     /// Stages the changes of the next cut, in which the table is truncated.
     pub(super) async fn stage_all(&mut self, changes: &[Change], truncations: &[Truncation]) -> Cut {
         let all = model::changes(changes);
-        let mut parts = vec![Vec::new(); self.shards.len()];
         // They come in any number of parts, and over the wire.
         let firsts = (0..changes.len() as u32).step_by(PART);
         let mut came: Vec<Changes> = firsts
@@ -144,10 +143,16 @@ impl World {
         // What is told of truncations may have no rows.
         let truncated = truncations.iter().map(|truncation| truncation.order).collect();
         came.insert(came.len() / 2, Changes { truncations: truncated, ..all.take(&[]).unwrap() });
+        let sent = came.iter().map(|part| serde_json::to_string(part).unwrap());
+        self.staged(sent.map(|text| serde_json::from_str(&text).unwrap()).collect()).await
+    }
+
+    /// Stages the changes of the next cut as they come.
+    pub(super) async fn staged(&mut self, came: Vec<Changes>) -> Cut {
+        let mut parts = vec![Vec::new(); self.shards.len()];
         for part in came {
             for (shard, part) in part.by_shard(&self.spec, self.shards.len()).unwrap() {
-                let text = serde_json::to_string(&part).unwrap();
-                parts[shard].push(serde_json::from_str::<Changes>(&text).unwrap());
+                parts[shard].push(part);
             }
         }
         let mut merged = Vec::new();
