@@ -1,6 +1,7 @@
 //! lakefront lands PostgreSQL data in a lakehouse, exactly once. This is the program: its commands,
 //! files and exit codes.
 
+mod anew;
 mod changes;
 mod cli;
 mod completions;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Init(args) => init::init(&args),
         Command::Doctor(args) => doctor::doctor(&args),
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => run::run(&args).map_err(anew::begin),
         Command::Validate(args) => validate::validate(&args),
         Command::Status(args) => status::status(&args),
         Command::Prove(args) => match prove::prove(&args) {

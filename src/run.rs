@@ -21,7 +21,7 @@ use crate::logging::{self, LogFormat};
 use crate::pipeline::{Opened, Run};
 use crate::progress::Progress;
 use crate::report::{Report, print, print_json};
-use crate::{lock, pipeline, process, runtime, shutdown};
+use crate::{anew, lock, pipeline, process, runtime, shutdown};
 
 /// Runs a pipeline, and reports what it did.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -50,7 +50,9 @@ pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
     let (name, state_file) = (config.common.pipeline.clone(), config.common.state_file.clone());
     let landed = open_and_land(args, config);
     match &landed {
-        Err(error) if Exit::of(error) == Exit::Fatal => last_stop::write(&state_file, &name, error),
+        Err(error) if Exit::of(error) == Exit::Fatal && !anew::is_wanted(error) => {
+            last_stop::write(&state_file, &name, error)
+        }
         _ => {}
     }
     landed

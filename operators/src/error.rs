@@ -99,6 +99,10 @@ pub enum Stop {
     /// says what that means.
     #[error("{0}")]
     Abandoned(String),
+    /// The run has met what it does not know yet, as the text says, and noted it for the next one,
+    /// which is to begin at once.
+    #[error("{0}")]
+    Anew(String),
     /// The protocol met an impossible state: a bug, reported before it can do harm.
     #[error("this is a bug in lakefront, and nothing was committed by it: {0}")]
     Bug(String),

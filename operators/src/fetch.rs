@@ -144,7 +144,14 @@ pub struct Credit {
     _turn: Option<Box<dyn Any + Send>>,
     /// Dropping it tells the next part that this one has left memory.
     _left: Option<oneshot::Sender<()>>,
-    _out: Rc<Out>,
+    _out: Option<Rc<Out>>,
+}
+
+impl Credit {
+    /// None: for rows that are made of what has left memory.
+    pub fn none() -> Rc<Credit> {
+        Rc::new(Credit { _turn: None, _left: None, _out: None })
+    }
 }
 
 /// What is out for one credit.
@@ -382,7 +389,7 @@ impl<W: Work, R: Reader<W>> Reads<W, R> {
                 None
             }
         };
-        let credit = Rc::new(Credit { _turn: read.turn, _left: left, _out: out });
+        let credit = Rc::new(Credit { _turn: read.turn, _left: left, _out: Some(out) });
         (capability, Fetched { work, block: Rc::new(read.block), credit })
     }
 }

@@ -1,7 +1,8 @@
 //! What a glob means, throughout: `*` and `?` stay within a folder, `**` crosses folders, `[ab]`
 //! and `{a,b}` choose.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobBuilder;
+pub use globset::GlobMatcher;
 
 /// Compiles `pattern`; the error says what is wrong with it.
 pub fn compile(pattern: &str) -> Result<GlobMatcher, globset::Error> {

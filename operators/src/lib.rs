@@ -17,6 +17,8 @@ pub mod checkpoint;
 pub mod commit;
 pub mod decode;
 pub mod error;
+#[cfg(feature = "kafka")]
+pub mod events;
 pub mod fetch;
 pub mod format;
 pub mod glob;

@@ -84,11 +84,13 @@ enum Work {
 /// let all = Sharding { shard: 0, shards: 1 };
 /// let held = Held { position: Position(0), run: RunId(1) };
 /// let shard = Shard::open(spec, ("shop", held), all, None, env.clock.clone()).await?;
+/// let place = |offset| Order { partition: 0, offset, lsn: 0 };
 /// let changes = Changes {
 ///     rows,
 ///     operations: vec![Operation::Insert, Operation::Update],
 ///     unavailable: BTreeMap::new(),
-///     order: vec![Order(1, 0), Order(2, 0)],
+///     order: vec![place(1), place(2)],
+///     origins: None,
 /// };
 /// let merged = timely::execute_directly(move |worker| {
 ///     worker.dataflow(|scope| {

@@ -23,6 +23,8 @@ mod kafka;
 mod lake;
 #[cfg(feature = "pg_flush")]
 mod maintenance;
+#[cfg(feature = "pg_changes")]
+mod pg_changes;
 #[cfg(feature = "pg_flush")]
 mod pg_flush;
 mod pg_logs;
@@ -33,6 +35,8 @@ mod s3;
 mod secrets;
 mod sections;
 mod source;
+#[cfg(feature = "pg_changes")]
+mod tables;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -54,6 +58,8 @@ pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 #[cfg(feature = "kafka")]
 pub(crate) use self::kafka::security_of;
+#[cfg(feature = "pg_changes")]
+pub(crate) use self::pg_changes::{ChangesLake, PgChanges};
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::pg_flush::{FlushLake, IN_FLIGHT, NamedTable, PgFlush};
 pub(crate) use self::pg_logs::PgLogs;
@@ -97,6 +103,9 @@ pub(crate) enum Kind {
     /// Hot PostgreSQL tables into a DuckLake.
     #[cfg(feature = "pg_flush")]
     PgFlush(Box<PgFlush>),
+    /// Debezium's events of PostgreSQL into the tables that they are of.
+    #[cfg(feature = "pg_changes")]
+    PgChanges(Box<PgChanges>),
 }
 
 impl Config {
@@ -107,6 +116,8 @@ impl Config {
             Kind::PgLogs(logs) => pg_logs::too_little(memory, &logs.needs(workers)),
             #[cfg(feature = "pg_flush")]
             Kind::PgFlush(flush) => pg_flush::too_little(memory, &flush.parts(workers)),
+            #[cfg(feature = "pg_changes")]
+            Kind::PgChanges(changes) => pg_changes::too_little(memory, &changes.parts(workers, 1)),
         };
         match self.common.memory.and_then(too_little) {
             Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),
@@ -121,6 +132,8 @@ impl Config {
             Kind::PgLogs(logs) => Kind::PgLogs(Box::new(logs.with_mode(mode)?)),
             #[cfg(feature = "pg_flush")]
             Kind::PgFlush(flush) => Kind::PgFlush(Box::new(PgFlush { mode, ..*flush })),
+            #[cfg(feature = "pg_changes")]
+            Kind::PgChanges(changes) => Kind::PgChanges(Box::new(PgChanges { mode, ..*changes })),
         };
         Ok(Config { common, kind })
     }
@@ -290,6 +303,8 @@ pub(crate) fn target(text: &str, pipeline: Option<&Config>) -> Result<SourceUrl,
         },
         #[cfg(feature = "pg_flush")]
         Kind::PgFlush(_) => None,
+        #[cfg(feature = "pg_changes")]
+        Kind::PgChanges(_) => None,
     });
     match places::target(text)? {
         places::SourceAddress::File(path) => Ok(SourceUrl::File(path)),

@@ -3,6 +3,8 @@
 //! Promises: every section is read even if another one is wrong, and a rule across sections is
 //! checked whenever its own fields are valid, whatever else is wrong.
 
+#[cfg(feature = "pg_changes")]
+use super::pg_changes;
 #[cfg(feature = "pg_flush")]
 use super::pg_flush;
 use super::raw::Section;
@@ -15,6 +17,8 @@ enum Topology {
     PgLogs,
     #[cfg(feature = "pg_flush")]
     PgFlush,
+    #[cfg(feature = "pg_changes")]
+    PgChanges,
 }
 
 /// Their names.
@@ -22,6 +26,8 @@ const TOPOLOGIES: &[(&str, Topology)] = &[
     ("pg_logs", Topology::PgLogs),
     #[cfg(feature = "pg_flush")]
     ("pg_flush", Topology::PgFlush),
+    #[cfg(feature = "pg_changes")]
+    ("pg_changes", Topology::PgChanges),
 ];
 
 /// What a kind's sections say, for the sections that every pipeline has.
@@ -55,6 +61,10 @@ pub(super) fn read(mut top: Section<'_>) -> Option<Config> {
         #[cfg(feature = "pg_flush")]
         Topology::PgFlush => {
             pg_flush::read(&mut top, pipeline.as_deref(), workers).map(|flush| Kind::PgFlush(Box::new(flush)))
+        }
+        #[cfg(feature = "pg_changes")]
+        Topology::PgChanges => {
+            pg_changes::read(&mut top, pipeline.as_deref(), workers).map(|changes| Kind::PgChanges(Box::new(changes)))
         }
     };
     let kept = kept.zip(state_file.as_deref()).map(|(kept, state)| [vec![disk::folder_of(state)], kept].concat());

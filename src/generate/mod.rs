@@ -38,12 +38,14 @@ fn rows(file: &Path, args: &GenerateArgs) -> anyhow::Result<()> {
     match kind {
         #[cfg(feature = "pg_flush")]
         Kind::PgFlush(flush) => hot::generate(pipeline::pg_flush::Described { common, flush: *flush }, args),
-        Kind::PgLogs(_) => {
-            let name = &common.pipeline;
-            Err(Usage(format!("pipeline {name:?} reads logs: --hot is for pipelines with topology = \"pg_flush\""))
-                .into())
-        }
+        Kind::PgLogs(_) => Err(not_hot(&common.pipeline, "logs").into()),
+        #[cfg(feature = "pg_changes")]
+        Kind::PgChanges(_) => Err(not_hot(&common.pipeline, "topics").into()),
     }
+}
+
+fn not_hot(name: &str, what: &str) -> Usage {
+    Usage(format!("pipeline {name:?} reads {what}: --hot is for pipelines with topology = \"pg_flush\""))
 }
 
 /// Writes log lines.

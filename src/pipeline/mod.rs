@@ -6,6 +6,8 @@
 //! `init`.
 
 mod look;
+#[cfg(feature = "pg_changes")]
+pub(crate) mod pg_changes;
 #[cfg(feature = "pg_flush")]
 pub(crate) mod pg_flush;
 pub(crate) mod pg_logs;
@@ -63,6 +65,8 @@ pub(crate) fn described(config: Config) -> Box<dyn Described> {
         Kind::PgLogs(logs) => Box::new(pg_logs::Described { common, logs: *logs }),
         #[cfg(feature = "pg_flush")]
         Kind::PgFlush(flush) => Box::new(pg_flush::Described { common, flush: *flush }),
+        #[cfg(feature = "pg_changes")]
+        Kind::PgChanges(changes) => Box::new(pg_changes::Described { common, changes: *changes }),
     }
 }
 

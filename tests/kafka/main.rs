@@ -10,4 +10,5 @@ mod kills;
 mod losses;
 mod records;
 mod refusals;
+mod tables;
 mod world;

@@ -10,7 +10,6 @@
 //! `checkpoint` and `acknowledge` run on worker 0, each `commit[group]` on one worker, the rest on
 //! every worker.
 
-use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::acknowledge::{Acknowledge, Acknowledging, acknowledge};
@@ -29,7 +28,7 @@ use lakefront_operators::run::metrics::Metrics;
 use lakefront_operators::run::metrics::steps::{StepId, watch};
 use lakefront_operators::sink::Stage;
 use lakefront_operators::stage::{Stages, stage};
-use lakefront_operators::totals::{Update, tally, totals};
+use lakefront_operators::totals::{Counted, Update, tally, totals};
 use timely::dataflow::StreamVec;
 
 /// What the workers of a run share to land rows.
@@ -70,6 +69,16 @@ impl<K: Kind> Landing<K> {
         let once = Once { checkpoint: Some(checkpoint), acknowledging, committers };
         Landing { layout, held, once: Mutex::new(once) }
     }
+
+    /// A group's tables.
+    fn members(&self, group: GroupId) -> &Members {
+        &self.layout.groups()[group.0]
+    }
+
+    /// Where a group stood when it was claimed.
+    pub(crate) fn held(&self, group: GroupId) -> Position {
+        self.held[group.0]
+    }
 }
 
 /// Lands `rows`: one stream for each group, in claim order, with the rows of all its tables.
@@ -85,17 +94,55 @@ pub fn land<'s, K: Kind>(
     env: &Env,
 ) -> StreamVec<'s, Position, Position> {
     assert_eq!(rows.len(), landing.layout.groups().len(), "one stream for each group");
+    let staged = rows.into_iter().enumerate().map(|(i, rows)| append(rows, GroupId(i), &stages, landing, env));
+    commit_all(staged.collect(), control, landing, env)
+}
+
+/// Counts and stages `rows`, which a group's tables take behind those that they have.
+pub(crate) fn append<'s, K: Kind>(
+    rows: StreamVec<'s, Position, Routed>,
+    group: GroupId,
+    stages: impl Fn(TableId) -> Box<dyn Stage>,
+    landing: &Landing<K>,
+    env: &Env,
+) -> Staging<'s> {
+    let members = landing.members(group);
+    let stages: Stages = members.tables().map(|table| (table, stages(table))).collect();
+    let rows = watch(rows, &env.metrics, env.metrics.steps().last_own(), |rows| rows.rows.num_rows() as u64);
+    let (rows, sums) = counted(rows, group, landing, env);
+    let staged = stage(rows, &members.role, stages, landing.held(group), env);
+    (watch(staged, &env.metrics, StepId::Stage(group), |staged| staged.file.rows), sums)
+}
+
+/// Counts what goes to a group.
+pub(crate) fn counted<'s, K: Kind, D: Counted>(
+    rows: StreamVec<'s, Position, D>,
+    group: GroupId,
+    landing: &Landing<K>,
+    env: &Env,
+) -> (StreamVec<'s, Position, D>, StreamVec<'s, Position, Update>) {
+    let (metrics, home) = (&env.metrics, home(group, rows.scope().peers()));
+    let role = &landing.members(group).role;
+    let (rows, counted) = tally(rows, role, landing.held(group), K::RANGE);
+    let rows = watch(rows, metrics, StepId::Tally(group), |rows| rows.rows().num_rows() as u64);
+    (rows, watch(totals(counted, role, home), metrics, StepId::Totals(group), |(_, _, sum)| sum.rows))
+}
+
+/// Commits what was staged for each group, in claim order. The stream carries the acknowledged
+/// positions.
+pub(crate) fn commit_all<'s, K: Kind>(
+    staged: Vec<Staging<'s>>,
+    control: StreamVec<'s, Position, Control<K>>,
+    landing: &Landing<K>,
+    env: &Env,
+) -> StreamVec<'s, Position, Position> {
     let (scope, metrics) = (control.scope(), &env.metrics);
     let (index, peers) = (scope.index(), scope.peers());
     let mut once = landing.once.lock().unwrap_or_else(PoisonError::into_inner);
-    let groups = || landing.layout.groups().iter().enumerate().map(|(i, members)| (GroupId(i), members));
-    let stages = |members: &Members| members.tables().map(|table| (table, stages(table))).collect();
-    let staged = rows.into_iter().zip(groups()).map(|(rows, (group, members))| {
-        staged(rows, group, &members.role, stages(members), landing.held[group.0], K::RANGE, env)
-    });
-    let (staged, sums): (Vec<_>, Vec<_>) = staged.unzip();
+    let (staged, sums): (Vec<_>, Vec<_>) = staged.into_iter().unzip();
     let filled = filled(scope, &staged);
-    let moved = staged.into_iter().zip(sums).zip(groups()).map(|((staged, sums), (group, _))| {
+    let moved = staged.into_iter().zip(sums).enumerate().map(|(i, (staged, sums))| {
+        let group = GroupId(i);
         let is_home = home(group, peers) == index;
         let committing = once.committers.get_mut(group.0).filter(|_| is_home).and_then(Option::take);
         let rows = GroupRows { staged, sums, filled: filled.clone() };
@@ -112,27 +159,4 @@ pub fn land<'s, K: Kind>(
 }
 
 /// A stream of a group's files, and one of their sums.
-type Staging<'s> = (StreamVec<'s, Position, Staged>, StreamVec<'s, Position, Update>);
-
-/// Counts and stages the rows of one group.
-fn staged<'s>(
-    rows: StreamVec<'s, Position, Routed>,
-    group: GroupId,
-    role: &str,
-    stages: Stages,
-    held: Position,
-    fine: Option<NonZeroU64>,
-    env: &Env,
-) -> Staging<'s> {
-    let (metrics, home) = (&env.metrics, home(group, rows.scope().peers()));
-    let rows = watch(rows, metrics, metrics.steps().last_own(), count);
-    let (rows, counted) = tally(rows, role, held, fine);
-    let rows = watch(rows, metrics, StepId::Tally(group), count);
-    let staged = watch(stage(rows, role, stages, held, env), metrics, StepId::Stage(group), |staged| staged.file.rows);
-    let sums = watch(totals(counted, role, home), metrics, StepId::Totals(group), |(_, _, sum)| sum.rows);
-    (staged, sums)
-}
-
-fn count(routed: &Routed) -> u64 {
-    routed.rows.num_rows() as u64
-}
+pub(crate) type Staging<'s> = (StreamVec<'s, Position, Staged>, StreamVec<'s, Position, Update>);

@@ -5,6 +5,8 @@
 //! variant of [`Topology`]. All pipelines share the second half, [`landing`].
 
 pub mod landing;
+#[cfg(feature = "pg_changes")]
+pub mod pg_changes;
 #[cfg(feature = "pg_flush")]
 pub mod pg_flush;
 #[cfg(feature = "pg_logs")]
@@ -21,6 +23,9 @@ pub enum Topology {
     /// Hot PostgreSQL tables into a DuckLake.
     #[cfg(feature = "pg_flush")]
     PgFlush(pg_flush::PgFlush),
+    /// Debezium's events of PostgreSQL into the tables that they are of.
+    #[cfg(feature = "pg_changes")]
+    PgChanges(pg_changes::PgChanges),
 }
 
 impl Topology {
@@ -31,6 +36,8 @@ impl Topology {
             Topology::PgLogs(ref run) => pg_logs::build(worker, run),
             #[cfg(feature = "pg_flush")]
             Topology::PgFlush(ref run) => pg_flush::build(worker, run),
+            #[cfg(feature = "pg_changes")]
+            Topology::PgChanges(ref run) => pg_changes::build(worker, run),
         }
     }
 }

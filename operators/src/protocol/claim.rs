@@ -28,7 +28,7 @@ use crate::protocol::last_rows::LastRows;
 use crate::protocol::names::{Held, RunId, Version};
 use crate::protocol::neighbours::{refuse_overlap, strangers};
 use crate::protocol::offsets_files::OffsetsFiles;
-use crate::protocol::preflight::{Positioned, Survey, Verdict, check, judge, look, survey};
+use crate::protocol::preflight::{Positioned, Survey, Verdict, check, joins, judge, look, survey};
 use crate::protocol::refusals;
 use crate::protocol::retry::{Retry, ask};
 use crate::protocol::standing::Standing;
@@ -270,6 +270,7 @@ impl<K: Kind> Claim<'_, K> {
         }
         let reading = self.intent.reading;
         let (source, root) = (reading.source().to_owned(), Some(reading.root().to_owned()));
+        let found = found.filter(|found| !joins(found, self.furthest_of(before), self.role()));
         if let Some(mut found) = found {
             match self.fits(&found, before) {
                 Ok(true) => {
@@ -299,13 +300,17 @@ impl<K: Kind> Claim<'_, K> {
                 }
                 standing.clone()
             }
-            _ => return Err(self.no_position()),
+            // It is new to the others.
+            _ => match self.furthest_of(before).filter(|standing| !K::has_role(&standing.settings, self.role())) {
+                Some(standing) => standing.clone(),
+                None => return Err(self.no_position()),
+            },
         };
         let origin = Origin {
             pipeline: self.intent.pipeline.to_owned(),
             source,
             root,
-            role: self.intent.layout.groups()[self.index].role.clone(),
+            role: self.role().to_owned(),
             genesis: standing.position(),
             lineage: before
                 .first()
@@ -314,6 +319,15 @@ impl<K: Kind> Claim<'_, K> {
         };
         let account = Account::genesis(standing.offsets.clone());
         Ok(Recorded { origin, standing, account, process: None })
+    }
+
+    fn role(&self) -> &str {
+        &self.intent.layout.groups()[self.index].role
+    }
+
+    /// Where the furthest of the groups before this one stands.
+    fn furthest_of<'c>(&self, before: &'c [Claimed<K>]) -> Option<&'c Standing<K>> {
+        before.iter().map(|claimed| &claimed.standing).max_by_key(|standing| standing.position())
     }
 
     /// Whether the group has this pipeline's source, role and lineage. The error says which of the

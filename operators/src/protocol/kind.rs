@@ -127,6 +127,14 @@ pub trait Kind: Clone + Copy + Debug + Default + PartialEq + Eq + Send + Sync + 
     /// that they have in `lower`.
     fn adds_up(lower: &Offsets<Self>, higher: &Offsets<Self>) -> bool;
 
+    /// Whether a pipeline with these settings has a group of this role. A group that has not landed
+    /// anything, and that the others' settings do not know, joins them where the furthest of them
+    /// stands. So a source whose tables are not all known at the start ends a run before the first
+    /// row of one that is new: no group has committed a cut with it then.
+    fn has_role(_settings: &Self::Settings, _role: &str) -> bool {
+        true
+    }
+
     /// Whether this binary knows these settings.
     fn check(settings: &Self::Settings) -> Result<(), TooNew>;
 }

@@ -92,7 +92,7 @@ async fn look_around<K: Kind>(
     intent: &Intent<'_, K>,
     seen: &mut Vec<Option<Held>>,
 ) -> Result<Survey, Stop> {
-    let (mut survey, mut found, mut lacking) = (Survey::default(), Vec::new(), None);
+    let (mut survey, mut found, mut lacking) = (Survey::default(), Vec::new(), Vec::new());
     for (index, group) in groups.iter().copied() {
         refuse_overlap(group, clock, intent.reading).await?;
         // A run that died during its claim has left only a file; after a restore, its number would
@@ -108,11 +108,14 @@ async fn look_around<K: Kind>(
         }
         match recorded {
             Some(recorded) => found.push((index, group.shown(), recorded)),
-            None => {
-                lacking = lacking.or(Some((index, group)));
-            }
+            None => lacking.push((index, group)),
         }
     }
+    let role = |index: usize| &*intent.layout.groups()[index].role;
+    let furthest = found.iter().map(|(_, _, recorded)| &recorded.standing).max_by_key(|standing| standing.position());
+    let furthest = furthest.cloned();
+    found.retain(|(index, _, recorded)| !joins(recorded, furthest.as_ref(), role(*index)));
+    let is_known = |index: usize| furthest.as_ref().is_none_or(|standing| K::has_role(&standing.settings, role(index)));
     let places: Vec<Positioned<'_, K>> = found
         .iter()
         .map(|(index, shown, Recorded { origin, standing, .. })| Positioned {
@@ -127,7 +130,8 @@ async fn look_around<K: Kind>(
         refuse_odd(recorded, intent.layout.groups()[*index].roles(), shown)?;
     }
     let landed = places.iter().any(|place| place.standing.position() != place.origin.genesis);
-    if let (Some((index, group)), Some((_, other))) = (lacking, &survey.furthest)
+    if let (Some((index, group)), Some((_, other))) =
+        (lacking.into_iter().find(|(index, _)| is_known(*index)), &survey.furthest)
         && (index == 0 || landed)
     {
         return Err(refusals::no_position(&group.shown(), intent.pipeline, other));
@@ -138,6 +142,14 @@ async fn look_around<K: Kind>(
         }
     }
     Ok(survey)
+}
+
+/// Whether a group is new to the others, the `furthest` of which stands there: it was claimed once,
+/// and nothing has landed in it since, nor did the others' settings come to know its role.
+pub(super) fn joins<K: Kind>(recorded: &Recorded<K>, furthest: Option<&Standing<K>>, role: &str) -> bool {
+    let Recorded { origin, standing, .. } = recorded;
+    let is_new = |furthest: &Standing<K>| !K::has_role(&furthest.settings, role);
+    standing.position() == origin.genesis && furthest.is_some_and(is_new)
 }
 
 /// Where the group stands now, and what is recorded there.

@@ -13,4 +13,4 @@ mod tally;
 mod tests;
 
 pub use collect::{Difference, Update, totals};
-pub use tally::tally;
+pub use tally::{Counted, tally};

@@ -5,6 +5,7 @@
 //! not counted again, because `stage` drops them. When the frontier passes a cut, its sums go to
 //! the collection of [`totals`](super::totals).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
 
@@ -23,6 +24,32 @@ use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
 use crate::protocol::sums::{Bucket, FINEST_LOG2, Sum};
 use crate::routed::Routed;
+
+/// What is counted on its way to a group.
+pub trait Counted: Clone + 'static {
+    /// The table that it goes to.
+    fn table(&self) -> TableId;
+
+    /// The partition of the source that it comes from.
+    fn partition(&self) -> &PartitionId;
+
+    /// Its rows, with the column [`hash::OFFSET`], as [`hash::rows`] takes them.
+    fn rows(&self) -> Cow<'_, RecordBatch>;
+}
+
+impl Counted for Routed {
+    fn table(&self) -> TableId {
+        self.table
+    }
+
+    fn partition(&self) -> &PartitionId {
+        &self.partition
+    }
+
+    fn rows(&self) -> Cow<'_, RecordBatch> {
+        Cow::Borrowed(&self.rows)
+    }
+}
 
 /// The rows of `group`, which stands at `held`, and the sums of those that it lacks: by buckets
 /// and, if `fine` is given, by ranges of so many offsets within them.
@@ -56,17 +83,17 @@ use crate::routed::Routed;
 /// let file = || "a.log".to_owned();
 /// assert_eq!(sums, [(0, file(), 0, 1), (0, file(), 1, 1)]);
 /// ```
-pub fn tally<'s>(
-    rows: StreamVec<'s, Position, Routed>,
+pub fn tally<'s, D: Counted>(
+    rows: StreamVec<'s, Position, D>,
     group: &str,
     held: Position,
     fine: Option<NonZeroU64>,
-) -> (StreamVec<'s, Position, Routed>, StreamVec<'s, Position, Difference>) {
+) -> (StreamVec<'s, Position, D>, StreamVec<'s, Position, Difference>) {
     let mut builder = OperatorBuilder::new(format!("tally[{group}]"), rows.scope());
     let mut input = builder.new_input(rows, Pipeline);
-    let (passed, passed_stream) = builder.new_output::<Vec<Routed>>();
+    let (passed, passed_stream) = builder.new_output::<Vec<D>>();
     let (sums, sums_stream) = builder.new_output::<Vec<Difference>>();
-    let mut passed = OutputBuilder::<_, CapacityContainerBuilder<Vec<Routed>>>::from(passed);
+    let mut passed = OutputBuilder::<_, CapacityContainerBuilder<Vec<D>>>::from(passed);
     let mut sums = OutputBuilder::<_, CapacityContainerBuilder<Vec<Difference>>>::from(sums);
     builder.build(move |capabilities| {
         drop(capabilities);
@@ -78,8 +105,8 @@ pub fn tally<'s>(
                 let cut = *capability.time();
                 if cut >= held {
                     let (_, tally) = open.entry(cut).or_insert_with(|| (capability.retain(1), Tally::default()));
-                    for Routed { table, rows, partition, .. } in rows.iter() {
-                        tally.add(*table, rows, partition, fine, &mut scratch);
+                    for counted in rows.iter() {
+                        tally.add(counted.table(), &counted.rows(), counted.partition(), fine, &mut scratch);
                     }
                 }
                 passed.session(&capability).give_container(rows);

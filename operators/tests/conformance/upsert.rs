@@ -34,7 +34,8 @@ impl<L: Lake> UpsertSink<L> {
             rows: batch(rows),
             operations: vec![Operation::Insert; rows.len()],
             unavailable: BTreeMap::new(),
-            order: rows.iter().map(|row| Order(*row, 0)).collect(),
+            order: rows.iter().map(|row| Order { partition: 0, offset: *row, lsn: 0 }).collect(),
+            origins: None,
         };
         let (spec, all) = (self.specs().remove(table), Sharding { shard: 0, shards: 1 });
         let held = Held { position: Position(0), run: RunId(1) };

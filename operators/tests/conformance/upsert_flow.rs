@@ -51,7 +51,8 @@ fn workload(random: &mut Random) -> (Vec<Vec<Changes>>, BTreeMap<i64, i64>) {
                 Operation::Delete => drop(table.remove(&id)),
                 _ => drop(table.insert(id, value)),
             }
-            parts[random.below(0..WORKERS as u64) as usize].push((id, value, operation, Order(cut, at)));
+            let order = Order { partition: 0, offset: cut * 100 + at, lsn: 0 };
+            parts[random.below(0..WORKERS as u64) as usize].push((id, value, operation, order));
         }
         for (worker, part) in parts.into_iter().enumerate() {
             let (ids, values): (Vec<_>, Vec<_>) = part.iter().map(|(id, value, _, _)| (*id, *value)).unzip();
@@ -60,6 +61,7 @@ fn workload(random: &mut Random) -> (Vec<Vec<Changes>>, BTreeMap<i64, i64>) {
                 operations: part.iter().map(|(_, _, operation, _)| *operation).collect(),
                 unavailable: BTreeMap::new(),
                 order: part.iter().map(|(_, _, _, order)| *order).collect(),
+                origins: None,
             });
         }
     }

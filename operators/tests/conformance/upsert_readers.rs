@@ -75,8 +75,9 @@ impl Shop {
             unsent.push(is_unsent);
         }
         let unavailable = BTreeMap::from([(2, BooleanBuffer::from(unsent))]);
-        let order = (0..ids.len() as u64).map(|number| Order(self.cuts, number)).collect();
-        Changes { rows: rows(&ids, &names, &notes), operations, unavailable, order }
+        let offsets = (0..ids.len() as u64).map(|number| self.cuts * 100 + number);
+        let order = offsets.map(|offset| Order { partition: 0, offset, lsn: 0 }).collect();
+        Changes { rows: rows(&ids, &names, &notes), operations, unavailable, order, origins: None }
     }
 
     /// Lands a cut. In between its steps, `meanwhile` happens.

@@ -82,7 +82,7 @@ impl<'a> Row<'a> {
     }
 
     /// The columns whose names `stays` takes.
-    pub(super) fn keep(mut self, stays: impl Fn(&str) -> bool) -> Row<'a> {
+    pub fn keep(mut self, stays: impl Fn(&str) -> bool) -> Row<'a> {
         self.members.0.retain(|(name, _)| stays(name));
         self
     }

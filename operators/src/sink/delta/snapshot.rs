@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use arrow_schema::Fields;
 use deltalake::DeltaTableError;
 use deltalake::kernel;
 use deltalake::table::config::TablePropertiesExt;
 use serde_json::Value;
 
 use super::log::{self, AppIds};
+use super::types;
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::group::{GroupState, Retention};
@@ -40,6 +42,13 @@ impl Snapshot {
     #[cfg(test)]
     pub(super) fn of(state: GroupState, protocol: Value, metadata: Value) -> Snapshot {
         Snapshot { state, protocol, metadata, checkpoint_interval: 1, head: None }
+    }
+
+    /// The table's columns, each of which may be null; none if one has a type that there is none for
+    /// here.
+    pub fn columns(&self) -> Option<Fields> {
+        let schema: Value = serde_json::from_str(self.metadata["schemaString"].as_str()?).ok()?;
+        types::arrow_fields(&schema)
     }
 
     /// The table's properties, as its metadata has them.

@@ -69,6 +69,42 @@ fn delta_type(data_type: &DataType, path: &str) -> Result<Value, String> {
     Err(format!("column {path:?} of type {data_type}, which Delta has no type for: {obstacle}"))
 }
 
+/// The type in Arrow of a column that Delta's schema describes so; none if we have none for it. It is
+/// the reverse of [`fields`]: whatever that names comes back.
+pub(super) fn arrow_type(of: &Value) -> Option<DataType> {
+    if let Some(name) = of.as_str() {
+        return Some(match name {
+            "boolean" => DataType::Boolean,
+            "byte" => DataType::Int8,
+            "short" => DataType::Int16,
+            "integer" => DataType::Int32,
+            "long" => DataType::Int64,
+            "float" => DataType::Float32,
+            "double" => DataType::Float64,
+            "date" => DataType::Date32,
+            "string" => DataType::Utf8,
+            "binary" => DataType::Binary,
+            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            "timestamp_ntz" => DataType::Timestamp(TimeUnit::Microsecond, None),
+            name => {
+                let (precision, scale) = name.strip_prefix("decimal(")?.strip_suffix(')')?.split_once(',')?;
+                DataType::Decimal128(precision.trim().parse().ok()?, scale.trim().parse().ok()?)
+            }
+        });
+    }
+    match of["type"].as_str()? {
+        "array" => Some(DataType::List(Field::new("element", arrow_type(&of["elementType"])?, true).into())),
+        "struct" => Some(DataType::Struct(arrow_fields(of)?)),
+        _ => None,
+    }
+}
+
+/// The fields of a schema or of a struct, each of which may be null.
+pub(super) fn arrow_fields(of: &Value) -> Option<Fields> {
+    let field = |field: &Value| Some(Field::new(field["name"].as_str()?, arrow_type(&field["type"])?, true));
+    of["fields"].as_array()?.iter().map(field).collect()
+}
+
 /// Whether the existing type `theirs` is `ours`, and takes whatever ours may hold. Comments and
 /// other metadata within it do not matter.
 pub(super) fn is_same(theirs: &Value, ours: &Value) -> bool {

@@ -40,20 +40,40 @@ pub const RULES: u32 = 1;
 /// use lakefront_operators::kafka::settings::Isolation;
 /// use lakefront_operators::source::kafka::kind::{RULES, Settings};
 ///
-/// assert_eq!(Settings::default(), Settings { rules: RULES, isolation: Isolation::ReadCommitted });
+/// let plain = Settings { rules: RULES, isolation: Isolation::ReadCommitted, tables: Vec::new() };
+/// assert_eq!(Settings::default(), plain);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// The version of the rules by which records become rows.
     pub rules: u32,
     /// Which records there are.
     #[serde(default)]
     pub isolation: Isolation,
+    /// The tables that records become rows of, in claim order. They are found in the records: new
+    /// ones come behind those that are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<Keyed>,
 }
+
+/// A table that records become rows of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyed {
+    /// Its schema and its name in PostgreSQL, with a point between them: its role in the pipeline.
+    pub name: String,
+    /// The columns that tell its rows apart.
+    pub key: Vec<String>,
+    /// Whether a value that the lake has none for becomes null.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub odd_is_null: bool,
+}
+
+/// The role of the table with what became no row.
+pub const REJECTS: &str = "rejects";
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { rules: RULES, isolation: Isolation::default() }
+        Settings { rules: RULES, isolation: Isolation::default(), tables: Vec::new() }
     }
 }
 
@@ -103,6 +123,10 @@ impl Kind for Topics {
     fn adds_up(lower: &Offsets, higher: &Offsets) -> bool {
         // No partition ever leaves: a name costs less than a doubt.
         lower.partitions.keys().all(|id| higher.partitions.contains_key(id))
+    }
+
+    fn has_role(settings: &Settings, role: &str) -> bool {
+        role == REJECTS || settings.tables.iter().any(|table| table.name == role)
     }
 
     fn check(settings: &Settings) -> Result<(), TooNew> {
@@ -206,7 +230,7 @@ mod tests {
         assert_eq!(json, r#"{"rules":1,"isolation":"read_uncommitted"}"#);
         assert_eq!(serde_json::from_str::<Settings>(&json).expect("our own JSON"), settings);
         assert_eq!(settings.isolation.name(), "read_uncommitted");
-        let newer = Settings { rules: RULES + 1, ..settings };
+        let newer = Settings { rules: RULES + 1, ..settings.clone() };
         assert!(Topics::check(&settings).is_ok() && Topics::check(&newer).is_err());
     }
 

@@ -14,7 +14,7 @@ use crate::kafka::failure::Loss;
 use crate::position::Position;
 use crate::protocol::kind::Kind;
 use crate::protocol::offsets::PartitionId;
-use crate::protocol::supply::{Lost, Supply};
+use crate::protocol::supply::{Boundary, Lost, Supply};
 use crate::run::metrics::Lag;
 
 /// For how long a partition may be gone, or end before what was read of it, in milliseconds: a new
@@ -109,6 +109,9 @@ pub struct TopicSupply {
     /// About how many bytes a range may have.
     most: u64,
     on_loss: OnLoss,
+    /// About how many bytes a cut may have, and how many were handed out since the last one ended.
+    most_of_cut: u64,
+    of_cut: u64,
     /// Topics whose end was reported.
     gone: BTreeSet<String>,
     /// Whether some group lagged at the start.
@@ -136,7 +139,26 @@ impl TopicSupply {
         }
         let has_lag = standings.iter().any(|standing| standing.position() > at.position());
         let (ready, handed, gone) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
-        TopicSupply { at, known, ready, last: None, handed, sizes, most, on_loss, gone, has_lag, seen_ms: 0 }
+        TopicSupply {
+            at,
+            known,
+            ready,
+            last: None,
+            handed,
+            sizes,
+            most,
+            on_loss,
+            most_of_cut: u64::MAX,
+            of_cut: 0,
+            gone,
+            has_lag,
+            seen_ms: 0,
+        }
+    }
+
+    /// The same, whose cuts end after about so many bytes of records.
+    pub fn closing_after(self, bytes: u64) -> TopicSupply {
+        TopicSupply { most_of_cut: bytes, ..self }
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
@@ -300,6 +322,7 @@ impl Supply<Topics> for TopicSupply {
         let id = self.turn()?.clone();
         let end = self.next_of(&id) + self.rest_of(&id);
         let range = self.range(id.clone(), end, room, settings.clone(), false);
+        self.of_cut = self.of_cut.saturating_add(range.bytes / ROOM);
         if range.to == end {
             self.ready.remove(&id);
         }
@@ -333,9 +356,14 @@ impl Supply<Topics> for TopicSupply {
         self.find_ready();
     }
 
+    fn boundary(&self) -> Boundary {
+        if self.of_cut >= self.most_of_cut { Boundary::Must } else { Boundary::May }
+    }
+
     /// Every partition that was seen is named from then on, also if nothing was read of it: what
     /// retention takes of it later is then known to be lost.
     fn close(&mut self) {
+        self.of_cut = 0;
         let seen =
             self.known.iter().filter(|(id, known)| known.limit.is_some() && !self.at.partitions.contains_key(*id));
         let named: Vec<_> = seen

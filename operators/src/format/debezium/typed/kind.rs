@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, TimeUnit};
+use serde::{Deserialize, Serialize};
 
 use super::super::types::Type;
 
@@ -12,7 +13,7 @@ const MOST_DIGITS: u32 = 38;
 const MONEY: (u8, i8) = (19, 2);
 
 /// The type of a lake's column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LakeType {
     /// True or false.
     Boolean,
@@ -72,6 +73,27 @@ impl LakeType {
             | Type::Struct(_)
             | Type::Other => LakeType::Text,
         }
+    }
+
+    /// The type whose values are of `arrow`; none if there is none.
+    pub fn of_arrow(arrow: &DataType) -> Option<LakeType> {
+        Some(match arrow {
+            DataType::Boolean => LakeType::Boolean,
+            DataType::Int8 => LakeType::Integer(8),
+            DataType::Int16 => LakeType::Integer(16),
+            DataType::Int32 => LakeType::Integer(32),
+            DataType::Int64 => LakeType::Integer(64),
+            DataType::Float32 => LakeType::Float,
+            DataType::Float64 => LakeType::Double,
+            DataType::Decimal128(precision, scale) => LakeType::Decimal(*precision, *scale),
+            DataType::Utf8 => LakeType::Text,
+            DataType::Binary => LakeType::Bytes,
+            DataType::Date32 => LakeType::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => LakeType::Timestamp { is_utc: zone.is_some() },
+            DataType::Struct(fields) if *fields == coordinates() => LakeType::Point,
+            DataType::List(items) => LakeType::List(Box::new(LakeType::of_arrow(items.data_type())?)),
+            _ => return None,
+        })
     }
 
     /// The type in Arrow. Elements of arrays may be null.

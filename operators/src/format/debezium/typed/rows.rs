@@ -92,11 +92,11 @@ impl Rows {
     }
 
     /// Appends `row`, which has the shape of `plan`. What the row lacks is null. A column of which
-    /// the table has none is left out.
+    /// the table has none is left out. Returns whether all of its values were sent.
     ///
     /// # Errors
     /// If a value does not fit. Nothing of the row is appended then.
-    pub fn push(&mut self, row: &Row<'_>, plan: &Plan) -> Result<(), Unfit> {
+    pub fn push(&mut self, row: &Row<'_>, plan: &Plan) -> Result<bool, Unfit> {
         let mut values = Vec::with_capacity(plan.fields.len());
         for (planned, field) in plan.fields.iter().zip(row.fields()) {
             let Some(to) = planned.to else { continue };
@@ -114,7 +114,7 @@ impl Rows {
         }
         plan.missing.iter().for_each(|at| self.columns[*at].push(&Value::Null));
         self.rows += 1;
-        Ok(())
+        Ok(values.iter().all(|(_, value, _)| value.is_some()))
     }
 
     /// The value of a field; none if it was not sent.

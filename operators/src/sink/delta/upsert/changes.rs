@@ -3,13 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use arrow_array::{BooleanArray, RecordBatch, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BinaryArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use arrow_schema::ArrowError;
 use arrow_select::{concat, take};
 use serde::{Deserialize, Serialize};
 
 use super::definition::UpsertSpec;
 use super::keys::shard_of;
+use super::order::Order;
 use crate::error::StoreError;
 
 /// What a change does to the row of its key.
@@ -22,11 +25,6 @@ pub enum Operation {
     /// The row is gone. If there is none of its key, nothing happens.
     Delete,
 }
-
-/// Where a change stands among those of its key: lower ones happened before. What the two numbers
-/// are is for the source to say, such as the LSNs of a commit and of a change in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Order(pub u64, pub u64);
 
 /// Changes of one table: what its rows are after them.
 #[derive(Clone, Debug)]
@@ -42,6 +40,10 @@ pub struct Changes {
     pub unavailable: BTreeMap<usize, BooleanBuffer>,
     /// Where each stands. Of two that stand at the same place, the later row counts.
     pub order: Vec<Order>,
+    /// By row, what the pipeline wants back if the change cannot be made because a value is
+    /// unavailable, such as the record that it is from: [`Gap`](super::Gap) has it. None if it wants
+    /// nothing of any of them.
+    pub origins: Option<BinaryArray>,
 }
 
 impl Changes {
@@ -62,6 +64,9 @@ impl Changes {
         }
         if self.operations.len() != rows || self.order.len() != rows {
             return Err(refuse(format!("{rows} rows came without an operation and a place for each")));
+        }
+        if self.origins.as_ref().is_some_and(|origins| origins.len() != rows) {
+            return Err(refuse(format!("{rows} rows came without an origin for each, or without any")));
         }
         for (column, unavailable) in &self.unavailable {
             if unavailable.len() != rows || spec.key_columns().contains(column) {
@@ -94,7 +99,16 @@ impl Changes {
             operations: parts.iter().flat_map(|part| part.operations.iter().copied()).collect(),
             unavailable,
             order: parts.iter().flat_map(|part| part.order.iter().copied()).collect(),
+            origins: origins(parts).map_err(failed)?,
         }))
+    }
+
+    /// What the pipeline wants back of the change in `row`.
+    pub(super) fn origin(&self, row: usize) -> &[u8] {
+        match &self.origins {
+            Some(origins) if origins.is_valid(row) => origins.value(row),
+            _ => &[],
+        }
     }
 
     /// The changes at `rows`, in that order.
@@ -102,11 +116,15 @@ impl Changes {
         let failed = |e| StoreError::definite("part the changes of a cut", e);
         let at = UInt32Array::from(rows.to_vec());
         let rows_of = |of: &BooleanBuffer| rows.iter().map(|row| of.value(*row as usize)).collect();
+        let origins =
+            self.origins.as_ref().map(|origins| take::take(origins, &at, None)).transpose().map_err(failed)?;
         Ok(Changes {
             rows: take::take_record_batch(&self.rows, &at).map_err(failed)?,
             operations: rows.iter().map(|row| self.operations[*row as usize]).collect(),
             unavailable: self.unavailable.iter().map(|(column, of)| (*column, rows_of(of))).collect(),
             order: rows.iter().map(|row| self.order[*row as usize]).collect(),
+            // Most changes have all of their values.
+            origins: origins.filter(|taken| taken.null_count() < taken.len()).map(|taken| taken.as_binary().clone()),
         })
     }
 
@@ -123,10 +141,23 @@ impl Changes {
         parts.map(|(shard, rows)| Ok((shard, self.take(rows)?))).collect()
     }
 
-    /// Which of two changes of one key came first.
+    /// Which of two changes of one key and one partition came first; partitions come by their
+    /// numbers.
     pub(super) fn compare(&self, a: usize, b: usize) -> Ordering {
-        self.order[a].cmp(&self.order[b]).then(a.cmp(&b))
+        let at = |row: usize| (self.order[row].partition, self.order[row].offset, row);
+        at(a).cmp(&at(b))
     }
+}
+
+/// The origins of all `parts` after one another; none if none has any.
+fn origins(parts: &[Changes]) -> Result<Option<BinaryArray>, ArrowError> {
+    if parts.iter().all(|part| part.origins.is_none()) {
+        return Ok(None);
+    }
+    let of = |part: &Changes| part.origins.clone().unwrap_or_else(|| BinaryArray::new_null(part.rows.num_rows()));
+    let all: Vec<BinaryArray> = parts.iter().map(of).collect();
+    let all = concat::concat(&all.iter().map(|origins| origins as &dyn Array).collect::<Vec<_>>())?;
+    Ok(Some(all.as_binary().clone()))
 }
 
 /// The rows that `mask` says of `batch`.
@@ -154,8 +185,10 @@ mod tests {
         let table = TableSpec { place, name, schema: rows.schema(), partition: None };
         let spec = UpsertSpec { table, key: vec!["id".to_owned()], feed: true };
         let unavailable = BTreeMap::from([(1, ids.iter().map(|id| id % 2 == 0).collect())]);
-        let order = ids.iter().map(|id| Order(*id as u64, 1)).collect();
-        (Changes { rows, operations: vec![Operation::Update; ids.len()], unavailable, order }, spec)
+        let order = ids.iter().map(|id| Order { partition: 0, offset: *id as u64, lsn: 1 }).collect();
+        let origin = |id: &i64| (id % 2 == 0).then(|| id.to_le_bytes());
+        let origins = Some(ids.iter().map(origin).collect());
+        (Changes { rows, operations: vec![Operation::Update; ids.len()], unavailable, order, origins }, spec)
     }
 
     #[test]
@@ -166,8 +199,10 @@ mod tests {
         for (shard, part) in changes.by_shard(&spec, 3).unwrap() {
             part.check(&spec).unwrap();
             for (row, order) in part.order.iter().enumerate() {
-                assert_eq!(part.is_unavailable(row, 1), order.0 % 2 == 0);
-                seen.entry(order.0).or_insert_with(Vec::new).push(shard);
+                assert_eq!(part.is_unavailable(row, 1), order.offset % 2 == 0);
+                let origin: &[u8] = if order.offset % 2 == 0 { &order.offset.to_le_bytes() } else { &[] };
+                assert_eq!(part.origin(row), origin);
+                seen.entry(order.offset).or_insert_with(Vec::new).push(shard);
             }
         }
         assert!(seen.len() == 100 && seen.values().all(|of| of.len() == 2 && of[0] == of[1]));
@@ -177,10 +212,13 @@ mod tests {
     #[test]
     fn parts_that_do_not_name_the_same_columns_come_together() {
         let (first, spec) = changes(&[2, 3]);
-        let second = Changes { unavailable: BTreeMap::new(), ..changes(&[4]).0 };
+        let second = Changes { unavailable: BTreeMap::new(), origins: None, ..changes(&[4]).0 };
         let all = Changes::concat(&[second, first]).unwrap().unwrap();
         all.check(&spec).unwrap();
         assert_eq!((0..3).map(|row| all.is_unavailable(row, 1)).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!([0, 1, 2].map(|row| all.origin(row).first().copied()), [None, Some(2), None]);
+        assert!(all.take(&[1]).unwrap().origins.is_some());
+        assert!(all.take(&[0, 2]).unwrap().origins.is_none(), "there is nothing to be carried");
         assert!(Changes::concat(&[]).unwrap().is_none());
     }
 
@@ -195,6 +233,7 @@ mod tests {
             Changes { operations: vec![], ..good.clone() },
             Changes { unavailable: of_key, ..good.clone() },
             Changes { unavailable: short, ..good.clone() },
+            Changes { origins: Some(BinaryArray::new_null(1)), ..good.clone() },
             Changes { rows: good.rows.project(&[0]).unwrap(), ..good.clone() },
         ] {
             let error = chain(&bad.check(&spec).unwrap_err());

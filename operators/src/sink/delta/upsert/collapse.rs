@@ -4,6 +4,7 @@
 use arrow_row::{Row, Rows};
 
 use super::changes::{Changes, Operation};
+use super::order::sort_partitions;
 
 /// Where a value that a change has not sent comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,11 @@ pub(super) fn collapse(changes: &Changes, keys: &Rows) -> Collapsed {
     order.sort_unstable_by(|a, b| keys.row(*a).cmp(&keys.row(*b)).then_with(|| changes.compare(*a, *b)));
     let (mut nets, mut gaps) = (Vec::new(), Vec::new());
     let same = |a: &usize, b: &usize| -> bool { Row::eq(&keys.row(*a), &keys.row(*b)) };
-    for of_key in order.chunk_by(same) {
+    for of_key in order.chunk_by_mut(same) {
+        sort_partitions(of_key, &changes.order);
         let before = gaps.len();
         let mut net: Option<Net> = None;
-        for row in of_key {
+        for row in of_key.iter() {
             match after(net.as_ref(), changes, *row) {
                 Some(next) => net = Some(next),
                 None => gaps.push(*row),
@@ -90,7 +92,7 @@ mod tests {
     use arrow_array::{Int64Array, RecordBatch, StringArray};
     use arrow_buffer::BooleanBuffer;
 
-    use super::super::changes::Order;
+    use super::super::order::Order;
     use super::*;
 
     /// Changes of a table of a key and a text; none for a text that was not sent.
@@ -102,7 +104,8 @@ mod tests {
             rows: RecordBatch::try_from_iter([("id", keys), ("text", texts)]).unwrap(),
             operations: of.iter().map(|change| change.1).collect(),
             unavailable: BTreeMap::from([(1, unsent)]),
-            order: of.iter().map(|change| Order(change.3, 0)).collect(),
+            order: of.iter().map(|change| Order { offset: change.3, ..Order::default() }).collect(),
+            origins: None,
         }
     }
 
@@ -120,6 +123,28 @@ mod tests {
         let Collapsed { nets, gaps } = collapsed(&changes);
         let rows: Vec<_> = nets.iter().map(|net| (net.row, net.superseded)).collect();
         assert_eq!((rows, gaps), (vec![(1, 1), (0, 0)], vec![]));
+    }
+
+    #[test]
+    fn a_key_that_has_moved_is_what_its_later_partition_says() {
+        let of = [(1, Update, Some("moved"), 1), (1, Insert, Some("old"), 90), (1, Update, Some("older"), 80)];
+        let mut changes = changes(&of);
+        let place = |partition, offset, lsn| Order { partition, offset, lsn };
+        for (place_of_moved, last) in [(place(9, 1, 7), 0), (place(0, 1, 7), 0), (place(0, 1, 2), 1)] {
+            changes.order = vec![place_of_moved, place(5, 90, 2), place(5, 80, 3)];
+            let nets = collapsed(&changes).nets;
+            assert_eq!(nets.iter().map(|net| (net.row, net.superseded)).collect::<Vec<_>>(), [(last, 2)]);
+        }
+    }
+
+    #[test]
+    fn an_lsn_that_goes_back_in_a_partition_changes_nothing() {
+        let mut changes = changes(&[(1, Insert, Some("first"), 1), (1, Update, None, 2), (1, Update, None, 3)]);
+        for (change, lsn) in changes.order.iter_mut().zip([30, 20, 0]) {
+            change.lsn = lsn;
+        }
+        let nets = collapsed(&changes).nets;
+        assert_eq!((nets[0].row, &nets[0].kept[..]), (2, &[(1, Kept::Change(0))][..]));
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod moved;
 mod numbered;
 mod object;
 mod opening;
+mod order;
 mod outcome;
 mod read;
 mod shard;
@@ -47,11 +48,12 @@ mod table;
 mod vectors;
 mod wire;
 
-pub use changes::{Changes, Operation, Order};
+pub use changes::{Changes, Operation};
 pub use counts::Counts;
 pub use definition::UpsertSpec;
 pub use keys::shard_of;
 pub use opening::open;
+pub use order::Order;
 pub use shard::{Gap, Keeping, Merged, Shard, Sharding};
 pub use table::UpsertTable;
 

@@ -12,7 +12,7 @@ use arrow_row::Rows;
 use roaring::RoaringTreemap;
 
 use super::cache::Cache;
-use super::changes::{Changes, Order};
+use super::changes::Changes;
 use super::collapse::{Collapsed, collapse};
 use super::counts::Counts;
 use super::definition::UpsertSpec;
@@ -22,6 +22,7 @@ use super::keys::{self, Keys};
 use super::lookup::{self, Found};
 use super::merge::{self, Plan};
 use super::numbered::{DataFile, Numbered};
+use super::order::Order;
 use super::outcome::{Dead, Outcome};
 use super::read::{Reader, Target};
 use super::stage::Stages;
@@ -55,6 +56,8 @@ pub struct Gap {
     pub order: Order,
     /// The columns that were not sent.
     pub columns: Vec<String>,
+    /// What [`Changes::origins`] has for it; empty if that is nothing.
+    pub origin: Vec<u8>,
 }
 
 /// What a shard has made of a cut.
@@ -173,8 +176,8 @@ impl Shard {
     }
 
     /// Keeps the index for the next run, unless nothing is new: whenever there is time, as when it
-    /// [is due](Shard::is_due), and at the end of a run. Whatever fails costs the next run some time
-    /// and nothing else, and so do cuts that do not land after this.
+    /// [is due](Shard::is_due), and at the end of a run. Whatever fails costs the next run some
+    /// time and nothing else, and so do cuts that do not land after this.
     pub async fn keep(&mut self) {
         if let Err(error) = self.try_keep().await {
             tracing::warn!(error = %chain(&error), "the next run reads keys from the table again");
@@ -258,7 +261,8 @@ impl Shard {
     fn gap(&self, changes: &Changes, row: usize) -> Gap {
         let unsent = changes.unavailable.keys().filter(|column| changes.is_unavailable(row, **column));
         let name = |column: &usize| self.spec.table.schema.field(*column).name().clone();
-        Gap { order: changes.order[row], columns: unsent.map(name).collect() }
+        let origin = changes.origin(row).to_vec();
+        Gap { order: changes.order[row], columns: unsent.map(name).collect(), origin }
     }
 
     /// The rows of the table that have the keys of a cut.
@@ -293,8 +297,8 @@ impl Shard {
     }
 }
 
-/// Puts the changes of a cut together, one a key; none if there are none. Refuses changes of another
-/// shard, because their rows would be doubled.
+/// Puts the changes of a cut together, one a key; none if there are none. Refuses changes of
+/// another shard, because their rows would be doubled.
 fn prepare(
     (spec, by): (&UpsertSpec, &Keys),
     sharding: Sharding,

@@ -43,6 +43,19 @@ pub(super) struct Change {
     pub(super) operation: Operation,
     pub(super) unavailable: BTreeSet<usize>,
     pub(super) order: Order,
+    /// Later changes have a higher one.
+    pub(super) at: u64,
+}
+
+impl Change {
+    /// What is to come back with it if it cannot be made.
+    fn origin(&self) -> Option<Vec<u8>> {
+        (!self.unavailable.is_empty()).then(|| origin(self.order))
+    }
+}
+
+pub(super) fn origin(of: Order) -> Vec<u8> {
+    format!("the record at {} of partition {}", of.offset, of.partition).into_bytes()
 }
 
 pub(super) fn schema() -> SchemaRef {
@@ -114,6 +127,7 @@ pub(super) fn changes(of: &[Change]) -> Changes {
         operations: of.iter().map(|change| change.operation).collect(),
         unavailable: TOASTED.into_iter().map(|column| (column, unsent(column))).collect(),
         order: of.iter().map(|change| change.order).collect(),
+        origins: Some(of.iter().map(Change::origin).collect()),
     }
 }
 
@@ -126,8 +140,8 @@ impl Model {
     /// and that no later change of their key has taken the place of.
     pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Order> {
         let mut sorted: Vec<_> = changes.iter().collect();
-        sorted.sort_by_key(|change| change.order);
-        let last: BTreeMap<Key, Order> = sorted.iter().map(|change| (change.row.key(), change.order)).collect();
+        sorted.sort_by_key(|change| change.at);
+        let last: BTreeMap<Key, u64> = sorted.iter().map(|change| (change.row.key(), change.at)).collect();
         let (mut gaps, mut deleted) = (Vec::new(), BTreeSet::new());
         for change in sorted {
             let key = change.row.key();
@@ -140,7 +154,7 @@ impl Model {
             if !change.unavailable.is_empty() {
                 let Some(old) = self.0.get(&key) else {
                     // After a delete of the same cut, it is sure that there is nothing to keep.
-                    let is_told = deleted.contains(&key) || last[&key] == change.order;
+                    let is_told = deleted.contains(&key) || last[&key] == change.at;
                     gaps.extend(is_told.then_some(change.order));
                     continue;
                 };
@@ -153,11 +167,16 @@ impl Model {
             }
             self.0.insert(key, row);
         }
-        gaps.sort_unstable();
-        gaps
+        by_place(gaps)
     }
 
     pub(super) fn rows(&self) -> Vec<Row> {
         self.0.values().cloned().collect()
     }
+}
+
+/// Places as they are compared, in no order of time.
+pub(super) fn by_place(mut places: Vec<Order>) -> Vec<Order> {
+    places.sort_by_key(|place| (place.partition, place.offset));
+    places
 }

@@ -22,7 +22,8 @@ pub(super) fn row(id: i64, note: &str) -> Row {
 }
 
 pub(super) fn change(id: i64, note: &str, operation: Operation, at: u64) -> Change {
-    Change { row: row(id, note), operation, unavailable: Default::default(), order: Order(at, 0) }
+    let order = Order { partition: 0, offset: at, lsn: 0 };
+    Change { row: row(id, note), operation, unavailable: Default::default(), order, at }
 }
 
 use Operation::{Delete, Insert, Update};
@@ -190,6 +191,28 @@ async fn an_index_is_not_kept_before_all_cuts_have_landed() {
     world.open_shards(1).await;
     world.land(&[change(1, "uno", Update, 5), change(2, "zwei", Update, 6)]).await;
     assert_eq!(world.rows().await, [row(1, "uno"), row(2, "zwei")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_has_moved_goes_by_its_later_partition_and_a_gap_gives_its_origin_back() {
+    let mut world = World::new(1, true).await;
+    let place = |partition, offset, lsn| Order { partition, offset, lsn };
+    let at = |change, order| Change { order, ..change };
+    // The key 1 was in partition 5, where its last LSN is one that went back.
+    let moved = [
+        at(change(1, "new", Update, 4), place(0, 3, 120)),
+        at(change(1, "one", Insert, 1), place(5, 70, 110)),
+        at(change(1, "old", Update, 2), place(5, 71, 90)),
+        at(change(2, "", Delete, 3), place(5, 72, 100)),
+    ];
+    let mut without = at(change(2, "", Update, 5), place(5, 73, 0));
+    without.unavailable.insert(3);
+    let cut = world.stage(&[&moved[..], &[without]].concat()).await;
+    assert_eq!((cut.counts().superseded, cut.counts().gaps), (2, 1));
+    assert_eq!(cut.merged[0].gaps[0].origin, b"the record at 73 of partition 5");
+    assert_eq!(cut.gaps(), [place(5, 73, 0)]);
+    world.commit(cut).await;
+    assert_eq!(world.rows().await, [row(1, "new")]);
 }
 
 /// What others do between cuts.

@@ -66,7 +66,7 @@ async fn changes_that_are_none_of_the_tables_or_of_the_shard_are_refused() {
     let mut world = World::new(2, true).await;
     let good = |note: &str| changes(&[change(1, note, Insert, 1), change(2, note, Insert, 2)]);
     let narrow = Changes { rows: good("").rows.project(&[0]).unwrap(), ..good("") };
-    let (short, long) = (good("").order[..1].to_vec(), [good("").order, vec![super::Order(9, 9)]].concat());
+    let (short, long) = (good("").order[..1].to_vec(), [good("").order, vec![super::Order::default()]].concat());
     let shorter = Changes { order: short, ..good("") };
     let longer = Changes { order: long, ..good("") };
     for (bad, why) in [

@@ -26,20 +26,45 @@ impl Random {
     }
 }
 
+/// How many partitions the topic gets.
+const PARTITIONS: usize = 4;
+/// An LSN is behind by less than this.
+const BEHIND: u64 = 5;
+
 /// Makes changes, each at a place of its own.
 pub(super) struct Workload {
     pub(super) random: Random,
     at: u64,
+    /// By partition, the offset that is next.
+    offsets: Vec<u64>,
 }
 
 impl Workload {
     pub(super) fn new(seed: u64) -> Workload {
-        Workload { random: Random(seed), at: 0 }
+        Workload { random: Random(seed), at: 0, offsets: vec![1_000] }
     }
 
-    fn order(&mut self) -> Order {
+    /// The topic may get a partition more, and keys move.
+    fn grow(&mut self) {
+        if self.offsets.len() < PARTITIONS && self.random.one_in(150) {
+            self.offsets.push(0);
+            self.part_lsns();
+        }
+    }
+
+    /// All LSNs from now on are above those before.
+    fn part_lsns(&mut self) {
+        self.at += BEHIND;
+    }
+
+    /// The next place for a change of the key with `id`. LSNs may go back within a partition.
+    fn order(&mut self, id: i64) -> Order {
+        self.grow();
+        let partition = id as usize % self.offsets.len();
         self.at += 1;
-        Order(self.at / 3, self.at)
+        self.offsets[partition] += 1 + self.random.below(3);
+        let lsn = self.at + BEHIND - self.random.below(BEHIND);
+        Order { partition: partition as u32, offset: self.offsets[partition], lsn }
     }
 
     fn row(&mut self, id: i64) -> Row {
@@ -84,7 +109,7 @@ impl Workload {
                 }
             }
         }
-        // They come from several partitions.
+        // They come by several ways.
         for at in (1..cut.len()).rev() {
             cut.swap(at, self.random.below(at as u64 + 1) as usize);
         }
@@ -92,7 +117,7 @@ impl Workload {
     }
 
     fn push(&mut self, cut: &mut Vec<Change>, mut row: Row, operation: Operation, unavailable: &[usize]) {
-        let order = self.order();
+        let order = self.order(row.id);
         let unavailable: BTreeSet<usize> = unavailable.iter().copied().collect();
         if unavailable.contains(&TOASTED[0]) {
             row.note = Some("__debezium_unavailable_value".to_owned());
@@ -100,6 +125,6 @@ impl Workload {
         if operation == Operation::Delete {
             row = Row { id: row.id, part: row.part, ..Row::default() };
         }
-        cut.push(Change { row, operation, unavailable, order });
+        cut.push(Change { row, operation, unavailable, order, at: self.at });
     }
 }

@@ -76,10 +76,11 @@ impl Cut {
         counts
     }
 
+    /// Where the changes stand that could not be made; they have come back with their origins.
     pub(super) fn gaps(&self) -> Vec<super::Order> {
-        let mut gaps: Vec<_> = self.merged.iter().flat_map(|merged| &merged.gaps).map(|gap| gap.order).collect();
-        gaps.sort_unstable();
-        gaps
+        let gaps = || self.merged.iter().flat_map(|merged| &merged.gaps);
+        gaps().for_each(|gap| assert_eq!(gap.origin, model::origin(gap.order)));
+        model::by_place(gaps().map(|gap| gap.order).collect())
     }
 }
 

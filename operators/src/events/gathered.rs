@@ -1,0 +1,234 @@
+//! Changes of one table, gathered event by event.
+
+use super::met::{Met, guessed};
+use super::reading::Place;
+use super::reject::Why;
+use super::table::EventTable;
+use super::wish::OnTruncate;
+use crate::error::Stop;
+use crate::format::debezium::typed::{LakeType, Novelty, Plan, Rows, Unfit};
+use crate::format::debezium::{Before, Event, Operation as Happened, Row};
+use crate::shown::one_line;
+use crate::sink::delta::upsert::{Changes, Operation, Order};
+
+/// The most rows of a batch.
+const BATCH_ROWS: usize = 8192;
+
+/// Why an event is no change.
+pub(super) enum Obstacle {
+    /// It is kept as a reject, with the reason in words.
+    Reject(Why, String),
+    /// A person must decide.
+    Stop(Stop),
+}
+
+/// Changes of one table.
+pub(super) struct Gathered {
+    rows: Rows,
+    operations: Vec<Operation>,
+    order: Vec<Order>,
+    offsets: Vec<u64>,
+    /// The records of changes that keep values, for the rejects, should there be nothing to keep.
+    origins: Vec<Option<Vec<u8>>>,
+    truncations: Vec<Order>,
+    /// The shapes of the last row, and of the last key.
+    row: Option<Shape>,
+    key: Option<Shape>,
+}
+
+/// Where the values of rows of one shape go.
+struct Shape {
+    plan: Plan,
+    /// The places of the key's columns among the fields.
+    key: Vec<usize>,
+    /// The places of fields that the table lacks, and whose type nobody has told yet.
+    untold: Vec<usize>,
+}
+
+impl Gathered {
+    pub(super) fn of(table: &EventTable) -> Gathered {
+        Gathered {
+            rows: Rows::new(table.columns.clone(), table.wish.unrepresentable),
+            operations: Vec::new(),
+            order: Vec::new(),
+            offsets: Vec::new(),
+            origins: Vec::new(),
+            truncations: Vec::new(),
+            row: None,
+            key: None,
+        }
+    }
+
+    /// Whether a batch has enough rows.
+    pub(super) fn is_full(&self) -> bool {
+        self.rows.len() >= BATCH_ROWS
+    }
+
+    /// What was gathered, and the offset of each change; none if there is nothing.
+    pub(super) fn finish(&mut self) -> Option<(Changes, Vec<u64>)> {
+        if self.rows.is_empty() && self.truncations.is_empty() {
+            return None;
+        }
+        let taken = self.rows.finish();
+        let origins = std::mem::take(&mut self.origins);
+        let changes = Changes {
+            rows: taken.rows,
+            operations: std::mem::take(&mut self.operations),
+            unavailable: taken.unavailable,
+            order: std::mem::take(&mut self.order),
+            // RESTORE truncations: std::mem::take(&mut self.truncations),
+            origins: origins.iter().any(Option::is_some).then(|| origins.into_iter().collect()),
+        };
+        Some((changes, std::mem::take(&mut self.offsets)))
+    }
+
+    /// Gathers an event of `table`, which stands at `order`. What the table lacks is `met`.
+    pub(super) fn event(
+        &mut self,
+        table: &EventTable,
+        event: &Event<'_>,
+        (place, order): (Place<'_>, Order),
+        met: &mut Met,
+    ) -> Result<(), Obstacle> {
+        let operation = match event.operation {
+            Happened::Truncate => return self.truncate(table, order),
+            Happened::Delete => {
+                let key = key_row(table, event).ok_or_else(|| no_key(table))?;
+                return self.delete(table, &key, (place, order));
+            }
+            Happened::Insert | Happened::Read => Operation::Insert,
+            Happened::Update | Happened::Upsert => Operation::Update,
+        };
+        let missing = || Obstacle::Reject(Why::NoEvent, "the event has no row after the change".to_owned());
+        let after = event.after.as_ref().ok_or_else(missing)?;
+        let shape = match self.row.take().filter(|shape| shape.plan.fits(after)) {
+            Some(shape) => shape,
+            None => Shape::of(table, after, met)?,
+        };
+        let shape = self.row.insert(shape);
+        shape.check(table, after, met)?;
+        // A key that is not PostgreSQL's own may change within one event.
+        let earlier = match &event.before {
+            Before::Row(before) if operation == Operation::Update => {
+                is_moved(table, before, after).then(|| keyed(table, before))
+            }
+            _ => None,
+        };
+        if let Some(earlier) = earlier {
+            self.delete(table, &earlier, (place, order))?;
+        }
+        let shape = self.row.as_ref().expect("it was just put there");
+        let is_whole = self.rows.push(after, &shape.plan).map_err(unfit)?;
+        let origin = || serde_json::to_vec(&place.rejected(Why::ToastGap, String::new())).ok();
+        self.pushed(operation, order, if is_whole { None } else { origin() });
+        Ok(())
+    }
+
+    fn truncate(&mut self, table: &EventTable, order: Order) -> Result<(), Obstacle> {
+        match table.wish.on_truncate {
+            OnTruncate::Apply => self.truncations.push(order),
+            OnTruncate::Ignore => tracing::warn!(
+                table = %one_line(&table.role),
+                offset = order.offset,
+                "the table was truncated, and its rows in the lake stay: on_truncate = \"ignore\""
+            ),
+        }
+        Ok(())
+    }
+
+    /// Gathers the delete of the row that has this `key`.
+    fn delete(&mut self, table: &EventTable, key: &Row<'_>, (_, order): (Place<'_>, Order)) -> Result<(), Obstacle> {
+        let shape = match self.key.take().filter(|shape| shape.plan.fits(key)) {
+            Some(shape) => shape,
+            None => Shape::of(table, key, &mut Met::default())?,
+        };
+        let shape = self.key.insert(shape);
+        shape.check(table, key, &mut Met::default())?;
+        self.rows.push(key, &shape.plan).map_err(unfit)?;
+        self.pushed(Operation::Delete, order, None);
+        Ok(())
+    }
+
+    fn pushed(&mut self, operation: Operation, order: Order, origin: Option<Vec<u8>>) {
+        self.operations.push(operation);
+        self.order.push(order);
+        self.offsets.push(order.offset);
+        self.origins.push(origin);
+    }
+}
+
+impl Shape {
+    /// The shape of `row`. What it has and `table` has not is `met`.
+    fn of(table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<Shape, Obstacle> {
+        let plan = Plan::new(&table.columns, row);
+        let at = |name: &str| row.fields().position(|field| field.name == name);
+        let mut untold = Vec::new();
+        for novelty in plan.novelties() {
+            match novelty {
+                Novelty::Added { name, of: Some(of) } => met.column(&table.role, name.clone(), of.clone()),
+                Novelty::Added { name, of: None } => untold.extend(at(name)),
+                Novelty::Changed { name, from, to } => return Err(changed(table, name, from, to)),
+            }
+        }
+        let key = table.key.iter().map(|name| at(name)).collect::<Option<_>>().ok_or_else(|| no_key(table))?;
+        Ok(Shape { plan, key, untold })
+    }
+
+    /// Refuses a row without all of its key; notes columns whose types its values tell.
+    fn check(&self, table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<(), Obstacle> {
+        let is_there =
+            |at: &usize| row.fields().nth(*at).is_some_and(|field| field.raw != "null" && !field.is_unavailable());
+        if !self.key.iter().all(is_there) {
+            return Err(no_key(table));
+        }
+        for field in self.untold.iter().filter_map(|at| row.fields().nth(*at)) {
+            if let Some(of) = guessed(field.raw) {
+                met.column(&table.role, field.name.to_owned(), of);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The row of a delete with the columns of the key alone: the others may be fillers.
+fn key_row<'a>(table: &EventTable, event: &Event<'a>) -> Option<Row<'a>> {
+    let rows = [event.key.row(), event.before.row()].into_iter().flatten();
+    let mut whole = rows.filter(|row| table.key.iter().all(|name| row.has(name)));
+    whole.next().map(|row| keyed(table, row))
+}
+
+fn keyed<'a>(table: &EventTable, row: &Row<'a>) -> Row<'a> {
+    row.clone().keep(|name| table.key.iter().any(|key| key == name))
+}
+
+/// Whether the row has another key now.
+fn is_moved(table: &EventTable, before: &Row<'_>, after: &Row<'_>) -> bool {
+    let value =
+        |row: &Row<'_>, name: &str| row.fields().find(|field| field.name == name).map(|field| field.raw.to_owned());
+    table.key.iter().any(|name| value(before, name).is_some_and(|old| value(after, name).is_none_or(|new| new != old)))
+}
+
+fn no_key(table: &EventTable) -> Obstacle {
+    let columns: Vec<String> = table.key.iter().map(|name| format!("{name:?}")).collect();
+    let detail =
+        format!("the event does not have all of the key of table {}: {}", one_line(&table.role), columns.join(", "));
+    Obstacle::Reject(Why::NoKey, detail)
+}
+
+fn unfit(unfit: Unfit) -> Obstacle {
+    let why = match unfit {
+        Unfit::Unrepresentable { .. } => Why::Unrepresentable,
+        Unfit::Type { .. } | Unfit::Event(_) => Why::Value,
+    };
+    Obstacle::Reject(why, unfit.to_string())
+}
+
+fn changed(table: &EventTable, name: &str, from: &LakeType, to: &LakeType) -> Obstacle {
+    let role = one_line(&table.role);
+    Obstacle::Stop(Stop::Refused(format!(
+        "column {name:?} of table {role} was {} and is {} now: take it as a text from the beginning ([tables] {role:?} = {{ \
+         types = {{ {name:?} = \"string\" }} }}, with another lake.catalog), or give it its old type back in PostgreSQL",
+        from.arrow(),
+        to.arrow()
+    )))
+}

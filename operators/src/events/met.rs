@@ -1,0 +1,163 @@
+//! What a run meets in events and does not know yet: tables, and columns of tables.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::table::{EventTables, key_of};
+use crate::format::debezium::typed::LakeType;
+use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row};
+use crate::shown::one_line;
+use crate::source::kafka::records::Records;
+
+/// Tables and columns that were met, by the tables' roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Met {
+    /// The tables.
+    pub tables: BTreeMap<String, MetTable>,
+}
+
+/// What was met of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetTable {
+    /// Its key, if the table is new.
+    pub key: Vec<String>,
+    /// Columns with their types, in the order in which they came.
+    pub columns: Vec<(String, LakeType)>,
+}
+
+impl Met {
+    /// Whether nothing was met.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Adds what the other has and this has not.
+    pub fn add(&mut self, other: Met) {
+        for (role, table) in other.tables {
+            let ours = self.tables.entry(role).or_default();
+            if ours.key.is_empty() {
+                ours.key = table.key;
+            }
+            table.columns.into_iter().for_each(|(name, of)| ours.column(name, of));
+        }
+    }
+
+    /// Notes a table by one of its events; `texts` are the columns that are taken as texts.
+    /// Nothing is noted if it has no key.
+    pub(super) fn table(&mut self, role: &str, key: Option<Vec<String>>, event: &Event<'_>, texts: &[String]) {
+        let Some(key) = key else { return };
+        let table = self.tables.entry(role.to_owned()).or_insert_with(|| MetTable { key, columns: Vec::new() });
+        for row in event.after.iter().chain(event.before.row()).chain(event.key.row()) {
+            table.row(row, texts);
+        }
+    }
+
+    /// Notes a column of a table that is known.
+    pub(super) fn column(&mut self, role: &str, name: String, of: LakeType) {
+        self.tables.entry(role.to_owned()).or_default().column(name, of);
+    }
+}
+
+impl MetTable {
+    fn column(&mut self, name: String, of: LakeType) {
+        if self.columns.iter().all(|(known, _)| *known != name) {
+            self.columns.push((name, of));
+        }
+    }
+
+    /// Notes the columns of a row, of which the schema block knows all.
+    fn row(&mut self, row: &Row<'_>, texts: &[String]) {
+        let is_text = |name: &str| texts.iter().any(|text| text == name);
+        for field in row.fields() {
+            let of = match field.column {
+                _ if is_text(field.name) => Some(LakeType::Text),
+                Some(column) => Some(LakeType::of(&column.ty)),
+                None => guessed(field.raw),
+            };
+            if let Some(of) = of {
+                self.column(field.name.to_owned(), of);
+            }
+        }
+    }
+}
+
+/// The type of a column of which nothing is known but a value; none for null. A number with a
+/// fraction stays a text, because nobody knows how exact it is.
+pub(super) fn guessed(raw: &str) -> Option<LakeType> {
+    match raw.as_bytes().first()? {
+        b'n' => None,
+        b't' | b'f' => Some(LakeType::Boolean),
+        b'-' | b'0'..=b'9' if raw.parse::<i64>().is_ok() => Some(LakeType::Integer(64)),
+        _ => Some(LakeType::Text),
+    }
+}
+
+/// What `records` have that `tables` do not.
+pub fn survey(records: &Records, tables: &EventTables, decoder: &mut Decoder) -> Met {
+    let mut met = Met::default();
+    for record in records.iter() {
+        let Ok(record) = record.debezium() else { continue };
+        let Ok(Decoded::Event(event)) = decoder.decode(&record) else { continue };
+        let Some(role) = tables.role(&event.table) else { continue };
+        if event.operation == Operation::Truncate || tables.place(&role).is_some() {
+            continue;
+        }
+        let wish = tables.wish(&role);
+        met.table(&role, wish.key.or_else(|| key_of(&event)), &event, &wish.texts);
+    }
+    met
+}
+
+impl fmt::Display for Met {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (role, table)) in self.tables.iter().enumerate() {
+            let separator = if at > 0 { "; " } else { "" };
+            let columns: Vec<&str> = table.columns.iter().map(|(name, _)| &**name).collect();
+            let columns = one_line(&columns.join(", ")).into_owned();
+            let role = one_line(role);
+            match table.key.is_empty() {
+                true => write!(f, "{separator}table {role} has new columns: {columns}")?,
+                false => write!(f, "{separator}table {role} is new")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_tells_a_type_where_nothing_else_does() {
+        for (raw, of) in [
+            ("null", None),
+            ("true", Some(LakeType::Boolean)),
+            ("-7", Some(LakeType::Integer(64))),
+            ("9223372036854775808", Some(LakeType::Text)),
+            ("1.5", Some(LakeType::Text)),
+            ("\"a\"", Some(LakeType::Text)),
+            ("[1]", Some(LakeType::Text)),
+        ] {
+            assert_eq!(guessed(raw), of, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_several_have_met_is_one_note() {
+        let of = |key: &[&str], columns: &[&str]| {
+            let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
+            let table = MetTable { key: key.iter().map(|name| (*name).to_owned()).collect(), columns };
+            Met { tables: [("public.a".to_owned(), table)].into() }
+        };
+        let mut met = of(&[], &["x"]);
+        met.add(of(&["id"], &["id", "x"]));
+        assert_eq!(met, of(&["id"], &["x", "id"]));
+        assert_eq!(met.to_string(), "table public.a is new");
+        assert_eq!(of(&[], &["x", "y"]).to_string(), "table public.a has new columns: x, y");
+        let json = serde_json::to_string(&met).expect("JSON");
+        assert_eq!(serde_json::from_str::<Met>(&json).expect("our own JSON"), met);
+    }
+}

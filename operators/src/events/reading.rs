@@ -1,0 +1,132 @@
+//! Reads blocks of records: what a worker remembers from one to the next.
+
+use std::sync::Arc;
+
+use super::changed::Changed;
+use super::gathered::{Gathered, Obstacle};
+use super::met::Met;
+use super::reject::{self, Reject, Why};
+use super::table::{EventTables, key_of};
+use super::{REJECTS, Told};
+use crate::error::Stop;
+use crate::fetch::Fetched;
+use crate::format::debezium::{Decoded, Decoder, Event, Operation, Reason};
+use crate::protocol::offsets::PartitionId;
+use crate::routed::Routed;
+use crate::shown::one_line;
+use crate::sink::delta::upsert::Order;
+use crate::source::kafka::range::Range;
+use crate::source::kafka::records::{Borrowed, Records};
+
+/// Reads blocks.
+pub(super) struct Reading {
+    tables: Arc<EventTables>,
+    decoder: Decoder,
+    gathered: Vec<Gathered>,
+}
+
+/// A record, and where it is from.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'b> {
+    pub(super) records: &'b Records,
+    pub(super) record: Borrowed<'b>,
+    pub(super) partition: &'b PartitionId,
+}
+
+impl Place<'_> {
+    /// The record as a reject.
+    pub(super) fn rejected(&self, why: Why, detail: String) -> Reject {
+        Reject::of(self.records, self.record, self.partition.generation, why, detail)
+    }
+
+    /// Where an event stands among those of its key.
+    fn order(&self, event: &Event<'_>) -> Order {
+        let sequence = event.source.sequence.and_then(|sequence| sequence.lsn);
+        let lsn = sequence.or(event.source.lsn.map(i64::cast_unsigned)).unwrap_or_default();
+        let partition = u32::try_from(self.records.partition).unwrap_or_default();
+        Order { partition, offset: self.record.offset(), lsn }
+    }
+}
+
+impl Reading {
+    pub(super) fn new(tables: Arc<EventTables>) -> Reading {
+        let gathered = tables.tables.iter().map(Gathered::of).collect();
+        Reading { tables, decoder: Decoder::default(), gathered }
+    }
+
+    /// Reads a block. The error ends the run: it has met what it does not know, and noted it.
+    pub(super) fn read(&mut self, fetched: &Fetched<Range, Records>) -> Result<Vec<Told>, Stop> {
+        let (mut told, mut rejects, mut met) = (Vec::new(), Vec::new(), Met::default());
+        let (records, partition): (&Records, _) = (&fetched.block, &fetched.work.partition);
+        if records.is_lost {
+            rejects.push(Reject::lost(records, partition.generation));
+        }
+        for record in records.iter() {
+            let place = Place { records, record, partition };
+            match self.record(place, &mut met) {
+                Ok(Some(at)) if self.gathered[at].is_full() => told.extend(self.changed(at, fetched)),
+                Ok(_) => {}
+                Err(Obstacle::Reject(why, detail)) => rejects.push(place.rejected(why, detail)),
+                Err(Obstacle::Stop(stop)) => return Err(stop),
+            }
+        }
+        if !met.is_empty() {
+            return Err(self.tables.ends_with(&met));
+        }
+        told.extend((0..self.gathered.len()).filter_map(|at| self.changed(at, fetched)));
+        if !rejects.is_empty() {
+            told.push(Told::Rejected(Routed {
+                table: REJECTS,
+                rows: reject::rows(&rejects),
+                partition: partition.clone(),
+                credit: fetched.credit.clone(),
+                is_last: false,
+            }));
+        }
+        Ok(told)
+    }
+
+    /// Reads a record. Returns the place of the table that it changes, if it does.
+    fn record(&mut self, place: Place<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
+        let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
+        let record = place.record.debezium().map_err(no_event)?;
+        let Decoded::Event(event) = self.decoder.decode(&record).map_err(no_event)? else { return Ok(None) };
+        let Some(role) = self.tables.role(&event.table) else {
+            let detail = "it does not name its schema (add source.schema to add.fields, or set lake.schema), or the \
+                          name of its table or schema can be no folder of a lake: it begins with '_', or has '/', '.' or '%'";
+            return Err(Obstacle::Reject(Why::NoTable, detail.to_owned()));
+        };
+        let Some(at) = self.tables.place(&role) else {
+            self.unknown(&role, &event, met)?;
+            return Ok(None);
+        };
+        self.gathered[at].event(&self.tables.tables[at], &event, (place, place.order(&event)), met)?;
+        Ok(Some(at))
+    }
+
+    /// An event of a table that the run does not know.
+    fn unknown(&self, role: &str, event: &Event<'_>, met: &mut Met) -> Result<(), Obstacle> {
+        // It has no rows yet.
+        if event.operation == Operation::Truncate {
+            return Ok(());
+        }
+        let wish = self.tables.wish(role);
+        let Some(key) = wish.key.or_else(|| key_of(event)) else {
+            let role = one_line(role);
+            let detail = format!(
+                "table {role} has no key that tells its rows apart: give it a primary key, or name its columns in [tables]: \
+                 {role:?} = {{ key = [\"column\"] }}"
+            );
+            return Err(Obstacle::Reject(Why::NoKey, detail));
+        };
+        met.table(role, Some(key), event, &wish.texts);
+        Ok(())
+    }
+
+    /// The changes of a table so far, if there are any.
+    fn changed(&mut self, at: usize, fetched: &Fetched<Range, Records>) -> Option<Told> {
+        let (changes, offsets) = self.gathered[at].finish()?;
+        let (partition, credit) = (fetched.work.partition.clone(), fetched.credit.clone());
+        Some(Told::Changed(Changed { table: EventTables::id(at), changes, partition, offsets, credit }))
+    }
+}

@@ -1,0 +1,128 @@
+//! The tables of a run, as events name them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use super::met::Met;
+use super::wish::TableWish;
+use crate::error::Stop;
+use crate::format::debezium::typed::LakeColumn;
+use crate::format::debezium::{Event, Table};
+use crate::protocol::names::TableId;
+
+/// The longest name of a folder, in bytes.
+const LONGEST: usize = 255;
+
+/// A table that events change.
+#[derive(Clone, Debug)]
+pub struct EventTable {
+    /// Its role in the pipeline: its schema and name in PostgreSQL, with a point between them.
+    pub role: String,
+    /// Its columns in the lake.
+    pub columns: Arc<[LakeColumn]>,
+    /// The columns that tell its rows apart.
+    pub key: Vec<String>,
+    /// What is wanted of it.
+    pub wish: TableWish,
+}
+
+impl EventTable {
+    /// The schema of a table with these columns, each of which may be null.
+    pub fn schema(columns: &[LakeColumn]) -> SchemaRef {
+        let fields = columns.iter().map(|column| Field::new(&column.name, column.of.arrow(), true));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+}
+
+/// Notes what a run has met and does not know, for the next one.
+pub type Note = Box<dyn Fn(&Met) -> Result<(), Stop> + Send + Sync>;
+
+/// All of them, in claim order behind the rejects.
+pub struct EventTables {
+    /// The tables.
+    pub tables: Vec<EventTable>,
+    by_role: HashMap<String, usize>,
+    /// What is wanted of tables by their roles.
+    wishes: Box<dyn Fn(&str) -> TableWish + Send + Sync>,
+    /// The schema of events that name none.
+    schema: Option<String>,
+    note: Note,
+}
+
+impl EventTables {
+    /// These tables. Events that name no schema are of `schema`.
+    pub fn new(
+        tables: Vec<EventTable>,
+        wishes: impl Fn(&str) -> TableWish + Send + Sync + 'static,
+        schema: Option<String>,
+        note: Note,
+    ) -> EventTables {
+        let by_role = tables.iter().enumerate().map(|(at, table)| (table.role.clone(), at)).collect();
+        EventTables { tables, by_role, wishes: Box::new(wishes), schema, note }
+    }
+
+    /// The id of the table at this place.
+    pub(super) fn id(at: usize) -> TableId {
+        TableId(at + 1)
+    }
+
+    /// What is wanted of a table.
+    pub(super) fn wish(&self, role: &str) -> TableWish {
+        (self.wishes)(role)
+    }
+
+    /// The role of an event's table; `None` if it names no schema, and there is no usual one, or if a
+    /// name can be no folder.
+    pub(super) fn role(&self, table: &Table<'_>) -> Option<String> {
+        let schema = table.schema.as_deref().or(self.schema.as_deref())?;
+        (is_folder(schema) && is_folder(&table.name)).then(|| format!("{schema}.{}", table.name))
+    }
+
+    /// The place of the table of this role.
+    pub(super) fn place(&self, role: &str) -> Option<usize> {
+        self.by_role.get(role).copied()
+    }
+
+    /// Notes what was met for the next run, and returns why this one ends.
+    pub(super) fn ends_with(&self, met: &Met) -> Stop {
+        match (self.note)(met) {
+            Ok(()) => Stop::Anew(met.to_string()),
+            Err(stop) => stop,
+        }
+    }
+}
+
+/// Whether a table may have this name in the lake, or a schema: it is one folder there, never a way
+/// out of it, and none that readers pass over. A point would blur where the schema ends.
+pub fn is_folder(name: &str) -> bool {
+    let is_encoded = |bytes: &[u8]| bytes[0] == b'%' && bytes[1..].iter().all(u8::is_ascii_hexdigit);
+    !name.is_empty()
+        && name.len() <= LONGEST
+        && !name.starts_with('_')
+        && !name.contains(|c: char| matches!(c, '/' | '\\' | '.') || c.is_control())
+        && !name.as_bytes().windows(3).any(is_encoded)
+}
+
+/// The columns of the key that an event's table has in PostgreSQL, if it tells.
+pub(super) fn key_of(event: &Event<'_>) -> Option<Vec<String>> {
+    let key = event.key.row()?;
+    let names: Vec<String> = key.fields().map(|field| field.name.to_owned()).collect();
+    (!names.is_empty()).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_one_folder_and_no_way_out_of_it() {
+        for good in ["orders", "Ünïcode", "a b", "a-b", "50%"] {
+            assert!(is_folder(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a/b", "a\\b", "a.b", "_log", "a%20b", "a\nb", &"x".repeat(256)] {
+            assert!(!is_folder(bad), "{bad}");
+        }
+    }
+}

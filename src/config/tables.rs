@@ -1,0 +1,188 @@
+//! `[tables]` of `pg_changes`: what is to become of each table of PostgreSQL, by its name or a
+//! pattern of names.
+
+use std::collections::BTreeMap;
+
+use lakefront_operators::events::{OnTruncate, TableWish};
+use lakefront_operators::format::debezium::typed::Unrepresentable;
+use lakefront_operators::glob::{self, GlobMatcher};
+use toml::Value;
+
+use super::raw::{Reading, Section};
+use super::values::{choice, flag, text};
+
+/// What may be said of a table.
+const KEYS: [&str; 5] = ["key", "cdf", "on_truncate", "on_unrepresentable", "types"];
+
+/// What the file says of tables, the most general first.
+#[derive(Clone, Default)]
+#[cfg_attr(test, derive(Debug))]
+pub(crate) struct TableRules(Vec<(Names, Said)>);
+
+/// Which tables.
+#[derive(Clone)]
+#[cfg_attr(test, derive(Debug))]
+enum Names {
+    All,
+    Like(GlobMatcher),
+    One(String),
+}
+
+/// What is said of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// `Some(None)` for the key that PostgreSQL has.
+    key: Option<Option<Vec<String>>>,
+    feed: Option<bool>,
+    on_truncate: Option<OnTruncate>,
+    unrepresentable: Option<Unrepresentable>,
+    texts: Option<Vec<String>>,
+}
+
+impl TableRules {
+    /// What is to become of the table `schema.table`: what is said of it alone comes before what is
+    /// said of a pattern, and a longer pattern before a shorter one.
+    pub(crate) fn of(&self, name: &str) -> TableWish {
+        let mut wish = TableWish::default();
+        for (_, said) in self.0.iter().filter(|(names, _)| names.has(name)) {
+            let Said { key, feed, on_truncate, unrepresentable, texts } = said.clone();
+            wish = TableWish {
+                key: key.unwrap_or(wish.key),
+                feed: feed.unwrap_or(wish.feed),
+                on_truncate: on_truncate.unwrap_or(wish.on_truncate),
+                unrepresentable: unrepresentable.unwrap_or(wish.unrepresentable),
+                texts: texts.unwrap_or(wish.texts),
+            };
+        }
+        wish
+    }
+}
+
+impl Names {
+    fn parse(text: &str) -> Result<Names, String> {
+        match text {
+            "*" => Ok(Names::All),
+            text if text.contains(['*', '?', '[', '{']) => glob::compile(text)
+                .map(Names::Like)
+                .map_err(|_| "is a pattern that is none: close every [ and {".to_owned()),
+            text if text.contains('.') => Ok(Names::One(text.to_owned())),
+            _ => Err("must name a table with its schema, such as \"public.customers\", or be a pattern".to_owned()),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Names::All => true,
+            Names::Like(pattern) => pattern.is_match(name),
+            Names::One(one) => one == name,
+        }
+    }
+
+    fn rank(&self) -> usize {
+        match self {
+            Names::All => 0,
+            Names::Like(pattern) => pattern.glob().glob().len(),
+            Names::One(_) => usize::MAX,
+        }
+    }
+}
+
+/// Reads `[tables]`.
+pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
+    let section = top.section("tables");
+    let said = section.named_entries(|name| Names::parse(name).map(drop), said)?;
+    let mut rules: Vec<_> =
+        said.into_iter().filter_map(|(name, said)| Some((Names::parse(&name).ok()?, said))).collect();
+    rules.sort_by_key(|(names, _)| names.rank());
+    Some(TableRules(rules))
+}
+
+fn said(value: &Value) -> Reading<Said> {
+    let allowed = || format!("allowed is a table of {}", KEYS.join(", "));
+    let table = value.as_table().ok_or_else(allowed)?;
+    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(format!("there is no key {key:?} for a table; {}", allowed()));
+    }
+    let of = |key: &str| table.get(key);
+    let named = |key: &str, error: String| format!("{key}: {error}");
+    let truncate = [OnTruncate::Apply, OnTruncate::Ignore].map(|one| (one.word(), one));
+    let odd = [("reject", Unrepresentable::Reject), ("null", Unrepresentable::Null)];
+    Ok(Said {
+        key: of("key").map(key).transpose().map_err(|e| named("key", e))?,
+        feed: of("cdf").map(flag).transpose().map_err(|e| named("cdf", e))?,
+        on_truncate: of("on_truncate")
+            .map(|v| choice(v, &truncate))
+            .transpose()
+            .map_err(|e| named("on_truncate", e))?,
+        unrepresentable: of("on_unrepresentable")
+            .map(|v| choice(v, &odd))
+            .transpose()
+            .map_err(|e| named("on_unrepresentable", e))?,
+        texts: of("types").map(texts).transpose().map_err(|e| named("types", e))?,
+    })
+}
+
+/// "auto", or the columns of a key.
+fn key(value: &Value) -> Reading<Option<Vec<String>>> {
+    if value.as_str() == Some("auto") {
+        return Ok(None);
+    }
+    let columns = value.as_array().filter(|columns| !columns.is_empty());
+    let columns = columns.ok_or("allowed is \"auto\", or a list of columns")?;
+    let columns: Vec<String> = columns.iter().map(|column| Ok(text(column)?.to_owned())).collect::<Reading<_>>()?;
+    match columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+        Some((_, twice)) => Err(format!("names column {twice:?} twice")),
+        None => Ok(Some(columns)),
+    }
+}
+
+/// The columns that are taken as texts.
+fn texts(value: &Value) -> Reading<Vec<String>> {
+    let types: BTreeMap<&String, &Value> = value.as_table().into_iter().flatten().collect();
+    match types.values().all(|of| of.as_str() == Some("string")) && value.is_table() {
+        true => Ok(types.into_keys().cloned().collect()),
+        false => Err("allowed is a table such as { column = \"string\" }".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Problems;
+    use super::*;
+
+    fn rules(text: &str) -> Result<TableRules, String> {
+        let problems = Problems::default();
+        let table = text.parse().expect("TOML");
+        let read = read(&mut Section::top(table, &|_| None, &problems));
+        read.ok_or_else(|| super::super::ConfigError::Fields(problems.into_inner()).to_string())
+    }
+
+    #[test]
+    fn what_is_said_of_one_table_comes_before_what_is_said_of_many() {
+        let rules = rules(
+            "[tables]\n\"public.orders\" = { cdf = true }\n\"*\" = { cdf = false, on_truncate = \"ignore\" }\n\
+             \"public.*\" = { key = [\"id\"] }",
+        );
+        let rules = rules.expect("rules");
+        let (orders, other) = (rules.of("public.orders"), rules.of("private.orders"));
+        assert_eq!((orders.feed, orders.key, orders.on_truncate), (true, Some(vec!["id".into()]), OnTruncate::Ignore));
+        assert_eq!((other.feed, other.key), (false, None));
+        assert_eq!(TableRules::default().of("a.b"), TableWish::default());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        for (text, part) in [
+            ("orders = {}", "must name a table with its schema"),
+            ("\"public.[\" = {}", "close every ["),
+            ("\"a.b\" = { kee = 1 }", "there is no key \"kee\""),
+            ("\"a.b\" = { key = [] }", "key: allowed is \"auto\""),
+            ("\"a.b\" = { key = [\"x\", \"x\"] }", "names column \"x\" twice"),
+            ("\"a.b\" = { types = { x = \"int\" } }", "types: allowed is"),
+            ("\"a.b\" = { on_truncate = \"no\" }", "on_truncate: allowed are"),
+        ] {
+            let error = rules(&format!("[tables]\n{text}")).expect_err(text);
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Finds out which tables there are, and what they look like: by the settings that the lake's own
+//! records hold, by the notes of runs, and before the first run by the first records of each
+//! partition.
+
+use std::sync::Arc;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::events::{EventTable, EventTables, Met, rejects_schema, survey};
+use lakefront_operators::fetch::Reader;
+use lakefront_operators::format::debezium::Decoder;
+use lakefront_operators::format::debezium::typed::{LakeColumn, LakeType};
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::last_rows::LastRows;
+use lakefront_operators::protocol::supply::Supply;
+use lakefront_operators::run::memory::Budget;
+use lakefront_operators::shown::one_line;
+use lakefront_operators::sink::delta::upsert::UpsertSpec;
+use lakefront_operators::sink::delta::{self, TableSpec};
+use lakefront_operators::sink::files::Place;
+use lakefront_operators::source::kafka::kind::{Keyed, Standing};
+use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
+use lakefront_operators::source::kafka::sizes::Sizes;
+use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
+
+use super::look::standing;
+use super::{Changes, Known, known};
+use crate::config::{ChangesLake, LakeRoot};
+
+/// Records of each partition that are looked at before the first run.
+const FIRST: u64 = 500;
+
+/// The catalog's folder.
+pub(super) fn catalog(lake: &ChangesLake) -> Result<Place, Stop> {
+    let root = match &lake.root {
+        LakeRoot::File(path) => Place::Disk(path.clone()),
+        LakeRoot::Azure(location) => Place::azure(location)?,
+        LakeRoot::S3(location) => Place::s3(location)?,
+    };
+    Ok(root.join(&lake.catalog))
+}
+
+/// The table of what became no row.
+pub(super) fn rejects(catalog: &Place, pipeline: &str) -> TableSpec {
+    let name = format!("{pipeline}_rejects");
+    TableSpec { place: catalog.join(&name), name, schema: rejects_schema(), partition: None }
+}
+
+/// The names of all tables, in claim order.
+pub(super) fn names(rejects: &TableSpec, tables: &[Known]) -> Vec<String> {
+    std::iter::once(&rejects.name).chain(tables.iter().map(|table| &table.event.role)).cloned().collect()
+}
+
+/// The tables, in claim order: the known ones as they were recorded, and behind them new ones.
+pub(super) async fn tables(changes: &Changes) -> Result<Vec<Known>, Stop> {
+    let recorded = recorded(changes).await?;
+    let mut met = known::read(&changes.common);
+    if recorded.is_empty() {
+        met.add(first_records(changes).await?);
+    }
+    let mut tables = Vec::new();
+    for keyed in &recorded {
+        tables.push(table(changes, &keyed.name, Some(keyed), &met).await?);
+    }
+    for (role, _) in met.tables.iter().filter(|(_, met)| !met.key.is_empty()) {
+        if recorded.iter().all(|keyed| keyed.name != *role) {
+            tables.push(table(changes, role, None, &met).await?);
+        }
+    }
+    refuse_doubles(&tables)?;
+    Ok(tables)
+}
+
+/// The tables that the settings of the lake's own records name.
+async fn recorded(changes: &Changes) -> Result<Vec<Keyed>, Stop> {
+    let pipeline = &changes.common.pipeline;
+    let Some((_, first)) = standing(&changes.rejects, pipeline).await? else { return Ok(Vec::new()) };
+    let mut tables = first.standing.settings.tables.clone();
+    // A table that landed after the others may know of more.
+    let mut at = 0;
+    while let Some(keyed) = tables.get(at) {
+        let spec = place_of(changes, &keyed.name)?;
+        if let Some((_, recorded)) = standing(&spec, pipeline).await?
+            && recorded.standing.settings.tables.len() > tables.len()
+        {
+            tables = recorded.standing.settings.tables.clone();
+        }
+        at += 1;
+    }
+    Ok(tables)
+}
+
+/// Where the table of this role is, without its columns.
+fn place_of(changes: &Changes, role: &str) -> Result<TableSpec, Stop> {
+    let bug = || Stop::Bug(format!("{role:?} names no schema"));
+    let (schema, table) = role.split_once('.').ok_or_else(bug)?;
+    let schema = changes.config.lake.schema.as_deref().unwrap_or(schema);
+    let place = changes.catalog.join(schema).join(table);
+    Ok(TableSpec { place, name: role.to_owned(), schema: EventTable::schema(&[]), partition: None })
+}
+
+/// A table with its columns: those that it has, and behind them those that were met.
+async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) -> Result<Known, Stop> {
+    let wish = changes.config.tables.of(role);
+    let spec = place_of(changes, role)?;
+    let refused = |what: String| Stop::Refused(format!("table {} ({}) {what}", one_line(role), spec.place));
+    let snapshot = delta::read(&spec.place, &changes.common.pipeline).await?;
+    if keyed.is_some() && snapshot.is_none() {
+        return Err(refused(
+            "was the pipeline's, and is not there any more: restore it, or begin anew with another pipeline name and \
+             lake.catalog"
+                .to_owned(),
+        ));
+    }
+    let met = met.tables.get(role);
+    let mut columns = Vec::new();
+    let is_text = |name: &str| wish.texts.iter().any(|text| text == name);
+    let column = |name: &str, of: LakeType| LakeColumn { name: name.to_owned(), as_text: is_text(name), of };
+    if let Some(snapshot) = &snapshot {
+        let there =
+            snapshot.columns().ok_or_else(|| refused("has a column of a type that lakefront has none for".into()))?;
+        for field in &there {
+            let of = LakeType::of_arrow(field.data_type());
+            let of = of.ok_or_else(|| refused(format!("has column {:?} as {}", field.name(), field.data_type())))?;
+            columns.push(column(field.name(), of));
+        }
+    }
+    for (name, of) in met.into_iter().flat_map(|met| &met.columns) {
+        match columns.iter().find(|known: &&LakeColumn| known.name.eq_ignore_ascii_case(name)) {
+            None => columns.push(column(name, of.clone())),
+            Some(known) if known.name == *name => {}
+            Some(known) => {
+                let twice = format!("would have columns {:?} and {name:?}, which a lake cannot tell apart", known.name);
+                return Err(refused(format!("{twice}: rename one of them in PostgreSQL")));
+            }
+        }
+    }
+    let usual = || met.map(|met| met.key.clone()).unwrap_or_default();
+    let key = keyed.map(|keyed| keyed.key.clone()).or_else(|| wish.key.clone()).unwrap_or_else(usual);
+    if let Some(wanted) = wish.key.as_ref().filter(|wanted| **wanted != key) {
+        return Err(refused(format!(
+            "is changed by the key {key:?}, but [tables] makes it {wanted:?}: set it back, or begin anew with another \
+             lake.catalog"
+        )));
+    }
+    let schema = EventTable::schema(&columns);
+    let table = TableSpec { schema, ..spec };
+    let feed = wish.feed;
+    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), wish };
+    Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some() })
+}
+
+/// File systems and catalogs that fold case would merge two tables whose names differ only in case;
+/// one schema for all may merge others.
+fn refuse_doubles(tables: &[Known]) -> Result<(), Stop> {
+    let place = |known: &Known| known.spec.table.place.to_string().to_lowercase();
+    for (at, table) in tables.iter().enumerate() {
+        if let Some(other) = tables[..at].iter().find(|other| place(other) == place(table)) {
+            return Err(Stop::Refused(format!(
+                "tables {} and {} would be one in the lake: leave lake.schema out, or leave one of them out of source.topics",
+                one_line(&other.event.role),
+                one_line(&table.event.role)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The tables of the first records of each partition.
+async fn first_records(changes: &Changes) -> Result<Met, Stop> {
+    let sights = changes.watch().look().await?;
+    let (partitions, sizes) = (sights.len(), Arc::new(Sizes::default()));
+    let begin = changes.config.cold_start.offsets(&sights);
+    let settings = Arc::new(changes.settings());
+    let standing = Standing {
+        offsets: Arc::new(begin),
+        settings: settings.clone(),
+        since: Position(0),
+        last_rows: LastRows::default(),
+    };
+    let parts = changes.config.parts(1, 1);
+    let (most, budget) = (changes.config.range(), Budget::new(parts.usual(), parts));
+    let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes.clone(), PATIENCE);
+    let mut supply = TopicSupply::new(&[standing], sizes, most, OnLoss::Accept);
+    supply.see(sights, 0);
+    let tables = known_tables(changes, Vec::new());
+    let (mut met, mut decoder) = (Met::default(), Decoder::default());
+    for _ in 0..partitions {
+        let Some(range) = supply.next(FIRST, &settings) else { break };
+        let read = reader.read(&range, &budget).await?;
+        met.add(survey(&read.block, &tables, &mut decoder));
+    }
+    Ok(met)
+}
+
+/// The tables as events name them.
+pub(super) fn known_tables(changes: &Changes, tables: Vec<EventTable>) -> EventTables {
+    let (rules, schema) = (changes.config.tables.clone(), changes.config.lake.schema.clone());
+    let (folder, pipeline) = (changes.common.state_folder(), changes.common.pipeline.clone());
+    let note = move |met: &Met| known::note(&folder, &pipeline, met);
+    EventTables::new(tables, move |role| rules.of(role), schema, Box::new(note))
+}

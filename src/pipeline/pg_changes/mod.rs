@@ -1,0 +1,241 @@
+//! `pg_changes`: Debezium's events on Kafka, into the Delta tables that they are of.
+
+mod examine;
+mod find;
+mod known;
+mod look;
+mod take;
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lakefront_operators::error::Stop;
+use lakefront_operators::events::EventTable;
+use lakefront_operators::kafka::client::Client;
+use lakefront_operators::position::Position;
+use lakefront_operators::protocol::clock::Clock;
+use lakefront_operators::protocol::document::Process;
+use lakefront_operators::prove::{Progress, Proof};
+use lakefront_operators::run::clock::SystemClock;
+use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::metrics::retry::Count;
+use lakefront_operators::run::metrics::{Metrics, Outline};
+use lakefront_operators::run::space::{self, OnLow};
+use lakefront_operators::sink::delta::TableSpec;
+use lakefront_operators::sink::delta::upsert::UpsertSpec;
+use lakefront_operators::sink::files::Place;
+use lakefront_operators::source::kafka::kind::{Settings, TopicSource};
+use lakefront_operators::source::kafka::look::Watch;
+use lakefront_operators::source::kafka::reader::PATIENCE;
+use lakefront_topologies::pg_changes;
+
+use super::{Appetite, Claimed, Followed, Local, Look, Opened};
+use crate::config::{Common, LakeRoot, Mode, PgChanges};
+use crate::doctor::Findings;
+use crate::replay::Destination;
+use crate::report::print;
+use crate::runtime;
+
+/// A `pg_changes` pipeline that is not opened yet.
+pub(crate) struct Described {
+    /// What every pipeline has.
+    pub(crate) common: Common,
+    /// What this kind has.
+    pub(crate) changes: PgChanges,
+}
+
+/// An opened `pg_changes` pipeline.
+pub(crate) struct Changes {
+    common: Common,
+    config: PgChanges,
+    /// The source, as people read it.
+    source: String,
+    /// For questions and the group's offsets, and for records.
+    asks: Arc<Client>,
+    fetches: Arc<Client>,
+    /// The catalog's folder.
+    catalog: Place,
+    /// Where what became no row goes.
+    rejects: TableSpec,
+    /// The tables, in claim order behind it.
+    tables: Vec<Known>,
+    /// The names of all, in claim order.
+    names: Vec<String>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A table of the pipeline.
+struct Known {
+    event: EventTable,
+    spec: UpsertSpec,
+    /// Whether the pipeline has landed in it before.
+    is_old: bool,
+}
+
+impl super::Described for Described {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn appetite(&self) -> Appetite {
+        let parts = self.changes.parts(self.common.workers, 1);
+        Appetite {
+            least: parts.least(),
+            memory: self.common.memory.unwrap_or(parts.usual()),
+            // Connections to brokers, and the files of a cut that are read and written.
+            files: 40,
+            by_day: false,
+            waits: self.changes.mode == Mode::Tail && self.common.disk.on_low == OnLow::Pause,
+        }
+    }
+
+    fn open(self: Box<Self>, _stop: StopRequest) -> Result<Box<dyn Opened>, Stop> {
+        let runtime = runtime::tokio().map_err(|error| Stop::Refused(format!("{error:#}")))?;
+        Ok(Box::new(runtime.block_on(Changes::open(*self))?))
+    }
+
+    fn kept(&self) -> Vec<PathBuf> {
+        [vec![self.common.state_folder()], self.changes.kept()].concat()
+    }
+
+    fn look_at_folders(&self, findings: &mut Findings) {
+        examine::folders(findings, self);
+    }
+
+    fn followed(&self, _of: &Destination) -> anyhow::Result<Followed> {
+        anyhow::bail!("replay follows log files and blobs: pipeline {:?} reads topics", self.common.pipeline)
+    }
+
+    fn examine<'a>(self: Box<Self>, findings: &'a mut Findings, known: Option<Position>) -> Local<'a, ()> {
+        Box::pin(examine::examine(findings, *self, known))
+    }
+}
+
+impl Changes {
+    /// Finds out which tables there are: those that the lake's own records name, and those that were
+    /// met in events since. Nothing is written.
+    async fn open(Described { common, changes: config }: Described) -> Result<Changes, Stop> {
+        let runtime = tokio::runtime::Handle::current();
+        let open = || Client::open(&config.kafka, &runtime).map(Arc::new);
+        let (asks, fetches) = (open()?, open()?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let catalog = find::catalog(&config.lake)?;
+        let rejects = find::rejects(&catalog, &common.pipeline);
+        let source = format!("{}/{}", config.kafka.brokers, config.shown);
+        let mut changes = Changes {
+            common,
+            config,
+            source,
+            asks,
+            fetches,
+            catalog,
+            rejects,
+            tables: Vec::new(),
+            names: Vec::new(),
+            clock,
+        };
+        changes.tables = find::tables(&changes).await?;
+        changes.names = find::names(&changes.rejects, &changes.tables);
+        Ok(changes)
+    }
+
+    fn reading(&self) -> TopicSource {
+        TopicSource::new(&self.config.kafka.brokers, &self.config.shown, self.config.topics.clone())
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::new(self.asks.clone(), self.config.topics.clone(), PATIENCE)
+    }
+
+    /// What decides which rows records become.
+    fn settings(&self) -> Settings {
+        let tables = self.tables.iter().map(Known::keyed).collect();
+        Settings { isolation: self.config.kafka.isolation, tables, ..Settings::default() }
+    }
+}
+
+impl Opened for Changes {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn outline(&self) -> Outline {
+        let roles: Vec<&str> = self.tables.iter().map(|table| &*table.event.role).collect();
+        pg_changes::outline(&roles)
+    }
+
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn tables(&self) -> &[String] {
+        &self.names
+    }
+
+    fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    fn cut(&self) -> Duration {
+        self.config.interval
+    }
+
+    fn retries(&self) -> Count {
+        Count::default()
+    }
+
+    fn guarded(&self, file: &Path) -> space::Settings {
+        let mut watched = vec![space::Guarded { name: "state", path: self.common.state_folder() }];
+        watched.push(match &self.config.lake.root {
+            LakeRoot::File(root) => space::Guarded { name: "lake", path: root.clone() },
+            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Guarded { name: "scratch", path: std::env::temp_dir() },
+        });
+        let on_low = match self.config.mode {
+            Mode::Tail => self.common.disk.on_low,
+            Mode::Backfill => OnLow::Stop,
+        };
+        let (min_free, clean) = (self.common.disk.min_free, self.common.disk.clean.clone());
+        let kept = [vec![self.common.state_folder()], self.config.kept(), vec![file.to_owned()]].concat();
+        space::Settings { watched, min_free, on_low, clean, kept }
+    }
+
+    fn is_worth_a_claim<'a>(&'a self, _stop: &'a StopRequest) -> Local<'a, Result<bool, Stop>> {
+        // A cluster that cannot be reached leaves no trace in the lake.
+        Box::pin(async { self.watch().look().await.map(|_| true) })
+    }
+
+    fn nothing(&self, _metrics: &Metrics) -> Option<String> {
+        None
+    }
+
+    fn claim<'a>(
+        &'a self,
+        adopt: bool,
+        metrics: &'a Metrics,
+        process: Process,
+    ) -> Local<'a, Result<Box<dyn Claimed + 'a>, Stop>> {
+        Box::pin(async move {
+            let taken = take::tables(self, adopt, metrics, process).await?;
+            Ok(Box::new(wire::Taken::new(self, taken)) as Box<dyn Claimed + 'a>)
+        })
+    }
+
+    fn look(&self, all: bool) -> Local<'_, anyhow::Result<Look>> {
+        Box::pin(look::look(self, all))
+    }
+
+    fn connect(&self) -> Local<'_, anyhow::Result<()>> {
+        Box::pin(async {
+            print(look::connect(self).await?)?;
+            Ok(take::judge(self).await?)
+        })
+    }
+
+    fn prove<'a>(&'a self, _progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+        let refused = "prove cannot compare the tables of pg_changes with PostgreSQL yet: count rows on both sides, or \
+                       read the topics again into another lake.catalog and compare";
+        Box::pin(async move { Err(Stop::Refused(refused.to_owned())) })
+    }
+}

@@ -1,0 +1,145 @@
+//! How a run takes its tables: it opens and claims them, and each worker's shards. What a run
+//! refuses before it writes anything is checked here for `doctor` and `validate` too.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+use lakefront_operators::error::{Stop, StoreError};
+use lakefront_operators::protocol::Pending;
+use lakefront_operators::protocol::claim::{Claimed, claim};
+use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::group::Group;
+use lakefront_operators::protocol::intent::Intent;
+use lakefront_operators::protocol::layout::Layout;
+use lakefront_operators::protocol::names::Held;
+use lakefront_operators::protocol::preflight::preflight;
+use lakefront_operators::run::metrics::{Metrics, Retried};
+use lakefront_operators::sink::delta::upsert::{self, Shard, Sharding, UpsertSpec, UpsertTable};
+use lakefront_operators::sink::delta::{self, DeltaTable};
+use lakefront_operators::source::kafka::kind::{Offsets, TopicSource, Topics};
+
+use super::look::standing;
+use super::{Changes, known};
+use crate::pipeline::{Opened, state_of};
+
+/// What a run has taken.
+pub(super) struct Taken {
+    pub(super) rejects: Arc<DeltaTable>,
+    pub(super) tables: Vec<Arc<UpsertTable>>,
+    pub(super) claimed: Vec<Claimed<Topics>>,
+    /// By worker, its shard of each table.
+    pub(super) shards: Vec<Vec<Shard>>,
+}
+
+/// Claims the tables.
+pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, process: Process) -> Result<Taken, Stop> {
+    let clock = metrics.retries().counted(Retried::Commit, changes.clock.clone());
+    let pipeline = &changes.common.pipeline;
+    let outline = changes.outline();
+    let reading = changes.reading();
+    let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(begin(changes)) };
+    let intent = intent(changes, (&outline.layout, &reading), &cold_start, adopt, Some(process))?;
+    // A refusal here comes before anything is written.
+    preflight(&there(changes).await?, &*clock, &intent).await?;
+    let rejects = delta::open(std::slice::from_ref(&changes.rejects), pipeline, clock.clone(), |_| Ok(())).await?;
+    let rejects = rejects.into_iter().next().ok_or_else(|| Stop::Bug("a table was opened and is not there".into()))?;
+    let specs: Vec<UpsertSpec> = changes.tables.iter().map(|table| table.spec.clone()).collect();
+    let tables = upsert::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
+    let groups = tables.iter().map(|table| table.clone() as Arc<dyn Group>);
+    let groups: Vec<_> = std::iter::once(rejects.clone() as Arc<dyn Group>).chain(groups).collect();
+    let claimed = claim(&groups, clock, &intent).await?;
+    known::forget(&changes.common);
+    let shards = shards(changes, &claimed).await?;
+    Ok(Taken { rejects, tables, claimed, shards })
+}
+
+/// Refuses what a run would refuse, with the same errors, and writes nothing.
+pub(super) async fn judge(changes: &Changes) -> Result<(), Stop> {
+    let (outline, reading) = (changes.outline(), changes.reading());
+    let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(begin(changes)) };
+    let intent = intent(changes, (&outline.layout, &reading), &cold_start, false, None)?;
+    preflight(&there(changes).await?, &*changes.clock, &intent).await
+}
+
+/// Resolves where the first run begins.
+type ColdStart<'a> = dyn Fn() -> Pending<'a, Result<Offsets, Stop>> + Send + Sync + 'a;
+
+fn intent<'a>(
+    changes: &'a Changes,
+    (layout, reading): (&'a Layout, &'a TopicSource),
+    cold_start: &'a ColdStart<'a>,
+    adopt: bool,
+    process: Option<Process>,
+) -> Result<Intent<'a, Topics>, Stop> {
+    let known = state_of(&changes.common)?;
+    Ok(Intent {
+        pipeline: &changes.common.pipeline,
+        reading,
+        layout,
+        settings: Arc::new(changes.settings()),
+        known: known.map(|state| state.position),
+        process,
+        adopt,
+        cold_start,
+    })
+}
+
+/// Where the first run begins.
+async fn begin(changes: &Changes) -> Result<Offsets, Stop> {
+    let sights = changes.watch().look().await?;
+    Ok(changes.config.cold_start.offsets(&sights))
+}
+
+/// The tables that exist. All are looked for if the state file says that some were.
+async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
+    let pipeline = &changes.common.pipeline;
+    let specs = std::iter::once(&changes.rejects).chain(changes.tables.iter().map(|table| &table.spec.table));
+    let (mut there, mut is_held) = (Vec::new(), false);
+    for spec in specs {
+        let snapshot = delta::read(&spec.place, pipeline).await?;
+        is_held |= snapshot.as_ref().is_some_and(|snapshot| snapshot.state.held.is_some());
+        let group = || Arc::new(DeltaTable::attach(spec.clone(), pipeline, changes.clock.clone())) as Arc<dyn Group>;
+        there.push(snapshot.map(|_| group()));
+    }
+    if let Some(state) = state_of(&changes.common)?.filter(|state| !is_held && state.position.0 > 0) {
+        return Err(Stop::Refused(format!(
+            "the state file says position {}, but none of the pipeline's tables holds one ({} and so on): restore them, set \
+             [lake] back to the old place, or delete the state file to start over",
+            state.position, changes.rejects.place
+        )));
+    }
+    for known in changes.tables.iter().filter(|known| known.is_old) {
+        if standing(&known.spec.table, pipeline).await?.is_none() {
+            let spec = &known.spec.table;
+            return Err(Stop::Refused(format!(
+                "table {:?} ({}) was the pipeline's, and holds no position any more: restore it from a backup",
+                spec.name, spec.place
+            )));
+        }
+    }
+    Ok(there)
+}
+
+/// Opens each worker's shard of each table that was `claimed`.
+async fn shards(changes: &Changes, claimed: &[Claimed<Topics>]) -> Result<Vec<Vec<Shard>>, StoreError> {
+    let shards = changes.common.workers;
+    let mut by_worker: Vec<Vec<Shard>> = (0..shards).map(|_| Vec::new()).collect();
+    for (known, claimed) in changes.tables.iter().zip(&claimed[1..]) {
+        let folder = index_folder(changes, &known.event.role);
+        let held = Held { position: claimed.standing.position(), run: claimed.committer.run() };
+        let opened = (0..shards).map(|shard| {
+            let (spec, of) = (known.spec.clone(), (&*changes.common.pipeline, held));
+            Shard::open(spec, of, Sharding { shard, shards }, Some(&folder), changes.clock.clone())
+        });
+        for (of_worker, shard) in by_worker.iter_mut().zip(try_join_all(opened).await?) {
+            of_worker.push(shard);
+        }
+    }
+    Ok(by_worker)
+}
+
+/// Where the index of a table is kept.
+fn index_folder(changes: &Changes, role: &str) -> PathBuf {
+    changes.common.state_folder().join(format!("{}.index", changes.common.pipeline)).join(role)
+}
