@@ -15,11 +15,8 @@ use reqwest::Url;
 use toml::Value;
 
 use super::database::{PASSWORDS, database, name};
-use super::error::Problems;
 use super::raw::{Reading, Section};
-use super::secrets::Env;
 use super::values::{choice, duration, flag, path, text};
-use super::{ConfigError, read_text};
 
 /// How long one request to Connect may take. It asks PostgreSQL itself when it checks a
 /// configuration.
@@ -237,15 +234,14 @@ fn login(section: &mut Section<'_>) -> Option<Option<(String, Secret)>> {
 
 /// Where a worker answers.
 fn url(value: &Value) -> Reading<String> {
-    let allowed = || "allowed is a URL such as \"http://localhost:8083\" or \"https://connect.example/shop\"".to_owned();
+    let allowed =
+        || "allowed is a URL such as \"http://localhost:8083\" or \"https://connect.example/shop\"".to_owned();
     let url = Url::parse(text(value)?).map_err(|_| allowed())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has a user or a password in it: they are given as user and password, next to url".to_owned());
     }
-    let good = matches!(url.scheme(), "http" | "https")
-        && url.has_host()
-        && url.query().is_none()
-        && url.fragment().is_none();
+    let good =
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
     if good { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(allowed()) }
 }
 
@@ -264,8 +260,7 @@ fn word(value: &Value) -> Reading<String> {
 /// The name of a replication slot.
 fn slot(value: &Value) -> Reading<String> {
     let good = |text: &&str| {
-        (1..=63).contains(&text.len())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        (1..=63).contains(&text.len()) && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     value
         .as_str()
@@ -278,7 +273,8 @@ fn slot(value: &Value) -> Reading<String> {
 fn tables(value: &Value) -> Reading<Vec<String>> {
     let allowed = || "allowed is a list of \"schema.table\", where * stands for any letters".to_owned();
     let list = value.as_array().filter(|list| !list.is_empty()).ok_or_else(allowed)?;
-    let is_table = |text: &&str| text.split_once('.').is_some_and(|(schema, table)| !(schema.is_empty() || table.is_empty()));
+    let is_table =
+        |text: &&str| text.split_once('.').is_some_and(|(schema, table)| !(schema.is_empty() || table.is_empty()));
     list.iter().map(|table| table.as_str().filter(is_table).map(str::to_owned).ok_or_else(allowed)).collect()
 }
 
@@ -319,43 +315,11 @@ fn flat(value: &Value) -> Reading<Vec<(String, String)>> {
             }
             return Ok(all);
         }
-        _ => return Err("allowed is a string, a whole number, true or false, as Debezium's documentation has it".into()),
+        _ => {
+            return Err("allowed is a string, a whole number, true or false, as Debezium's documentation has it".into());
+        }
     };
     Ok(vec![(String::new(), text)])
-}
-
-/// What the file at `path` says about the way of changes to Kafka: the pipeline's name, the two
-/// sections, and the topics.
-#[expect(clippy::type_complexity, reason = "until the kind is read whole")]
-pub(crate) fn capture_of(
-    path: &std::path::Path,
-) -> Result<(String, Option<Postgres>, Option<Connect>, Vec<String>), ConfigError> {
-    parse(&read_text(path)?, &|name| std::env::var(name).ok())
-}
-
-#[expect(clippy::type_complexity, reason = "until the kind is read whole")]
-fn parse(text: &str, env: Env<'_>) -> Result<(String, Option<Postgres>, Option<Connect>, Vec<String>), ConfigError> {
-    let table: toml::Table = text.parse().map_err(|error| ConfigError::syntax(text, &error))?;
-    let problems = Problems::default();
-    let mut top = Section::top(table, env, &problems);
-    let pipeline = top.required("pipeline", "shop-cdc", super::values::pipeline);
-    let (postgres, connect) = (postgres(&mut top), connect(&mut top));
-    let mut source = top.section("source");
-    let topics = source.optional("topics", Vec::new(), |v| match v {
-        Value::Array(list) => Ok(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()),
-        one => Ok(vec![text_of(one)?]),
-    });
-    let problems = problems.into_inner();
-    match (pipeline, postgres, connect, topics) {
-        (Some(pipeline), Some(postgres), Some(connect), Some(topics)) if problems.is_empty() => {
-            Ok((pipeline, postgres, connect, topics))
-        }
-        _ => Err(ConfigError::Fields(problems)),
-    }
-}
-
-fn text_of(value: &Value) -> Reading<String> {
-    Ok(text(value)?.to_owned())
 }
 
 #[cfg(test)]

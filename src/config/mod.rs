@@ -53,7 +53,7 @@ use lakefront_operators::s3::Location as BucketLocation;
 pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 #[cfg(feature = "pg_changes")]
-pub(crate) use self::connect::{Connect, Postgres, PublicationMode, SecretRef, capture_of};
+pub(crate) use self::connect::{Connect, Postgres, PublicationMode, SecretRef};
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 #[cfg(feature = "kafka")]

@@ -111,10 +111,7 @@ async fn switch(capture: &Capture, args: &SwitchArgs, what: &str, until: Until) 
 }
 
 /// The connector of the file, and how its worker gets into PostgreSQL.
-pub(super) async fn connector(
-    capture: &Capture,
-    reference: Option<&SecretRef>,
-) -> anyhow::Result<(Connector, Entry)> {
+pub(super) async fn connector(capture: &Capture, reference: Option<&SecretRef>) -> anyhow::Result<(Connector, Entry)> {
     let entry = match reference.or(capture.connect.secret_ref.as_ref()) {
         Some(reference) => Entry::Reference(reference.clone()),
         None => match capture.postgres.location.password.ask().await {
@@ -139,7 +136,9 @@ pub(super) async fn check(rest: &Rest, connector: &Connector) -> anyhow::Result<
     let answer = match rest.put(&attempt, &path, Some(&connector.body())).await {
         Ok(answer) => answer,
         Err(error) if error.is_missing() || error.to_string().contains("Failed to find any class") => {
-            anyhow::bail!("{error}; Debezium's connector for PostgreSQL belongs into a folder of the worker's plugin.path")
+            anyhow::bail!(
+                "{error}; Debezium's connector for PostgreSQL belongs into a folder of the worker's plugin.path"
+            )
         }
         Err(error) => return Err(error.into()),
     };
@@ -173,9 +172,13 @@ fn errors(answer: &Value) -> Vec<(String, String)> {
 /// Where the connector stands in PostgreSQL's log, as Connect has noted; `None` if it does not say.
 async fn position(rest: &Rest, name: &str) -> Option<Value> {
     let offsets = rest.get("read its position", &format!("/connectors/{name}/offsets")).await.ok()?;
-    Some(offsets.get("offsets")?.as_array()?.first().map_or(json!({}), |offset| {
-        offset.get("offset").cloned().unwrap_or(json!({}))
-    }))
+    Some(
+        offsets
+            .get("offsets")?
+            .as_array()?
+            .first()
+            .map_or(json!({}), |offset| offset.get("offset").cloned().unwrap_or(json!({}))),
+    )
 }
 
 /// A position as PostgreSQL writes it.

@@ -71,7 +71,9 @@ fn left(capture: &Capture, are_offsets_gone: bool) -> String {
 /// Asks on the terminal.
 fn is_meant(name: &str, rest: &Rest) -> anyhow::Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(Usage(format!("deleting connector {name:?} is not asked for here: give --yes if it is meant")).into());
+        return Err(
+            Usage(format!("deleting connector {name:?} is not asked for here: give --yes if it is meant")).into()
+        );
     }
     logging::tell(&format!("Delete connector {name:?} at {}? Its slot stays in PostgreSQL. [y/N] ", rest.url()));
     io::stderr().flush()?;

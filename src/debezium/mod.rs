@@ -31,7 +31,7 @@ use self::rest::{Rest, RestError};
 pub(crate) use self::status::{Status, Verdict};
 pub(crate) use self::tables::matches;
 use crate::cli::{DebeziumArgs, DebeziumCommand};
-use crate::config::{self, Connect, Postgres};
+use crate::config::{Config, Connect, Kind, PgChanges, Postgres};
 use crate::exit::Usage;
 use crate::{pipeline, runtime};
 
@@ -50,15 +50,18 @@ pub(crate) struct Capture {
 impl Capture {
     /// Reads a pipeline file, which must have both sections.
     fn load(file: &Path) -> anyhow::Result<Capture> {
-        let (pipeline, postgres, connect, topics) =
-            config::capture_of(file).map_err(|error| pipeline::naming(file, error))?;
+        let Config { common, kind } = pipeline::load(file)?;
+        let Kind::PgChanges(changes) = kind else {
+            return Err(Usage("lakefront debezium is for pipelines with topology = \"pg_changes\"".to_owned()).into());
+        };
+        let PgChanges { postgres, connect, names: topics, .. } = *changes;
         let missing = |section: &str, example: &str| {
             let file = one_line(&file.display().to_string()).into_owned();
             Usage(format!("pipeline file {file} has no [{section}]: this command needs it, with {example}"))
         };
         let postgres = postgres.ok_or_else(|| missing("postgres", "url = \"postgresql://user@host:5432/database\""))?;
         let connect = connect.ok_or_else(|| missing("connect", "url = \"http://localhost:8083\""))?;
-        Ok(Capture { pipeline, postgres, connect, topics })
+        Ok(Capture { pipeline: common.pipeline, postgres, connect, topics })
     }
 
     /// The connector's name.

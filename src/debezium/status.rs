@@ -55,7 +55,8 @@ impl Status {
     fn read(answer: &Value, rest: &Rest) -> Status {
         let part = |part: &Value| {
             let text = |key: &str| part.get(key).and_then(Value::as_str);
-            let trace = text("trace").filter(|trace| !trace.trim().is_empty()).map(|trace| rest.without_hidden(&cause(trace)));
+            let trace =
+                text("trace").filter(|trace| !trace.trim().is_empty()).map(|trace| rest.without_hidden(&cause(trace)));
             Part {
                 state: one_line(text("state").unwrap_or("UNASSIGNED")).into_owned(),
                 worker: one_line(text("worker_id").unwrap_or_default()).into_owned(),

@@ -81,7 +81,9 @@ impl Cdc {
 #[test]
 fn recorded_events_become_the_rows_that_postgresql_had() {
     let cdc = Cdc::new("tables", &["lake.public.compkey", "lake.public.toasty_full", "lake.public.customers"]);
-    cdc.write("envelope_schema.ndjson", |topic, value| topic.starts_with("lake.public.") && !value.contains("\"op\":\"t\""));
+    cdc.write("envelope_schema.ndjson", |topic, value| {
+        topic.starts_with("lake.public.") && !value.contains("\"op\":\"t\"")
+    });
     let ended = cdc.pipeline.run().exits_with(0);
     println!("{}", ended.stderr);
     assert_eq!(cdc.rows("public/compkey"), [] as [Value; 0]);

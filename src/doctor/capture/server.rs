@@ -61,7 +61,11 @@ fn role(findings: &mut Findings, sight: &Sight<'_>) {
     if makes && sight.found.publication.is_none() && !role.may_publish {
         findings.problem(
             "rights",
-            format!("role {:?} may not make publication {:?}, as the connector is told to", role.name, sight.publication()),
+            format!(
+                "role {:?} may not make publication {:?}, as the connector is told to",
+                role.name,
+                sight.publication()
+            ),
             format!(
                 "as the database's owner: GRANT CREATE ON DATABASE {} TO {}; or make the publication, and set \
                  connect.publication_mode = \"disabled\"",

@@ -85,7 +85,9 @@ fn limit(findings: &mut Findings, sight: &Sight<'_>, name: &str, slot: &Slot, st
         (None, _) => {}
         (Some(mib), _) if state == Some("unreserved") => findings.problem(
             "slot",
-            format!("slot {name:?} keeps more than max_slot_wal_keep_size, {mib} MiB: the next checkpoint may remove log"),
+            format!(
+                "slot {name:?} keeps more than max_slot_wal_keep_size, {mib} MiB: the next checkpoint may remove log"
+            ),
             "have the connector catch up at once, or raise max_slot_wal_keep_size",
         ),
         (Some(mib), safe) => {

@@ -35,8 +35,14 @@ fn publication(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
     if !publication.lacks.is_empty() {
         findings.warn(
             "tables",
-            format!("publication {name:?} leaves out {}: such changes do not reach the lake", publication.lacks.join(", ")),
-            format!("as its owner: ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate')", quoted(&name)),
+            format!(
+                "publication {name:?} leaves out {}: such changes do not reach the lake",
+                publication.lacks.join(", ")
+            ),
+            format!(
+                "as its owner: ALTER PUBLICATION {} SET (publish = 'insert, update, delete, truncate')",
+                quoted(&name)
+            ),
         );
     }
     if !publication.is_via_root && tables.iter().any(|table| table.is_partition) {
@@ -48,7 +54,8 @@ fn publication(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
     }
     let left_out: Vec<&&Table> = tables.iter().filter(|table| !table.is_published).collect();
     if left_out.is_empty() {
-        return findings.ok("tables", format!("publication {name:?} has {} of the tables that are meant", tables.len()));
+        return findings
+            .ok("tables", format!("publication {name:?} has {} of the tables that are meant", tables.len()));
     }
     let names: Vec<String> = left_out.iter().map(|table| table.full_name()).collect();
     let quotes: Vec<String> = left_out.iter().map(|table| table.quoted()).collect();
@@ -108,7 +115,10 @@ fn rights(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
     if makes && sight.found.publication.is_none() && !foreign.is_empty() {
         findings.problem(
             "rights",
-            format!("role {role:?} does not own {}, and so cannot publish them, as the connector is told to", some(&foreign)),
+            format!(
+                "role {role:?} does not own {}, and so cannot publish them, as the connector is told to",
+                some(&foreign)
+            ),
             "make the publication as their owner, and set connect.publication_mode = \"disabled\"",
         );
     }
@@ -125,7 +135,10 @@ fn identities(findings: &mut Findings, tables: &[&Table]) {
         let all: Vec<String> = stuck.iter().map(|table| table.full_name()).collect();
         findings.problem(
             "identity",
-            format!("{}: without a key, PostgreSQL refuses their updates and deletes once they are published", some(&all)),
+            format!(
+                "{}: without a key, PostgreSQL refuses their updates and deletes once they are published",
+                some(&all)
+            ),
             full(stuck.iter().map(|table| **table)),
         );
     }
@@ -136,7 +149,10 @@ fn identities(findings: &mut Findings, tables: &[&Table]) {
             silent.iter().map(|table| format!("{} ({})", table.full_name(), table.silent.join(", "))).collect();
         findings.warn(
             "identity",
-            format!("{}: an update that leaves a large value as it is looks like one that sets it to NULL", some(&columns)),
+            format!(
+                "{}: an update that leaves a large value as it is looks like one that sets it to NULL",
+                some(&columns)
+            ),
             full(silent.iter().map(|table| **table)),
         );
     }
