@@ -321,6 +321,3 @@ fn flat(value: &Value) -> Reading<Vec<(String, String)>> {
     };
     Ok(vec![(String::new(), text)])
 }
-
-#[cfg(test)]
-mod tests;
