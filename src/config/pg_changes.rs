@@ -116,7 +116,7 @@ fn parts(workers: usize, groups: usize, root: &LakeRoot) -> Parts {
 /// Reads the sections of a `pg_changes` pipeline.
 pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Option<usize>) -> Read<PgChanges> {
     let mut section = top.section("source");
-    let brokers = section.required("brokers", "localhost:9092", brokers);
+    let brokers = required_brokers(&mut section);
     let topics = section.required("topics", "cdc.public.*", topics);
     let group = section.optional("group", None, |v| group(v).map(Some));
     let isolation = section.optional("isolation", Isolation::default(), |v| {
@@ -200,6 +200,16 @@ pub(super) fn too_little(memory: u64, parts: &Parts) -> Option<String> {
     (memory < parts.least()).then(|| {
         format!("must be at least {least} MiB; raise it, lower workers, or leave it out for a limit that fits")
     })
+}
+
+/// Reads `brokers`. Who has mistaken one text for another may have put a connection string there,
+/// with its key, so a wrong value is not shown.
+fn required_brokers(section: &mut Section<'_>) -> Option<String> {
+    let brokers = section.secret("brokers", brokers)?;
+    if brokers.is_none() {
+        section.refuse("brokers", "must be given, such as brokers = \"localhost:9092\"".to_owned());
+    }
+    brokers
 }
 
 fn brokers(value: &Value) -> Reading<String> {

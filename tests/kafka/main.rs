@@ -10,5 +10,6 @@ mod kills;
 mod losses;
 mod records;
 mod refusals;
+#[cfg(feature = "pg_changes")]
 mod tables;
 mod world;

@@ -25,8 +25,8 @@ fn names_and_words() {
         "",
         &["topology = \"pg_log\""],
         expect![[r#"
-        topology = "pg_log": allowed are "pg_logs" and "pg_flush"
-    "#]],
+            topology = "pg_log": allowed are "pg_logs", "pg_flush" and "pg_changes"
+        "#]],
     );
     check(
         "",

@@ -8,6 +8,8 @@ mod azure;
 #[cfg(feature = "pg_changes")]
 mod connect;
 mod fields;
+#[cfg(feature = "pg_changes")]
+mod pg_changes;
 #[cfg(feature = "pg_flush")]
 mod pg_flush;
 mod reference;

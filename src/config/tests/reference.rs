@@ -38,6 +38,13 @@ const KINDS: &[Kind] = &[
         accounts: &["lake.azure"],
         more_than: (40, 12),
     },
+    #[cfg(feature = "pg_changes")]
+    Kind {
+        least: super::pg_changes::LEAST,
+        heading: "### Keys of `pg_changes`",
+        accounts: &["lake.azure"],
+        more_than: (40, 9),
+    },
 ];
 
 impl Kind {

@@ -40,7 +40,7 @@ fn every_problem_is_told_at_once() {
     "#;
     expect![[r#"
         pipeline: must be given, such as pipeline = "pg-logs"
-        topology = "kafka": allowed are "pg_logs" and "pg_flush"
+        topology = "kafka": allowed are "pg_logs", "pg_flush" and "pg_changes"
         workers = 0: allowed is a whole number from 1 to 256
         source.format: must be given, such as format = "azure"
         source.mode = "batch": allowed are "backfill" and "tail"

@@ -60,7 +60,7 @@ fn a_secret_is_never_told() {
         ],
         expect![[r#"
             pipeline = "${SECRET}/": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first: it becomes a folder and names the transactions in the tables
-            topology = "${SECRET}": allowed are "pg_logs" and "pg_flush"
+            topology = "${SECRET}": allowed are "pg_logs", "pg_flush" and "pg_changes"
             workers = "${SECRET}": allowed is a whole number from 1 to 256
             rows = "${SECRET}": allowed is a table, written [rows]
             zzz: unknown key at the top of the file, known keys are commit, disk, http, lake, limits, pipeline, roles, rows, source, tables, topology, workers

@@ -1,0 +1,98 @@
+//! Files of `pg_changes`: what a good one means, and what the user is told about a bad one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use lakefront_operators::kafka::settings::{Isolation, Security};
+use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss};
+
+use super::super::{Config, Kind, LakeRoot, Mode, PgChanges};
+use super::{good, into, told};
+
+/// The smallest file that is valid.
+pub(super) const LEAST: &str = r#"
+    pipeline = "shop-cdc"
+    topology = "pg_changes"
+    workers = 2
+    [source]
+    brokers = "localhost:9092"
+    topics = "cdc.public.*"
+    [lake]
+    root = "file:lake"
+    catalog = "shop"
+"#;
+
+fn with(section: &str, line: &str) -> String {
+    into(LEAST, section, line)
+}
+
+fn changes_of(config: Config) -> PgChanges {
+    let Kind::PgChanges(changes) = config.kind else { panic!("it is of another kind") };
+    *changes
+}
+
+/// What the user is told about files with one of `lines` in `section`.
+fn check(section: &str, lines: &[&str], expected: Expect) {
+    let told: Vec<_> = lines.iter().map(|line| told(&with(section, line)) + "\n").collect();
+    expected.assert_eq(&told.concat());
+}
+
+#[test]
+fn the_least_file_gets_the_documented_defaults() {
+    let config = good(LEAST);
+    assert_eq!(config.common.state_file, Path::new("state/shop-cdc.offset.json"));
+    let changes = changes_of(config);
+    assert_eq!((changes.kafka.brokers.as_str(), changes.kafka.group), ("localhost:9092", None));
+    assert_eq!((changes.kafka.isolation, changes.kafka.security), (Isolation::ReadCommitted, Security::default()));
+    assert_eq!((changes.mode, changes.cold_start, changes.on_loss), (Mode::Tail, ColdStart::Earliest, OnLoss::Stop));
+    assert_eq!((changes.interval, changes.poll), (Duration::from_secs(10), Duration::from_secs(1)));
+    assert_eq!((changes.rows, changes.bytes), (250_000, 128 << 20));
+    assert_eq!((changes.lake.root, changes.lake.schema), (LakeRoot::File(PathBuf::from("lake")), None));
+    assert_eq!(changes.shown, "cdc.public.*");
+}
+
+#[test]
+fn topics_may_be_several() {
+    let changes = changes_of(good(&with("source", "topics = [\"cdc.public.orders\", \"cdc.sales.*\"]")));
+    assert_eq!(changes.shown, "cdc.public.orders,cdc.sales.*");
+}
+
+#[test]
+fn what_is_wrong_with_the_source_is_told() {
+    check(
+        "source",
+        &[
+            "brokers = \"localhost\"",
+            "brokers = \"Endpoint=sb://x/;SharedAccessKey=hunter2\"",
+            "topics = []",
+            "topics = \"a/b\"",
+            "group = \"\"",
+            "isolation = \"serializable\"",
+            "on_loss = \"skip\"",
+            "url = \"file:x\"",
+        ],
+        expect![[r#"
+            source.brokers = "***": must be hosts with their ports, separated by commas, such as "kafka1:9092,kafka2:9092": what is there has another form, and is not shown, because it may have a secret
+            source.brokers = "***": must be hosts with their ports, separated by commas, such as "kafka1:9092,kafka2:9092": what is there has another form, and is not shown, because it may have a secret
+            source.topics = []: names no topic
+            source.topics = "a/b": has "a/b", which can be no topic: allowed are up to 249 letters, digits, '.', '_' and '-', or a pattern such as "cdc.public.*"
+            source.group = "": allowed is a non-empty string
+            source.isolation = "serializable": allowed are "read_committed" and "read_uncommitted"
+            source.on_loss = "skip": allowed are "stop" and "accept"
+            source.url: unknown key in [source], known keys are brokers, cold_start, group, isolation, mode, on_loss, poll, security, state_file, topics
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_cuts_and_memory_is_told() {
+    check("commit", &["rows = 0", "bytes = \"0 B\"", "interval = 10"], expect![[r#"
+        commit.rows = 0: allowed is a whole number from 1 to 100000000
+        commit.bytes = "0 B": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
+        commit.interval = 10: a duration needs a unit, ms, s, m or h, such as "10s"
+    "#]]);
+    check("limits", &["memory = \"1 MiB\""], expect![[r#"
+        limits.memory = "1 MiB": must be at least 96 MiB; raise it, lower workers, or leave it out for a limit that fits
+    "#]]);
+}

@@ -1,0 +1,47 @@
+//! Events that a real connector has written.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::world::Cdc;
+use crate::world::{Written, sample};
+
+type Raw = BTreeMap<String, Box<RawValue>>;
+
+/// Writes the recorded events of these tables, but for those of TRUNCATE.
+fn write(cdc: &Cdc, name: &str, tables: &[&str]) {
+    tables.iter().for_each(|table| cdc.create(table, 1));
+    for line in sample(name).lines() {
+        let record: Raw = serde_json::from_str(line).expect("a record");
+        let text = |raw: &RawValue| (raw.get() != "null").then(|| raw.get().to_owned());
+        let topic: String = serde_json::from_str(record["topic"].get()).expect("a topic");
+        let (key, value) = (text(&record["key"]), text(&record["value"]));
+        let Some(table) = tables.iter().find(|table| topic == format!("lake.public.{table}")) else { continue };
+        if value.as_ref().is_some_and(|value| value.contains("\"op\":\"t\"")) {
+            continue;
+        }
+        let (key, value) = (key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes));
+        cdc.writer.send(&cdc.topic(table), &Written { key, value, ..Written::default() });
+    }
+    cdc.writer.flush();
+}
+
+#[test]
+fn recorded_events_become_the_rows_that_postgresql_had() {
+    for name in ["envelope_schema", "envelope_noschema"] {
+        let cdc = Cdc::new(name);
+        write(&cdc, &format!("{name}.ndjson"), &["compkey", "toasty_full", "customers"]);
+        cdc.pipeline.run().exits_with(0);
+        assert_eq!(cdc.rows("compkey"), [] as [Value; 0]);
+        let customers = cdc.rows("customers");
+        let ids: Vec<&Value> = customers.iter().map(|row| &row["id"]).collect();
+        assert_eq!(ids, [&json!(1), &json!(100), &json!(4), &json!(901)], "{customers:?}");
+        assert_eq!(customers[0]["email"], "ann@new");
+        let toasty = cdc.rows("toasty_full");
+        assert_eq!((toasty.len(), &toasty[0]["small"]), (1, &json!(2)));
+        assert!(toasty[0]["big"].as_str().is_some_and(|big| big.len() == 9600), "{toasty:?}");
+        assert_eq!(cdc.rejects(), [] as [Value; 0]);
+    }
+}
