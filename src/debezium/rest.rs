@@ -228,3 +228,6 @@ fn causes(error: &reqwest::Error) -> String {
     }
     if told.is_empty() { error.to_string() } else { told.join(": ") }
 }
+
+#[cfg(test)]
+mod tests;

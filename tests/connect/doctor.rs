@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::postgres::Server;
 use crate::support::wait;
-use crate::world::{ROLE, World, server};
+use crate::world::{ROLE, World, connect, server};
 
 /// The findings of a check: level, what was found, and the advice.
 fn findings(world: &World, check: &str) -> Vec<(String, String, String)> {
@@ -52,24 +52,31 @@ fn before_and_after_the_registration() {
     let identities = findings(&world, "identity");
     assert_eq!(identities.len(), 2, "{identities:#?}");
     assert!(identities.iter().any(|(_, found, _)| found.contains("FULL") && found.ends_with(": public.orders")));
-    assert!(identities.iter().any(|(_, found, _)| found.contains("its key alone") && found.ends_with(": public.customers")));
+    assert!(
+        identities.iter().any(|(_, found, _)| found.contains("its key alone") && found.ends_with(": public.customers"))
+    );
 }
 
 #[test]
-fn a_paused_connector_and_its_slot() {
+fn a_connector_that_rests_and_its_slot() {
     let mut world = World::new("inactive");
     world.debezium(&["register"]).exits_with(0);
     assert!(wait::until(|| world.of_slot("active") == "t"));
     world.debezium(&["pause"]).exits_with(0);
-    assert!(wait::until(|| world.of_slot("active") == "f"));
     assert!(advice(&world, "connect", "problem", "is PAUSED").contains("resume FILE"));
+    // A paused connector keeps its session. A stopped one does not.
+    let stopped = connect().1.ask("PUT", &format!("/connectors/{}/stop", world.name), "").expect("Connect answers");
+    assert_eq!(stopped.status, 204);
+    assert!(wait::until(|| world.of_slot("active") == "f"));
+    assert!(advice(&world, "connect", "problem", "is STOPPED").contains("resume FILE"));
     assert!(advice(&world, "slot", "problem", "nobody reads slot").contains("resume"));
     world.debezium(&["resume"]).exits_with(0);
     assert!(wait::until(|| world.of_slot("active") == "t"));
     is_good(&world, "connect");
     // What is registered is not what the file says.
     world.set("connect", "heartbeat_interval", "7s");
-    let told = advice(&world, "connect", "warning", "registered otherwise than the file says, in heartbeat.interval.ms");
+    let told =
+        advice(&world, "connect", "warning", "registered otherwise than the file says, in heartbeat.interval.ms");
     assert!(told.contains("register FILE"));
     world.debezium(&["register"]).exits_with(0);
     is_good(&world, "connect");

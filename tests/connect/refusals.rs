@@ -54,6 +54,22 @@ fn who_is_not_there_is_named() {
 }
 
 #[test]
+fn an_authority_is_trusted_if_it_is_named() {
+    let mut world = World::new("authority");
+    let broker = &connect().0;
+    // A listener of Kafka is no worker, but has a certificate.
+    world.set("connect", "url", &format!("https://{}", broker.secured("TLS")));
+    let said = world.debezium(&["status"]).exits_with(3);
+    assert!(said.stderr.contains("connect.ca_file names the authority"), "{}", said.stderr);
+    world.set("connect", "ca_file", &broker.file("ca.pem").display().to_string());
+    let said = world.debezium(&["status"]).exits_with(3);
+    assert!(said.stderr.contains("failed") && !said.stderr.contains("trusted"), "{}", said.stderr);
+    world.set("connect", "ca_file", "p.toml");
+    let said = world.debezium(&["status"]).exits_with(3);
+    assert!(said.stderr.contains("connect.ca_file p.toml: there is no certificate"), "{}", said.stderr);
+}
+
+#[test]
 fn a_file_without_its_sections_is_refused() {
     let mut world = World::new("sections");
     world.set("source", "topics", "orders");

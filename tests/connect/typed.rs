@@ -17,7 +17,8 @@ fn the_page_works() {
     let program = Path::new(env!("CARGO_BIN_EXE_lakefront")).parent().expect("a folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").expect("a path"));
     let page = blocks(Path::new("docs/debezium.md"));
-    let lines: Vec<&str> = page.iter().filter(|block| block.kind == "sh").flat_map(|block| block.text.lines()).collect();
+    let lines: Vec<&str> =
+        page.iter().filter(|block| block.kind == "sh").flat_map(|block| block.text.lines()).collect();
     assert!(lines.len() > 8, "{lines:?}");
     for line in lines {
         let mut command = Command::new("bash");

@@ -11,7 +11,7 @@ use super::super::{Config, Connect, Kind, PgChanges, Postgres, PublicationMode, 
 use super::{good, into, told};
 
 /// The smallest file that has both sections.
-const LEAST: &str = r#"
+pub(super) const LEAST: &str = r#"
     pipeline = "Shop-cdc"
     topology = "pg_changes"
     workers = 2
@@ -134,7 +134,13 @@ fn a_reference_to_a_secret_is_one_of_connects() {
 fn what_is_wrong_is_refused_by_name() {
     check(
         "postgres",
-        &["url = \"db.example\"", "slot = \"Shop\"", "publication = \"\"", "password = \"a\"\npassword_file = \"b\"", "sslot = 1"],
+        &[
+            "url = \"db.example\"",
+            "slot = \"Shop\"",
+            "publication = \"\"",
+            "password = \"a\"\npassword_file = \"b\"",
+            "sslot = 1",
+        ],
         expect![[r#""#]],
     );
     check(

@@ -15,7 +15,9 @@ fn status(answer: Value) -> Status {
 fn of(connector: &str, tasks: &[&str]) -> Status {
     let tasks: Vec<Value> =
         tasks.iter().enumerate().map(|(id, state)| json!({"id": id, "state": state, "worker_id": "w:1"})).collect();
-    status(json!({"name": "p", "connector": {"state": connector, "worker_id": "w:1"}, "tasks": tasks, "type": "source"}))
+    status(
+        json!({"name": "p", "connector": {"state": connector, "worker_id": "w:1"}, "tasks": tasks, "type": "source"}),
+    )
 }
 
 #[test]
@@ -44,7 +46,8 @@ fn a_trace_is_its_first_line_and_what_is_behind_it() {
     };
     let told = |why: &str| Verdict::Failed(format!("task 0 has failed: {why}"));
     assert_eq!(failed("a.B: no\n\tat a.B.c(B.java:1)\n"), told("a.B: no"));
-    let wrapped = "a.B: wrapped\n\tat a.B.c(B.java:1)\nCaused by: c.D: second\n\tat x\nCaused by: e.F: root hunter2\n\tat y";
+    let wrapped =
+        "a.B: wrapped\n\tat a.B.c(B.java:1)\nCaused by: c.D: second\n\tat x\nCaused by: e.F: root hunter2\n\tat y";
     assert_eq!(failed(wrapped), told("a.B: wrapped; caused by e.F: root ***"));
     assert_eq!(failed("a.B: c.D: no\nCaused by: c.D: no"), told("a.B: c.D: no"), "nothing is said twice");
     assert_eq!(failed(" "), told("Connect does not say why; its log does"));

@@ -6,8 +6,10 @@ use crate::doctor::Findings;
 /// Whether the connector is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Registered {
-    /// It is.
-    Yes,
+    /// It is, and runs.
+    Runs,
+    /// It is, and does not run.
+    Rests,
     /// It is not.
     No,
     /// Nobody could be asked.
@@ -38,7 +40,9 @@ pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> Register
         findings.problem("connect", format!("connector {name:?} is not registered"), advice);
         return Registered::No;
     };
-    match status.verdict() {
+    let verdict = status.verdict();
+    let registered = if verdict == Verdict::Runs { Registered::Runs } else { Registered::Rests };
+    match verdict {
         Verdict::Runs => findings.ok("connect", format!("connector {name:?}: {}", status.brief())),
         Verdict::Failed(why) => findings.problem(
             "connect",
@@ -63,5 +67,5 @@ pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> Register
             "lakefront debezium register FILE makes it so",
         );
     }
-    Registered::Yes
+    registered
 }

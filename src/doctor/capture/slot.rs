@@ -14,7 +14,7 @@ pub(super) fn look(findings: &mut Findings, sight: &Sight<'_>) {
     let name = sight.slot();
     match (&sight.found.slot, sight.registered) {
         (Some(slot), _) => found(findings, sight, &name, slot),
-        (None, Registered::Yes) => findings.problem(
+        (None, Registered::Runs | Registered::Rests) => findings.problem(
             "slot",
             format!("slot {name:?} does not exist: no change is captured"),
             "lakefront debezium restart FILE makes it; if the slot was dropped, what changed meanwhile is not captured: \
@@ -51,7 +51,13 @@ fn found(findings: &mut Findings, sight: &Sight<'_>, name: &str, slot: &Slot) {
         );
     }
     let keeps = format!("{} of log are not confirmed, {} are kept", bytes(slot.behind), bytes(slot.kept));
-    if !slot.is_active {
+    if !slot.is_active && sight.registered == Registered::Runs {
+        findings.warn(
+            "slot",
+            format!("nobody reads slot {name:?} at the moment, although the connector runs: {keeps}"),
+            "this is so while the connector takes its snapshot, or has lost its session; if it stays so, Connect's log says why",
+        );
+    } else if !slot.is_active {
         findings.problem(
             "slot",
             format!("nobody reads slot {name:?}: {keeps}, and it grows until the disk is full"),

@@ -70,7 +70,7 @@ fn publication(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
 fn missing(findings: &mut Findings, sight: &Sight<'_>, name: &str, tables: &[&Table]) {
     let mode = sight.connect.map(|connect| connect.publication_mode);
     let is_made = mode.is_some_and(|mode| mode != PublicationMode::Disabled);
-    if is_made && sight.registered != Registered::Yes {
+    if is_made && matches!(sight.registered, Registered::No | Registered::Unknown) {
         return findings.ok("tables", format!("publication {name:?} will be made when the connector starts"));
     }
     if mode.is_none() {
