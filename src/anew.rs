@@ -1,5 +1,5 @@
-//! A run that begins anew: it has met what it does not know, such as a new table, noted it, and goes
-//! on as a new program in the same process, with the same arguments.
+//! A run that begins anew: it has met what it does not know, such as a new table, noted it, and
+//! goes on as a new program in the same process, with the same arguments.
 //!
 //! The dataflow is not torn down for that: it would see its inputs end, and take that for
 //! completion. A program that takes another's place has none of it, nor its locks and connections.

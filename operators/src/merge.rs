@@ -45,6 +45,9 @@ enum Work {
 /// Makes the changes of the table called `table`, which stands at `held`, on this worker's `shard`.
 /// The time of what is made is the cut's lower bound.
 ///
+/// Changes may have no rows, as those by which a shard learns that the table was truncated. A cut
+/// with neither rows nor truncations for a shard makes nothing there.
+///
 /// Between two cuts and at its end, the shard keeps its index for the next run. Whoever ends the
 /// process waits for that with [`Keeping`](crate::sink::delta::upsert::Keeping).
 ///
@@ -91,6 +94,7 @@ enum Work {
 ///     unavailable: BTreeMap::new(),
 ///     order: vec![place(1), place(2)],
 ///     origins: None,
+///     truncations: Vec::new(),
 /// };
 /// let merged = timely::execute_directly(move |worker| {
 ///     worker.dataflow(|scope| {

@@ -114,7 +114,8 @@ pub fn build(worker: &mut Worker, run: &PgChanges) {
     });
 }
 
-/// Changes one table. Returns what is staged for it, and the rejects of changes that cannot be made.
+/// Changes one table. Returns what is staged for it, and the rejects of changes that cannot be
+/// made.
 fn change<'s>(
     told: StreamVec<'s, Position, Told>,
     group: GroupId,

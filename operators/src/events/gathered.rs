@@ -76,7 +76,7 @@ impl Gathered {
             operations: std::mem::take(&mut self.operations),
             unavailable: taken.unavailable,
             order: std::mem::take(&mut self.order),
-            // RESTORE truncations: std::mem::take(&mut self.truncations),
+            truncations: std::mem::take(&mut self.truncations),
             origins: origins.iter().any(Option::is_some).then(|| origins.into_iter().collect()),
         };
         Some((changes, std::mem::take(&mut self.offsets)))

@@ -6,9 +6,9 @@
 //!                └─ a table or a column that the run does not know: it begins anew
 //! ```
 //!
-//! Promises: each event becomes a change, or a reject with its bytes and the reason; what changes no
-//! row by its nature (a tombstone, a heartbeat, the boundary of a transaction) becomes nothing. An
-//! event of a table that the run does not know ends the run before anything of its cut is
+//! Promises: each event becomes a change, or a reject with its bytes and the reason; what changes
+//! no row by its nature (a tombstone, a heartbeat, the boundary of a transaction) becomes nothing.
+//! An event of a table that the run does not know ends the run before anything of its cut is
 //! committed: what it has met is noted, and the next run knows it.
 
 mod changed;

@@ -73,8 +73,8 @@ impl EventTables {
         (self.wishes)(role)
     }
 
-    /// The role of an event's table; `None` if it names no schema, and there is no usual one, or if a
-    /// name can be no folder.
+    /// The role of an event's table; `None` if it names no schema, and there is no usual one, or if
+    /// a name can be no folder.
     pub(super) fn role(&self, table: &Table<'_>) -> Option<String> {
         let schema = table.schema.as_deref().or(self.schema.as_deref())?;
         (is_folder(schema) && is_folder(&table.name)).then(|| format!("{schema}.{}", table.name))

@@ -190,7 +190,7 @@ impl<K: Kind, S: Supply<K>> Cutter<K, S> {
             return self.settle();
         }
         let room = self.bounds.ahead.saturating_sub(self.position().since(self.acknowledged));
-        if room == 0 && may_close {
+        if (room == 0 || self.supply.is_full()) && may_close {
             return self.relieve(now_ms);
         }
         let most = self.bounds.work.min(self.bounds.cut.saturating_sub(handed_out)).min(room);

@@ -162,6 +162,13 @@ pub trait Supply<K: Kind> {
         Boundary::May
     }
 
+    /// Whether nothing more may be handed out before something is acknowledged, because what is
+    /// under way takes too much memory by the source's own measure. The cutter has one of its own,
+    /// in positions.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// A cut ends here. The offsets may change in what moves no position.
     fn close(&mut self);
 

@@ -73,22 +73,28 @@ impl<S: Shape> FileStage<S> {
     pub(in crate::sink) fn new(shape: S, clock: Arc<dyn Clock>) -> Self {
         FileStage { shape: Arc::new(shape), clock }
     }
-}
 
-impl<S: Shape> Stage for FileStage<S> {
-    fn begin(&self) -> Result<Box<dyn StageWriter>, StoreError> {
-        Ok(Box::new(CutWriter {
+    /// Begins a writer that may go from thread to thread, if the shape can.
+    pub(in crate::sink) fn writer(&self) -> CutWriter<S> {
+        CutWriter {
             shape: self.shape.clone(),
             clock: self.clock.clone(),
             open: BTreeMap::new(),
             begun: 0,
             closed: Vec::new(),
             pile: Pile::default(),
-        }))
+        }
     }
 }
 
-struct CutWriter<S: Shape> {
+impl<S: Shape> Stage for FileStage<S> {
+    fn begin(&self) -> Result<Box<dyn StageWriter>, StoreError> {
+        Ok(Box::new(self.writer()))
+    }
+}
+
+/// The files of one cut.
+pub(in crate::sink) struct CutWriter<S: Shape> {
     shape: Arc<S>,
     clock: Arc<dyn Clock>,
     open: BTreeMap<S::Key, PartWriter>,

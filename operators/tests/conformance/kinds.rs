@@ -136,6 +136,12 @@ impl Kind for Records {
         lower.retired.records + gone.map(|(_, at)| at.next).sum::<u64>() == higher.retired.records
     }
 
+    /// As many roles as the number says, of those that stories have, in their order.
+    fn has_role(settings: &u64, role: &str) -> bool {
+        let at = ["primary", "replica", "rejects"].iter().position(|known| *known == role);
+        at.is_none_or(|at| (at as u64) < *settings)
+    }
+
     fn check(_settings: &u64) -> Result<(), TooNew> {
         Ok(())
     }

@@ -21,6 +21,7 @@ mod ducklake_partitions;
 mod early;
 mod faults;
 mod harness;
+mod joining;
 mod kinds;
 mod lake;
 mod lossy;

@@ -36,6 +36,7 @@ impl<L: Lake> UpsertSink<L> {
             unavailable: BTreeMap::new(),
             order: rows.iter().map(|row| Order { partition: 0, offset: *row, lsn: 0 }).collect(),
             origins: None,
+            truncations: Vec::new(),
         };
         let (spec, all) = (self.specs().remove(table), Sharding { shard: 0, shards: 1 });
         let held = Held { position: Position(0), run: RunId(1) };

@@ -39,22 +39,28 @@ fn rows(ids: &[i64], values: &[i64]) -> RecordBatch {
     RecordBatch::try_from_iter([("id", column(ids)), ("value", column(values))]).unwrap()
 }
 
-/// What each worker reads of each cut, and what all of it makes of the table.
+/// What each worker reads of each cut, and what all of it makes of the table, which is truncated now
+/// and then.
 fn workload(random: &mut Random) -> (Vec<Vec<Changes>>, BTreeMap<i64, i64>) {
     let (mut read, mut table) = (vec![Vec::new(); WORKERS], BTreeMap::new());
     for cut in 0..CUTS {
-        let mut parts = vec![Vec::new(); WORKERS];
+        let (mut parts, mut truncations) = (vec![Vec::new(); WORKERS], vec![Vec::new(); WORKERS]);
         for at in 0..50 {
+            if random.one_in(60) {
+                table.clear();
+                let order = Order { partition: 0, offset: cut * 1_000 + 10 * at, lsn: 0 };
+                truncations[random.below(0..WORKERS as u64) as usize].push(order);
+            }
             let (id, value) = (random.below(0..40) as i64, random.below(0..1_000) as i64);
             let operation = if random.one_in(4) { Operation::Delete } else { Operation::Update };
             match operation {
                 Operation::Delete => drop(table.remove(&id)),
                 _ => drop(table.insert(id, value)),
             }
-            let order = Order { partition: 0, offset: cut * 100 + at, lsn: 0 };
+            let order = Order { partition: 0, offset: cut * 1_000 + 10 * at + 1, lsn: 0 };
             parts[random.below(0..WORKERS as u64) as usize].push((id, value, operation, order));
         }
-        for (worker, part) in parts.into_iter().enumerate() {
+        for (worker, (part, truncations)) in parts.into_iter().zip(truncations).enumerate() {
             let (ids, values): (Vec<_>, Vec<_>) = part.iter().map(|(id, value, _, _)| (*id, *value)).unzip();
             read[worker].push(Changes {
                 rows: rows(&ids, &values),
@@ -62,6 +68,7 @@ fn workload(random: &mut Random) -> (Vec<Vec<Changes>>, BTreeMap<i64, i64>) {
                 unavailable: BTreeMap::new(),
                 order: part.iter().map(|(_, _, _, order)| *order).collect(),
                 origins: None,
+                truncations,
             });
         }
     }

@@ -54,7 +54,12 @@ impl Shop {
     /// Changes at random, and what becomes of the customers.
     fn changes(&mut self) -> Changes {
         let (mut ids, mut names, mut notes, mut operations, mut unsent) = (vec![], vec![], vec![], vec![], vec![]);
-        for number in 0..40 {
+        // Every fifth time, the table is truncated on the way.
+        let truncated = (self.cuts % 5 == 4).then_some(13);
+        for number in 0..40_u64 {
+            if truncated == Some(number) {
+                self.customers.clear();
+            }
             let id = self.random.below(0..60) as i64;
             let (name, note) = (format!("name {number} of {}", self.cuts), format!("note {number} of {}", self.cuts));
             let is_there = self.customers.contains_key(&id);
@@ -75,9 +80,11 @@ impl Shop {
             unsent.push(is_unsent);
         }
         let unavailable = BTreeMap::from([(2, BooleanBuffer::from(unsent))]);
-        let offsets = (0..ids.len() as u64).map(|number| self.cuts * 100 + number);
-        let order = offsets.map(|offset| Order { partition: 0, offset, lsn: 0 }).collect();
-        Changes { rows: rows(&ids, &names, &notes), operations, unavailable, order, origins: None }
+        let place = |number: u64| Order { partition: 0, offset: self.cuts * 100 + 2 * number, lsn: 0 };
+        let order = (0..ids.len() as u64).map(place).collect();
+        let truncations = truncated.map(|number| Order { offset: place(number).offset - 1, ..place(number) });
+        let (rows, truncations) = (rows(&ids, &names, &notes), truncations.into_iter().collect());
+        Changes { rows, operations, unavailable, order, origins: None, truncations }
     }
 
     /// Lands a cut. In between its steps, `meanwhile` happens.

@@ -87,12 +87,20 @@ fn what_is_wrong_with_the_source_is_told() {
 
 #[test]
 fn what_is_wrong_with_cuts_and_memory_is_told() {
-    check("commit", &["rows = 0", "bytes = \"0 B\"", "interval = 10"], expect![[r#"
+    check(
+        "commit",
+        &["rows = 0", "bytes = \"0 B\"", "interval = 10"],
+        expect![[r#"
         commit.rows = 0: allowed is a whole number from 1 to 100000000
         commit.bytes = "0 B": allowed is a size from 1 B to 1 TiB, such as "8 MiB", "64 MB" or 4096 for bytes
         commit.interval = 10: a duration needs a unit, ms, s, m or h, such as "10s"
-    "#]]);
-    check("limits", &["memory = \"1 MiB\""], expect![[r#"
+    "#]],
+    );
+    check(
+        "limits",
+        &["memory = \"1 MiB\""],
+        expect![[r#"
         limits.memory = "1 MiB": must be at least 96 MiB; raise it, lower workers, or leave it out for a limit that fits
-    "#]]);
+    "#]],
+    );
 }

@@ -1,4 +1,5 @@
-//! What `doctor` checks of a `pg_changes` pipeline: the folders of this machine, Kafka and the lake.
+//! What `doctor` checks of a `pg_changes` pipeline: the folders of this machine, Kafka and the
+//! lake.
 
 use lakefront_operators::error::chain;
 use lakefront_operators::position::Position;

@@ -2,7 +2,7 @@
 //! records hold, by the notes of runs, and before the first run by the first records of each
 //! partition.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::events::{EventTable, EventTables, Met, rejects_schema, survey};
@@ -196,6 +196,11 @@ async fn first_records(changes: &Changes) -> Result<Met, Stop> {
 pub(super) fn known_tables(changes: &Changes, tables: Vec<EventTable>) -> EventTables {
     let (rules, schema) = (changes.config.tables.clone(), changes.config.lake.schema.clone());
     let (folder, pipeline) = (changes.common.state_folder(), changes.common.pipeline.clone());
-    let note = move |met: &Met| known::note(&folder, &pipeline, met);
+    // Several workers may meet something at once.
+    let turn = Mutex::new(());
+    let note = move |met: &Met| {
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        known::note(&folder, &pipeline, met)
+    };
     EventTables::new(tables, move |role| rules.of(role), schema, Box::new(note))
 }

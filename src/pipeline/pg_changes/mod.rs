@@ -114,8 +114,8 @@ impl super::Described for Described {
 }
 
 impl Changes {
-    /// Finds out which tables there are: those that the lake's own records name, and those that were
-    /// met in events since. Nothing is written.
+    /// Finds out which tables there are: those that the lake's own records name, and those that
+    /// were met in events since. Nothing is written.
     async fn open(Described { common, changes: config }: Described) -> Result<Changes, Stop> {
         let runtime = tokio::runtime::Handle::current();
         let open = || Client::open(&config.kafka, &runtime).map(Arc::new);

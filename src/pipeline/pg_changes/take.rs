@@ -19,7 +19,6 @@ use lakefront_operators::sink::delta::upsert::{self, Shard, Sharding, UpsertSpec
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::kafka::kind::{Offsets, TopicSource, Topics};
 
-use super::look::standing;
 use super::{Changes, known};
 use crate::pipeline::{Opened, state_of};
 
@@ -91,7 +90,7 @@ async fn begin(changes: &Changes) -> Result<Offsets, Stop> {
     Ok(changes.config.cold_start.offsets(&sights))
 }
 
-/// The tables that exist. All are looked for if the state file says that some were.
+/// The tables that exist; refused if none holds a position, and the state file says that some did.
 async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
     let pipeline = &changes.common.pipeline;
     let specs = std::iter::once(&changes.rejects).chain(changes.tables.iter().map(|table| &table.spec.table));
@@ -108,15 +107,6 @@ async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
              [lake] back to the old place, or delete the state file to start over",
             state.position, changes.rejects.place
         )));
-    }
-    for known in changes.tables.iter().filter(|known| known.is_old) {
-        if standing(&known.spec.table, pipeline).await?.is_none() {
-            let spec = &known.spec.table;
-            return Err(Stop::Refused(format!(
-                "table {:?} ({}) was the pipeline's, and holds no position any more: restore it from a backup",
-                spec.name, spec.place
-            )));
-        }
     }
     Ok(there)
 }

@@ -1,8 +1,10 @@
 //! `pg_changes` from topics to tables, without a connector: events are written to topics, and
 //! `deltalake` reads what becomes of them.
 
+mod crashes;
 mod growth;
 mod kills;
+mod model;
 mod odd;
 mod recorded;
 mod world;

@@ -10,8 +10,8 @@ use crate::world::{Written, sample};
 
 type Raw = BTreeMap<String, Box<RawValue>>;
 
-/// Writes the recorded events of these tables, but for those of TRUNCATE.
-fn write(cdc: &Cdc, name: &str, tables: &[&str]) {
+/// Writes the recorded events of these tables; those of TRUNCATE only if `truncates`.
+fn write(cdc: &Cdc, name: &str, tables: &[&str], truncates: bool) {
     tables.iter().for_each(|table| cdc.create(table, 1));
     for line in sample(name).lines() {
         let record: Raw = serde_json::from_str(line).expect("a record");
@@ -19,7 +19,7 @@ fn write(cdc: &Cdc, name: &str, tables: &[&str]) {
         let topic: String = serde_json::from_str(record["topic"].get()).expect("a topic");
         let (key, value) = (text(&record["key"]), text(&record["value"]));
         let Some(table) = tables.iter().find(|table| topic == format!("lake.public.{table}")) else { continue };
-        if value.as_ref().is_some_and(|value| value.contains("\"op\":\"t\"")) {
+        if !truncates && value.as_ref().is_some_and(|value| value.contains("\"op\":\"t\"")) {
             continue;
         }
         let (key, value) = (key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes));
@@ -32,7 +32,7 @@ fn write(cdc: &Cdc, name: &str, tables: &[&str]) {
 fn recorded_events_become_the_rows_that_postgresql_had() {
     for name in ["envelope_schema", "envelope_noschema"] {
         let cdc = Cdc::new(name);
-        write(&cdc, &format!("{name}.ndjson"), &["compkey", "toasty_full", "customers"]);
+        write(&cdc, &format!("{name}.ndjson"), &["compkey", "toasty_full", "customers"], false);
         cdc.pipeline.run().exits_with(0);
         assert_eq!(cdc.rows("compkey"), [] as [Value; 0]);
         let customers = cdc.rows("customers");
@@ -44,4 +44,43 @@ fn recorded_events_become_the_rows_that_postgresql_had() {
         assert!(toasty[0]["big"].as_str().is_some_and(|big| big.len() == 9600), "{toasty:?}");
         assert_eq!(cdc.rejects(), [] as [Value; 0]);
     }
+}
+
+#[test]
+fn a_truncate_empties_the_table_of_the_lake_too_unless_it_is_ignored() {
+    let mut cdc = Cdc::new("truncated");
+    write(&cdc, "envelope_schema.ndjson", &["trunc_me", "customers"], true);
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("customers"), [] as [Value; 0]);
+    assert_eq!(cdc.rows("trunc_me"), [json!({"id": 1, "v": "after truncate"})]);
+    // In a cut of its own, on rows that the lake has.
+    cdc.event(
+        "customers",
+        "c",
+        900_000_000,
+        json!({"id": 7, "name": "Eve", "email": null, "created_at": "2026-01-01T00:00:00Z"}),
+    );
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("customers").len(), 1);
+    let truncate = super::world::event("customers", "t", 900_000_001, &Value::Null);
+    let send = |cdc: &Cdc| {
+        let value = truncate.to_string();
+        cdc.writer.send(&cdc.topic("customers"), &Written { value: Some(value.as_bytes()), ..Written::default() });
+        cdc.writer.flush();
+    };
+    send(&cdc);
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("customers"), [] as [Value; 0]);
+    cdc.event(
+        "customers",
+        "c",
+        900_000_002,
+        json!({"id": 8, "name": "Zed", "email": null, "created_at": "2026-01-01T00:00:00Z"}),
+    );
+    send(&cdc);
+    cdc.pipeline.set("tables", "*", json!({"on_truncate": "ignore"}));
+    let ended = cdc.pipeline.run().exits_with(0);
+    assert!(ended.stderr.contains("its rows in the lake stay"), "{}", ended.stderr);
+    assert_eq!(cdc.rows("customers").len(), 1);
 }

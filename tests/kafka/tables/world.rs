@@ -28,7 +28,12 @@ pub(super) struct Cdc {
 impl Cdc {
     /// Reads the topics with this stem, into tables whose schema is `public`.
     pub(super) fn new(stem: &str) -> Cdc {
-        let (brokers, stem) = (Broker::shared().brokers(), topic(stem));
+        Cdc::of(topic(stem))
+    }
+
+    /// The same of topics that another one may read too.
+    pub(super) fn of(stem: String) -> Cdc {
+        let brokers = Broker::shared().brokers();
         let mut pipeline = Pipeline::new();
         for (section, keys) in [("source", ["url", "format", "chunk"]), ("tables", ["primary", "replica", "rejects"])] {
             keys.iter().for_each(|key| pipeline.unset(section, key));

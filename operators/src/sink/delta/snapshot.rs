@@ -44,8 +44,8 @@ impl Snapshot {
         Snapshot { state, protocol, metadata, checkpoint_interval: 1, head: None }
     }
 
-    /// The table's columns, each of which may be null; none if one has a type that there is none for
-    /// here.
+    /// The table's columns, each of which may be null; none if one has a type that there is none
+    /// for here.
     pub fn columns(&self) -> Option<Fields> {
         let schema: Value = serde_json::from_str(self.metadata["schemaString"].as_str()?).ok()?;
         types::arrow_fields(&schema)

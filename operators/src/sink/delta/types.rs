@@ -69,8 +69,8 @@ fn delta_type(data_type: &DataType, path: &str) -> Result<Value, String> {
     Err(format!("column {path:?} of type {data_type}, which Delta has no type for: {obstacle}"))
 }
 
-/// The type in Arrow of a column that Delta's schema describes so; none if we have none for it. It is
-/// the reverse of [`fields`]: whatever that names comes back.
+/// The type in Arrow of a column that Delta's schema describes so; none if we have none for it. It
+/// is the reverse of [`fields`]: whatever that names comes back.
 pub(super) fn arrow_type(of: &Value) -> Option<DataType> {
     if let Some(name) = of.as_str() {
         return Some(match name {

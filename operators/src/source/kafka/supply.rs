@@ -112,6 +112,8 @@ pub struct TopicSupply {
     /// About how many bytes a cut may have, and how many were handed out since the last one ended.
     most_of_cut: u64,
     of_cut: u64,
+    /// What was handed out and is not acknowledged: up to which position, and about how many bytes.
+    under_way: VecDeque<(Position, u64)>,
     /// Topics whose end was reported.
     gone: BTreeSet<String>,
     /// Whether some group lagged at the start.
@@ -150,13 +152,15 @@ impl TopicSupply {
             on_loss,
             most_of_cut: u64::MAX,
             of_cut: 0,
+            under_way: VecDeque::new(),
             gone,
             has_lag,
             seen_ms: 0,
         }
     }
 
-    /// The same, whose cuts end after about so many bytes of records.
+    /// The same, whose cuts end after about so many bytes of records. No more than two of them are
+    /// under way, because their changes wait in memory until a cut is complete.
     pub fn closing_after(self, bytes: u64) -> TopicSupply {
         TopicSupply { most_of_cut: bytes, ..self }
     }
@@ -322,7 +326,9 @@ impl Supply<Topics> for TopicSupply {
         let id = self.turn()?.clone();
         let end = self.next_of(&id) + self.rest_of(&id);
         let range = self.range(id.clone(), end, room, settings.clone(), false);
-        self.of_cut = self.of_cut.saturating_add(range.bytes / ROOM);
+        let bytes = range.bytes / ROOM;
+        self.of_cut = self.of_cut.saturating_add(bytes);
+        self.under_way.push_back((self.at.position(), bytes));
         if range.to == end {
             self.ready.remove(&id);
         }
@@ -360,6 +366,11 @@ impl Supply<Topics> for TopicSupply {
         if self.of_cut >= self.most_of_cut { Boundary::Must } else { Boundary::May }
     }
 
+    fn is_full(&self) -> bool {
+        let bytes: u64 = self.under_way.iter().map(|(_, bytes)| bytes).sum();
+        bytes >= self.most_of_cut.saturating_mul(2)
+    }
+
     /// Every partition that was seen is named from then on, also if nothing was read of it: what
     /// retention takes of it later is then known to be lost.
     fn close(&mut self) {
@@ -375,7 +386,10 @@ impl Supply<Topics> for TopicSupply {
         self.at.partitions.extend(named);
     }
 
-    fn acknowledged(&mut self, _position: Position) {}
+    fn acknowledged(&mut self, position: Position) {
+        let done = self.under_way.partition_point(|(upper, _)| *upper <= position);
+        self.under_way.drain(..done);
+    }
 
     fn is_exhausted(&self) -> bool {
         self.ready.is_empty()

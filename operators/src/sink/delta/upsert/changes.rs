@@ -1,13 +1,11 @@
 //! The changes of one table and one cut, as rows of Arrow.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, BinaryArray, BooleanArray, RecordBatch, UInt32Array};
-use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
-use arrow_schema::ArrowError;
-use arrow_select::{concat, take};
+use arrow_array::{Array, BinaryArray, RecordBatch, UInt32Array};
+use arrow_buffer::BooleanBuffer;
+use arrow_select::take;
 use serde::{Deserialize, Serialize};
 
 use super::definition::UpsertSpec;
@@ -41,17 +39,15 @@ pub struct Changes {
     /// Where each stands. Of two that stand at the same place, the later row counts.
     pub order: Vec<Order>,
     /// By row, what the pipeline wants back if the change cannot be made because a value is
-    /// unavailable, such as the record that it is from: [`Gap`](super::Gap) has it. None if it wants
-    /// nothing of any of them.
+    /// unavailable, such as the record that it is from: [`Gap`](super::Gap) has it. None if it
+    /// wants nothing of any of them.
     pub origins: Option<BinaryArray>,
+    /// The places at which all rows of the table went; usually, there are none. Every shard is to
+    /// know of each of them, whether or not it has changes.
+    pub truncations: Vec<Order>,
 }
 
 impl Changes {
-    /// Whether the value of `column` was not sent with `row`.
-    pub(super) fn is_unavailable(&self, row: usize, column: usize) -> bool {
-        self.unavailable.get(&column).is_some_and(|rows| rows.value(row))
-    }
-
     /// Refuses what is not in the form that is promised; that would be a bug of whoever made it.
     pub(super) fn check(&self, spec: &UpsertSpec) -> Result<(), StoreError> {
         let refuse = |cause: String| StoreError::definite(format!("change {}", spec.table.shown()), cause);
@@ -76,42 +72,7 @@ impl Changes {
         Ok(())
     }
 
-    /// All of `parts` after one another; none if there are no parts.
-    pub fn concat(parts: &[Changes]) -> Result<Option<Changes>, StoreError> {
-        let Some(first) = parts.first() else { return Ok(None) };
-        let failed = |e| StoreError::definite("put the changes of a cut together", e);
-        let rows = concat::concat_batches(&first.rows.schema(), parts.iter().map(|part| &part.rows)).map_err(failed)?;
-        let mut unavailable = BTreeMap::new();
-        for column in parts.iter().flat_map(|part| part.unavailable.keys()) {
-            unavailable.entry(*column).or_insert_with(|| {
-                let mut all = BooleanBufferBuilder::new(rows.num_rows());
-                for part in parts {
-                    match part.unavailable.get(column) {
-                        Some(rows) => all.append_buffer(rows),
-                        None => all.append_n(part.rows.num_rows(), false),
-                    }
-                }
-                all.finish()
-            });
-        }
-        Ok(Some(Changes {
-            rows,
-            operations: parts.iter().flat_map(|part| part.operations.iter().copied()).collect(),
-            unavailable,
-            order: parts.iter().flat_map(|part| part.order.iter().copied()).collect(),
-            origins: origins(parts).map_err(failed)?,
-        }))
-    }
-
-    /// What the pipeline wants back of the change in `row`.
-    pub(super) fn origin(&self, row: usize) -> &[u8] {
-        match &self.origins {
-            Some(origins) if origins.is_valid(row) => origins.value(row),
-            _ => &[],
-        }
-    }
-
-    /// The changes at `rows`, in that order.
+    /// The changes at `rows`, in that order, and all truncations.
     pub fn take(&self, rows: &[u32]) -> Result<Changes, StoreError> {
         let failed = |e| StoreError::definite("part the changes of a cut", e);
         let at = UInt32Array::from(rows.to_vec());
@@ -125,10 +86,12 @@ impl Changes {
             order: rows.iter().map(|row| self.order[*row as usize]).collect(),
             // Most changes have all of their values.
             origins: origins.filter(|taken| taken.null_count() < taken.len()).map(|taken| taken.as_binary().clone()),
+            truncations: self.truncations.clone(),
         })
     }
 
-    /// The changes by the shard, of so many, of their keys; shards without changes are left out.
+    /// The changes by the shard, of so many, of their keys. Shards without changes are left out,
+    /// unless the table was truncated.
     pub fn by_shard(&self, spec: &UpsertSpec, shards: usize) -> Result<Vec<(usize, Changes)>, StoreError> {
         if shards == 1 {
             return Ok(vec![(0, self.clone())]);
@@ -137,33 +100,9 @@ impl Changes {
         for (row, shard) in (0_u32..).zip(shard_of(spec, &self.rows, shards)?) {
             rows[shard].push(row);
         }
-        let parts = rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty());
+        let parts = rows.iter().enumerate().filter(|(_, rows)| !rows.is_empty() || !self.truncations.is_empty());
         parts.map(|(shard, rows)| Ok((shard, self.take(rows)?))).collect()
     }
-
-    /// Which of two changes of one key and one partition came first; partitions come by their
-    /// numbers.
-    pub(super) fn compare(&self, a: usize, b: usize) -> Ordering {
-        let at = |row: usize| (self.order[row].partition, self.order[row].offset, row);
-        at(a).cmp(&at(b))
-    }
-}
-
-/// The origins of all `parts` after one another; none if none has any.
-fn origins(parts: &[Changes]) -> Result<Option<BinaryArray>, ArrowError> {
-    if parts.iter().all(|part| part.origins.is_none()) {
-        return Ok(None);
-    }
-    let of = |part: &Changes| part.origins.clone().unwrap_or_else(|| BinaryArray::new_null(part.rows.num_rows()));
-    let all: Vec<BinaryArray> = parts.iter().map(of).collect();
-    let all = concat::concat(&all.iter().map(|origins| origins as &dyn Array).collect::<Vec<_>>())?;
-    Ok(Some(all.as_binary().clone()))
-}
-
-/// The rows that `mask` says of `batch`.
-pub(super) fn filter(batch: &RecordBatch, mask: &[bool]) -> Result<RecordBatch, StoreError> {
-    arrow_select::filter::filter_record_batch(batch, &BooleanArray::from(mask.to_vec()))
-        .map_err(|e| StoreError::definite("choose the rows of a cut", e))
 }
 
 #[cfg(test)]
@@ -188,7 +127,17 @@ mod tests {
         let order = ids.iter().map(|id| Order { partition: 0, offset: *id as u64, lsn: 1 }).collect();
         let origin = |id: &i64| (id % 2 == 0).then(|| id.to_le_bytes());
         let origins = Some(ids.iter().map(origin).collect());
-        (Changes { rows, operations: vec![Operation::Update; ids.len()], unavailable, order, origins }, spec)
+        (
+            Changes {
+                rows,
+                operations: vec![Operation::Update; ids.len()],
+                unavailable,
+                order,
+                origins,
+                truncations: vec![],
+            },
+            spec,
+        )
     }
 
     #[test]
@@ -199,9 +148,9 @@ mod tests {
         for (shard, part) in changes.by_shard(&spec, 3).unwrap() {
             part.check(&spec).unwrap();
             for (row, order) in part.order.iter().enumerate() {
-                assert_eq!(part.is_unavailable(row, 1), order.offset % 2 == 0);
-                let origin: &[u8] = if order.offset % 2 == 0 { &order.offset.to_le_bytes() } else { &[] };
-                assert_eq!(part.origin(row), origin);
+                let (is_even, origins) = (order.offset % 2 == 0, part.origins.as_ref().unwrap());
+                assert_eq!((part.unavailable[&1].value(row), origins.is_valid(row)), (is_even, is_even));
+                assert!(!is_even || origins.value(row) == order.offset.to_le_bytes());
                 seen.entry(order.offset).or_insert_with(Vec::new).push(shard);
             }
         }
@@ -210,16 +159,21 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_do_not_name_the_same_columns_come_together() {
-        let (first, spec) = changes(&[2, 3]);
-        let second = Changes { unavailable: BTreeMap::new(), origins: None, ..changes(&[4]).0 };
-        let all = Changes::concat(&[second, first]).unwrap().unwrap();
-        all.check(&spec).unwrap();
-        assert_eq!((0..3).map(|row| all.is_unavailable(row, 1)).collect::<Vec<_>>(), [false, true, false]);
-        assert_eq!([0, 1, 2].map(|row| all.origin(row).first().copied()), [None, Some(2), None]);
-        assert!(all.take(&[1]).unwrap().origins.is_some());
-        assert!(all.take(&[0, 2]).unwrap().origins.is_none(), "there is nothing to be carried");
-        assert!(Changes::concat(&[]).unwrap().is_none());
+    fn origins_are_carried_where_there_are_any() {
+        let (changes, _) = changes(&[1, 2, 3]);
+        assert!(changes.take(&[1]).unwrap().origins.is_some());
+        assert!(changes.take(&[0, 2]).unwrap().origins.is_none());
+    }
+
+    #[test]
+    fn every_shard_knows_of_a_truncation() {
+        let (mut changes, spec) = changes(&[7]);
+        assert_eq!(changes.by_shard(&spec, 4).unwrap().len(), 1);
+        changes.truncations = vec![Order { partition: 3, offset: 9, lsn: 5 }];
+        let parts = changes.by_shard(&spec, 4).unwrap();
+        assert_eq!(parts.iter().map(|(shard, _)| *shard).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert!(parts.iter().all(|(_, part)| part.truncations == changes.truncations && part.check(&spec).is_ok()));
+        assert_eq!(parts.iter().map(|(_, part)| part.rows.num_rows()).sum::<usize>(), 1);
     }
 
     #[test]

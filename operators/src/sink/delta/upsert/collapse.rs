@@ -3,7 +3,8 @@
 
 use arrow_row::{Row, Rows};
 
-use super::changes::{Changes, Operation};
+use super::changes::Operation;
+use super::gathered::Gathered;
 use super::order::sort_partitions;
 
 /// Where a value that a change has not sent comes from.
@@ -39,11 +40,15 @@ pub(super) struct Collapsed {
     pub(super) nets: Vec<Net>,
     /// Changes that keep a value of a row that the same cut has deleted.
     pub(super) gaps: Vec<usize>,
+    /// How many changes a truncation has undone.
+    pub(super) undone: u64,
 }
 
 /// Collapses `changes`, whose keys are `keys`.
-pub(super) fn collapse(changes: &Changes, keys: &Rows) -> Collapsed {
-    let mut order: Vec<usize> = (0..changes.rows.num_rows()).collect();
+pub(super) fn collapse(changes: &Gathered, keys: &Rows) -> Collapsed {
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    order.retain(|change| !changes.truncations.undo(&changes.order[*change]));
+    let undone = (changes.len() - order.len()) as u64;
     order.sort_unstable_by(|a, b| keys.row(*a).cmp(&keys.row(*b)).then_with(|| changes.compare(*a, *b)));
     let (mut nets, mut gaps) = (Vec::new(), Vec::new());
     let same = |a: &usize, b: &usize| -> bool { Row::eq(&keys.row(*a), &keys.row(*b)) };
@@ -60,12 +65,12 @@ pub(super) fn collapse(changes: &Changes, keys: &Rows) -> Collapsed {
         let seen = of_key.len() - (gaps.len() - before);
         nets.extend(net.map(|net| Net { superseded: seen.saturating_sub(1) as u64, ..net }));
     }
-    Collapsed { nets, gaps }
+    Collapsed { nets, gaps, undone }
 }
 
 /// What there is after the change in `row`, which follows `before`; none if it keeps a value of a
 /// row that is gone.
-fn after(before: Option<&Net>, changes: &Changes, row: usize) -> Option<Net> {
+fn after(before: Option<&Net>, changes: &Gathered, row: usize) -> Option<Net> {
     let operation = changes.operations[row];
     let mut kept = Vec::new();
     if operation != Operation::Delete {
@@ -92,6 +97,7 @@ mod tests {
     use arrow_array::{Int64Array, RecordBatch, StringArray};
     use arrow_buffer::BooleanBuffer;
 
+    use super::super::changes::Changes;
     use super::super::order::Order;
     use super::*;
 
@@ -106,13 +112,15 @@ mod tests {
             unavailable: BTreeMap::from([(1, unsent)]),
             order: of.iter().map(|change| Order { offset: change.3, ..Order::default() }).collect(),
             origins: None,
+            truncations: vec![],
         }
     }
 
     fn collapsed(changes: &Changes) -> Collapsed {
+        let changes = &Gathered::of(vec![changes.clone()]).unwrap();
         let field = arrow_row::SortField::new(arrow_schema::DataType::Int64);
         let converter = arrow_row::RowConverter::new(vec![field]).unwrap();
-        collapse(changes, &converter.convert_columns(&[changes.rows.column(0).clone()]).unwrap())
+        collapse(changes, &converter.convert_columns(&[changes.batches()[0].column(0).clone()]).unwrap())
     }
 
     use Operation::{Delete, Insert, Update};
@@ -120,7 +128,7 @@ mod tests {
     #[test]
     fn the_last_change_of_a_key_counts_wherever_its_row_is() {
         let changes = changes(&[(2, Update, Some("b"), 1), (1, Update, Some("new"), 9), (1, Insert, Some("old"), 3)]);
-        let Collapsed { nets, gaps } = collapsed(&changes);
+        let Collapsed { nets, gaps, .. } = collapsed(&changes);
         let rows: Vec<_> = nets.iter().map(|net| (net.row, net.superseded)).collect();
         assert_eq!((rows, gaps), (vec![(1, 1), (0, 0)], vec![]));
     }
@@ -163,9 +171,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_truncation_undoes_is_neither_kept_nor_a_gap() {
+        let mut changes = changes(&[
+            (1, Insert, Some("sent"), 1),
+            (2, Delete, Some(""), 2),
+            (2, Update, None, 3),
+            (1, Update, None, 5),
+            (2, Update, Some("new"), 6),
+        ]);
+        changes.truncations = vec![Order { offset: 4, ..Order::default() }];
+        let Collapsed { nets, gaps, undone } = collapsed(&changes);
+        assert_eq!((undone, gaps), (3, vec![]));
+        assert_eq!(nets.iter().map(|net| (net.row, net.superseded)).collect::<Vec<_>>(), [(3, 0), (4, 0)]);
+        assert_eq!(nets[0].kept, [(1, Kept::Lake)], "where nothing is any more");
+    }
+
+    #[test]
     fn a_value_of_a_row_that_is_gone_is_a_gap_and_the_row_stays_gone() {
         let changes = changes(&[(1, Delete, Some(""), 1), (1, Update, None, 2), (2, Delete, Some(""), 3)]);
-        let Collapsed { nets, gaps } = collapsed(&changes);
+        let Collapsed { nets, gaps, .. } = collapsed(&changes);
         assert_eq!(gaps, [1]);
         assert_eq!(nets.iter().map(|net| (net.row, net.operation)).collect::<Vec<_>>(), [(0, Delete), (2, Delete)]);
     }

@@ -4,12 +4,14 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of changes, by their number. All but `superseded` are of one change a key.
+/// What became of changes, by their number. All but `superseded` are of one change a key, and all
+/// but `truncated` are of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Changes that came.
     pub changes: u64,
-    /// Changes that a later one of the same cut and key took the place of.
+    /// Changes that a later one of the same cut and key took the place of, or that a truncation of
+    /// the same cut has undone.
     pub superseded: u64,
     /// Rows that are new.
     pub inserted: u64,
@@ -27,6 +29,8 @@ pub struct Counts {
     pub unchanged: u64,
     /// Changes that keep a value of a row that the table does not have; they are reported.
     pub gaps: u64,
+    /// Rows of the table that are gone because all of them went.
+    pub truncated: u64,
 }
 
 impl Counts {
@@ -49,5 +53,6 @@ impl AddAssign for Counts {
         self.deleted_nothing += more.deleted_nothing;
         self.unchanged += more.unchanged;
         self.gaps += more.gaps;
+        self.truncated += more.truncated;
     }
 }

@@ -49,6 +49,17 @@ impl Keys {
         self.rows(batch.columns())
     }
 
+    /// The keys of all `batches`, which have all columns of the table, after one another.
+    pub(super) fn of_batches(&self, batches: &[RecordBatch]) -> Result<Rows, StoreError> {
+        let mut keys = self.converter.empty_rows(batches.iter().map(RecordBatch::num_rows).sum(), 0);
+        for batch in batches {
+            let columns: Vec<_> = self.columns.iter().map(|column| batch.column(*column).clone()).collect();
+            let appended = self.converter.append(&mut keys, &columns);
+            appended.map_err(|e| StoreError::definite(self.attempt.clone(), e))?;
+        }
+        Ok(keys)
+    }
+
     fn rows(&self, columns: &[ArrayRef]) -> Result<Rows, StoreError> {
         self.converter.convert_columns(columns).map_err(|e| StoreError::definite(self.attempt.clone(), e))
     }

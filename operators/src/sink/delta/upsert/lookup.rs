@@ -8,6 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use roaring::RoaringTreemap;
 
 use super::collapse::Collapsed;
+use super::gathered::bytes;
 use super::index::Place;
 use super::keys::Keys;
 use super::read::{Reader, Target};
@@ -27,19 +28,28 @@ pub(super) struct Hit {
     pub(super) at: (usize, usize),
 }
 
-/// What was read of one file.
+/// Rows of one file that were read.
 pub(super) struct Batch {
     pub(super) rows: RecordBatch,
     /// Whether it has all columns of the table, and not only the key's.
     pub(super) is_whole: bool,
 }
 
-/// The rows of the table that have the keys of a cut's changes.
+/// The rows of the table that have the keys of changes.
 #[derive(Default)]
 pub(super) struct Found {
     /// In the order of changes.
     pub(super) hits: Vec<Hit>,
     pub(super) batches: Vec<Batch>,
+}
+
+impl Found {
+    /// What a row that was read whole takes on average, in bytes; none if there was none.
+    pub(super) fn row_bytes(&self) -> Option<usize> {
+        let whole = || self.batches.iter().filter(|batch| batch.is_whole).map(|batch| &batch.rows);
+        let rows: usize = whole().map(RecordBatch::num_rows).sum();
+        whole().map(bytes).sum::<usize>().checked_div(rows)
+    }
 }
 
 /// Reads the rows at `candidates`, each for a change of `collapsed`, and keeps those that have its
@@ -62,19 +72,26 @@ pub(super) async fn look(
         };
         let rows: RoaringTreemap = candidates.iter().map(|(_, place)| u64::from(place.row)).collect();
         let read = reader.rows(target(file), columns, rows.clone());
-        async move { Ok::<_, StoreError>((candidates, rows, Batch { rows: read.await?, is_whole })) }
+        async move { Ok::<_, StoreError>((candidates, rows, read.await?, is_whole)) }
     });
     let mut reads = stream::iter(reads).buffered(READS);
     let mut found = Found::default();
-    while let Some((candidates, rows, batch)) = reads.try_next().await? {
-        let theirs = if batch.is_whole { by.of_all(&batch.rows)? } else { by.of_these(&batch.rows)? };
+    while let Some((candidates, rows, batches, is_whole)) = reads.try_next().await? {
+        let (mut firsts, mut theirs, mut first) = (Vec::new(), Vec::new(), 0);
+        for batch in &batches {
+            firsts.push(first);
+            theirs.push(if is_whole { by.of_all(batch)? } else { by.of_these(batch)? });
+            first += batch.num_rows();
+        }
         for (net, place) in candidates {
             let row = rows.rank(u64::from(place.row)) as usize - 1;
-            if theirs.row(row) == keys.row(collapsed.nets[net].row) {
-                found.hits.push(Hit { net, place, at: (found.batches.len(), row) });
+            let batch = firsts.partition_point(|first| *first <= row) - 1;
+            let row = row - firsts[batch];
+            if theirs[batch].row(row) == keys.row(collapsed.nets[net].row) {
+                found.hits.push(Hit { net, place, at: (found.batches.len() + batch, row) });
             }
         }
-        found.batches.push(batch);
+        found.batches.extend(batches.into_iter().map(|rows| Batch { rows, is_whole }));
     }
     found.hits.sort_unstable_by_key(|hit| (hit.net, hit.place));
     Ok(found)

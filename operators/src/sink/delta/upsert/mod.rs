@@ -17,6 +17,9 @@
 //!   run to run; losing it costs time.
 //! - A [`Shard`] looks up and stages the changes of one cut at a time. It counts on its own cuts to
 //!   be committed in their order; if they are not, the run ends, and the next begins from the lake.
+//! - A cut is made slice by slice, each of rows that lie next to each other, so that memory follows
+//!   the changes and not the rows that they meet. Where all rows of the table go, those of each
+//!   shard do, by its index; they are read for the change feed alone, batch by batch.
 //! - Commits of others are met twice. A shard that sees one waits until its own cuts have landed,
 //!   and then goes by the log. A commit that finds a file of its cut rewritten looks for the rows
 //!   in the files that took its place ([`UpsertTable`]).
@@ -31,6 +34,7 @@ mod conform;
 mod counts;
 mod definition;
 mod files;
+mod gathered;
 mod index;
 mod keys;
 mod lookup;
@@ -43,6 +47,7 @@ mod order;
 mod outcome;
 mod read;
 mod shard;
+mod slices;
 mod stage;
 mod table;
 mod vectors;

@@ -37,7 +37,6 @@ struct Looked {
     keys: BTreeSet<Vec<u8>>,
     /// How many rows were looked at so far.
     seen: u64,
-    failed: Option<StoreError>,
 }
 
 /// Finds the rows that are `lost`. Their files are still there: a vacuum leaves what has left the
@@ -51,29 +50,26 @@ pub(super) async fn find(
     let (mut wanted, columns) = (BTreeSet::new(), keys.columns().to_vec());
     for Lost { path, gone, rows } in lost {
         let target = Target { path, size: gone.size };
-        let batch = reader.rows(target, columns.clone(), rows).await?;
-        wanted.extend(keys.of_these(&batch)?.iter().map(|key| key.as_ref().to_vec()));
+        for batch in reader.rows(target, columns.clone(), rows).await? {
+            wanted.extend(keys.of_these(&batch)?.iter().map(|key| key.as_ref().to_vec()));
+        }
     }
     let (mut rows, mut found, wanted) = (BTreeMap::new(), BTreeSet::new(), Arc::new(wanted));
     for (path, dead) in files.dead(|_, file| file.since >= since).await? {
         let (keys, wanted, target) = (keys.clone(), wanted.clone(), files.active[&path].target(&path));
         let take = move |batch: RecordBatch, looked: &mut Looked| {
-            match keys.of_these(&batch) {
-                Err(error) => looked.failed = Some(error),
-                Ok(of_rows) => {
-                    let is_alive = |(_, row): &(Row<'_>, u64)| !dead.contains(*row);
-                    for (key, row) in of_rows.iter().zip(looked.seen..).filter(is_alive) {
-                        if let Some(key) = wanted.get(key.as_ref()) {
-                            looked.rows.insert(row);
-                            looked.keys.insert(key.clone());
-                        }
-                    }
+            let of_rows = keys.of_these(&batch)?;
+            let is_alive = |(_, row): &(Row<'_>, u64)| !dead.contains(*row);
+            for (key, row) in of_rows.iter().zip(looked.seen..).filter(is_alive) {
+                if let Some(key) = wanted.get(key.as_ref()) {
+                    looked.rows.insert(row);
+                    looked.keys.insert(key.clone());
                 }
             }
             looked.seen += batch.num_rows() as u64;
+            Ok(())
         };
-        let looked = reader.scan(target, columns.clone(), None, take).await?;
-        looked.failed.map_or(Ok(()), Err)?;
+        let looked = reader.scan((target, columns.clone(), None), Looked::default(), take).await?;
         if !looked.rows.is_empty() {
             rows.insert(path, looked.rows);
         }

@@ -97,6 +97,13 @@ impl Numbered {
         file.told = None;
     }
 
+    /// The rows of a file die by a cut of the shard.
+    pub(super) fn kill_all(&mut self, number: u32, rows: &RoaringTreemap) {
+        let file = &mut self.files[number as usize];
+        file.dead |= rows;
+        file.told = None;
+    }
+
     /// A file is the table's no more: no row of it is alive.
     pub(super) fn retire(&mut self, path: &str) {
         if let Some(number) = self.numbers.get(path) {
@@ -113,6 +120,23 @@ impl Numbered {
                 (file.is_active, file.dead) = (false, RoaringTreemap::new());
             }
         }
+    }
+
+    /// Forgets the files that are the table's no more, if they are at least so many, and most of
+    /// all. Those that stay get other numbers: by the number that each had, the one that it has
+    /// now, none if it is forgotten. Returns none if nothing was.
+    pub(super) fn forget(&mut self, least: usize) -> Option<Vec<Option<u32>>> {
+        let gone = self.files.iter().filter(|file| !file.is_active).count();
+        if gone < least.max(self.files.len() / 2 + 1) {
+            return None;
+        }
+        let mut next = 0..;
+        let numbers = self.files.iter().map(|file| file.is_active.then(|| next.next()).flatten()).collect();
+        self.files.retain(|file| file.is_active);
+        self.files.shrink_to_fit();
+        // A path has one file that is active, at most.
+        self.numbers = self.files.iter().map(|file| file.target.path.clone()).zip(0..).collect();
+        Some(numbers)
     }
 
     /// Whether the dead rows of a file that the table has are known to be those of `vector`.
@@ -187,6 +211,27 @@ mod tests {
         assert!(!files.has("part-1"));
         let target = files.target(0).clone();
         assert_eq!(files.add(DataFile::told(target, None, rows(&[]))), 1);
+    }
+
+    #[test]
+    fn files_that_are_gone_are_forgotten_once_they_are_the_most() {
+        let mut files = known();
+        let target = |path: &str| Target { path: path.to_owned(), size: 9 };
+        for path in ["part-2", "part-3", "part-4"] {
+            files.add(DataFile::told(target(path), None, rows(&[])));
+        }
+        files.retire("part-1");
+        files.go_by("part-2", None, &rows(&[]));
+        files.retain(|path| path != "part-3");
+        assert_eq!(files.forget(0), None, "half of them are not the most");
+        // One comes back under another number.
+        files.go_by("part-1", None, &rows(&[3]));
+        files.add(DataFile::told(target("part-1"), None, rows(&[1])));
+        files.retire("part-4");
+        assert_eq!(files.forget(4), None);
+        assert_eq!(files.forget(3), Some(vec![None, Some(0), None, None, Some(1)]));
+        assert_eq!((files.target(0), files.target(1)), (&target("part-2"), &target("part-1")));
+        assert!(!files.has("part-3") && !files.is_alive(Place { file: 1, row: 1 }) && files.next() == 2);
     }
 
     #[test]

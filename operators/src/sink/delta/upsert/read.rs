@@ -16,6 +16,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -28,8 +29,13 @@ use crate::protocol::clock::Clock;
 use crate::protocol::retry::Retry;
 use crate::sink::files::{Place, blocking};
 
-/// How many rows are decoded at a time.
+/// How many rows are decoded at a time, at most.
 const BATCH: usize = 8_192;
+/// And what they take on average, at most, in bytes.
+const BATCH_BYTES: usize = 16 << 20;
+/// What cannot be decoded is tried again in batches of so many times fewer rows, because the values
+/// of one column and batch must take less than 2 GiB.
+const FEWER: usize = 16;
 /// How many files the process reads at a time. Each keeps a thread that may block, while the store
 /// of a disk needs another one, and a runtime has 512 of them.
 static READS: Semaphore = Semaphore::const_new(64);
@@ -72,41 +78,54 @@ impl Reader {
         target: Target,
         columns: Vec<usize>,
         rows: RoaringTreemap,
-    ) -> Result<RecordBatch, StoreError> {
-        let (attempt, wanted) = (self.attempt(&target), rows.len());
-        let failed = |e: ArrowError| StoreError::definite(self.attempt(&target), e);
-        let schema = Arc::new(self.schema.project(&columns).map_err(failed)?);
-        let batches = self.scan(target.clone(), columns, Some(rows), |batch, all: &mut Vec<_>| all.push(batch)).await?;
-        let rows = arrow_select::concat::concat_batches(&schema, &batches).map_err(failed)?;
-        if rows.num_rows() as u64 != wanted {
-            return Err(StoreError::definite(attempt, format!("it has {} of {wanted} rows", rows.num_rows())));
-        }
-        Ok(rows)
+    ) -> Result<Vec<RecordBatch>, StoreError> {
+        let keep = |batch, all: &mut Vec<_>| {
+            all.push(batch);
+            Ok(())
+        };
+        self.scan((target, columns, Some(rows)), Vec::new(), keep).await
     }
 
-    /// Reads rows of `target`, or all if none are named, and gives each batch to `take`, with what
-    /// it has gathered so far.
+    /// Reads rows of a file with these columns, or all rows if none are named, and gives each batch
+    /// to `take`, with what it has made of those before.
     ///
-    /// Decoding takes its time, so it is done on a thread that may block.
-    pub(super) async fn scan<T: Default + Send + 'static>(
+    /// Decoding takes its time, so it is done on a thread that may block. Reading goes on where it
+    /// has failed for a while: no row is given twice.
+    pub(super) async fn scan<T: Send + 'static>(
         &self,
-        target: Target,
-        columns: Vec<usize>,
-        rows: Option<RoaringTreemap>,
-        take: impl Fn(RecordBatch, &mut T) + Send + 'static,
+        (target, columns, rows): (Target, Vec<usize>, Option<RoaringTreemap>),
+        mut made: T,
+        mut take: impl FnMut(RecordBatch, &mut T) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reader, runtime) = (self.clone(), tokio::runtime::Handle::current());
         let permit = READS.acquire().await.expect("it is never closed");
         blocking(move || {
             let _permit = permit;
             runtime.block_on(async move {
-                let mut retry = Retry::default();
+                let (mut retry, mut progress) = (Retry::default(), Progress { given: 0, batch: BATCH });
                 loop {
-                    let mut all = T::default();
-                    let read = reader.read(&target, &columns, rows.as_ref(), |batch| take(batch, &mut all)).await;
-                    match read.map_err(|e| reader.failure(reader.attempt(&target), e)) {
-                        Ok(()) => return Ok(all),
-                        Err(error) => retry.after(error, &*reader.clock).await?,
+                    let given = |batch| take(batch, &mut made);
+                    let read = reader.read((&target, &columns, rows.as_ref()), &mut progress, given).await;
+                    let error = match read {
+                        Ok(taken) => {
+                            taken?;
+                            break;
+                        }
+                        Err(error) => error,
+                    };
+                    match error {
+                        ParquetError::External(_) => {
+                            retry.after(reader.failure(reader.attempt(&target), error), &*reader.clock).await?;
+                        }
+                        _ if progress.batch > 1 => progress.batch = (progress.batch / FEWER).max(1),
+                        _ => return Err(reader.failure(reader.attempt(&target), error)),
+                    }
+                }
+                match rows.map(|rows| rows.len()).filter(|wanted| *wanted != progress.given) {
+                    None => Ok(made),
+                    Some(wanted) => {
+                        let cause = format!("it has {} of {wanted} rows", progress.given);
+                        Err(StoreError::definite(reader.attempt(&target), cause))
                     }
                 }
             })
@@ -114,13 +133,13 @@ impl Reader {
         .await
     }
 
+    /// The inner error is one of `take`.
     async fn read(
         &self,
-        target: &Target,
-        columns: &[usize],
-        rows: Option<&RoaringTreemap>,
-        mut take: impl FnMut(RecordBatch),
-    ) -> Result<(), ParquetError> {
+        (target, columns, rows): (&Target, &[usize], Option<&RoaringTreemap>),
+        progress: &mut Progress,
+        mut take: impl FnMut(RecordBatch) -> Result<(), StoreError>,
+    ) -> Result<Result<(), StoreError>, ParquetError> {
         let mut file = self.object(target);
         let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = ArrowReaderMetadata::load_async(&mut file, plain.clone()).await?;
@@ -131,18 +150,23 @@ impl Reader {
         let roots = roots.filter(|(_, field)| names.contains(&field.name().as_str())).map(|(root, _)| root);
         let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
         let total = usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let batch = (BATCH_BYTES / row_bytes(metadata.metadata(), &mask).max(1)).clamp(1, progress.batch);
         let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata)
             .with_projection(mask)
-            .with_batch_size(BATCH);
-        if let Some(rows) = rows {
-            builder = builder.with_row_selection(selection(rows, total));
+            .with_batch_size(batch);
+        if rows.is_some() || progress.given > 0 {
+            builder = builder.with_row_selection(selection(rows, progress.given, total));
         }
         let wanted = Arc::new(self.schema.project(columns)?);
         let mut stream = builder.build()?;
         while let Some(batch) = stream.try_next().await? {
-            take(as_wanted(&batch, &wanted)?);
+            let batch = as_wanted(&batch, &wanted)?;
+            progress.given += batch.num_rows() as u64;
+            if let Err(error) = take(batch) {
+                return Ok(Err(error));
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// How many rows `target` has, by its own footer.
@@ -200,10 +224,33 @@ fn hinted_type(theirs: &DataType, ours: &DataType) -> DataType {
     }
 }
 
-/// The rows of a file of so many, in runs.
-fn selection(rows: &RoaringTreemap, total: usize) -> RowSelection {
+/// How far a file was read.
+struct Progress {
+    /// How many of the rows that are wanted were given.
+    given: u64,
+    /// How many rows a batch may have.
+    batch: usize,
+}
+
+/// What a row of the columns of `mask` takes on average, in bytes, where it is the most.
+fn row_bytes(metadata: &ParquetMetaData, mask: &ProjectionMask) -> usize {
+    let bytes = |group: &RowGroupMetaData| {
+        let chunks = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+        // A value that is in the chunk's dictionary once may be that of every row.
+        let bytes = chunks.map(|(_, c)| c.uncompressed_size().max(c.unencoded_byte_array_data_bytes().unwrap_or(0)));
+        usize::try_from(bytes.sum::<i64>() / group.num_rows().max(1)).unwrap_or(0)
+    };
+    metadata.row_groups().iter().map(bytes).max().unwrap_or(0)
+}
+
+/// Rows of a file of so many, all if none are named, in runs: those after the first `given`.
+fn selection(rows: Option<&RoaringTreemap>, given: u64, total: usize) -> RowSelection {
+    let Some(rows) = rows else {
+        let rest = (given as usize).min(total)..total;
+        return RowSelection::from_consecutive_ranges(std::iter::once(rest), total);
+    };
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for row in rows.iter().map(|row| row as usize).filter(|row| *row < total) {
+    for row in rows.iter().skip(given as usize).map(|row| row as usize).filter(|row| *row < total) {
         match runs.last_mut() {
             Some(run) if run.end == row => run.end += 1,
             _ => runs.push(row..row + 1),

@@ -1,15 +1,13 @@
 //! A shard: the keys of a table that one worker looks after.
 //!
 //! ```text
-//!   changes ─▶ follow the log ─▶ collapse ─▶ index ─▶ read rows ─▶ plan ─▶ write files ─▶ outcome
+//!   changes ─▶ collapse ─▶ follow the log ─▶ index ─▶ read rows ─▶ plan ─▶ write files ─▶ outcome
 //! ```
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_row::Rows;
-use roaring::RoaringTreemap;
 
 use super::cache::Cache;
 use super::changes::Changes;
@@ -17,14 +15,12 @@ use super::collapse::{Collapsed, collapse};
 use super::counts::Counts;
 use super::definition::UpsertSpec;
 use super::files::Files;
+use super::gathered::Gathered;
 use super::index::{Index, Place};
 use super::keys::{self, Keys};
-use super::lookup::{self, Found};
-use super::merge::{self, Plan};
-use super::numbered::{DataFile, Numbered};
+use super::numbered::Numbered;
 use super::order::Order;
-use super::outcome::{Dead, Outcome};
-use super::read::{Reader, Target};
+use super::read::Reader;
 use super::stage::Stages;
 use crate::error::{StoreError, chain};
 use crate::position::Position;
@@ -34,10 +30,13 @@ use crate::protocol::staged::StagedFile;
 use crate::sink::delta::log::AppIds;
 use crate::sink::files::blocking;
 
+mod cut;
 mod follow;
 
 /// An index is not kept again for fewer places than these: to read their keys takes no second.
 const LEAST_KEPT: usize = 250_000;
+/// Files that are gone are not forgotten before they are so many.
+const LEAST_FORGOTTEN: usize = 1_000;
 
 /// Which of how many shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +100,9 @@ pub struct Shard {
     is_fenced: bool,
     /// The last cut that was staged.
     last: Option<Position>,
+    /// How many rows the next slice of a cut meets, and how many any may meet.
+    slice: usize,
+    most: usize,
     keeping: Keeping,
 }
 
@@ -117,7 +119,7 @@ impl Keeping {
 
 /// A cut before it is looked up.
 struct Prepared {
-    changes: Changes,
+    changes: Gathered,
     keys: Rows,
     collapsed: Collapsed,
     /// Hashes in rising order, each with the change that it is of.
@@ -158,6 +160,8 @@ impl Shard {
             held,
             is_fenced: false,
             last: None,
+            slice: cut::FIRST_SLICE,
+            most: cut::SLICE,
             keeping: Keeping::default(),
             spec,
             keys,
@@ -219,6 +223,19 @@ impl Shard {
         self.read
     }
 
+    /// Forgets the files that are the table's no more, if they are at least so many, and the most.
+    pub(super) fn forget(&mut self, least: usize) {
+        if let Some(numbers) = self.files.forget(least) {
+            let index = Arc::get_mut(&mut self.index).expect("nobody keeps it meanwhile");
+            index.renumber(|file| numbers[file as usize]);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn slice(&mut self, most: usize) {
+        (self.slice, self.most) = (most, most);
+    }
+
     /// Adds places to the index.
     fn add(&mut self, places: Vec<(u64, Place)>) {
         self.added += places.len();
@@ -227,25 +244,18 @@ impl Shard {
     }
 
     /// Stages what `parts` change, which are all changes that the cut at `cut` has for keys of this
-    /// shard; none if there are none. Cuts come in their order, one at a time, and after one that
-    /// failed no other may follow.
+    /// shard, and all truncations; none if there are none. Cuts come in their order, one at a time,
+    /// and after one that failed no other may follow.
     pub async fn merge(&mut self, cut: Position, parts: Vec<Changes>) -> Result<Option<Merged>, StoreError> {
         debug_assert!(self.last.is_none_or(|last| last < cut), "cuts come in their order");
         let staged_at = Stamp::now(&*self.clock);
         let (spec, keys, sharding) = (self.spec.clone(), self.keys.clone(), self.sharding);
-        let Some(prepared) = blocking(move || prepare((&spec, &keys), sharding, &parts)).await? else {
+        let Some(prepared) = blocking(move || prepare((&spec, &keys), sharding, parts)).await? else {
             return Ok(None);
         };
         self.follow().await?;
-        let found = self.look(&prepared).await?;
-        let (spec, whole) = (self.spec.clone(), self.whole.clone());
-        let (prepared, plan) = blocking(move || {
-            let plan = merge::plan((&spec, &whole), &prepared.changes, &prepared.collapsed, &found)?;
-            Ok((prepared, plan))
-        })
-        .await?;
-        let gaps = plan.gaps.iter().map(|row| self.gap(&prepared.changes, *row)).collect();
-        let outcome = self.stage(&prepared, plan).await?;
+        self.forget(LEAST_FORGOTTEN);
+        let (outcome, gaps) = self.make(prepared).await?;
         self.last = Some(cut);
         let name = outcome.data.iter().chain(&outcome.before).map(|file| &file.path).chain(outcome.dead.keys()).next();
         let staged = StagedFile {
@@ -258,42 +268,11 @@ impl Shard {
         Ok(Some(Merged { staged, counts: outcome.counts, gaps }))
     }
 
-    fn gap(&self, changes: &Changes, row: usize) -> Gap {
-        let unsent = changes.unavailable.keys().filter(|column| changes.is_unavailable(row, **column));
+    fn gap(&self, changes: &Gathered, change: usize) -> Gap {
+        let unsent = changes.unavailable.keys().filter(|column| changes.is_unavailable(change, **column));
         let name = |column: &usize| self.spec.table.schema.field(*column).name().clone();
-        let origin = changes.origin(row).to_vec();
-        Gap { order: changes.order[row], columns: unsent.map(name).collect(), origin }
-    }
-
-    /// The rows of the table that have the keys of a cut.
-    async fn look(&self, prepared: &Prepared) -> Result<Found, StoreError> {
-        let hashes: Vec<u64> = prepared.hashes.iter().map(|(hash, _)| *hash).collect();
-        let found = self.index.find(&hashes).into_iter().filter(|(_, place)| self.files.is_alive(*place));
-        let candidates = found.map(|(number, place)| (prepared.hashes[number].1, place)).collect();
-        let (by, cut) = ((&self.reader, &*self.keys), (&prepared.collapsed, &prepared.keys));
-        let target = |file: u32| self.files.target(file).clone();
-        lookup::look(by, cut, candidates, target, self.spec.feed).await
-    }
-
-    /// Writes the files of `plan`, and goes on as if it had landed.
-    async fn stage(&mut self, prepared: &Prepared, plan: Plan) -> Result<Outcome, StoreError> {
-        let mut dead = BTreeMap::<String, Dead>::new();
-        for place in &plan.dead {
-            self.files.kill(*place);
-            let path = self.files.target(place.file).path.clone();
-            dead.entry(path).or_default().0.insert(place.row.into());
-        }
-        let (data, before) = futures::try_join!(self.stages.data(plan.data), self.stages.before(plan.before))?;
-        let mut nets = plan.nets.iter();
-        for written in &data {
-            let target = Target { path: written.path.clone(), size: written.size };
-            let file = self.files.add(DataFile::told(target, None, RoaringTreemap::new()));
-            let rows = (0..written.rows as u32).zip(&mut nets);
-            let of = |net: &usize| keys::hash(prepared.keys.row(prepared.collapsed.nets[*net].row));
-            self.add(rows.map(|(row, net)| (of(net), Place { file, row })).collect());
-        }
-        debug_assert!(nets.next().is_none(), "every row is in a file");
-        Ok(Outcome { data, before, dead, counts: plan.counts })
+        let origin = changes.origin(change).to_vec();
+        Gap { order: changes.order[change], columns: unsent.map(name).collect(), origin }
     }
 }
 
@@ -302,11 +281,11 @@ impl Shard {
 fn prepare(
     (spec, by): (&UpsertSpec, &Keys),
     sharding: Sharding,
-    parts: &[Changes],
+    parts: Vec<Changes>,
 ) -> Result<Option<Prepared>, StoreError> {
     parts.iter().try_for_each(|part| part.check(spec))?;
-    let Some(changes) = Changes::concat(parts)?.filter(|changes| changes.rows.num_rows() > 0) else { return Ok(None) };
-    let keys = by.of_all(&changes.rows)?;
+    let Some(changes) = Gathered::of(parts) else { return Ok(None) };
+    let keys = by.of_batches(changes.batches())?;
     let collapsed = collapse(&changes, &keys);
     let nets = collapsed.nets.iter().enumerate();
     let mut hashes: Vec<_> = nets.map(|(net, change)| (keys::hash(keys.row(change.row)), net)).collect();

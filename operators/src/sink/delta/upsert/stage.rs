@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{RecordBatch, StringArray};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use uuid::Uuid;
 
 use super::definition::{CHANGE_TYPE, UpsertSpec};
 use super::outcome::Written;
 use crate::error::StoreError;
 use crate::protocol::clock::Clock;
-use crate::sink::Stage;
+use crate::sink::StageWriter;
 use crate::sink::delta::stats;
 use crate::sink::files::{Place, blocking};
 use crate::sink::parquet::Finished;
-use crate::sink::staging::{FileStage, Shape};
+use crate::sink::staging::{CutWriter, FileStage, Shape};
 
 /// How many rows are encoded between two looks at whether a row group is full.
 const SLICE: usize = 1 << 16;
@@ -48,14 +48,71 @@ impl Stages {
         Stages { data: stage(Kind::Data), before: stage(Kind::Before) }
     }
 
-    /// Writes `rows`, which have the columns of [`written`], into data files, in their order.
-    pub(super) async fn data(&self, rows: RecordBatch) -> Result<Vec<Written>, StoreError> {
-        write(self.data.clone(), rows).await
+    /// The data files of a cut.
+    pub(super) fn data(&self) -> Writing {
+        Writing { stage: self.data.clone(), open: None }
     }
 
-    /// Writes `rows` into files that only readers of the change feed see.
-    pub(super) async fn before(&self, rows: RecordBatch) -> Result<Vec<Written>, StoreError> {
-        write(self.before.clone(), rows).await
+    /// The files of a cut that only readers of the change feed see.
+    pub(super) fn before(&self) -> Writing {
+        Writing { stage: self.before.clone(), open: None }
+    }
+}
+
+/// Files of one kind and one cut, none before there is a row.
+pub(super) struct Writing {
+    stage: Arc<FileStage<Files>>,
+    open: Option<Open>,
+}
+
+/// Files that rows are written to, on a thread that may block.
+pub(super) struct Open(Box<CutWriter<Files>>);
+
+impl Open {
+    /// Writes `rows`, which have the columns of [`written`].
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<(), StoreError> {
+        let slices = (0..rows.num_rows()).step_by(SLICE);
+        let mut slices = slices.map(|first| rows.slice(first, SLICE.min(rows.num_rows() - first)));
+        slices.try_for_each(|slice| self.0.write(&slice))
+    }
+}
+
+impl Writing {
+    /// Writes the rows of `batches`, after those before.
+    pub(super) async fn write(&mut self, batches: Vec<RecordBatch>) -> Result<(), StoreError> {
+        if batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(());
+        }
+        let mut open = self.take();
+        let write = move || {
+            batches.iter().try_for_each(|batch| open.write(batch))?;
+            Ok(open)
+        };
+        self.open = Some(blocking(write).await?);
+        Ok(())
+    }
+
+    /// The files, for who writes to them and [gives them back](Writing::put).
+    pub(super) fn take(&mut self) -> Open {
+        self.open.take().unwrap_or_else(|| Open(Box::new(self.stage.writer())))
+    }
+
+    pub(super) fn put(&mut self, open: Open) {
+        self.open = Some(open);
+    }
+
+    /// Completes the files. Their rows are in the order in which they were written.
+    pub(super) async fn finish(self) -> Result<Vec<Written>, StoreError> {
+        let Some(Open(writer)) = self.open else { return Ok(Vec::new()) };
+        let files = blocking(move || writer.finish()).await?.await?;
+        let written = files.into_iter().map(|file| Written {
+            path: file.path,
+            size: file.size,
+            rows: file.rows,
+            stats: file.detail,
+            begun_ms: file.staged_at.wall_ms,
+        });
+        Ok(written.collect())
     }
 }
 
@@ -66,26 +123,14 @@ pub(super) fn written(spec: &UpsertSpec) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-async fn write(stage: Arc<FileStage<Files>>, rows: RecordBatch) -> Result<Vec<Written>, StoreError> {
-    if rows.num_rows() == 0 {
-        return Ok(Vec::new());
+/// `rows`, which have the columns of the table, as a file has them: each with what has become of
+/// it.
+pub(super) fn with_types(spec: &UpsertSpec, rows: &RecordBatch, types: Vec<&str>) -> Result<RecordBatch, ArrowError> {
+    let mut columns = rows.columns().to_vec();
+    if spec.feed {
+        columns.push(Arc::new(StringArray::from(types)));
     }
-    let encode = move || {
-        let mut writer = stage.begin()?;
-        for first in (0..rows.num_rows()).step_by(SLICE) {
-            writer.write(&rows.slice(first, SLICE.min(rows.num_rows() - first)))?;
-        }
-        writer.finish()
-    };
-    let files = blocking(encode).await?.await?;
-    let written = files.into_iter().map(|file| Written {
-        path: file.path,
-        size: file.size,
-        rows: file.rows,
-        stats: file.detail,
-        begun_ms: file.staged_at.wall_ms,
-    });
-    Ok(written.collect())
+    RecordBatch::try_new(written(spec), columns)
 }
 
 impl Shape for Files {

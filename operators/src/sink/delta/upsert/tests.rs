@@ -8,6 +8,7 @@ mod model;
 mod plain;
 mod returns;
 mod rivals;
+mod truncated;
 mod workload;
 mod world;
 

@@ -24,6 +24,7 @@ struct Wire {
     unavailable: BTreeMap<usize, Vec<bool>>,
     order: Vec<Order>,
     origins: Option<Vec<u8>>,
+    truncations: Vec<Order>,
 }
 
 impl Serialize for Changes {
@@ -38,6 +39,7 @@ impl Serialize for Changes {
             unavailable: self.unavailable.iter().map(|(column, rows)| (*column, rows.iter().collect())).collect(),
             order: self.order.clone(),
             origins: origins.transpose().map_err(S::Error::custom)?,
+            truncations: self.truncations.clone(),
         };
         wire.serialize(serializer)
     }
@@ -45,7 +47,7 @@ impl Serialize for Changes {
 
 impl<'d> Deserialize<'d> for Changes {
     fn deserialize<D: Deserializer<'d>>(deserializer: D) -> Result<Self, D::Error> {
-        let Wire { rows, operations, unavailable, order, origins } = Wire::deserialize(deserializer)?;
+        let Wire { rows, operations, unavailable, order, origins, truncations } = Wire::deserialize(deserializer)?;
         let origins = origins.map(|origins| read(&origins)).transpose().map_err(D::Error::custom)?;
         let column = |batch: RecordBatch| batch.column(0).as_binary_opt().cloned();
         Ok(Changes {
@@ -54,6 +56,7 @@ impl<'d> Deserialize<'d> for Changes {
             unavailable: unavailable.into_iter().map(|(column, rows)| (column, BooleanBuffer::from(rows))).collect(),
             order,
             origins: origins.and_then(column),
+            truncations,
         })
     }
 }

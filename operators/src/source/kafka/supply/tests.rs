@@ -5,7 +5,7 @@ use super::*;
 use crate::kafka::settings::Isolation;
 use crate::protocol::last_rows::LastRows;
 
-const SETTINGS: Settings = Settings { rules: 1, isolation: Isolation::ReadCommitted };
+const SETTINGS: Settings = Settings { rules: 1, isolation: Isolation::ReadCommitted, tables: Vec::new() };
 
 fn sight(topic: &str, partition: i32, earliest: u64, end: u64) -> Sight {
     Sight { topic: topic.to_owned(), partition, topic_id: "id".to_owned(), has_leader: true, earliest, end }
@@ -259,4 +259,30 @@ fn a_cold_start_begins_with_what_is_there_or_behind_it() {
         let marks: Vec<u64> = offsets.partitions.values().map(|mark| mark.next).collect();
         assert_eq!((marks, offsets.position()), (begins.to_vec(), Position(0)));
     }
+}
+
+#[test]
+fn two_cuts_of_bytes_are_under_way_and_the_next_waits_for_one() {
+    // A range of 10 records is expected to have 10 KiB.
+    let mut supply = supply(&[standing(&[("a/0", mark(0, 0))])], OnLoss::Stop).closing_after(64 << 10);
+    supply.see(vec![sight("a", 0, 0, 1000)], 0);
+    let settings = Arc::new(SETTINGS);
+    let mut cut = |supply: &mut TopicSupply| {
+        let mut ranges = 0;
+        while supply.boundary() == Boundary::May {
+            assert!(!supply.is_full() && supply.next(100, &settings).is_some());
+            ranges += 1;
+        }
+        assert_eq!(supply.boundary(), Boundary::Must);
+        supply.close();
+        (ranges, supply.offsets().position())
+    };
+    let (ranges, first) = cut(&mut supply);
+    assert!(ranges >= 2 && !supply.is_full(), "{ranges} ranges");
+    cut(&mut supply);
+    assert!(supply.is_full());
+    supply.acknowledged(Position(first.0 - 1));
+    assert!(supply.is_full(), "not all of the first is");
+    supply.acknowledged(first);
+    assert!(!supply.is_full());
 }

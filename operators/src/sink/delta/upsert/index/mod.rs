@@ -61,6 +61,12 @@ impl Index {
         found
     }
 
+    /// Gives files other numbers. Places in those that have none any more are left out.
+    pub(super) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        self.runs.iter_mut().for_each(|run| run.renumber(&number));
+        self.runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
+    }
+
     /// How many places there are, those of dead rows too.
     pub(super) fn len(&self) -> usize {
         self.runs.iter().map(Run::len).sum()
@@ -96,6 +102,25 @@ mod tests {
             index.add(places, |place| place.file + 1 >= file);
         }
         assert!(index.len() < 50, "{} places for 10 rows", index.len());
+    }
+
+    #[test]
+    fn files_get_other_numbers() {
+        let mut index = Index::default();
+        index.add((0..8).map(|row| (u64::from(row % 4), place(row % 2, row))).collect(), |_| true);
+        index.add(vec![(3, place(5, 0)), (2, place(5, 1))], |_| true);
+        index.renumber(|file| [Some(1), None, None, None, None, Some(0)][file as usize]);
+        let mut found = index.find(&[0, 1, 2, 3]);
+        found.sort_unstable();
+        let wanted = [
+            (0, place(1, 0)),
+            (0, place(1, 4)),
+            (2, place(0, 1)),
+            (2, place(1, 2)),
+            (2, place(1, 6)),
+            (3, place(0, 0)),
+        ];
+        assert_eq!((&found[..], index.len()), (&wanted[..], 6));
     }
 
     proptest! {

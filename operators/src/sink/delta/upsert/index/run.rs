@@ -2,7 +2,7 @@
 
 use super::Place;
 
-/// A sorted part of the index, which never changes.
+/// A sorted part of the index. Its places never change, only the numbers of their files.
 pub(super) struct Run {
     /// Rising; one for each place.
     pub(super) hashes: Vec<u64>,
@@ -39,6 +39,22 @@ impl Run {
         merged.hashes.shrink_to_fit();
         merged.places.shrink_to_fit();
         merged
+    }
+
+    /// Gives files other numbers, and leaves out the places in those that have none.
+    pub(super) fn renumber(&mut self, number: &impl Fn(u32) -> Option<u32>) {
+        let mut kept = 0;
+        for at in 0..self.len() {
+            let Place { file, row } = self.places[at];
+            if let Some(file) = number(file) {
+                (self.hashes[kept], self.places[kept]) = (self.hashes[at], Place { file, row });
+                kept += 1;
+            }
+        }
+        self.hashes.truncate(kept);
+        self.places.truncate(kept);
+        self.hashes.shrink_to_fit();
+        self.places.shrink_to_fit();
     }
 
     /// Adds to `found` the places with `hashes`, which are in rising order.

@@ -1,4 +1,5 @@
-//! Moments of Spark's old form, in 96 bits, come as microseconds, also within lists and structs.
+//! Moments of Spark's old form, in 96 bits, come as microseconds, also within lists and structs;
+//! and rows come in batches that memory has room for, each row once.
 
 use std::fs::File;
 
@@ -51,8 +52,45 @@ async fn old_moments_are_read_wherever_they_are() {
     write(&folder.path().join("part-1.parquet"));
     let size = std::fs::metadata(folder.path().join("part-1.parquet")).unwrap().len();
     let target = Target { path: "part-1.parquet".to_owned(), size };
-    let rows = reader.rows(target, vec![0, 1, 2], [0].into_iter().collect()).await.unwrap();
+    let rows = reader.rows(target, vec![0, 1, 2], [0].into_iter().collect()).await.unwrap().remove(0);
     let moment = |column: &arrow_array::ArrayRef| column.as_primitive::<TimestampMicrosecondType>().value(0);
     let nested = rows.column(2).as_struct().column(0).clone();
     assert_eq!([rows.column(0), rows.column(1).as_list::<i32>().values(), &nested].map(moment), [LATE; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_values_come_few_at_a_time_even_if_the_file_has_them_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = arrow_array::StringArray::from_iter_values((0..400).map(|_| "large ".repeat(20_000)));
+    let rows = RecordBatch::try_from_iter([("text", Arc::new(texts) as arrow_array::ArrayRef)]).unwrap();
+    let path = folder.path().join("part-1.parquet");
+    let mut writer = parquet::arrow::ArrowWriter::try_new(File::create(&path).unwrap(), rows.schema(), None).unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    assert!(size < 1 << 20, "its dictionary has the text once");
+    let (place, name) = (Place::Disk(folder.path().to_owned()), "t".to_owned());
+    let table = TableSpec { place, name, schema: rows.schema(), partition: None };
+    let spec = UpsertSpec { table, key: vec!["text".to_owned()], feed: false };
+    let reader = Reader::of(&spec, Arc::new(SystemClock)).unwrap();
+    let target = Target { path: "part-1.parquet".to_owned(), size };
+    let read = reader.rows(target, vec![0], (1..400).collect()).await.unwrap();
+    assert_eq!(read.iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [139, 139, 121]);
+}
+
+#[test]
+fn what_was_given_is_not_selected_again() {
+    let selected = |selection: RowSelection| {
+        let (mut at, mut rows) = (0, Vec::new());
+        for run in selection.iter() {
+            rows.extend((at..at + run.row_count).filter(|_| !run.skip));
+            at += run.row_count;
+        }
+        rows
+    };
+    let rows: RoaringTreemap = [1, 2, 5, 7, 90].into_iter().collect();
+    assert_eq!(selected(selection(Some(&rows), 0, 10)), [1, 2, 5, 7]);
+    assert_eq!(selected(selection(Some(&rows), 2, 10)), [5, 7]);
+    assert_eq!(selected(selection(None, 3, 6)), [3, 4, 5]);
+    assert!(selected(selection(None, 9, 6)).is_empty());
 }

@@ -124,24 +124,22 @@ impl Shard {
         let reads = (self.files.next()..).zip(&unknown).map(|(number, file)| {
             let (keys, sharding, dead) = (self.keys.clone(), self.sharding, file.dead.clone());
             let attempt = format!("index {}", file.target.path);
-            let take = move |batch, all: &mut (u64, Vec<(u64, Place)>, Option<StoreError>)| {
-                let (first, places, failed) = all;
-                match keys.of_these(&batch) {
-                    Err(error) => *failed = Some(error),
-                    Ok(rows) => places.extend(rows.iter().zip(*first..).filter_map(|(key, row)| {
-                        let (hash, row_of) = (keys::hash(key), u32::try_from(row).ok()?);
-                        let is_ours = keys::shard(hash, sharding.shards) == sharding.shard && !dead.contains(row);
-                        is_ours.then_some((hash, Place { file: number, row: row_of }))
-                    })),
-                }
+            let take = move |batch, (first, places): &mut (u64, Vec<(u64, Place)>)| {
+                let rows = keys.of_these(&batch)?;
+                places.extend(rows.iter().zip(*first..).filter_map(|(key, row)| {
+                    let (hash, row_of) = (keys::hash(key), u32::try_from(row).ok()?);
+                    let is_ours = keys::shard(hash, sharding.shards) == sharding.shard && !dead.contains(row);
+                    is_ours.then_some((hash, Place { file: number, row: row_of }))
+                }));
                 *first += batch.num_rows() as u64;
+                Ok(())
             };
-            let read = self.reader.scan(file.target.clone(), self.keys.columns().to_vec(), None, take);
+            let what = (file.target.clone(), self.keys.columns().to_vec(), None);
+            let read = self.reader.scan(what, (0, Vec::new()), take);
             async move {
                 match read.await? {
-                    (_, _, Some(error)) => Err(error),
-                    (rows, _, _) if rows > MOST_ROWS => Err(StoreError::definite(attempt, "it has too many rows")),
-                    (_, places, None) => Ok(places),
+                    (rows, _) if rows > MOST_ROWS => Err(StoreError::definite(attempt, "it has too many rows")),
+                    (_, places) => Ok(places),
                 }
             }
         });

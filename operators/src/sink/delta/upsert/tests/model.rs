@@ -58,6 +58,13 @@ pub(super) fn origin(of: Order) -> Vec<u8> {
     format!("the record at {} of partition {}", of.offset, of.partition).into_bytes()
 }
 
+/// All rows go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Truncation {
+    pub(super) order: Order,
+    pub(super) at: u64,
+}
+
 pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
@@ -128,6 +135,7 @@ pub(super) fn changes(of: &[Change]) -> Changes {
         unavailable: TOASTED.into_iter().map(|column| (column, unsent(column))).collect(),
         order: of.iter().map(|change| change.order).collect(),
         origins: Some(of.iter().map(Change::origin).collect()),
+        truncations: Vec::new(),
     }
 }
 
@@ -138,8 +146,13 @@ pub(super) struct Model(pub(super) BTreeMap<Key, Row>);
 impl Model {
     /// Makes the changes of a cut, one after the other. Returns those that keep what is not there,
     /// and that no later change of their key has taken the place of.
-    pub(super) fn apply(&mut self, changes: &[Change]) -> Vec<Order> {
-        let mut sorted: Vec<_> = changes.iter().collect();
+    pub(super) fn apply(&mut self, changes: &[Change], truncations: &[Truncation]) -> Vec<Order> {
+        let last = truncations.iter().map(|truncation| truncation.at).max();
+        if last.is_some() {
+            self.0.clear();
+        }
+        // What came before it is as if it had never been.
+        let mut sorted: Vec<_> = changes.iter().filter(|change| last.is_none_or(|last| change.at > last)).collect();
         sorted.sort_by_key(|change| change.at);
         let last: BTreeMap<Key, u64> = sorted.iter().map(|change| (change.row.key(), change.at)).collect();
         let (mut gaps, mut deleted) = (Vec::new(), BTreeSet::new());

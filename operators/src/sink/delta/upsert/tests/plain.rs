@@ -12,6 +12,7 @@ use crate::protocol::group::{Group, Verdict};
 use crate::run::clock::SystemClock;
 use crate::sink::delta::checkpoint;
 use crate::sink::delta::upsert::collapse::collapse;
+use crate::sink::delta::upsert::gathered::Gathered;
 use crate::sink::delta::upsert::index::Place;
 use crate::sink::delta::upsert::keys::Keys;
 use crate::sink::delta::upsert::lookup::look;
@@ -144,9 +145,9 @@ async fn a_row_whose_key_only_has_the_same_hash_is_no_hit() {
     world.land(&[change(1, "one", Insert, 1), change(2, "two", Insert, 2)]).await;
     let add = world.actions(1).iter().find_map(|action| action.get("add").cloned()).unwrap();
     let target = Target { path: add["path"].as_str().unwrap().to_owned(), size: add["size"].as_u64().unwrap() };
-    let changes = changes(&[change(2, "dos", Update, 3)]);
+    let changes = Gathered::of(vec![changes(&[change(2, "dos", Update, 3)])]).unwrap();
     let by = Keys::of(&world.spec).unwrap();
-    let keys = by.of_all(&changes.rows).unwrap();
+    let keys = by.of_batches(changes.batches()).unwrap();
     let collapsed = collapse(&changes, &keys);
     let reader = Reader::of(&world.spec, std::sync::Arc::new(SystemClock)).unwrap();
     // The index would say so of two keys of one hash.
@@ -236,9 +237,18 @@ async fn random(seed: u64, feed: bool, between: Between) {
         let (mut cuts, mut models) = (Vec::new(), Vec::new());
         for _ in 0..ahead {
             let changes = 1 + workload.random.below(60);
-            let changes = workload.cut(&model, changes, 80);
-            let cut = world.stage(&changes).await;
-            assert_eq!(cut.gaps(), model.apply(&changes), "seed {seed}, cut {number}");
+            let (changes, truncations) = workload.truncated_cut(&model, changes, 80);
+            // Slices may be of any size, and files that are gone are forgotten at any time.
+            world.slice(1 + workload.random.below(50) as usize);
+            if workload.random.one_in(2) {
+                world.shards.iter_mut().for_each(|shard| shard.forget(0));
+            }
+            let there = model.0.len() as u64;
+            let cut = world.stage_all(&changes, &truncations).await;
+            assert_eq!(cut.gaps(), model.apply(&changes, &truncations), "seed {seed}, cut {number}");
+            let truncated = if truncations.is_empty() { 0 } else { there };
+            assert_eq!(cut.counts().truncated, truncated, "seed {seed}, cut {number}");
+            assert_eq!(cut.counts().changes, changes.len() as u64);
             cuts.push(cut);
             models.push(model.clone());
         }

@@ -119,6 +119,6 @@ fn reading_many_files_does_not_take_the_threads_that_it_needs() {
         let all = futures::future::join_all(reads.collect::<Vec<_>>());
         let all =
             tokio::time::timeout(std::time::Duration::from_secs(60), all).await.expect("they do not wait for ever");
-        assert!(all.into_iter().all(|rows| rows.unwrap().unwrap().num_rows() == 1));
+        assert!(all.into_iter().all(|rows| rows.unwrap().unwrap()[0].num_rows() == 1));
     });
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Change, Model, Row, TOASTED};
+use super::model::{Change, Model, Row, TOASTED, Truncation};
 use super::{Operation, Order};
 
 /// Numbers that look random, the same ones for the same seed (SplitMix64).
@@ -83,8 +83,34 @@ impl Workload {
         }
     }
 
+    /// The table may be truncated, once or more.
+    pub(super) fn truncations(&mut self) -> Vec<Truncation> {
+        let mut truncations = Vec::new();
+        while self.random.one_in(8) {
+            self.part_lsns();
+            let order = self.order(truncations.len() as i64);
+            truncations.push(Truncation { order, at: self.at });
+            self.part_lsns();
+        }
+        truncations
+    }
+
+    /// The changes of a cut, over so many keys, and truncations among them.
+    pub(super) fn truncated_cut(&mut self, model: &Model, changes: u64, keys: u64) -> (Vec<Change>, Vec<Truncation>) {
+        let first = self.random.below(changes + 1);
+        let before = self.cut(model, first, keys);
+        let truncations = self.truncations();
+        let after = self.cut(model, changes - first, keys);
+        // They come by several ways.
+        let mut all = [before, after].concat();
+        for at in (1..all.len()).rev() {
+            all.swap(at, self.random.below(at as u64 + 1) as usize);
+        }
+        (all, truncations)
+    }
+
     /// The changes of a cut, over so many keys.
-    pub(super) fn cut(&mut self, model: &Model, changes: u64, keys: u64) -> Vec<Change> {
+    fn cut(&mut self, model: &Model, changes: u64, keys: u64) -> Vec<Change> {
         let mut cut = Vec::new();
         while (cut.len() as u64) < changes {
             let id = self.random.below(keys) as i64;
@@ -108,10 +134,6 @@ impl Workload {
                     self.push(&mut cut, same, Operation::Update, &[]);
                 }
             }
-        }
-        // They come by several ways.
-        for at in (1..cut.len()).rev() {
-            cut.swap(at, self.random.below(at as u64 + 1) as usize);
         }
         cut
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::files::Files;
 use super::super::{Changes, Counts, Merged, Shard, Sharding, UpsertSpec, UpsertTable, open};
-use super::model::{self, Change, Row, schema};
+use super::model::{self, Change, Row, Truncation, schema};
 use crate::error::StoreError;
 use crate::position::Position;
 use crate::protocol::Pending;
@@ -117,18 +117,35 @@ impl World {
         }
     }
 
+    /// No slice of a cut has more changes from now on, and none meets more rows.
+    pub(super) fn slice(&mut self, most: usize) {
+        self.shards.iter_mut().for_each(|shard| shard.slice(most));
+    }
+
     pub(super) fn place(&self) -> &Place {
         &self.spec.table.place
     }
 
     /// Stages the changes of the next cut.
     pub(super) async fn stage(&mut self, changes: &[Change]) -> Cut {
+        self.stage_all(changes, &[]).await
+    }
+
+    /// Stages the changes of the next cut, in which the table is truncated.
+    pub(super) async fn stage_all(&mut self, changes: &[Change], truncations: &[Truncation]) -> Cut {
         let all = model::changes(changes);
         let mut parts = vec![Vec::new(); self.shards.len()];
         // They come in any number of parts, and over the wire.
-        for first in (0..changes.len() as u32).step_by(PART) {
-            let rows: Vec<u32> = (first..(changes.len() as u32).min(first + PART as u32)).collect();
-            for (shard, part) in all.take(&rows).unwrap().by_shard(&self.spec, self.shards.len()).unwrap() {
+        let firsts = (0..changes.len() as u32).step_by(PART);
+        let mut came: Vec<Changes> = firsts
+            .map(|first| (first..(changes.len() as u32).min(first + PART as u32)).collect::<Vec<_>>())
+            .map(|rows| all.take(&rows).unwrap())
+            .collect();
+        // What is told of truncations may have no rows.
+        let truncated = truncations.iter().map(|truncation| truncation.order).collect();
+        came.insert(came.len() / 2, Changes { truncations: truncated, ..all.take(&[]).unwrap() });
+        for part in came {
+            for (shard, part) in part.by_shard(&self.spec, self.shards.len()).unwrap() {
                 let text = serde_json::to_string(&part).unwrap();
                 parts[shard].push(serde_json::from_str::<Changes>(&text).unwrap());
             }
@@ -161,6 +178,13 @@ impl World {
                 Created::No => self.version = version,
             }
         }
+    }
+
+    pub(super) async fn truncate(&mut self, changes: &[Change], truncations: &[Truncation]) -> Counts {
+        let cut = self.stage_all(changes, truncations).await;
+        let counts = cut.counts();
+        self.commit(cut).await;
+        counts
     }
 
     pub(super) async fn land(&mut self, changes: &[Change]) -> Counts {

@@ -1,0 +1,93 @@
+//! Tables as PostgreSQL would have them, and who changes them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::world::{Cdc, UNSENT, event};
+use crate::support::random::Random;
+
+/// Partitions of each topic.
+const PARTITIONS: u64 = 3;
+
+/// Two tables whose rows are inserted, updated and deleted, with values that are not sent.
+pub(super) struct Models {
+    random: Random,
+    lsn: u64,
+    models: [Model; 2],
+}
+
+impl Models {
+    /// Makes their topics.
+    pub(super) fn create(cdc: &Cdc, seed: u64) -> Models {
+        let models = ["a", "b"].map(|table| Model { table, rows: BTreeMap::new() });
+        models.iter().for_each(|model| cdc.create(model.table, PARTITIONS as i32));
+        Models { random: Random::new(seed), lsn: 0, models }
+    }
+
+    /// Writes so many changes, and makes them.
+    pub(super) fn change(&mut self, cdc: &Cdc, count: usize) {
+        for _ in 0..count {
+            self.lsn += 1;
+            let model = &mut self.models[usize::from(self.random.one_in(2))];
+            model.change(cdc, &mut self.random, self.lsn);
+        }
+        cdc.writer.flush();
+    }
+
+    /// Compares the tables of the lake with these.
+    #[track_caller]
+    pub(super) fn are_those_of(&self, cdc: &Cdc, when: &str) {
+        for model in &self.models {
+            let mut rows = cdc.rows(model.table);
+            rows.sort_by_key(|row| row["id"].as_u64());
+            assert_eq!(rows, model.rows(), "table {}, {when}", model.table);
+        }
+        assert_eq!(cdc.rejects(), [] as [Value; 0], "{when}");
+    }
+}
+
+/// One of them.
+struct Model {
+    table: &'static str,
+    rows: BTreeMap<u64, (u64, String)>,
+}
+
+impl Model {
+    fn change(&mut self, cdc: &Cdc, random: &mut Random, lsn: u64) {
+        let id = random.below(0..200);
+        let partition = i32::try_from(id % PARTITIONS).expect("a partition");
+        let send = |op: &str, row: &Value| {
+            cdc.write(self.table, partition, json!({"id": id}), Some(&event(self.table, op, lsn, row)));
+        };
+        let big = || format!("{lsn}-{}", "x".repeat(300));
+        match (self.rows.get(&id).cloned(), random.below(0..10)) {
+            (None, _) => {
+                let row = (lsn, big());
+                send("c", &json!({"id": id, "n": row.0, "big": row.1}));
+                self.rows.insert(id, row);
+            }
+            (Some(_), 0 | 1) => {
+                send("d", &json!({"id": id}));
+                cdc.write(self.table, partition, json!({"id": id}), None);
+                self.rows.remove(&id);
+            }
+            (Some((_, kept)), 2..=6) => {
+                send("u", &json!({"id": id, "n": lsn, "big": UNSENT}));
+                self.rows.insert(id, (lsn, kept));
+            }
+            (Some(_), _) => {
+                let row = (lsn, big());
+                send("u", &json!({"id": id, "n": row.0, "big": row.1}));
+                self.rows.insert(id, row);
+            }
+        }
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        let mut rows: Vec<Value> =
+            self.rows.iter().map(|(id, (n, big))| json!({"id": id, "n": n, "big": big})).collect();
+        rows.sort_by_key(|row| row["id"].as_u64());
+        rows
+    }
+}
