@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 
 use super::help;
 use super::replay::time;
-use crate::config::SecretRef;
 
 #[derive(Args)]
 pub(crate) struct DebeziumArgs {
@@ -66,8 +65,9 @@ pub(crate) struct ConnectorArgs {
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Where the worker finds PostgreSQL's password, instead of the password itself.
-    #[arg(long, value_name = "PROVIDER:PATH:KEY", value_parser = SecretRef::parse)]
-    pub(crate) secret_ref: Option<SecretRef>,
+    // It is read later, because clap would repeat what may be the secret itself.
+    #[arg(long, value_name = "PROVIDER:PATH:KEY")]
+    pub(crate) secret_ref: Option<String>,
 }
 
 /// Those of `config` are the same.
@@ -79,8 +79,9 @@ pub(crate) struct RegisterArgs {
     #[arg(value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Where the worker finds PostgreSQL's password, instead of the password itself.
-    #[arg(long, value_name = "PROVIDER:PATH:KEY", value_parser = SecretRef::parse)]
-    pub(crate) secret_ref: Option<SecretRef>,
+    // It is read later, because clap would repeat what may be the secret itself.
+    #[arg(long, value_name = "PROVIDER:PATH:KEY")]
+    pub(crate) secret_ref: Option<String>,
     /// How long its tasks may take to run.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
     pub(crate) timeout: Duration,

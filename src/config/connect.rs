@@ -198,7 +198,8 @@ pub(super) fn connect(top: &mut Section<'_>) -> Option<Option<Connect>> {
     let heartbeat_query = section.optional("heartbeat_query", None, |v| query(v).map(Some));
     let unwrap = section.optional("unwrap", false, flag);
     let schemas = section.optional("schemas", true, flag);
-    let secret_ref = section.optional("secret_ref", None, |v| SecretRef::parse(text(v)?).map(Some));
+    // Somebody may give the secret itself.
+    let secret_ref = section.secret("secret_ref", |v| SecretRef::parse(text(v)?));
     let settings = settings(&mut section);
     section.finish();
     Some(Some(Connect {

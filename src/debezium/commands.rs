@@ -16,11 +16,11 @@ use crate::report::{print, print_json, print_pretty};
 
 /// Prints the connector's configuration. Nothing is asked.
 pub(super) fn config(capture: &Capture, args: &DebeziumConfigArgs) -> anyhow::Result<()> {
-    let reference = args.secret_ref.as_ref().or(capture.connect.secret_ref.as_ref());
+    let reference = reference(capture, args.secret_ref.as_deref())?;
     let has_password = capture.postgres.location.password != lakefront_operators::postgres::Password::None;
     let name = capture.name();
     let (entry, is_guess) = match reference {
-        Some(reference) => (Entry::Reference(reference.clone()), false),
+        Some(reference) => (Entry::Reference(reference), false),
         None if has_password => {
             let reference = SecretRef::parse(&placeholder(name, "database.password")).map_err(Usage)?;
             (Entry::Reference(reference), true)
@@ -48,7 +48,7 @@ pub(super) fn config(capture: &Capture, args: &DebeziumConfigArgs) -> anyhow::Re
 
 /// Has Connect check the configuration, which tries PostgreSQL too.
 pub(super) async fn validate(capture: &Capture, args: &ConnectorArgs) -> anyhow::Result<()> {
-    let (connector, _) = connector(capture, args.secret_ref.as_ref()).await?;
+    let (connector, _) = connector(capture, args.secret_ref.as_deref()).await?;
     let rest = rest(capture, &connector)?;
     check(&rest, &connector).await?;
     print(format!("connector {:?}: Connect at {} finds its configuration good\n", connector.name, rest.url()))
@@ -110,10 +110,11 @@ async fn switch(capture: &Capture, args: &SwitchArgs, what: &str, until: Until) 
     wait(&rest, name, until, After::Change, args.timeout).await
 }
 
-/// The connector of the file, and how its worker gets into PostgreSQL.
-pub(super) async fn connector(capture: &Capture, reference: Option<&SecretRef>) -> anyhow::Result<(Connector, Entry)> {
-    let entry = match reference.or(capture.connect.secret_ref.as_ref()) {
-        Some(reference) => Entry::Reference(reference.clone()),
+/// The connector of the file, and how its worker gets into PostgreSQL. What is `given` on the
+/// command line comes before the file's reference.
+pub(super) async fn connector(capture: &Capture, given: Option<&str>) -> anyhow::Result<(Connector, Entry)> {
+    let entry = match reference(capture, given)? {
+        Some(reference) => Entry::Reference(reference),
         None => match capture.postgres.location.password.ask().await {
             Ok(Some(password)) => Entry::Password(password),
             Ok(None) => Entry::Open,
@@ -121,6 +122,16 @@ pub(super) async fn connector(capture: &Capture, reference: Option<&SecretRef>) 
         },
     };
     Ok((Connector::new(capture, &entry)?, entry))
+}
+
+/// Where the worker finds the password, if somebody has said it.
+fn reference(capture: &Capture, given: Option<&str>) -> Result<Option<SecretRef>, Usage> {
+    match given {
+        Some(given) => {
+            SecretRef::parse(given).map(Some).map_err(|constraint| Usage(format!("--secret-ref: {constraint}")))
+        }
+        None => Ok(capture.connect.secret_ref.clone()),
+    }
 }
 
 /// The worker that is asked about `connector`.

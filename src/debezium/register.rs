@@ -13,7 +13,7 @@ use crate::report::print;
 
 /// Registers the connector, or changes it, and waits until its tasks run.
 pub(super) async fn register(capture: &Capture, args: &RegisterArgs) -> anyhow::Result<()> {
-    let (connector, entry) = connector(capture, args.secret_ref.as_ref()).await?;
+    let (connector, entry) = connector(capture, args.secret_ref.as_deref()).await?;
     let rest = rest(capture, &connector)?;
     let (done, after) = match there(&rest, &connector.name).await? {
         Some(config) => match connector.differences(&config) {

@@ -108,6 +108,9 @@ fn the_worker_finds_the_password_itself() {
     let config = connect().1.get(&format!("/connectors/{}/config", world.name));
     assert_eq!(config["database.password"], format!("${{{reference}}}"));
     world.has_events("customers", 2);
+    // Who gives the password itself is told without it.
+    let said = world.call(&["debezium", "config", "p.toml", "--secret-ref", PASSWORD]).exits_with(2);
+    assert!(said.stderr.contains("--secret-ref: allowed is PROVIDER:PATH:KEY"), "{}", said.stderr);
     // A reference to nothing is told before anything is registered.
     let wrong = reference.replace(":shop", ":nobody");
     let said = world.debezium(&["validate", "--secret-ref", &wrong]).exits_with(2);

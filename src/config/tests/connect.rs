@@ -141,7 +141,13 @@ fn what_is_wrong_is_refused_by_name() {
             "password = \"a\"\npassword_file = \"b\"",
             "sslot = 1",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            postgres.url = "***": this is written postgresql://user@host:5432/database
+            postgres.slot = "Shop": allowed are up to 63 lower-case ASCII letters, digits and '_', as PostgreSQL has it
+            postgres.publication = "": allowed is a name of 1 to 63 bytes
+            postgres.password_file = "b": cannot be given together with password
+            postgres.sslot: unknown key in [postgres], did you mean "slot"?
+        "#]],
     );
     check(
         "connect",
@@ -161,6 +167,21 @@ fn what_is_wrong_is_refused_by_name() {
             "settings = { name = \"x\", a = [1] }",
             "settings = { slot = { name = \"x\" } }",
         ],
-        expect![[r#""#]],
+        expect![[r#"
+            connect.url = "localhost:8083": allowed is a URL such as "http://localhost:8083" or "https://connect.example/shop"
+            connect.url = "http://***@localhost:8083": has a user or a password in it: they are given as user and password, next to url
+            connect.user = "me": needs password next to it
+            connect.password = "***": needs user next to it
+            connect.name = "a/b": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first
+            connect.topic_prefix = "a b": allowed are up to 100 ASCII letters, digits, '.', '_' and '-', a letter or digit first
+            connect.tables = ["orders"]: allowed is a list of "schema.table", where * stands for any letters
+            connect.snapshot_mode = "never": allowed are "initial", "initial_only", "always", "no_data" and "when_needed"
+            connect.publication_mode = "all": allowed are "filtered", "all_tables" and "disabled"
+            connect.heartbeat_interval = "0s": allowed is a duration from 1s to 1h in ms, s, m or h, such as "500ms" or "10s"
+            connect.heartbeat_query = 7: allowed is a query, or "" for none
+            connect.secret_ref = "***": allowed is PROVIDER:PATH:KEY, such as file:/etc/kafka-connect/shop.properties:password, or env:PGPASSWORD
+            connect.settings.a = [1]: allowed is a string, a whole number, true or false, as Debezium's documentation has it
+            connect.settings = { … }: has "slot.name", which is given as postgres.slot
+        "#]],
     );
 }

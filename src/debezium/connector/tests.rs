@@ -40,7 +40,41 @@ fn shown(capture: &Capture, entry: &Entry) -> String {
 #[test]
 fn it_says_what_events_need() {
     let reference = SecretRef::parse("env:PGPASSWORD").expect("a reference");
-    expect![[r#""#]].assert_eq(&shown(&capture(""), &Entry::Reference(reference)));
+    expect![[r#"
+        {
+          "config": {
+            "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+            "database.dbname": "shop",
+            "database.hostname": "db.example",
+            "database.password": "${env:PGPASSWORD}",
+            "database.port": "5432",
+            "database.sslmode": "prefer",
+            "database.user": "cdc",
+            "decimal.handling.mode": "string",
+            "heartbeat.action.query": "SELECT pg_catalog.pg_logical_emit_message(false, 'lakefront_heartbeat', pg_catalog.now()::text)",
+            "heartbeat.interval.ms": "10000",
+            "interval.handling.mode": "string",
+            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "key.converter.schemas.enable": "true",
+            "message.prefix.exclude.list": "lakefront_heartbeat",
+            "plugin.name": "pgoutput",
+            "provide.transaction.metadata": "true",
+            "publication.autocreate.mode": "filtered",
+            "publication.name": "lakefront_shop_cdc",
+            "publish.via.partition.root": "true",
+            "skipped.operations": "none",
+            "slot.name": "lakefront_shop_cdc",
+            "snapshot.mode": "initial",
+            "table.include.list": "public\\..*,sales\\.order_items",
+            "tasks.max": "1",
+            "topic.creation.default.partitions": "-1",
+            "topic.creation.default.replication.factor": "-1",
+            "topic.prefix": "cdc",
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter.schemas.enable": "true"
+          },
+          "name": "shop-cdc"
+        }"#]].assert_eq(&shown(&capture(""), &Entry::Reference(reference)));
 }
 
 #[test]
