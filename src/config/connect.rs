@@ -301,7 +301,7 @@ fn settings(section: &mut Section<'_>) -> Option<BTreeMap<String, String>> {
     Some(settings)
 }
 
-/// The values in `value`, each with the rest of its name; the name of one that is no table is empty.
+/// The values in `value`, each with the rest of its name, which is empty for one that is no table.
 fn flat(value: &Value) -> Reading<Vec<(String, String)>> {
     let text = match value {
         Value::String(text) => text.clone(),

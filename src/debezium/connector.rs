@@ -1,8 +1,8 @@
 //! The configuration of Debezium's connector for PostgreSQL.
 //!
-//! Promises: it says what this program needs of the events (exact decimals and intervals, truncates,
-//! the bounds of transactions), and what keeps the slot moving. What is secret in it can be told
-//! from the rest, so that it is sent and never shown. The settings are those of Debezium 3.
+//! Promises: it says what this program needs of the events (exact decimals and intervals,
+//! truncates, the bounds of transactions), and what keeps the slot moving. What is secret in it can
+//! be told from the rest, so that it is sent and never shown. The settings are those of Debezium 3.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

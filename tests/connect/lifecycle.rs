@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::connect::Connect;
 use crate::support::wait;
 use crate::world::{PASSWORD, ROLE, World, connect, server};
 
@@ -90,6 +91,24 @@ fn a_paused_connector_rests_until_it_is_resumed() {
     let before = world.of_slot("active_pid");
     world.debezium(&["restart"]).exits_with(0);
     assert!(wait::until(|| ![before.as_str(), ""].contains(&world.of_slot("active_pid").as_str())));
+}
+
+#[test]
+fn a_killed_worker_goes_on_where_it_was() {
+    let mut own = Connect::start(&connect().0);
+    let mut world = World::new("killed");
+    world.set("connect", "url", &own.url());
+    world.debezium(&["register"]).exits_with(0);
+    world.has_events("customers", 2);
+    own.kill();
+    world.psql("INSERT INTO customers VALUES (3, 'Zoë')");
+    let said = world.debezium(&["status"]).exits_with(3);
+    assert!(said.stderr.contains("is the worker up"), "{}", said.stderr);
+    own.restart();
+    let events = world.has_events("customers", 3);
+    assert_eq!(told(&events[2]), json!(["insert", "customers", {"id": 3, "name": "Zoë"}]));
+    let said = world.debezium(&["register"]).exits_with(0);
+    assert!(said.stdout.contains("is registered already"), "{}", said.stdout);
 }
 
 #[test]

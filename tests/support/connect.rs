@@ -78,8 +78,10 @@ impl Connect {
     }
 
     fn properties(&self) -> String {
+        // Workers over one broker know nothing of each other, and find their own topics again.
+        let group = format!("connect-{}", self.port);
         let of_topics: String = ["config", "offset", "status"]
-            .map(|of| format!("{of}.storage.topic=connect-{of}\n{of}.storage.replication.factor=1\n"))
+            .map(|of| format!("{of}.storage.topic={group}-{of}\n{of}.storage.replication.factor=1\n"))
             .concat();
         let of_secrets: String = [("file", "File"), ("env", "EnvVar")]
             .map(|(name, class)| {
@@ -87,7 +89,8 @@ impl Connect {
             })
             .concat();
         format!(
-            "bootstrap.servers={}\ngroup.id=connect\nlisteners={}\noffset.storage.partitions=1\n\
+            "bootstrap.servers={}\ngroup.id={group}\nlisteners={}\noffset.storage.partitions=1\n\
+             session.timeout.ms=6000\nheartbeat.interval.ms=1000\nscheduled.rebalance.max.delay.ms=0\n\
              status.storage.partitions=1\noffset.flush.interval.ms=500\nconfig.providers=file,env\n\
              plugin.discovery=service_load\nkey.converter=org.apache.kafka.connect.json.JsonConverter\n\
              value.converter=org.apache.kafka.connect.json.JsonConverter\n{of_topics}{of_secrets}",

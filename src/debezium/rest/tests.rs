@@ -5,7 +5,8 @@ use std::thread::{self, JoinHandle};
 use super::*;
 use crate::config::{self, Kind};
 
-/// A worker that gives these answers, each to a request of its own. Joining it returns the requests.
+/// A worker that gives these answers, each to a request of its own. Joining it returns the
+/// requests.
 fn worker(answers: Vec<String>) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
