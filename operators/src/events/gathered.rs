@@ -7,7 +7,7 @@ use super::table::EventTable;
 use super::wish::OnTruncate;
 use crate::error::Stop;
 use crate::format::debezium::typed::{LakeType, Novelty, Plan, Rows, Unfit};
-use crate::format::debezium::{Before, Event, Operation as Happened, Row};
+use crate::format::debezium::{Before, Event, Key, Operation as Happened, Row};
 use crate::shown::one_line;
 use crate::sink::delta::upsert::{Changes, Operation, Order};
 
@@ -94,7 +94,7 @@ impl Gathered {
             Happened::Truncate => return self.truncate(table, order),
             Happened::Delete => {
                 let key = key_row(table, event).ok_or_else(|| no_key(table))?;
-                return self.delete(table, &key, (place, order));
+                return self.delete(table, &key, order);
             }
             Happened::Insert | Happened::Read => Operation::Insert,
             Happened::Update | Happened::Upsert => Operation::Update,
@@ -115,13 +115,22 @@ impl Gathered {
             _ => None,
         };
         if let Some(earlier) = earlier {
-            self.delete(table, &earlier, (place, order))?;
+            self.delete(table, &earlier, order)?;
         }
         let shape = self.row.as_ref().expect("it was just put there");
         let is_whole = self.rows.push(after, &shape.plan).map_err(unfit)?;
         let origin = || serde_json::to_vec(&place.rejected(Why::ToastGap, String::new())).ok();
         self.pushed(operation, order, if is_whole { None } else { origin() });
         Ok(())
+    }
+
+    /// Gathers the delete that a record without a value is. One whose key is not the table's says
+    /// nothing of a row.
+    pub(super) fn tombstone(&mut self, table: &EventTable, key: &Key<'_>, order: Order) -> Result<(), Obstacle> {
+        match key.row().filter(|key| table.key.iter().all(|name| key.has(name))) {
+            Some(key) => self.delete(table, &keyed(table, key), order),
+            None => Ok(()),
+        }
     }
 
     fn truncate(&mut self, table: &EventTable, order: Order) -> Result<(), Obstacle> {
@@ -137,7 +146,7 @@ impl Gathered {
     }
 
     /// Gathers the delete of the row that has this `key`.
-    fn delete(&mut self, table: &EventTable, key: &Row<'_>, (_, order): (Place<'_>, Order)) -> Result<(), Obstacle> {
+    fn delete(&mut self, table: &EventTable, key: &Row<'_>, order: Order) -> Result<(), Obstacle> {
         let shape = match self.key.take().filter(|shape| shape.plan.fits(key)) {
             Some(shape) => shape,
             None => Shape::of(table, key, &mut Met::default())?,

@@ -10,7 +10,7 @@ use super::table::{EventTables, key_of};
 use super::{REJECTS, Told};
 use crate::error::Stop;
 use crate::fetch::Fetched;
-use crate::format::debezium::{Decoded, Decoder, Event, Operation, Reason};
+use crate::format::debezium::{Decoded, Decoder, Event, Operation, Part, Reason, Record, Source};
 use crate::protocol::offsets::PartitionId;
 use crate::routed::Routed;
 use crate::shown::one_line;
@@ -40,9 +40,9 @@ impl Place<'_> {
     }
 
     /// Where an event stands among those of its key.
-    fn order(&self, event: &Event<'_>) -> Order {
-        let sequence = event.source.sequence.and_then(|sequence| sequence.lsn);
-        let lsn = sequence.or(event.source.lsn.map(i64::cast_unsigned)).unwrap_or_default();
+    fn order(&self, source: &Source) -> Order {
+        let sequence = source.sequence.and_then(|sequence| sequence.lsn);
+        let lsn = sequence.or(source.lsn.map(i64::cast_unsigned)).unwrap_or_default();
         let partition = u32::try_from(self.records.partition).unwrap_or_default();
         Order { partition, offset: self.record.offset(), lsn }
     }
@@ -90,6 +90,9 @@ impl Reading {
     fn record(&mut self, place: Place<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
         let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
         let record = place.record.debezium().map_err(no_event)?;
+        if record.value == Part::Null {
+            return self.tombstone(place, &record);
+        }
         let Decoded::Event(event) = self.decoder.decode(&record).map_err(no_event)? else { return Ok(None) };
         let Some(role) = self.tables.role(&event.table) else {
             let detail = "it does not name its schema (add source.schema to add.fields, or set lake.schema), or the \
@@ -100,7 +103,19 @@ impl Reading {
             self.unknown(&role, &event, met)?;
             return Ok(None);
         };
-        self.gathered[at].event(&self.tables.tables[at], &event, (place, place.order(&event)), met)?;
+        self.gathered[at].event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met)?;
+        Ok(Some(at))
+    }
+
+    /// Reads a record without a value. Where rows are unwrapped it may be the only sign of a delete,
+    /// and elsewhere it follows one and changes nothing more; so it always is a delete. Of a table
+    /// that is not known there is no row.
+    fn tombstone(&mut self, place: Place<'_>, record: &Record<'_>) -> Result<Option<usize>, Obstacle> {
+        let Some(at) = self.tables.of_topic(&place.records.topic) else { return Ok(None) };
+        let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
+        let key = self.decoder.tombstone(record).map_err(no_event)?;
+        let order = place.order(&Source::default());
+        self.gathered[at].tombstone(&self.tables.tables[at], &key, order)?;
         Ok(Some(at))
     }
 

@@ -85,6 +85,15 @@ impl EventTables {
         self.by_role.get(role).copied()
     }
 
+    /// The place of the table whose changes are in a topic of this name, as Debezium names topics:
+    /// `prefix.schema.table`, with `_` for each letter that a topic's name cannot have.
+    pub(super) fn of_topic(&self, topic: &str) -> Option<usize> {
+        self.tables.iter().position(|table| {
+            let rest = topic.strip_suffix(&topic_of(&table.role));
+            rest.is_some_and(|prefix| prefix.ends_with('.'))
+        })
+    }
+
     /// Notes what was met for the next run, and returns why this one ends.
     pub(super) fn ends_with(&self, met: &Met) -> Stop {
         match (self.note)(met) {
@@ -105,6 +114,12 @@ pub fn is_folder(name: &str) -> bool {
         && !name.as_bytes().windows(3).any(is_encoded)
 }
 
+/// The end of a topic's name that a table of this role has.
+fn topic_of(role: &str) -> String {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    role.chars().map(|c| if is_good(c) { c } else { '_' }).collect()
+}
+
 /// The columns of the key that an event's table has in PostgreSQL, if it tells.
 pub(super) fn key_of(event: &Event<'_>) -> Option<Vec<String>> {
     let key = event.key.row()?;
@@ -115,6 +130,28 @@ pub(super) fn key_of(event: &Event<'_>) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_topic_is_that_of_one_table() {
+        let table = |role: &str| EventTable {
+            role: role.to_owned(),
+            columns: Vec::new().into(),
+            key: Vec::new(),
+            wish: TableWish::default(),
+        };
+        let tables = ["public.orders", "sales.Mixed Case Tbl", "public.s"].map(table);
+        let tables = EventTables::new(tables.to_vec(), |_| TableWish::default(), None, Box::new(|_| Ok(())));
+        for (topic, at) in [
+            ("cdc.public.orders", Some(0)),
+            ("a.b.sales.Mixed_Case_Tbl", Some(1)),
+            ("cdc.public.s", Some(2)),
+            ("cdc.republic.orders", None),
+            ("public.orders", None),
+            ("cdc.public.others", None),
+        ] {
+            assert_eq!(tables.of_topic(topic), at, "{topic}");
+        }
+    }
 
     #[test]
     fn a_table_is_one_folder_and_no_way_out_of_it() {

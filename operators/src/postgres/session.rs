@@ -3,14 +3,14 @@
 //! Promises: after [`prepare`], the same statement means the same and its texts look the same,
 //! whatever `postgresql.conf`, the role and the database say, and a commit that was reported is
 //! durable. A pooler that gives each transaction another server session loses the settings: then
-//! [`require_settings`] fails, and [`refuse_pooler`] finds most poolers before anything is read.
+//! [`require_settings`] fails, and [`refuse_pooler`] finds most poolers before that.
 
 use std::time::Duration;
 
 use tokio_postgres::{Client, GenericClient, SimpleQueryMessage};
 
+use super::Location;
 use super::failure::failed;
-use super::{Location, connect};
 use crate::error::StoreError;
 
 /// The settings. One that the server's version does not have is left
@@ -66,7 +66,7 @@ pub(super) async fn prepare(client: &Client, location: &Location) -> Result<(), 
 }
 
 /// Fails if the server session behind `client`, or behind a transaction of it, is not one that
-/// [`connect()`] has prepared. It costs one round trip.
+/// [`connect()`](super::connect) has prepared. It costs one round trip.
 pub async fn require_settings(client: &(impl GenericClient + Sync)) -> Result<(), StoreError> {
     const ATTEMPT: &str = "keep the settings of a session";
     let question = format!("SELECT pg_catalog.current_setting('{MARK}', true)");
@@ -79,18 +79,16 @@ pub async fn require_settings(client: &(impl GenericClient + Sync)) -> Result<()
 
 /// Fails if there is a pooler between `client` and the server that does not keep a session for it.
 ///
-/// It opens a second session and a transaction in it. If both sessions have the same server
+/// A transaction is opened in `other`, a second session. If both sessions have the same server
 /// process, or if the first one's changes meanwhile, then there is one, for sure. It may be missed
-/// if others use the same pool at that moment; [`require_settings`] in the transactions that matter
-/// catches it if one of them gets a session that was not prepared.
-///
-/// The second session is returned.
-pub async fn refuse_pooler(location: &Location, application: &str, client: &Client) -> Result<Client, StoreError> {
+/// if others use the same pool at that moment, so neither session may be asked anything else
+/// meanwhile; [`require_settings`] in the transactions that matter catches it if one of them gets a
+/// session that was not prepared.
+pub async fn refuse_pooler(location: &Location, client: &Client, other: &Client) -> Result<(), StoreError> {
     const PROCESS: &str = "SELECT pg_catalog.pg_backend_pid()";
     let attempt = || format!("keep a session of {}", location.shown());
-    let other = connect(location, application).await?;
     let before = ask(client, PROCESS, &attempt).await?;
-    let others = ask(&other, &format!("BEGIN; {PROCESS}"), &attempt).await?;
+    let others = ask(other, &format!("BEGIN; {PROCESS}"), &attempt).await?;
     if before == others {
         return Err(StoreError::definite(attempt(), POOLER));
     }
@@ -101,7 +99,7 @@ pub async fn refuse_pooler(location: &Location, application: &str, client: &Clie
     let after = after?;
     other.batch_execute("ROLLBACK").await.map_err(|error| failed(attempt(), error))?;
     match before == after {
-        true => Ok(other),
+        true => Ok(()),
         false => Err(StoreError::definite(attempt(), POOLER)),
     }
 }

@@ -116,12 +116,14 @@ impl Flush {
         let sequences = sequences(&config);
         // Others wait for the answers of one server at a time.
         let (second, catalog, found) = tokio::join!(
-            postgres::refuse_pooler(&config.source, "lakefront", &client),
+            postgres::connect(&config.source, "lakefront"),
             refuse_pooled_catalog(&config),
             discover(&client, &config.schema, &sequences),
         );
-        // What a pooler answers otherwise means nothing.
-        sessions.give_back(Arc::new(second?));
+        // What a pooler has answered means nothing.
+        let second = second?;
+        postgres::refuse_pooler(&config.source, &client, &second).await?;
+        sessions.give_back(Arc::new(second));
         catalog?;
         let Found { tables, unnumbered } = found?;
         let hot = chosen(&config, tables)?;
@@ -275,6 +277,7 @@ async fn refuse_pooled_catalog(config: &PgFlush) -> Result<(), StoreError> {
     if *catalog == config.source {
         return Ok(());
     }
-    let client = postgres::connect(catalog, "lakefront").await?;
-    postgres::refuse_pooler(catalog, "lakefront", &client).await.map(drop)
+    let (client, other) =
+        tokio::try_join!(postgres::connect(catalog, "lakefront"), postgres::connect(catalog, "lakefront"))?;
+    postgres::refuse_pooler(catalog, &client, &other).await
 }

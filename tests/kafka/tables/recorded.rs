@@ -22,28 +22,51 @@ fn write(cdc: &Cdc, name: &str, tables: &[&str], truncates: bool) {
         if !truncates && value.as_ref().is_some_and(|value| value.contains("\"op\":\"t\"")) {
             continue;
         }
+        let headers: Vec<Raw> = serde_json::from_str(record["headers"].get()).expect("headers");
+        let headers: Vec<(String, Option<String>)> = headers
+            .iter()
+            .map(|header| (serde_json::from_str(header["key"].get()).expect("a name"), text(&header["value"])))
+            .collect();
+        let headers = headers.iter().map(|(name, v)| (name.as_str(), v.as_deref().map(str::as_bytes))).collect();
         let (key, value) = (key.as_deref().map(str::as_bytes), value.as_deref().map(str::as_bytes));
-        cdc.writer.send(&cdc.topic(table), &Written { key, value, ..Written::default() });
+        cdc.writer.send(&cdc.topic(table), &Written { key, value, headers, ..Written::default() });
     }
     cdc.writer.flush();
 }
 
 #[test]
 fn recorded_events_become_the_rows_that_postgresql_had() {
-    for name in ["envelope_schema", "envelope_noschema"] {
+    for name in
+        ["envelope_schema", "envelope_noschema", "unwrap_noschema", "unwrap_noschema_rewrite", "unwrap_schema_rewrite"]
+    {
         let cdc = Cdc::new(name);
         write(&cdc, &format!("{name}.ndjson"), &["compkey", "toasty_full", "customers"], false);
         cdc.pipeline.run().exits_with(0);
         assert_eq!(cdc.rows("compkey"), [] as [Value; 0]);
         let customers = cdc.rows("customers");
         let ids: Vec<&Value> = customers.iter().map(|row| &row["id"]).collect();
-        assert_eq!(ids, [&json!(1), &json!(100), &json!(4), &json!(901)], "{customers:?}");
+        assert_eq!(ids, [&json!(1), &json!(100), &json!(4), &json!(901)], "{name}: {customers:?}");
         assert_eq!(customers[0]["email"], "ann@new");
         let toasty = cdc.rows("toasty_full");
-        assert_eq!((toasty.len(), &toasty[0]["small"]), (1, &json!(2)));
-        assert!(toasty[0]["big"].as_str().is_some_and(|big| big.len() == 9600), "{toasty:?}");
+        assert_eq!((toasty.len(), &toasty[0]["small"]), (1, &json!(2)), "{name}");
+        assert!(toasty[0]["big"].as_str().is_some_and(|big| big.len() == 9600), "{name}: {toasty:?}");
         assert_eq!(cdc.rejects(), [] as [Value; 0]);
     }
+}
+
+#[test]
+fn a_record_without_a_value_is_a_delete_also_for_a_run_that_has_seen_nothing_before_it() {
+    let cdc = Cdc::new("tombstones");
+    cdc.create("orders", 1);
+    let row = |id: u64| json!({"id": id, "note": "n", "__deleted": null, "__op": "c"});
+    (1..=3).for_each(|id| cdc.write("orders", 0, json!({"id": id}), Some(&row(id))));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders").len(), 3);
+    cdc.write("orders", 0, json!({"id": 2}), None);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 1, "note": "n"}), json!({"id": 3, "note": "n"})]);
 }
 
 #[test]

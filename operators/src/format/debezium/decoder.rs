@@ -97,6 +97,15 @@ impl Decoder {
         self.finish(event, record)
     }
 
+    /// The key of a record without a value, which says that the row of this key is gone, whether or
+    /// not a delete has said so before.
+    ///
+    /// # Errors
+    /// If the key is none that Debezium writes.
+    pub fn tombstone<'a>(&mut self, record: &Record<'a>) -> Result<Key<'a>, Reason> {
+        self.key(record.key)
+    }
+
     /// The event, with the other key that a change of the primary key has.
     fn finish<'a>(&mut self, mut event: Event<'a>, record: &Record<'a>) -> Result<Decoded<'a>, Reason> {
         event.other_key = match (record.header("__debezium.newkey"), record.header("__debezium.oldkey")) {

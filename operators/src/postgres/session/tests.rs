@@ -1,4 +1,4 @@
-use super::super::fake;
+use super::super::{connect, fake};
 use super::*;
 
 #[test]
@@ -19,8 +19,9 @@ fn process(pid: &str, more: &[Vec<u8>]) -> Location {
 async fn refusal(before: &str, others: &str, after: &str) -> Option<StoreError> {
     let location = process(before, &[fake::row(Some(after))]);
     let client = connect(&location, "tests").await.expect("a session");
-    let other = process(others, &[fake::done()]);
-    refuse_pooler(&other, "tests", &client).await.err()
+    let location = process(others, &[fake::done()]);
+    let other = connect(&location, "tests").await.expect("another");
+    refuse_pooler(&location, &client, &other).await.err()
 }
 
 #[tokio::test]
