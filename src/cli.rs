@@ -1,5 +1,7 @@
 //! The command line.
 
+#[cfg(feature = "pg_changes")]
+mod debezium;
 mod help;
 mod hot;
 mod replay;
@@ -9,6 +11,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "pg_changes")]
+pub(crate) use self::debezium::{
+    ConnectorArgs, DebeziumArgs, DebeziumCommand, DebeziumConfigArgs, DebeziumStatusArgs, DeleteArgs, RegisterArgs,
+    RestartArgs, SwitchArgs,
+};
 pub(crate) use self::hot::HotArgs;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::hot::OnConflict;
@@ -57,6 +64,10 @@ pub(crate) enum Command {
     /// Show events of Debezium in a plain form, one line each.
     #[command(long_about = help::CHANGES, after_long_help = help::CHANGES_AFTER)]
     Changes(ChangesArgs),
+    /// Register, watch and remove the connector that brings PostgreSQL's changes to Kafka.
+    #[cfg(feature = "pg_changes")]
+    #[command(long_about = help::DEBEZIUM, after_long_help = help::DEBEZIUM_AFTER)]
+    Debezium(DebeziumArgs),
     /// Write log lines or hot rows to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),

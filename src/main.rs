@@ -6,6 +6,8 @@ mod changes;
 mod cli;
 mod completions;
 mod config;
+#[cfg(feature = "pg_changes")]
+mod debezium;
 mod doctor;
 mod exit;
 mod generate;
@@ -75,6 +77,8 @@ fn main() -> ExitCode {
             Ok(exit) => return exit.into(),
             Err(error) => Err(error),
         },
+        #[cfg(feature = "pg_changes")]
+        Command::Debezium(args) => debezium::debezium(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Completions(args) => completions::completions(&args),

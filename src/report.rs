@@ -28,6 +28,12 @@ pub(crate) fn print_json(value: &Value) -> anyhow::Result<()> {
     write(&shown::json(&shown::without_secrets(&format!("{value}\n"))))
 }
 
+/// Writes `value` to standard output, a key a line.
+#[cfg(feature = "pg_changes")]
+pub(crate) fn print_pretty(value: &Value) -> anyhow::Result<()> {
+    write(&shown::json(&shown::without_secrets(&format!("{value:#}\n"))))
+}
+
 /// A pipe that the reader has closed is no error.
 fn write(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();

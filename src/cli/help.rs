@@ -191,6 +191,103 @@ Examples:
 Exit codes: 0 all lines or records are known, 1 some are no events, 2 wrong usage, or FILE is not
 there, 3 the file or the topic could not be read.";
 
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM: &str = "\
+Brings PostgreSQL's changes to Kafka: builds the configuration of Debezium's connector from the
+[postgres] and [connect] sections of a pipeline file, and has a worker of Kafka Connect run it.
+
+The configuration makes events that a pipeline can land without loss: exact decimals and intervals,
+truncates, the bounds of transactions, and a heartbeat that moves the replication slot on when no
+table changes. [connect.settings] adds to it, or overrides it.
+
+No password is printed, also where Connect repeats one. With --secret-ref, or connect.secret_ref,
+the password never leaves the worker that runs the connector.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_AFTER: &str = "\
+Examples:
+  lakefront debezium config shop.toml                 look at it, or give it to whoever registers it
+  lakefront debezium validate shop.toml && lakefront debezium register shop.toml
+  lakefront debezium status shop.toml --json | jq .tasks
+  lakefront debezium help register
+
+Exit codes: 0 done, 2 the file is wrong, or Connect refuses the configuration, 3 Connect is out of
+reach, or the connector or one of its tasks has failed.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_CONFIG_AFTER: &str = "\
+Examples:
+  lakefront debezium config shop.toml > connector.json
+  lakefront debezium config shop.toml --secret-ref env:PGPASSWORD
+  lakefront debezium config shop.toml --secret-ref file:/etc/kafka-connect/shop.properties:password
+
+Exit codes: 0 printed, 2 the file is wrong.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_VALIDATE_AFTER: &str = "\
+Examples:
+  lakefront debezium validate shop.toml
+
+Exit codes: 0 good, 2 the file is wrong, or Connect refuses the configuration, 3 Connect is out of
+reach, or lacks Debezium.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_REGISTER_AFTER: &str = "\
+A connector that is registered as the file says is left as it is, so it can be repeated.
+
+Examples:
+  lakefront debezium register shop.toml
+  lakefront debezium register shop.toml --secret-ref env:PGPASSWORD --timeout 5m
+
+Exit codes: 0 its tasks run, 2 the file is wrong, or Connect refuses the configuration, 3 Connect is
+out of reach, or a task has failed: the first line of its trace is told.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_STATUS_AFTER: &str = "\
+Examples:
+  lakefront debezium status shop.toml
+  lakefront debezium status shop.toml --json | jq -e '.tasks | all(.state == \"RUNNING\")'
+
+Exit codes: 0 shown, 2 the file is wrong, 3 Connect is out of reach, or has no such connector.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_PAUSE_AFTER: &str = "\
+PostgreSQL keeps its log for the slot until it is resumed.
+
+Examples:
+  lakefront debezium pause shop.toml
+
+Exit codes: 0 it is paused, 2 the file is wrong, 3 Connect is out of reach, or has no such
+connector.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_RESUME_AFTER: &str = "\
+Examples:
+  lakefront debezium resume shop.toml
+
+Exit codes: 0 its tasks run, 2 the file is wrong, 3 Connect is out of reach, has no such connector,
+or a task has failed.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_RESTART_AFTER: &str = "\
+Examples:
+  lakefront debezium restart shop.toml                once the cause of a failure is gone
+  lakefront debezium restart shop.toml --only-failed
+
+Exit codes: 0 its tasks run, 2 the file is wrong, 3 Connect is out of reach, has no such connector,
+or a task has failed.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const DEBEZIUM_DELETE_AFTER: &str = "\
+It says how to drop the replication slot, which keeps PostgreSQL's log as long as it is there.
+
+Examples:
+  lakefront debezium delete shop.toml
+  lakefront debezium delete shop.toml --yes --offsets     to begin anew, with a snapshot
+
+Exit codes: 0 deleted, or not meant, 2 the file is wrong, or nobody could be asked, 3 Connect is out
+of reach, or has no such connector.";
+
 pub(super) const COMPLETIONS: &str = "\
 Prints a script that completes commands and flags when Tab is pressed.";
 

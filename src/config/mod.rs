@@ -10,6 +10,10 @@
 //! paths exist, and flags that override the file.
 
 mod azure;
+#[cfg(feature = "pg_changes")]
+mod connect;
+#[cfg(any(feature = "pg_changes", feature = "pg_flush"))]
+mod database;
 mod defaults;
 mod disk;
 mod error;
@@ -48,6 +52,8 @@ use lakefront_operators::run::space::{Clean, OnLow};
 use lakefront_operators::s3::Location as BucketLocation;
 pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
+#[cfg(feature = "pg_changes")]
+pub(crate) use self::connect::{Connect, Postgres, PublicationMode, SecretRef};
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 #[cfg(feature = "kafka")]

@@ -10,6 +10,7 @@ use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss};
 use lakefront_operators::source::kafka::topics::Topics;
 use toml::Value;
 
+use super::connect::{self, Connect, Postgres};
 use super::raw::{Reading, Section};
 use super::sections::Read;
 use super::tables::{self, TableRules};
@@ -38,8 +39,13 @@ pub(crate) struct PgChanges {
     pub(crate) kafka: Settings,
     /// What is read of it.
     pub(crate) topics: Topics,
-    /// The topics as the file names them.
+    /// The topics as the file names them, and as one text.
+    pub(crate) names: Vec<String>,
     pub(crate) shown: String,
+    /// The database that the events are of, if the file names it.
+    pub(crate) postgres: Option<Postgres>,
+    /// Connect, and the connector that brings them, if the file names it.
+    pub(crate) connect: Option<Connect>,
     /// Whether the run ends.
     pub(crate) mode: Mode,
     /// Where the first run begins.
@@ -130,6 +136,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
     let state_file = section.optional("state_file", state_file, values::state_file);
     section.finish();
+    let (postgres, connect) = (connect::postgres(top), connect::connect(top));
     let lake = read_lake(top);
     let tables = tables::read(top);
     let mut section = top.section("commit");
@@ -139,12 +146,15 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     section.finish();
     let memory = memory(top, workers, lake.as_ref());
     let kind = || {
-        let (topics, shown) = topics?;
+        let (topics, names) = topics?;
         let (group, isolation, security) = (group?, isolation?, security?);
         Some(PgChanges {
             kafka: Settings { group, isolation, security, ..Settings::new(brokers?) },
             topics,
-            shown,
+            shown: names.join(","),
+            names,
+            postgres: postgres?,
+            connect: connect?,
             mode: mode?,
             cold_start: cold_start?,
             on_loss: on_loss?,
@@ -208,13 +218,13 @@ fn brokers(value: &Value) -> Reading<String> {
     Ok(brokers.to_owned())
 }
 
-/// A topic or a pattern, or a list of them; and all of them as one text.
-fn topics(value: &Value) -> Reading<(Topics, String)> {
+/// A topic or a pattern, or a list of them; and all as they are written.
+fn topics(value: &Value) -> Reading<(Topics, Vec<String>)> {
     let texts: Vec<&str> = match value {
         Value::Array(list) => list.iter().map(text).collect::<Result<_, _>>()?,
         one => vec![text(one)?],
     };
-    Ok((Topics::parse(&texts)?, texts.join(",")))
+    Ok((Topics::parse(&texts)?, texts.into_iter().map(str::to_owned).collect()))
 }
 
 fn group(value: &Value) -> Reading<String> {

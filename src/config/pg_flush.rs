@@ -4,13 +4,13 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lakefront_operators::postgres::{Location, Password};
+use lakefront_operators::postgres::Location;
 use lakefront_operators::run::memory::Parts;
-use lakefront_operators::secret::Secret;
 use lakefront_operators::sink::files::UPLOADS;
 use lakefront_operators::source::postgres::{Late, SLICE};
 use toml::Value;
 
+use super::database::{PASSWORDS, database, name};
 use super::maintenance::{self, MaintenanceKeys};
 use super::raw::{Reading, Section};
 use super::sections::Read;
@@ -145,9 +145,6 @@ fn parts(workers: usize, root: &LakeRoot) -> Parts {
     Parts { workers, groups: 1, work: SLICE, beyond: SLICE, in_flight: IN_FLIGHT, turn: 0, batches, uploads }
 }
 
-/// The three ways to a password, beside a URL.
-const PASSWORDS: [&str; 3] = ["password", "password_file", "password_command"];
-
 /// Slices in a worker's memory at once.
 pub(crate) const IN_FLIGHT: usize = 3;
 
@@ -254,42 +251,6 @@ fn downstream(source: &mut Section<'_>, hot: Option<&Location>) -> Option<Option
     Some(Some(Downstream { location: location?, query: query? }))
 }
 
-/// A database and the way in: the URL at `key`, and at most one of three ways to a password. The
-/// file may leave the database out if there is a `usual` one.
-fn database(
-    section: &mut Section<'_>,
-    key: &'static str,
-    keys: [&'static str; 3],
-    usual: Option<Option<&Location>>,
-) -> Option<Location> {
-    let location = section.secret(key, |v| Location::parse(text(v)?));
-    let secret = section.secret(keys[0], |v| Ok(Password::Text(Secret::new(text(v)?))));
-    let file = section.optional(keys[1], None, |v| values::path(v).map(|path| Some(Password::File(path))));
-    let command = section.secret(keys[2], |v| Ok(Password::Command(words(v)?)));
-    let given: Vec<&str> = keys.into_iter().filter(|key| section.given(key)).collect();
-    if let [first, second, ..] = given[..] {
-        let at = keys.into_iter().find(|key| *key == second)?;
-        section.refuse(at, format!("cannot be given together with {first}"));
-        return None;
-    }
-    let password = secret?.or(file?).or(command?);
-    let location = match (location?, usual) {
-        (Some(location), _) => location,
-        (None, Some(Some(usual))) => usual.clone(),
-        // What is wrong with the source has been said.
-        (None, Some(None)) => return None,
-        (None, None) => {
-            let example = "postgresql://user@host:5432/database";
-            section.refuse(key, format!("must be given, such as {key} = {example:?}"));
-            return None;
-        }
-    };
-    Some(match password {
-        Some(password) => location.with_password(password),
-        None => location,
-    })
-}
-
 /// `{ table = "…", column = "…" }`.
 fn watermark(section: &mut Section<'_>) -> Option<(String, String)> {
     let mut watermark = section.section("watermark");
@@ -337,19 +298,6 @@ fn tables(value: &Value) -> Reading<Option<Vec<NamedTable>>> {
     }
 }
 
-/// A name in PostgreSQL, which is at most 63 bytes long.
-fn name(value: &Value) -> Reading<String> {
-    let fits = |name: &&str| !name.is_empty() && name.len() <= 63 && !name.contains('\0');
-    value.as_str().filter(fits).map(str::to_owned).ok_or_else(|| "allowed is a name of 1 to 63 bytes".to_owned())
-}
-
 fn names(value: &Value) -> Reading<Vec<String>> {
     value.as_array().ok_or_else(|| "allowed is a list of names".to_owned())?.iter().map(name).collect()
-}
-
-/// A program and its arguments.
-fn words(value: &Value) -> Reading<Vec<String>> {
-    let allowed = || "allowed is a list: a program and its arguments".to_owned();
-    let words = value.as_array().filter(|list| !list.is_empty()).ok_or_else(allowed)?;
-    words.iter().map(|word| word.as_str().map(str::to_owned).ok_or_else(allowed)).collect()
 }

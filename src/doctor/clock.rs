@@ -33,6 +33,20 @@ pub(super) fn service(findings: &mut Findings, of: &str, at_ms: u64, now_ms: u64
     }
 }
 
+/// PostgreSQL's clock, by which changes are dated.
+#[cfg(feature = "pg_changes")]
+pub(super) fn database(findings: &mut Findings, at_ms: i64, now_ms: u64) {
+    let off = now_ms.abs_diff(u64::try_from(at_ms).unwrap_or_default());
+    match off > NOTICEABLE_MS {
+        true => findings.warn(
+            "clock",
+            format!("PostgreSQL's clock and this machine's differ by {} s", off / 1000),
+            format!("{SET}, there and here; lags in seconds are wrong by that much, and nothing else is"),
+        ),
+        false => findings.ok("clock", "PostgreSQL and this machine agree"),
+    }
+}
+
 /// A state file with a time in the future: the clock was set back since it was written.
 pub(super) fn stepped_back(findings: &mut Findings, written_ms: u64, now_ms: u64) {
     let ahead = written_ms.saturating_sub(now_ms);

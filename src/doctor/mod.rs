@@ -7,6 +7,8 @@
 pub(crate) mod account;
 pub(crate) mod address;
 pub(crate) mod bucket;
+#[cfg(feature = "pg_changes")]
+pub(crate) mod capture;
 mod clock;
 pub(crate) mod disk;
 mod filesystem;

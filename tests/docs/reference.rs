@@ -14,18 +14,20 @@ fn said(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// The commands in the list of `lakefront --help`.
-fn commands() -> Vec<String> {
-    let help = said(&["--help"]);
-    let (_, list) = help.split_once("Commands:\n").expect("a list of commands");
+/// The commands in the list of `lakefront --help`, or those of a command; none if it has none.
+fn commands(of: &[&str]) -> Vec<String> {
+    let help = said(&[of, &["--help"]].concat());
+    let Some((_, list)) = help.split_once("Commands:\n") else { return Vec::new() };
     let names =
         list.lines().take_while(|line| line.starts_with("  ")).filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
-/// The flags that begin a line of a command's help.
+/// The flags that begin a line of a command's help, or of those below it.
 fn flags(command: &str) -> BTreeSet<String> {
-    let help = said(&[command, "--help"]);
+    let below = commands(&[command]);
+    let all = below.iter().map(|below| said(&[command, below, "--help"])).chain([said(&[command, "--help"])]);
+    let help: String = all.collect();
     let named = help.lines().map(str::trim_start).filter_map(|line| {
         let line = line.split_once(", ").filter(|(short, _)| short.len() == 2).map_or(line, |(_, long)| long);
         line.starts_with("--").then(|| flag(line))
@@ -41,7 +43,7 @@ fn flag(text: &str) -> String {
 #[test]
 fn it_has_every_command_and_flag_and_no_other() {
     let page = read(Path::new("docs/reference.md"));
-    let commands = commands();
+    let commands = commands(&[]);
     assert!(commands.len() > 8, "{commands:?}");
     for command in &commands {
         assert!(page.contains(&format!("| `lakefront {command} ")), "{command} is not in the reference");

@@ -26,7 +26,7 @@ const LISTENERS: [(&str, &str); 5] =
 
 /// Waits until its own standard input closes, which is when the test has ended, however it did;
 /// then ends a broker that still runs, and removes its folder.
-const WATCH: &str = r#"
+pub(super) const WATCH: &str = r#"
 trap '' HUP INT TERM
 read -r _
 pid=$(cat "$0/pid" 2>/dev/null) && kill -KILL "$pid" 2>/dev/null
@@ -47,7 +47,7 @@ fn stack(name: &str) -> PathBuf {
 }
 
 /// Java with one of Kafka's programs.
-fn program(class: &str) -> Command {
+pub(super) fn program(class: &str) -> Command {
     java::is_there();
     let jars = java::jars("kafka-jars", &stack("pom.xml"));
     let mut command = Command::new(java::program());

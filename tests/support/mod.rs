@@ -9,6 +9,7 @@ pub(crate) mod azurite;
 pub(crate) mod blobs;
 pub(crate) mod bucket;
 pub(crate) mod certificates;
+pub(crate) mod connect;
 pub(crate) mod crashes;
 pub(crate) mod duck;
 pub(crate) mod gateway;

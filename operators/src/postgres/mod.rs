@@ -7,6 +7,7 @@
 mod address;
 mod advice;
 mod ask;
+pub mod capture;
 mod connect;
 mod copy_in;
 mod copying;

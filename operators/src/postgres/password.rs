@@ -34,9 +34,12 @@ pub enum Password {
 }
 
 impl Password {
-    /// The password. A command that fails may succeed later; a missing file or program, and an
-    /// empty line, are definite errors.
-    pub(super) async fn ask(&self) -> Result<Option<Secret>, StoreError> {
+    /// The password; `None` if there is none.
+    ///
+    /// # Errors
+    /// A command that fails may succeed later; a missing file or program, and an empty line, are
+    /// definite errors.
+    pub async fn ask(&self) -> Result<Option<Secret>, StoreError> {
         match self {
             Password::None => Ok(None),
             Password::Text(secret) => Ok(Some(secret.clone())),

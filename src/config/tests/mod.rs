@@ -5,6 +5,8 @@
 
 mod accepted;
 mod azure;
+#[cfg(feature = "pg_changes")]
+mod connect;
 mod fields;
 #[cfg(feature = "pg_changes")]
 mod pg_changes;

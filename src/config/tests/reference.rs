@@ -40,7 +40,7 @@ const KINDS: &[Kind] = &[
     },
     #[cfg(feature = "pg_changes")]
     Kind {
-        least: super::pg_changes::LEAST,
+        least: super::connect::LEAST,
         heading: "### Keys of `pg_changes`",
         accounts: &["lake.azure"],
         more_than: (40, 9),

@@ -7,8 +7,8 @@ use lakefront_operators::run::clock::SystemClock;
 
 use super::{Changes, Described, look, take};
 use crate::config::LakeRoot;
-use crate::doctor::Findings;
 use crate::doctor::disk::{self, Room};
+use crate::doctor::{Findings, capture};
 use crate::pipeline;
 
 /// For the files of a cut that is not committed yet, in bytes.
@@ -24,8 +24,11 @@ pub(super) fn folders(findings: &mut Findings, described: &Described) {
     }
 }
 
-/// Checks the topics and the lake, as a run would before it writes.
+/// Checks the way of changes to Kafka, the topics and the lake, as a run would before it writes.
 pub(super) async fn examine(findings: &mut Findings, described: Described, _known: Option<Position>) {
+    let Described { common, changes } = &described;
+    let (postgres, connect) = (changes.postgres.as_ref(), changes.connect.as_ref());
+    capture::examine(findings, postgres, connect, &common.pipeline, &changes.names).await;
     let changes = match Changes::open(described).await {
         Ok(changes) => changes,
         Err(stop) => {

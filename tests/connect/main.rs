@@ -1,0 +1,15 @@
+//! The connector that brings PostgreSQL's changes to Kafka: a real PostgreSQL, Kafka, Connect and
+//! Debezium, and `lakefront debezium` and `doctor` before them.
+
+#[path = "../docs/pages.rs"]
+#[allow(dead_code, reason = "the other tests of documents use the rest")]
+mod pages;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod doctor;
+mod lifecycle;
+mod refusals;
+mod slots;
+mod typed;
+mod world;
