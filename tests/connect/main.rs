@@ -11,5 +11,6 @@ mod doctor;
 mod lifecycle;
 mod refusals;
 mod slots;
+mod tables;
 mod typed;
 mod world;

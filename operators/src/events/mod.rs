@@ -50,6 +50,7 @@ pub const REJECTS: TableId = TableId(0);
 
 /// What records became.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large one")]
 pub enum Told {
     /// Changes of a table.
     Changed(Changed),

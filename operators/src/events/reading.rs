@@ -107,9 +107,9 @@ impl Reading {
         Ok(Some(at))
     }
 
-    /// Reads a record without a value. Where rows are unwrapped it may be the only sign of a delete,
-    /// and elsewhere it follows one and changes nothing more; so it always is a delete. Of a table
-    /// that is not known there is no row.
+    /// Reads a record without a value. Where rows are unwrapped it may be the only sign of a
+    /// delete, and elsewhere it follows one and changes nothing more; so it always is a delete. Of
+    /// a table that is not known there is no row.
     fn tombstone(&mut self, place: Place<'_>, record: &Record<'_>) -> Result<Option<usize>, Obstacle> {
         let Some(at) = self.tables.of_topic(&place.records.topic) else { return Ok(None) };
         let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
