@@ -97,6 +97,7 @@ pub(crate) struct Common {
 
 /// The kinds of pipelines, each with its sections.
 #[cfg_attr(test, derive(Debug))]
+#[allow(clippy::enum_variant_names, reason = "these are the names of the kinds")]
 pub(crate) enum Kind {
     /// PostgreSQL log lines into two tables and rejects.
     PgLogs(Box<PgLogs>),

@@ -13,6 +13,7 @@ use super::{Common, Config, Kind, defaults, disk, http, pg_logs};
 
 /// The kinds of pipelines, by `topology`.
 #[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "these are the names of the kinds")]
 enum Topology {
     PgLogs,
     #[cfg(feature = "pg_flush")]

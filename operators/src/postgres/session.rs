@@ -66,7 +66,7 @@ pub(super) async fn prepare(client: &Client, location: &Location) -> Result<(), 
 }
 
 /// Fails if the server session behind `client`, or behind a transaction of it, is not one that
-/// [`connect()`](super::connect) has prepared. It costs one round trip.
+/// [`connect()`](super::connect()) has prepared. It costs one round trip.
 pub async fn require_settings(client: &(impl GenericClient + Sync)) -> Result<(), StoreError> {
     const ATTEMPT: &str = "keep the settings of a session";
     let question = format!("SELECT pg_catalog.current_setting('{MARK}', true)");

@@ -166,7 +166,7 @@ impl<K: SimKind> Schedule<K> {
         if let Some(End::Stopped(stop)) = &self.runs[at].end {
             let text = chain(stop);
             match stop {
-                Stop::Bug(_) | Stop::Abandoned(_) => self.w().violate(format!("BUG: {text}")),
+                Stop::Bug(_) | Stop::Abandoned(_) | Stop::Anew(_) => self.w().violate(format!("BUG: {text}")),
                 Stop::Fenced { .. } => {}
                 Stop::RejectRatio { .. } => self.w().ratio_off = true,
                 Stop::Store(_) if text.contains("schema") => self.w().revert_schema(),

@@ -140,7 +140,7 @@ fn a_worker_gets_in_as_we_do() {
     ] {
         let config = with(&format!("postgresql://cdc@db/shop{parameters}"), "").expect("a configuration");
         assert_eq!(config["database.sslmode"], mode, "{parameters}");
-        assert_eq!(config.get("database.sslrootcert").is_some(), parameters.contains("ca.pem"), "{parameters}");
+        assert_eq!(config.contains_key("database.sslrootcert"), parameters.contains("ca.pem"), "{parameters}");
     }
     let config = with("postgresql://cdc@db/shop?sslrootcert=system", "").expect("a configuration");
     assert_eq!(config["database.sslfactory"], "org.postgresql.ssl.DefaultJavaSSLFactory");

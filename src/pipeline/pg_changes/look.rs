@@ -66,7 +66,7 @@ fn table(
     all: bool,
 ) -> TableLook {
     let partitions = found.as_ref().map(|(_, recorded)| &recorded.standing.offsets.partitions);
-    let next = |name: &String| partitions.and_then(|of| of.iter().filter(|(id, _)| id.name == *name).next_back());
+    let next = |name: &String| partitions.and_then(|of| of.iter().rfind(|(id, _)| id.name == *name));
     let behind = |(name, end): (&String, &u64)| end.saturating_sub(next(name).map_or(0, |(_, mark)| mark.next));
     let mut offsets = Map::new();
     let mut details = String::new();

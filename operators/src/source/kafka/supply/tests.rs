@@ -267,7 +267,7 @@ fn two_cuts_of_bytes_are_under_way_and_the_next_waits_for_one() {
     let mut supply = supply(&[standing(&[("a/0", mark(0, 0))])], OnLoss::Stop).closing_after(64 << 10);
     supply.see(vec![sight("a", 0, 0, 1000)], 0);
     let settings = Arc::new(SETTINGS);
-    let mut cut = |supply: &mut TopicSupply| {
+    let cut = |supply: &mut TopicSupply| {
         let mut ranges = 0;
         while supply.boundary() == Boundary::May {
             assert!(!supply.is_full() && supply.next(100, &settings).is_some());
