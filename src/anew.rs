@@ -7,7 +7,6 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use anyhow::Context;
 use lakefront_operators::error::Stop;
 use lakefront_operators::shown::one_line;
 
@@ -27,10 +26,12 @@ pub(crate) fn begin(error: anyhow::Error) -> anyhow::Error {
         return Stop::Bug(again).into();
     }
     tracing::info!(met = %one_line(why), "the run begins anew");
-    let program = match std::env::current_exe().context("could not find the program to begin anew") {
-        Ok(program) => program,
-        Err(error) => return error,
-    };
-    let error = Command::new(program).args(std::env::args_os().skip(1)).env(WHY, why).exec();
+    // The same program, also where an upgrade has taken its file away.
+    let mut command = Command::new("/proc/self/exe");
+    let mut arguments = std::env::args_os();
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    let error = command.args(arguments).env(WHY, why).exec();
     anyhow::Error::from(error).context("could not begin anew: start again")
 }

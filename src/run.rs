@@ -5,6 +5,7 @@ pub(crate) mod last_stop;
 use std::sync::Arc;
 
 use anyhow::Context;
+use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::run::bridge::Bridge;
@@ -94,9 +95,15 @@ fn open_and_land(args: &RunArgs, config: Config) -> anyhow::Result<Landed> {
     let progress = shows_progress(&*pipeline, args).then(|| Progress::start(tokio, metrics.clone())).flatten();
     let announce = progress.is_none();
     tokio.spawn(guard.watch(clock, fatal.clone()));
-    let bridge = Bridge::new(tokio.handle().clone());
+    let (bridge, told_to_stop) = (Bridge::new(tokio.handle().clone()), stop.clone());
     let (topology, ended) = claimed.dataflow(Run { bridge, metrics: metrics.clone(), fatal, stop, space, announce });
-    runtime::execute(common.workers, topology, &supervisor)?;
+    runtime::execute(common.workers, topology, &supervisor).map_err(|error| match error.downcast_ref::<Stop>() {
+        // Whoever has asked it to end wants no other run.
+        Some(Stop::Anew(met)) if told_to_stop.is_requested() => {
+            Stop::Abandoned(format!("{met}: the next run lands it")).into()
+        }
+        _ => error,
+    })?;
     tokio.block_on(ended.at_rest());
     ended.verdict()?;
     let nothing = ended.nothing(&metrics);

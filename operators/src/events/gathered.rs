@@ -5,7 +5,6 @@ use super::reading::Place;
 use super::reject::Why;
 use super::table::EventTable;
 use super::wish::OnTruncate;
-use crate::error::Stop;
 use crate::format::debezium::typed::{LakeType, Novelty, Plan, Rows, Unfit};
 use crate::format::debezium::{Before, Event, Key, Operation as Happened, Row};
 use crate::shown::one_line;
@@ -14,13 +13,8 @@ use crate::sink::delta::upsert::{Changes, Operation, Order};
 /// The most rows of a batch.
 const BATCH_ROWS: usize = 8192;
 
-/// Why an event is no change.
-pub(super) enum Obstacle {
-    /// It is kept as a reject, with the reason in words.
-    Reject(Why, String),
-    /// A person must decide.
-    Stop(Stop),
-}
+/// Why an event is no change: it is kept as a reject, with the reason in words.
+pub(super) struct Obstacle(pub(super) Why, pub(super) String);
 
 /// Changes of one table.
 pub(super) struct Gathered {
@@ -48,7 +42,7 @@ struct Shape {
 impl Gathered {
     pub(super) fn of(table: &EventTable) -> Gathered {
         Gathered {
-            rows: Rows::new(table.columns.clone(), table.wish.unrepresentable),
+            rows: Rows::new(table.columns.clone(), table.wish.unrepresentable).keyed(&table.key),
             operations: Vec::new(),
             order: Vec::new(),
             offsets: Vec::new(),
@@ -90,6 +84,7 @@ impl Gathered {
         (place, order): (Place<'_>, Order),
         met: &mut Met,
     ) -> Result<(), Obstacle> {
+        is_of(table, event)?;
         let operation = match event.operation {
             Happened::Truncate => return self.truncate(table, order),
             Happened::Delete => {
@@ -99,29 +94,26 @@ impl Gathered {
             Happened::Insert | Happened::Read => Operation::Insert,
             Happened::Update | Happened::Upsert => Operation::Update,
         };
-        let missing = || Obstacle::Reject(Why::NoEvent, "the event has no row after the change".to_owned());
+        let missing = || Obstacle(Why::NoEvent, "the event has no row after the change".to_owned());
         let after = event.after.as_ref().ok_or_else(missing)?;
+        let earlier = match operation {
+            Operation::Update => earlier_key(table, event, after)?,
+            _ => None,
+        };
         let shape = match self.row.take().filter(|shape| shape.plan.fits(after)) {
             Some(shape) => shape,
             None => Shape::of(table, after, met)?,
         };
         let shape = self.row.insert(shape);
         shape.check(table, after, met)?;
-        // A key that is not PostgreSQL's own may change within one event.
-        let earlier = match &event.before {
-            Before::Row(before) if operation == Operation::Update => {
-                is_moved(table, before, after).then(|| keyed(table, before))
-            }
-            _ => None,
-        };
-        if let Some(earlier) = earlier {
-            self.delete(table, &earlier, order)?;
-        }
-        let shape = self.row.as_ref().expect("it was just put there");
         let is_whole = self.rows.push(after, &shape.plan).map_err(unfit)?;
         let origin = || serde_json::to_vec(&place.rejected(Why::ToastGap, String::new())).ok();
         self.pushed(operation, order, if is_whole { None } else { origin() });
-        Ok(())
+        // Behind the row, so that a row that is rejected leaves the one before as it was.
+        match earlier {
+            Some(earlier) => self.delete(table, &earlier, order),
+            None => Ok(()),
+        }
     }
 
     /// Gathers the delete that a record without a value is. One whose key is not the table's says
@@ -174,7 +166,12 @@ impl Shape {
         let mut untold = Vec::new();
         for novelty in plan.novelties() {
             match novelty {
-                Novelty::Added { name, of: Some(of) } => met.column(&table.role, name.clone(), of.clone()),
+                Novelty::Added { name, .. } if table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name)) => {
+                    return Err(differs_in_case(table, name));
+                }
+                Novelty::Added { name, of: Some(of) } => {
+                    met.column(&table.role, name.clone(), table.wish.type_of(name, of))
+                }
                 Novelty::Added { name, of: None } => untold.extend(at(name)),
                 Novelty::Changed { name, from, to } => return Err(changed(table, name, from, to)),
             }
@@ -192,10 +189,57 @@ impl Shape {
         }
         for field in self.untold.iter().filter_map(|at| row.fields().nth(*at)) {
             if let Some(of) = guessed(field.raw) {
-                met.column(&table.role, field.name.to_owned(), of);
+                met.column(&table.role, field.name.to_owned(), table.wish.type_of(field.name, &of));
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses an event of another database's table, and one whose key is not that of the table: rows
+/// that PostgreSQL tells apart would be one.
+fn is_of(table: &EventTable, event: &Event<'_>) -> Result<(), Obstacle> {
+    if let (Some(ours), Some(theirs)) = (&table.database, &event.table.database)
+        && ours != theirs
+    {
+        let (role, ours, theirs) = (one_line(&table.role), one_line(ours), one_line(theirs));
+        let detail =
+            format!("it is of database {theirs}, and table {role} is that of {ours}: give each its own lake.catalog");
+        return Err(Obstacle(Why::NoTable, detail));
+    }
+    let Some(key) = event.key.row().filter(|_| table.wish.key.is_none()) else { return Ok(()) };
+    let is_same = key.fields().count() == table.key.len() && table.key.iter().all(|name| key.has(name));
+    if is_same {
+        return Ok(());
+    }
+    let names: Vec<String> = key.fields().map(|field| format!("{:?}", field.name)).collect();
+    let detail = format!(
+        "its key is {}, and table {} is changed by {}: land it in another lake.catalog, or name the key in [tables]",
+        names.join(", "),
+        one_line(&table.role),
+        quoted(&table.key)
+    );
+    Err(Obstacle(Why::OtherKey, detail))
+}
+
+/// The key under which an updated row was before, if it has another one now. A change of the
+/// record's own key arrives as a delete and an insert. Any other key may change within one event,
+/// and only the whole row before tells.
+fn earlier_key<'a>(table: &EventTable, event: &Event<'a>, after: &Row<'_>) -> Result<Option<Row<'a>>, Obstacle> {
+    match &event.before {
+        Before::Row(before) if table.key.iter().all(|name| before.has(name)) => {
+            Ok(is_moved(table, before, after).then(|| keyed(table, before)))
+        }
+        _ if event.key.row().is_some_and(|key| table.key.iter().all(|name| key.has(name))) => Ok(None),
+        _ => {
+            let role = one_line(&table.role);
+            let detail = format!(
+                "an update of table {role} does not say under which {} the row was before: ALTER TABLE {role} REPLICA \
+                 IDENTITY FULL, and do not unwrap events, or use the key that PostgreSQL has",
+                quoted(&table.key)
+            );
+            Err(Obstacle(Why::NoKey, detail))
+        }
     }
 }
 
@@ -217,11 +261,19 @@ fn is_moved(table: &EventTable, before: &Row<'_>, after: &Row<'_>) -> bool {
     table.key.iter().any(|name| value(before, name).is_some_and(|old| value(after, name).is_none_or(|new| new != old)))
 }
 
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+}
+
 fn no_key(table: &EventTable) -> Obstacle {
-    let columns: Vec<String> = table.key.iter().map(|name| format!("{name:?}")).collect();
     let detail =
-        format!("the event does not have all of the key of table {}: {}", one_line(&table.role), columns.join(", "));
-    Obstacle::Reject(Why::NoKey, detail)
+        format!("the event does not have all of the key of table {}: {}", one_line(&table.role), quoted(&table.key));
+    Obstacle(Why::NoKey, detail)
+}
+
+fn differs_in_case(table: &EventTable, name: &str) -> Obstacle {
+    let detail = format!("table {} has a column that differs from {name:?} in case alone", one_line(&table.role));
+    Obstacle(Why::Value, detail)
 }
 
 fn unfit(unfit: Unfit) -> Obstacle {
@@ -229,15 +281,16 @@ fn unfit(unfit: Unfit) -> Obstacle {
         Unfit::Unrepresentable { .. } => Why::Unrepresentable,
         Unfit::Type { .. } | Unfit::Event(_) => Why::Value,
     };
-    Obstacle::Reject(why, unfit.to_string())
+    Obstacle(why, unfit.to_string())
 }
 
+/// Rows of another type wait as rejects until somebody decides; other tables go on.
 fn changed(table: &EventTable, name: &str, from: &LakeType, to: &LakeType) -> Obstacle {
-    let role = one_line(&table.role);
-    Obstacle::Stop(Stop::Refused(format!(
-        "column {name:?} of table {role} was {} and is {} now: take it as a text from the beginning ([tables] {role:?} = {{ \
-         types = {{ {name:?} = \"string\" }} }}, with another lake.catalog), or give it its old type back in PostgreSQL",
-        from.arrow(),
-        to.arrow()
-    )))
+    let (role, from, to) = (one_line(&table.role), from.arrow(), to.arrow());
+    tracing::warn!(table = %role, column = %one_line(name), %from, %to, "a column has another type now: its rows are rejected");
+    let detail = format!(
+        "column {name:?} of table {role} is {from} in the lake, and {to} in the event: land the topic in another \
+         lake.catalog, if need be with the column as a text: [tables] {role:?} = {{ types = {{ {name:?} = \"string\" }} }}"
+    );
+    Obstacle(Why::Value, detail)
 }

@@ -23,6 +23,9 @@ pub struct Met {
 pub struct MetTable {
     /// Its key, if the table is new.
     pub key: Vec<String>,
+    /// The database that it is of, if events tell.
+    #[serde(default)]
+    pub database: Option<String>,
     /// Columns with their types, in the order in which they came.
     pub columns: Vec<(String, LakeType)>,
 }
@@ -38,20 +41,27 @@ impl Met {
         for (role, table) in other.tables {
             let ours = self.tables.entry(role).or_default();
             if ours.key.is_empty() {
-                ours.key = table.key;
+                (ours.key, ours.database) = (table.key, table.database);
             }
             table.columns.into_iter().for_each(|(name, of)| ours.column(name, of));
         }
     }
 
-    /// Notes a table by one of its events; `texts` are the columns that are taken as texts.
-    /// Nothing is noted if it has no key.
-    pub(super) fn table(&mut self, role: &str, key: Option<Vec<String>>, event: &Event<'_>, texts: &[String]) {
-        let Some(key) = key else { return };
-        let table = self.tables.entry(role.to_owned()).or_insert_with(|| MetTable { key, columns: Vec::new() });
+    /// Notes a table by one of its events; `texts` are the columns that are taken as texts. Returns
+    /// whether it can be made: its key is among the columns that the event tells.
+    #[must_use]
+    pub(super) fn table(&mut self, role: &str, key: Vec<String>, event: &Event<'_>, texts: &[String]) -> bool {
+        let mut table =
+            MetTable { key, database: event.table.database.as_deref().map(str::to_owned), columns: Vec::new() };
         for row in event.after.iter().chain(event.before.row()).chain(event.key.row()) {
             table.row(row, texts);
         }
+        let has = |key: &String| table.columns.iter().any(|(name, _)| name == key);
+        let can_be = table.key.iter().all(has);
+        if can_be {
+            self.add(Met { tables: [(role.to_owned(), table)].into() });
+        }
+        can_be
     }
 
     /// Notes a column of a table that is known.
@@ -61,8 +71,9 @@ impl Met {
 }
 
 impl MetTable {
+    /// Notes a column, unless there is one of this name, in whatever case: the first counts.
     fn column(&mut self, name: String, of: LakeType) {
-        if self.columns.iter().all(|(known, _)| *known != name) {
+        if self.columns.iter().all(|(known, _)| !known.eq_ignore_ascii_case(&name)) {
             self.columns.push((name, of));
         }
     }
@@ -105,7 +116,9 @@ pub fn survey(records: &Records, tables: &EventTables, decoder: &mut Decoder) ->
             continue;
         }
         let wish = tables.wish(&role);
-        met.table(&role, wish.key.or_else(|| key_of(&event)), &event, &wish.texts);
+        if let Some(key) = wish.key.or_else(|| key_of(&event)) {
+            let _ = met.table(&role, key, &event, &wish.texts);
+        }
     }
     met
 }
@@ -149,7 +162,7 @@ mod tests {
     fn what_several_have_met_is_one_note() {
         let of = |key: &[&str], columns: &[&str]| {
             let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
-            let table = MetTable { key: key.iter().map(|name| (*name).to_owned()).collect(), columns };
+            let table = MetTable { key: key.iter().map(|name| (*name).to_owned()).collect(), database: None, columns };
             Met { tables: [("public.a".to_owned(), table)].into() }
         };
         let mut met = of(&[], &["x"]);

@@ -1,6 +1,9 @@
 //! Reads blocks of records: what a worker remembers from one to the next.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::changed::Changed;
 use super::gathered::{Gathered, Obstacle};
@@ -23,6 +26,8 @@ pub(super) struct Reading {
     tables: Arc<EventTables>,
     decoder: Decoder,
     gathered: Vec<Gathered>,
+    /// By topic, the table that its last event was of.
+    topics: HashMap<String, usize>,
 }
 
 /// A record, and where it is from.
@@ -31,6 +36,8 @@ pub(super) struct Place<'b> {
     pub(super) records: &'b Records,
     pub(super) record: Borrowed<'b>,
     pub(super) partition: &'b PartitionId,
+    /// A number of the partition, which no other topic's has, nor that of a topic of the same name.
+    number: u32,
 }
 
 impl Place<'_> {
@@ -43,15 +50,14 @@ impl Place<'_> {
     fn order(&self, source: &Source) -> Order {
         let sequence = source.sequence.and_then(|sequence| sequence.lsn);
         let lsn = sequence.or(source.lsn.map(i64::cast_unsigned)).unwrap_or_default();
-        let partition = u32::try_from(self.records.partition).unwrap_or_default();
-        Order { partition, offset: self.record.offset(), lsn }
+        Order { partition: self.number, offset: self.record.offset(), lsn }
     }
 }
 
 impl Reading {
     pub(super) fn new(tables: Arc<EventTables>) -> Reading {
         let gathered = tables.tables.iter().map(Gathered::of).collect();
-        Reading { tables, decoder: Decoder::default(), gathered }
+        Reading { tables, decoder: Decoder::default(), gathered, topics: HashMap::new() }
     }
 
     /// Reads a block. The error ends the run: it has met what it does not know, and noted it.
@@ -61,13 +67,14 @@ impl Reading {
         if records.is_lost {
             rejects.push(Reject::lost(records, partition.generation));
         }
+        // By its low bits, whoever reads it.
+        let number = xxh3_64(partition.to_string().as_bytes()) as u32;
         for record in records.iter() {
-            let place = Place { records, record, partition };
+            let place = Place { records, record, partition, number };
             match self.record(place, &mut met) {
                 Ok(Some(at)) if self.gathered[at].is_full() => told.extend(self.changed(at, fetched)),
                 Ok(_) => {}
-                Err(Obstacle::Reject(why, detail)) => rejects.push(place.rejected(why, detail)),
-                Err(Obstacle::Stop(stop)) => return Err(stop),
+                Err(Obstacle(why, detail)) => rejects.push(place.rejected(why, detail)),
             }
         }
         if !met.is_empty() {
@@ -88,7 +95,7 @@ impl Reading {
 
     /// Reads a record. Returns the place of the table that it changes, if it does.
     fn record(&mut self, place: Place<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
-        let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
+        let no_event = |reason: Reason| Obstacle(Why::NoEvent, reason.to_string());
         let record = place.record.debezium().map_err(no_event)?;
         if record.value == Part::Null {
             return self.tombstone(place, &record);
@@ -97,12 +104,16 @@ impl Reading {
         let Some(role) = self.tables.role(&event.table) else {
             let detail = "it does not name its schema (add source.schema to add.fields, or set lake.schema), or the \
                           name of its table or schema can be no folder of a lake: it begins with '_', or has '/', '.' or '%'";
-            return Err(Obstacle::Reject(Why::NoTable, detail.to_owned()));
+            return Err(Obstacle(Why::NoTable, detail.to_owned()));
         };
         let Some(at) = self.tables.place(&role) else {
             self.unknown(&role, &event, met)?;
             return Ok(None);
         };
+        if self.topics.get(&place.records.topic) != Some(&at) {
+            self.topics.insert(place.records.topic.clone(), at);
+            self.tables.learn(&place.records.topic, at);
+        }
         self.gathered[at].event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met)?;
         Ok(Some(at))
     }
@@ -111,8 +122,15 @@ impl Reading {
     /// delete, and elsewhere it follows one and changes nothing more; so it always is a delete. Of
     /// a table that is not known there is no row.
     fn tombstone(&mut self, place: Place<'_>, record: &Record<'_>) -> Result<Option<usize>, Obstacle> {
-        let Some(at) = self.tables.of_topic(&place.records.topic) else { return Ok(None) };
-        let no_event = |reason: Reason| Obstacle::Reject(Why::NoEvent, reason.to_string());
+        let known = self.topics.get(&place.records.topic).copied();
+        let Some(at) = known.or_else(|| self.tables.of_topic(&place.records.topic)) else {
+            if place.records.topic.starts_with("__debezium-heartbeat") {
+                return Ok(None);
+            }
+            let detail = "it has no value, which says that a row is gone, and nothing tells of which table it is";
+            return Err(Obstacle(Why::NoTable, detail.to_owned()));
+        };
+        let no_event = |reason: Reason| Obstacle(Why::NoEvent, reason.to_string());
         let key = self.decoder.tombstone(record).map_err(no_event)?;
         let order = place.order(&Source::default());
         self.gathered[at].tombstone(&self.tables.tables[at], &key, order)?;
@@ -132,10 +150,18 @@ impl Reading {
                 "table {role} has no key that tells its rows apart: give it a primary key, or name its columns in [tables]: \
                  {role:?} = {{ key = [\"column\"] }}"
             );
-            return Err(Obstacle::Reject(Why::NoKey, detail));
+            return Err(Obstacle(Why::NoKey, detail));
         };
-        met.table(role, Some(key), event, &wish.texts);
-        Ok(())
+        match met.table(role, key, event, &wish.texts) {
+            true => Ok(()),
+            false => {
+                let role = one_line(role);
+                let detail = format!(
+                    "table {role} is not known yet, and cannot be made from this event: it lacks a column of the key"
+                );
+                Err(Obstacle(Why::NoKey, detail))
+            }
+        }
     }
 
     /// The changes of a table so far, if there are any.

@@ -1,5 +1,6 @@
 //! Records that became no row, as rows of the table that keeps them.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -7,6 +8,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::source::kafka::records::{Borrowed, Records};
+
+/// The moments that readers of a lake take, the years 1 to 9999, in milliseconds since 1970:
+/// whoever writes records may give them any.
+const MOMENTS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
 /// Why a record became no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,7 +23,9 @@ pub enum Why {
     NoTable,
     /// Its table has no key, or the event does not have all of it.
     NoKey,
-    /// A value is none of its column's type.
+    /// Its key is another one than that by which the table is changed.
+    OtherKey,
+    /// A value is none of its column's type, or the column has another type now.
     Value,
     /// The lake has no such value.
     Unrepresentable,
@@ -35,6 +42,7 @@ impl Why {
             Why::NoEvent => "no_event",
             Why::NoTable => "no_table",
             Why::NoKey => "no_key",
+            Why::OtherKey => "other_key",
             Why::Value => "value",
             Why::Unrepresentable => "unrepresentable",
             Why::ToastGap => "toast_gap",
@@ -123,7 +131,8 @@ pub(super) fn rows(rejects: &[Reject]) -> RecordBatch {
     let text =
         |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok().map(str::to_owned));
     let bytes = |bytes: &Option<Vec<u8>>| bytes.clone().filter(|bytes| std::str::from_utf8(bytes).is_err());
-    let moments = rejects.iter().map(|reject| reject.timestamp_ms.and_then(|ms| ms.checked_mul(1000)));
+    let moments =
+        rejects.iter().map(|reject| reject.timestamp_ms.filter(|ms| MOMENTS.contains(ms)).map(|ms| ms * 1000));
     let moments: TimestampMicrosecondArray = moments.collect();
     let column = |of: ArrayRef| of;
     let columns = vec![

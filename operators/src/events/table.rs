@@ -1,7 +1,7 @@
 //! The tables of a run, as events name them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::{Field, Schema, SchemaRef};
 
@@ -24,6 +24,8 @@ pub struct EventTable {
     pub columns: Arc<[LakeColumn]>,
     /// The columns that tell its rows apart.
     pub key: Vec<String>,
+    /// The database that it is of, if that is known.
+    pub database: Option<String>,
     /// What is wanted of it.
     pub wish: TableWish,
 }
@@ -44,6 +46,8 @@ pub struct EventTables {
     /// The tables.
     pub tables: Vec<EventTable>,
     by_role: HashMap<String, usize>,
+    /// By topic, the table that its events were of.
+    topics: Mutex<HashMap<String, usize>>,
     /// What is wanted of tables by their roles.
     wishes: Box<dyn Fn(&str) -> TableWish + Send + Sync>,
     /// The schema of events that name none.
@@ -60,7 +64,7 @@ impl EventTables {
         note: Note,
     ) -> EventTables {
         let by_role = tables.iter().enumerate().map(|(at, table)| (table.role.clone(), at)).collect();
-        EventTables { tables, by_role, wishes: Box::new(wishes), schema, note }
+        EventTables { tables, by_role, topics: Mutex::default(), wishes: Box::new(wishes), schema, note }
     }
 
     /// The id of the table at this place.
@@ -85,12 +89,23 @@ impl EventTables {
         self.by_role.get(role).copied()
     }
 
-    /// The place of the table whose changes are in a topic of this name, as Debezium names topics:
-    /// `prefix.schema.table`, with `_` for each letter that a topic's name cannot have.
+    /// Remembers that events of a topic are of the table at this place, for all workers.
+    pub(super) fn learn(&self, topic: &str, at: usize) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        topics.insert(topic.to_owned(), at);
+    }
+
+    /// The place of the table whose changes are in a topic: the one that its events were of, or
+    /// else the only one whose topic Debezium would call so, which is `prefix.schema.table`, with
+    /// `_` for each letter that a topic's name cannot have.
     pub(super) fn of_topic(&self, topic: &str) -> Option<usize> {
-        self.tables.iter().position(|table| {
-            let rest = topic.strip_suffix(&topic_of(&table.role));
-            rest.is_some_and(|prefix| prefix.ends_with('.'))
+        let learnt = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
+        learnt.or_else(|| {
+            let is_its = |table: &EventTable| {
+                topic.strip_suffix(&topic_of(&table.role)).is_some_and(|prefix| prefix.ends_with('.'))
+            };
+            let mut fits = self.tables.iter().enumerate().filter(|(_, table)| is_its(table));
+            fits.next().filter(|_| fits.next().is_none()).map(|(at, _)| at)
         })
     }
 
@@ -137,6 +152,7 @@ mod tests {
             role: role.to_owned(),
             columns: Vec::new().into(),
             key: Vec::new(),
+            database: None,
             wish: TableWish::default(),
         };
         let tables = ["public.orders", "sales.Mixed Case Tbl", "public.s"].map(table);

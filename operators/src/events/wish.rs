@@ -1,6 +1,6 @@
 //! What users want to become of a table.
 
-use crate::format::debezium::typed::Unrepresentable;
+use crate::format::debezium::typed::{LakeType, Unrepresentable};
 
 /// What becomes of a TRUNCATE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,13 @@ pub struct TableWish {
     pub unrepresentable: Unrepresentable,
     /// The columns that are texts, whatever PostgreSQL has.
     pub texts: Vec<String>,
+}
+
+impl TableWish {
+    /// The type of a column, which would be `of`.
+    pub(super) fn type_of(&self, name: &str, of: &LakeType) -> LakeType {
+        if self.texts.iter().any(|text| text == name) { LakeType::Text } else { of.clone() }
+    }
 }
 
 impl Default for TableWish {

@@ -94,6 +94,11 @@ fn place_of(changes: &Changes, role: &str) -> Result<TableSpec, Stop> {
     let bug = || Stop::Bug(format!("{role:?} names no schema"));
     let (schema, table) = role.split_once('.').ok_or_else(bug)?;
     let schema = changes.config.lake.schema.as_deref().unwrap_or(schema);
+    if schema == changes.rejects.name {
+        return Err(Stop::Refused(format!(
+            "schema {schema:?} would lie in the folder of the rejects: give the pipeline another name, or set lake.schema"
+        )));
+    }
     let place = changes.catalog.join(schema).join(table);
     Ok(TableSpec { place, name: role.to_owned(), schema: EventTable::schema(&[]), partition: None })
 }
@@ -130,9 +135,16 @@ async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) 
             Some(known) if known.name == *name => {}
             Some(known) => {
                 let twice = format!("would have columns {:?} and {name:?}, which a lake cannot tell apart", known.name);
-                return Err(refused(format!("{twice}: rename one of them in PostgreSQL")));
+                return Err(refused(format!("{twice}: leave its topic out of source.topics")));
             }
         }
+    }
+    if let Some(column) = columns.iter().find(|column| column.as_text && column.of != LakeType::Text) {
+        let name = &column.name;
+        return Err(refused(format!(
+            "has column {name:?} of another type than string, as [tables] wants it: leave it out of types, or begin anew \
+             with another lake.catalog"
+        )));
     }
     let usual = || met.map(|met| met.key.clone()).unwrap_or_default();
     let key = keyed.map(|keyed| keyed.key.clone()).or_else(|| wish.key.clone()).unwrap_or_else(usual);
@@ -145,7 +157,9 @@ async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) 
     let schema = EventTable::schema(&columns);
     let table = TableSpec { schema, ..spec };
     let feed = wish.feed;
-    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), wish };
+    let database =
+        keyed.map(|keyed| keyed.database.clone()).unwrap_or_else(|| met.and_then(|met| met.database.clone()));
+    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), database, wish };
     Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some() })
 }
 

@@ -4,10 +4,11 @@
 //! The file is a note from one run to the next, and nothing depends on it: without it, the next run
 //! meets the same events again.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::events::Met;
+use lakefront_operators::events::{EventTable, Met};
 use lakefront_operators::source::kafka::kind::Keyed;
 
 use super::Known;
@@ -16,9 +17,8 @@ use crate::config::Common;
 impl Known {
     /// The table as the settings of the pipeline have it.
     pub(super) fn keyed(&self) -> Keyed {
-        use lakefront_operators::format::debezium::typed::Unrepresentable;
-        let odd_is_null = self.event.wish.unrepresentable == Unrepresentable::Null;
-        Keyed { name: self.event.role.clone(), key: self.event.key.clone(), odd_is_null }
+        let EventTable { role, key, database, .. } = &self.event;
+        Keyed { name: role.clone(), key: key.clone(), database: database.clone() }
     }
 }
 
@@ -38,20 +38,38 @@ pub(super) fn read(common: &Common) -> Met {
 }
 
 /// Notes what was met, beside what the file has already.
-pub(super) fn note(common_folder: &std::path::Path, pipeline: &str, met: &Met) -> Result<(), Stop> {
-    let path = common_folder.join(format!("{pipeline}.met.json"));
-    let failed = |error: std::io::Error| StoreError::definite(format!("write {}", path.display()), error);
+pub(super) fn note(folder: &Path, pipeline: &str, met: &Met) -> Result<(), Stop> {
+    let path = folder.join(format!("{pipeline}.met.json"));
+    let failed = |error: io::Error| StoreError::definite(format!("write {}", path.display()), error);
     let mut all: Met =
         std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     all.add(met.clone());
-    let bytes = serde_json::to_vec(&all).map_err(|error| failed(error.into()))?;
-    let temporary = path.with_extension("json.tmp");
-    std::fs::create_dir_all(common_folder).map_err(failed)?;
-    std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &path)).map_err(failed)?;
+    std::fs::create_dir_all(folder).and_then(|()| write(&path, &all)).map_err(failed)?;
     Ok(())
 }
 
-/// Forgets what was noted: the lake has it now.
-pub(super) fn forget(common: &Common) {
-    let _ = std::fs::remove_file(path(common));
+/// Forgets what the lake has by now: of the tables that its own records name, all columns are there
+/// once the tables are open. The others stay noted until a commit names them.
+pub(super) fn forget(common: &Common, tables: &[Known]) {
+    let mut met = read(common);
+    let before = met.tables.len();
+    met.tables.retain(|role, _| !tables.iter().any(|known| known.is_old && known.event.role == *role));
+    let path = path(common);
+    let kept = match met.tables.len() {
+        0 => std::fs::remove_file(&path),
+        left if left == before => Ok(()),
+        _ => write(&path, &met),
+    };
+    match kept {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "the note of new tables stays as it was");
+        }
+        _ => {}
+    }
+}
+
+fn write(path: &Path, met: &Met) -> io::Result<()> {
+    let temporary = path.with_extension("json.tmp");
+    std::fs::write(&temporary, serde_json::to_vec(met)?)?;
+    std::fs::rename(&temporary, path)
 }

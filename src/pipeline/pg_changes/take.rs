@@ -48,7 +48,7 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let groups = tables.iter().map(|table| table.clone() as Arc<dyn Group>);
     let groups: Vec<_> = std::iter::once(rejects.clone() as Arc<dyn Group>).chain(groups).collect();
     let claimed = claim(&groups, clock, &intent).await?;
-    known::forget(&changes.common);
+    known::forget(&changes.common, &changes.tables);
     let shards = shards(changes, &claimed).await?;
     Ok(Taken { rejects, tables, claimed, shards })
 }
@@ -99,7 +99,11 @@ async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
         let snapshot = delta::read(&spec.place, pipeline).await?;
         is_held |= snapshot.as_ref().is_some_and(|snapshot| snapshot.state.held.is_some());
         let group = || Arc::new(DeltaTable::attach(spec.clone(), pipeline, changes.clock.clone())) as Arc<dyn Group>;
-        there.push(snapshot.map(|_| group()));
+        let group = snapshot.map(|_| group());
+        if let Some(group) = &group {
+            refuse_others(&**group).await?;
+        }
+        there.push(group);
     }
     if let Some(state) = state_of(&changes.common)?.filter(|state| !is_held && state.position.0 > 0) {
         return Err(Stop::Refused(format!(
@@ -109,6 +113,19 @@ async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
         )));
     }
     Ok(there)
+}
+
+/// Refuses a table that another pipeline lands in: each would take the other's rows for its own.
+async fn refuse_others(group: &dyn Group) -> Result<(), Stop> {
+    match group.others().await?.first() {
+        None => Ok(()),
+        Some((other, _)) => Err(Stop::Refused(format!(
+            "{} is that of pipeline {:?} too, and rows that are changed by key have one owner: give each pipeline its own \
+             lake.catalog",
+            group.shown(),
+            other
+        ))),
+    }
 }
 
 /// Opens each worker's shard of each table that was `claimed`.

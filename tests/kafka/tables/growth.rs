@@ -34,6 +34,43 @@ fn a_table_and_a_column_that_come_later_join_a_run() {
 }
 
 #[test]
+fn several_tables_that_come_at_once_join_one_after_the_other() {
+    let mut cdc = Cdc::new("several");
+    cdc.pipeline.set("", "workers", 1);
+    cdc.create("first", 1);
+    cdc.event("first", "c", 1, json!({"id": 1}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    // Each in a block of its own, and one whose columns differ from block to block.
+    for table in ["a", "b", "c"] {
+        cdc.create(table, 2);
+        for partition in 0..2 {
+            let row = json!({"id": partition, "x": if partition == 0 { Value::Null } else { json!("x") }});
+            let value = super::world::event(table, "c", 2, &row);
+            cdc.write(table, partition, json!({"id": partition}), Some(&value));
+        }
+    }
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    for table in ["a", "b", "c"] {
+        assert_eq!(cdc.rows(table), [json!({"id": 0, "x": null}), json!({"id": 1, "x": "x"})], "{table}");
+    }
+    assert!(!cdc.pipeline.path("state/p.met.json").exists() || cdc.pipeline.run().exits_with(0).code == Some(0));
+}
+
+#[test]
+fn a_table_has_one_pipeline() {
+    let mut cdc = Cdc::new("owned");
+    cdc.create("orders", 1);
+    cdc.event("orders", "c", 1, json!({"id": 1}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    cdc.pipeline.set("", "pipeline", "q");
+    let ended = cdc.pipeline.run().exits_with(3);
+    assert!(ended.stderr.contains("is that of pipeline \"p\" too"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_table_that_is_gone_from_the_lake_is_not_begun_anew_in_silence() {
     let cdc = Cdc::new("vanished");
     cdc.create("orders", 1);

@@ -83,3 +83,67 @@ fn a_table_without_a_key_is_kept_as_rejects_until_it_is_named() {
     cdc.pipeline.run().exits_with(0);
     assert_eq!(cdc.rows("log"), [json!({"at": 1, "text": "a"})]);
 }
+
+#[test]
+fn a_key_that_changes_in_postgresql_merges_no_rows() {
+    let cdc = Cdc::new("rekeyed");
+    cdc.create("orders", 1);
+    cdc.event("orders", "c", 1, json!({"id": 7, "tenant": 1}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    let row = json!({"id": 7, "tenant": 2});
+    cdc.write("orders", 0, row.clone(), Some(&event("orders", "c", 2, &row)));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 7, "tenant": 1})]);
+    assert_eq!(reasons(&cdc.rejects()), [(1, "other_key".to_owned())]);
+}
+
+#[test]
+fn an_update_by_another_key_than_the_records_says_what_the_row_was_before_or_is_rejected() {
+    let mut cdc = Cdc::new("chosen");
+    cdc.pipeline.set("tables", "public.users", json!({"key": ["email"]}));
+    cdc.create("users", 1);
+    cdc.event("users", "c", 1, json!({"id": 1, "email": "a", "n": 1}));
+    cdc.event("users", "c", 2, json!({"id": 2, "email": "b", "n": 1}));
+    // Without the row before, nobody knows whether the key has changed.
+    cdc.event("users", "u", 3, json!({"id": 1, "email": "c", "n": 2}));
+    let mut whole = event("users", "u", 4, &json!({"id": 2, "email": "d", "n": 2}));
+    whole["before"] = json!({"id": 2, "email": "b", "n": 1});
+    cdc.write("users", 0, json!({"id": 2}), Some(&whole));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("users"), [json!({"id": 1, "email": "a", "n": 1}), json!({"id": 2, "email": "d", "n": 2})]);
+    let rejects = cdc.rejects();
+    assert_eq!(reasons(&rejects), [(2, "no_key".to_owned())]);
+    assert!(rejects[0]["detail"].as_str().is_some_and(|detail| detail.contains("REPLICA IDENTITY FULL")));
+}
+
+#[test]
+fn a_table_that_cannot_be_made_or_an_odd_column_stalls_nobody() {
+    let cdc = Cdc::new("unmade");
+    cdc.create("orders", 1);
+    cdc.create("bad", 1);
+    cdc.event("orders", "c", 1, json!({"id": 1, "Name": "a"}));
+    // The key of a new table is null; two columns differ in case; a database that is not the
+    // table's.
+    cdc.write("bad", 0, json!({"id": null}), Some(&event("bad", "c", 2, &json!({"id": null}))));
+    cdc.event("bad", "c", 3, json!({"id": 1, "x": 1, "X": 2}));
+    cdc.event("orders", "c", 4, json!({"id": 2, "name": "b"}));
+    cdc.event("orders", "c", 5, json!({"id": 3, "Name": "c"}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 1, "Name": "a"}), json!({"id": 3, "Name": "c"})]);
+    let mut all: Vec<(String, u64, String)> = cdc
+        .rejects()
+        .iter()
+        .map(|reject| {
+            let text = |name: &str| reject[name].as_str().expect("a text").to_owned();
+            (text("_topic"), reject["_offset"].as_u64().expect("an offset"), text("reason"))
+        })
+        .collect();
+    all.sort();
+    let (bad, orders, of) = (cdc.topic("bad"), cdc.topic("orders"), str::to_owned);
+    assert_eq!(all, [(bad.clone(), 0, of("no_key")), (bad, 1, of("value")), (orders, 1, of("value"))]);
+    assert_eq!(cdc.rows("bad"), [] as [Value; 0]);
+}

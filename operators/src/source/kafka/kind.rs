@@ -63,9 +63,9 @@ pub struct Keyed {
     pub name: String,
     /// The columns that tell its rows apart.
     pub key: Vec<String>,
-    /// Whether a value that the lake has none for becomes null.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub odd_is_null: bool,
+    /// The database that it is of, if events tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
 }
 
 /// The role of the table with what became no row.

@@ -64,6 +64,8 @@ pub struct Rows {
     lake: Arc<[LakeColumn]>,
     schema: SchemaRef,
     unrepresentable: Unrepresentable,
+    /// By column, whether it is of the key.
+    is_key: Vec<bool>,
     columns: Vec<Column>,
     /// By column, rows whose value was not sent; begun with the first of them.
     unavailable: Vec<Option<BooleanBufferBuilder>>,
@@ -88,7 +90,16 @@ impl Rows {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns = lake.iter().map(|column| Column::new(&column.of)).collect();
         let unavailable = lake.iter().map(|_| None).collect();
-        Rows { lake, schema, unrepresentable, columns, unavailable, rows: 0, bytes: 0 }
+        let is_key = vec![false; lake.len()];
+        Rows { lake, schema, unrepresentable, is_key, columns, unavailable, rows: 0, bytes: 0 }
+    }
+
+    /// The same, whose rows are told apart by these columns: a value of theirs that the lake has
+    /// none for rejects the row in any case, because two keys that are null would be one.
+    #[must_use]
+    pub fn keyed(mut self, key: &[String]) -> Rows {
+        self.is_key = self.lake.iter().map(|column| key.contains(&column.name)).collect();
+        self
     }
 
     /// Appends `row`, which has the shape of `plan`. What the row lacks is null. A column of which
@@ -124,7 +135,9 @@ impl Rows {
         }
         let ty = field.column.map(|column| &column.ty);
         match read(field.raw, ty, &self.lake[to].of) {
-            Err(Odd::Unrepresentable(_)) if self.unrepresentable == Unrepresentable::Null => Ok(Some(Value::Null)),
+            Err(Odd::Unrepresentable(_)) if self.unrepresentable == Unrepresentable::Null && !self.is_key[to] => {
+                Ok(Some(Value::Null))
+            }
             read => read.map(Some).map_err(|odd| odd.of(field.name)),
         }
     }
