@@ -56,7 +56,7 @@ pub(super) async fn validate(capture: &Capture, args: &ConnectorArgs) -> anyhow:
 
 /// Shows the state.
 pub(super) async fn status(capture: &Capture, args: &DebeziumStatusArgs) -> anyhow::Result<()> {
-    let (rest, name) = (Rest::new(&capture.connect, &[])?, capture.name());
+    let (rest, name) = (Rest::new(&capture.connect, &capture.connect.secrets())?, capture.name());
     let status = Status::ask(&rest, name).await?.ok_or_else(|| unregistered(name, &rest))?;
     // Workers before Kafka 3.5 do not tell it.
     let position = position(&rest, name).await;
@@ -94,7 +94,7 @@ pub(super) async fn resume(capture: &Capture, args: &SwitchArgs) -> anyhow::Resu
 
 /// Ends it, and its tasks, and starts them again.
 pub(super) async fn restart(capture: &Capture, args: &RestartArgs) -> anyhow::Result<()> {
-    let (rest, name) = (Rest::new(&capture.connect, &[])?, capture.name());
+    let (rest, name) = (Rest::new(&capture.connect, &capture.connect.secrets())?, capture.name());
     let attempt = format!("restart connector {name:?}");
     let path = format!("/connectors/{name}/restart?includeTasks=true&onlyFailed={}", args.only_failed);
     rest.post(&attempt, &path).await.map_err(|error| missing(error, name, &rest))?;
@@ -103,7 +103,7 @@ pub(super) async fn restart(capture: &Capture, args: &RestartArgs) -> anyhow::Re
 }
 
 async fn switch(capture: &Capture, args: &SwitchArgs, what: &str, until: Until) -> anyhow::Result<Status> {
-    let (rest, name) = (Rest::new(&capture.connect, &[])?, capture.name());
+    let (rest, name) = (Rest::new(&capture.connect, &capture.connect.secrets())?, capture.name());
     let attempt = format!("{what} connector {name:?}");
     let path = format!("/connectors/{name}/{what}");
     rest.put(&attempt, &path, None).await.map_err(|error| missing(error, name, &rest))?;

@@ -12,11 +12,13 @@ use lakefront_operators::secret::Secret;
 use serde_json::{Map, Value};
 
 use super::{Capture, tables};
-use crate::config::SecretRef;
+use crate::config::{Connect, SecretRef};
 use crate::exit::Usage;
 
 /// The connector's class, which is also how Connect names the plugin.
 pub(crate) const PLUGIN: &str = "io.debezium.connector.postgresql.PostgresConnector";
+/// The setting with PostgreSQL's password, or a reference to it.
+const PASSWORD: &str = "database.password";
 /// Ours among the logical messages in PostgreSQL's log.
 const HEARTBEAT_PREFIX: &str = "lakefront_heartbeat";
 /// Writes a message to PostgreSQL's log. The slot moves only with what is in its database's log: if
@@ -65,8 +67,7 @@ impl Connector {
                 false => drop(config.insert(name.clone(), value.clone())),
             }
         }
-        let secrets = settings.iter().filter(|(name, value)| is_secret(name, value));
-        let mut hidden: Vec<Secret> = secrets.map(|(_, value)| Secret::new(value)).collect();
+        let mut hidden = capture.connect.secrets();
         if let Entry::Password(password) = entry {
             hidden.push(password.clone());
         }
@@ -110,6 +111,22 @@ impl Connector {
         Some(names)
     }
 
+    /// Whether this is the password that Connect is sent.
+    pub(crate) fn has(&self, password: &Secret) -> bool {
+        self.config.get(PASSWORD).is_some_and(|there| there == password.reveal())
+    }
+
+    /// Leaves PostgreSQL's password to the reference that Connect has in its place: whoever has put
+    /// it there wants no password in a configuration that many may read.
+    pub(crate) fn keep_reference(&mut self, there: &Value) {
+        let known = there.get(PASSWORD).and_then(Value::as_str).filter(|value| is_reference(value));
+        if let (Some(known), Some(ours)) = (known, self.config.get_mut(PASSWORD)) {
+            if !is_reference(ours) {
+                known.clone_into(ours);
+            }
+        }
+    }
+
     /// What must not be shown of answers.
     pub(crate) fn hidden(&self) -> &[Secret] {
         &self.hidden
@@ -129,8 +146,37 @@ pub(super) fn placeholder_file(connector: &str) -> String {
 /// Whether the setting `name` opens something. A reference that the worker resolves does not.
 fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let telling = ["password", "secret", "token", "jaas", "credential", "private.key", "user.info"];
-    telling.iter().any(|word| name.contains(word)) && !value.is_empty() && !value.starts_with("${")
+    telling(&name) && !value.is_empty() && !is_reference(value)
+}
+
+fn telling(name: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "password",
+        "passphrase",
+        "secret",
+        "token",
+        "jaas",
+        "credential",
+        "private.key",
+        "keystore.key",
+        "access.key",
+        "api.key",
+        "user.info",
+    ];
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Whether a value is a reference as a whole, such as `${file:/etc/x.properties:password}`.
+fn is_reference(value: &str) -> bool {
+    value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).is_some_and(|inside| !inside.contains(['{', '}']))
+}
+
+impl Connect {
+    /// What its settings have that opens something.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        let secrets = self.settings.iter().filter(|(name, value)| is_secret(name, value));
+        secrets.map(|(_, value)| Secret::new(value)).collect()
+    }
 }
 
 /// Where the database is, and how the worker gets in.
@@ -153,8 +199,8 @@ fn database(
     set("database.dbname", database);
     match entry {
         Entry::Open => None,
-        Entry::Reference(reference) => set("database.password", &reference.as_str()),
-        Entry::Password(password) => set("database.password", &password.reveal()),
+        Entry::Reference(reference) => set(PASSWORD, &reference.as_str()),
+        Entry::Password(password) => set(PASSWORD, &password.reveal()),
     };
     let mode = match (tls.mode, &tls.roots) {
         (Mode::Disable, _) => "disable",

@@ -21,12 +21,20 @@ const STOPPING: Duration = Duration::from_secs(60);
 
 /// Stops the connector and deletes it.
 pub(super) async fn delete(capture: &Capture, args: &DeleteArgs) -> anyhow::Result<()> {
-    let (rest, name) = (Rest::new(&capture.connect, &[])?, capture.name());
+    let (rest, name) = (Rest::new(&capture.connect, &capture.connect.secrets())?, capture.name());
     if !args.yes && !is_meant(name, &rest)? {
         return print("nothing was deleted\n".to_owned());
     }
     let path = format!("/connectors/{name}");
-    if stops(&rest, name).await? && args.offsets {
+    let is_stopped = stops(&rest, name).await?;
+    if args.offsets && !is_stopped {
+        anyhow::bail!(
+            "Kafka Connect at {} is too old to forget where connector {name:?} stood (before Kafka 3.5), so nothing was \
+             deleted: leave out --offsets, and register the next one with another connect.name",
+            rest.url()
+        );
+    }
+    if args.offsets {
         rest.delete(&format!("delete the offsets of connector {name:?}"), &format!("{path}/offsets")).await?;
     }
     rest.delete(&format!("delete connector {name:?}"), &path).await.map_err(|error| missing(error, name, &rest))?;

@@ -24,7 +24,7 @@ pub(crate) struct Connected {
 /// Looks at the connector of a pipeline. Fails if Connect cannot be asked, or if the file does not
 /// tell what the connector should be.
 pub(crate) async fn connected(capture: &Capture) -> anyhow::Result<Connected> {
-    let (connector, _) = connector(capture, None).await?;
+    let (mut connector, _) = connector(capture, None).await?;
     let rest = Rest::new(&capture.connect, connector.hidden())?;
     let text = |value: &Value, key: &str| {
         one_line(value.get(key).and_then(Value::as_str).unwrap_or("of an unknown version")).into_owned()
@@ -34,6 +34,9 @@ pub(crate) async fn connected(capture: &Capture) -> anyhow::Result<Connected> {
     let mut plugins = plugins.as_array().into_iter().flatten();
     let plugin = plugins.find(|plugin| plugin.get("class").and_then(Value::as_str) == Some(super::PLUGIN));
     let there = there(&rest, &connector.name).await?;
+    if let Some(there) = &there {
+        connector.keep_reference(there);
+    }
     let status = match there {
         Some(_) => Status::ask(&rest, &connector.name).await?,
         None => None,

@@ -13,9 +13,14 @@ use crate::report::print;
 
 /// Registers the connector, or changes it, and waits until its tasks run.
 pub(super) async fn register(capture: &Capture, args: &RegisterArgs) -> anyhow::Result<()> {
-    let (connector, entry) = connector(capture, args.secret_ref.as_deref()).await?;
+    let (mut connector, entry) = connector(capture, args.secret_ref.as_deref()).await?;
     let rest = rest(capture, &connector)?;
-    let (done, after) = match there(&rest, &connector.name).await? {
+    let there = there(&rest, &connector.name).await?;
+    if let Some(there) = &there {
+        connector.keep_reference(there);
+    }
+    let has_password = matches!(&entry, Entry::Password(password) if connector.has(password));
+    let (done, after) = match there {
         Some(config) => match connector.differences(&config) {
             Some(names) if names.is_empty() => ("is registered already, as the file says".to_owned(), After::Nothing),
             names => {
@@ -30,7 +35,7 @@ pub(super) async fn register(capture: &Capture, args: &RegisterArgs) -> anyhow::
         }
     };
     print(format!("connector {:?} {} at {}\n", connector.name, rest.without_hidden(&done), rest.url()))?;
-    if let (Entry::Password(_), After::Change) = (&entry, after) {
+    if has_password && matches!(after, After::Change) {
         logging::say(
             "warning: PostgreSQL's password is in the connector's configuration, which everybody can read who may ask \
              Connect for it; --secret-ref, or connect.secret_ref, puts a reference there instead",

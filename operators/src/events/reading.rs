@@ -64,6 +64,9 @@ impl Reading {
     pub(super) fn read(&mut self, fetched: &Fetched<Range, Records>) -> Result<Vec<Told>, Stop> {
         let (mut told, mut rejects, mut met) = (Vec::new(), Vec::new(), Met::default());
         let (records, partition): (&Records, _) = (&fetched.block, &fetched.work.partition);
+        if fetched.work.catch_up {
+            self.tables.refuse_other(&fetched.work.settings)?;
+        }
         if records.is_lost {
             rejects.push(Reject::lost(records, partition.generation));
         }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::met::Met;
-use super::wish::TableWish;
+use super::wish::{OnTruncate, TableWish};
 use crate::error::Stop;
-use crate::format::debezium::typed::LakeColumn;
+use crate::format::debezium::typed::{LakeColumn, Unrepresentable};
 use crate::format::debezium::{Event, Table};
 use crate::protocol::names::TableId;
+use crate::shown::one_line;
+use crate::source::kafka::kind::{Keyed, Settings};
 
 /// The longest name of a folder, in bytes.
 const LONGEST: usize = 255;
@@ -31,6 +33,18 @@ pub struct EventTable {
 }
 
 impl EventTable {
+    /// The table as the settings of its pipeline record it.
+    pub fn keyed(&self) -> Keyed {
+        Keyed {
+            name: self.role.clone(),
+            key: self.key.clone(),
+            database: self.database.clone(),
+            odd_is_null: self.wish.unrepresentable == Unrepresentable::Null,
+            keeps_truncated: self.wish.on_truncate == OnTruncate::Ignore,
+            texts: self.wish.texts.clone(),
+        }
+    }
+
     /// The schema of a table with these columns, each of which may be null.
     pub fn schema(columns: &[LakeColumn]) -> SchemaRef {
         let fields = columns.iter().map(|column| Field::new(&column.name, column.of.arrow(), true));
@@ -87,6 +101,20 @@ impl EventTables {
     /// The place of the table of this role.
     pub(super) fn place(&self, role: &str) -> Option<usize> {
         self.by_role.get(role).copied()
+    }
+
+    /// Refuses to catch tables up by other settings than those by which their events were divided
+    /// into rows and rejects: one that has one of the two already would be in neither, or in both.
+    pub(super) fn refuse_other(&self, settings: &Settings) -> Result<(), Stop> {
+        let is_other = |then: &&Keyed| self.place(&then.name).is_some_and(|at| self.tables[at].keyed() != **then);
+        match settings.tables.iter().find(is_other) {
+            None => Ok(()),
+            Some(other) => Err(Stop::Refused(format!(
+                "what [tables] says of {} has changed while tables stand apart: run once with what it said before, and then \
+                 change it",
+                one_line(&other.name)
+            ))),
+        }
     }
 
     /// Remembers that events of a topic are of the table at this place, for all workers.

@@ -149,3 +149,24 @@ fn a_worker_gets_in_as_we_do() {
     let config = with(socket, "[connect.settings]\ndatabase.hostname = \"db\"\n").expect("a configuration");
     assert_eq!(config["database.hostname"], "db");
 }
+
+#[test]
+fn only_a_whole_reference_is_no_secret() {
+    assert!(is_secret("a.password", "x") && is_secret("a.ssl.keystore.key", "-----BEGIN"));
+    assert!(is_secret("a.password", "${file:/x:user}:hunter2") && is_secret("a.password", "${"));
+    assert!(!is_secret("a.password", "${file:/x:password}") && !is_secret("a.user", "x"));
+}
+
+#[test]
+fn a_reference_that_connect_has_stays() {
+    let there = serde_json::json!({"database.password": "${file:/x:password}"});
+    let mut connector = Connector {
+        name: "c".to_owned(),
+        config: [(PASSWORD.to_owned(), "hunter2".to_owned())].into(),
+        hidden: vec![],
+    };
+    assert!(connector.has(&Secret::new("hunter2")));
+    connector.keep_reference(&there);
+    assert!(!connector.has(&Secret::new("hunter2")));
+    assert_eq!(connector.config[PASSWORD], "${file:/x:password}");
+}

@@ -8,19 +8,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::events::{EventTable, Met};
-use lakefront_operators::source::kafka::kind::Keyed;
+use lakefront_operators::events::Met;
 
 use super::Known;
 use crate::config::Common;
-
-impl Known {
-    /// The table as the settings of the pipeline have it.
-    pub(super) fn keyed(&self) -> Keyed {
-        let EventTable { role, key, database, .. } = &self.event;
-        Keyed { name: role.clone(), key: key.clone(), database: database.clone() }
-    }
-}
 
 /// The file.
 fn path(common: &Common) -> PathBuf {

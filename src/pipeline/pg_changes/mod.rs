@@ -151,7 +151,7 @@ impl Changes {
 
     /// What decides which rows records become.
     fn settings(&self) -> Settings {
-        let tables = self.tables.iter().map(Known::keyed).collect();
+        let tables = self.tables.iter().map(|table| table.event.keyed()).collect();
         Settings { isolation: self.config.kafka.isolation, tables, ..Settings::default() }
     }
 }

@@ -66,6 +66,19 @@ pub struct Keyed {
     /// The database that it is of, if events tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
+    /// Whether a value that the lake has none for becomes null.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub odd_is_null: bool,
+    /// Whether a TRUNCATE leaves its rows.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub keeps_truncated: bool,
+    /// Columns that are texts, whatever PostgreSQL has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<String>,
+}
+
+fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The role of the table with what became no row.

@@ -20,6 +20,11 @@ impl Sizes {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(partition).copied().unwrap_or(FIRST)
     }
 
+    /// Whether anything was read of this partition.
+    pub(super) fn knows(&self, partition: &str) -> bool {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).contains_key(partition)
+    }
+
     /// So many offsets had so many bytes. Larger ones are believed at once, smaller ones in time.
     pub(super) fn learn(&self, partition: &str, offsets: u64, bytes: u64) {
         if offsets == 0 {

@@ -24,6 +24,9 @@ const SHORT: u64 = 60_000;
 
 /// A range has room for so many times what is expected of it, because records differ.
 const ROOM: u64 = 2;
+/// The offsets of a range of a partition whose records nobody has seen: they may be far larger than
+/// expected.
+const UNKNOWN: u64 = 256;
 /// The least room of a range, in bytes.
 const LEAST: u64 = 64 << 10;
 
@@ -290,7 +293,8 @@ impl TopicSupply {
 
     /// How many offsets of a partition may go at once.
     fn most_offsets(&self, id: &PartitionId, room: u64) -> u64 {
-        room.min(self.most / self.sizes.of(&id.name)).max(1)
+        let most = room.min(self.most / self.sizes.of(&id.name)).max(1);
+        if self.sizes.knows(&id.name) { most } else { most.min(UNKNOWN) }
     }
 
     /// Hands out a partition from where it stands, up to `to` at most.
