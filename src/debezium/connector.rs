@@ -120,10 +120,10 @@ impl Connector {
     /// it there wants no password in a configuration that many may read.
     pub(crate) fn keep_reference(&mut self, there: &Value) {
         let known = there.get(PASSWORD).and_then(Value::as_str).filter(|value| is_reference(value));
-        if let (Some(known), Some(ours)) = (known, self.config.get_mut(PASSWORD)) {
-            if !is_reference(ours) {
-                known.clone_into(ours);
-            }
+        if let (Some(known), Some(ours)) = (known, self.config.get_mut(PASSWORD))
+            && !is_reference(ours)
+        {
+            known.clone_into(ours);
         }
     }
 
