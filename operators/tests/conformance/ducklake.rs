@@ -41,7 +41,8 @@ pub(crate) struct DuckLakeSink {
     folder: tempfile::TempDir,
     database: String,
     is_made: Once,
-    lakes: [Arc<Lake>; GROUPS],
+    /// As the newest run knows them.
+    lakes: Mutex<[Arc<Lake>; GROUPS]>,
     /// The tables of each lake, as its stages see them since it was last opened.
     tables: [Arc<Tables>; GROUPS],
     clock: Arc<TestClock>,
@@ -79,7 +80,7 @@ pub(crate) fn wanted() -> [Wanted; 2] {
 impl DuckLakeSink {
     /// A group's lake.
     pub(crate) fn lake(&self, group: usize) -> Arc<Lake> {
-        self.lakes[group].clone()
+        self.lakes.lock().unwrap()[group].clone()
     }
 
     /// The tables of a group's lake.
@@ -95,7 +96,7 @@ impl DuckLakeSink {
         transactions: Arc<dyn Transactions>,
     ) -> Result<LakeGroup, StoreError> {
         self.is_made.call_once(|| block_in_place(|| server().create_database(&self.database)));
-        let (lake, tables) = (&self.lakes[group], &self.tables[group]);
+        let (lake, tables) = (self.lake(group), &self.tables[group]);
         lake.make().await?;
         tables.set(lake.define(&wanted()).await?);
         let opened = LakeGroup::new(lake.clone(), pipeline, "cut", tables.clone(), transactions);
@@ -199,7 +200,7 @@ impl Sink for DuckLakeSink {
                 create: true,
             })
         };
-        let lakes = std::array::from_fn(lake);
+        let lakes = Mutex::new(std::array::from_fn(lake));
         let (tables, reader) = (Default::default(), Mutex::default());
         DuckLakeSink { folder, database, is_made: Once::new(), lakes, tables, clock, reader }
     }
@@ -208,7 +209,10 @@ impl Sink for DuckLakeSink {
         Box::pin(async move {
             let mut groups: Vec<Arc<dyn Group>> = Vec::new();
             for group in 0..GROUPS {
-                // Each run has its own transactions, as if it were a process of its own.
+                // Each run has its own transactions, and knows nothing of those before, as if it were a
+                // process of its own.
+                let fresh = Lake::new(self.lake(group).spec().clone());
+                self.lakes.lock().unwrap()[group] = fresh;
                 let transactions = Arc::new(OwnTransactions::new(self.lake(group)));
                 let opened = self.group(group, pipeline, transactions).await?;
                 groups.push(Arc::new(Called { group: opened, name: format!("table-{group}") }));
