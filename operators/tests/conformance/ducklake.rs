@@ -209,8 +209,8 @@ impl Sink for DuckLakeSink {
         Box::pin(async move {
             let mut groups: Vec<Arc<dyn Group>> = Vec::new();
             for group in 0..GROUPS {
-                // Each run has its own transactions, and knows nothing of those before, as if it were a
-                // process of its own.
+                // Each run has its own transactions, and knows nothing of those before, as if it
+                // were a process of its own.
                 let fresh = Lake::new(self.lake(group).spec().clone());
                 self.lakes.lock().unwrap()[group] = fresh;
                 let transactions = Arc::new(OwnTransactions::new(self.lake(group)));
