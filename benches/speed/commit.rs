@@ -102,7 +102,7 @@ impl Committing {
             let ((staged, files), (sums, counted)) = (scope.new_input(), scope.new_input());
             let (control, records) = scope.new_input();
             let filled = filled(scope, std::slice::from_ref(&files));
-            let rows = GroupRows { staged: files, sums: counted, filled };
+            let rows = GroupRows { staged: files, sums: counted, filled, first: None };
             let moved = commit(rows, records, GroupId(0), Some(committing), &run.env);
             let (probe, _) = moved.probe();
             Committing { staged, sums, control, probe }

@@ -6,6 +6,7 @@
 //! Cuts that are empty for the group are reported too, because nothing waits for them. A committer
 //! without work checks from time to time whether another run has taken over.
 
+mod before;
 mod home;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use timely::dataflow::operators::{Capability, Concatenate};
 use timely::dataflow::{Scope, StreamVec};
 use uuid::Uuid;
 
+use self::before::Before;
 use self::home::Home;
 use crate::position::Position;
 use crate::protocol::claim::Claimed;
@@ -59,6 +61,19 @@ pub struct GroupRows<'s> {
     pub sums: StreamVec<'s, Position, Update>,
     /// Which groups have rows in a cut, from [`filled`].
     pub filled: StreamVec<'s, Position, GroupId>,
+    /// The group whose rows of a cut land before those of this one, if there is such a group.
+    pub first: Option<First<'s>>,
+}
+
+/// A group that commits a cut before another one does. What it keeps of the cut was found out from
+/// where the other stood before it, and cannot be found out again once that has moved.
+pub struct First<'s> {
+    /// The group.
+    pub group: GroupId,
+    /// Where it stood when it was claimed.
+    pub held: Position,
+    /// Its commits.
+    pub moved: StreamVec<'s, Position, Moved>,
 }
 
 /// A group's committer, and the queue of its cuts.
@@ -106,6 +121,9 @@ pub fn filled<'s>(
     scope.concatenate(groups.collect::<Vec<_>>())
 }
 
+/// Inputs of the operator that a cut is complete by.
+const OWN_INPUTS: usize = 4;
+
 /// Commits the cuts of `group`. Its home worker passes the `committing`, all others `None`.
 ///
 /// Here, a cut with one file. The group is claimed as in the example of
@@ -145,7 +163,7 @@ pub fn filled<'s>(
 ///     worker.dataflow(|scope| {
 ///         let staged = [Staged { table: TableId(0), file }].to_stream(scope);
 ///         let filled = filled(scope, std::slice::from_ref(&staged));
-///         let rows = GroupRows { staged, sums: [sum].to_stream(scope), filled };
+///         let rows = GroupRows { staged, sums: [sum].to_stream(scope), filled, first: None };
 ///         let control = [Control::Cut(cut)].to_stream(scope);
 ///         let moved = commit(rows, control, GroupId(0), Some(committing), &env);
 ///         moved.map(|moved| (moved.position, moved.rows[&TableId(0)])).capture()
@@ -171,6 +189,11 @@ pub fn commit<'s, K: Kind>(
     let mut sums = builder.new_input(rows.sums, Pipeline);
     let mut filled = builder.new_input(rows.filled, Exchange::new(move |_: &GroupId| at));
     let mut control = builder.new_input(control, Exchange::new(move |_: &Control<K>| at));
+    // It comes last, because a cut is complete by the others alone.
+    let first = rows.first.map(|First { group, held, moved }| {
+        (Before::new(group, held), builder.new_input(moved, Exchange::new(move |_: &Moved| at)))
+    });
+    let (mut before, mut moves) = first.unzip();
     let (output, stream) = builder.new_output::<Vec<Moved>>();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Moved>>>::from(output);
     let tasks = env.bridge.tasks(scope, &info);
@@ -193,15 +216,23 @@ pub fn commit<'s, K: Kind>(
             });
             filled.for_each(|capability, groups| {
                 let Some(home) = &mut home else { return };
-                groups.drain(..).for_each(|group| home.queue.filled(*capability.time(), group));
+                let cut = *capability.time();
+                before.iter_mut().for_each(|before| before.fills(cut, groups));
+                groups.drain(..).for_each(|group| home.queue.filled(cut, group));
             });
+            if let (Some(before), Some(moves)) = (&mut before, &mut moves) {
+                moves.for_each(|_, moves| moves.iter().for_each(|moved| before.moved(moved)));
+            }
             control.for_each(|capability, records| {
                 held.entry(*capability.time()).or_insert_with(|| capability.retain(0));
                 let Some(home) = &mut home else { return };
                 records.drain(..).for_each(|record| home.queue.control(record));
             });
             let Some(home) = home.as_mut().filter(|_| !fatal.is_raised()) else { return };
-            let complete = |lower: Position| frontiers.iter().all(|frontier| !frontier.less_equal(&lower));
+            let complete = |lower: Position| {
+                frontiers[..OWN_INPUTS].iter().all(|frontier| !frontier.less_equal(&lower))
+                    && before.as_ref().is_none_or(|before| before.holds(lower))
+            };
             let mut output = output.activate();
             let moved = |moved, capability: &Capability<Position>| output.session(capability).give(moved);
             if let Err(stop) = home.go_on(&mut held, complete, moved) {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::acknowledge::{Acknowledge, Acknowledging, acknowledge};
 use lakefront_operators::checkpoint::{self, checkpoint};
-use lakefront_operators::commit::{Committing, GroupRows, commit, committing, filled, home};
+use lakefront_operators::commit::{Committing, First, GroupRows, Moved, commit, committing, filled, home};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::claim::Claimed;
 use lakefront_operators::protocol::cut::Control;
@@ -95,7 +95,7 @@ pub fn land<'s, K: Kind>(
 ) -> StreamVec<'s, Position, Position> {
     assert_eq!(rows.len(), landing.layout.groups().len(), "one stream for each group");
     let staged = rows.into_iter().enumerate().map(|(i, rows)| append(rows, GroupId(i), &stages, landing, env));
-    commit_all(staged.collect(), control, landing, env)
+    commit_all(staged.collect(), Sequence::Any, control, landing, env)
 }
 
 /// Counts and stages `rows`, which a group's tables take behind those that they have.
@@ -128,10 +128,20 @@ pub(crate) fn counted<'s, K: Kind, D: Counted>(
     (rows, watch(totals(counted, role, home), metrics, StepId::Totals(group), |(_, _, sum)| sum.rows))
 }
 
+/// In which order the groups commit a cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequence {
+    /// Each as soon as it can.
+    Any,
+    /// The first group before the others, if it has rows of the cut.
+    FirstBefore,
+}
+
 /// Commits what was staged for each group, in claim order. The stream carries the acknowledged
 /// positions.
 pub(crate) fn commit_all<'s, K: Kind>(
     staged: Vec<Staging<'s>>,
+    sequence: Sequence,
     control: StreamVec<'s, Position, Control<K>>,
     landing: &Landing<K>,
     env: &Env,
@@ -141,20 +151,23 @@ pub(crate) fn commit_all<'s, K: Kind>(
     let mut once = landing.once.lock().unwrap_or_else(PoisonError::into_inner);
     let (staged, sums): (Vec<_>, Vec<_>) = staged.into_iter().unzip();
     let filled = filled(scope, &staged);
-    let moved = staged.into_iter().zip(sums).enumerate().map(|(i, (staged, sums))| {
+    let mut all_moved: Vec<StreamVec<'s, Position, Moved>> = Vec::new();
+    for (i, (staged, sums)) in staged.into_iter().zip(sums).enumerate() {
         let group = GroupId(i);
         let is_home = home(group, peers) == index;
         let committing = once.committers.get_mut(group.0).filter(|_| is_home).and_then(Option::take);
-        let rows = GroupRows { staged, sums, filled: filled.clone() };
+        let first = all_moved.first().filter(|_| sequence == Sequence::FirstBefore);
+        let first =
+            first.map(|moved| First { group: GroupId(0), held: landing.held(GroupId(0)), moved: moved.clone() });
+        let rows = GroupRows { staged, sums, filled: filled.clone(), first };
         let moved = commit(rows, control.clone(), group, committing, env);
-        watch(moved, metrics, StepId::Commit(group), |moved| moved.rows.values().sum())
-    });
-    let moved = moved.collect();
+        all_moved.push(watch(moved, metrics, StepId::Commit(group), |moved| moved.rows.values().sum()));
+    }
     let (settings, acknowledging) = match index {
         0 => (once.checkpoint.take(), once.acknowledging.take()),
         _ => (None, None),
     };
-    let durable = watch(checkpoint(moved, control, settings, env), metrics, StepId::Checkpoint, |_| 1);
+    let durable = watch(checkpoint(all_moved, control, settings, env), metrics, StepId::Checkpoint, |_| 1);
     watch(acknowledge(durable, acknowledging, env), metrics, StepId::Acknowledge, |_| 1)
 }
 

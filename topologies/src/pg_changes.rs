@@ -43,7 +43,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concatenate, ConnectLoop, Feedback};
 use timely::worker::Worker;
 
-use crate::landing::{Landing, Staging, append, commit_all, counted};
+use crate::landing::{Landing, Sequence, Staging, append, commit_all, counted};
 
 /// The unit of the pipeline's positions.
 pub const OFFSETS: Unit = Unit("offsets");
@@ -110,7 +110,8 @@ pub fn build(worker: &mut Worker, run: &PgChanges) {
         let stages = |_: TableId| -> Box<dyn Stage> { Box::new(DeltaStage::new(run.rejects.clone(), clock.clone())) };
         let rejects = append(scope.concatenate(all_rejects), GroupId(0), stages, &run.landing, env);
         staged.insert(0, rejects);
-        commit_all(staged, control, &run.landing, env).connect_loop(returned_positions);
+        // Which changes cannot be made is found out from the rows that are there before the cut.
+        commit_all(staged, Sequence::FirstBefore, control, &run.landing, env).connect_loop(returned_positions);
     });
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Models {
     random: Random,
     lsn: u64,
     models: [Model; 2],
+    /// The LSNs of changes that keep a value which nobody has.
+    gaps: Vec<u64>,
 }
 
 impl Models {
@@ -22,7 +24,7 @@ impl Models {
     pub(super) fn create(cdc: &Cdc, seed: u64) -> Models {
         let models = ["a", "b"].map(|table| Model { table, rows: BTreeMap::new() });
         models.iter().for_each(|model| cdc.create(model.table, PARTITIONS as i32));
-        Models { random: Random::new(seed), lsn: 0, models }
+        Models { random: Random::new(seed), lsn: 0, models, gaps: Vec::new() }
     }
 
     /// Writes so many changes, and makes them.
@@ -30,7 +32,9 @@ impl Models {
         for _ in 0..count {
             self.lsn += 1;
             let model = &mut self.models[usize::from(self.random.one_in(2))];
-            model.change(cdc, &mut self.random, self.lsn);
+            if !model.change(cdc, &mut self.random, self.lsn) {
+                self.gaps.push(self.lsn);
+            }
         }
         cdc.writer.flush();
     }
@@ -43,7 +47,14 @@ impl Models {
             rows.sort_by_key(|row| row["id"].as_u64());
             assert_eq!(rows, model.rows(), "table {}, {when}", model.table);
         }
-        assert_eq!(cdc.rejects(), [] as [Value; 0], "{when}");
+        let lsn = |reject: &Value| {
+            assert_eq!(reject["reason"], "toast_gap", "{when}: {reject}");
+            let event: Value = serde_json::from_str(reject["value"].as_str().expect("a value")).expect("an event");
+            event["source"]["lsn"].as_u64().expect("an LSN")
+        };
+        let mut gaps: Vec<u64> = cdc.rejects().iter().map(lsn).collect();
+        gaps.sort_unstable();
+        assert_eq!(gaps, self.gaps, "each gap is kept once, {when}");
     }
 }
 
@@ -54,14 +65,22 @@ struct Model {
 }
 
 impl Model {
-    fn change(&mut self, cdc: &Cdc, random: &mut Random, lsn: u64) {
-        let id = random.below(0..200);
+    /// Returns whether the change can be made.
+    fn change(&mut self, cdc: &Cdc, random: &mut Random, lsn: u64) -> bool {
+        // A gap is of a key that nothing else changes: a later change of its cut would make it
+        // good.
+        let is_gap = random.one_in(12);
+        let id = if is_gap { 1_000 + lsn } else { random.below(0..200) };
         let partition = i32::try_from(id % PARTITIONS).expect("a partition");
         let send = |op: &str, row: &Value| {
             cdc.write(self.table, partition, json!({"id": id}), Some(&event(self.table, op, lsn, row)));
         };
         let big = || format!("{lsn}-{}", "x".repeat(300));
         match (self.rows.get(&id).cloned(), random.below(0..10)) {
+            (None, _) if is_gap => {
+                send("u", &json!({"id": id, "n": lsn, "big": UNSENT}));
+                return false;
+            }
             (None, _) => {
                 let row = (lsn, big());
                 send("c", &json!({"id": id, "n": row.0, "big": row.1}));
@@ -82,6 +101,7 @@ impl Model {
                 self.rows.insert(id, row);
             }
         }
+        true
     }
 
     fn rows(&self) -> Vec<Value> {
