@@ -1,10 +1,15 @@
 //! What a pipeline's kind tells the commands that only look.
 
+use std::sync::Arc;
+
 use lakefront_operators::error::Stop;
 use lakefront_operators::protocol::Pending;
-use lakefront_operators::protocol::document::Process;
+use lakefront_operators::protocol::document::{Process, Recorded};
+use lakefront_operators::protocol::kind::Kind;
 use lakefront_operators::protocol::names::Held;
-use lakefront_operators::run::clock::Stopwatch;
+use lakefront_operators::protocol::offsets_files::OffsetsFiles;
+use lakefront_operators::run::clock::{Stopwatch, SystemClock};
+use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use serde_json::{Map, Value};
 
 use crate::replay::Sighting;
@@ -59,4 +64,19 @@ pub(crate) trait Follow: Send + Sync {
         watch: Stopwatch,
         tell: &'a mut (dyn FnMut(Sighting) -> bool + Send),
     ) -> Pending<'a, Result<(), Stop>>;
+}
+
+/// Where a Delta table of `pipeline` stands, and what it has recorded.
+pub(super) async fn standing<K: Kind>(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded<K>)>, Stop> {
+    let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
+    let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
+    while let Some(now) = held().await? {
+        match OffsetsFiles::read(&table, now).await {
+            Ok(recorded) => return Ok(Some((now, recorded))),
+            // A live run has committed since, and deleted the offsets file of the position before.
+            Err(_) if held().await? != Some(now) => {}
+            Err(stop) => return Err(stop),
+        }
+    }
+    Ok(None)
 }

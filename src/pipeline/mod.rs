@@ -11,6 +11,7 @@ pub(crate) mod pg_changes;
 #[cfg(feature = "pg_flush")]
 pub(crate) mod pg_flush;
 pub(crate) mod pg_logs;
+mod root;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -17,26 +17,22 @@ use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::upsert::UpsertSpec;
 use lakefront_operators::sink::delta::{self, TableSpec};
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::kafka::kind::{Keyed, Standing};
+use lakefront_operators::source::kafka::kind::{Keyed, Standing, Topics};
 use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
 
-use super::look::standing;
 use super::{Changes, Known, known};
-use crate::config::{ChangesLake, LakeRoot};
+use crate::config::ChangesLake;
+use crate::pipeline::look::standing;
+use crate::pipeline::root;
 
 /// Records of each partition that are looked at before the first run.
 const FIRST: u64 = 500;
 
 /// The catalog's folder.
 pub(super) fn catalog(lake: &ChangesLake) -> Result<Place, Stop> {
-    let root = match &lake.root {
-        LakeRoot::File(path) => Place::Disk(path.clone()),
-        LakeRoot::Azure(location) => Place::azure(location)?,
-        LakeRoot::S3(location) => Place::s3(location)?,
-    };
-    Ok(root.join(&lake.catalog))
+    Ok(root::place(&lake.root)?.join(&lake.catalog))
 }
 
 /// The table of what became no row.
@@ -73,13 +69,13 @@ pub(super) async fn tables(changes: &Changes) -> Result<Vec<Known>, Stop> {
 /// The tables that the settings of the lake's own records name.
 async fn recorded(changes: &Changes) -> Result<Vec<Keyed>, Stop> {
     let pipeline = &changes.common.pipeline;
-    let Some((_, first)) = standing(&changes.rejects, pipeline).await? else { return Ok(Vec::new()) };
+    let Some((_, first)) = standing::<Topics>(&changes.rejects, pipeline).await? else { return Ok(Vec::new()) };
     let mut tables = first.standing.settings.tables.clone();
     // A table that landed after the others may know of more.
     let mut at = 0;
     while let Some(keyed) = tables.get(at) {
         let spec = place_of(changes, &keyed.name)?;
-        if let Some((_, recorded)) = standing(&spec, pipeline).await?
+        if let Some((_, recorded)) = standing::<Topics>(&spec, pipeline).await?
             && recorded.standing.settings.tables.len() > tables.len()
         {
             tables = recorded.standing.settings.tables.clone();

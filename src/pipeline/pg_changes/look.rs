@@ -2,39 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use lakefront_operators::error::{Stop, chain};
+use lakefront_operators::error::chain;
 use lakefront_operators::protocol::document::Recorded;
 use lakefront_operators::protocol::names::Held;
-use lakefront_operators::protocol::offsets_files::OffsetsFiles;
-use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
+use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::source::kafka::kind::{Topics, name_of};
 use lakefront_operators::source::kafka::supply::Sight;
 use serde_json::{Map, Value, json};
 
 use super::Changes;
+use crate::pipeline::look::standing;
 use crate::pipeline::{Look, Opened, TableLook};
 
 /// Up to this many partitions are listed unless all are asked for.
 const LISTED: usize = 20;
-
-/// Where a table of `pipeline` stands, and what it has recorded.
-pub(super) async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded<Topics>)>, Stop> {
-    let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
-    let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
-    while let Some(now) = held().await? {
-        match OffsetsFiles::read(&table, now).await {
-            Ok(recorded) => return Ok(Some((now, recorded))),
-            // A live run has committed since, and deleted the offsets file of the position before.
-            Err(_) if held().await? != Some(now) => {}
-            Err(stop) => return Err(stop),
-        }
-    }
-    Ok(None)
-}
 
 /// Looks at the topics and the tables. If Kafka cannot be reached, the tables are shown all the
 /// same.

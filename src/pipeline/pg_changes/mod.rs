@@ -31,8 +31,8 @@ use lakefront_operators::source::kafka::look::Watch;
 use lakefront_operators::source::kafka::reader::PATIENCE;
 use lakefront_topologies::pg_changes;
 
-use super::{Appetite, Claimed, Followed, Local, Look, Opened};
-use crate::config::{Common, LakeRoot, Mode, PgChanges};
+use super::{Appetite, Claimed, Followed, Local, Look, Opened, root};
+use crate::config::{Common, Mode, PgChanges};
 use crate::doctor::Findings;
 use crate::replay::Destination;
 use crate::report::print;
@@ -187,18 +187,7 @@ impl Opened for Changes {
     }
 
     fn guarded(&self, file: &Path) -> space::Settings {
-        let mut watched = vec![space::Guarded { name: "state", path: self.common.state_folder() }];
-        watched.push(match &self.config.lake.root {
-            LakeRoot::File(root) => space::Guarded { name: "lake", path: root.clone() },
-            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Guarded { name: "scratch", path: std::env::temp_dir() },
-        });
-        let on_low = match self.config.mode {
-            Mode::Tail => self.common.disk.on_low,
-            Mode::Backfill => OnLow::Stop,
-        };
-        let (min_free, clean) = (self.common.disk.min_free, self.common.disk.clean.clone());
-        let kept = [vec![self.common.state_folder()], self.config.kept(), vec![file.to_owned()]].concat();
-        space::Settings { watched, min_free, on_low, clean, kept }
+        root::guarded(&self.common, &self.config.lake.root, self.config.mode, self.config.kept(), file)
     }
 
     fn is_worth_a_claim<'a>(&'a self, _stop: &'a StopRequest) -> Local<'a, Result<bool, Stop>> {

@@ -10,9 +10,9 @@ use lakefront_operators::protocol::names::Held;
 use lakefront_operators::sink::delta::{self, Fit, Snapshot, TableSpec};
 use lakefront_operators::source::files::watch::Watcher;
 
-use super::look::standing;
 use super::{Logs, take, wire};
 use crate::doctor::{Findings, PATIENCE};
+use crate::pipeline::look::standing;
 
 /// A table that keeps its log for less than this is read again before most commits.
 const LOG_MS: u64 = 24 * 3_600_000;

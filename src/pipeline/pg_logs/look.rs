@@ -3,21 +3,19 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
-use lakefront_operators::error::Stop;
-use lakefront_operators::format::logs::lines::{Mark, OffsetsFiles, Recorded, Standing};
+use lakefront_operators::format::logs::lines::{Mark, Recorded, Standing};
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::offsets::PartitionId;
-use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
+use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::source::files::watch::{self, Watcher};
 use lakefront_operators::source::files::{Listed, Why};
 use lakefront_topologies::pg_logs::TABLES;
 use serde_json::{Map, Value};
 
 use super::Logs;
+use crate::pipeline::look::standing;
 use crate::pipeline::{Look, TableLook};
 
 /// Up to this many files are listed unless all are asked for; if there are more, only those that
@@ -110,21 +108,6 @@ async fn unfinished(
         }
         Err(_) => <_>::default(),
     }
-}
-
-/// Where a table of `pipeline` stands, and what it has recorded.
-pub(super) async fn standing(spec: &TableSpec, pipeline: &str) -> Result<Option<(Held, Recorded)>, Stop> {
-    let held = async || Ok::<_, Stop>(delta::read(&spec.place, pipeline).await?.and_then(|s| s.state.held));
-    let table = DeltaTable::attach(spec.clone(), pipeline, Arc::new(SystemClock));
-    while let Some(now) = held().await? {
-        match OffsetsFiles::read(&table, now).await {
-            Ok(recorded) => return Ok(Some((now, recorded))),
-            // A live run has committed since, and deleted the offsets file of the position before.
-            Err(_) if held().await? != Some(now) => {}
-            Err(stop) => return Err(stop),
-        }
-    }
-    Ok(None)
 }
 
 /// How far a table holds the files of its source.

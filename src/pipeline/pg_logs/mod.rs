@@ -26,13 +26,12 @@ use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::sink::delta::TableSpec;
-use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::files::ByteSource;
 use lakefront_operators::source::files::azure::AzureSource;
 use lakefront_operators::source::files::file::FileSource;
 use lakefront_topologies::pg_logs;
 
-use super::{Appetite, Claimed, Followed, Local, Look, Opened};
+use super::{Appetite, Claimed, Followed, Local, Look, Opened, root};
 use crate::config::{Common, LakeRoot, Mode, PartitionBy, PgLogs, SourceConfig, SourceUrl, Temporary};
 use crate::doctor::Findings;
 use crate::replay::Destination;
@@ -153,20 +152,8 @@ impl Opened for Logs {
         self.source.retries()
     }
 
-    /// Only a tail pauses. A backfill stops, because somebody waits for its end and must know.
     fn guarded(&self, file: &Path) -> space::Settings {
-        let mut watched = vec![space::Guarded { name: "state", path: self.common.state_folder() }];
-        watched.push(match &self.config.lake.root {
-            LakeRoot::File(root) => space::Guarded { name: "lake", path: root.clone() },
-            LakeRoot::Azure(_) | LakeRoot::S3(_) => space::Guarded { name: "scratch", path: std::env::temp_dir() },
-        });
-        let on_low = match self.config.source.mode {
-            Mode::Tail => self.common.disk.on_low,
-            Mode::Backfill => OnLow::Stop,
-        };
-        let (min_free, clean) = (self.common.disk.min_free, self.common.disk.clean.clone());
-        let kept = [vec![self.common.state_folder()], self.config.kept(), vec![file.to_owned()]].concat();
-        space::Settings { watched, min_free, on_low, clean, kept }
+        root::guarded(&self.common, &self.config.lake.root, self.config.source.mode, self.config.kept(), file)
     }
 
     fn is_worth_a_claim<'a>(&'a self, stop: &'a StopRequest) -> Local<'a, Result<bool, Stop>> {
@@ -227,12 +214,7 @@ fn refuse_own_files(common: &Common, config: &PgLogs, source: &FileSource) -> Re
 
 /// The tables that `config` names, in claim order. Nothing is read or written.
 pub(crate) fn tables(config: &PgLogs) -> Result<[TableSpec; 3], Stop> {
-    let root = match &config.lake.root {
-        LakeRoot::File(path) => Place::Disk(path.clone()),
-        LakeRoot::Azure(location) => Place::azure(location)?,
-        LakeRoot::S3(location) => Place::s3(location)?,
-    };
-    let folder = root.join(&config.lake.catalog).join(&config.lake.schema);
+    let folder = root::place(&config.lake.root)?.join(&config.lake.catalog).join(&config.lake.schema);
     let schemas = pg_logs::schemas(config.rows.format);
     Ok(std::array::from_fn(|i| {
         let name = &config.rows.tables[i];
