@@ -8,7 +8,7 @@ use lakefront_operators::postgres::Password;
 use lakefront_operators::secret::Secret;
 
 use super::super::{Config, Connect, Kind, PgChanges, Postgres, PublicationMode, SecretRef};
-use super::{good, into, told};
+use super::{check_of, good, into};
 
 /// The smallest file that has both sections.
 pub(super) const LEAST: &str = r#"
@@ -35,8 +35,7 @@ fn read(config: Config) -> (Postgres, Connect) {
 
 /// What the user is told about files with one of `lines` in `section`.
 fn check(section: &str, lines: &[&str], expected: Expect) {
-    let told: Vec<_> = lines.iter().map(|line| told(&into(LEAST, section, line)) + "\n").collect();
-    expected.assert_eq(&told.concat());
+    check_of(LEAST, section, lines, expected);
 }
 
 #[test]

@@ -106,6 +106,11 @@ fn told(text: &str) -> String {
 
 /// What the user is told about files with one of `lines` in `section`.
 fn check(section: &str, lines: &[&str], expected: Expect) {
-    let told: Vec<_> = lines.iter().map(|line| told(&with(section, line)) + "\n").collect();
+    check_of(LEAST, section, lines, expected);
+}
+
+/// The same for another file than `LEAST`.
+fn check_of(file: &str, section: &str, lines: &[&str], expected: Expect) {
+    let told: Vec<_> = lines.iter().map(|line| told(&into(file, section, line)) + "\n").collect();
     expected.assert_eq(&told.concat());
 }

@@ -8,7 +8,7 @@ use lakefront_operators::kafka::settings::{Isolation, Security};
 use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss};
 
 use super::super::{Config, Kind, LakeRoot, Mode, PgChanges};
-use super::{good, into, told};
+use super::{check_of, good, into};
 
 /// The smallest file that is valid.
 pub(super) const LEAST: &str = r#"
@@ -34,8 +34,7 @@ fn changes_of(config: Config) -> PgChanges {
 
 /// What the user is told about files with one of `lines` in `section`.
 fn check(section: &str, lines: &[&str], expected: Expect) {
-    let told: Vec<_> = lines.iter().map(|line| told(&with(section, line)) + "\n").collect();
-    expected.assert_eq(&told.concat());
+    check_of(LEAST, section, lines, expected);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lakefront_operators::secret::Secret;
 use lakefront_operators::source::postgres::Late;
 
 use super::super::{Config, Kind, LakeRoot, Mode, NamedTable, PgFlush};
-use super::{good, into, told};
+use super::{check_of, good, into, told};
 
 /// The smallest file that is valid.
 pub(super) const LEAST: &str = r#"
@@ -35,8 +35,7 @@ fn flush_of(config: Config) -> PgFlush {
 
 /// What the user is told about files with one of `lines` in `section`.
 fn check(section: &str, lines: &[&str], expected: Expect) {
-    let told: Vec<_> = lines.iter().map(|line| told(&with(section, line)) + "\n").collect();
-    expected.assert_eq(&told.concat());
+    check_of(LEAST, section, lines, expected);
 }
 
 #[test]
