@@ -17,7 +17,6 @@ else uses the cores.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -31,6 +30,10 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from packages import python_with  # noqa: E402
+
 ROOT = HERE.parent.parent
 REQUIREMENTS = HERE / "requirements.txt"
 TOPIC = "cdc.public.orders"
@@ -232,19 +235,10 @@ PARTS: dict[str, Callable[[argparse.Namespace, str], tuple[str, dict]]] = {"load
 
 
 def in_venv(venv: Path) -> None:
-    """Goes on in a virtual environment with exactly the locked packages, which is made if need be."""
-    lock = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp, python = venv / "lock.sha256", venv / "bin/python"
-    if Path(sys.prefix) == venv:
-        return
-    if not (stamp.is_file() and stamp.read_text() == lock):
-        say(f"setting up {venv}")
-        shutil.rmtree(venv, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
-        subprocess.run([*pip, "--requirement", REQUIREMENTS], check=True)
-        stamp.write_text(lock)
-    os.execv(python, [str(python), str(HERE / "run.py"), *sys.argv[1:]])
+    """Goes on in a virtual environment with exactly the locked packages."""
+    if Path(sys.prefix) != venv:
+        python = python_with(REQUIREMENTS, venv)
+        os.execv(python, [str(python), str(HERE / "run.py"), *sys.argv[1:]])
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -14,6 +13,10 @@ from hot import Hot
 from measure import Sample, measure, say
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from packages import python_with  # noqa: E402
+
 # DuckDB and its extensions are those of the tests, which read the lakes with them.
 REQUIREMENTS = HERE.parent.parent / "tests/lakes/requirements.txt"
 
@@ -126,17 +129,5 @@ def copy(hot: Hot, connections: int, logs: Path, rows: int) -> Sample:
 
 
 def set_up_venv(venv: Path) -> Path:
-    """The Python of a virtual environment with exactly the locked packages; it is rebuilt when the
-    lock changes.
-    """
-    lock = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    stamp, python = venv / "lock.sha256", venv / "bin/python"
-    if stamp.is_file() and stamp.read_text() == lock:
-        return python
-    say(f"setting up {venv}")
-    shutil.rmtree(venv, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
-    subprocess.run([*pip, "--requirement", REQUIREMENTS], check=True)
-    stamp.write_text(lock)
-    return python
+    """The Python that runs DuckDB."""
+    return python_with(REQUIREMENTS, venv)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))
+
+from packages import python_with  # noqa: E402
 
 
 def set_up_venv(venv: Path) -> None:
-    """A virtual environment with exactly the locked packages; rebuilt when the lock changes."""
-    requirements = HERE / "requirements.txt"
-    lock = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    stamp = venv / "lock.sha256"
-    if stamp.is_file() and stamp.read_text() == lock:
-        return
-    say(f"setting up {venv}")
-    shutil.rmtree(venv, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-    pip = [venv / "bin/python", "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
-    subprocess.run([*pip, "--requirement", requirements], check=True)
-    stamp.write_text(lock)
+    """The peers' virtual environment."""
+    python_with(HERE / "requirements.txt", venv)
 
 
 def set_up_logs(binary: Path, work: Path, size: str, seed: int) -> Path:
