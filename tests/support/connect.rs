@@ -1,40 +1,29 @@
 //! Kafka Connect with Debezium: a worker of its own for a test, on a free loopback port, in a
 //! temporary folder that ends with it. What it must remember is in topics of its broker.
-//!
-//! A test that is killed leaves nothing behind: a shell waits for that.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use super::daemon::Daemon;
 use super::http::{Answer, send};
-use super::kafka::{Broker, WATCH, program};
+use super::kafka::{Broker, program};
 use super::postgres::free_port;
-use super::wait;
 
 /// A worker. It is killed, and its folder goes, when dropped; what it has in the broker stays.
 pub(crate) struct Connect {
-    folder: PathBuf,
+    daemon: Daemon,
     brokers: String,
     port: u16,
-    /// `None` between a kill and a restart.
-    process: Option<Child>,
-    watch: Child,
 }
 
 impl Connect {
     /// Starts one, whose topics are in `broker`.
     pub(crate) fn start(broker: &Broker) -> Connect {
-        let folder = tempfile::Builder::new().prefix("lakefront-connect-").tempdir().expect("a folder").keep();
-        let mut watch = Command::new("sh");
-        watch.args(["-c", WATCH]).arg(&folder).process_group(0);
-        watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let watch = watch.spawn().expect("a shell");
-        let mut connect = Connect { folder, brokers: broker.brokers(), port: 0, process: None, watch };
+        let daemon = Daemon::new("lakefront-connect-");
+        let mut connect = Connect { daemon, brokers: broker.brokers(), port: 0 };
         // Another process may take a free port before the worker does.
         let started = (0..3).any(|_| {
             connect.port = free_port();
@@ -55,18 +44,16 @@ impl Connect {
 
     /// A file of its folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.daemon.file(name)
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.file("log")).unwrap_or_default()
+        self.daemon.log()
     }
 
     /// Sends a request, with a body if it is not empty. `None` if nobody answers.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> Option<Answer> {
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: connect\r\nConnection: close\r\n");
-        let of_body = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        send(self.address(), &(head + &of_body)).ok()
+        ask(self.address(), method, path, body)
     }
 
     /// What is at `path`.
@@ -102,41 +89,27 @@ impl Connect {
     /// Starts the worker on its port; false if it ends.
     fn launch(&mut self) -> bool {
         fs::write(self.file("connect.properties"), self.properties()).expect("a file");
-        let log = File::options().create(true).append(true).open(self.file("log")).expect("a log");
         let mut command = program("org.apache.kafka.connect.cli.ConnectDistributed");
-        command.arg(self.file("connect.properties")).stdout(log.try_clone().expect("the log")).stderr(log);
-        let mut process = command.spawn().expect("Java");
-        fs::write(self.file("pid"), process.id().to_string()).expect("a file");
-        let mut has_ended = false;
+        command.arg(self.file("connect.properties"));
+        let address = self.address();
         // It answers before it has read its topics, but not this.
-        let answers = wait::until(|| {
-            has_ended = process.try_wait().expect("a child of ours").is_some();
-            has_ended || self.ask("GET", "/connectors", "").is_some_and(|answer| answer.status == 200)
-        });
-        self.process = Some(process);
-        answers && !has_ended
+        self.daemon
+            .launch(command, || ask(address, "GET", "/connectors", "").is_some_and(|answer| answer.status == 200))
     }
 
     /// SIGKILL: what it has not written is lost to it, and nobody hears of it.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("a child of ours");
-            process.wait().expect("a child of ours");
-        }
+        self.daemon.kill();
     }
 
     /// Starts it again after a kill, with what the broker has of it.
     pub(crate) fn restart(&mut self) {
-        assert!(self.process.is_none(), "it was killed");
         assert!(self.launch(), "Connect does not start again:\n{}", self.log());
     }
 }
 
-impl Drop for Connect {
-    fn drop(&mut self) {
-        self.kill();
-        // Closes its standard input, at which it removes the folder.
-        drop(self.watch.stdin.take());
-        let _ = self.watch.wait();
-    }
+fn ask(address: SocketAddr, method: &str, path: &str, body: &str) -> Option<Answer> {
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: connect\r\nConnection: close\r\n");
+    let of_body = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    send(address, &(head + &of_body)).ok()
 }

@@ -1,19 +1,17 @@
 //! Kafka: a broker of its own for a test, on free loopback ports, in a temporary folder that ends
 //! with it. It listens in plain text, where everybody may do everything, and as clusters are
 //! secured.
-//!
-//! A test that is killed leaves nothing behind: a shell waits for that.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::certificates::Authority;
+use super::daemon::Daemon;
+use super::java;
 use super::postgres::free_port;
-use super::{java, wait};
 
 /// The user who may do everything, and the one who may do nothing, with the password of both.
 pub(crate) const READER: &str = "reader";
@@ -24,22 +22,10 @@ pub(crate) const PASSWORD: &str = "hunter2";
 const LISTENERS: [(&str, &str); 5] =
     [("PLAIN", "PLAINTEXT"), ("TLS", "SSL"), ("MUTUAL", "SSL"), ("SASL", "SASL_SSL"), ("CONTROLLER", "PLAINTEXT")];
 
-/// Waits until its own standard input closes, which is when the test has ended, however it did;
-/// then ends a broker that still runs, and removes its folder.
-pub(super) const WATCH: &str = r#"
-trap '' HUP INT TERM
-read -r _
-pid=$(cat "$0/pid" 2>/dev/null) && kill -KILL "$pid" 2>/dev/null
-rm -rf "$0"
-"#;
-
 /// A broker. It is killed, and forgets everything, when dropped.
 pub(crate) struct Broker {
-    folder: PathBuf,
+    daemon: Daemon,
     ports: [u16; LISTENERS.len()],
-    /// `None` between a kill and a restart.
-    process: Option<Child>,
-    watch: Child,
 }
 
 fn stack(name: &str) -> PathBuf {
@@ -66,12 +52,7 @@ impl Broker {
 
     /// Starts a new one.
     pub(crate) fn start() -> Broker {
-        let folder = tempfile::Builder::new().prefix("lakefront-kafka-").tempdir().expect("a folder").keep();
-        let mut watch = Command::new("sh");
-        watch.args(["-c", WATCH]).arg(&folder).process_group(0);
-        watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let watch = watch.spawn().expect("a shell");
-        let mut broker = Broker { folder, ports: [0; 5], process: None, watch };
+        let mut broker = Broker { daemon: Daemon::new("lakefront-kafka-"), ports: [0; 5] };
         broker.certify();
         // Another process may take a free port before the broker does.
         let started = (0..3).any(|_| {
@@ -100,11 +81,11 @@ impl Broker {
 
     /// A file of its folder: `ca.pem`, and `client.pem` and `client.key` that it has signed.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.daemon.file(name)
     }
 
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.file("log")).unwrap_or_default()
+        self.daemon.log()
     }
 
     fn certify(&self) {
@@ -118,7 +99,8 @@ impl Broker {
     }
 
     fn properties(&self) -> String {
-        let folder = self.folder.display();
+        let folder = self.file("");
+        let folder = folder.display();
         let listed = |host: &dyn Fn(&str) -> &'static str| {
             let one = |(name, _): &(&str, &str)| format!("{name}://{}:{}", host(name), self.port(name));
             LISTENERS.iter().map(one).collect::<Vec<_>>()
@@ -181,40 +163,19 @@ impl Broker {
 
     /// Starts the broker on its ports; false if it ends.
     fn launch(&mut self) -> bool {
-        let log = File::options().create(true).append(true).open(self.file("log")).expect("a log");
         let mut command = program("kafka.Kafka");
-        command.arg(self.file("server.properties")).stdout(log.try_clone().expect("the log")).stderr(log);
-        let mut process = command.spawn().expect("Java");
-        fs::write(self.file("pid"), process.id().to_string()).expect("a file");
-        let mut has_ended = false;
-        let listens = wait::until(|| {
-            has_ended = process.try_wait().expect("a child of ours").is_some();
-            has_ended || TcpStream::connect(("127.0.0.1", self.port("PLAIN"))).is_ok()
-        });
-        self.process = Some(process);
-        listens && !has_ended
+        command.arg(self.file("server.properties"));
+        let plain = ("127.0.0.1", self.port("PLAIN"));
+        self.daemon.launch(command, || TcpStream::connect(plain).is_ok())
     }
 
     /// SIGKILL: what it has not written is lost to it, and who it serves hears nothing.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("a child of ours");
-            process.wait().expect("a child of ours");
-        }
+        self.daemon.kill();
     }
 
     /// Starts it again after a kill, with what it has on disk.
     pub(crate) fn restart(&mut self) {
-        assert!(self.process.is_none(), "it was killed");
         assert!(self.launch(), "Kafka does not start again:\n{}", self.log());
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.kill();
-        // Closes its standard input, at which it removes the folder.
-        drop(self.watch.stdin.take());
-        let _ = self.watch.wait();
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod bucket;
 pub(crate) mod certificates;
 pub(crate) mod connect;
 pub(crate) mod crashes;
+pub(crate) mod daemon;
 pub(crate) mod duck;
 pub(crate) mod gateway;
 pub(crate) mod http;
