@@ -12,6 +12,8 @@ use crate::sink::delta::upsert::{Changes, Operation, Order};
 
 /// The most rows of a batch.
 const BATCH_ROWS: usize = 8192;
+/// About the most bytes of its values.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// Why an event is no change: it is kept as a reject, with the reason in words.
 pub(super) struct Obstacle(pub(super) Why, pub(super) String);
@@ -55,7 +57,7 @@ impl Gathered {
 
     /// Whether a batch has enough rows.
     pub(super) fn is_full(&self) -> bool {
-        self.rows.len() >= BATCH_ROWS
+        self.rows.len() >= BATCH_ROWS || self.rows.bytes() >= BATCH_BYTES
     }
 
     /// What was gathered, and the offset of each change; none if there is nothing.

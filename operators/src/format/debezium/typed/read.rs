@@ -8,6 +8,7 @@ use super::super::types::{Type, Unit};
 use super::super::{binary, decimal, time, value};
 use super::kind::LakeType;
 use super::moment;
+use super::rows::MOST_ROW;
 use super::unfit::Odd;
 
 /// A value on its way into a column. Texts are borrowed where they have no escapes.
@@ -27,11 +28,24 @@ pub(super) enum Value<'a> {
     List(Vec<Value<'a>>),
 }
 
+/// What a value takes at least, in bytes.
+const LEAST: usize = size_of::<Value<'_>>();
+
 /// Reads `raw`, which is JSON and means `ty`, as `of`. Without a type, `of` says what is meant.
-pub(super) fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType) -> Result<Value<'a>, Odd> {
-    if raw == "null" {
-        return Ok(Value::Null);
-    }
+/// There is `room` for so many bytes, of which it takes its own: a number of a few bytes may have
+/// more than a hundred thousand digits.
+pub(super) fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usize) -> Result<Value<'a>, Odd> {
+    let value = if raw == "null" { Value::Null } else { read_some(raw, ty, of, room)? };
+    let length = match &value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 0,
+    };
+    *room = room.checked_sub(LEAST + length).ok_or(Odd::Event(Reason::TooLarge { most: MOST_ROW }))?;
+    Ok(value)
+}
+
+fn read_some<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usize) -> Result<Value<'a>, Odd> {
     Ok(match of {
         LakeType::Boolean => match raw {
             "true" => Value::Boolean(true),
@@ -54,7 +68,7 @@ pub(super) fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType) -> Result
                 Some(Type::Array(items)) => Some(&**items),
                 _ => None,
             };
-            Value::List(elements.into_iter().map(|element| read(element, ty, items)).collect::<Result<_, _>>()?)
+            Value::List(elements.into_iter().map(|element| read(element, ty, items, room)).collect::<Result<_, _>>()?)
         }
     })
 }
@@ -216,6 +230,20 @@ fn string<'a>(raw: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Odd>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType) -> Result<Value<'a>, Odd> {
+        super::read(raw, ty, of, &mut MOST_ROW.clone())
+    }
+
+    #[test]
+    fn a_few_bytes_do_not_become_more_than_a_row_may_have() {
+        let number = "{\"scale\":-131000,\"value\":\"AQ==\"}";
+        let ty = Type::Array(Box::new(Type::VariableScaleDecimal));
+        let of = LakeType::List(Box::new(LakeType::Text));
+        let raw = |count: usize| format!("[{}]", vec![number; count].join(","));
+        assert!(read(&raw(3), Some(&ty), &of).is_ok());
+        assert_eq!(read(&raw(1000), Some(&ty), &of), Err(Odd::Event(Reason::TooLarge { most: MOST_ROW })));
+    }
 
     #[test]
     fn decimals_keep_every_digit_or_are_none() {

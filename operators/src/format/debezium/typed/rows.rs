@@ -15,6 +15,9 @@ use super::plan::Plan;
 use super::read::{Value, read};
 use super::unfit::{Odd, Unfit};
 
+/// The most bytes of the values of a row.
+pub(super) const MOST_ROW: usize = 64 << 20;
+
 /// A column of a lake's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LakeColumn {
@@ -108,12 +111,12 @@ impl Rows {
     /// # Errors
     /// If a value does not fit. Nothing of the row is appended then.
     pub fn push(&mut self, row: &Row<'_>, plan: &Plan) -> Result<bool, Unfit> {
-        let mut values = Vec::with_capacity(plan.fields.len());
+        let (mut values, mut room) = (Vec::with_capacity(plan.fields.len()), MOST_ROW);
         for (planned, field) in plan.fields.iter().zip(row.fields()) {
             let Some(to) = planned.to else { continue };
-            values.push((to, self.read(to, &field)?, field.raw.len()));
+            values.push((to, self.read(to, &field, &mut room)?));
         }
-        for (to, value, length) in &values {
+        for (to, value) in &values {
             let is_kept = value.is_none();
             self.columns[*to].push(value.as_ref().unwrap_or(&Value::Null));
             if is_kept {
@@ -121,20 +124,20 @@ impl Rows {
                 rows.append_n(self.rows - rows.len(), false);
                 rows.append(true);
             }
-            self.bytes += length;
         }
+        self.bytes += MOST_ROW - room;
         plan.missing.iter().for_each(|at| self.columns[*at].push(&Value::Null));
         self.rows += 1;
-        Ok(values.iter().all(|(_, value, _)| value.is_some()))
+        Ok(values.iter().all(|(_, value)| value.is_some()))
     }
 
     /// The value of a field; none if it was not sent.
-    fn read<'a>(&self, to: usize, field: &Field<'_, 'a>) -> Result<Option<Value<'a>>, Unfit> {
+    fn read<'a>(&self, to: usize, field: &Field<'_, 'a>, room: &mut usize) -> Result<Option<Value<'a>>, Unfit> {
         if field.is_unavailable() {
             return Ok(None);
         }
         let ty = field.column.map(|column| &column.ty);
-        match read(field.raw, ty, &self.lake[to].of) {
+        match read(field.raw, ty, &self.lake[to].of, room) {
             Err(Odd::Unrepresentable(_)) if self.unrepresentable == Unrepresentable::Null && !self.is_key[to] => {
                 Ok(Some(Value::Null))
             }
@@ -157,7 +160,7 @@ impl Rows {
         self.rows == 0
     }
 
-    /// How many bytes their values had in the events.
+    /// About how many bytes their values take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
