@@ -187,7 +187,7 @@ async fn first_records(changes: &Changes) -> Result<Met, Stop> {
         since: Position(0),
         last_rows: LastRows::default(),
     };
-    let parts = changes.config.parts(1, 1);
+    let parts = changes.config.parts(1);
     let (most, budget) = (changes.config.range(), Budget::new(parts.usual(), parts));
     let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes.clone(), PATIENCE);
     let mut supply = TopicSupply::new(&[standing], sizes, most, OnLoss::Accept);

@@ -80,7 +80,7 @@ impl super::Described for Described {
     }
 
     fn appetite(&self) -> Appetite {
-        let parts = self.changes.parts(self.common.workers, 1);
+        let parts = self.changes.parts(self.common.workers);
         Appetite {
             least: parts.least(),
             memory: self.common.memory.unwrap_or(parts.usual()),

@@ -66,8 +66,8 @@ impl pipeline::Claimed for Taken<'_> {
             run: number,
             tables: changes.names.clone(),
         };
-        let parts = config.parts(common.workers, claimed.len());
-        let budget = Budget::new(common.memory.unwrap_or(parts.usual()).max(parts.least()), parts);
+        let parts = config.parts(common.workers);
+        let budget = Budget::new(common.memory.unwrap_or(parts.usual()), parts);
         metrics.guarded_by(space.clone(), budget.clone());
         let sizes = Arc::new(Sizes::default());
         let planning = planning(changes, &standings, sizes.clone(), space, stop);
