@@ -32,7 +32,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 pub use self::changed::{Changed, shard};
 pub use self::gaps::gaps;
 pub use self::met::{Met, MetTable, survey};
-pub use self::reject::{Reject, Why, rejects_schema};
+pub use self::reject::rejects_schema;
 pub use self::table::{EventTable, EventTables, Note, is_folder};
 pub use self::wish::{OnTruncate, TableWish};
 

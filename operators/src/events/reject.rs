@@ -16,7 +16,7 @@ const MOMENTS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 /// Why a record became no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Why {
+pub(super) enum Why {
     /// It is nothing that Debezium writes.
     NoEvent,
     /// It does not name its table.
@@ -37,7 +37,7 @@ pub enum Why {
 
 impl Why {
     /// The word that the table has for it.
-    pub fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Why::NoEvent => "no_event",
             Why::NoTable => "no_table",
@@ -51,9 +51,43 @@ impl Why {
     }
 }
 
+/// A key or a value as it stands in its record: what is text stays text in JSON too, where bytes
+/// take several times their size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Raw {
+    /// It is UTF-8.
+    Text(String),
+    /// It is not.
+    Bytes(Vec<u8>),
+}
+
+impl Raw {
+    fn of(raw: &[u8]) -> Raw {
+        match std::str::from_utf8(raw) {
+            Ok(text) => Raw::Text(text.to_owned()),
+            Err(_) => Raw::Bytes(raw.to_vec()),
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Raw::Text(text) => Some(text),
+            Raw::Bytes(_) => None,
+        }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Raw::Text(_) => None,
+            Raw::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
 /// A record that became no row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reject {
+pub(super) struct Reject {
     /// Its topic.
     pub topic: String,
     /// The number of its partition.
@@ -65,9 +99,9 @@ pub struct Reject {
     /// When it was written, in milliseconds since 1970.
     pub timestamp_ms: Option<i64>,
     /// Its key.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Raw>,
     /// Its value.
-    pub value: Option<Vec<u8>>,
+    pub value: Option<Raw>,
     /// Why.
     pub why: Why,
     /// The same in words, which show no value.
@@ -83,8 +117,8 @@ impl Reject {
             partition: records.partition,
             offset: record.offset(),
             timestamp_ms: record.timestamp_ms(),
-            key: record.key().map(<[u8]>::to_vec),
-            value: record.value().map(<[u8]>::to_vec),
+            key: record.key().map(Raw::of),
+            value: record.value().map(Raw::of),
             why,
             detail,
         }
@@ -128,9 +162,12 @@ pub fn rejects_schema() -> SchemaRef {
 
 /// Rejects as rows.
 pub(super) fn rows(rejects: &[Reject]) -> RecordBatch {
-    let text =
-        |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok().map(str::to_owned));
-    let bytes = |bytes: &Option<Vec<u8>>| bytes.clone().filter(|bytes| std::str::from_utf8(bytes).is_err());
+    let text = |raw: fn(&Reject) -> &Option<Raw>| -> ArrayRef {
+        Arc::new(StringArray::from_iter(rejects.iter().map(|reject| raw(reject).as_ref().and_then(Raw::text))))
+    };
+    let bytes = |raw: fn(&Reject) -> &Option<Raw>| -> ArrayRef {
+        Arc::new(BinaryArray::from_iter(rejects.iter().map(|reject| raw(reject).as_ref().and_then(Raw::bytes))))
+    };
     let moments =
         rejects.iter().map(|reject| reject.timestamp_ms.filter(|ms| MOMENTS.contains(ms)).map(|ms| ms * 1000));
     let moments: TimestampMicrosecondArray = moments.collect();
@@ -140,10 +177,10 @@ pub(super) fn rows(rejects: &[Reject]) -> RecordBatch {
         column(Arc::new(Int32Array::from_iter_values(rejects.iter().map(|reject| reject.partition)))),
         column(Arc::new(Int64Array::from_iter_values(rejects.iter().map(|reject| reject.offset.cast_signed())))),
         column(Arc::new(moments.with_timezone("UTC"))),
-        column(Arc::new(StringArray::from_iter(rejects.iter().map(|reject| text(&reject.key))))),
-        column(Arc::new(BinaryArray::from_iter(rejects.iter().map(|reject| bytes(&reject.key))))),
-        column(Arc::new(StringArray::from_iter(rejects.iter().map(|reject| text(&reject.value))))),
-        column(Arc::new(BinaryArray::from_iter(rejects.iter().map(|reject| bytes(&reject.value))))),
+        text(|reject| &reject.key),
+        bytes(|reject| &reject.key),
+        text(|reject| &reject.value),
+        bytes(|reject| &reject.value),
         column(Arc::new(StringArray::from_iter_values(rejects.iter().map(|reject| reject.why.word())))),
         column(Arc::new(StringArray::from_iter_values(rejects.iter().map(|reject| &reject.detail)))),
     ];
@@ -164,12 +201,14 @@ mod tests {
             generation: 1,
             offset: 7,
             timestamp_ms: Some(5),
-            key: Some(b"k".to_vec()),
-            value: Some(vec![0xff]),
+            key: Some(Raw::of(b"k")),
+            value: Some(Raw::of(b"\xff")),
             why: Why::NoEvent,
             detail: "it is none".to_owned(),
         };
-        let rows = rows(&[reject]);
+        let json = serde_json::to_string(&reject).unwrap();
+        assert!(json.contains(r#""key":"k","value":[255]"#), "{json}");
+        let rows = rows(&[serde_json::from_str(&json).unwrap()]);
         let text = |name: &str| rows[name].as_string::<i32>().iter().next().flatten().map(str::to_owned);
         assert_eq!(
             (text("_key").as_deref(), text("value"), text("reason").as_deref()),
