@@ -103,8 +103,8 @@ impl PgChanges {
 }
 
 /// Records in memory as they were read, and the columns that are made of them. The changes of a cut
-/// that is not complete come on top: `commit.bytes` bounds them. Of all groups, only the rejects are
-/// staged row by row.
+/// that is not complete come on top: `commit.bytes` bounds them. Of all groups, only the rejects
+/// are staged row by row.
 fn parts(workers: usize, root: &LakeRoot) -> Parts {
     let uploads = match root {
         LakeRoot::File(_) => 0,
