@@ -8,6 +8,7 @@ mod replay;
 mod tools;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -19,6 +20,7 @@ pub(crate) use self::debezium::{
 pub(crate) use self::hot::HotArgs;
 #[cfg(feature = "pg_flush")]
 pub(crate) use self::hot::OnConflict;
+use self::replay::time;
 pub(crate) use self::replay::{Rate, ReplayArgs};
 #[cfg(feature = "kafka")]
 pub(crate) use self::tools::FromOffset;
@@ -153,4 +155,7 @@ pub(crate) struct ProveArgs {
     /// Exit with 1 also if rows cannot be verified, or none has landed.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// How long changes may take to land that PostgreSQL has and the lake has not (pg_changes).
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = time)]
+    pub(crate) timeout: Duration,
 }

@@ -89,6 +89,10 @@ also reports what has not landed yet, and rows in the tables that the pipeline h
 Rows of pg_flush are gone from their source. The lake is compared with what each flush has noted of
 its rows; what others have inserted, deleted or changed there is counted apart.
 
+Tables of pg_changes are compared with PostgreSQL itself, row by row, at a place in its log; the
+file needs [postgres]. A row that differs is looked at again once the lake has passed that place,
+for which it has --timeout.
+
 Nothing is written or locked, and a run may be alive.";
 
 pub(super) const PROVE_AFTER: &str = "\

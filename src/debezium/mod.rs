@@ -29,7 +29,7 @@ use self::connector::{Connector, Entry, PLUGIN};
 pub(crate) use self::look::{Connected, connected};
 use self::rest::{Rest, RestError};
 pub(crate) use self::status::{Status, Verdict};
-pub(crate) use self::tables::matches;
+pub(crate) use self::tables::{matches, tables as tables_of};
 use crate::cli::{DebeziumArgs, DebeziumCommand};
 use crate::config::{Config, Connect, Kind, PgChanges, Postgres};
 use crate::exit::Usage;

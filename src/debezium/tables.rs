@@ -30,7 +30,7 @@ pub(super) fn prefix(topics: &[String]) -> Option<&str> {
 }
 
 /// The tables of `topics`, as `schema.table` with `*` for any letters, if that can be told.
-pub(super) fn tables(topics: &[String]) -> Option<Vec<String>> {
+pub(crate) fn tables(topics: &[String]) -> Option<Vec<String>> {
     let pattern = |Parts { schema, table, .. }: Parts<'_>| {
         let plain = |part: &str| !part.contains(['?', '[', '{', ']', '}']);
         (plain(schema) && plain(table)).then(|| format!("{schema}.{table}"))

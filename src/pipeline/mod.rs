@@ -167,8 +167,8 @@ pub(crate) trait Opened {
     /// Looks at source and tables, and prints what is there. Fails if a run would.
     fn connect(&self) -> Local<'_, anyhow::Result<()>>;
 
-    /// Proves the tables.
-    fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>>;
+    /// Proves the tables. Where the source is ahead of them, they may take as long as `patience`.
+    fn prove<'a>(&'a self, patience: Duration, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>>;
 }
 
 /// A pipeline that has claimed its groups.

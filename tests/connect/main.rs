@@ -9,6 +9,7 @@ mod support;
 
 mod doctor;
 mod lifecycle;
+mod proved;
 mod refusals;
 mod slots;
 mod tables;

@@ -111,6 +111,18 @@ impl World {
 
     /// The same with another password. Whatever it is, it is not shown.
     pub(crate) fn call_with(&self, arguments: &[&str], password: &str) -> Ended {
+        let ended = self.start_with(arguments, password).end();
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!said.contains(password), "{arguments:?} shows the password:\n{said}");
+        ended
+    }
+
+    /// Starts `lakefront`.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, PASSWORD)
+    }
+
+    fn start_with(&self, arguments: &[&str], password: &str) -> Running {
         let (mut file, mut current) = (String::new(), "");
         for ((section, key), value) in &self.settings {
             if *section != current {
@@ -126,10 +138,7 @@ impl World {
         // Nobody can be asked.
         command.stdin(Stdio::null());
         command.env_remove("FAILPOINTS").env_remove("LAKEFRONT_LOG");
-        let ended = Running::start(command, self.folder.path(), self.outputs.get()).end();
-        let said = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(!said.contains(password), "{arguments:?} shows the password:\n{said}");
-        ended
+        Running::start(command, self.folder.path(), self.outputs.get())
     }
 
     /// `lakefront debezium WHAT p.toml …`.

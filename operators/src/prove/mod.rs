@@ -12,12 +12,15 @@
 //! database, and the [checksum's](crate::totals::hash) format.
 //!
 //! That is `pg_logs`. What [`flushes`] prove has no second way to the rows, because they have left
-//! their source: the lake is compared with what was counted when they were copied.
+//! their source: the lake is compared with what was counted when they were copied. [`changes`] are
+//! proved against PostgreSQL itself.
 //!
 //! Nothing is claimed, locked or written, so a proof can run alongside a live run: each table is
 //! pinned at a version, and compared with the source up to the offsets of that version. Memory
 //! grows by one sum per mebibyte of the source.
 
+#[cfg(feature = "kafka")]
+pub mod changes;
 mod compare;
 mod difference;
 mod extent;
@@ -25,6 +28,7 @@ pub mod flushes;
 mod lake;
 mod logs;
 mod proof;
+mod shown;
 mod subject;
 mod sums;
 mod there;
@@ -51,7 +55,7 @@ pub use crate::sink::delta::Lost;
 pub use compare::Odd;
 pub use difference::{Difference, What};
 pub use extent::Unverifiable;
-pub use proof::{Flushed, Foreign, NotLanded, Progress, Proof, Ranges};
+pub use proof::{Flushed, Followed, Foreign, NotLanded, Progress, Proof, Ranges};
 pub use subject::Other;
 
 /// How many tables a pipeline has.
@@ -185,6 +189,7 @@ async fn judge(
         foreign_rows: lake.strangers.rows,
         lost: Vec::new(),
         flushed: None,
+        followed: None,
     })
 }
 
@@ -220,5 +225,6 @@ async fn without_table(
         foreign_rows: 0,
         lost,
         flushed: None,
+        followed: None,
     })
 }

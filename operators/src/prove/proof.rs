@@ -79,6 +79,9 @@ pub struct Proof {
     /// What only rows have that were flushed.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub flushed: Option<Flushed>,
+    /// What only tables have that follow those of PostgreSQL.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
 }
 
 /// What a proof tells of a table whose rows were flushed, beside the rest. Its `source_rows` are
@@ -102,6 +105,16 @@ pub struct Flushed {
     pub foreign: Vec<Foreign>,
     /// The ranges of sequences that were compared.
     pub ranges: Ranges,
+}
+
+/// What a proof tells of a table that follows one of PostgreSQL, beside the rest. Its `source_rows`
+/// are those of PostgreSQL, and `totals_rows` the changes that have landed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Followed {
+    /// The place in PostgreSQL's log of the snapshot in which all rows were read.
+    pub lsn: String,
+    /// Rows that differ.
+    pub differing_rows: u64,
 }
 
 /// Rows of somebody else.

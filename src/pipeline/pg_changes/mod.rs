@@ -4,6 +4,7 @@ mod examine;
 mod find;
 mod known;
 mod look;
+mod prove;
 mod take;
 mod wire;
 
@@ -222,9 +223,7 @@ impl Opened for Changes {
         })
     }
 
-    fn prove<'a>(&'a self, _progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
-        let refused = "prove cannot compare the tables of pg_changes with PostgreSQL yet: count rows on both sides, or \
-                       read the topics again into another lake.catalog and compare";
-        Box::pin(async move { Err(Stop::Refused(refused.to_owned())) })
+    fn prove<'a>(&'a self, patience: Duration, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+        Box::pin(prove::prove(self, patience, progress))
     }
 }

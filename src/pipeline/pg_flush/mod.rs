@@ -255,7 +255,7 @@ impl Opened for Flush {
         })
     }
 
-    fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+    fn prove<'a>(&'a self, _patience: Duration, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
         Box::pin(prove::prove(self, progress))
     }
 }

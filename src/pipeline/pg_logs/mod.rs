@@ -184,7 +184,7 @@ impl Opened for Logs {
         Box::pin(connect::connect(self))
     }
 
-    fn prove<'a>(&'a self, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
+    fn prove<'a>(&'a self, _patience: Duration, progress: &'a Progress) -> Local<'a, Result<Vec<Proof>, Stop>> {
         let (name, source, clock) = (&self.common.pipeline, &*self.source, self.clock.clone());
         Box::pin(prove::prove(name, &self.tables, source, clock, progress))
     }

@@ -14,9 +14,9 @@ use arrow_array::RecordBatch;
 
 use super::count::{Counting, is_kept, owners};
 use super::definitions::sequences;
-use super::shown::shown;
 use crate::error::StoreError;
 use crate::prove::Progress;
+use crate::prove::shown::shown;
 use crate::sink::ducklake::{Column, Columns, Fault, Table, Traced, TracedFile};
 use crate::totals::hash;
 

@@ -24,7 +24,6 @@ mod hot;
 mod judge;
 mod name;
 mod narrow;
-mod shown;
 mod tell;
 mod units;
 

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::{Counting, OwnRow, own_rows, owners};
 use super::judge::Wrong;
-use super::shown::shown;
 use super::units::Owned;
 use crate::error::StoreError;
 use crate::prove::compare::Odd;
 use crate::prove::difference::{Difference, What};
+use crate::prove::shown::shown;
 use crate::sink::ducklake::{Column, Columns, Fault, Traced, TracedFile};
 use crate::source::postgres::{HotTable, RANGE};
 

@@ -62,6 +62,7 @@ pub(super) fn told(
         foreign_rows: counting.foreign.values().sum(),
         lost: counting.lost.clone(),
         flushed: Some(flushed),
+        followed: None,
     }
 }
 
@@ -162,6 +163,7 @@ pub(super) async fn without_table(pinned: &Pinned<'_>, hot: &HotTable) -> Result
         foreign_rows: 0,
         lost: Vec::new(),
         flushed: Some(Flushed { hot_rows, ranges, ..Flushed::default() }),
+        followed: None,
     })
 }
 

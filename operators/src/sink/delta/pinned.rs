@@ -80,7 +80,7 @@ impl Pinned {
     }
 
     /// How many rows there are, counted one by one.
-    pub(super) async fn count(&self) -> Result<u64, StoreError> {
+    pub async fn count(&self) -> Result<u64, StoreError> {
         let first = AtomicBool::new(true);
         let mut batches = self.rows(|_| first.swap(false, Ordering::Relaxed)).await?;
         let mut rows = 0;

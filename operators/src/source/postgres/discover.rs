@@ -176,8 +176,8 @@ pub async fn older_checkpoint(client: &Client, schema: &str) -> Result<Option<i6
 
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
-/// The columns of tables. A domain has the type that it is based on.
-async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotColumn>>> {
+/// The columns of tables, by their numbers as relations. A domain has the type that it is based on.
+pub(crate) async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotColumn>>> {
     let sql = "WITH RECURSIVE based AS ( \
                SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier FROM pg_attribute a \
                WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \

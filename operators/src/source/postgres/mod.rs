@@ -49,6 +49,7 @@ mod slices;
 mod target;
 mod types;
 
+pub(crate) use discover::columns as columns_of;
 pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, discover, older_checkpoint};
 pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
 pub use flush::{Buffer, Flush, Last};

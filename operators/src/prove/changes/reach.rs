@@ -1,0 +1,105 @@
+//! Waits until the lake has passed a place in PostgreSQL's log.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Table;
+use super::lake::Pinned;
+use super::server::{Lsn, confirmed};
+use crate::error::Stop;
+use crate::postgres::Location;
+use crate::run::clock::Stopwatch;
+use crate::source::kafka::kind::name_of;
+use crate::source::kafka::look::Watch;
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Whoever waits longer than this is told.
+const LONG: Duration = Duration::from_secs(5);
+
+/// What is waited for, and how long.
+pub(super) struct Reaching<'s> {
+    pub(super) location: &'s Location,
+    pub(super) slot: &'s str,
+    /// Since when.
+    pub(super) begun: Stopwatch,
+    pub(super) patience: Duration,
+}
+
+impl Reaching<'_> {
+    /// Waits until each table has what Kafka has at this moment, and pins it.
+    pub(super) async fn landed(
+        &self,
+        watch: &mut Watch,
+        pipeline: &str,
+        tables: &[Table<'_>],
+    ) -> Result<Vec<Pinned>, Stop> {
+        let sights = watch.look().await?;
+        let ends: BTreeMap<String, u64> =
+            sights.iter().map(|sight| (name_of(&sight.topic, sight.partition), sight.end)).collect();
+        let (begun, mut is_told) = (Stopwatch::start(), false);
+        loop {
+            let (mut pins, mut behind) = (Vec::new(), 0);
+            for table in tables {
+                let pinned = Pinned::newest(table, pipeline).await?;
+                behind = behind.max(lag(&pinned, &ends));
+                pins.push(pinned);
+            }
+            if behind == 0 {
+                return Ok(pins);
+            }
+            if self.begun.elapsed() >= self.patience {
+                return Err(Stop::Refused(format!(
+                    "the lake has not landed {behind} records of Kafka yet, so nothing can be compared: see that a run is alive, \
+                     or wait longer with --timeout"
+                )));
+            }
+            if begun.elapsed() > LONG && !std::mem::replace(&mut is_told, true) {
+                tracing::warn!(records = behind, "the lake has not landed all that Kafka has: prove waits for it");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits until each table has what PostgreSQL's log has up to `lsn`, and pins it.
+    pub(super) async fn passed(
+        &self,
+        watch: &mut Watch,
+        pipeline: &str,
+        tables: &[Table<'_>],
+        lsn: Lsn,
+    ) -> Result<Vec<Pinned>, Stop> {
+        let (begun, mut is_told) = (Stopwatch::start(), false);
+        loop {
+            let confirmed = confirmed(self.location, self.slot).await?;
+            if confirmed.is_some_and(|confirmed| confirmed >= lsn) {
+                return self.landed(watch, pipeline, tables).await;
+            }
+            let Some(confirmed) = confirmed else {
+                return Err(Stop::Refused(format!(
+                    "rows differ, and PostgreSQL has no replication slot {:?} that would tell whether their changes are still on \
+                     their way: name the connector's slot in postgres.slot, or register the connector",
+                    self.slot
+                )));
+            };
+            if self.begun.elapsed() >= self.patience {
+                return Err(Stop::Refused(format!(
+                    "rows differ, but their changes may still be on their way: the connector has confirmed PostgreSQL's log up \
+                     to {confirmed}, and not to {lsn} yet. See with lakefront debezium status that it runs, or wait longer with \
+                     --timeout: workers of Connect confirm every offset.flush.interval.ms, which is a minute unless it is set"
+                )));
+            }
+            if begun.elapsed() > LONG && !std::mem::replace(&mut is_told, true) {
+                tracing::warn!(%lsn, %confirmed, "rows differ so far: prove waits until the connector has confirmed them");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Records that Kafka had, and the table has not.
+fn lag(pinned: &Pinned, ends: &BTreeMap<String, u64>) -> u64 {
+    let partitions = &pinned.recorded.standing.offsets.partitions;
+    let next = |name: &String| partitions.iter().rfind(|(id, _)| id.name == *name).map_or(0, |(_, mark)| mark.next);
+    ends.iter().map(|(name, end)| end.saturating_sub(next(name))).sum()
+}
