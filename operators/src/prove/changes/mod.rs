@@ -2,9 +2,9 @@
 //! row that differs.
 //!
 //! ```text
-//!  PostgreSQL, one snapshot ─COPY─▶ rows ─▶ sums by key ──┐
-//!                                                         ├─▶ compare ─▶ suspects ─▶ looked at again
-//!  lake, pinned ─▶ rows ─▶ sums by key ───────────────────┘
+//!  PostgreSQL, one snapshot ─▶ rows ─▶ sums by key ──┐
+//!                                                    ├─▶ compare ─▶ suspects ─▶ looked at again
+//!  lake, pinned ─────────────▶ rows ─▶ sums by key ──┘
 //! ```
 //!
 //! Both sides move on while they are read. So a key that differs is a *suspect* at first: it is
@@ -12,11 +12,11 @@
 //! place in PostgreSQL's log, and then in a third snapshot. The lake must show what one of the two
 //! snapshots has. If PostgreSQL's row is the same in both, down to its place on disk, and the
 //! lake's is another, then that is a difference. A key that was changed meanwhile is looked at once
-//! more ([`again`]).
+//! more (`again.rs`).
 //!
 //! That the lake has passed a place in the log is known in two steps: the replication slot says
 //! that the connector has confirmed it, which it does only for what Kafka has acknowledged; and
-//! then the lake has all that Kafka had ([`reach`]).
+//! then the lake has all that Kafka had (`reach.rs`).
 //!
 //! The path from PostgreSQL to the sums shares nothing with the one from events to rows: the values
 //! are PostgreSQL's own, and it casts them. Nothing is claimed, locked or written. Memory takes two
