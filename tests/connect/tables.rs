@@ -93,3 +93,48 @@ fn the_lake_comes_to_hold_what_postgresql_holds() {
     let ended = world.call(&["status", "p.toml", "--json"]).exits_with(0);
     assert!(ended.stdout.contains("public.items"), "{}", ended.stdout);
 }
+
+/// The columns of the lake's table, with their types.
+const COLUMNS: &str = "import sys, deltalake\n\
+                       for field in deltalake.DeltaTable(sys.argv[1]).schema().fields: print(field.name, field.type)";
+
+#[test]
+fn types_are_postgresqls_also_where_events_do_not_tell_them() {
+    let mut world = World::new("untold");
+    world.line("connect", "schemas", "false").set("connect", "heartbeat_interval", "1s");
+    world.psql(
+        "SET ROLE cdc;
+         CREATE TABLE sparse (id int PRIMARY KEY, n numeric(12,2), free numeric, f float8, d date, tz timestamptz, s int2,
+             a int4[], t text);
+         INSERT INTO sparse VALUES (1, 1.50, 2.5, 1, '2024-02-29', '2024-02-29 13:14:15+02', 3, '{1,NULL}', '12')",
+    );
+    world.debezium(&["register"]).exits_with(0);
+    world.has_events("sparse", 1);
+    // Columns that PostgreSQL could not be asked for are not made; looking goes on.
+    let ended = world.call_with(&["run", "p.toml", "--once"], "wrong").exits_with(3);
+    assert!(ended.stderr.contains("could not be asked for its types"), "{}", ended.stderr);
+    world.call_with(&["status", "p.toml"], "wrong").exits_with(0);
+    let table = world.path("lake/shop/public/sparse");
+    assert!(!table.exists());
+    world.call(&["run", "p.toml", "--once"]).exits_with(0);
+    let columns = run_python(COLUMNS, &[&table]);
+    for expected in [
+        "id PrimitiveType(\"integer\")",
+        "n PrimitiveType(\"decimal(12,2)\")",
+        "free PrimitiveType(\"string\")",
+        "f PrimitiveType(\"double\")",
+        "d PrimitiveType(\"date\")",
+        "tz PrimitiveType(\"timestamp\")",
+        "s PrimitiveType(\"short\")",
+        "t PrimitiveType(\"string\")",
+    ] {
+        assert!(columns.lines().any(|line| line == expected), "{expected} in\n{columns}");
+    }
+    // Later values need the type that the first did not show.
+    world.psql("ALTER TABLE sparse ADD COLUMN more numeric(5,1); INSERT INTO sparse VALUES (2, 2, 3, 1.25, NULL, NULL, NULL, '{}', NULL, 7.5)");
+    world.has_events("sparse", 2);
+    world.call(&["run", "p.toml", "--once"]).exits_with(0);
+    let proof = world.call(&["prove", "p.toml", "--json"]).exits_with(0).json();
+    assert_eq!(proof["all_proved"], true, "{proof:#}");
+    assert!(run_python(COLUMNS, &[&table]).contains("more PrimitiveType(\"decimal(5,1)\")"));
+}

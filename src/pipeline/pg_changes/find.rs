@@ -22,6 +22,7 @@ use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
 
+use super::catalog::Catalog;
 use super::{Changes, Known, known};
 use crate::config::ChangesLake;
 use crate::pipeline::look::standing;
@@ -46,24 +47,40 @@ pub(super) fn names(rejects: &TableSpec, tables: &[Known]) -> Vec<String> {
     std::iter::once(&rejects.name).chain(tables.iter().map(|table| &table.event.role)).cloned().collect()
 }
 
-/// The tables, in claim order: the known ones as they were recorded, and behind them new ones.
-pub(super) async fn tables(changes: &Changes) -> Result<Vec<Known>, Stop> {
+/// The tables, in claim order: the known ones as they were recorded, and behind them new ones. Also
+/// why the types of new columns may be others: PostgreSQL could not be asked for them.
+pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop>), Stop> {
     let recorded = recorded(changes).await?;
     let mut met = known::read(&changes.common);
     if recorded.is_empty() {
         met.add(first_records(changes).await?);
     }
+    let catalog = asked(changes, &met).await;
+    let (catalog, untold) = match catalog {
+        Ok(catalog) => (catalog, None),
+        Err(stop) => (Catalog::default(), Some(stop)),
+    };
+    let known = (&met, &catalog);
     let mut tables = Vec::new();
     for keyed in &recorded {
-        tables.push(table(changes, &keyed.name, Some(keyed), &met).await?);
+        tables.push(table(changes, &keyed.name, Some(keyed), known).await?);
     }
     for (role, _) in met.tables.iter().filter(|(_, met)| !met.key.is_empty()) {
         if recorded.iter().all(|keyed| keyed.name != *role) {
-            tables.push(table(changes, role, None, &met).await?);
+            tables.push(table(changes, role, None, known).await?);
         }
     }
     refuse_doubles(&tables)?;
-    Ok(tables)
+    Ok((tables, untold))
+}
+
+/// What PostgreSQL says of the tables that were met, if the file says where it is.
+async fn asked(changes: &Changes, met: &Met) -> Result<Catalog, Stop> {
+    let roles: Vec<String> = met.tables.keys().cloned().collect();
+    match &changes.config.postgres {
+        Some(postgres) if !roles.is_empty() => Catalog::ask(postgres, &roles).await,
+        _ => Ok(Catalog::default()),
+    }
 }
 
 /// The tables that the settings of the lake's own records name.
@@ -100,7 +117,12 @@ fn place_of(changes: &Changes, role: &str) -> Result<TableSpec, Stop> {
 }
 
 /// A table with its columns: those that it has, and behind them those that were met.
-async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) -> Result<Known, Stop> {
+async fn table(
+    changes: &Changes,
+    role: &str,
+    keyed: Option<&Keyed>,
+    (met, catalog): (&Met, &Catalog),
+) -> Result<Known, Stop> {
     let wish = changes.config.tables.of(role);
     let spec = place_of(changes, role)?;
     let refused = |what: String| Stop::Refused(format!("table {} ({}) {what}", one_line(role), spec.place));
@@ -127,7 +149,8 @@ async fn table(changes: &Changes, role: &str, keyed: Option<&Keyed>, met: &Met) 
     }
     for (name, of) in met.into_iter().flat_map(|met| &met.columns) {
         match columns.iter().find(|known: &&LakeColumn| known.name.eq_ignore_ascii_case(name)) {
-            None => columns.push(column(name, of.clone())),
+            None if is_text(name) => columns.push(column(name, of.clone())),
+            None => columns.push(column(name, catalog.told(role, name, of))),
             Some(known) if known.name == *name => {}
             Some(known) => {
                 let twice = format!("would have columns {:?} and {name:?}, which a lake cannot tell apart", known.name);

@@ -1,5 +1,6 @@
 //! `pg_changes`: Debezium's events on Kafka, into the Delta tables that they are of.
 
+mod catalog;
 mod examine;
 mod find;
 mod known;
@@ -64,6 +65,8 @@ pub(crate) struct Changes {
     tables: Vec<Known>,
     /// The names of all, in claim order.
     names: Vec<String>,
+    /// Why the types of new columns may be others than PostgreSQL's: it could not be asked.
+    untold: Option<Stop>,
     clock: Arc<dyn Clock>,
 }
 
@@ -135,9 +138,10 @@ impl Changes {
             rejects,
             tables: Vec::new(),
             names: Vec::new(),
+            untold: None,
             clock,
         };
-        changes.tables = find::tables(&changes).await?;
+        (changes.tables, changes.untold) = find::tables(&changes).await?;
         changes.names = find::names(&changes.rejects, &changes.tables);
         Ok(changes)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use lakefront_operators::error::{Stop, StoreError};
+use lakefront_operators::error::{Stop, StoreError, chain};
 use lakefront_operators::protocol::Pending;
 use lakefront_operators::protocol::claim::{Claimed, claim};
 use lakefront_operators::protocol::document::Process;
@@ -33,6 +33,7 @@ pub(super) struct Taken {
 
 /// Claims the tables.
 pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, process: Process) -> Result<Taken, Stop> {
+    refuse_untold(changes)?;
     let clock = metrics.retries().counted(Retried::Commit, changes.clock.clone());
     let pipeline = &changes.common.pipeline;
     let outline = changes.outline();
@@ -55,10 +56,23 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
 
 /// Refuses what a run would refuse, with the same errors, and writes nothing.
 pub(super) async fn judge(changes: &Changes) -> Result<(), Stop> {
+    refuse_untold(changes)?;
     let (outline, reading) = (changes.outline(), changes.reading());
     let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(begin(changes)) };
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, false, None)?;
     preflight(&there(changes).await?, &*changes.clock, &intent).await
+}
+
+/// Refuses to make columns of types that PostgreSQL may know better: they cannot change later.
+fn refuse_untold(changes: &Changes) -> Result<(), Stop> {
+    match &changes.untold {
+        None => Ok(()),
+        Some(stop) => Err(Stop::Refused(format!(
+            "a table or column is new, and PostgreSQL could not be asked for its types: {}; start again once it can, or leave \
+             [postgres] out, and types are those that events tell",
+            chain(stop)
+        ))),
+    }
 }
 
 /// Resolves where the first run begins.

@@ -14,7 +14,7 @@ use crate::error::{Stop, StoreError};
 use crate::postgres::{self, Ask, Location, quoted};
 use crate::prove::Proof;
 use crate::sink::delta;
-use crate::source::postgres::columns_of;
+use crate::source::postgres::columns_of_tables;
 
 /// What a binary COPY begins with: the signature, no flags, and no extension.
 const HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -57,20 +57,12 @@ impl Snapshot {
 
     /// How each of `tables` is compared; `None` for one that PostgreSQL does not have.
     pub(super) async fn plans(&self, tables: &[Table<'_>], pipeline: &str) -> Result<Vec<Option<Plan>>, Stop> {
-        let failed = |error| postgres::failed("look at PostgreSQL's tables", error);
-        let names = tables.iter().map(|table| table.spec.name.split_once('.').unwrap_or_default());
-        let (schemas, relations): (Vec<&str>, Vec<&str>) = names.unzip();
-        let sql = "SELECT c.oid FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(space, name, place) \
-                   LEFT JOIN pg_namespace n ON n.nspname = t.space \
-                   LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind IN ('r', 'p') \
-                   ORDER BY t.place";
-        let found = self.client.ask(sql, &[&schemas, &relations]).await.map_err(failed)?;
-        let ids: Vec<Option<u32>> = found.iter().map(|row| row.get(0)).collect();
-        let there: Vec<u32> = ids.iter().copied().flatten().collect();
-        let mut columns = columns_of(&self.client, &there).await.map_err(failed)?;
+        let names: Vec<(&str, &str)> =
+            tables.iter().map(|table| table.spec.name.split_once('.').unwrap_or_default()).collect();
+        let columns = columns_of_tables(&self.client, &names).await?;
         let mut plans = Vec::new();
-        for ((table, id), (schema, relation)) in tables.iter().zip(ids).zip(schemas.iter().zip(&relations)) {
-            let Some(columns) = id.and_then(|id| columns.remove(&id)) else {
+        for ((table, columns), (schema, relation)) in tables.iter().zip(columns).zip(names) {
+            let Some(columns) = columns else {
                 plans.push(None);
                 continue;
             };

@@ -176,8 +176,26 @@ pub async fn older_checkpoint(client: &Client, schema: &str) -> Result<Option<i6
 
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
+/// The columns of `tables`, which are named by schema and name; `None` for one that is not there.
+pub async fn columns_of_tables(
+    client: &Client,
+    tables: &[(&str, &str)],
+) -> Result<Vec<Option<Vec<HotColumn>>>, StoreError> {
+    let failed = |error| postgres::failed("look at PostgreSQL's tables", error);
+    let (schemas, names): (Vec<&str>, Vec<&str>) = tables.iter().copied().unzip();
+    let sql = "SELECT c.oid FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(space, name, place) \
+               LEFT JOIN pg_namespace n ON n.nspname = t.space \
+               LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind IN ('r', 'p') \
+               ORDER BY t.place";
+    let found = client.ask(sql, &[&schemas, &names]).await.map_err(failed)?;
+    let ids: Vec<Option<u32>> = found.iter().map(|row| row.get(0)).collect();
+    let there: Vec<u32> = ids.iter().copied().flatten().collect();
+    let mut columns = columns(client, &there).await.map_err(failed)?;
+    Ok(ids.into_iter().map(|id| id.map(|id| columns.remove(&id).unwrap_or_default())).collect())
+}
+
 /// The columns of tables, by their numbers as relations. A domain has the type that it is based on.
-pub(crate) async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotColumn>>> {
+async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotColumn>>> {
     let sql = "WITH RECURSIVE based AS ( \
                SELECT a.attrelid, a.attnum, a.atttypid AS type, a.atttypmod AS modifier FROM pg_attribute a \
                WHERE a.attrelid = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \

@@ -49,8 +49,7 @@ mod slices;
 mod target;
 mod types;
 
-pub(crate) use discover::columns as columns_of;
-pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, discover, older_checkpoint};
+pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, columns_of_tables, discover, older_checkpoint};
 pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
 pub use flush::{Buffer, Flush, Last};
 pub use gate::Gate;
@@ -64,4 +63,4 @@ pub use remaining::Remaining;
 pub use settings::{BufferSettings, BufferTable, Schedule};
 pub use slices::{SLICE, Slice};
 pub use target::{LakeTarget, Sought, Target};
-pub use types::{Plan, PlannedColumn, default_field, plan};
+pub use types::{Plan, PlannedColumn, default_field, digits, plan};

@@ -121,7 +121,7 @@ fn scalar(of: &str, modifier: i32) -> Option<Codec> {
 
 /// The digits of `numeric(p, s)`, if a lake has such decimals. The modifier's form is that of
 /// `numeric.c`: the precision in the upper half, eleven bits of scale in the lower.
-fn digits(modifier: i32) -> Option<(u8, i8)> {
+pub fn digits(modifier: i32) -> Option<(u8, i8)> {
     let packed = modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
     let (precision, scale) = (packed >> 16, ((packed & 0x7ff) ^ 1024) - 1024);
     let fits = (1..=38).contains(&precision) && (0..=precision).contains(&scale);

@@ -97,5 +97,9 @@ fn novelty(column: Option<&LakeColumn>, field: &Field<'_, '_>) -> Option<Novelty
 /// Whether values of `ty`, which would become `to`, can be read as `of`. Numbers arrive as texts
 /// where `decimal.handling.mode` is `string`, and their bounds are known otherwise.
 fn reads(of: &LakeType, to: &LakeType, ty: Option<&Type>) -> bool {
-    of == to || matches!((of, ty), (LakeType::Decimal(..), Some(Type::Text)))
+    match (of, to, ty) {
+        (LakeType::Decimal(..), _, Some(Type::Text)) => true,
+        (LakeType::List(of), LakeType::List(to), Some(Type::Array(items))) => reads(of, to, Some(items)),
+        _ => of == to,
+    }
 }
