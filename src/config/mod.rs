@@ -118,7 +118,7 @@ impl Config {
             #[cfg(feature = "pg_flush")]
             Kind::PgFlush(flush) => pg_flush::too_little(memory, &flush.parts(workers)),
             #[cfg(feature = "pg_changes")]
-            Kind::PgChanges(changes) => pg_changes::too_little(memory, &changes.parts(workers)),
+            Kind::PgChanges(changes) => pg_changes::too_little(memory, &changes.parts(workers, 1)),
         };
         match self.common.memory.and_then(too_little) {
             Some(constraint) => Err(ConfigError::field("limits.memory", constraint)),

@@ -78,9 +78,10 @@ pub(crate) struct ChangesLake {
 }
 
 impl PgChanges {
-    /// How much memory a run of so many workers needs.
-    pub(crate) fn parts(&self, workers: usize) -> Parts {
-        parts(workers, &self.lake.root)
+    /// How much memory a run of so many workers needs, if rows are `appended` to so many tables,
+    /// the rejects included.
+    pub(crate) fn parts(&self, workers: usize, appended: usize) -> Parts {
+        parts(workers, appended, &self.lake.root)
     }
 
     /// About how many bytes a range of records may have.
@@ -103,15 +104,24 @@ impl PgChanges {
 }
 
 /// Records in memory as they were read, and the columns that are made of them. The changes of a cut
-/// that is not complete come on top: `commit.bytes` bounds them. Of all groups, only the rejects
-/// are staged row by row.
-fn parts(workers: usize, root: &LakeRoot) -> Parts {
+/// that is not complete come on top: `commit.bytes` bounds them. Only the groups to which rows are
+/// `appended` are staged row by row.
+fn parts(workers: usize, appended: usize, root: &LakeRoot) -> Parts {
     let uploads = match root {
         LakeRoot::File(_) => 0,
         LakeRoot::Azure(_) | LakeRoot::S3(_) => UPLOADS,
     };
     let batches = workers as u64 * 2 * RANGE;
-    Parts { workers, groups: 1, work: 2 * RANGE, beyond: 0, in_flight: IN_FLIGHT, turn: RECORD, batches, uploads }
+    Parts {
+        workers,
+        groups: appended,
+        work: 2 * RANGE,
+        beyond: 0,
+        in_flight: IN_FLIGHT,
+        turn: RECORD,
+        batches,
+        uploads,
+    }
 }
 
 /// Reads the sections of a `pg_changes` pipeline.
@@ -187,7 +197,7 @@ fn memory(top: &mut Section<'_>, workers: Option<usize>, lake: Option<&ChangesLa
     let mut section = top.section("limits");
     let memory = section.optional("memory", None, |v| size(v, defaults::BYTES_ALLOWED).map(Some));
     if let (Some(Some(memory)), Some(workers), Some(lake)) = (memory, workers, lake)
-        && let Some(constraint) = too_little(memory, &parts(workers, &lake.root))
+        && let Some(constraint) = too_little(memory, &parts(workers, 1, &lake.root))
     {
         section.refuse("memory", constraint);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lakefront_operators::events::{OnTruncate, TableWish};
+use lakefront_operators::events::{Keyless, OnTruncate, TableWish};
 use lakefront_operators::format::debezium::typed::Unrepresentable;
 use lakefront_operators::glob::{self, GlobMatcher};
 use toml::Value;
@@ -12,7 +12,7 @@ use super::raw::{Reading, Section};
 use super::values::{choice, flag, text};
 
 /// What may be said of a table.
-const KEYS: [&str; 5] = ["key", "cdf", "on_truncate", "on_unrepresentable", "types"];
+const KEYS: [&str; 6] = ["key", "keyless", "cdf", "on_truncate", "on_unrepresentable", "types"];
 
 /// What the file says of tables, the most general first.
 #[derive(Clone, Default)]
@@ -33,6 +33,7 @@ enum Names {
 struct Said {
     /// `Some(None)` for the key that PostgreSQL has.
     key: Option<Option<Vec<String>>>,
+    keyless: Option<Keyless>,
     feed: Option<bool>,
     on_truncate: Option<OnTruncate>,
     unrepresentable: Option<Unrepresentable>,
@@ -45,9 +46,10 @@ impl TableRules {
     pub(crate) fn of(&self, name: &str) -> TableWish {
         let mut wish = TableWish::default();
         for (_, said) in self.0.iter().filter(|(names, _)| names.has(name)) {
-            let Said { key, feed, on_truncate, unrepresentable, texts } = said.clone();
+            let Said { key, keyless, feed, on_truncate, unrepresentable, texts } = said.clone();
             wish = TableWish {
                 key: key.unwrap_or(wish.key),
+                keyless: keyless.unwrap_or(wish.keyless),
                 feed: feed.unwrap_or(wish.feed),
                 on_truncate: on_truncate.unwrap_or(wish.on_truncate),
                 unrepresentable: unrepresentable.unwrap_or(wish.unrepresentable),
@@ -106,9 +108,11 @@ fn said(value: &Value) -> Reading<Said> {
     let of = |key: &str| table.get(key);
     let named = |key: &str, error: String| format!("{key}: {error}");
     let truncate = [OnTruncate::Apply, OnTruncate::Ignore].map(|one| (one.word(), one));
+    let keyless = [Keyless::Append, Keyless::Refuse].map(|one| (one.word(), one));
     let odd = [("reject", Unrepresentable::Reject), ("null", Unrepresentable::Null)];
     Ok(Said {
         key: of("key").map(key).transpose().map_err(|e| named("key", e))?,
+        keyless: of("keyless").map(|v| choice(v, &keyless)).transpose().map_err(|e| named("keyless", e))?,
         feed: of("cdf").map(flag).transpose().map_err(|e| named("cdf", e))?,
         on_truncate: of("on_truncate")
             .map(|v| choice(v, &truncate))
@@ -179,6 +183,7 @@ mod tests {
             ("\"a.b\" = { key = [] }", "key: allowed is \"auto\""),
             ("\"a.b\" = { key = [\"x\", \"x\"] }", "names column \"x\" twice"),
             ("\"a.b\" = { types = { x = \"int\" } }", "types: allowed is"),
+            ("\"a.b\" = { keyless = \"no\" }", "keyless: allowed are"),
             ("\"a.b\" = { on_truncate = \"no\" }", "on_truncate: allowed are"),
         ] {
             let error = rules(&format!("[tables]\n{text}")).expect_err(text);

@@ -203,3 +203,24 @@ fn what_cannot_be_compared_is_said_and_what_is_not_captured_is_found() {
     let ended = world.call(&["prove", "p.toml"]).exits_with(3);
     assert!(ended.stderr.contains("give the pipeline file [postgres]"), "{}", ended.stderr);
 }
+
+#[test]
+fn rows_without_a_key_are_counted_each() {
+    let world = world("bare");
+    world.psql(
+        "SET ROLE cdc; CREATE TABLE visits (page text, at timestamptz);
+         INSERT INTO visits VALUES ('a', '2024-01-01'), ('a', '2024-01-01'), ('b', NULL)",
+    );
+    world.debezium(&["register"]).exits_with(0);
+    land(&world, "visits", 3);
+    world.psql("INSERT INTO visits VALUES ('a', '2024-01-01'), (NULL, NULL)");
+    land(&world, "visits", 5);
+    let visits = of(&proof(&world, 0), "public.visits");
+    assert_eq!((&visits["source_rows"], &visits["lake_rows"]), (&5.into(), &5.into()));
+    let table = world.path("lake/shop/public/visits");
+    run_python(DOUBLE, &[&table, "page = 'b'".as_ref()]);
+    let first = &of(&proof(&world, 1), "public.visits")["first_difference"];
+    assert_eq!((&first["what"], &first["key"]["page"]), (&"doubled".into(), &"b".into()));
+    run_python(DELETE, &[&table, "page = 'b'".as_ref()]);
+    assert_eq!(of(&proof(&world, 1), "public.visits")["first_difference"]["what"], "missing");
+}

@@ -30,6 +30,7 @@ use lakefront_operators::sink::Stage;
 use lakefront_operators::stage::{Stages, stage};
 use lakefront_operators::totals::{Counted, Update, tally, totals};
 use timely::dataflow::StreamVec;
+use timely::dataflow::operators::vec::Map;
 
 /// What the workers of a run share to land rows.
 pub struct Landing<K: Kind> {
@@ -99,8 +100,8 @@ pub fn land<'s, K: Kind>(
 }
 
 /// Counts and stages `rows`, which a group's tables take behind those that they have.
-pub(crate) fn append<'s, K: Kind>(
-    rows: StreamVec<'s, Position, Routed>,
+pub(crate) fn append<'s, K: Kind, D: Counted + Into<Routed>>(
+    rows: StreamVec<'s, Position, D>,
     group: GroupId,
     stages: impl Fn(TableId) -> Box<dyn Stage>,
     landing: &Landing<K>,
@@ -108,9 +109,9 @@ pub(crate) fn append<'s, K: Kind>(
 ) -> Staging<'s> {
     let members = landing.members(group);
     let stages: Stages = members.tables().map(|table| (table, stages(table))).collect();
-    let rows = watch(rows, &env.metrics, env.metrics.steps().last_own(), |rows| rows.rows.num_rows() as u64);
+    let rows = watch(rows, &env.metrics, env.metrics.steps().last_own(), |rows| rows.rows().num_rows() as u64);
     let (rows, sums) = counted(rows, group, landing, env);
-    let staged = stage(rows, &members.role, stages, landing.held(group), env);
+    let staged = stage(rows.map(Into::into), &members.role, stages, landing.held(group), env);
     (watch(staged, &env.metrics, StepId::Stage(group), |staged| staged.file.rows), sums)
 }
 

@@ -10,6 +10,8 @@
 //!   └──────────────────────── cuts ────────────────────────────────────────────────────┘
 //! ```
 //!
+//! To a table without a key, rows are appended instead, as rejects are.
+//!
 //! Each table is a group of its own, and the rejects are the first. `plan` runs on worker 0; every
 //! worker reads, decodes, and changes the shard of each table's keys that is its own. The position
 //! counts offsets of all partitions. From `commit` on, it is the [`landing`](crate::landing) of all
@@ -64,7 +66,7 @@ pub struct PgChanges {
     pub tables: Vec<UpsertSpec>,
     /// Where what became no row goes.
     pub rejects: TableSpec,
-    /// By worker, its shard of each table.
+    /// By worker, its shard of each table that has a key.
     pub shards: Vec<Mutex<Vec<Shard>>>,
     /// For worker 0.
     pub planning: Mutex<Option<Planning>>,
@@ -98,17 +100,27 @@ pub fn build(worker: &mut Worker, run: &PgChanges) {
         let by_table = told
             .partition::<CapacityContainerBuilder<Vec<Told>>, _, _>(tables, |told: Told| (told.table().0 as u64, told));
 
-        let mut by_table = by_table.into_iter();
+        let (mut by_table, mut shards) = (by_table.into_iter(), shards.into_iter());
         let rejects = by_table.next().expect("the rejects are the first").flat_map(Told::rejected);
         let (mut all_rejects, mut staged) = (vec![rejects], Vec::new());
-        for ((table, told), shard) in run.tables.iter().zip(by_table).zip(shards) {
+        let stages = |table: &TableSpec| {
+            let (table, clock) = (table.clone(), clock.clone());
+            move |_: TableId| -> Box<dyn Stage> { Box::new(DeltaStage::new(table.clone(), clock.clone())) }
+        };
+        for (table, told) in run.tables.iter().zip(by_table) {
             let group = GroupId(staged.len() + 1);
+            if table.key.is_empty() {
+                let rows = told.flat_map(Told::changed);
+                staged.push(append(rows, group, stages(&table.table), &run.landing, env));
+                continue;
+            }
+            let shard = shards.next().expect("a worker has a shard of each table that has a key");
             let (changed, gaps) = change(told, group, (table, shard), run);
             staged.push(changed);
             all_rejects.push(gaps);
         }
-        let stages = |_: TableId| -> Box<dyn Stage> { Box::new(DeltaStage::new(run.rejects.clone(), clock.clone())) };
-        let rejects = append(scope.concatenate(all_rejects), GroupId(0), stages, &run.landing, env);
+        let rejects = scope.concatenate(all_rejects);
+        let rejects = append(rejects, GroupId(0), stages(&run.rejects), &run.landing, env);
         staged.insert(0, rejects);
         // Which changes cannot be made is found out from the rows that are there before the cut.
         commit_all(staged, Sequence::FirstBefore, control, &run.landing, env).connect_loop(returned_positions);

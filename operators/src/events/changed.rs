@@ -17,6 +17,7 @@ use crate::merge::Sharded;
 use crate::position::Position;
 use crate::protocol::names::TableId;
 use crate::protocol::offsets::PartitionId;
+use crate::routed::Routed;
 use crate::run::env::Env;
 use crate::sink::delta::upsert::{Changes, Operation, UpsertSpec};
 use crate::totals::{Counted, hash};
@@ -34,6 +35,13 @@ pub struct Changed {
     pub offsets: Vec<u64>,
     /// Held while they are on their way; what waits for a cut to be complete holds none.
     pub credit: Rc<Credit>,
+}
+
+/// New rows, for a table to which rows are only appended.
+impl From<Changed> for Routed {
+    fn from(Changed { table, changes, partition, credit, .. }: Changed) -> Routed {
+        Routed { table, rows: changes.rows, partition, credit, is_last: false }
+    }
 }
 
 impl Counted for Changed {

@@ -87,6 +87,9 @@ impl Gathered {
         met: &mut Met,
     ) -> Result<(), Obstacle> {
         is_of(table, event)?;
+        if table.key.is_empty() && !matches!(event.operation, Happened::Insert | Happened::Read) {
+            return Err(appended(table));
+        }
         let operation = match event.operation {
             Happened::Truncate => return self.truncate(table, order),
             Happened::Delete => {
@@ -121,7 +124,7 @@ impl Gathered {
     /// Gathers the delete that a record without a value is. One whose key is not the table's says
     /// nothing of a row.
     pub(super) fn tombstone(&mut self, table: &EventTable, key: &Key<'_>, order: Order) -> Result<(), Obstacle> {
-        match key.row().filter(|key| table.key.iter().all(|name| key.has(name))) {
+        match key.row().filter(|key| !table.key.is_empty() && table.key.iter().all(|name| key.has(name))) {
             Some(key) => self.delete(table, &keyed(table, key), order),
             None => Ok(()),
         }
@@ -209,7 +212,9 @@ fn is_of(table: &EventTable, event: &Event<'_>) -> Result<(), Obstacle> {
             format!("it is of database {theirs}, and table {role} is that of {ours}: give each its own lake.catalog");
         return Err(Obstacle(Why::NoTable, detail));
     }
-    let Some(key) = event.key.row().filter(|_| table.wish.key.is_none()) else { return Ok(()) };
+    // To a table without a key, rows are appended, whatever key it has got in PostgreSQL since.
+    let is_to_agree = table.wish.key.is_none() && !table.key.is_empty();
+    let Some(key) = event.key.row().filter(|_| is_to_agree) else { return Ok(()) };
     let is_same = key.fields().count() == table.key.len() && table.key.iter().all(|name| key.has(name));
     if is_same {
         return Ok(());
@@ -270,6 +275,15 @@ fn quoted(names: &[String]) -> String {
 fn no_key(table: &EventTable) -> Obstacle {
     let detail =
         format!("the event does not have all of the key of table {}: {}", one_line(&table.role), quoted(&table.key));
+    Obstacle(Why::NoKey, detail)
+}
+
+fn appended(table: &EventTable) -> Obstacle {
+    let role = one_line(&table.role);
+    let detail = format!(
+        "table {role} has no key in the lake, so rows can only be appended: to have them changed, land it in another \
+         lake.catalog with [tables] {role:?} = {{ key = [\"column\"] }}"
+    );
     Obstacle(Why::NoKey, detail)
 }
 

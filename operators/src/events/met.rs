@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::table::{EventTables, key_of};
+use super::table::EventTables;
 use crate::format::debezium::typed::LakeType;
 use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row};
 use crate::shown::one_line;
@@ -23,6 +23,9 @@ pub struct Met {
 pub struct MetTable {
     /// Its key, if the table is new.
     pub key: Vec<String>,
+    /// Whether the table is new and has no key.
+    #[serde(default)]
+    pub is_keyless: bool,
     /// The database that it is of, if events tell.
     #[serde(default)]
     pub database: Option<String>,
@@ -40,8 +43,8 @@ impl Met {
     pub fn add(&mut self, other: Met) {
         for (role, table) in other.tables {
             let ours = self.tables.entry(role).or_default();
-            if ours.key.is_empty() {
-                (ours.key, ours.database) = (table.key, table.database);
+            if !ours.is_new() {
+                (ours.key, ours.is_keyless, ours.database) = (table.key, table.is_keyless, table.database);
             }
             table.columns.into_iter().for_each(|(name, of)| ours.column(name, of));
         }
@@ -51,8 +54,8 @@ impl Met {
     /// whether it can be made: its key is among the columns that the event tells.
     #[must_use]
     pub(super) fn table(&mut self, role: &str, key: Vec<String>, event: &Event<'_>, texts: &[String]) -> bool {
-        let mut table =
-            MetTable { key, database: event.table.database.as_deref().map(str::to_owned), columns: Vec::new() };
+        let database = event.table.database.as_deref().map(str::to_owned);
+        let mut table = MetTable { is_keyless: key.is_empty(), key, database, columns: Vec::new() };
         for row in event.after.iter().chain(event.before.row()).chain(event.key.row()) {
             table.row(row, texts);
         }
@@ -71,6 +74,11 @@ impl Met {
 }
 
 impl MetTable {
+    /// Whether the table is new, and not only its columns.
+    pub fn is_new(&self) -> bool {
+        !self.key.is_empty() || self.is_keyless
+    }
+
     /// Notes a column, unless there is one of this name, in whatever case: the first counts.
     fn column(&mut self, name: String, of: LakeType) {
         if self.columns.iter().all(|(known, _)| !known.eq_ignore_ascii_case(&name)) {
@@ -116,7 +124,7 @@ pub fn survey(records: &Records, tables: &EventTables, decoder: &mut Decoder) ->
             continue;
         }
         let wish = tables.wish(&role);
-        if let Some(key) = wish.key.or_else(|| key_of(&event)) {
+        if let Some(key) = wish.key_for(&event) {
             let _ = met.table(&role, key, &event, &wish.texts);
         }
     }
@@ -130,9 +138,9 @@ impl fmt::Display for Met {
             let columns: Vec<&str> = table.columns.iter().map(|(name, _)| &**name).collect();
             let columns = one_line(&columns.join(", ")).into_owned();
             let role = one_line(role);
-            match table.key.is_empty() {
-                true => write!(f, "{separator}table {role} has new columns: {columns}")?,
-                false => write!(f, "{separator}table {role} is new")?,
+            match table.is_new() {
+                true => write!(f, "{separator}table {role} is new")?,
+                false => write!(f, "{separator}table {role} has new columns: {columns}")?,
             }
         }
         Ok(())
@@ -162,7 +170,8 @@ mod tests {
     fn what_several_have_met_is_one_note() {
         let of = |key: &[&str], columns: &[&str]| {
             let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
-            let table = MetTable { key: key.iter().map(|name| (*name).to_owned()).collect(), database: None, columns };
+            let key = key.iter().map(|name| (*name).to_owned()).collect();
+            let table = MetTable { key, is_keyless: false, database: None, columns };
             Met { tables: [("public.a".to_owned(), table)].into() }
         };
         let mut met = of(&[], &["x"]);

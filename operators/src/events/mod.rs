@@ -34,7 +34,7 @@ pub use self::gaps::gaps;
 pub use self::met::{Met, MetTable, survey};
 pub use self::reject::rejects_schema;
 pub use self::table::{EventTable, EventTables, Note, is_folder};
-pub use self::wish::{OnTruncate, TableWish};
+pub use self::wish::{Keyless, OnTruncate, TableWish};
 
 use self::reading::Reading;
 use crate::fetch::Fetched;

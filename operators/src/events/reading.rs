@@ -9,7 +9,7 @@ use super::changed::Changed;
 use super::gathered::{Gathered, Obstacle};
 use super::met::Met;
 use super::reject::{self, Reject, Why};
-use super::table::{EventTables, key_of};
+use super::table::EventTables;
 use super::{REJECTS, Told};
 use crate::error::Stop;
 use crate::fetch::Fetched;
@@ -147,11 +147,11 @@ impl Reading {
             return Ok(());
         }
         let wish = self.tables.wish(role);
-        let Some(key) = wish.key.or_else(|| key_of(event)) else {
+        let Some(key) = wish.key_for(event) else {
             let role = one_line(role);
             let detail = format!(
-                "table {role} has no key that tells its rows apart: give it a primary key, or name its columns in [tables]: \
-                 {role:?} = {{ key = [\"column\"] }}"
+                "table {role} has no key that tells its rows apart: give it a primary key, name its columns in [tables]: \
+                 {role:?} = {{ key = [\"column\"] }}, or have its new rows appended: {{ keyless = \"append\" }}"
             );
             return Err(Obstacle(Why::NoKey, detail));
         };

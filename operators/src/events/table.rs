@@ -24,7 +24,7 @@ pub struct EventTable {
     pub role: String,
     /// Its columns in the lake.
     pub columns: Arc<[LakeColumn]>,
-    /// The columns that tell its rows apart.
+    /// The columns that tell its rows apart; none for a table whose rows are only appended.
     pub key: Vec<String>,
     /// The database that it is of, if that is known.
     pub database: Option<String>,

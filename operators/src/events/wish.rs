@@ -1,5 +1,7 @@
 //! What users want to become of a table.
 
+use super::table::key_of;
+use crate::format::debezium::Event;
 use crate::format::debezium::typed::{LakeType, Unrepresentable};
 
 /// What becomes of a TRUNCATE.
@@ -22,11 +24,33 @@ impl OnTruncate {
     }
 }
 
+/// What becomes of a table that has no key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keyless {
+    /// Its new rows are appended.
+    #[default]
+    Append,
+    /// Its events are rejects.
+    Refuse,
+}
+
+impl Keyless {
+    /// The word that pipeline files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Keyless::Append => "append",
+            Keyless::Refuse => "refuse",
+        }
+    }
+}
+
 /// What is wanted of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableWish {
     /// The columns that tell rows apart; `None` for those that PostgreSQL has.
     pub key: Option<Vec<String>>,
+    /// What becomes of it if there are none.
+    pub keyless: Keyless,
     /// Whether the table has a change feed.
     pub feed: bool,
     /// What becomes of a TRUNCATE.
@@ -38,6 +62,13 @@ pub struct TableWish {
 }
 
 impl TableWish {
+    /// The columns that tell rows apart of a new table, of which `event` is: none if its rows are
+    /// only appended; `None` if it cannot be made.
+    pub(super) fn key_for(&self, event: &Event<'_>) -> Option<Vec<String>> {
+        let key = self.key.clone().or_else(|| key_of(event));
+        key.or_else(|| (self.keyless == Keyless::Append).then(Vec::new))
+    }
+
     /// The type of a column, which would be `of`.
     pub(super) fn type_of(&self, name: &str, of: &LakeType) -> LakeType {
         if self.texts.iter().any(|text| text == name) { LakeType::Text } else { of.clone() }
@@ -48,6 +79,7 @@ impl Default for TableWish {
     fn default() -> TableWish {
         TableWish {
             key: None,
+            keyless: Keyless::default(),
             feed: true,
             on_truncate: OnTruncate::default(),
             unrepresentable: Unrepresentable::default(),

@@ -65,7 +65,7 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
     for keyed in &recorded {
         tables.push(table(changes, &keyed.name, Some(keyed), known).await?);
     }
-    for (role, _) in met.tables.iter().filter(|(_, met)| !met.key.is_empty()) {
+    for (role, _) in met.tables.iter().filter(|(_, met)| met.is_new()) {
         if recorded.iter().all(|keyed| keyed.name != *role) {
             tables.push(table(changes, role, None, known).await?);
         }
@@ -169,8 +169,9 @@ async fn table(
     let key = keyed.map(|keyed| keyed.key.clone()).or_else(|| wish.key.clone()).unwrap_or_else(usual);
     if let Some(wanted) = wish.key.as_ref().filter(|wanted| **wanted != key) {
         return Err(refused(format!(
-            "is changed by the key {key:?}, but [tables] makes it {wanted:?}: set it back, or begin anew with another \
-             lake.catalog"
+            "is changed by the key {key:?}{}, but [tables] makes it {wanted:?}: set it back, or begin anew with another \
+             lake.catalog",
+            if key.is_empty() { " (its rows are only appended)" } else { "" }
         )));
     }
     let schema = EventTable::schema(&columns);
@@ -210,7 +211,7 @@ async fn first_records(changes: &Changes) -> Result<Met, Stop> {
         since: Position(0),
         last_rows: LastRows::default(),
     };
-    let parts = changes.config.parts(1);
+    let parts = changes.config.parts(1, 1);
     let (most, budget) = (changes.config.range(), Budget::new(parts.usual(), parts));
     let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes.clone(), PATIENCE);
     let mut supply = TopicSupply::new(&[standing], sizes, most, OnLoss::Accept);

@@ -86,7 +86,9 @@ pub(super) async fn connect(changes: &Changes) -> anyhow::Result<String> {
         let what = if known.is_old { "it goes on" } else { "new to the pipeline" };
         let key: Vec<String> = known.event.key.iter().map(|name| one_line(name).into_owned()).collect();
         let role = one_line(&known.event.role);
-        let _ = writeln!(text, "table    {role} by {}: {} columns, {what}", key.join(", "), known.event.columns.len());
+        let by =
+            if key.is_empty() { "without a key, appended to".to_owned() } else { format!("by {}", key.join(", ")) };
+        let _ = writeln!(text, "table    {role} {by}: {} columns, {what}", known.event.columns.len());
     }
     if changes.tables.is_empty() {
         text.push_str("table    none yet: tables are made as their first events come\n");

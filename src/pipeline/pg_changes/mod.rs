@@ -22,6 +22,7 @@ use lakefront_operators::protocol::document::Process;
 use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::memory::Parts;
 use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
@@ -78,13 +79,20 @@ struct Known {
     is_old: bool,
 }
 
+impl Known {
+    /// Whether its rows are only appended.
+    fn is_appended(&self) -> bool {
+        self.event.key.is_empty()
+    }
+}
+
 impl super::Described for Described {
     fn common(&self) -> &Common {
         &self.common
     }
 
     fn appetite(&self) -> Appetite {
-        let parts = self.changes.parts(self.common.workers);
+        let parts = self.changes.parts(self.common.workers, 1);
         Appetite {
             least: parts.least(),
             memory: self.common.memory.unwrap_or(parts.usual()),
@@ -152,6 +160,12 @@ impl Changes {
 
     fn watch(&self) -> Watch {
         Watch::new(self.asks.clone(), self.config.topics.clone(), PATIENCE)
+    }
+
+    /// What a run needs of memory, now that the tables are known.
+    fn parts(&self) -> Parts {
+        let appended = self.tables.iter().filter(|table| table.is_appended()).count();
+        self.config.parts(self.common.workers, 1 + appended)
     }
 
     /// What decides which rows records become.

@@ -15,25 +15,29 @@ use lakefront_operators::protocol::layout::Layout;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::run::metrics::{Metrics, Retried};
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::upsert::{self, Shard, Sharding, UpsertSpec, UpsertTable};
-use lakefront_operators::sink::delta::{self, DeltaTable};
+use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
 use lakefront_operators::source::kafka::kind::{Offsets, TopicSource, Topics};
 
-use super::{Changes, known};
+use super::{Changes, Known, known};
 use crate::pipeline::{Opened, state_of};
 
 /// What a run has taken.
 pub(super) struct Taken {
-    pub(super) rejects: Arc<DeltaTable>,
+    /// The rejects, and behind them tables without a key.
+    pub(super) appended: Vec<Arc<DeltaTable>>,
+    /// Tables with a key.
     pub(super) tables: Vec<Arc<UpsertTable>>,
     pub(super) claimed: Vec<Claimed<Topics>>,
-    /// By worker, its shard of each table.
+    /// By worker, its shard of each table that has a key.
     pub(super) shards: Vec<Vec<Shard>>,
 }
 
 /// Claims the tables.
 pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, process: Process) -> Result<Taken, Stop> {
     refuse_untold(changes)?;
+    refuse_too_little(changes)?;
     let clock = metrics.retries().counted(Retried::Commit, changes.clock.clone());
     let pipeline = &changes.common.pipeline;
     let outline = changes.outline();
@@ -42,25 +46,69 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, adopt, Some(process))?;
     // A refusal here comes before anything is written.
     preflight(&there(changes).await?, &*clock, &intent).await?;
-    let rejects = delta::open(std::slice::from_ref(&changes.rejects), pipeline, clock.clone(), |_| Ok(())).await?;
-    let rejects = rejects.into_iter().next().ok_or_else(|| Stop::Bug("a table was opened and is not there".into()))?;
-    let specs: Vec<UpsertSpec> = changes.tables.iter().map(|table| table.spec.clone()).collect();
+    let (appended, keyed): (Vec<_>, Vec<_>) = changes.tables.iter().partition(|table| table.is_appended());
+    tell_appended(&appended);
+    let specs = appended.iter().map(|table| &table.spec.table);
+    let specs: Vec<TableSpec> = std::iter::once(&changes.rejects).chain(specs).cloned().collect();
+    let appended = delta::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
+    let specs: Vec<UpsertSpec> = keyed.iter().map(|table| table.spec.clone()).collect();
     let tables = upsert::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
-    let groups = tables.iter().map(|table| table.clone() as Arc<dyn Group>);
-    let groups: Vec<_> = std::iter::once(rejects.clone() as Arc<dyn Group>).chain(groups).collect();
+    let groups = groups(changes, &appended, &tables)?;
     let claimed = claim(&groups, clock, &intent).await?;
     known::forget(&changes.common, &changes.tables);
     let shards = shards(changes, &claimed).await?;
-    Ok(Taken { rejects, tables, claimed, shards })
+    Ok(Taken { appended, tables, claimed, shards })
+}
+
+/// All groups, in claim order.
+fn groups(
+    changes: &Changes,
+    appended: &[Arc<DeltaTable>],
+    tables: &[Arc<UpsertTable>],
+) -> Result<Vec<Arc<dyn Group>>, Stop> {
+    let mut appended = appended.iter().map(|table| table.clone() as Arc<dyn Group>);
+    let mut tables = tables.iter().map(|table| table.clone() as Arc<dyn Group>);
+    let rejects = appended.next();
+    let behind = changes.tables.iter().map(|known| match known.is_appended() {
+        true => appended.next(),
+        false => tables.next(),
+    });
+    let groups = std::iter::once(rejects).chain(behind).collect::<Option<_>>();
+    groups.ok_or_else(|| Stop::Bug("a table was opened and is not there".into()))
+}
+
+/// Says which tables can only be appended to.
+fn tell_appended(tables: &[&Known]) {
+    for table in tables {
+        tracing::warn!(
+            table = %one_line(&table.event.role),
+            "the table has no key: its new rows are appended, and updates and deletes of its rows are rejects"
+        );
+    }
 }
 
 /// Refuses what a run would refuse, with the same errors, and writes nothing.
 pub(super) async fn judge(changes: &Changes) -> Result<(), Stop> {
     refuse_untold(changes)?;
+    refuse_too_little(changes)?;
     let (outline, reading) = (changes.outline(), changes.reading());
     let cold_start = || -> Pending<'_, Result<Offsets, Stop>> { Box::pin(begin(changes)) };
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, false, None)?;
     preflight(&there(changes).await?, &*changes.clock, &intent).await
+}
+
+/// Refuses less memory than the tables need that are there now.
+fn refuse_too_little(changes: &Changes) -> Result<(), Stop> {
+    let least = changes.parts().least();
+    match changes.common.memory.filter(|memory| *memory < least) {
+        None => Ok(()),
+        Some(memory) => Err(Stop::Refused(format!(
+            "memory = {} MiB is too little for the tables without a key, which are appended to: give it {} MiB, or {{ keyless = \
+             \"refuse\" }} in [tables] to those that are not there yet",
+            memory >> 20,
+            least.div_ceil(1 << 20)
+        ))),
+    }
 }
 
 /// Refuses to make columns of types that PostgreSQL may know better: they cannot change later.
@@ -142,11 +190,12 @@ async fn refuse_others(group: &dyn Group) -> Result<(), Stop> {
     }
 }
 
-/// Opens each worker's shard of each table that was `claimed`.
+/// Opens each worker's shard of each table that was `claimed` and has a key.
 async fn shards(changes: &Changes, claimed: &[Claimed<Topics>]) -> Result<Vec<Vec<Shard>>, StoreError> {
     let shards = changes.common.workers;
     let mut by_worker: Vec<Vec<Shard>> = (0..shards).map(|_| Vec::new()).collect();
-    for (known, claimed) in changes.tables.iter().zip(&claimed[1..]) {
+    let keyed = changes.tables.iter().zip(&claimed[1..]).filter(|(known, _)| !known.is_appended());
+    for (known, claimed) in keyed {
         let folder = index_folder(changes, &known.event.role);
         let held = Held { position: claimed.standing.position(), run: claimed.committer.run() };
         let opened = (0..shards).map(|shard| {

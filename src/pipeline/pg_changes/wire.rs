@@ -56,8 +56,8 @@ impl pipeline::Claimed for Taken<'_> {
 
     fn dataflow(self: Box<Self>, run: Run) -> (Topology, Box<dyn pipeline::Ended>) {
         let number = pipeline::Claimed::run(&*self);
-        let Taken { changes, taken: take::Taken { rejects, tables, claimed, shards } } = *self;
-        let (common, config) = (&changes.common, &changes.config);
+        let Taken { changes, taken: take::Taken { appended, tables, claimed, shards } } = *self;
+        let common = &changes.common;
         let Run { bridge, metrics, fatal, stop, space, announce } = run;
         let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
         let named = state::Run {
@@ -66,7 +66,7 @@ impl pipeline::Claimed for Taken<'_> {
             run: number,
             tables: changes.names.clone(),
         };
-        let parts = config.parts(common.workers);
+        let parts = changes.parts();
         let budget = Budget::new(common.memory.unwrap_or(parts.usual()), parts);
         metrics.guarded_by(space.clone(), budget.clone());
         let sizes = Arc::new(Sizes::default());
@@ -85,7 +85,7 @@ impl pipeline::Claimed for Taken<'_> {
             landing: Landing::new(changes.outline().layout, claimed, checkpoint, source, &metrics),
             env: Env { clock: changes.clock.clone(), budget, bridge, metrics, fatal },
         });
-        (topology, Box::new(Ended { rejects, tables, keeping }))
+        (topology, Box::new(Ended { appended, tables, keeping }))
     }
 }
 
@@ -120,7 +120,8 @@ fn planning(
 
 /// A run whose dataflow is complete.
 struct Ended {
-    rejects: Arc<DeltaTable>,
+    /// The rejects, and tables without a key.
+    appended: Vec<Arc<DeltaTable>>,
     tables: Vec<Arc<UpsertTable>>,
     keeping: Vec<Keeping>,
 }
@@ -128,7 +129,9 @@ struct Ended {
 impl pipeline::Ended for Ended {
     fn at_rest(&self) -> Local<'_, ()> {
         Box::pin(async {
-            self.rejects.at_rest().await;
+            for table in &self.appended {
+                table.at_rest().await;
+            }
             for table in &self.tables {
                 table.at_rest().await;
             }

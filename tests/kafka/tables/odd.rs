@@ -62,16 +62,62 @@ fn a_poison_record_is_kept_with_its_reason_and_stalls_nothing() {
     assert_eq!(cdc.rejects().len(), expected.len());
 }
 
+/// Writes an event without a key.
+fn send_keyless(cdc: &Cdc, op: &str, row: &serde_json::Value) {
+    let value = event("log", op, 1, row).to_string();
+    cdc.writer.send(&cdc.topic("log"), &Written { value: Some(value.as_bytes()), ..Written::default() });
+}
+
 #[test]
-fn a_table_without_a_key_is_kept_as_rejects_until_it_is_named() {
-    let mut cdc = Cdc::new("keyless");
+fn a_table_without_a_key_is_appended_to() {
+    let cdc = Cdc::new("appended");
     cdc.create("log", 1);
-    let send = |cdc: &Cdc| {
-        let value = event("log", "c", 1, &json!({"at": 1, "text": "a"})).to_string();
-        cdc.writer.send(&cdc.topic("log"), &Written { value: Some(value.as_bytes()), ..Written::default() });
-        cdc.writer.flush();
+    cdc.create("orders", 1);
+    let (one, other) = (json!({"at": 1, "text": "a"}), json!({"at": 2, "text": "b"}));
+    // The same row twice is two rows.
+    for row in [&one, &one, &other] {
+        send_keyless(&cdc, "c", row);
+    }
+    cdc.event("orders", "c", 1, json!({"id": 1, "note": "x"}));
+    cdc.writer.flush();
+    let ended = cdc.pipeline.run().exits_with(0);
+    assert!(ended.stderr.contains("the table has no key"), "{}", ended.stderr);
+    assert_eq!(cdc.rows("log"), [one.clone(), one.clone(), other.clone()]);
+    // What cannot be done to it is kept, and what comes behind it goes on; a column joins.
+    let wider = json!({"at": 3, "text": "c", "more": "m"});
+    send_keyless(&cdc, "u", &one);
+    send_keyless(&cdc, "d", &one);
+    send_keyless(&cdc, "t", &json!({}));
+    send_keyless(&cdc, "r", &wider);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    let widened = |row: &serde_json::Value| {
+        let mut row = row.clone();
+        row["more"] = row.get("more").cloned().unwrap_or_default();
+        row
     };
-    send(&cdc);
+    assert_eq!(cdc.rows("log"), [&one, &one, &other, &wider].map(widened));
+    assert_eq!(reasons(&cdc.rejects()), [3, 4, 5].map(|offset| (offset, "no_key".to_owned())));
+    assert_eq!(cdc.rows("orders").len(), 1);
+    // A second run finds nothing new, and the table keeps to what it is.
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("log").len(), 4);
+    let text = cdc.pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(0).stdout;
+    assert!(text.contains("public.log without a key, appended to: 3 columns, it goes on"), "{text}");
+    let mut cdc = cdc;
+    cdc.pipeline.set("tables", "public.log", json!({"key": ["at"]}));
+    let ended = cdc.pipeline.run().exits_with(3);
+    assert!(ended.error().contains("its rows are only appended"), "{}", ended.error());
+}
+
+#[test]
+fn a_table_without_a_key_is_kept_as_rejects_if_that_is_wanted_until_it_is_named() {
+    let mut cdc = Cdc::new("keyless");
+    cdc.pipeline.set("tables", "*", json!({"keyless": "refuse"}));
+    cdc.create("log", 1);
+    let row = json!({"at": 1, "text": "a"});
+    send_keyless(&cdc, "c", &row);
+    cdc.writer.flush();
     cdc.pipeline.run().exits_with(0);
     let rejects = cdc.rejects();
     assert_eq!(reasons(&rejects), [(0, "no_key".to_owned())]);
@@ -79,9 +125,10 @@ fn a_table_without_a_key_is_kept_as_rejects_until_it_is_named() {
     assert!(detail.contains("\"public.log\" = { key = [\"column\"] }"), "{detail}");
     // What it advises works for what comes from then on.
     cdc.pipeline.set("tables", "public.log", json!({"key": ["at"]}));
-    send(&cdc);
+    send_keyless(&cdc, "c", &row);
+    cdc.writer.flush();
     cdc.pipeline.run().exits_with(0);
-    assert_eq!(cdc.rows("log"), [json!({"at": 1, "text": "a"})]);
+    assert_eq!(cdc.rows("log"), [row]);
 }
 
 #[test]

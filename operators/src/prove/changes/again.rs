@@ -104,7 +104,8 @@ fn verdict(before: Option<&Side>, there: Option<&Side>, after: Option<&Side>) ->
     match () {
         () if there.is_like(before) || there.is_like(after) => Verdict::Same,
         () if before != after => Verdict::Changing,
-        () if there.rows == 0 => Verdict::Differs(What::Missing),
+        // Without a key, there may be several.
+        () if there.rows < before.rows => Verdict::Differs(What::Missing),
         () if before.rows == 0 => Verdict::Differs(What::Unexpected),
         () if there.rows > before.rows => Verdict::Differs(What::Doubled),
         () => Verdict::Differs(What::Altered),

@@ -58,7 +58,11 @@ impl Plan {
         }
         let names: Vec<String> = compared.iter().map(|field| field.name().clone()).collect();
         let place_of = |name: &String| names.iter().position(|one| one == name);
-        let places: Vec<usize> = key.iter().filter_map(place_of).collect();
+        let places: Vec<usize> = match key {
+            // Rows without a key are told apart by all that they have.
+            [] => (0..names.len()).collect(),
+            key => key.iter().filter_map(place_of).collect(),
+        };
         // It is read with the rest, and is no column of the table.
         selects.push(PLACE.to_owned());
         codecs.push(Codec::Text);
@@ -66,7 +70,7 @@ impl Plan {
         Plan {
             select: selects.join(", "),
             relation,
-            tells_rows_apart: places.len() == key.len(),
+            tells_rows_apart: !places.is_empty() && (key.is_empty() || places.len() == key.len()),
             names,
             key: places,
             left_out,

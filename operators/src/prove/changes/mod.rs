@@ -70,7 +70,7 @@ pub struct Subject<'s> {
 pub struct Table<'s> {
     /// Where it is. Its name is the one in PostgreSQL, as `schema.table`.
     pub spec: &'s TableSpec,
-    /// The columns that tell its rows apart.
+    /// The columns that tell its rows apart; none if it has no key.
     pub key: &'s [String],
 }
 
