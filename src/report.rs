@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
 use lakefront_operators::route::Counted;
 use lakefront_operators::run::metrics::shapes::LineShapes;
@@ -53,7 +52,7 @@ pub(crate) struct Report {
     cuts: u64,
     tables: Vec<Landed>,
     /// The reasons that occurred, and how often.
-    rejects: Vec<(Reason, u64)>,
+    rejects: Vec<(&'static str, u64)>,
     /// Lines per role, for roles that `[roles]` does not name.
     unnamed_roles: BTreeMap<String, u64>,
     /// The shapes of lines that are not records themselves.
@@ -81,7 +80,6 @@ impl Report {
             commits: table.commits(),
             position: table.position(),
         });
-        let rejects = Reason::ALL.map(|reason| (reason, metrics.rejects(reason)));
         let latencies = [("fetch", metrics.fetch()), ("commit", metrics.commit()), ("visible", metrics.visible())];
         Report {
             position: metrics.position(),
@@ -90,7 +88,7 @@ impl Report {
             seconds: elapsed.as_secs_f64(),
             cuts: metrics.cuts(),
             tables: tables.collect(),
-            rejects: rejects.into_iter().filter(|(_, lines)| *lines > 0).collect(),
+            rejects: metrics.rejects().filter(|(_, lines)| *lines > 0).collect(),
             unnamed_roles: metrics.unnamed_roles().counts(),
             shapes: metrics.shapes().seen(),
             retries: Retried::ALL.map(|what| (what, metrics.retries().of(what))),
@@ -108,7 +106,7 @@ impl Report {
         for Landed { role, rows, commits, position } in &self.tables {
             tables.insert((*role).to_owned(), json!({"rows": rows, "commits": commits, "position": position}));
         }
-        let rejects = self.rejects.iter().map(|(reason, lines)| (reason.as_str().to_owned(), json!(lines)));
+        let rejects = self.rejects.iter().map(|(reason, lines)| ((*reason).to_owned(), json!(lines)));
         let retries = self.retries.iter().map(|(what, times)| (what.as_str().to_owned(), json!(times)));
         let latencies = self.latencies.iter().map(|(name, at)| ((*name).to_owned(), at.map_or(Value::Null, latency)));
         let mut json = json!({
@@ -150,7 +148,7 @@ impl Report {
             let _ = writeln!(text, "  {role:<8} {rows:>12} rows  {commits:>6} commits  position {position}");
         }
         if !self.rejects.is_empty() {
-            let reasons = self.rejects.iter().map(|(reason, lines)| format!("{} {lines}", reason.as_str()));
+            let reasons = self.rejects.iter().map(|(reason, lines)| format!("{reason} {lines}"));
             let _ = writeln!(text, "  rejected: {}", reasons.collect::<Vec<_>>().join(", "));
         }
         for told in shapes::told(&self.shapes) {
@@ -194,7 +192,7 @@ pub(crate) fn nothing(metrics: &Metrics, rejects: &[Counted], source: &str) -> O
         ));
     }
     let rows: u64 = metrics.tables().iter().filter(|table| table.role() != "rejects").map(TableMetrics::rows).sum();
-    let rejected: u64 = Reason::ALL.iter().map(|reason| metrics.rejects(*reason)).sum();
+    let rejected: u64 = metrics.rejects().map(|(_, lines)| lines).sum();
     if rows > 0 || rejected == 0 {
         return None;
     }

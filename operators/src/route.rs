@@ -156,7 +156,7 @@ impl Router {
         rejects.extend(nowhere.filter_map(|(row, to)| Some(parsed.reject(row, to.err()?))));
         metrics.shapes().opened(&parsed.opened);
         metrics.shapes().rejected(name, &rejects, settings);
-        rejects.iter().for_each(|reject| metrics.rejected(reject.reason));
+        rejects.iter().for_each(|reject| metrics.rejected(reject.reason.as_str()));
         let partition = || fetched.work.partition.clone();
         let routed = |table, rows| Routed {
             table,

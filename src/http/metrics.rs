@@ -12,7 +12,6 @@ mod page;
 
 use std::time::Duration;
 
-use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::run::metrics::{Metrics, Retried};
 
 use self::page::{Page, one};
@@ -59,8 +58,8 @@ fn source(page: &mut Page, metrics: &Metrics) {
     );
     page.counter(
         "lakefront_rejects_total",
-        "Lines that could not be rows, by reason, counted before they are committed.",
-        Reason::ALL.map(|reason| ([("reason", reason.as_str())], metrics.rejects(reason))),
+        "Lines and records that could not be rows, by reason, counted before they are committed.",
+        metrics.rejects().map(|(reason, times)| ([("reason", reason)], times)),
     );
     page.counter(
         "lakefront_retries_total",

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::protocol::offsets::PartitionId;
@@ -185,7 +184,7 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
 }
 
 fn rejects(metrics: &Metrics) -> Map<String, Value> {
-    Reason::ALL.into_iter().map(|reason| (reason.as_str().to_owned(), metrics.rejects(reason).into())).collect()
+    metrics.rejects().map(|(reason, times)| (reason.to_owned(), times.into())).collect()
 }
 
 fn latency(latency: &Latency) -> Value {

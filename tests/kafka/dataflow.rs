@@ -41,7 +41,7 @@ const RANGE: u64 = 64 << 10;
 fn env(runtime: &tokio::runtime::Runtime, workers: usize) -> Env {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let steps = vec![("plan", Unit::ROWS), ("fetch", Unit::ROWS)];
-    let outline = Outline { unit: Unit::ROWS, steps, layout: Layout::each(&["events"]) };
+    let outline = Outline { unit: Unit::ROWS, steps, reasons: Vec::new(), layout: Layout::each(&["events"]) };
     let (work, turn) = (2 * RANGE, 1 << 20);
     let parts = Parts { workers, groups: 1, work, beyond: 0, in_flight: 2, turn, batches: 0, uploads: 0 };
     let (fatal, supervisor) = Fatal::new();
@@ -81,7 +81,7 @@ fn backfill(brokers: &str, topic: &str) -> (Vec<(usize, Row)>, Vec<Position>) {
     let planning = Planning {
         cutter: Cutter::over(supply, &standings, settings, bounds),
         watch,
-        feed: TopicFeed,
+        feed: TopicFeed::default(),
         mode: Mode::Backfill,
         in_flight: 2,
         space,

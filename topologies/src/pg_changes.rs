@@ -19,7 +19,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lakefront_operators::events::{EventTables, Told, events, gaps, shard};
+use lakefront_operators::events::{EventTables, REASONS, Told, events, gaps, shard};
 use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::merge::merge;
 use lakefront_operators::plan::plan;
@@ -53,7 +53,7 @@ pub const OFFSETS: Unit = Unit("offsets");
 /// What the pipeline consists of: the rejects, and the tables of these roles.
 pub fn outline(roles: &[&str]) -> Outline {
     let steps = vec![("plan", OFFSETS), ("fetch", OFFSETS), ("events", Unit::ROWS)];
-    Outline { unit: OFFSETS, steps, layout: Layout::each(&[&[REJECTS], roles].concat()) }
+    Outline { unit: OFFSETS, steps, reasons: REASONS.to_vec(), layout: Layout::each(&[&[REJECTS], roles].concat()) }
 }
 
 /// What every worker of a run shares.
@@ -142,7 +142,7 @@ fn change<'s>(
     let (changed, sums) = counted(changed, group, &run.landing, env);
     let sharded = shard(changed, table.clone(), env);
     let merged = merge(sharded, &table.table.name, own, run.landing.held(group), env);
-    let gaps = gaps(merged.clone());
+    let gaps = gaps(merged.clone(), metrics.clone());
     let id = TableId(group.0);
     let staged = merged.map(move |merged| Staged { table: id, file: merged.staged });
     ((watch(staged, metrics, StepId::Stage(group), |staged| staged.file.rows), sums), gaps)

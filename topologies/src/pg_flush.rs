@@ -40,7 +40,7 @@ pub const FLUSHES: Unit = Unit("flushes");
 /// What the pipeline consists of: `tables` are one group.
 pub fn outline(tables: &[&str]) -> Outline {
     let steps = vec![("plan", FLUSHES), ("fetch", FLUSHES), ("decode", Unit::ROWS)];
-    Outline { unit: FLUSHES, steps, layout: Layout::together("lake", tables) }
+    Outline { unit: FLUSHES, steps, reasons: Vec::new(), layout: Layout::together("lake", tables) }
 }
 
 /// What every worker of a run shares.

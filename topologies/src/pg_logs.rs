@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::fetch::{Assigned, fetch};
 use lakefront_operators::format::logs::lines::Lines;
+use lakefront_operators::format::logs::record::Reason;
 use lakefront_operators::format::logs::rows;
 use lakefront_operators::format::logs::settings::Format;
 use lakefront_operators::parse::parse;
@@ -53,7 +54,12 @@ pub fn outline() -> Outline {
         ("parse", Unit::ROWS),
         ("route", Unit::ROWS),
     ];
-    Outline { unit: Unit::BYTES, steps, layout: Layout::each(&TABLES) }
+    Outline {
+        unit: Unit::BYTES,
+        steps,
+        reasons: Reason::ALL.map(Reason::as_str).to_vec(),
+        layout: Layout::each(&TABLES),
+    }
 }
 
 const SPLIT: StepId = StepId::Own(2);

@@ -1,6 +1,7 @@
 //! Changes that cannot be made, because they keep a value that nobody has, as rejects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -8,20 +9,22 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use super::REJECTS;
-use super::reject::{self, Reject};
+use super::reject::{self, Reject, Why};
 use crate::fetch::Credit;
 use crate::position::Position;
 use crate::protocol::offsets::PartitionId;
 use crate::routed::Routed;
+use crate::run::metrics::Metrics;
 use crate::sink::delta::upsert::{Gap, Merged};
 use crate::source::kafka::kind::name_of;
 
 /// The rejects of what a table's shards have made of its cuts.
-pub fn gaps<'s>(merged: StreamVec<'s, Position, Merged>) -> StreamVec<'s, Position, Routed> {
+pub fn gaps<'s>(merged: StreamVec<'s, Position, Merged>, metrics: Arc<Metrics>) -> StreamVec<'s, Position, Routed> {
     merged.unary::<CapacityContainerBuilder<Vec<Routed>>, _, _, _>(Pipeline, "gaps", |_capability, _info| {
         move |input, output| {
             input.for_each(|capability, merged| {
                 let gaps = merged.drain(..).flat_map(|merged| merged.gaps);
+                let gaps = gaps.inspect(|_| metrics.rejected(Why::ToastGap.word()));
                 output.session(&capability).give_iterator(rejected(gaps).into_iter());
             });
         }

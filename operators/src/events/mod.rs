@@ -32,7 +32,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 pub use self::changed::{Changed, shard};
 pub use self::gaps::gaps;
 pub use self::met::{Met, MetTable, survey};
-pub use self::reject::rejects_schema;
+pub use self::reject::{REASONS, rejects_schema};
 pub use self::table::{EventTable, EventTables, Note, is_folder};
 pub use self::wish::{Keyless, OnTruncate, TableWish};
 
@@ -91,13 +91,13 @@ pub fn events<'s>(
     tables: Arc<EventTables>,
     env: &Env,
 ) -> StreamVec<'s, Position, Told> {
-    let (scope, fatal) = (records.scope(), env.fatal.clone());
+    let (scope, fatal, metrics) = (records.scope(), env.fatal.clone(), env.metrics.clone());
     records.unary::<CapacityContainerBuilder<Vec<Told>>, _, _, _>(Pipeline, "events", move |_capability, info| {
         let activator = scope.activator_for(info.address);
         let mut waiting: VecDeque<(Capability<Position>, Fetched<Range, Records>)> = VecDeque::new();
         // A cut that failed: a capability that is kept means that it is not complete.
         let mut failed: Vec<Capability<Position>> = Vec::new();
-        let mut reading = Reading::new(tables);
+        let mut reading = Reading::new(tables, metrics);
         move |input, output| {
             input.for_each(|capability, blocks| {
                 waiting.extend(blocks.drain(..).map(|fetched| (capability.retain(0), fetched)));

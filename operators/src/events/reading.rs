@@ -16,6 +16,7 @@ use crate::fetch::Fetched;
 use crate::format::debezium::{Decoded, Decoder, Event, Operation, Part, Reason, Record, Source};
 use crate::protocol::offsets::PartitionId;
 use crate::routed::Routed;
+use crate::run::metrics::Metrics;
 use crate::shown::one_line;
 use crate::sink::delta::upsert::Order;
 use crate::source::kafka::range::Range;
@@ -24,6 +25,7 @@ use crate::source::kafka::records::{Borrowed, Records};
 /// Reads blocks.
 pub(super) struct Reading {
     tables: Arc<EventTables>,
+    metrics: Arc<Metrics>,
     decoder: Decoder,
     gathered: Vec<Gathered>,
     /// By topic, the table that its last event was of.
@@ -55,9 +57,9 @@ impl Place<'_> {
 }
 
 impl Reading {
-    pub(super) fn new(tables: Arc<EventTables>) -> Reading {
+    pub(super) fn new(tables: Arc<EventTables>, metrics: Arc<Metrics>) -> Reading {
         let gathered = tables.tables.iter().map(Gathered::of).collect();
-        Reading { tables, decoder: Decoder::default(), gathered, topics: HashMap::new() }
+        Reading { tables, metrics, decoder: Decoder::default(), gathered, topics: HashMap::new() }
     }
 
     /// Reads a block. The error ends the run: it has met what it does not know, and noted it.
@@ -84,6 +86,7 @@ impl Reading {
             return Err(self.tables.ends_with(&met));
         }
         told.extend((0..self.gathered.len()).filter_map(|at| self.changed(at, fetched)));
+        rejects.iter().for_each(|reject| self.metrics.rejected(reject.why.word()));
         if !rejects.is_empty() {
             told.push(Told::Rejected(Routed {
                 table: REJECTS,

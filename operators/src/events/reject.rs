@@ -35,19 +35,14 @@ pub(super) enum Why {
     Lost,
 }
 
+/// Why records become rejects, in the words that the table has for it.
+pub const REASONS: [&str; 8] =
+    ["no_event", "no_table", "no_key", "other_key", "value", "unrepresentable", "toast_gap", "lost"];
+
 impl Why {
     /// The word that the table has for it.
-    fn word(self) -> &'static str {
-        match self {
-            Why::NoEvent => "no_event",
-            Why::NoTable => "no_table",
-            Why::NoKey => "no_key",
-            Why::OtherKey => "other_key",
-            Why::Value => "value",
-            Why::Unrepresentable => "unrepresentable",
-            Why::ToastGap => "toast_gap",
-            Why::Lost => "lost",
-        }
+    pub(super) fn word(self) -> &'static str {
+        REASONS[self as usize]
     }
 }
 

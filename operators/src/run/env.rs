@@ -26,7 +26,7 @@ use crate::run::metrics::Metrics;
 /// let runtime = tokio::runtime::Runtime::new().expect("a runtime");
 /// let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 /// let steps = vec![("plan", Unit::BYTES), ("fetch", Unit::ROWS)];
-/// let outline = Outline { unit: Unit::BYTES, steps, layout: Layout::each(&["events"]) };
+/// let outline = Outline { unit: Unit::BYTES, steps, reasons: Vec::new(), layout: Layout::each(&["events"]) };
 /// let (workers, work, in_flight) = (1, 1 << 20, 2);
 /// let (groups, beyond, turn, batches, uploads) = (1, 0, 0, 0, 0);
 /// let parts = Parts { workers, groups, work, beyond, in_flight, turn, batches, uploads };

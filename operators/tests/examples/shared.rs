@@ -40,7 +40,7 @@ pub fn env() -> Env {
     let runtime: &'static _ = Box::leak(Box::new(tokio::runtime::Runtime::new().expect("a runtime")));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let steps = vec![("plan", Unit::BYTES), ("fetch", Unit::ROWS)];
-    let outline = Outline { unit: Unit::BYTES, steps, layout: Layout::each(&["events"]) };
+    let outline = Outline { unit: Unit::BYTES, steps, reasons: Vec::new(), layout: Layout::each(&["events"]) };
     let (workers, work, in_flight) = (1, 1 << 20, 2);
     let parts = Parts { workers, groups: 1, work, beyond: 0, in_flight, turn: 0, batches: 0, uploads: 0 };
     let (fatal, supervisor) = Fatal::new();

@@ -107,7 +107,7 @@ fn planning(
     Planning {
         cutter: Cutter::over(supply, standings, Arc::new(changes.settings()), bounds),
         watch: changes.watch(),
-        feed: TopicFeed,
+        feed: TopicFeed::default(),
         mode: match config.mode {
             Mode::Backfill => plan::Mode::Backfill,
             Mode::Tail => plan::Mode::Tail { poll: config.poll },

@@ -9,12 +9,17 @@ use crate::support::random::Random;
 
 /// Partitions of each topic.
 const PARTITIONS: u64 = 3;
+/// The table without a key.
+const VISITS: &str = "visits";
 
-/// Two tables whose rows are inserted, updated and deleted, with values that are not sent.
+/// Two tables whose rows are inserted, updated and deleted, with values that are not sent, and one
+/// without a key.
 pub(super) struct Models {
     random: Random,
     lsn: u64,
     models: [Model; 2],
+    /// The rows of the table without a key.
+    visits: Vec<Value>,
     /// The LSNs of changes that keep a value which nobody has.
     gaps: Vec<u64>,
 }
@@ -23,14 +28,20 @@ impl Models {
     /// Makes their topics.
     pub(super) fn create(cdc: &Cdc, seed: u64) -> Models {
         let models = ["a", "b"].map(|table| Model { table, rows: BTreeMap::new() });
-        models.iter().for_each(|model| cdc.create(model.table, PARTITIONS as i32));
-        Models { random: Random::new(seed), lsn: 0, models, gaps: Vec::new() }
+        models.iter().map(|model| model.table).chain([VISITS]).for_each(|table| cdc.create(table, PARTITIONS as i32));
+        Models { random: Random::new(seed), lsn: 0, models, visits: Vec::new(), gaps: Vec::new() }
     }
 
     /// Writes so many changes, and makes them.
     pub(super) fn change(&mut self, cdc: &Cdc, count: usize) {
         for _ in 0..count {
             self.lsn += 1;
+            if self.random.one_in(4) {
+                let (row, partition) = (json!({"page": self.random.below(0..9)}), self.random.below(0..PARTITIONS));
+                cdc.write_keyless(VISITS, partition as i32, &event(VISITS, "c", self.lsn, &row));
+                self.visits.push(row);
+                continue;
+            }
             let model = &mut self.models[usize::from(self.random.one_in(2))];
             if !model.change(cdc, &mut self.random, self.lsn) {
                 self.gaps.push(self.lsn);
@@ -47,6 +58,9 @@ impl Models {
             rows.sort_by_key(|row| row["id"].as_u64());
             assert_eq!(rows, model.rows(), "table {}, {when}", model.table);
         }
+        let mut visits = self.visits.clone();
+        visits.sort_by_key(|row| row["page"].as_u64());
+        assert_eq!(cdc.rows(VISITS), visits, "rows without a key, {when}");
         let lsn = |reject: &Value| {
             assert_eq!(reject["reason"], "toast_gap", "{when}: {reject}");
             let event: Value = serde_json::from_str(reject["value"].as_str().expect("a value")).expect("an event");

@@ -64,8 +64,7 @@ fn a_poison_record_is_kept_with_its_reason_and_stalls_nothing() {
 
 /// Writes an event without a key.
 fn send_keyless(cdc: &Cdc, op: &str, row: &serde_json::Value) {
-    let value = event("log", op, 1, row).to_string();
-    cdc.writer.send(&cdc.topic("log"), &Written { value: Some(value.as_bytes()), ..Written::default() });
+    cdc.write_keyless("log", 0, &event("log", op, 1, row));
 }
 
 #[test]
@@ -90,13 +89,15 @@ fn a_table_without_a_key_is_appended_to() {
     send_keyless(&cdc, "t", &json!({}));
     send_keyless(&cdc, "r", &wider);
     cdc.writer.flush();
-    cdc.pipeline.run().exits_with(0);
+    let ended = cdc.pipeline.run().exits_with(0);
     let widened = |row: &serde_json::Value| {
         let mut row = row.clone();
         row["more"] = row.get("more").cloned().unwrap_or_default();
         row
     };
     assert_eq!(cdc.rows("log"), [&one, &one, &other, &wider].map(widened));
+    // The report counts them too.
+    assert_eq!(ended.json()["rejects"], json!({"no_key": 3}), "{}", ended.stdout);
     assert_eq!(reasons(&cdc.rejects()), [3, 4, 5].map(|offset| (offset, "no_key".to_owned())));
     assert_eq!(cdc.rows("orders").len(), 1);
     // A second run finds nothing new, and the table keeps to what it is.

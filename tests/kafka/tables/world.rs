@@ -63,6 +63,13 @@ impl Cdc {
         self.writer.send(&self.topic(table), &Written { partition, key, value, ..Written::default() });
     }
 
+    /// Writes a record without a key.
+    pub(super) fn write_keyless(&self, table: &str, partition: i32, value: &Value) {
+        let value = value.to_string();
+        self.writer
+            .send(&self.topic(table), &Written { partition, value: Some(value.as_bytes()), ..Written::default() });
+    }
+
     /// Writes the event of an operation on the row with this id.
     pub(super) fn event(&self, table: &str, op: &str, lsn: u64, row: Value) {
         let id = json!({"id": row["id"]});

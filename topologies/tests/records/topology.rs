@@ -34,7 +34,7 @@ const RECORDS: Unit = Unit("records");
 /// What the pipeline consists of.
 pub(crate) fn outline() -> Outline {
     let steps = vec![("plan", RECORDS), ("fetch", RECORDS), ("decode", Unit::ROWS)];
-    Outline { unit: RECORDS, steps, layout: Layout::together("lake", &["even", "odd"]) }
+    Outline { unit: RECORDS, steps, reasons: Vec::new(), layout: Layout::together("lake", &["even", "odd"]) }
 }
 
 /// What every worker of a run shares.

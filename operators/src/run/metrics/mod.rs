@@ -49,7 +49,6 @@ pub use self::shapes::Shapes;
 pub use self::steps::{Holder, Outline, StepId, Steps, Unit};
 pub use self::table::{Failing, TableMetrics};
 use crate::error::{StoreError, chain};
-use crate::format::logs::record::Reason;
 use crate::position::Position;
 use crate::protocol::clock::{Clock, Stamp};
 use crate::protocol::layout::Layout;
@@ -76,7 +75,7 @@ pub struct Metrics {
     layout: Layout,
     unit: Unit,
     tables: Vec<TableMetrics>,
-    rejects: [AtomicU64; Reason::ALL.len()],
+    rejects: Vec<(&'static str, AtomicU64)>,
     unnamed_roles: UnnamedRoles,
     shapes: Shapes,
     retries: Retries,
@@ -125,7 +124,7 @@ impl Metrics {
             tables: outline.layout.roles().map(TableMetrics::new).collect(),
             layout: outline.layout,
             unit: outline.unit,
-            rejects: Default::default(),
+            rejects: outline.reasons.iter().map(|reason| (*reason, AtomicU64::new(0))).collect(),
             unnamed_roles: UnnamedRoles::default(),
             shapes: Shapes::default(),
             retries: Retries::new(source),
@@ -197,8 +196,10 @@ impl Metrics {
     }
 
     /// A line was rejected.
-    pub(crate) fn rejected(&self, reason: Reason) {
-        self.rejects[reason as usize].fetch_add(1, Relaxed);
+    pub(crate) fn rejected(&self, reason: &str) {
+        if let Some((_, times)) = self.rejects.iter().find(|(one, _)| *one == reason) {
+            times.fetch_add(1, Relaxed);
+        }
     }
 
     /// A cut was closed, at `upper`. `lag` is the partition with the most that is not handed out.

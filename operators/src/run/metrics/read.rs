@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{
     FlushMetrics, Holder, Lag, Latency, Metrics, Retries, Shapes, StepId, Steps, TableMetrics, Unit, UnnamedRoles,
 };
-use crate::format::logs::record::Reason;
 use crate::position::Position;
 use crate::protocol::names::{GroupId, RunId, TableId};
 use crate::run::space::Free;
@@ -141,9 +140,9 @@ impl Metrics {
         &self.shapes
     }
 
-    /// Lines that were rejected for `reason`, whether the rejects table holds them yet or not.
-    pub fn rejects(&self, reason: Reason) -> u64 {
-        self.rejects[reason as usize].load(Relaxed)
+    /// What was rejected, by reason, whether the rejects table holds it yet or not.
+    pub fn rejects(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.rejects.iter().map(|(reason, times)| (*reason, times.load(Relaxed)))
     }
 
     /// What was retried.

@@ -39,6 +39,7 @@ pub struct Holder<'a> {
 /// let outline = Outline {
 ///     unit: Unit("records"),
 ///     steps: vec![("plan", Unit("records")), ("fetch", Unit::BYTES), ("decode", Unit::ROWS)],
+///     reasons: vec!["no_json"],
 ///     layout: Layout::together("lake", &["orders", "customers"]),
 /// };
 /// assert_eq!(outline.layout.groups().len(), 1);
@@ -50,6 +51,8 @@ pub struct Outline {
     /// Its own steps, with what each hands on: the first plans, the second reads, the last hands on
     /// rows.
     pub steps: Vec<(&'static str, Unit)>,
+    /// Why what is read may become a reject, in the words of the rejects table.
+    pub reasons: Vec<&'static str>,
     /// Its groups and their tables.
     pub layout: Layout,
 }
@@ -65,7 +68,8 @@ impl Outline {
             ("parse", Unit::ROWS),
             ("route", Unit::ROWS),
         ];
-        Outline { unit: Unit::BYTES, steps: steps.to_vec(), layout: Layout::each(tables) }
+        let reasons = crate::format::logs::record::Reason::ALL.map(|reason| reason.as_str()).to_vec();
+        Outline { unit: Unit::BYTES, steps: steps.to_vec(), reasons, layout: Layout::each(tables) }
     }
 }
 
@@ -208,7 +212,7 @@ impl Steps {
 /// use timely::dataflow::operators::vec::{Delay, ToStream};
 ///
 /// let steps = vec![("plan", Unit::ROWS), ("fetch", Unit::ROWS)];
-/// let outline = Outline { unit: Unit::ROWS, steps, layout: Layout::each(&["events"]) };
+/// let outline = Outline { unit: Unit::ROWS, steps, reasons: Vec::new(), layout: Layout::each(&["events"]) };
 /// let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), outline, 1, Count::default()));
 /// let counts = metrics.clone();
 /// timely::execute_directly(move |worker| {

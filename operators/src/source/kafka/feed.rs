@@ -1,5 +1,6 @@
 //! Feeds `plan` with what looks find of topics.
 
+use super::ages::Ages;
 use super::kind::Topics;
 use super::look::Watch;
 use super::range::Range;
@@ -15,7 +16,10 @@ use crate::run::metrics::Lag;
 pub type Planning = plan::Planning<Topics, TopicFeed>;
 
 /// Feeds a [`TopicSupply`].
-pub struct TopicFeed;
+#[derive(Default)]
+pub struct TopicFeed {
+    ages: Ages,
+}
 
 impl Feed<Topics> for TopicFeed {
     type Work = Range;
@@ -28,9 +32,14 @@ impl Feed<Topics> for TopicFeed {
     }
 
     fn found(&mut self, watch: &mut Watch, found: Vec<Sight>, supply: &mut TopicSupply, now: Stamp) -> bool {
+        self.ages.found(&found, now.steady_ms);
         watch.losses = supply.see(found, now.steady_ms);
         // The next look ends the run, also that of a backfill.
         !watch.losses.is_empty() || supply.is_short()
+    }
+
+    fn handed_out(&mut self, work: &Range) -> Option<u64> {
+        self.ages.handed_out(work)
     }
 
     fn end(supply: &TopicSupply) -> Position {

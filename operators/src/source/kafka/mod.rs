@@ -13,6 +13,7 @@
 //! consumer group.
 
 pub mod acknowledge;
+mod ages;
 mod cursor;
 pub mod feed;
 pub mod kind;
