@@ -8,6 +8,7 @@ mod pages;
 mod support;
 
 mod doctor;
+mod example;
 mod lifecycle;
 mod proved;
 mod refusals;

@@ -26,8 +26,8 @@ use crate::support::{Ended, Running, oracle};
 /// What `init` writes, and a run that listens there finds taken if another test uses it too.
 const LISTENS: &str = "127.0.0.1:8089";
 /// Their commands need services on ports of their own: `tests/azure/example.rs`,
-/// `tests/connect/typed.rs` and `tests/flush/example.rs` type them.
-const TYPED_ELSEWHERE: [&str; 3] = ["docs/azure.md", "docs/debezium.md", "docs/pg_flush.md"];
+/// `tests/connect/typed.rs`, `tests/connect/example.rs` and `tests/flush/example.rs` type them.
+const TYPED_ELSEWHERE: [&str; 4] = ["docs/azure.md", "docs/debezium.md", "docs/pg_changes.md", "docs/pg_flush.md"];
 /// The command that runs this very test.
 const TESTS: &str = "cargo test --workspace";
 

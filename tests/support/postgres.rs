@@ -134,20 +134,7 @@ impl Server {
     /// As `psql`, with the last line's end. The error is what psql says of the first statement that
     /// fails; those before it have been committed.
     pub(crate) fn try_psql(&self, database: &str, sql: &str) -> Result<String, String> {
-        let mut command = Command::new(self.programs.join("psql"));
-        without_settings(&mut command).args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"]);
-        command.arg(self.url(database)).env("PGCLIENTENCODING", "UTF8");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut process = command.spawn().expect("psql starts");
-        let (mut input, sql) = (process.stdin.take().expect("a pipe"), sql.to_owned());
-        // Beside the reading, because either pipe may fill up. psql stops reading after an error.
-        let writer = thread::spawn(move || drop(input.write_all(sql.as_bytes())));
-        let output = process.wait_with_output().expect("psql runs");
-        writer.join().expect("the writer ends");
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).expect("psql prints UTF-8")),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        psql_at(&self.programs, &self.url(database), sql)
     }
 
     /// Whether psql gets in at `url` and its session is encrypted, or why not. Files that libpq
@@ -264,6 +251,31 @@ impl Server {
             let _ = process.wait();
         }
         obeyed
+    }
+}
+
+/// The rows of a statement at `url`, whoever has started the server there: a line each.
+#[track_caller]
+pub(crate) fn rows_at(url: &str, sql: &str) -> Vec<String> {
+    let printed = psql_at(&programs(), url, sql).unwrap_or_else(|error| panic!("{error}at {url}, from:\n{sql}"));
+    printed.lines().map(str::to_owned).collect()
+}
+
+/// What psql prints at `url`.
+fn psql_at(programs: &Path, url: &str, sql: &str) -> Result<String, String> {
+    let mut command = Command::new(programs.join("psql"));
+    without_settings(&mut command).args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"]);
+    command.arg(url).env("PGCLIENTENCODING", "UTF8");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().expect("psql starts");
+    let (mut input, sql) = (process.stdin.take().expect("a pipe"), sql.to_owned());
+    // Beside the reading, because either pipe may fill up. psql stops reading after an error.
+    let writer = thread::spawn(move || drop(input.write_all(sql.as_bytes())));
+    let output = process.wait_with_output().expect("psql runs");
+    writer.join().expect("the writer ends");
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).expect("psql prints UTF-8")),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
 }
 
