@@ -103,8 +103,8 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}"))
 }
 
-/// Checks that a query, whose answer is shown with these labels, names what is exported, with labels
-/// that it has. Returns the names of the metrics.
+/// Checks that a query, whose answer is shown with these labels, names what is exported, with
+/// labels that it has. Returns the names of the metrics.
 fn asked_for(place: &str, query: &str, shown: impl IntoIterator<Item = String>) -> BTreeSet<&'static str> {
     let Named { metrics, mut labels } = named(query);
     assert!(!metrics.is_empty(), "{place}: {query}");

@@ -212,7 +212,8 @@ impl Steps {
 /// use timely::dataflow::operators::vec::{Delay, ToStream};
 ///
 /// let steps = vec![("plan", Unit::ROWS), ("fetch", Unit::ROWS)];
-/// let outline = Outline { unit: Unit::ROWS, steps, reasons: Vec::new(), layout: Layout::each(&["events"]) };
+/// let (layout, reasons) = (Layout::each(&["events"]), Vec::new());
+/// let outline = Outline { unit: Unit::ROWS, steps, reasons, layout };
 /// let metrics = Arc::new(Metrics::new(Arc::new(SystemClock), outline, 1, Count::default()));
 /// let counts = metrics.clone();
 /// timely::execute_directly(move |worker| {
