@@ -114,6 +114,9 @@ pub(crate) struct RunArgs {
     /// Accept tables that hold rows which no pipeline has landed.
     #[arg(long)]
     pub(crate) adopt: bool,
+    /// Go on behind records that Kafka does not have any more: the rejects name what is lost.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

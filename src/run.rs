@@ -16,7 +16,7 @@ use lakefront_operators::run::space::Guard;
 
 use crate::cli::{ModeArg, RunArgs};
 use crate::config::{Config, ConfigError, HttpConfig, Mode};
-use crate::exit::Exit;
+use crate::exit::{Exit, Usage};
 use crate::http::{self, Live, RunFacts};
 use crate::logging::{self, LogFormat};
 use crate::pipeline::{Opened, Run};
@@ -47,7 +47,12 @@ pub(crate) struct Landed {
 
 /// Runs a pipeline to its end.
 pub(crate) fn land(args: &RunArgs) -> anyhow::Result<Landed> {
-    let config = with_flags(pipeline::load(&args.file)?, args)?;
+    let mut config = with_flags(pipeline::load(&args.file)?, args)?;
+    if args.accept_loss {
+        config = config.accepting_loss().ok_or_else(|| {
+            Usage("--accept-loss is for pipelines that read topics, with topology = \"pg_changes\"".to_owned())
+        })?;
+    }
     let (name, state_file) = (config.common.pipeline.clone(), config.common.state_file.clone());
     let landed = open_and_land(args, config);
     match &landed {

@@ -138,6 +138,18 @@ impl Config {
         };
         Ok(Config { common, kind })
     }
+
+    /// The same, going on behind records that are lost; `None` if it reads no topics.
+    pub(crate) fn accepting_loss(self) -> Option<Config> {
+        let Config { common, kind } = self;
+        match kind {
+            #[cfg(feature = "pg_changes")]
+            Kind::PgChanges(changes) => {
+                Some(Config { common, kind: Kind::PgChanges(Box::new(changes.accepting_loss())) })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Common {

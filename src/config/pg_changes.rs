@@ -84,6 +84,11 @@ impl PgChanges {
         parts(workers, appended, &self.lake.root)
     }
 
+    /// The same, going on behind records that are lost.
+    pub(crate) fn accepting_loss(self) -> PgChanges {
+        PgChanges { on_loss: OnLoss::Accept, ..self }
+    }
+
     /// About how many bytes a range of records may have.
     pub(crate) fn range(&self) -> u64 {
         RANGE

@@ -114,7 +114,8 @@ impl Outcome {
                 "let the user read and describe the topic, and describe the cluster's topics; for its group, read the group"
             }
             Outcome::RetentionPassed | Outcome::Recreated => {
-                "nothing brings these records back: begin anew with what is there, or go on behind what is lost"
+                "nothing brings these records back: begin anew with what is there, or go on behind what is lost (once: run --accept-loss; \
+                 always: source.on_loss = \"accept\")"
             }
             // Whoever went on would take the new ones for those that were read.
             Outcome::Truncated => {

@@ -70,6 +70,7 @@ fn landed(lines: &str) -> Arc<Metrics> {
         json: true,
         take_over: false,
         adopt: false,
+        accept_loss: false,
         once: false,
     };
     run::land(&args).expect("a run that ends well").metrics

@@ -195,3 +195,31 @@ fn a_table_that_cannot_be_made_or_an_odd_column_stalls_nobody() {
     assert_eq!(all, [(bad.clone(), 0, of("no_key")), (bad, 1, of("value")), (orders, 1, of("value"))]);
     assert_eq!(cdc.rows("bad"), [] as [Value; 0]);
 }
+
+#[test]
+fn records_that_are_lost_stop_a_run_until_somebody_accepts_that() {
+    let cdc = Cdc::new("lost");
+    cdc.create("orders", 1);
+    for id in 1..=3 {
+        cdc.event("orders", "c", id, json!({"id": id, "note": "x"}));
+    }
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    for id in 4..=9 {
+        cdc.event("orders", "c", id, json!({"id": id, "note": "x"}));
+    }
+    cdc.writer.flush();
+    cdc.lose("orders", 7);
+    let ended = cdc.pipeline.run().exits_with(3);
+    let error = ended.error();
+    assert!(error.contains("4 offsets are lost") && error.contains("run --accept-loss"), "{error}");
+    assert_eq!(cdc.rows("orders").len(), 3);
+    // What it advises.
+    cdc.pipeline.call(&["run", "p.toml", "--accept-loss"]).exits_with(0);
+    let ids: Vec<_> = cdc.rows("orders").iter().map(|row| row["id"].clone()).collect();
+    assert_eq!(ids, [1, 2, 3, 8, 9]);
+    let rejects = cdc.rejects();
+    assert_eq!(reasons(&rejects), [(3, "lost".to_owned())]);
+    assert_eq!(rejects[0]["detail"], "the records of offsets 3 to 6 are lost, which was accepted");
+    cdc.pipeline.run().exits_with(0);
+}
