@@ -12,7 +12,7 @@ use super::raw::{Reading, Section};
 use super::values::{choice, flag, text};
 
 /// What may be said of a table.
-const KEYS: [&str; 6] = ["key", "keyless", "cdf", "on_truncate", "on_unrepresentable", "types"];
+const KEYS: [&str; 7] = ["key", "keyless", "cdf", "metadata", "on_truncate", "on_unrepresentable", "types"];
 
 /// What the file says of tables, the most general first.
 #[derive(Clone, Default)]
@@ -35,6 +35,7 @@ struct Said {
     key: Option<Option<Vec<String>>>,
     keyless: Option<Keyless>,
     feed: Option<bool>,
+    metadata: Option<bool>,
     on_truncate: Option<OnTruncate>,
     unrepresentable: Option<Unrepresentable>,
     texts: Option<Vec<String>>,
@@ -46,11 +47,12 @@ impl TableRules {
     pub(crate) fn of(&self, name: &str) -> TableWish {
         let mut wish = TableWish::default();
         for (_, said) in self.0.iter().filter(|(names, _)| names.has(name)) {
-            let Said { key, keyless, feed, on_truncate, unrepresentable, texts } = said.clone();
+            let Said { key, keyless, feed, metadata, on_truncate, unrepresentable, texts } = said.clone();
             wish = TableWish {
                 key: key.unwrap_or(wish.key),
                 keyless: keyless.unwrap_or(wish.keyless),
                 feed: feed.unwrap_or(wish.feed),
+                metadata: metadata.unwrap_or(wish.metadata),
                 on_truncate: on_truncate.unwrap_or(wish.on_truncate),
                 unrepresentable: unrepresentable.unwrap_or(wish.unrepresentable),
                 texts: texts.unwrap_or(wish.texts),
@@ -91,10 +93,13 @@ impl Names {
 
 /// Reads `[tables]`.
 pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
-    let section = top.section("tables");
+    let mut section = top.section("tables");
+    let metadata = section.optional("metadata", None, |v| flag(v).map(Some));
     let said = section.named_entries(|name| Names::parse(name).map(drop), said)?;
     let mut rules: Vec<_> =
         said.into_iter().filter_map(|(name, said)| Some((Names::parse(&name).ok()?, said))).collect();
+    // Said of all tables, and before what "*" says.
+    rules.insert(0, (Names::All, Said { metadata: metadata?, ..Said::default() }));
     rules.sort_by_key(|(names, _)| names.rank());
     Some(TableRules(rules))
 }
@@ -114,6 +119,7 @@ fn said(value: &Value) -> Reading<Said> {
         key: of("key").map(key).transpose().map_err(|e| named("key", e))?,
         keyless: of("keyless").map(|v| choice(v, &keyless)).transpose().map_err(|e| named("keyless", e))?,
         feed: of("cdf").map(flag).transpose().map_err(|e| named("cdf", e))?,
+        metadata: of("metadata").map(flag).transpose().map_err(|e| named("metadata", e))?,
         on_truncate: of("on_truncate")
             .map(|v| choice(v, &truncate))
             .transpose()
@@ -168,10 +174,18 @@ mod tests {
              \"public.*\" = { key = [\"id\"] }",
         );
         let rules = rules.expect("rules");
+        assert!(!rules.of("public.orders").metadata);
         let (orders, other) = (rules.of("public.orders"), rules.of("private.orders"));
         assert_eq!((orders.feed, orders.key, orders.on_truncate), (true, Some(vec!["id".into()]), OnTruncate::Ignore));
         assert_eq!((other.feed, other.key), (false, None));
         assert_eq!(TableRules::default().of("a.b"), TableWish::default());
+    }
+
+    #[test]
+    fn metadata_is_wanted_of_all_tables_or_of_some() {
+        let wanted = rules("[tables]\nmetadata = true\n\"a.b\" = { metadata = false }").expect("rules");
+        assert_eq!([wanted.of("a.b").metadata, wanted.of("a.c").metadata], [false, true]);
+        assert!(rules("[tables]\nmetadata = 1").is_err());
     }
 
     #[test]

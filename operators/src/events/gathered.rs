@@ -1,6 +1,7 @@
 //! Changes of one table, gathered event by event.
 
 use super::met::{Met, guessed};
+use super::metadata::Metadata;
 use super::reading::Place;
 use super::reject::Why;
 use super::table::EventTable;
@@ -27,6 +28,8 @@ pub(super) struct Gathered {
     /// The records of changes that keep values, for the rejects, should there be nothing to keep.
     origins: Vec<Option<Vec<u8>>>,
     truncations: Vec<Order>,
+    /// Where each is from, if the table has columns for that.
+    metadata: Option<Metadata>,
     /// The shapes of the last row, and of the last key.
     row: Option<Shape>,
     key: Option<Shape>,
@@ -50,6 +53,7 @@ impl Gathered {
             offsets: Vec::new(),
             origins: Vec::new(),
             truncations: Vec::new(),
+            metadata: table.wish.metadata.then(Metadata::default),
             row: None,
             key: None,
         }
@@ -68,7 +72,10 @@ impl Gathered {
         let taken = self.rows.finish();
         let origins = std::mem::take(&mut self.origins);
         let changes = Changes {
-            rows: taken.rows,
+            rows: match &mut self.metadata {
+                Some(metadata) => metadata.fill(&taken.rows),
+                None => taken.rows,
+            },
             operations: std::mem::take(&mut self.operations),
             unavailable: taken.unavailable,
             order: std::mem::take(&mut self.order),
@@ -112,6 +119,9 @@ impl Gathered {
         let shape = self.row.insert(shape);
         shape.check(table, after, met)?;
         let is_whole = self.rows.push(after, &shape.plan).map_err(unfit)?;
+        if let Some(metadata) = &mut self.metadata {
+            metadata.push(place, &event.source);
+        }
         let origin = || serde_json::to_vec(&place.rejected(Why::ToastGap, String::new())).ok();
         self.pushed(operation, order, if is_whole { None } else { origin() });
         // Behind the row, so that a row that is rejected leaves the one before as it was.
@@ -151,6 +161,9 @@ impl Gathered {
         let shape = self.key.insert(shape);
         shape.check(table, key, &mut Met::default())?;
         self.rows.push(key, &shape.plan).map_err(unfit)?;
+        if let Some(metadata) = &mut self.metadata {
+            metadata.push_none();
+        }
         self.pushed(Operation::Delete, order, None);
         Ok(())
     }

@@ -42,6 +42,7 @@ impl EventTable {
             odd_is_null: self.wish.unrepresentable == Unrepresentable::Null,
             keeps_truncated: self.wish.on_truncate == OnTruncate::Ignore,
             texts: self.wish.texts.clone(),
+            metadata: self.wish.metadata,
         }
     }
 

@@ -53,6 +53,8 @@ pub struct TableWish {
     pub keyless: Keyless,
     /// Whether the table has a change feed.
     pub feed: bool,
+    /// Whether it has columns that say where each row's last change is from.
+    pub metadata: bool,
     /// What becomes of a TRUNCATE.
     pub on_truncate: OnTruncate,
     /// What becomes of a value that the lake has none for.
@@ -81,6 +83,7 @@ impl Default for TableWish {
             key: None,
             keyless: Keyless::default(),
             feed: true,
+            metadata: false,
             on_truncate: OnTruncate::default(),
             unrepresentable: Unrepresentable::default(),
             texts: Vec::new(),

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::events::{EventTable, EventTables, Met, rejects_schema, survey};
+use lakefront_operators::events::{EventTable, EventTables, Met, MetTable, metadata_columns, rejects_schema, survey};
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
 use lakefront_operators::format::debezium::typed::{LakeColumn, LakeType};
@@ -158,6 +158,9 @@ async fn table(
             }
         }
     }
+    if wish.metadata {
+        add_metadata(&mut columns, met).map_err(refused)?;
+    }
     if let Some(column) = columns.iter().find(|column| column.as_text && column.of != LakeType::Text) {
         let name = &column.name;
         return Err(refused(format!(
@@ -181,6 +184,29 @@ async fn table(
         keyed.map(|keyed| keyed.database.clone()).unwrap_or_else(|| met.and_then(|met| met.database.clone()));
     let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), database, wish };
     Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some() })
+}
+
+/// Adds the columns that say where a row's last change is from, unless they are there. The error
+/// follows the table's name.
+fn add_metadata(columns: &mut Vec<LakeColumn>, met: Option<&MetTable>) -> Result<(), String> {
+    let is_postgresqls = |name: &str| met.is_some_and(|met| met.columns.iter().any(|(column, _)| column == name));
+    for column in metadata_columns() {
+        let there = columns.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name));
+        match there {
+            _ if is_postgresqls(&column.name) => {}
+            None => {
+                columns.push(column);
+                continue;
+            }
+            Some(there) if (&there.name, &there.of) == (&column.name, &column.of) => continue,
+            Some(_) => {}
+        }
+        return Err(format!(
+            "has a column {:?} of its own, which metadata = true would fill: set metadata = false for it in [tables]",
+            column.name
+        ));
+    }
+    Ok(())
 }
 
 /// File systems and catalogs that fold case would merge two tables whose names differ only in case;

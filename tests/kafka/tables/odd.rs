@@ -223,3 +223,49 @@ fn records_that_are_lost_stop_a_run_until_somebody_accepts_that() {
     assert_eq!(rejects[0]["detail"], "the records of offsets 3 to 6 are lost, which was accepted");
     cdc.pipeline.run().exits_with(0);
 }
+
+#[test]
+fn a_table_says_where_its_rows_are_from_if_that_is_wanted() {
+    let mut cdc = Cdc::new("origins");
+    cdc.pipeline.set("tables", "metadata", json!(true));
+    cdc.create("orders", 1);
+    for (op, lsn, note) in [("c", 5, "a"), ("c", 6, "b"), ("u", 7, "c")] {
+        cdc.event("orders", op, lsn, json!({"id": if op == "u" { 1 } else { lsn - 4 }, "note": note}));
+    }
+    cdc.event("orders", "d", 8, json!({"id": 2, "note": "b"}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    let from = |lsn: u64, offset: u64, row: serde_json::Value| {
+        let mut row = row;
+        let moment = "2023-11-14 22:13:20+00:00";
+        let topic = cdc.topic("orders");
+        for (name, value) in [
+            ("_lsn", json!(lsn)),
+            ("_tx_id", json!(lsn)),
+            ("_source_ts", json!(moment)),
+            ("_topic", json!(topic)),
+            ("_partition", json!(0)),
+            ("_offset", json!(offset)),
+        ] {
+            row[name] = value;
+        }
+        row
+    };
+    assert_eq!(cdc.rows("orders"), [from(7, 2, json!({"id": 1, "note": "c"}))]);
+    // A column that comes later stands behind them, and they stay right.
+    cdc.event("orders", "c", 9, json!({"id": 3, "note": "d", "more": 1}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    let rows = cdc.rows("orders");
+    assert_eq!(rows[0], from(7, 2, json!({"id": 1, "note": "c", "more": null})));
+    assert_eq!(rows[1], from(9, 4, json!({"id": 3, "note": "d", "more": 1})));
+    // A column of PostgreSQL's own is not taken for one.
+    cdc.create("odd", 1);
+    cdc.event("odd", "c", 10, json!({"id": 1, "_lsn": "mine"}));
+    cdc.writer.flush();
+    let ended = cdc.pipeline.run().exits_with(3);
+    assert!(ended.error().contains("has a column \"_lsn\" of its own"), "{}", ended.error());
+    cdc.pipeline.set("tables", "public.odd", json!({"metadata": false}));
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("odd"), [json!({"id": 1, "_lsn": "mine"})]);
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+use crate::events::is_metadata;
 use crate::format::copy::{Codec, Decoder};
 use crate::postgres::quoted;
 use crate::source::postgres::HotColumn;
@@ -38,6 +39,9 @@ impl Plan {
         for field in fields {
             let name = field.name();
             let Some(column) = columns.iter().find(|column| column.name == *name) else {
+                if is_metadata(name) {
+                    continue;
+                }
                 left_out.push((name.clone(), "PostgreSQL has no such column any more".to_owned()));
                 continue;
             };

@@ -75,6 +75,9 @@ pub struct Keyed {
     /// Columns that are texts, whatever PostgreSQL has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<String>,
+    /// Whether it has columns that say where each row's last change is from.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub metadata: bool,
 }
 
 fn is_not(flag: &bool) -> bool {
