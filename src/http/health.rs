@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use lakefront_operators::run::metrics::StoppedTable;
 use lakefront_operators::run::space::Free;
 use lakefront_operators::shown;
 
@@ -33,6 +34,8 @@ pub(super) enum Status {
     LowDisk,
     /// Something in the source cannot be read, so lines may be missed.
     NotRead,
+    /// Ready, but a table stands still until somebody decides.
+    Degraded,
 }
 
 impl Status {
@@ -46,6 +49,7 @@ impl Status {
             Status::Failing => "failing",
             Status::LowDisk => "low_disk",
             Status::NotRead => "not_read",
+            Status::Degraded => "degraded",
         }
     }
 }
@@ -76,7 +80,7 @@ impl Health {
 
     /// Whether the run does what it should.
     pub(super) fn is_ready(&self) -> bool {
-        self.status == Status::Ok
+        matches!(self.status, Status::Ok | Status::Degraded)
     }
 
     fn at(self, step: impl Into<String>) -> Health {
@@ -121,6 +125,8 @@ pub(super) struct Signs {
     pub(super) not_read: Option<NotRead>,
     /// A file system that has less free space than it must.
     pub(super) low_disk: Option<Free>,
+    /// Tables that stand still, and for how long each has, in milliseconds.
+    pub(super) stopped: Vec<(StoppedTable, u64)>,
 }
 
 /// Files of the source that are not read.
@@ -215,6 +221,14 @@ pub(super) fn judge(seen: &Signs, stall: Duration, cut: Duration) -> Health {
         let name = name.escape_debug();
         let reason = format!("\"{name}\"{more} in the source has not been read for {} s", for_ms / 1000);
         return Health::not_ready(Status::NotRead, reason).for_ms(*for_ms).because(Some(why));
+    }
+    if let Some((StoppedTable { role, reason, .. }, for_ms)) = seen.stopped.first() {
+        let more = match seen.stopped.len() {
+            1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        let text = format!("table {role:?}{more} stands still, while others go on");
+        return Health::not_ready(Status::Degraded, text).for_ms(*for_ms).because(Some(reason));
     }
     Health::OK
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lakefront_operators::protocol::document::Process;
 use lakefront_operators::run::fatal::{Fatal, StopRequest};
-use lakefront_operators::run::metrics::{Holder, Metrics, Retried, StepId, TableMetrics};
+use lakefront_operators::run::metrics::{Holder, Metrics, Retried, StepId, StoppedTable, TableMetrics};
 use lakefront_operators::source::files::Why;
 
 use super::health::{Failing, FailingSource, Health, HoldingStep, NotRead, Signs, Status, judge};
@@ -113,6 +113,13 @@ impl Live {
         Some(FailingSource { what: failing.what, for_ms, cause: failing.cause })
     }
 
+    /// The tables that stand still, and for how long.
+    fn stopped(&self) -> Vec<(StoppedTable, u64)> {
+        let now_ms = self.metrics.up_ms();
+        let stopped = self.metrics.stopped().into_iter();
+        stopped.map(|table| (now_ms.saturating_sub(table.since_ms), table)).map(|(ms, table)| (table, ms)).collect()
+    }
+
     /// Whether a holder does what takes its time: PostgreSQL deletes many rows in one statement.
     fn takes_time(&self, holder: &Holder<'_>) -> bool {
         let deletes = self.metrics.flushes().is_some_and(|flushes| flushes.is_deleting());
@@ -137,6 +144,7 @@ impl Live {
             failing: self.failing(),
             failing_source: self.failing_source(),
             not_read: self.not_read(),
+            stopped: self.stopped(),
             low_disk: metrics.free().into_iter().find(|free| free.low),
         }
     }

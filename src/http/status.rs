@@ -160,6 +160,7 @@ fn steps(live: &Live, rates: &Rates) -> Vec<Value> {
 
 fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
     let (metrics, failing) = (&live.metrics, live.failing());
+    let stopped = metrics.stopped();
     let end: Position = metrics.source_end();
     let tables = metrics.tables().iter().zip(&live.run.tables).enumerate();
     let hot = |i: usize| metrics.flushes().and_then(|of| of.tables().get(i));
@@ -177,6 +178,9 @@ fn tables(live: &Live, rates: &Rates) -> Vec<Value> {
             "last_commit": table.committed_at_ms().map(rfc3339),
             "failing_seconds": failing.map(|failing| Duration::from_millis(failing.for_ms).as_secs_f64()),
         });
+        if let Some(stopped) = stopped.iter().find(|stopped| stopped.role == table.role()) {
+            said["stopped"] = json!(stopped.reason);
+        }
         hot(i).into_iter().for_each(|hot| flushes::add(&mut said, hot));
         said
     });

@@ -144,7 +144,8 @@ impl Answer {
             rates = format!("{:.1} MB/s, {rates}", self.bytes_per_second / 1e6);
         }
         let health = match (&self.reason, self.ready) {
-            (_, true) => "ready".to_owned(),
+            (Some(reason), true) => format!("ready, but {reason}"),
+            (None, true) => "ready".to_owned(),
             (Some(reason), false) => format!("{}: {reason}", self.status),
             (None, false) => self.status.clone(),
         };

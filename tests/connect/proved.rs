@@ -67,16 +67,17 @@ fn values_of_every_type_are_as_postgresql_has_them() {
               '-1 mons +40 days -25:00:00.000001', '::1/64', NULL, NULL, NULL, 'sad', -0.01, B'0', NULL, '', 'empty', NULL, '{}',
               NULL, NULL, '');
          INSERT INTO kinds (id, iv, m, ti) VALUES (3, '3 hours', -1, '00:00:01'), (4, '7 seconds', 0, '23:59:59.999999'),
-             (5, '-0.5 seconds', NULL, NULL), (6, '0', NULL, NULL), (7, '-1 year -13 mons 1.5 seconds', NULL, NULL)",
+             (5, '-0.5 seconds', NULL, NULL), (6, '0', NULL, NULL), (7, '-1 year -13 mons 1.5 seconds', NULL, NULL);
+         INSERT INTO kinds (id, f4, f8) VALUES (8, 'Infinity'::float4 - 'Infinity', 'Infinity'::float8 - 'Infinity')",
     );
     world.debezium(&["register"]).exits_with(0);
-    land(&world, "kinds", 7);
+    land(&world, "kinds", 8);
     let found = proof(&world, 0);
     let kinds = of(&found, "public.kinds");
     assert_eq!(found["all_proved"], true, "{kinds:#}");
     assert_eq!(
         (&kinds["source_rows"], &kinds["lake_rows"], &kinds["differing_rows"]),
-        (&7.into(), &7.into(), &0.into())
+        (&8.into(), &8.into(), &0.into())
     );
     assert!(kinds["lsn"].as_str().is_some_and(|lsn| lsn.contains('/')), "{kinds:#}");
     let table = world.path("lake/shop/public/kinds");
@@ -87,7 +88,7 @@ fn values_of_every_type_are_as_postgresql_has_them() {
         assert_eq!((&first["what"], &first["key"]["id"]), (&"altered".into(), &"1".into()), "{column}");
         // What the message advises: the row's event comes again.
         world.psql("UPDATE kinds SET i4 = i4 + 1 WHERE id = 1");
-        land(&world, "kinds", 8 + nth);
+        land(&world, "kinds", 9 + nth);
     }
     assert_eq!(proof(&world, 0)["all_proved"], true);
 }
@@ -180,6 +181,16 @@ fn what_cannot_be_compared_is_said_and_what_is_not_captured_is_found() {
     assert!(reason.as_str().is_some_and(|reason| reason.contains("\"later\" is not compared")), "{reason}");
     world.call(&["prove", "p.toml", "--strict"]).exits_with(1);
     let publication = world.slot();
+    // Without the publication, nobody knows what else should be there.
+    world.set("postgres", "publication", "nobodys");
+    let found = of(&proof(&world, 0), "public.customers");
+    assert!(found["unverifiable"].to_string().contains("no publication"), "{found}");
+    world.unset("postgres", "publication");
+    // A child's rows are none of its parent's.
+    world.psql(
+        "SET ROLE cdc; CREATE TABLE heirs (more text) INHERITS (customers); INSERT INTO heirs (id, name) VALUES (77, 'heir')",
+    );
+    proof(&world, 0);
     // Orders has no rows so far, so nobody misses it.
     world.psql(&format!(
         "SET ROLE cdc; ALTER PUBLICATION {publication} SET (publish = 'delete'); INSERT INTO orders VALUES (1, 2, NULL)"
@@ -191,6 +202,7 @@ fn what_cannot_be_compared_is_said_and_what_is_not_captured_is_found() {
     world.psql("UPDATE customers SET name = 'unseen' WHERE id = 1");
     let ended = world.call(&["prove", "p.toml"]).exits_with(3);
     assert!(ended.stderr.contains("no replication slot \"nobodys\""), "{}", ended.stderr);
+    world.unset("postgres", "slot");
     world.psql("DROP TABLE customers CASCADE");
     let found = of(&proof(&world, 1), "public.customers");
     assert!(
@@ -199,7 +211,6 @@ fn what_cannot_be_compared_is_said_and_what_is_not_captured_is_found() {
     );
     world.unset("postgres", "url");
     world.unset("postgres", "password");
-    world.unset("postgres", "slot");
     let ended = world.call(&["prove", "p.toml"]).exits_with(3);
     assert!(ended.stderr.contains("give the pipeline file [postgres]"), "{}", ended.stderr);
 }

@@ -1,7 +1,7 @@
 //! Changes of one table, gathered event by event.
 
 use super::met::{Met, guessed};
-use super::metadata::Metadata;
+use super::metadata::{Metadata, is_metadata};
 use super::reading::Place;
 use super::reject::Why;
 use super::table::EventTable;
@@ -179,6 +179,11 @@ impl Gathered {
 impl Shape {
     /// The shape of `row`. What it has and `table` has not is `met`.
     fn of(table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<Shape, Obstacle> {
+        if table.wish.metadata
+            && let Some(field) = row.fields().find(|field| is_metadata(field.name))
+        {
+            return Err(is_filled(table, field.name));
+        }
         let plan = Plan::new(&table.columns, row);
         let at = |name: &str| row.fields().position(|field| field.name == name);
         let mut untold = Vec::new();
@@ -188,7 +193,7 @@ impl Shape {
                     return Err(differs_in_case(table, name));
                 }
                 Novelty::Added { name, of: Some(of) } => {
-                    met.column(&table.role, name.clone(), table.wish.type_of(name, of))
+                    met.column(&table.role, name.clone(), table.wish.type_of(name, of), false)
                 }
                 Novelty::Added { name, of: None } => untold.extend(at(name)),
                 Novelty::Changed { name, from, to } => return Err(changed(table, name, from, to)),
@@ -207,7 +212,7 @@ impl Shape {
         }
         for field in self.untold.iter().filter_map(|at| row.fields().nth(*at)) {
             if let Some(of) = guessed(field.raw) {
-                met.column(&table.role, field.name.to_owned(), table.wish.type_of(field.name, &of));
+                met.column(&table.role, field.name.to_owned(), table.wish.type_of(field.name, &of), true);
             }
         }
         Ok(())
@@ -300,6 +305,16 @@ fn appended(table: &EventTable) -> Obstacle {
     Obstacle(Why::NoKey, detail)
 }
 
+/// A column of PostgreSQL's would be overwritten.
+fn is_filled(table: &EventTable, name: &str) -> Obstacle {
+    let detail = format!(
+        "table {} has a column {name:?} of its own now, which metadata = true fills: land the topic in another lake.catalog, \
+         with metadata = false for it",
+        one_line(&table.role)
+    );
+    Obstacle(Why::OtherType, detail)
+}
+
 fn differs_in_case(table: &EventTable, name: &str) -> Obstacle {
     let detail = format!("table {} has a column that differs from {name:?} in case alone", one_line(&table.role));
     Obstacle(Why::Value, detail)
@@ -316,10 +331,9 @@ fn unfit(unfit: Unfit) -> Obstacle {
 /// Rows of another type wait as rejects until somebody decides; other tables go on.
 fn changed(table: &EventTable, name: &str, from: &LakeType, to: &LakeType) -> Obstacle {
     let (role, from, to) = (one_line(&table.role), from.arrow(), to.arrow());
-    tracing::warn!(table = %role, column = %one_line(name), %from, %to, "a column has another type now: its rows are rejected");
     let detail = format!(
         "column {name:?} of table {role} is {from} in the lake, and {to} in the event: land the topic in another \
          lake.catalog, if need be with the column as a text: [tables] {role:?} = {{ types = {{ {name:?} = \"string\" }} }}"
     );
-    Obstacle(Why::Value, detail)
+    Obstacle(Why::OtherType, detail)
 }

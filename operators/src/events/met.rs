@@ -1,6 +1,6 @@
 //! What a run meets in events and does not know yet: tables, and columns of tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct MetTable {
     pub database: Option<String>,
     /// Columns with their types, in the order in which they came.
     pub columns: Vec<(String, LakeType)>,
+    /// Columns whose types were guessed from a value, because no schema told them.
+    #[serde(default)]
+    pub guessed: BTreeSet<String>,
 }
 
 impl Met {
@@ -46,7 +49,10 @@ impl Met {
             if !ours.is_new() {
                 (ours.key, ours.is_keyless, ours.database) = (table.key, table.is_keyless, table.database);
             }
-            table.columns.into_iter().for_each(|(name, of)| ours.column(name, of));
+            for (name, of) in table.columns {
+                let is_guessed = table.guessed.contains(&name);
+                ours.column(name, of, is_guessed);
+            }
         }
     }
 
@@ -55,7 +61,7 @@ impl Met {
     #[must_use]
     pub(super) fn table(&mut self, role: &str, key: Vec<String>, event: &Event<'_>, texts: &[String]) -> bool {
         let database = event.table.database.as_deref().map(str::to_owned);
-        let mut table = MetTable { is_keyless: key.is_empty(), key, database, columns: Vec::new() };
+        let mut table = MetTable { is_keyless: key.is_empty(), key, database, ..MetTable::default() };
         for row in event.after.iter().chain(event.before.row()).chain(event.key.row()) {
             table.row(row, texts);
         }
@@ -68,8 +74,8 @@ impl Met {
     }
 
     /// Notes a column of a table that is known.
-    pub(super) fn column(&mut self, role: &str, name: String, of: LakeType) {
-        self.tables.entry(role.to_owned()).or_default().column(name, of);
+    pub(super) fn column(&mut self, role: &str, name: String, of: LakeType, is_guessed: bool) {
+        self.tables.entry(role.to_owned()).or_default().column(name, of, is_guessed);
     }
 }
 
@@ -80,8 +86,9 @@ impl MetTable {
     }
 
     /// Notes a column, unless there is one of this name, in whatever case: the first counts.
-    fn column(&mut self, name: String, of: LakeType) {
+    fn column(&mut self, name: String, of: LakeType, is_guessed: bool) {
         if self.columns.iter().all(|(known, _)| !known.eq_ignore_ascii_case(&name)) {
+            self.guessed.extend(is_guessed.then(|| name.clone()));
             self.columns.push((name, of));
         }
     }
@@ -96,7 +103,7 @@ impl MetTable {
                 None => guessed(field.raw),
             };
             if let Some(of) = of {
-                self.column(field.name.to_owned(), of);
+                self.column(field.name.to_owned(), of, field.column.is_none());
             }
         }
     }
@@ -171,7 +178,7 @@ mod tests {
         let of = |key: &[&str], columns: &[&str]| {
             let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
             let key = key.iter().map(|name| (*name).to_owned()).collect();
-            let table = MetTable { key, is_keyless: false, database: None, columns };
+            let table = MetTable { key, columns, ..MetTable::default() };
             Met { tables: [("public.a".to_owned(), table)].into() }
         };
         let mut met = of(&[], &["x"]);

@@ -120,7 +120,17 @@ impl Reading {
             self.topics.insert(place.records.topic.clone(), at);
             self.tables.learn(&place.records.topic, at);
         }
-        self.gathered[at].event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met)?;
+        let gathered = &mut self.gathered[at];
+        match gathered.event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met) {
+            Ok(()) if self.metrics.goes_on(&role) => tracing::info!(table = %one_line(&role), "the table goes on"),
+            Ok(()) => {}
+            Err(Obstacle(why, detail)) => {
+                if why.stops_table() && self.metrics.stops(&role, &detail) {
+                    tracing::warn!(table = %one_line(&role), reason = %detail, "the table stands still: its events are rejects");
+                }
+                return Err(Obstacle(why, detail));
+            }
+        }
         Ok(Some(at))
     }
 
@@ -154,7 +164,8 @@ impl Reading {
             let role = one_line(role);
             let detail = format!(
                 "table {role} has no key that tells its rows apart: give it a primary key, name its columns in [tables]: \
-                 {role:?} = {{ key = [\"column\"] }}, or have its new rows appended: {{ keyless = \"append\" }}"
+                 {role:?} = {{ key = [\"column\"] }}, or have its new rows appended: {{ keyless = \"append\" }}, if \
+                 events say which are new (op in add.fields, where they are unwrapped)"
             );
             return Err(Obstacle(Why::NoKey, detail));
         };

@@ -25,7 +25,9 @@ pub(super) enum Why {
     NoKey,
     /// Its key is another one than that by which the table is changed.
     OtherKey,
-    /// A value is none of its column's type, or the column has another type now.
+    /// A column has another type now.
+    OtherType,
+    /// A value is none of its column's type.
     Value,
     /// The lake has no such value.
     Unrepresentable,
@@ -36,10 +38,15 @@ pub(super) enum Why {
 }
 
 /// Why records become rejects, in the words that the table has for it.
-pub const REASONS: [&str; 8] =
-    ["no_event", "no_table", "no_key", "other_key", "value", "unrepresentable", "toast_gap", "lost"];
+pub const REASONS: [&str; 9] =
+    ["no_event", "no_table", "no_key", "other_key", "other_type", "value", "unrepresentable", "toast_gap", "lost"];
 
 impl Why {
+    /// Whether all events of the table are rejects from now on, until somebody decides.
+    pub(super) fn stops_table(self) -> bool {
+        matches!(self, Why::OtherKey | Why::OtherType)
+    }
+
     /// The word that the table has for it.
     pub(super) fn word(self) -> &'static str {
         REASONS[self as usize]

@@ -1,8 +1,8 @@
 //! What users want to become of a table.
 
 use super::table::key_of;
-use crate::format::debezium::Event;
 use crate::format::debezium::typed::{LakeType, Unrepresentable};
+use crate::format::debezium::{Event, Operation};
 
 /// What becomes of a TRUNCATE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,8 @@ impl TableWish {
     /// only appended; `None` if it cannot be made.
     pub(super) fn key_for(&self, event: &Event<'_>) -> Option<Vec<String>> {
         let key = self.key.clone().or_else(|| key_of(event));
-        key.or_else(|| (self.keyless == Keyless::Append).then(Vec::new))
+        let is_new_row = matches!(event.operation, Operation::Insert | Operation::Read);
+        key.or_else(|| (self.keyless == Keyless::Append && is_new_row).then(Vec::new))
     }
 
     /// The type of a column, which would be `of`.

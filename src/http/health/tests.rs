@@ -1,5 +1,7 @@
 //! What a run's health says, and which cause comes first.
 
+use lakefront_operators::run::metrics::StoppedTable;
+
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -100,6 +102,18 @@ fn what_is_not_read_of_the_source_is_told_by_its_name_after_a_while() {
     let reason =
         "\"a\\u{1b}.json\" and 2 more in the source has not been read for 60 s: it cannot be read: permission denied";
     assert_eq!((health.status, health.reason.as_deref()), (Status::NotRead, Some(reason)));
+}
+
+#[test]
+fn a_table_that_stands_still_is_told_and_the_run_stays_ready() {
+    let stopped = |role: &str| {
+        (StoppedTable { role: role.to_owned(), reason: "column \"a\" is another now".to_owned(), since_ms: 0 }, 5_000)
+    };
+    let health =
+        judge(&Signs { stopped: vec![stopped("public.a"), stopped("public.b")], ..Signs::default() }, MINUTE, CUT);
+    assert_eq!((health.status, health.is_ready(), health.for_ms), (Status::Degraded, true, Some(5_000)));
+    let reason = "table \"public.a\" and 1 more stands still, while others go on: column \"a\" is another now";
+    assert_eq!(health.reason.as_deref(), Some(reason));
 }
 
 #[test]

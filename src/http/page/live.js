@@ -16,6 +16,7 @@ const STATUS = {
   failing: 'commits fail',
   low_disk: 'disk is low',
   not_read: 'source not fully read',
+  degraded: 'a table stands still',
   gone: 'no answer',
 };
 

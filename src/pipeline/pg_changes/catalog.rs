@@ -9,24 +9,34 @@ use lakefront_operators::format::debezium::typed::LakeType;
 use lakefront_operators::postgres;
 use lakefront_operators::source::postgres::{HotColumn, columns_of_tables, digits};
 
-use crate::config::Postgres;
+use crate::config::{Connect, Postgres};
 
 /// What was asked of PostgreSQL: the columns of tables, by their roles.
 #[derive(Default)]
-pub(super) struct Catalog(BTreeMap<String, Vec<HotColumn>>);
+pub(super) struct Catalog {
+    tables: BTreeMap<String, Vec<HotColumn>>,
+    /// Whether numbers that no schema tells are digits, and not the base64 of their bytes, which
+    /// may look like digits.
+    has_digits: bool,
+}
 
 impl Catalog {
     /// Asks for the columns of the tables of these roles.
-    pub(super) async fn ask(postgres: &Postgres, roles: &[String]) -> Result<Catalog, Stop> {
+    pub(super) async fn ask(postgres: &Postgres, connect: Option<&Connect>, roles: &[String]) -> Result<Catalog, Stop> {
         let client = postgres::connect(&postgres.location, "lakefront").await?;
         let names: Vec<(&str, &str)> = roles.iter().map(|role| role.split_once('.').unwrap_or_default()).collect();
         let columns = columns_of_tables(&client, &names).await?;
-        Ok(Catalog(roles.iter().cloned().zip(columns).filter_map(|(role, all)| Some((role, all?))).collect()))
+        let tables =
+            roles.iter().cloned().zip(columns).filter_map(|(role, found)| Some((role, found?.columns))).collect();
+        let mode = connect.map(|connect| connect.settings.get("decimal.handling.mode").map(String::as_str));
+        Ok(Catalog { tables, has_digits: matches!(mode, Some(None | Some("string"))) })
     }
 
-    /// The type of a new column, which would be `of` by what events say of it.
-    pub(super) fn told(&self, role: &str, name: &str, of: &LakeType) -> LakeType {
-        let column = self.0.get(role).and_then(|columns| columns.iter().find(|column| column.name == *name));
+    /// The type of a new column, which would be `of` by what events say of it, or by what was
+    /// guessed from a value.
+    pub(super) fn told(&self, role: &str, name: &str, of: &LakeType, is_guessed: bool) -> LakeType {
+        let column = self.tables.get(role).and_then(|columns| columns.iter().find(|column| column.name == *name));
+        let column = column.filter(|column| self.has_digits || !is_guessed || column.of != "numeric");
         column.and_then(|column| better(column, of)).unwrap_or_else(|| of.clone())
     }
 }
@@ -107,5 +117,15 @@ mod tests {
         ] {
             assert_eq!(better(&column, &of), told, "{column:?} {of:?}");
         }
+    }
+
+    #[test]
+    fn base64_is_not_taken_for_digits() {
+        let tables = BTreeMap::from([("public.t".to_owned(), vec![column("numeric", (12 << 16 | 2) + 4, None)])]);
+        let told = |has_digits, is_guessed| {
+            Catalog { tables: tables.clone(), has_digits }.told("public.t", "v", &LakeType::Text, is_guessed)
+        };
+        assert_eq!(told(false, true), LakeType::Text);
+        assert_eq!([told(true, true), told(false, false)], [LakeType::Decimal(12, 2), LakeType::Decimal(12, 2)]);
     }
 }

@@ -5,7 +5,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::events::{EventTable, EventTables, Met, MetTable, metadata_columns, rejects_schema, survey};
+use lakefront_operators::events::{
+    EventTable, EventTables, Keyless, Met, MetTable, metadata_columns, rejects_schema, survey,
+};
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
 use lakefront_operators::format::debezium::typed::{LakeColumn, LakeType};
@@ -65,7 +67,7 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
     for keyed in &recorded {
         tables.push(table(changes, &keyed.name, Some(keyed), known).await?);
     }
-    for (role, _) in met.tables.iter().filter(|(_, met)| met.is_new()) {
+    for (role, _) in met.tables.iter().filter(|(role, met)| is_to_be(changes, role, met)) {
         if recorded.iter().all(|keyed| keyed.name != *role) {
             tables.push(table(changes, role, None, known).await?);
         }
@@ -74,12 +76,21 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
     Ok((tables, untold))
 }
 
+/// Whether a table that was met is to be made. What is wanted of it may have changed since.
+fn is_to_be(changes: &Changes, role: &str, met: &MetTable) -> bool {
+    let wish = changes.config.tables.of(role);
+    met.is_new() && (!met.is_keyless || wish.key.is_some() || wish.keyless == Keyless::Append)
+}
+
 /// What PostgreSQL says of the tables that were met, if the file says where it is.
 async fn asked(changes: &Changes, met: &Met) -> Result<Catalog, Stop> {
-    let roles: Vec<String> = met.tables.keys().cloned().collect();
-    match &changes.config.postgres {
-        Some(postgres) if !roles.is_empty() => Catalog::ask(postgres, &roles).await,
-        _ => Ok(Catalog::default()),
+    let Some(postgres) = &changes.config.postgres else { return Ok(Catalog::default()) };
+    // A table of another database may be called as one of this one is.
+    let is_here = |met: &MetTable| met.database.as_ref().is_none_or(|of| *of == postgres.location.database);
+    let roles: Vec<String> = met.tables.iter().filter(|(_, met)| is_here(met)).map(|(role, _)| role.clone()).collect();
+    match roles.is_empty() {
+        false => Catalog::ask(postgres, changes.config.connect.as_ref(), &roles).await,
+        true => Ok(Catalog::default()),
     }
 }
 
@@ -103,7 +114,7 @@ async fn recorded(changes: &Changes) -> Result<Vec<Keyed>, Stop> {
 }
 
 /// Where the table of this role is, without its columns.
-fn place_of(changes: &Changes, role: &str) -> Result<TableSpec, Stop> {
+pub(super) fn place_of(changes: &Changes, role: &str) -> Result<TableSpec, Stop> {
     let bug = || Stop::Bug(format!("{role:?} names no schema"));
     let (schema, table) = role.split_once('.').ok_or_else(bug)?;
     let schema = changes.config.lake.schema.as_deref().unwrap_or(schema);
@@ -150,7 +161,10 @@ async fn table(
     for (name, of) in met.into_iter().flat_map(|met| &met.columns) {
         match columns.iter().find(|known: &&LakeColumn| known.name.eq_ignore_ascii_case(name)) {
             None if is_text(name) => columns.push(column(name, of.clone())),
-            None => columns.push(column(name, catalog.told(role, name, of))),
+            None => {
+                let is_guessed = met.is_some_and(|met| met.guessed.contains(name));
+                columns.push(column(name, catalog.told(role, name, of, is_guessed)));
+            }
             Some(known) if known.name == *name => {}
             Some(known) => {
                 let twice = format!("would have columns {:?} and {name:?}, which a lake cannot tell apart", known.name);

@@ -6,7 +6,7 @@ use lakefront_operators::error::Stop;
 use lakefront_operators::prove::changes::{self, Subject, Table};
 use lakefront_operators::prove::{Progress, Proof};
 
-use super::Changes;
+use super::{Changes, find};
 use crate::debezium::{matches, tables_of};
 
 /// Proves the tables against those of PostgreSQL.
@@ -21,15 +21,28 @@ pub(super) async fn prove(changes: &Changes, patience: Duration, progress: &Prog
     };
     // Of topics that tell no tables, nobody knows which of PostgreSQL's are meant.
     let captured = changes.config.connect.as_ref().and_then(|connect| connect.tables.clone());
-    let captured = captured.or_else(|| tables_of(&changes.config.names)).unwrap_or_default();
-    let known = changes.tables.iter().map(|known| Table { spec: &known.spec.table, key: &known.event.key });
+    let captured = captured.or_else(|| tables_of(&changes.config.names));
+    let (lake, known) = (&changes.config.lake, &changes.tables);
+    // Events that do not name their schema are of the lake's.
+    let is_known = |name: &str| {
+        let ours = name.split_once('.').zip(lake.schema.as_ref()).map(|((_, table), ours)| format!("{ours}.{table}"));
+        known.iter().any(|known| ours.as_ref().is_some_and(|ours| known.event.role == *ours))
+    };
+    let is_wanted = |name: &str| !is_known(name) && captured.as_ref().is_some_and(|captured| matches(captured, name));
+    let is_wanted: &(dyn Fn(&str) -> bool + Sync) = &is_wanted;
+    let tables = known.iter().map(|known| Table {
+        spec: &known.spec.table,
+        key: &known.event.key,
+        database: known.event.database.as_deref(),
+    });
     let subject = Subject {
         pipeline,
         postgres: &postgres.location,
         slot: &postgres.slot(pipeline),
         publication: &postgres.publication(pipeline),
-        tables: known.collect(),
-        is_wanted: &|name| matches(&captured, name),
+        tables: tables.collect(),
+        is_wanted: captured.is_some().then_some(is_wanted),
+        place: &|name| find::place_of(changes, name).ok().map(|spec| spec.place),
         watch: changes.watch(),
         patience,
     };

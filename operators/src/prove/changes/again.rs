@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::compare::Suspects;
 use super::judge::{self, Found};
 use super::lake::Pinned;
 use super::reach::Reaching;
@@ -11,10 +12,13 @@ use super::{Looked, Subject};
 use crate::error::Stop;
 use crate::prove::Progress;
 use crate::prove::difference::What;
+use crate::run::clock::Stopwatch;
 
 /// How often a key is looked at again that is changed meanwhile, at most. No look begins once half
 /// of the patience is over: it may have to wait for the lake.
 const ROUNDS: u32 = 10;
+/// So many looks a key needs at most that is not changed.
+const NEEDED: u32 = 2;
 
 /// Looks at the suspects of all tables until each is found to be like PostgreSQL's, or not, and
 /// says so in the tables' proofs.
@@ -24,25 +28,31 @@ pub(super) async fn look(
     all: &mut [Looked],
     progress: &Progress,
 ) -> Result<(), Stop> {
+    let begun = Stopwatch::start();
     let mut found: Vec<Found> = all.iter().map(|_| Found::default()).collect();
     for round in 0..ROUNDS {
-        let is_late = round > 0 && reaching.begun.elapsed() > reaching.patience / 2;
+        let is_late = round >= NEEDED && begun.elapsed() > reaching.patience / 2;
         if is_late || all.iter().all(|looked| looked.suspects.keys.is_empty()) {
             break;
         }
         let mut keys = Keys::new();
-        let snapshot = Snapshot::take(subject.postgres).await?;
+        let snapshot = Snapshot::take(subject.postgres, &subject.tables).await?;
         let (lsn, before) = (snapshot.lsn, theirs(&snapshot, all, &mut keys).await?);
         drop(snapshot);
         let pins = reaching.passed(&mut subject.watch, subject.pipeline, &subject.tables, lsn).await?;
         let there = ours(&pins, all, &mut keys, progress).await?;
-        let after = theirs(&Snapshot::take(subject.postgres).await?, all, &mut keys).await?;
+        let snapshot = Snapshot::take(subject.postgres, &subject.tables).await?;
+        let after = theirs(&snapshot, all, &mut keys).await?;
+        drop(snapshot);
         for (((looked, found), pinned), ((before, there), after)) in
             all.iter_mut().zip(&mut found).zip(&pins).zip(before.iter().zip(&there).zip(&after))
         {
-            looked.suspects.keys.retain(|key| match verdict(before.get(key), there.get(key), after.get(key)) {
+            let Suspects { keys: suspects, seen, .. } = &mut looked.suspects;
+            suspects.retain(|key| match verdict(before.get(key), there.get(key), after.get(key)) {
                 Verdict::Same => false,
                 Verdict::Changing => true,
+                // Of a row that is not there, no place tells that it was not there in between.
+                Verdict::Differs(What::Unexpected) if !is_seen_again(seen, *key, there.get(key)) => true,
                 Verdict::Differs(what) => {
                     found.differ(what, keys.get(key).cloned().unwrap_or_default());
                     false
@@ -64,7 +74,7 @@ async fn theirs(snapshot: &Snapshot, all: &[Looked], keys: &mut Keys) -> Result<
         let (mut of_table, sought) = (HashMap::new(), &looked.suspects.keys);
         if let Some(plan) = looked.plan.as_ref().filter(|_| !sought.is_empty()) {
             let is_sought = |key: u128| sought.contains(&key);
-            snapshot.rows(plan, |batch| pick(plan, batch, is_sought, &mut of_table, keys)).await?;
+            snapshot.rows(plan, |batch| pick(plan, batch, is_sought, &mut of_table, Some(&mut *keys))).await?;
         }
         sides.push(of_table);
     }
@@ -78,11 +88,17 @@ async fn ours(pins: &[Pinned], all: &[Looked], keys: &mut Keys, progress: &Progr
         let (mut of_table, sought) = (HashMap::new(), &looked.suspects.keys);
         if let Some(plan) = looked.plan.as_ref().filter(|_| !sought.is_empty()) {
             let is_sought = |key: u128| sought.contains(&key);
-            pinned.rows(plan, progress, |batch| pick(plan, batch, is_sought, &mut of_table, keys)).await?;
+            pinned.rows(plan, progress, |batch| pick(plan, batch, is_sought, &mut of_table, Some(&mut *keys))).await?;
         }
         sides.push(of_table);
     }
     Ok(sides)
+}
+
+/// Whether the lake had these rows of a key in an earlier round too.
+fn is_seen_again(seen: &mut HashMap<u128, u128>, key: u128, there: Option<&Side>) -> bool {
+    let sum = there.map_or(0, |there| there.sum);
+    seen.insert(key, sum) == Some(sum)
 }
 
 /// What is known of a key after one round.

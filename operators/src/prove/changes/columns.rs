@@ -86,6 +86,10 @@ impl Plan {
 /// How PostgreSQL shows `column` as the lake's type `of`; `None` if it cannot be compared.
 fn shown(column: &HotColumn, of: &DataType) -> Option<(String, Codec)> {
     let name = quoted(&column.name);
+    // An event has true or false for it.
+    if column.of == "bit" && column.modifier == 1 && *of == DataType::Utf8 {
+        return None;
+    }
     let DataType::List(items) = of else { return scalar(&name, &column.of, column.is_enum, of) };
     let element = column.element.as_deref()?;
     let (select, codec) = scalar("e", element, false, items.data_type())?;
@@ -105,14 +109,20 @@ fn shown(column: &HotColumn, of: &DataType) -> Option<(String, Codec)> {
 fn scalar(value: &str, from: &str, is_enum: bool, of: &DataType) -> Option<(String, Codec)> {
     let cast = |to: &str| format!("{value}::pg_catalog.{to}");
     let within = |from: &str, to: &str| format!("CASE WHEN {value} >= '{from}' AND {value} < '{to}' THEN {value} END");
+    let number = |of: &str| format!("CASE WHEN {value} = 'NaN' THEN 'NaN'::pg_catalog.{of} ELSE {value} END");
     Some(match (from, of) {
         ("bool", DataType::Boolean) => (value.to_owned(), Codec::Bool),
         ("bit", DataType::Boolean) => (format!("{value} = B'1'"), Codec::Bool),
         ("int2" | "int4" | "int8" | "oid", DataType::Int64) => (cast("int8"), Codec::Int64),
         ("int2" | "int4", DataType::Int32) => (cast("int4"), Codec::Int32),
         ("int2", DataType::Int16) => (value.to_owned(), Codec::Int16),
-        ("float4", DataType::Float32) => (value.to_owned(), Codec::Float32),
-        ("float8" | "numeric", DataType::Float64) => (cast("float8"), Codec::Float64),
+        // Of the many bits that mean "not a number", an event brings the usual ones.
+        ("float4", DataType::Float32) => (number("float4"), Codec::Float32),
+        ("float8", DataType::Float64) => (number("float8"), Codec::Float64),
+        ("numeric", DataType::Float64) => {
+            let fits = format!("CASE WHEN {value} = 'NaN' OR pg_catalog.abs({value}) < 1.7e308 THEN {value} END");
+            (format!("({fits})::pg_catalog.float8"), Codec::Float64)
+        }
         ("numeric" | "money", DataType::Decimal128(precision, scale)) => {
             let (number, most) = (cast("numeric"), i16::from(*precision) - i16::from(*scale));
             let fits =
@@ -146,10 +156,11 @@ fn text(value: &str, from: &str, is_enum: bool) -> Option<String> {
              {value})::pg_catalog.int8 % 1000000 = 0 THEN 'HH24:MI:SS' ELSE 'HH24:MI:SS.US' END)"
         ),
         "interval" => interval(value),
+        "bool" => format!("{value}::pg_catalog.text"),
         "money" => format!("{value}::pg_catalog.numeric::pg_catalog.text"),
         "timetz" => format!("({value} AT TIME ZONE 'UTC')::pg_catalog.time::pg_catalog.text || 'Z'"),
-        "jsonb" | "uuid" | "inet" | "cidr" | "macaddr" | "macaddr8" | "xml" | "bool" | "int2" | "int4" | "int8"
-        | "oid" | "numeric" | "bit" | "varbit" | "int4range" | "int8range" | "numrange" | "daterange" | "tsrange"
+        "jsonb" | "uuid" | "inet" | "cidr" | "macaddr" | "macaddr8" | "xml" | "int2" | "int4" | "int8" | "oid"
+        | "numeric" | "bit" | "varbit" | "int4range" | "int8range" | "numrange" | "daterange" | "tsrange"
         | "tsvector" | "another citext" => printed(),
         _ => return None,
     })

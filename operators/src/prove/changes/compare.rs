@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::Plan;
 use super::lake::Pinned;
-use super::rows::{Keys, Row, Side, Sides, pick, rows};
+use super::rows::{Row, Side, Sides, pick, rows};
 use super::server::Snapshot;
 use crate::error::Stop;
 use crate::prove::Progress;
@@ -29,6 +29,8 @@ pub(super) struct Compared {
 #[derive(Default)]
 pub(super) struct Suspects {
     pub(super) keys: HashSet<u128>,
+    /// What the lake had of keys that PostgreSQL did not have, when they were looked at again.
+    pub(super) seen: HashMap<u128, u128>,
     /// How many rows may differ beyond these, at most.
     pub(super) more: u64,
 }
@@ -70,9 +72,9 @@ pub(super) async fn all(
     let mut suspects = HashSet::new();
     if !chosen.is_empty() {
         let is_sought = |key: u128| chosen.contains(&set(key));
-        let (mut left, mut right, mut keys) = (Sides::new(), Sides::new(), Keys::new());
-        snapshot.rows(plan, |batch| pick(plan, batch, is_sought, &mut left, &mut keys)).await?;
-        pinned.rows(plan, &Progress::default(), |batch| pick(plan, batch, is_sought, &mut right, &mut keys)).await?;
+        let (mut left, mut right) = (Sides::new(), Sides::new());
+        snapshot.rows(plan, |batch| pick(plan, batch, is_sought, &mut left, None)).await?;
+        pinned.rows(plan, &Progress::default(), |batch| pick(plan, batch, is_sought, &mut right, None)).await?;
         for key in differing(&left, &right) {
             match suspects.len() < MOST_SUSPECTS {
                 true => drop(suspects.insert(key)),
@@ -80,7 +82,11 @@ pub(super) async fn all(
             }
         }
     }
-    Ok(Compared { ours: ours.rows(), theirs: theirs.rows(), suspects: Suspects { keys: suspects, more } })
+    Ok(Compared {
+        ours: ours.rows(),
+        theirs: theirs.rows(),
+        suspects: Suspects { keys: suspects, seen: HashMap::new(), more },
+    })
 }
 
 /// The sets that differ, as far as they have room, and how many rows the others have.

@@ -75,12 +75,26 @@ fn empty(name: String, lsn: Lsn) -> Proof {
     }
 }
 
-/// A table of PostgreSQL that has rows, and that the lake does not have.
-pub(super) fn lacking(name: String, rows: u64, lsn: Lsn) -> Proof {
-    let source = Some(name.clone());
-    let first_difference = Some(Difference { source, what: Some(What::Missing), ..Difference::default() });
-    let followed = Some(Followed { lsn: lsn.to_string(), differing_rows: rows });
-    Proof { source_rows: rows, rows_ok: false, checksum_ok: false, first_difference, followed, ..empty(name, lsn) }
+/// A table of PostgreSQL that has rows, and that the lake does not have, or did not have when the
+/// proof began.
+pub(super) fn lacking(name: String, rows: u64, lsn: Lsn, has_come: bool) -> Proof {
+    let mut proof = Proof { source_rows: rows, ..empty(name, lsn) };
+    if has_come {
+        proof.unverifiable.push(unverifiable("it came while tables were compared: prove again".to_owned(), rows));
+        return proof;
+    }
+    let (source, what) = (Some(proof.name.clone()), Some(What::Missing));
+    (proof.rows_ok, proof.checksum_ok) = (false, false);
+    proof.first_difference = Some(Difference { source, what, ..Difference::default() });
+    if let Some(followed) = &mut proof.followed {
+        followed.differing_rows = rows;
+    }
+    proof
+}
+
+/// Whether the lake lacks tables cannot be told.
+pub(super) fn knows_no_others(proof: &mut Proof, why: &str) {
+    proof.unverifiable.push(unverifiable(format!("whether the lake lacks other tables: {why}"), 0));
 }
 
 /// Notes the columns that are not compared.
@@ -90,16 +104,10 @@ pub(super) fn left_out(proof: &mut Proof, plan: &Plan) {
     }
 }
 
-/// PostgreSQL does not have the table any more.
-pub(super) fn is_gone(proof: &mut Proof, rows: u64) {
+/// None of its rows are compared.
+pub(super) fn is_not_compared(proof: &mut Proof, why: String, rows: u64) {
     proof.lake_rows = rows;
-    proof.unverifiable.push(unverifiable("PostgreSQL has no such table any more".to_owned(), rows));
-}
-
-/// The rows cannot be told apart by what can be compared.
-pub(super) fn has_no_key(proof: &mut Proof, rows: u64) {
-    proof.lake_rows = rows;
-    proof.unverifiable.push(unverifiable("a column of its key cannot be compared".to_owned(), rows));
+    proof.unverifiable.push(unverifiable(why, rows));
 }
 
 /// Notes what was found at the end, and which keys are left.

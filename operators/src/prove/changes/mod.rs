@@ -41,8 +41,8 @@ use self::server::Snapshot;
 use super::{Progress, Proof};
 use crate::error::Stop;
 use crate::postgres::Location;
-use crate::run::clock::Stopwatch;
-use crate::sink::delta::TableSpec;
+use crate::sink::delta::{self, TableSpec};
+use crate::sink::files::Place;
 use crate::source::kafka::look::Watch;
 
 /// What is to be proved.
@@ -57,8 +57,11 @@ pub struct Subject<'s> {
     pub publication: &'s str,
     /// The tables that the lake has, in claim order.
     pub tables: Vec<Table<'s>>,
-    /// Whether a table of PostgreSQL, as `schema.table`, is to be in the lake.
-    pub is_wanted: &'s (dyn Fn(&str) -> bool + Sync),
+    /// Whether a table of PostgreSQL, as `schema.table`, is to be in the lake; `None` if nobody
+    /// knows.
+    pub is_wanted: Option<&'s (dyn Fn(&str) -> bool + Sync)>,
+    /// Where such a table would be in the lake.
+    pub place: &'s (dyn Fn(&str) -> Option<Place> + Sync),
     /// Looks at the topics.
     pub watch: Watch,
     /// How long the lake may take to pass a place in PostgreSQL's log.
@@ -72,6 +75,8 @@ pub struct Table<'s> {
     pub spec: &'s TableSpec,
     /// The columns that tell its rows apart; none if it has no key.
     pub key: &'s [String],
+    /// The database that it is of, if that is known.
+    pub database: Option<&'s str>,
 }
 
 /// A table, and what was found of it at the first look.
@@ -85,11 +90,10 @@ struct Looked {
 /// Proves the tables of `subject`, in their order; behind them come tables of PostgreSQL that the
 /// lake lacks.
 pub async fn prove(mut subject: Subject<'_>, progress: &Progress) -> Result<Vec<Proof>, Stop> {
-    let begun = Stopwatch::start();
-    let snapshot = Snapshot::take(subject.postgres).await?;
-    let reaching = Reaching { slot: subject.slot, location: subject.postgres, begun, patience: subject.patience };
+    let snapshot = Snapshot::take(subject.postgres, &subject.tables).await?;
+    let reaching = Reaching { slot: subject.slot, location: subject.postgres, patience: subject.patience };
     let pins = reaching.landed(&mut subject.watch, subject.pipeline, &subject.tables).await?;
-    let plans = snapshot.plans(&subject.tables, subject.pipeline).await?;
+    let plans = snapshot.plans(&subject).await?;
     let mut all = Vec::new();
     for ((table, plan), pinned) in subject.tables.iter().zip(plans).zip(&pins) {
         all.push(first_look(table, plan, pinned, &snapshot, progress).await?);
@@ -97,28 +101,56 @@ pub async fn prove(mut subject: Subject<'_>, progress: &Progress) -> Result<Vec<
     let lacking = snapshot.lacking(&subject).await?;
     drop(snapshot);
     again::look(&mut subject, &reaching, &mut all, progress).await?;
-    Ok(all.into_iter().map(|looked| looked.proof).chain(lacking).collect())
+    let mut proofs: Vec<Proof> = all.into_iter().map(|looked| looked.proof).collect();
+    match lacking {
+        Ok(names) if names.is_empty() => {}
+        Ok(_) => proofs.extend(lacking_still(&mut subject, &reaching).await?),
+        Err(why) => proofs.iter_mut().take(1).for_each(|first| judge::knows_no_others(first, &why)),
+    }
+    Ok(proofs)
+}
+
+/// The proofs of tables that the lake lacks, once it has passed a place in the log at which they
+/// have rows.
+async fn lacking_still(subject: &mut Subject<'_>, reaching: &Reaching<'_>) -> Result<Vec<Proof>, Stop> {
+    let snapshot = Snapshot::take(subject.postgres, &[]).await?;
+    let (lsn, lacking) = (snapshot.lsn, snapshot.lacking(subject).await?.unwrap_or_default());
+    drop(snapshot);
+    reaching.passed(&mut subject.watch, subject.pipeline, &subject.tables, lsn).await?;
+    let mut proofs = Vec::new();
+    for (name, rows) in lacking {
+        let there = match (subject.place)(&name) {
+            Some(place) => delta::Pinned::newest(&place, subject.pipeline).await?,
+            None => None,
+        };
+        let has_come = there.is_some_and(|there| there.held().is_some());
+        proofs.push(judge::lacking(name, rows, lsn, has_come));
+    }
+    Ok(proofs)
 }
 
 /// Compares all rows of a table.
 async fn first_look(
     table: &Table<'_>,
-    plan: Option<Plan>,
+    plan: Result<Plan, String>,
     pinned: &Pinned,
     snapshot: &Snapshot,
     progress: &Progress,
 ) -> Result<Looked, Stop> {
     let mut proof = judge::begun(table, pinned, snapshot.lsn);
-    let Some(plan) = plan else {
-        judge::is_gone(&mut proof, pinned.count(progress).await?);
-        return Ok(Looked { plan: None, proof, suspects: Suspects::default() });
+    let why = match plan {
+        Ok(plan) if plan.tells_rows_apart => {
+            judge::left_out(&mut proof, &plan);
+            let Compared { ours, theirs, suspects } = compare::all(&plan, pinned, snapshot, progress).await?;
+            (proof.source_rows, proof.lake_rows) = (theirs, ours);
+            return Ok(Looked { plan: Some(plan), proof, suspects });
+        }
+        Ok(plan) => {
+            judge::left_out(&mut proof, &plan);
+            "a column of its key cannot be compared".to_owned()
+        }
+        Err(why) => why,
     };
-    judge::left_out(&mut proof, &plan);
-    if !plan.tells_rows_apart {
-        judge::has_no_key(&mut proof, pinned.count(progress).await?);
-        return Ok(Looked { plan: None, proof, suspects: Suspects::default() });
-    }
-    let Compared { ours, theirs, suspects } = compare::all(&plan, pinned, snapshot, progress).await?;
-    (proof.source_rows, proof.lake_rows) = (theirs, ours);
-    Ok(Looked { plan: Some(plan), proof, suspects })
+    judge::is_not_compared(&mut proof, why, pinned.count(progress).await?);
+    Ok(Looked { plan: None, proof, suspects: Suspects::default() })
 }

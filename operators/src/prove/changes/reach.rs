@@ -11,6 +11,7 @@ use crate::postgres::Location;
 use crate::run::clock::Stopwatch;
 use crate::source::kafka::kind::name_of;
 use crate::source::kafka::look::Watch;
+use crate::source::kafka::supply::Sight;
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -21,8 +22,7 @@ const LONG: Duration = Duration::from_secs(5);
 pub(super) struct Reaching<'s> {
     pub(super) location: &'s Location,
     pub(super) slot: &'s str,
-    /// Since when.
-    pub(super) begun: Stopwatch,
+    /// How long each wait may take.
     pub(super) patience: Duration,
 }
 
@@ -34,21 +34,30 @@ impl Reaching<'_> {
         pipeline: &str,
         tables: &[Table<'_>],
     ) -> Result<Vec<Pinned>, Stop> {
-        let sights = watch.look().await?;
-        let ends: BTreeMap<String, u64> =
-            sights.iter().map(|sight| (name_of(&sight.topic, sight.partition), sight.end)).collect();
         let (begun, mut is_told) = (Stopwatch::start(), false);
+        let mut ends = None;
         loop {
             let (mut pins, mut behind) = (Vec::new(), 0);
             for table in tables {
-                let pinned = Pinned::newest(table, pipeline).await?;
-                behind = behind.max(lag(&pinned, &ends));
-                pins.push(pinned);
+                pins.push(Pinned::newest(table, pipeline).await?);
             }
-            if behind == 0 {
-                return Ok(pins);
+            if ends.is_none() {
+                ends = whole(watch.look().await?, &pins);
             }
-            if self.begun.elapsed() >= self.patience {
+            if let Some(ends) = &ends {
+                behind = pins.iter().map(|pinned| lag(pinned, ends)).max().unwrap_or(0);
+                if behind == 0 {
+                    return Ok(pins);
+                }
+            }
+            if begun.elapsed() >= self.patience {
+                let Some(_) = ends else {
+                    return Err(Stop::Refused(
+                        "a partition of Kafka that was read is not there at the moment, or has no leader, so nobody knows \
+                         what the lake should have: prove again once it is back"
+                            .to_owned(),
+                    ));
+                };
                 return Err(Stop::Refused(format!(
                     "the lake has not landed {behind} records of Kafka yet, so nothing can be compared: see that a run is alive, \
                      or wait longer with --timeout"
@@ -82,7 +91,7 @@ impl Reaching<'_> {
                     self.slot
                 )));
             };
-            if self.begun.elapsed() >= self.patience {
+            if begun.elapsed() >= self.patience {
                 return Err(Stop::Refused(format!(
                     "rows differ, but their changes may still be on their way: the connector has confirmed PostgreSQL's log up \
                      to {confirmed}, and not to {lsn} yet. See with lakefront debezium status that it runs, or wait longer with \
@@ -97,9 +106,30 @@ impl Reaching<'_> {
     }
 }
 
+/// What Kafka has of partitions, by their names.
+type Ends = BTreeMap<String, Sight>;
+
+/// What was seen, if it is all of what was read: a broker that is away hides partitions.
+fn whole(sights: Vec<Sight>, pins: &[Pinned]) -> Option<Ends> {
+    let has_leaders = sights.iter().all(|sight| sight.has_leader);
+    let ends: Ends = sights.into_iter().map(|sight| (name_of(&sight.topic, sight.partition), sight)).collect();
+    let partitions = pins.iter().flat_map(|pinned| &pinned.recorded.standing.offsets.partitions);
+    let is_whole = has_leaders && partitions.into_iter().all(|(id, _)| ends.contains_key(&id.name));
+    is_whole.then_some(ends)
+}
+
 /// Records that Kafka had, and the table has not.
-fn lag(pinned: &Pinned, ends: &BTreeMap<String, u64>) -> u64 {
+fn lag(pinned: &Pinned, ends: &Ends) -> u64 {
     let partitions = &pinned.recorded.standing.offsets.partitions;
-    let next = |name: &String| partitions.iter().rfind(|(id, _)| id.name == *name).map_or(0, |(_, mark)| mark.next);
-    ends.iter().map(|(name, end)| end.saturating_sub(next(name))).sum()
+    let next = |name: &String, sight: &Sight| match partitions.iter().rfind(|(id, _)| id.name == *name) {
+        // Another topic of the same name, of which nothing is read yet.
+        Some((_, mark)) if is_other(&mark.topic_id, &sight.topic_id) => sight.earliest,
+        Some((_, mark)) => mark.next,
+        None => sight.earliest,
+    };
+    ends.iter().map(|(name, sight)| sight.end.saturating_sub(next(name, sight))).sum()
+}
+
+fn is_other(ours: &str, theirs: &str) -> bool {
+    !ours.is_empty() && !theirs.is_empty() && ours != theirs
 }

@@ -25,6 +25,9 @@ pub(super) struct Side {
     pub(super) place: u128,
 }
 
+/// The most letters of a value that are shown.
+const SHOWN: usize = 200;
+
 /// Rows of the keys that are looked for.
 pub(super) type Sides = HashMap<u128, Side>;
 
@@ -49,14 +52,15 @@ pub(super) fn rows(plan: &Plan, batch: &RecordBatch) -> Vec<Row> {
     keys.into_iter().zip(values).map(|(key, sum)| Row { key: row.row(0, key), values: row.row(0, sum) }).collect()
 }
 
-/// Adds the rows of a batch whose keys are looked for to `sides`, and shows their keys.
+/// Adds the rows of a batch whose keys are looked for to `sides`, and shows their keys in `keys`.
 pub(super) fn pick(
     plan: &Plan,
     batch: &RecordBatch,
     is_sought: impl Fn(u128) -> bool,
     sides: &mut Sides,
-    keys: &mut Keys,
+    keys: Option<&mut Keys>,
 ) {
+    let mut keys = keys;
     let places = batch.column_by_name("").map(|column| column.as_string::<i32>());
     for (at, row) in rows(plan, batch).into_iter().enumerate().filter(|(_, row)| is_sought(row.key)) {
         let side = sides.entry(row.key).or_default();
@@ -65,9 +69,12 @@ pub(super) fn pick(
         if let Some(places) = places {
             side.place = side.place.wrapping_add(xxhash_rust::xxh3::xxh3_128(places.value(at).as_bytes()));
         }
-        keys.entry(row.key).or_insert_with(|| {
-            plan.key.iter().map(|column| (plan.names[*column].clone(), shown(batch.column(*column), at))).collect()
-        });
+        if let Some(keys) = &mut keys {
+            let value = |column: &usize| {
+                (plan.names[*column].clone(), shown(batch.column(*column), at).chars().take(SHOWN).collect())
+            };
+            keys.entry(row.key).or_insert_with(|| plan.key.iter().map(value).collect());
+        }
     }
 }
 
@@ -116,7 +123,7 @@ mod tests {
         let sought = rows(&plan, &batch)[1].key;
         let (mut sides, mut keys) = (Sides::new(), Keys::new());
         for _ in 0..2 {
-            pick(&plan, &batch, |key| key == sought, &mut sides, &mut keys);
+            pick(&plan, &batch, |key| key == sought, &mut sides, Some(&mut keys));
         }
         assert_eq!(sides.len(), 1);
         assert_eq!((sides[&sought].rows, sides[&sought].place), (2, 0));

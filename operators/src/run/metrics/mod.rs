@@ -31,6 +31,7 @@ mod roles;
 pub mod shapes;
 mod source;
 pub mod steps;
+mod stopped;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub use self::retry::{Retried, Retries};
 pub use self::roles::UnnamedRoles;
 pub use self::shapes::Shapes;
 pub use self::steps::{Holder, Outline, StepId, Steps, Unit};
+pub use self::stopped::StoppedTable;
 pub use self::table::{Failing, TableMetrics};
 use crate::error::{StoreError, chain};
 use crate::position::Position;
@@ -87,6 +89,7 @@ pub struct Metrics {
     steps: Steps,
     guards: OnceLock<Guards>,
     not_read: source::NotRead,
+    stopped: stopped::Stopped,
     flushes: Option<Arc<FlushMetrics>>,
 }
 
@@ -135,6 +138,7 @@ impl Metrics {
             lagging: lagging::Lagging::default(),
             guards: OnceLock::new(),
             not_read: source::NotRead::default(),
+            stopped: stopped::Stopped::default(),
             flushes: None,
         }
     }
@@ -193,6 +197,22 @@ impl Metrics {
         self.chunks_read.fetch_add(1, Relaxed);
         self.bytes_read.fetch_add(bytes, Relaxed);
         self.fetch.record(took);
+    }
+
+    /// An event of the table of `role` could not become a row, as all of its kind cannot until
+    /// somebody decides. Returns whether that is news.
+    pub(crate) fn stops(&self, role: &str, reason: &str) -> bool {
+        self.stopped.stops(role, reason, self.up_ms())
+    }
+
+    /// An event of the table of `role` became a row. Returns whether that is news.
+    pub(crate) fn goes_on(&self, role: &str) -> bool {
+        self.stopped.goes_on(role)
+    }
+
+    /// The tables that stand still while others go on.
+    pub fn stopped(&self) -> Vec<StoppedTable> {
+        self.stopped.all()
     }
 
     /// A line was rejected.

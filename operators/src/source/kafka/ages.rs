@@ -25,7 +25,8 @@ impl Ages {
     pub(super) fn found(&mut self, sights: &[Sight], now_ms: u64) {
         // A partition that comes later has nothing that was there before.
         let seen_ms = std::mem::replace(&mut self.has_looked, true).then_some(now_ms);
-        for sight in sights {
+        // Without a leader, nobody knows where it ends.
+        for sight in sights.iter().filter(|sight| sight.has_leader) {
             let ends = self.ends.entry(name_of(&sight.topic, sight.partition)).or_default();
             // A topic that was created anew begins anew.
             ends.retain(|(end, _)| *end <= sight.end);

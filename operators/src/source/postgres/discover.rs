@@ -176,14 +176,23 @@ pub async fn older_checkpoint(client: &Client, schema: &str) -> Result<Option<i6
 
 type Asked<T> = Result<T, tokio_postgres::Error>;
 
+/// A table, as the catalog has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableColumns {
+    /// Whether it is divided into partitions, whose rows are its own.
+    pub is_partitioned: bool,
+    /// Its columns, in their order.
+    pub columns: Vec<HotColumn>,
+}
+
 /// The columns of `tables`, which are named by schema and name; `None` for one that is not there.
 pub async fn columns_of_tables(
     client: &Client,
     tables: &[(&str, &str)],
-) -> Result<Vec<Option<Vec<HotColumn>>>, StoreError> {
+) -> Result<Vec<Option<TableColumns>>, StoreError> {
     let failed = |error| postgres::failed("look at PostgreSQL's tables", error);
     let (schemas, names): (Vec<&str>, Vec<&str>) = tables.iter().copied().unzip();
-    let sql = "SELECT c.oid FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(space, name, place) \
+    let sql = "SELECT c.oid, c.relkind = 'p' FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(space, name, place) \
                LEFT JOIN pg_namespace n ON n.nspname = t.space \
                LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind IN ('r', 'p') \
                ORDER BY t.place";
@@ -191,7 +200,11 @@ pub async fn columns_of_tables(
     let ids: Vec<Option<u32>> = found.iter().map(|row| row.get(0)).collect();
     let there: Vec<u32> = ids.iter().copied().flatten().collect();
     let mut columns = columns(client, &there).await.map_err(failed)?;
-    Ok(ids.into_iter().map(|id| id.map(|id| columns.remove(&id).unwrap_or_default())).collect())
+    let table = |(id, row): (&Option<u32>, &Row)| {
+        let columns = columns.remove(id.as_ref()?).unwrap_or_default();
+        Some(TableColumns { is_partitioned: row.get(1), columns })
+    };
+    Ok(ids.iter().zip(&found).map(table).collect())
 }
 
 /// The columns of tables, by their numbers as relations. A domain has the type that it is based on.

@@ -49,7 +49,9 @@ mod slices;
 mod target;
 mod types;
 
-pub use discover::{Found, HotColumn, HotTable, KNOWN_SEQUENCES, columns_of_tables, discover, older_checkpoint};
+pub use discover::{
+    Found, HotColumn, HotTable, KNOWN_SEQUENCES, TableColumns, columns_of_tables, discover, older_checkpoint,
+};
 pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
 pub use flush::{Buffer, Flush, Last};
 pub use gate::Gate;
