@@ -24,7 +24,7 @@ const NEEDED: u32 = 2;
 /// says so in the tables' proofs.
 pub(super) async fn look(
     subject: &mut Subject<'_>,
-    reaching: &Reaching<'_>,
+    reaching: &mut Reaching<'_>,
     all: &mut [Looked],
     progress: &Progress,
 ) -> Result<(), Stop> {

@@ -19,8 +19,9 @@
 //! then the lake has all that Kafka had (`reach.rs`).
 //!
 //! The path from PostgreSQL to the sums shares nothing with the one from events to rows: the values
-//! are PostgreSQL's own, and it casts them. Nothing is claimed, locked or written. Memory takes two
-//! sums for each of 65,536 sets of keys, and the keys of sets that differ, up to a million.
+//! are PostgreSQL's own, and it casts them. Nothing is claimed or written; only what does not keep
+//! to PostgreSQL's snapshots, such as TRUNCATE, is locked out of one. Memory takes two sums for
+//! each of 65,536 sets of keys, and the keys of sets that differ, up to a million.
 
 mod again;
 mod columns;
@@ -31,6 +32,7 @@ mod reach;
 mod rows;
 mod server;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::columns::Plan;
@@ -91,7 +93,8 @@ struct Looked {
 /// lake lacks.
 pub async fn prove(mut subject: Subject<'_>, progress: &Progress) -> Result<Vec<Proof>, Stop> {
     let snapshot = Snapshot::take(subject.postgres, &subject.tables).await?;
-    let reaching = Reaching { slot: subject.slot, location: subject.postgres, patience: subject.patience };
+    let (slot, location, patience) = (subject.slot, subject.postgres, subject.patience);
+    let mut reaching = Reaching { slot, location, patience, gone: BTreeSet::new() };
     let pins = reaching.landed(&mut subject.watch, subject.pipeline, &subject.tables).await?;
     let plans = snapshot.plans(&subject).await?;
     let mut all = Vec::new();
@@ -100,11 +103,11 @@ pub async fn prove(mut subject: Subject<'_>, progress: &Progress) -> Result<Vec<
     }
     let lacking = snapshot.lacking(&subject).await?;
     drop(snapshot);
-    again::look(&mut subject, &reaching, &mut all, progress).await?;
+    again::look(&mut subject, &mut reaching, &mut all, progress).await?;
     let mut proofs: Vec<Proof> = all.into_iter().map(|looked| looked.proof).collect();
     match lacking {
         Ok(names) if names.is_empty() => {}
-        Ok(_) => proofs.extend(lacking_still(&mut subject, &reaching).await?),
+        Ok(_) => proofs.extend(lacking_still(&mut subject, &mut reaching).await?),
         Err(why) => proofs.iter_mut().take(1).for_each(|first| judge::knows_no_others(first, &why)),
     }
     Ok(proofs)
@@ -112,7 +115,7 @@ pub async fn prove(mut subject: Subject<'_>, progress: &Progress) -> Result<Vec<
 
 /// The proofs of tables that the lake lacks, once it has passed a place in the log at which they
 /// have rows.
-async fn lacking_still(subject: &mut Subject<'_>, reaching: &Reaching<'_>) -> Result<Vec<Proof>, Stop> {
+async fn lacking_still(subject: &mut Subject<'_>, reaching: &mut Reaching<'_>) -> Result<Vec<Proof>, Stop> {
     let snapshot = Snapshot::take(subject.postgres, &[]).await?;
     let (lsn, lacking) = (snapshot.lsn, snapshot.lacking(subject).await?.unwrap_or_default());
     drop(snapshot);

@@ -1,6 +1,6 @@
 //! Waits until the lake has passed a place in PostgreSQL's log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Table;
@@ -18,18 +18,23 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Whoever waits longer than this is told.
 const LONG: Duration = Duration::from_secs(5);
 
+/// A broker that is away hides partitions. What is not there for longer than this is gone.
+const GONE: Duration = Duration::from_secs(15);
+
 /// What is waited for, and how long.
 pub(super) struct Reaching<'s> {
     pub(super) location: &'s Location,
     pub(super) slot: &'s str,
     /// How long each wait may take.
     pub(super) patience: Duration,
+    /// Partitions that were read, and that Kafka does not have any more.
+    pub(super) gone: BTreeSet<String>,
 }
 
 impl Reaching<'_> {
     /// Waits until each table has what Kafka has at this moment, and pins it.
     pub(super) async fn landed(
-        &self,
+        &mut self,
         watch: &mut Watch,
         pipeline: &str,
         tables: &[Table<'_>],
@@ -42,7 +47,7 @@ impl Reaching<'_> {
                 pins.push(Pinned::newest(table, pipeline).await?);
             }
             if ends.is_none() {
-                ends = whole(watch.look().await?, &pins);
+                ends = self.whole(watch.look().await?, &pins, begun.elapsed() > GONE);
             }
             if let Some(ends) = &ends {
                 behind = pins.iter().map(|pinned| lag(pinned, ends)).max().unwrap_or(0);
@@ -53,8 +58,8 @@ impl Reaching<'_> {
             if begun.elapsed() >= self.patience {
                 let Some(_) = ends else {
                     return Err(Stop::Refused(
-                        "a partition of Kafka that was read is not there at the moment, or has no leader, so nobody knows \
-                         what the lake should have: prove again once it is back"
+                        "a partition of Kafka has no leader at the moment, so nobody knows what the lake should have: prove \
+                         again once it has one"
                             .to_owned(),
                     ));
                 };
@@ -70,9 +75,23 @@ impl Reaching<'_> {
         }
     }
 
+    /// What was seen, if it is all of what was read. What is not there is gone if it `may_be`.
+    fn whole(&mut self, sights: Vec<Sight>, pins: &[Pinned], may_be: bool) -> Option<Ends> {
+        let has_leaders = sights.iter().all(|sight| sight.has_leader);
+        let ends: Ends = sights.into_iter().map(|sight| (name_of(&sight.topic, sight.partition), sight)).collect();
+        let partitions = pins.iter().flat_map(|pinned| pinned.recorded.standing.offsets.partitions.keys());
+        let missing = partitions.map(|id| &id.name).filter(|name| !ends.contains_key(*name));
+        let missing: BTreeSet<String> = missing.filter(|name| !self.gone.contains(*name)).cloned().collect();
+        let is_whole = missing.is_empty() || may_be;
+        if may_be {
+            self.gone.extend(missing);
+        }
+        (has_leaders && is_whole).then_some(ends)
+    }
+
     /// Waits until each table has what PostgreSQL's log has up to `lsn`, and pins it.
     pub(super) async fn passed(
-        &self,
+        &mut self,
         watch: &mut Watch,
         pipeline: &str,
         tables: &[Table<'_>],
@@ -108,15 +127,6 @@ impl Reaching<'_> {
 
 /// What Kafka has of partitions, by their names.
 type Ends = BTreeMap<String, Sight>;
-
-/// What was seen, if it is all of what was read: a broker that is away hides partitions.
-fn whole(sights: Vec<Sight>, pins: &[Pinned]) -> Option<Ends> {
-    let has_leaders = sights.iter().all(|sight| sight.has_leader);
-    let ends: Ends = sights.into_iter().map(|sight| (name_of(&sight.topic, sight.partition), sight)).collect();
-    let partitions = pins.iter().flat_map(|pinned| &pinned.recorded.standing.offsets.partitions);
-    let is_whole = has_leaders && partitions.into_iter().all(|(id, _)| ends.contains_key(&id.name));
-    is_whole.then_some(ends)
-}
 
 /// Records that Kafka had, and the table has not.
 fn lag(pinned: &Pinned, ends: &Ends) -> u64 {
