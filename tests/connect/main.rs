@@ -13,6 +13,7 @@ mod lifecycle;
 mod proved;
 mod refusals;
 mod slots;
+mod storm;
 mod tables;
 mod typed;
 mod world;

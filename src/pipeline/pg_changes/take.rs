@@ -17,7 +17,7 @@ use lakefront_operators::protocol::preflight::preflight;
 use lakefront_operators::run::metrics::{Metrics, Retried};
 use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::upsert::{self, Shard, Sharding, UpsertSpec, UpsertTable};
-use lakefront_operators::sink::delta::{self, DeltaTable, TableSpec};
+use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::kafka::kind::{Offsets, TopicSource, Topics};
 
 use super::{Changes, Known, known};
@@ -48,9 +48,12 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     preflight(&there(changes).await?, &*clock, &intent).await?;
     let (appended, keyed): (Vec<_>, Vec<_>) = changes.tables.iter().partition(|table| table.is_appended());
     tell_appended(&appended);
-    let specs = appended.iter().map(|table| &table.spec.table);
-    let specs: Vec<TableSpec> = std::iter::once(&changes.rejects).chain(specs).cloned().collect();
-    let appended = delta::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
+    let specs = std::iter::once(&changes.rejects).chain(appended.iter().map(|table| &table.spec.table));
+    let mut appended = Vec::new();
+    // One by one: a table may come later than the others.
+    for spec in specs {
+        appended.extend(delta::open(std::slice::from_ref(spec), pipeline, clock.clone(), |_| Ok(())).await?);
+    }
     let specs: Vec<UpsertSpec> = keyed.iter().map(|table| table.spec.clone()).collect();
     let tables = upsert::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
     let groups = groups(changes, &appended, &tables)?;
