@@ -40,7 +40,7 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<()> {
 fn correct(table: &mut TableLook, drained: Option<u64>) {
     let position = table.held.map(|held| held.position.0);
     let empty = drained.zip(position).map_or(0, |(drained, position)| drained.saturating_sub(position));
-    table.lag = table.lag.saturating_sub(empty);
+    table.lag = table.lag.map(|lag| lag.saturating_sub(empty));
 }
 
 /// The newest run that has claimed a table, and its process.
@@ -90,11 +90,12 @@ fn text(pipeline: &dyn Opened, looked: &Look, running: &Running) -> String {
     text.push_str(&running.text());
     for TableLook { role, name, held, lag, details, .. } in &looked.tables {
         let name = one_line(name);
+        let lag = lag.map_or_else(|| "nobody knows how far".to_owned(), |lag| format!("{lag} {unit}"));
         match held {
-            None => text.push_str(&format!("  {role:<8} {name}: no position yet, {lag} {unit} behind\n")),
+            None => text.push_str(&format!("  {role:<8} {name}: no position yet, {lag} behind\n")),
             Some(held) => {
                 let at = format!("position {} (run {})", held.position, held.run);
-                text.push_str(&format!("  {role:<8} {name}: {at}, {lag} {unit} behind\n{details}"));
+                text.push_str(&format!("  {role:<8} {name}: {at}, {lag} behind\n{details}"));
             }
         }
     }

@@ -2,11 +2,11 @@
 //! broken by hand, at 100 characters.
 
 pub(super) const LAKEFRONT: &str = "\
-Lands PostgreSQL logs and hot tables in a lakehouse, exactly once.
+Lands PostgreSQL logs, hot tables and changes in a lakehouse, exactly once.
 
 A pipeline is a TOML file. With topology = \"pg_logs\", lines of logs land in Delta tables; with
-\"pg_flush\", rows of hot tables move to a DuckLake, and are gone from PostgreSQL once they are there.
-Everything lands once, however often the run is stopped, killed or started again.";
+\"pg_flush\", rows of hot tables move to a DuckLake, and are gone from PostgreSQL once they are there;
+with \"pg_changes\", Delta tables follow PostgreSQL's, by Debezium's events on Kafka. Everything lands once, however often the run is stopped, killed or started again.";
 
 pub(super) const LAKEFRONT_AFTER: &str = "\
 First steps:
@@ -53,7 +53,7 @@ pub(super) const VALIDATE: &str = "\
 Checks a pipeline file, and names every wrong field together with what is allowed there.
 
 With --connect it also opens the source and the tables, and reports which credential was used,
-what it may do, how many files or hot tables there are, and whether each table fits. Nothing is
+what it may do, how many files, hot tables or topics there are, and whether each table fits. Nothing is
 written either way. `doctor` checks more: the machine, the disks, the clock, and whether a run is
 alive.";
 
@@ -66,8 +66,8 @@ Exit codes: 0 good, 2 the file is wrong, 3 the source or a table is out of reach
 
 pub(super) const STATUS: &str = "\
 Shows where each table of a pipeline stands, and what of the source it does not hold yet: of logs by
-file or blob; of hot tables up to which sequence, and when they were last flushed. It only reads and
-claims nothing, so it can be used during a run.";
+file or blob; of hot tables up to which sequence, and when they were last flushed; of changes by partition. It only
+reads and claims nothing, so it can be used during a run.";
 
 pub(super) const STATUS_AFTER: &str = "\
 Examples:
@@ -93,7 +93,8 @@ Tables of pg_changes are compared with PostgreSQL itself, row by row, at a place
 file needs [postgres]. A row that differs is looked at again once the lake has passed that place,
 for which it has --timeout.
 
-Nothing is written or locked, and a run may be alive.";
+Nothing is written, and a run may be alive. Only of PostgreSQL's tables, TRUNCATE and ALTER TABLE
+wait while they are read.";
 
 pub(super) const PROVE_AFTER: &str = "\
 Examples:

@@ -36,8 +36,9 @@ pub(crate) struct TableLook {
     pub(crate) held: Option<Held>,
     /// The process of the run that claimed it last, if its claim says so.
     pub(crate) process: Option<Process>,
-    /// What the source has and the table lacks, in the unit of positions.
-    pub(crate) lag: u64,
+    /// What the source has and the table lacks, in the unit of positions; `None` if the source
+    /// could not be looked at.
+    pub(crate) lag: Option<u64>,
     /// Where each partition stands, for programs; null before the first run.
     pub(crate) offsets: Value,
     /// The same, as lines for people.

@@ -52,16 +52,20 @@ fn of_changes(difference: &Difference) -> &'static str {
              with lakefront doctor that the connector captures it, and that its snapshot is done"
         }
         (_, Some(What::Unexpected)) => {
-            "its delete has not come: insert the row with this key in PostgreSQL and delete it again. If a slot was dropped or \
-             records were lost, other deletes are missing too: land the topics in another lake.catalog"
+            "either its delete has not come, or somebody has written it into the table (its history tells): insert the row with \
+             this key in PostgreSQL and delete it again. If a slot was dropped or records were lost, other deletes are missing \
+             too: land the topics anew"
         }
         (_, Some(What::Doubled)) => {
-            "look at the table's history for a commit that is not lakefront's, and undo it, or delete all rows of this key and \
-             update the row in PostgreSQL, so that its event comes again"
+            "look at the table's history for a commit that is not lakefront's; update the row in PostgreSQL, so that its event \
+             comes again. Do not restore an older version of the table: that takes away what has landed since. A table without \
+             a key has such rows also if Debezium has written events again; delete one of the two with another tool"
         }
         _ => {
             "look in the rejects table for events of this key, which have a reason, and at the table's history for a commit that \
-             is not lakefront's; once the reason is gone, update the row in PostgreSQL, so that its event comes again"
+             is not lakefront's; once the reason is gone, update the row in PostgreSQL (UPDATE t SET c = c WHERE ...), so that \
+             its event comes again. Of a column that was added with a default, or renamed, PostgreSQL sends nothing by itself. \
+             To a table without a key, insert the row once more instead"
         }
     }
 }

@@ -36,7 +36,8 @@ impl Catalog {
     /// guessed from a value.
     pub(super) fn told(&self, role: &str, name: &str, of: &LakeType, is_guessed: bool) -> LakeType {
         let column = self.tables.get(role).and_then(|columns| columns.iter().find(|column| column.name == *name));
-        let column = column.filter(|column| self.has_digits || !is_guessed || column.of != "numeric");
+        let column =
+            column.filter(|column| self.has_digits || !is_guessed || !matches!(&*column.of, "numeric" | "money"));
         column.and_then(|column| better(column, of)).unwrap_or_else(|| of.clone())
     }
 }
@@ -57,6 +58,7 @@ fn better(column: &HotColumn, of: &LakeType) -> Option<LakeType> {
 fn better_value(name: &str, modifier: i32, of: &LakeType) -> Option<LakeType> {
     match (name, of) {
         ("numeric", LakeType::Text) => digits(modifier).map(|(precision, scale)| LakeType::Decimal(precision, scale)),
+        ("money", LakeType::Text) => Some(LakeType::Decimal(19, 2)),
         ("int2", LakeType::Integer(64)) => Some(LakeType::Integer(16)),
         ("int4", LakeType::Integer(64)) => Some(LakeType::Integer(32)),
         // The first value may have been a whole number.
@@ -106,6 +108,7 @@ mod tests {
         for (column, of, told) in [
             (column("numeric", bounded, None), LakeType::Text, Some(LakeType::Decimal(12, 2))),
             (column("numeric", -1, None), LakeType::Text, None),
+            (column("money", -1, None), LakeType::Text, Some(LakeType::Decimal(19, 2))),
             (column("numeric", bounded, None), LakeType::Double, None),
             (column("_numeric", bounded, Some("numeric")), list(LakeType::Text), Some(list(LakeType::Decimal(12, 2)))),
             (column("_int4", -1, Some("int4")), LakeType::Text, Some(list(LakeType::Integer(32)))),

@@ -16,6 +16,9 @@ use super::Changes;
 use crate::pipeline::look::standing;
 use crate::pipeline::{Look, Opened, TableLook};
 
+/// What is said if Kafka has none of the topics.
+const NO_TOPIC: &str = "no topic matches source.topics: Connect makes them with their first records";
+
 /// Up to this many partitions are listed unless all are asked for.
 const LISTED: usize = 20;
 
@@ -23,15 +26,16 @@ const LISTED: usize = 20;
 /// same.
 pub(super) async fn look(changes: &Changes, all: bool) -> anyhow::Result<Look> {
     let (ends, notes) = match changes.watch().look().await {
-        Ok(sights) => (ends(&sights), String::new()),
-        Err(error) => (BTreeMap::new(), format!("  Kafka could not be looked at: {}\n", one_line(&chain(&error)))),
+        Ok(sights) if sights.is_empty() => (Some(BTreeMap::new()), format!("  {NO_TOPIC}\n")),
+        Ok(sights) => (Some(ends(&sights)), String::new()),
+        Err(error) => (None, format!("  Kafka could not be looked at: {}\n", one_line(&chain(&error)))),
     };
     let outline = changes.outline();
     let specs = std::iter::once(&changes.rejects).chain(changes.tables.iter().map(|table| &table.spec.table));
     let mut tables = Vec::new();
     for (spec, members) in specs.zip(outline.layout.groups()) {
         let found = standing(spec, &changes.common.pipeline).await?;
-        tables.push(table(spec, &members.role, found, &ends, all));
+        tables.push(table(spec, &members.role, found, ends.as_ref(), all));
     }
     Ok(Look { tables, unfinished: Value::Object(Map::new()), notes, more: Map::new() })
 }
@@ -45,7 +49,7 @@ fn table(
     spec: &TableSpec,
     role: &str,
     found: Option<(Held, Recorded<Topics>)>,
-    ends: &BTreeMap<String, u64>,
+    ends: Option<&BTreeMap<String, u64>>,
     all: bool,
 ) -> TableLook {
     let partitions = found.as_ref().map(|(_, recorded)| &recorded.standing.offsets.partitions);
@@ -54,7 +58,7 @@ fn table(
     let mut offsets = Map::new();
     let mut details = String::new();
     for (id, mark) in partitions.into_iter().flatten() {
-        let end = ends.get(&id.name);
+        let end = ends.and_then(|ends| ends.get(&id.name));
         offsets.insert(id.to_string(), json!({"next": mark.next, "end": end}));
         if all || offsets.len() <= LISTED {
             let of = end.map_or_else(String::new, |end| format!(" of {end}"));
@@ -68,7 +72,7 @@ fn table(
         role: role.to_owned(),
         name: spec.name.clone(),
         held: found.as_ref().map(|(held, _)| *held),
-        lag: ends.iter().map(behind).sum(),
+        lag: ends.map(|ends| ends.iter().map(behind).sum()),
         offsets: if partitions.is_none() { Value::Null } else { Value::Object(offsets) },
         details,
         process: found.and_then(|(_, recorded)| recorded.process),
@@ -81,6 +85,9 @@ pub(super) async fn connect(changes: &Changes) -> anyhow::Result<String> {
     let topics: std::collections::BTreeSet<&str> = sights.iter().map(|sight| &*sight.topic).collect();
     let mut text =
         format!("source   {}: {} topics, {} partitions\n", one_line(&changes.source), topics.len(), sights.len());
+    if sights.is_empty() {
+        let _ = writeln!(text, "source   {NO_TOPIC}");
+    }
     let _ = writeln!(text, "lake     {}", one_line(&changes.catalog.to_string()));
     for known in &changes.tables {
         let what = if known.is_old { "it goes on" } else { "new to the pipeline" };

@@ -173,8 +173,10 @@ async fn there(changes: &Changes) -> Result<Vec<Option<Arc<dyn Group>>>, Stop> {
     if let Some(state) = state_of(&changes.common)?.filter(|state| !is_held && state.position.0 > 0) {
         return Err(Stop::Refused(format!(
             "the state file says position {}, but none of the pipeline's tables holds one ({} and so on): restore them, set \
-             [lake] back to the old place, or delete the state file to start over",
-            state.position, changes.rejects.place
+             [lake] back to the old place, or, to land the topics anew, delete {}",
+            state.position,
+            changes.rejects.place,
+            changes.common.state_file.display()
         )));
     }
     Ok(there)

@@ -61,7 +61,7 @@ fn table(
         role: role.to_owned(),
         name: spec.name.clone(),
         held: found.as_ref().map(|(held, _)| *held),
-        lag: Reach::new(pipeline, standing).lag(files),
+        lag: Some(Reach::new(pipeline, standing).lag(files)),
         offsets: offsets.unwrap_or(Value::Null),
         details: standing.map(|standing| of_files(pipeline, files, standing, all)).unwrap_or_default(),
         process: found.and_then(|(_, recorded)| recorded.process),

@@ -331,3 +331,17 @@ fn schema_of(table: &str, columns: &[(&str, &str)]) -> serde_json::Value {
     };
     json!({"type": "struct", "name": format!("cdc.public.{table}.Envelope"), "fields": [named("before"), named("after")]})
 }
+
+#[test]
+fn a_status_without_kafka_says_that_nobody_knows() {
+    let mut cdc = Cdc::new("unseen");
+    cdc.create("orders", 1);
+    cdc.event("orders", "c", 1, json!({"id": 1, "note": "x"}));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    cdc.pipeline.set("source", "brokers", free_address().to_string());
+    let text = cdc.pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
+    assert!(text.contains("nobody knows how far behind") && text.contains("Kafka could not be looked at"), "{text}");
+    let status = cdc.pipeline.call(&["status", "p.toml", "--json"]).exits_with(0).json();
+    assert!(status["tables"]["public.orders"]["lag"].is_null(), "{status}");
+}

@@ -109,6 +109,9 @@ fn shown(column: &HotColumn, of: &DataType) -> Option<(String, Codec)> {
 fn scalar(value: &str, from: &str, is_enum: bool, of: &DataType) -> Option<(String, Codec)> {
     let cast = |to: &str| format!("{value}::pg_catalog.{to}");
     let within = |from: &str, to: &str| format!("CASE WHEN {value} >= '{from}' AND {value} < '{to}' THEN {value} END");
+    let fits = |to: &str, from: &str, most: &str| {
+        format!("CASE WHEN {value} BETWEEN {from} AND {most} THEN {value}::pg_catalog.{to} END")
+    };
     let number = |of: &str| format!("CASE WHEN {value} = 'NaN' THEN 'NaN'::pg_catalog.{of} ELSE {value} END");
     Some(match (from, of) {
         ("bool", DataType::Boolean) => (value.to_owned(), Codec::Bool),
@@ -116,6 +119,9 @@ fn scalar(value: &str, from: &str, is_enum: bool, of: &DataType) -> Option<(Stri
         ("int2" | "int4" | "int8" | "oid", DataType::Int64) => (cast("int8"), Codec::Int64),
         ("int2" | "int4", DataType::Int32) => (cast("int4"), Codec::Int32),
         ("int2", DataType::Int16) => (value.to_owned(), Codec::Int16),
+        // PostgreSQL's column has become wider: what the lake cannot have is null.
+        ("int8" | "oid", DataType::Int32) => (fits("int4", "-2147483648", "2147483647"), Codec::Int32),
+        ("int4" | "int8", DataType::Int16) => (fits("int2", "-32768", "32767"), Codec::Int16),
         // Of the many bits that mean "not a number", an event brings the usual ones.
         ("float4", DataType::Float32) => (number("float4"), Codec::Float32),
         ("float8", DataType::Float64) => (number("float8"), Codec::Float64),
@@ -216,7 +222,8 @@ mod tests {
 
     #[test]
     fn narrow_lakes_are_not_filled_by_a_cast() {
-        assert_eq!(scalar("v", "int8", false, &DataType::Int32), None);
+        let (sql, _) = scalar("v", "int8", false, &DataType::Int32).expect("what fits is compared");
+        assert_eq!(sql, "CASE WHEN v BETWEEN -2147483648 AND 2147483647 THEN v::pg_catalog.int4 END");
         assert_eq!(scalar("v", "float8", false, &DataType::Float32), None);
         assert_eq!(scalar("v", "timestamptz", false, &DataType::Timestamp(TimeUnit::Microsecond, None)), None);
         assert_eq!(shown(&column("v", "int4", None), &DataType::new_list(DataType::Int32, true)), None);

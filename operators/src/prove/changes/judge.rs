@@ -122,7 +122,7 @@ pub(super) fn ended(proof: &mut Proof, found: Found, left: &Suspects) {
         proof.unverifiable.push(unverifiable(why.to_owned(), left.more));
     }
     proof.rows_ok &= !is_count_wrong;
-    proof.checksum_ok &= !is_value_wrong;
+    proof.checksum_ok &= !is_value_wrong && !is_count_wrong;
     if let Some(followed) = &mut proof.followed {
         followed.differing_rows += rows;
     }

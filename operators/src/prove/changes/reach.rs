@@ -69,7 +69,10 @@ impl Reaching<'_> {
                 )));
             }
             if begun.elapsed() > LONG && !std::mem::replace(&mut is_told, true) {
-                tracing::warn!(records = behind, "the lake has not landed all that Kafka has: prove waits for it");
+                tracing::warn!(
+                    records = behind,
+                    "the tables do not say yet that they have all that Kafka has, which quiet ones say later: prove waits"
+                );
             }
             tokio::time::sleep(PAUSE).await;
         }
