@@ -14,36 +14,8 @@ default_port=5434
 first=59999501
 last=60000500
 
-fail() {
-    printf 'start.sh: %s\n' "$1" >&2
-    exit 1
-}
-
-# Where PostgreSQL's programs are: Debian keeps those of a server out of the PATH.
-programs() {
-    for folder in "$(dirname "$(command -v initdb || :)")" \
-        $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t / -k 5,5nr) \
-        "$(pg_config --bindir 2>/dev/null || :)"; do
-        if [ -x "$folder/initdb" ] && [ -x "$folder/pg_ctl" ] && [ -x "$folder/psql" ]; then
-            printf '%s\n' "$folder"
-            return
-        fi
-    done
-    fail "found no initdb, pg_ctl and psql; install the package \`postgresql\`"
-}
-
-# Runs a program of the server as somebody who is not root.
-as_owner() {
-    if [ -z "$owner" ]; then
-        "$@"
-    elif command -v setpriv >/dev/null; then
-        setpriv --reuid "$(id -u "$owner")" --regid "$(id -g "$owner")" --clear-groups -- "$@"
-    elif command -v runuser >/dev/null; then
-        runuser -u "$owner" -- "$@"
-    else
-        fail "needs setpriv or runuser to stop being root; or start it as another user"
-    fi
-}
+# shellcheck source=examples/postgres.sh
+. "$(dirname "$0")/../postgres.sh"
 
 start() {
     if as_owner "$bin/pg_ctl" -D "$folder/data" status >/dev/null 2>&1; then
