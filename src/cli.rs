@@ -5,6 +5,8 @@ mod debezium;
 mod help;
 mod hot;
 mod replay;
+#[cfg(feature = "pg_changes")]
+mod schema;
 mod tools;
 
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ pub(crate) use self::hot::HotArgs;
 pub(crate) use self::hot::OnConflict;
 use self::replay::time;
 pub(crate) use self::replay::{Rate, ReplayArgs};
+#[cfg(feature = "pg_changes")]
+pub(crate) use self::schema::{SchemaArgs, SchemaCommand};
 #[cfg(feature = "kafka")]
 pub(crate) use self::tools::FromOffset;
 pub(crate) use self::tools::{ChangesArgs, CompletionsArgs, DoctorArgs, FormatArg, GenerateArgs, InitArgs};
@@ -70,6 +74,10 @@ pub(crate) enum Command {
     #[cfg(feature = "pg_changes")]
     #[command(long_about = help::DEBEZIUM, after_long_help = help::DEBEZIUM_AFTER)]
     Debezium(DebeziumArgs),
+    /// Decide about a table that stands still because its columns have other types now.
+    #[cfg(feature = "pg_changes")]
+    #[command(long_about = help::SCHEMA, after_long_help = help::SCHEMA_AFTER)]
+    Schema(SchemaArgs),
     /// Write log lines or hot rows to try a pipeline with, or to measure it.
     #[command(long_about = help::GENERATE, after_long_help = help::GENERATE_AFTER)]
     Generate(GenerateArgs),

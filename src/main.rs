@@ -24,6 +24,8 @@ mod replay;
 mod report;
 mod run;
 mod runtime;
+#[cfg(feature = "pg_changes")]
+mod schema;
 mod shapes;
 mod shutdown;
 mod status;
@@ -79,6 +81,8 @@ fn main() -> ExitCode {
         },
         #[cfg(feature = "pg_changes")]
         Command::Debezium(args) => debezium::debezium(&args),
+        #[cfg(feature = "pg_changes")]
+        Command::Schema(args) => schema::schema(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Completions(args) => completions::completions(&args),

@@ -197,6 +197,24 @@ Exit codes: 0 all lines or records are known, 1 some are no events, 2 wrong usag
 there, 3 the file or the topic could not be read.";
 
 #[cfg(feature = "pg_changes")]
+pub(super) const SCHEMA: &str = "\
+Decides about a table of pg_changes that stands still because a column has another type in
+PostgreSQL now. The next events of the table say which type that is.
+
+All rows of the table are written anew, in one commit, with the values that they have in the new
+type. If some value is none of the new type, nothing is changed: --aside then keeps all of them in
+a column of their own. The run may go on meanwhile; it goes on with the table by itself.";
+
+#[cfg(feature = "pg_changes")]
+pub(super) const SCHEMA_AFTER: &str = "\
+Examples:
+  lakefront schema accept shop.toml public.orders
+  lakefront schema accept shop.toml public.orders --aside
+
+Exit codes: 0 done, 2 the file is wrong, or the pipeline has no such table, 3 nothing waits, a value
+is none of the new type, or Kafka or the lake is out of reach.";
+
+#[cfg(feature = "pg_changes")]
 pub(super) const DEBEZIUM: &str = "\
 Brings PostgreSQL's changes to Kafka: builds the configuration of Debezium's connector from the
 [postgres] and [connect] sections of a pipeline file, and has a worker of Kafka Connect run it.

@@ -1,9 +1,9 @@
-//! `[tables]` of `pg_changes`: what is to become of each table of PostgreSQL, by its name or a
-//! pattern of names.
+//! `[tables]` and `[schema]` of `pg_changes`: what is to become of each table of PostgreSQL, by its
+//! name or a pattern of names, or of all.
 
 use std::collections::BTreeMap;
 
-use lakefront_operators::events::{Keyless, OnTruncate, TableWish};
+use lakefront_operators::events::{Keyless, OnIncompatible, OnTruncate, OnWiden, TableWish};
 use lakefront_operators::format::debezium::typed::Unrepresentable;
 use lakefront_operators::glob::{self, GlobMatcher};
 use toml::Value;
@@ -12,7 +12,17 @@ use super::raw::{Reading, Section};
 use super::values::{choice, flag, text};
 
 /// What may be said of a table.
-const KEYS: [&str; 7] = ["key", "keyless", "cdf", "metadata", "on_truncate", "on_unrepresentable", "types"];
+const KEYS: [&str; 9] = [
+    "key",
+    "keyless",
+    "cdf",
+    "metadata",
+    "on_truncate",
+    "on_unrepresentable",
+    "types",
+    "on_incompatible",
+    "on_widen",
+];
 
 /// What the file says of tables, the most general first.
 #[derive(Clone, Default)]
@@ -39,6 +49,8 @@ struct Said {
     on_truncate: Option<OnTruncate>,
     unrepresentable: Option<Unrepresentable>,
     texts: Option<Vec<String>>,
+    on_incompatible: Option<OnIncompatible>,
+    on_widen: Option<OnWiden>,
 }
 
 impl TableRules {
@@ -47,15 +59,17 @@ impl TableRules {
     pub(crate) fn of(&self, name: &str) -> TableWish {
         let mut wish = TableWish::default();
         for (_, said) in self.0.iter().filter(|(names, _)| names.has(name)) {
-            let Said { key, keyless, feed, metadata, on_truncate, unrepresentable, texts } = said.clone();
+            let said = said.clone();
             wish = TableWish {
-                key: key.unwrap_or(wish.key),
-                keyless: keyless.unwrap_or(wish.keyless),
-                feed: feed.unwrap_or(wish.feed),
-                metadata: metadata.unwrap_or(wish.metadata),
-                on_truncate: on_truncate.unwrap_or(wish.on_truncate),
-                unrepresentable: unrepresentable.unwrap_or(wish.unrepresentable),
-                texts: texts.unwrap_or(wish.texts),
+                key: said.key.unwrap_or(wish.key),
+                keyless: said.keyless.unwrap_or(wish.keyless),
+                feed: said.feed.unwrap_or(wish.feed),
+                metadata: said.metadata.unwrap_or(wish.metadata),
+                on_truncate: said.on_truncate.unwrap_or(wish.on_truncate),
+                unrepresentable: said.unrepresentable.unwrap_or(wish.unrepresentable),
+                texts: said.texts.unwrap_or(wish.texts),
+                on_incompatible: said.on_incompatible.unwrap_or(wish.on_incompatible),
+                on_widen: said.on_widen.unwrap_or(wish.on_widen),
             };
         }
         wish
@@ -91,17 +105,39 @@ impl Names {
     }
 }
 
-/// Reads `[tables]`.
+/// Reads `[tables]` and `[schema]`.
 pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
+    let schema = schema(top);
     let mut section = top.section("tables");
     let metadata = section.optional("metadata", None, |v| flag(v).map(Some));
     let said = section.named_entries(|name| Names::parse(name).map(drop), said)?;
     let mut rules: Vec<_> =
         said.into_iter().filter_map(|(name, said)| Some((Names::parse(&name).ok()?, said))).collect();
     // Said of all tables, and before what "*" says.
-    rules.insert(0, (Names::All, Said { metadata: metadata?, ..Said::default() }));
+    rules.insert(0, (Names::All, Said { metadata: metadata?, ..schema? }));
     rules.sort_by_key(|(names, _)| names.rank());
     Some(TableRules(rules))
+}
+
+/// Reads `[schema]`: what becomes of all tables whose columns change. A new column and one that is
+/// gone leave no choice, but may be named.
+fn schema(top: &mut Section<'_>) -> Option<Said> {
+    let mut section = top.section("schema");
+    let on_add = section.optional("on_add", (), |v| choice(v, &[("evolve", ())]));
+    let on_drop = section.optional("on_drop", (), |v| choice(v, &[("keep", ())]));
+    let on_incompatible = section.optional("on_incompatible", None, |v| choice(v, &incompatible()).map(Some));
+    let on_widen = section.optional("on_widen", None, |v| choice(v, &widen()).map(Some));
+    section.finish();
+    on_add.and(on_drop)?;
+    Some(Said { on_incompatible: on_incompatible?, on_widen: on_widen?, ..Said::default() })
+}
+
+fn incompatible() -> [(&'static str, OnIncompatible); 2] {
+    [OnIncompatible::Stop, OnIncompatible::Reject].map(|one| (one.word(), one))
+}
+
+fn widen() -> [(&'static str, OnWiden); 2] {
+    [OnWiden::Stop, OnWiden::Widen].map(|one| (one.word(), one))
 }
 
 fn said(value: &Value) -> Reading<Said> {
@@ -129,6 +165,11 @@ fn said(value: &Value) -> Reading<Said> {
             .transpose()
             .map_err(|e| named("on_unrepresentable", e))?,
         texts: of("types").map(texts).transpose().map_err(|e| named("types", e))?,
+        on_incompatible: of("on_incompatible")
+            .map(|v| choice(v, &incompatible()))
+            .transpose()
+            .map_err(|e| named("on_incompatible", e))?,
+        on_widen: of("on_widen").map(|v| choice(v, &widen())).transpose().map_err(|e| named("on_widen", e))?,
     })
 }
 
@@ -186,6 +227,19 @@ mod tests {
         let wanted = rules("[tables]\nmetadata = true\n\"a.b\" = { metadata = false }").expect("rules");
         assert_eq!([wanted.of("a.b").metadata, wanted.of("a.c").metadata], [false, true]);
         assert!(rules("[tables]\nmetadata = 1").is_err());
+    }
+
+    #[test]
+    fn what_becomes_of_other_types_is_said_of_all_tables_or_of_some() {
+        let rules = rules(
+            "[schema]\non_add = \"evolve\"\non_drop = \"keep\"\non_widen = \"widen\"\n[tables]\n\"a.b\" = { on_widen = \
+             \"stop\", on_incompatible = \"reject\" }",
+        );
+        let rules = rules.expect("rules");
+        let (one, other) = (rules.of("a.b"), rules.of("a.c"));
+        assert_eq!((one.on_widen, one.on_incompatible), (OnWiden::Stop, OnIncompatible::Reject));
+        assert_eq!((other.on_widen, other.on_incompatible), (OnWiden::Widen, OnIncompatible::Stop));
+        assert!(self::rules("[schema]\non_drop = \"drop\"").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::metadata::{Metadata, is_metadata};
 use super::reading::Place;
 use super::reject::Why;
 use super::table::EventTable;
-use super::wish::OnTruncate;
+use super::wish::{OnIncompatible, OnTruncate};
 use crate::format::debezium::typed::{LakeType, Novelty, Plan, Rows, Unfit};
 use crate::format::debezium::{Before, Event, Key, Operation as Happened, Row};
 use crate::shown::one_line;
@@ -328,12 +328,16 @@ fn unfit(unfit: Unfit) -> Obstacle {
     Obstacle(why, unfit.to_string())
 }
 
-/// Rows of another type wait as rejects until somebody decides; other tables go on.
+/// Rows of another type wait until somebody decides; other tables go on.
 fn changed(table: &EventTable, name: &str, from: &LakeType, to: &LakeType) -> Obstacle {
-    let (role, from, to) = (one_line(&table.role), from.arrow(), to.arrow());
-    let detail = format!(
-        "column {name:?} of table {role} is {from} in the lake, and {to} in the event: land the topic in another \
-         lake.catalog, if need be with the column as a text: [tables] {role:?} = {{ types = {{ {name:?} = \"string\" }} }}"
-    );
+    let role = one_line(&table.role);
+    let advice = match table.wish.on_incompatible {
+        OnIncompatible::Stop => format!("to go on with the new type: lakefront schema accept FILE {role:?}"),
+        OnIncompatible::Reject => format!(
+            "land the topic in another lake.catalog, if need be with the column as a text: [tables] {role:?} = {{ types = {{ \
+             {name:?} = \"string\" }} }}"
+        ),
+    };
+    let detail = format!("column {name:?} of table {role} is {from} in the lake, and {to} in the event: {advice}");
     Obstacle(Why::OtherType, detail)
 }

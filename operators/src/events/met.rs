@@ -1,10 +1,12 @@
-//! What a run meets in events and does not know yet: tables, and columns of tables.
+//! What a run meets in events and does not know yet: tables, columns of tables, and where tables
+//! stand still.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::hold::Hold;
 use super::table::EventTables;
 use crate::format::debezium::typed::LakeType;
 use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row};
@@ -16,6 +18,9 @@ use crate::source::kafka::records::Records;
 pub struct Met {
     /// The tables.
     pub tables: BTreeMap<String, MetTable>,
+    /// Where tables stand still, one a partition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<Hold>,
 }
 
 /// What was met of one table.
@@ -39,7 +44,7 @@ pub struct MetTable {
 impl Met {
     /// Whether nothing was met.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.tables.is_empty() && self.holds.is_empty()
     }
 
     /// Adds what the other has and this has not.
@@ -54,6 +59,13 @@ impl Met {
                 ours.column(name, of, is_guessed);
             }
         }
+        other.holds.into_iter().for_each(|hold| self.hold(hold));
+    }
+
+    /// Notes that a table stands still. Of a partition, the last that was found counts.
+    pub(super) fn hold(&mut self, hold: Hold) {
+        self.holds.retain(|known| known.partition != hold.partition);
+        self.holds.push(hold);
     }
 
     /// Notes a table by one of its events; `texts` are the columns that are taken as texts. Returns
@@ -68,7 +80,7 @@ impl Met {
         let has = |key: &String| table.columns.iter().any(|(name, _)| name == key);
         let can_be = table.key.iter().all(has);
         if can_be {
-            self.add(Met { tables: [(role.to_owned(), table)].into() });
+            self.add(Met { tables: [(role.to_owned(), table)].into(), holds: Vec::new() });
         }
         can_be
     }
@@ -150,6 +162,11 @@ impl fmt::Display for Met {
                 false => write!(f, "{separator}table {role} has new columns: {columns}")?,
             }
         }
+        for (at, hold) in self.holds.iter().enumerate() {
+            let separator = if at > 0 || !self.tables.is_empty() { "; " } else { "" };
+            let (role, partition) = (one_line(&hold.role), hold.partition.to_string());
+            write!(f, "{separator}table {role} stands still at offset {} of {}", hold.offset, one_line(&partition))?;
+        }
         Ok(())
     }
 }
@@ -157,6 +174,7 @@ impl fmt::Display for Met {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::offsets::PartitionId;
 
     #[test]
     fn a_value_tells_a_type_where_nothing_else_does() {
@@ -179,13 +197,36 @@ mod tests {
             let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
             let key = key.iter().map(|name| (*name).to_owned()).collect();
             let table = MetTable { key, columns, ..MetTable::default() };
-            Met { tables: [("public.a".to_owned(), table)].into() }
+            Met { tables: [("public.a".to_owned(), table)].into(), holds: Vec::new() }
         };
         let mut met = of(&[], &["x"]);
         met.add(of(&["id"], &["id", "x"]));
         assert_eq!(met, of(&["id"], &["x", "id"]));
         assert_eq!(met.to_string(), "table public.a is new");
         assert_eq!(of(&[], &["x", "y"]).to_string(), "table public.a has new columns: x, y");
+        let json = serde_json::to_string(&met).expect("JSON");
+        assert_eq!(serde_json::from_str::<Met>(&json).expect("our own JSON"), met);
+    }
+
+    #[test]
+    fn a_partition_is_held_at_one_place() {
+        let hold = |partition: &str, offset| Hold {
+            role: "public.a".to_owned(),
+            partition: PartitionId::first(partition),
+            offset,
+            lsn: 1,
+            reason: "why".to_owned(),
+            columns: vec![("n".to_owned(), LakeType::Text)],
+            key: None,
+        };
+        let mut met = Met::default();
+        for (partition, offset) in [("a/0", 5), ("a/1", 2), ("a/0", 9)] {
+            met.add(Met { holds: vec![hold(partition, offset)], ..Met::default() });
+        }
+        assert_eq!(met.holds, [hold("a/1", 2), hold("a/0", 9)]);
+        assert!(!met.is_empty());
+        let text = "table public.a stands still at offset 2 of a/1; table public.a stands still at offset 9 of a/0";
+        assert_eq!(met.to_string(), text);
         let json = serde_json::to_string(&met).expect("JSON");
         assert_eq!(serde_json::from_str::<Met>(&json).expect("our own JSON"), met);
     }

@@ -9,11 +9,13 @@
 //! Promises: each event becomes a change, or a reject with its bytes and the reason; what changes
 //! no row by its nature (a tombstone, a heartbeat, the boundary of a transaction) becomes nothing.
 //! An event of a table that the run does not know ends the run before anything of its cut is
-//! committed: what it has met is noted, and the next run knows it.
+//! committed: what it has met is noted, and the next run knows it. So does an event that is none of
+//! its table as that is now: the next run reads up to it and no further.
 
 mod changed;
 mod gaps;
 mod gathered;
+mod hold;
 mod met;
 mod metadata;
 mod reading;
@@ -32,11 +34,12 @@ use timely::dataflow::operators::generic::operator::Operator;
 
 pub use self::changed::{Changed, shard};
 pub use self::gaps::gaps;
+pub use self::hold::{Hold, held};
 pub use self::met::{Met, MetTable, survey};
 pub use self::metadata::{is_metadata, metadata_columns};
 pub use self::reject::{REASONS, rejects_schema};
 pub use self::table::{EventTable, EventTables, Note, is_folder};
-pub use self::wish::{Keyless, OnTruncate, TableWish};
+pub use self::wish::{Keyless, OnIncompatible, OnTruncate, OnWiden, TableWish};
 
 use self::reading::Reading;
 use crate::fetch::Fetched;

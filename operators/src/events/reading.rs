@@ -7,9 +7,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::changed::Changed;
 use super::gathered::{Gathered, Obstacle};
+use super::hold::Hold;
 use super::met::Met;
 use super::reject::{self, Reject, Why};
 use super::table::EventTables;
+use super::wish::OnIncompatible;
 use super::{REJECTS, Told};
 use crate::error::Stop;
 use crate::fetch::Fetched;
@@ -40,6 +42,8 @@ pub(super) struct Place<'b> {
     pub(super) partition: &'b PartitionId,
     /// A number of the partition, which no other topic's has, nor that of a topic of the same name.
     number: u32,
+    /// Whether some tables hold what became of it.
+    is_again: bool,
 }
 
 impl Place<'_> {
@@ -50,10 +54,14 @@ impl Place<'_> {
 
     /// Where an event stands among those of its key.
     fn order(&self, source: &Source) -> Order {
-        let sequence = source.sequence.and_then(|sequence| sequence.lsn);
-        let lsn = sequence.or(source.lsn.map(i64::cast_unsigned)).unwrap_or_default();
-        Order { partition: self.number, offset: self.record.offset(), lsn }
+        Order { partition: self.number, offset: self.record.offset(), lsn: lsn_of(source) }
     }
+}
+
+/// The place in PostgreSQL's log (LSN) of an event; 0 if it does not tell.
+pub(super) fn lsn_of(source: &Source) -> u64 {
+    let sequence = source.sequence.and_then(|sequence| sequence.lsn);
+    sequence.or(source.lsn.map(i64::cast_unsigned)).unwrap_or_default()
 }
 
 impl Reading {
@@ -75,7 +83,11 @@ impl Reading {
         // By its low bits, whoever reads it.
         let number = xxh3_64(partition.to_string().as_bytes()) as u32;
         for record in records.iter() {
-            let place = Place { records, record, partition, number };
+            let place = Place { records, record, partition, number, is_again: fetched.work.catch_up };
+            // Nothing behind it is read.
+            if !met.holds.is_empty() {
+                break;
+            }
             match self.record(place, &mut met) {
                 Ok(Some(at)) if self.gathered[at].is_full() => told.extend(self.changed(at, fetched)),
                 Ok(_) => {}
@@ -124,14 +136,37 @@ impl Reading {
         match gathered.event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met) {
             Ok(()) if self.metrics.goes_on(&role) => tracing::info!(table = %one_line(&role), "the table goes on"),
             Ok(()) => {}
-            Err(Obstacle(why, detail)) => {
-                if why.stops_table() && self.metrics.stops(&role, &detail) {
-                    tracing::warn!(table = %one_line(&role), reason = %detail, "the table stands still: its events are rejects");
-                }
-                return Err(Obstacle(why, detail));
-            }
+            Err(Obstacle(why, detail)) if why.stops_table() => return self.stops(at, &event, place, (why, detail), met),
+            Err(obstacle) => return Err(obstacle),
         }
         Ok(Some(at))
+    }
+
+    /// An event that is none of its table as that is now: it is held, with all behind it, or
+    /// rejected. What some tables hold already was never held.
+    fn stops(
+        &self,
+        at: usize,
+        event: &Event<'_>,
+        place: Place<'_>,
+        (why, detail): (Why, String),
+        met: &mut Met,
+    ) -> Result<Option<usize>, Obstacle> {
+        let table = &self.tables.tables[at];
+        let may_hold = table.wish.on_incompatible == OnIncompatible::Stop && !place.is_again;
+        let at = (place.partition, place.record.offset());
+        if let Some(hold) = may_hold.then(|| Hold::of(table, event, at, &detail)).flatten() {
+            met.hold(hold);
+            return Ok(None);
+        }
+        if table.wish.on_incompatible == OnIncompatible::Reject && self.metrics.stops(&table.role, &detail) {
+            let table = one_line(&table.role);
+            tracing::warn!(%table, reason = %detail, "the table stands still: its events are rejects");
+        }
+        // It holds nothing, so it is from before.
+        let is_older = may_hold && why == Why::OtherType && !table.older.is_empty();
+        let older = if is_older { "it is from before the table's columns had the types that they have: " } else { "" };
+        Err(Obstacle(why, format!("{older}{detail}")))
     }
 
     /// Reads a record without a value. Where rows are unwrapped it may be the only sign of a

@@ -1,6 +1,6 @@
 //! The tables of a run, as events name them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::{Field, Schema, SchemaRef};
@@ -12,6 +12,7 @@ use crate::format::debezium::typed::{LakeColumn, Unrepresentable};
 use crate::format::debezium::{Event, Table};
 use crate::protocol::names::TableId;
 use crate::shown::one_line;
+use crate::sink::delta::upsert::Older;
 use crate::source::kafka::kind::{Keyed, Settings};
 
 /// The longest name of a folder, in bytes.
@@ -30,6 +31,8 @@ pub struct EventTable {
     pub database: Option<String>,
     /// What is wanted of it.
     pub wish: TableWish,
+    /// By column, the types that it had before.
+    pub older: BTreeMap<String, Vec<Older>>,
 }
 
 impl EventTable {
@@ -183,6 +186,7 @@ mod tests {
             key: Vec::new(),
             database: None,
             wish: TableWish::default(),
+            older: BTreeMap::new(),
         };
         let tables = ["public.orders", "sales.Mixed Case Tbl", "public.s"].map(table);
         let tables = EventTables::new(tables.to_vec(), |_| TableWish::default(), None, Box::new(|_| Ok(())));

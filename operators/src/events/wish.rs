@@ -44,6 +44,47 @@ impl Keyless {
     }
 }
 
+/// What becomes of a table one of whose columns has another type in PostgreSQL now, or whose key
+/// is another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnIncompatible {
+    /// It stands still: its topic is not read further until somebody decides.
+    #[default]
+    Stop,
+    /// Its events are rejects.
+    Reject,
+}
+
+impl OnIncompatible {
+    /// The word that pipeline files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnIncompatible::Stop => "stop",
+            OnIncompatible::Reject => "reject",
+        }
+    }
+}
+
+/// What becomes of a table one of whose columns has a wider type in PostgreSQL now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnWiden {
+    /// The same as of one that has any other type.
+    #[default]
+    Stop,
+    /// Its rows are written anew with the wider type, and it goes on.
+    Widen,
+}
+
+impl OnWiden {
+    /// The word that pipeline files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnWiden::Stop => "stop",
+            OnWiden::Widen => "widen",
+        }
+    }
+}
+
 /// What is wanted of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableWish {
@@ -61,6 +102,10 @@ pub struct TableWish {
     pub unrepresentable: Unrepresentable,
     /// The columns that are texts, whatever PostgreSQL has.
     pub texts: Vec<String>,
+    /// What becomes of another type or key.
+    pub on_incompatible: OnIncompatible,
+    /// What becomes of a wider type.
+    pub on_widen: OnWiden,
 }
 
 impl TableWish {
@@ -88,6 +133,8 @@ impl Default for TableWish {
             on_truncate: OnTruncate::default(),
             unrepresentable: Unrepresentable::default(),
             texts: Vec::new(),
+            on_incompatible: OnIncompatible::default(),
+            on_widen: OnWiden::default(),
         }
     }
 }

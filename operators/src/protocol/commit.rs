@@ -336,6 +336,7 @@ pub(super) async fn recheck(group: &dyn Group, clock: &dyn Clock, commit: Option
             let attempt = format!("go on after another writer changed {}", group.shown());
             Err(StoreError::definite(attempt, why).into())
         }
+        Verdict::Anew(why) => Err(Stop::Anew(format!("another writer changed {}: {why}", group.shown()))),
     }
 }
 

@@ -84,6 +84,8 @@ pub enum Verdict {
     Harmless,
     /// Ours must not follow them; the text says why, and what to do.
     Conflicts(String),
+    /// Ours must not follow them, and the next run can go on by what they have made of the group.
+    Anew(String),
 }
 
 /// Tables of a sink that commit as one, for one pipeline.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::events::{
-    EventTable, EventTables, Keyless, Met, MetTable, metadata_columns, rejects_schema, survey,
+    EventTable, EventTables, Hold, Keyless, Met, MetTable, OnIncompatible, metadata_columns, rejects_schema, survey,
 };
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
@@ -26,7 +26,7 @@ use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
 
 use super::catalog::Catalog;
 use super::{Changes, Known, known};
-use crate::config::ChangesLake;
+use crate::config::{ChangesLake, Common};
 use crate::pipeline::look::standing;
 use crate::pipeline::root;
 
@@ -74,6 +74,17 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
     }
     refuse_doubles(&tables)?;
     Ok((tables, untold))
+}
+
+/// Where tables stand still, as a run has noted it, unless what held them is the table's by now.
+pub(super) fn holds(common: &Common, tables: &[Known]) -> Vec<Hold> {
+    let table = |role: &str| tables.iter().map(|known| &known.event).find(|table| table.role == role);
+    let is_held = |table: &EventTable, hold: &Hold| {
+        table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table)
+    };
+    let mut holds = known::read(common).holds;
+    holds.retain(|hold| table(&hold.role).is_some_and(|table| is_held(table, hold)));
+    holds
 }
 
 /// Whether a table that was met is to be made. What is wanted of it may have changed since.
@@ -196,7 +207,8 @@ async fn table(
     let feed = wish.feed;
     let database =
         keyed.map(|keyed| keyed.database.clone()).unwrap_or_else(|| met.and_then(|met| met.database.clone()));
-    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), database, wish };
+    let older = snapshot.map(|snapshot| snapshot.older_types()).unwrap_or_default();
+    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), database, wish, older };
     Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some() })
 }
 

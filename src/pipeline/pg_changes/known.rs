@@ -1,5 +1,5 @@
-//! Which tables a pipeline knows beside those that the lake names: those that a run has met in
-//! events and noted, in a file next to the state file.
+//! Which tables a pipeline knows beside those that the lake names, and where tables stand still:
+//! what a run has met in events and noted, in a file next to the state file.
 //!
 //! The file is a note from one run to the next, and nothing depends on it: without it, the next run
 //! meets the same events again.
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::events::Met;
+use lakefront_operators::events::{Hold, Met};
 
 use super::Known;
 use crate::config::Common;
@@ -40,16 +40,18 @@ pub(super) fn note(folder: &Path, pipeline: &str, met: &Met) -> Result<(), Stop>
 }
 
 /// Forgets what the lake has by now: of the tables that its own records name, all columns are there
-/// once the tables are open. The others stay noted until a commit names them.
-pub(super) fn forget(common: &Common, tables: &[Known]) {
-    let mut met = read(common);
-    let before = met.tables.len();
+/// once the tables are open. The others stay noted until a commit names them, and of what held
+/// tables, that which is among `holds`.
+pub(super) fn forget(common: &Common, tables: &[Known], holds: &[Hold]) {
+    let before = read(common);
+    let mut met = before.clone();
     met.tables.retain(|role, _| !tables.iter().any(|known| known.is_old && known.event.role == *role));
+    met.holds.retain(|hold| holds.contains(hold));
     let path = path(common);
-    let kept = match met.tables.len() {
-        0 => std::fs::remove_file(&path),
-        left if left == before => Ok(()),
-        _ => write(&path, &met),
+    let kept = match met.is_empty() {
+        true => std::fs::remove_file(&path),
+        false if met == before => Ok(()),
+        false => write(&path, &met),
     };
     match kept {
         Err(error) if error.kind() != ErrorKind::NotFound => {

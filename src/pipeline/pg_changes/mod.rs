@@ -1,5 +1,6 @@
 //! `pg_changes`: Debezium's events on Kafka, into the Delta tables that they are of.
 
+mod accept;
 mod catalog;
 mod examine;
 mod find;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::events::EventTable;
+use lakefront_operators::events::{EventTable, Hold};
 use lakefront_operators::kafka::client::Client;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Clock;
@@ -34,6 +35,7 @@ use lakefront_operators::source::kafka::look::Watch;
 use lakefront_operators::source::kafka::reader::PATIENCE;
 use lakefront_topologies::pg_changes;
 
+pub(crate) use self::accept::accept;
 use super::{Appetite, Claimed, Followed, Local, Look, Opened, root};
 use crate::config::{Common, Mode, PgChanges};
 use crate::doctor::Findings;
@@ -66,6 +68,8 @@ pub(crate) struct Changes {
     tables: Vec<Known>,
     /// The names of all, in claim order.
     names: Vec<String>,
+    /// Where tables stand still.
+    holds: Vec<Hold>,
     /// Why the types of new columns may be others than PostgreSQL's: it could not be asked.
     untold: Option<Stop>,
     clock: Arc<dyn Clock>,
@@ -146,10 +150,12 @@ impl Changes {
             rejects,
             tables: Vec::new(),
             names: Vec::new(),
+            holds: Vec::new(),
             untold: None,
             clock,
         };
         (changes.tables, changes.untold) = find::tables(&changes).await?;
+        changes.holds = find::holds(&changes.common, &changes.tables);
         changes.names = find::names(&changes.rejects, &changes.tables);
         Ok(changes)
     }

@@ -20,7 +20,7 @@ use lakefront_operators::sink::delta::upsert::{self, Shard, Sharding, UpsertSpec
 use lakefront_operators::sink::delta::{self, DeltaTable};
 use lakefront_operators::source::kafka::kind::{Offsets, TopicSource, Topics};
 
-use super::{Changes, Known, known};
+use super::{Changes, Known, accept, known};
 use crate::pipeline::{Opened, state_of};
 
 /// What a run has taken.
@@ -46,6 +46,9 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, adopt, Some(process))?;
     // A refusal here comes before anything is written.
     preflight(&there(changes).await?, &*clock, &intent).await?;
+    if let Some(done) = accept::widen(changes).await? {
+        return Err(Stop::Anew(done));
+    }
     let (appended, keyed): (Vec<_>, Vec<_>) = changes.tables.iter().partition(|table| table.is_appended());
     tell_appended(&appended);
     let specs = std::iter::once(&changes.rejects).chain(appended.iter().map(|table| &table.spec.table));
@@ -58,7 +61,7 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let tables = upsert::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
     let groups = groups(changes, &appended, &tables)?;
     let claimed = claim(&groups, clock, &intent).await?;
-    known::forget(&changes.common, &changes.tables);
+    known::forget(&changes.common, &changes.tables, &changes.holds);
     let shards = shards(changes, &claimed).await?;
     Ok(Taken { appended, tables, claimed, shards })
 }

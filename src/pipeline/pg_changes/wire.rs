@@ -4,16 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use lakefront_operators::checkpoint;
 use lakefront_operators::error::Stop;
+use lakefront_operators::events::Hold;
 use lakefront_operators::plan;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::cutter::{Bounds, Cutter};
 use lakefront_operators::protocol::names::RunId;
+use lakefront_operators::run::bridge::Bridge;
 use lakefront_operators::run::env::Env;
-use lakefront_operators::run::fatal::StopRequest;
+use lakefront_operators::run::fatal::{Fatal, StopRequest};
 use lakefront_operators::run::memory::Budget;
 use lakefront_operators::run::metrics::Metrics;
 use lakefront_operators::run::space::FreeSpace;
 use lakefront_operators::run::state;
+use lakefront_operators::shown::one_line;
 use lakefront_operators::sink::delta::DeltaTable;
 use lakefront_operators::sink::delta::upsert::{Keeping, UpsertTable};
 use lakefront_operators::source::kafka::acknowledge::GroupOffsets;
@@ -26,7 +29,7 @@ use lakefront_topologies::Topology;
 use lakefront_topologies::landing::Landing;
 use lakefront_topologies::pg_changes;
 
-use super::{Changes, find, take};
+use super::{Changes, Known, accept, find, take};
 use crate::config::Mode;
 use crate::pipeline::{self, Local, Opened, Run};
 
@@ -73,6 +76,7 @@ impl pipeline::Claimed for Taken<'_> {
         let planning = planning(changes, &standings, sizes.clone(), space, stop);
         let checkpoint = checkpoint::Settings { path: common.state_file.clone(), run: named, standings, announce };
         let source = Arc::new(GroupOffsets::new(changes.asks.clone()));
+        hold(changes, &metrics, &fatal, &bridge);
         let keeping = shards.iter().flatten().map(|shard| shard.keeping()).collect();
         let events = changes.tables.iter().map(|table| table.event.clone()).collect();
         let topology = Topology::PgChanges(pg_changes::PgChanges {
@@ -85,7 +89,28 @@ impl pipeline::Claimed for Taken<'_> {
             landing: Landing::new(changes.outline().layout, claimed, checkpoint, source, &metrics),
             env: Env { clock: changes.clock.clone(), budget, bridge, metrics, fatal },
         });
-        (topology, Box::new(Ended { appended, tables, keeping }))
+        let held = match changes.config.mode {
+            Mode::Backfill => changes.holds.first().map(|hold| hold.reason.clone()),
+            Mode::Tail => None,
+        };
+        (topology, Box::new(Ended { appended, tables, keeping, held }))
+    }
+}
+
+/// Says which tables stand still, and begins anew once one of them has other columns.
+fn hold(changes: &Changes, metrics: &Metrics, fatal: &Fatal, bridge: &Bridge) {
+    for Hold { role, partition, offset, reason, .. } in &changes.holds {
+        metrics.holds(role, reason);
+        let (table, partition) = (one_line(role), partition.to_string());
+        tracing::warn!(
+            %table, partition = %one_line(&partition), offset, %reason,
+            "the table stands still: its topic is not read further, and what waits there stays in Kafka"
+        );
+    }
+    let is_held = |table: &&Known| changes.holds.iter().any(|hold| hold.role == table.event.role);
+    let held: Vec<_> = changes.tables.iter().filter(is_held).map(|table| table.spec.table.clone()).collect();
+    if !held.is_empty() {
+        bridge.detach(accept::watch(held, changes.common.pipeline.clone(), fatal.clone()));
     }
 }
 
@@ -103,7 +128,9 @@ fn planning(
         cut_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
         ahead: config.rows.saturating_mul(2).max(RANGE_OFFSETS),
     };
-    let supply = TopicSupply::new(standings, sizes, config.range(), config.on_loss).closing_after(config.bytes);
+    let held = changes.holds.iter().map(|hold| (hold.partition.clone(), hold.offset)).collect();
+    let supply = TopicSupply::new(standings, sizes, config.range(), config.on_loss);
+    let supply = supply.closing_after(config.bytes).holding(held);
     Planning {
         cutter: Cutter::over(supply, standings, Arc::new(changes.settings()), bounds),
         watch: changes.watch(),
@@ -124,6 +151,8 @@ struct Ended {
     appended: Vec<Arc<DeltaTable>>,
     tables: Vec<Arc<UpsertTable>>,
     keeping: Vec<Keeping>,
+    /// Why a backfill has not landed all that is there.
+    held: Option<String>,
 }
 
 impl pipeline::Ended for Ended {
@@ -142,7 +171,10 @@ impl pipeline::Ended for Ended {
     }
 
     fn verdict(&self) -> Result<(), Stop> {
-        Ok(())
+        match &self.held {
+            None => Ok(()),
+            Some(reason) => Err(Stop::Refused(format!("all is landed but what waits for a decision: {reason}"))),
+        }
     }
 
     fn nothing(&self, _metrics: &Metrics) -> Option<String> {

@@ -7,4 +7,5 @@ mod kills;
 mod model;
 mod odd;
 mod recorded;
+mod typed;
 mod world;

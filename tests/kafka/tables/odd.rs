@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::world::{Cdc, UNSENT, event};
-use crate::support::Running;
-use crate::support::http::{free_address, get};
+use crate::support::http::free_address;
 use crate::world::Written;
 
 /// The reasons of rejects with their offsets.
-fn reasons(rejects: &[Value]) -> Vec<(u64, String)> {
+pub(super) fn reasons(rejects: &[Value]) -> Vec<(u64, String)> {
     let of = |reject: &Value| Some((reject["_offset"].as_u64()?, reject["reason"].as_str()?.to_owned()));
     let mut reasons: Vec<_> = rejects.iter().map(|reject| of(reject).expect("a reject")).collect();
     reasons.sort();
@@ -273,63 +272,6 @@ fn a_table_says_where_its_rows_are_from_if_that_is_wanted() {
     cdc.pipeline.set("tables", "public.odd", json!({"metadata": false}));
     cdc.pipeline.run().exits_with(0);
     assert_eq!(cdc.rows("odd"), [json!({"id": 1, "_lsn": "mine"})]);
-}
-
-#[test]
-fn a_table_whose_column_has_another_type_stands_still_and_others_go_on() {
-    let mut cdc = Cdc::new("typed");
-    let address = free_address();
-    cdc.pipeline.set("http", "listen", address.to_string());
-    cdc.create("orders", 1);
-    cdc.create("users", 1);
-    cdc.event("orders", "c", 1, json!({"id": 1, "n": 1}));
-    cdc.writer.flush();
-    let mut tail = cdc.tail();
-    let health = |tail: &mut Running, what: &str| {
-        tail.until(what, || get(address, "/health").is_some_and(|answer| answer.json()["status"] == what));
-        get(address, "/health").expect("an answer").json()
-    };
-    health(&mut tail, "ok");
-    // Without a schema, the type is that of a value: this is told by a schema that has another.
-    for id in 2..=4 {
-        let schema = schema_of("orders", &[("id", "int64"), ("n", "boolean")]);
-        let mut event = json!({"schema": schema});
-        event["payload"] = self::event("orders", "c", id, &json!({"id": id, "n": true}));
-        cdc.write("orders", 0, json!({"id": id}), Some(&event));
-    }
-    cdc.event("users", "c", 5, json!({"id": 1, "name": "a"}));
-    cdc.writer.flush();
-    let answer = health(&mut tail, "degraded");
-    let reason = answer["reason"].as_str().expect("a reason");
-    assert!(reason.contains("\"public.orders\" stands still") && reason.contains("\"n\""), "{reason}");
-    assert_eq!(answer["ready"], true);
-    tail.until("others go on", || cdc.pipeline.path("lake/shop/public/users").exists() && cdc.rows("users").len() == 1);
-    let status = cdc.pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
-    assert!(status.contains("ready, but table"), "{status}");
-    // It goes on once the type is what it was.
-    cdc.event("orders", "c", 6, json!({"id": 5, "n": 5}));
-    cdc.writer.flush();
-    health(&mut tail, "ok");
-    let said = tail.stop().stderr;
-    // Each run says so once; the table of users was new to the first.
-    let runs = said.matches("claimed the tables").count();
-    assert_eq!(said.matches("the table stands still").count(), runs, "{said}");
-    let ids: Vec<_> = cdc.rows("orders").iter().map(|row| row["id"].clone()).collect();
-    assert_eq!(ids, [1, 5]);
-    assert_eq!(reasons(&cdc.rejects()), [1, 2, 3].map(|offset| (offset, "other_type".to_owned())));
-}
-
-/// The schema block of an event whose rows have these columns.
-fn schema_of(table: &str, columns: &[(&str, &str)]) -> serde_json::Value {
-    let fields = columns.iter().map(|(name, of)| json!({"field": name, "type": of, "optional": true}));
-    let row = json!({"type": "struct", "optional": true, "fields": fields.collect::<Vec<_>>()});
-    let named = |field: &str| {
-        let mut block = row.clone();
-        block["field"] = json!(field);
-        block["name"] = json!(format!("cdc.public.{table}.Value"));
-        block
-    };
-    json!({"type": "struct", "name": format!("cdc.public.{table}.Envelope"), "fields": [named("before"), named("after")]})
 }
 
 #[test]

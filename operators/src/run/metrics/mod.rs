@@ -205,6 +205,11 @@ impl Metrics {
         self.stopped.stops(role, reason, self.up_ms())
     }
 
+    /// The topic of the table of `role` is not read further by this run, for this reason.
+    pub fn holds(&self, role: &str, reason: &str) {
+        self.stopped.holds(role, reason, self.up_ms());
+    }
+
     /// An event of the table of `role` became a row. Returns whether that is news.
     pub(crate) fn goes_on(&self, role: &str) -> bool {
         self.stopped.goes_on(role)

@@ -19,36 +19,56 @@ pub struct StoppedTable {
 #[derive(Debug, Default)]
 pub(super) struct Stopped {
     /// By role.
-    tables: Mutex<BTreeMap<String, (String, u64)>>,
+    tables: Mutex<BTreeMap<String, Entry>>,
     /// Whether there are any.
     is_any: AtomicBool,
 }
 
+#[derive(Debug)]
+struct Entry {
+    reason: String,
+    since_ms: u64,
+    /// Whether the table's topic is not read further by this run.
+    is_held: bool,
+}
+
 impl Stopped {
+    /// The topic of the table of `role` is not read further by this run.
+    pub(super) fn holds(&self, role: &str, reason: &str, now_ms: u64) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_any.store(true, Relaxed);
+        let entry = Entry { reason: reason.to_owned(), since_ms: now_ms, is_held: true };
+        tables.entry(role.to_owned()).or_insert(entry);
+    }
+
     /// An event of the table of `role` could not become a row for a reason that others share.
     /// Returns whether that is news.
     pub(super) fn stops(&self, role: &str, reason: &str, now_ms: u64) -> bool {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_any.store(true, Relaxed);
         match tables.get_mut(role) {
-            Some((known, _)) => {
-                let is_news = known != reason;
-                reason.clone_into(known);
+            Some(known) => {
+                let is_news = known.reason != reason;
+                reason.clone_into(&mut known.reason);
                 is_news
             }
             None => {
-                tables.insert(role.to_owned(), (reason.to_owned(), now_ms));
+                let entry = Entry { reason: reason.to_owned(), since_ms: now_ms, is_held: false };
+                tables.insert(role.to_owned(), entry);
                 true
             }
         }
     }
 
-    /// An event of the table of `role` became a row.
+    /// An event of the table of `role` became a row: one of another partition, if it is held.
     pub(super) fn goes_on(&self, role: &str) -> bool {
         if !self.is_any.load(Relaxed) {
             return false;
         }
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if tables.get(role).is_none_or(|entry| entry.is_held) {
+            return false;
+        }
         let did_stop = tables.remove(role).is_some();
         self.is_any.store(!tables.is_empty(), Relaxed);
         did_stop
@@ -57,10 +77,10 @@ impl Stopped {
     /// All of them.
     pub(super) fn all(&self) -> Vec<StoppedTable> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let stopped = |(role, (reason, since_ms)): (&String, &(String, u64))| StoppedTable {
+        let stopped = |(role, entry): (&String, &Entry)| StoppedTable {
             role: role.clone(),
-            reason: reason.clone(),
-            since_ms: *since_ms,
+            reason: entry.reason.clone(),
+            since_ms: entry.since_ms,
         };
         tables.iter().map(stopped).collect()
     }
@@ -81,5 +101,13 @@ mod tests {
         assert_eq!(stopped.all(), [expected]);
         assert!(stopped.goes_on("public.a") && !stopped.goes_on("public.a"));
         assert!(stopped.all().is_empty());
+    }
+
+    #[test]
+    fn a_table_that_is_held_stays_so_whatever_comes_of_other_partitions() {
+        let stopped = Stopped::default();
+        stopped.holds("public.a", "type", 1);
+        assert!(!stopped.goes_on("public.a"));
+        assert_eq!(stopped.all().len(), 1);
     }
 }

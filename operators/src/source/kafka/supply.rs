@@ -102,6 +102,8 @@ fn room_for(expected: u64) -> u64 {
 pub struct TopicSupply {
     at: Offsets,
     known: BTreeMap<PartitionId, Known>,
+    /// Where partitions are not read further, because a table stands still there.
+    held: BTreeMap<PartitionId, u64>,
     /// Partitions with offsets to hand out.
     ready: BTreeSet<PartitionId>,
     /// The partition of the last range, so that each has its turn.
@@ -147,6 +149,7 @@ impl TopicSupply {
         TopicSupply {
             at,
             known,
+            held: BTreeMap::new(),
             ready,
             last: None,
             handed,
@@ -166,6 +169,14 @@ impl TopicSupply {
     /// under way, because their changes wait in memory until a cut is complete.
     pub fn closing_after(self, bytes: u64) -> TopicSupply {
         TopicSupply { most_of_cut: bytes, ..self }
+    }
+
+    /// The same, reading these partitions up to an offset and no further: what is behind it counts
+    /// as not there. One that was read further already goes on.
+    pub fn holding(mut self, mut held: BTreeMap<PartitionId, u64>) -> TopicSupply {
+        held.retain(|id, offset| self.next_of(id) <= *offset);
+        self.held = held;
+        self
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
@@ -222,6 +233,10 @@ impl TopicSupply {
         let known = self.known.entry(id.clone()).or_insert(fresh);
         known.limit = Some(Limit { earliest, end });
         known.gone_since_ms = None;
+        // What held it is lost.
+        if self.held.get(&id).is_some_and(|held| *held < earliest) {
+            self.held.remove(&id);
+        }
         if known.topic_id.is_empty() {
             known.topic_id = topic_id;
         }
@@ -277,7 +292,8 @@ impl TopicSupply {
 
     fn rest_of(&self, id: &PartitionId) -> u64 {
         let end = self.known.get(id).and_then(|known| known.limit).map_or(0, |limit| limit.end);
-        end.saturating_sub(self.next_of(id))
+        let held = self.held.get(id).copied().unwrap_or(u64::MAX);
+        end.min(held).saturating_sub(self.next_of(id))
     }
 
     fn find_ready(&mut self) {

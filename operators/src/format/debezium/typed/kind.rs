@@ -1,5 +1,6 @@
 //! What columns of PostgreSQL are in a lake.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, TimeUnit};
@@ -96,6 +97,26 @@ impl LakeType {
         })
     }
 
+    /// Whether every value of this type is one of `to` too, with the same digits: a whole number of
+    /// more bits, a decimal with more digits, a floating-point number that holds it exactly.
+    pub fn widens_to(&self, to: &LakeType) -> bool {
+        match (self, to) {
+            (LakeType::Integer(from), LakeType::Integer(to)) => from < to,
+            (LakeType::Integer(from), LakeType::Decimal(precision, scale)) => {
+                i64::from(*precision) - i64::from(*scale) >= digits_of(*from)
+            }
+            (LakeType::Integer(from), LakeType::Float) => *from <= 16,
+            (LakeType::Integer(from), LakeType::Double) => *from <= 32,
+            (LakeType::Float, LakeType::Double) => true,
+            (LakeType::Decimal(precision, scale), of @ LakeType::Decimal(to, behind)) => {
+                let before = |precision: &u8, scale: &i8| i16::from(*precision) - i16::from(*scale);
+                self != of && behind >= scale && before(to, behind) >= before(precision, scale)
+            }
+            (LakeType::List(from), LakeType::List(to)) => from.widens_to(to),
+            _ => false,
+        }
+    }
+
     /// The type in Arrow. Elements of arrays may be null.
     pub fn arrow(&self) -> DataType {
         match self {
@@ -117,9 +138,43 @@ impl LakeType {
     }
 }
 
+/// As Delta calls it.
+impl fmt::Display for LakeType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            LakeType::Boolean => "boolean",
+            LakeType::Integer(8) => "byte",
+            LakeType::Integer(16) => "short",
+            LakeType::Integer(32) => "integer",
+            LakeType::Integer(_) => "long",
+            LakeType::Float => "float",
+            LakeType::Double => "double",
+            LakeType::Decimal(precision, scale) => return write!(f, "decimal({precision},{scale})"),
+            LakeType::Text => "string",
+            LakeType::Bytes => "binary",
+            LakeType::Date => "date",
+            LakeType::Timestamp { is_utc: true } => "timestamp",
+            LakeType::Timestamp { is_utc: false } => "timestamp_ntz",
+            LakeType::Point => "struct<x:double,y:double>",
+            LakeType::List(items) => return write!(f, "array<{items}>"),
+        };
+        f.write_str(name)
+    }
+}
+
 /// The fields of a point.
 pub(super) fn coordinates() -> Fields {
     Fields::from(vec![Field::new("x", DataType::Float64, true), Field::new("y", DataType::Float64, true)])
+}
+
+/// How many digits a whole number of so many bits may have.
+fn digits_of(bits: u32) -> i64 {
+    match bits {
+        8 => 3,
+        16 => 5,
+        32 => 10,
+        _ => 19,
+    }
 }
 
 /// A number with bounds. Delta's decimals have no scale below zero, and none above the precision.
@@ -129,5 +184,41 @@ fn decimal(precision: u32, scale: i32) -> LakeType {
     match (digits, behind) {
         (Some(digits), Some(behind)) => LakeType::Decimal(digits, behind),
         _ => LakeType::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_wider_if_it_has_each_value() {
+        use LakeType::{Date, Decimal, Double, Float, Integer, Text};
+        let list = |of| LakeType::List(Box::new(of));
+        for (from, to) in [
+            (Integer(16), Integer(32)),
+            (Integer(32), Integer(64)),
+            (Integer(32), Decimal(12, 2)),
+            (Integer(16), Float),
+            (Integer(32), Double),
+            (Float, Double),
+            (Decimal(10, 2), Decimal(12, 2)),
+            (Decimal(10, 2), Decimal(12, 4)),
+            (list(Integer(32)), list(Integer(64))),
+        ] {
+            assert!(from.widens_to(&to) && !to.widens_to(&from), "{from:?} {to:?}");
+        }
+        for (from, to) in [
+            (Integer(32), Integer(32)),
+            (Integer(64), Double),
+            (Integer(32), Float),
+            (Integer(32), Decimal(11, 2)),
+            (Decimal(10, 2), Decimal(10, 2)),
+            (Decimal(10, 2), Decimal(11, 4)),
+            (Integer(32), Text),
+            (Date, LakeType::Timestamp { is_utc: false }),
+        ] {
+            assert!(!from.widens_to(&to), "{from:?} {to:?}");
+        }
     }
 }

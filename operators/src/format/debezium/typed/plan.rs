@@ -95,11 +95,12 @@ fn novelty(column: Option<&LakeColumn>, field: &Field<'_, '_>) -> Option<Novelty
 }
 
 /// Whether values of `ty`, which would become `to`, can be read as `of`. Numbers arrive as texts
-/// where `decimal.handling.mode` is `string`, and their bounds are known otherwise.
+/// where `decimal.handling.mode` is `string`, and their bounds are known otherwise. Numbers of a
+/// narrower type are from before the column was made wider.
 fn reads(of: &LakeType, to: &LakeType, ty: Option<&Type>) -> bool {
     match (of, to, ty) {
         (LakeType::Decimal(..), _, Some(Type::Text)) => true,
         (LakeType::List(of), LakeType::List(to), Some(Type::Array(items))) => reads(of, to, Some(items)),
-        _ => of == to,
+        _ => of == to || to.widens_to(of),
     }
 }

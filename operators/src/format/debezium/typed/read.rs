@@ -54,6 +54,8 @@ fn read_some<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usiz
         },
         LakeType::Integer(bits) => Value::Integer(integer(raw, *bits)?),
         LakeType::Float => Value::Float(float(raw)?),
+        // Its digits are the shortest that mean a number of 32 bits, and mean another of 64.
+        LakeType::Double if matches!(ty, Some(Type::Float(32))) => Value::Double(float::<f32>(raw)?.into()),
         LakeType::Double => Value::Double(float(raw)?),
         LakeType::Decimal(precision, scale) => Value::Decimal(number(raw, ty, *precision, *scale)?),
         LakeType::Text => Value::Text(text(raw, ty)?),
@@ -287,6 +289,8 @@ mod tests {
         assert!(matches!(read("1e400", None, &LakeType::Double), Err(Odd::Type(_))));
         assert!(matches!(read("1e39", None, &LakeType::Float), Err(Odd::Type(_))));
         assert_eq!(read("0.1", None, &LakeType::Float), Ok(Value::Float(0.1)));
+        assert_eq!(read("0.1", None, &LakeType::Double), Ok(Value::Double(0.1)));
+        assert_eq!(read("0.1", Some(&Type::Float(32)), &LakeType::Double), Ok(Value::Double(f64::from(0.1_f32))));
         assert!(matches!(read("128", None, &LakeType::Integer(8)), Err(Odd::Type(_))));
         assert!(matches!(read("0", Some(&Type::Integer(32)), &LakeType::Boolean), Err(Odd::Type(_))), "never false");
     }

@@ -24,6 +24,8 @@
 //!   and then goes by the log. A commit that finds a file of its cut rewritten looks for the rows
 //!   in the files that took its place ([`UpsertTable`]).
 //!
+//! A column gets another type by writing all rows anew ([`retype`]).
+//!
 //! Deletion vectors lie in files and never in the log: Spark's VACUUM fails on those.
 
 mod actions;
@@ -46,6 +48,7 @@ mod opening;
 mod order;
 mod outcome;
 mod read;
+mod retype;
 mod shard;
 mod slices;
 mod stage;
@@ -59,6 +62,7 @@ pub use definition::UpsertSpec;
 pub use keys::shard_of;
 pub use opening::open;
 pub use order::Order;
+pub use retype::{Older, Retype, Retyped, Values, retype};
 pub use shard::{Gap, Keeping, Merged, Shard, Sharding};
 pub use table::UpsertTable;
 

@@ -226,14 +226,15 @@ impl Group for UpsertTable {
     }
 
     /// Files that others move are in nobody's way: a commit finds where its rows are. Another
-    /// definition of the table is.
+    /// definition of the table is, and the next run goes by it, or says what is wrong with it.
     fn recheck<'a>(&'a self, commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         Box::pin(async move {
-            let verdict = self.table.recheck(commit).await?;
-            let Verdict::Harmless = verdict else { return Ok(verdict) };
-            Ok(match self.table.check(|snapshot| self.spec.check(snapshot)).await? {
-                Some(Err(obstacle)) => Verdict::Conflicts(format!("it {obstacle}")),
-                _ => Verdict::Harmless,
+            Ok(match self.table.recheck(commit).await? {
+                Verdict::Harmless => match self.table.check(|snapshot| self.spec.check(snapshot)).await? {
+                    Some(Err(obstacle)) => Verdict::Anew(format!("it {obstacle}")),
+                    _ => Verdict::Harmless,
+                },
+                Verdict::Conflicts(why) | Verdict::Anew(why) => Verdict::Anew(why),
             })
         })
     }

@@ -13,4 +13,7 @@ mod truncated;
 mod workload;
 mod world;
 
-use super::{Operation, Order};
+pub(super) use self::feed::Folded;
+pub(super) use self::model::{Change, Row, changes};
+pub(super) use self::world::World;
+pub(super) use super::{Operation, Order};

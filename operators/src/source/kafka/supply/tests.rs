@@ -77,6 +77,25 @@ fn a_partition_that_comes_later_begins_where_it_was_first_seen() {
 }
 
 #[test]
+fn a_partition_that_is_held_is_read_up_to_there_while_others_go_on() {
+    let at = [standing(&[("a/0", mark(5, 0)), ("a/1", mark(7, 0)), ("b/0", mark(0, 0))])];
+    let held = |of: &[(&str, u64)]| of.iter().map(|(name, offset)| (PartitionId::first(*name), *offset)).collect();
+    let mut held_at = supply(&at, OnLoss::Stop).holding(held(&[("a/0", 8), ("a/1", 6), ("c/0", 0)]));
+    let sights = || vec![sight("a", 0, 0, 12), sight("a", 1, 0, 9), sight("b", 0, 0, 2), sight("c", 0, 0, 3)];
+    assert!(held_at.see(sights(), 0).is_empty());
+    assert_eq!(all(&mut held_at, 100), ["a/0 5..8", "a/1 7..9", "b/0 0..2"], "one that was read further goes on");
+    assert!(held_at.is_exhausted());
+    held_at.close();
+    assert_eq!(held_at.offsets().partitions[&PartitionId::first("c/0")], mark(0, 0));
+    // Retention takes what it is held at: that is lost as anything else is.
+    let later = || vec![sight("a", 0, 10, 13), sight("a", 1, 0, 9), sight("b", 0, 0, 2), sight("c", 0, 0, 3)];
+    assert_eq!(held_at.see(later(), 0), [(PartitionId::first("a/0"), Loss::Passed { wanted: 8, earliest: 10 })]);
+    let mut accepts = supply(&at, OnLoss::Accept).holding(held(&[("a/0", 8)]));
+    assert!(accepts.see(vec![sight("a", 0, 10, 13)], 0).is_empty());
+    assert_eq!(all(&mut accepts, 100), ["a/0 5..10 lost", "a/0 10..13"]);
+}
+
+#[test]
 fn what_retention_has_taken_is_lost_and_named() {
     let at = [standing(&[("a/0", mark(10, 0))])];
     let mut stops = supply(&at, OnLoss::Stop);

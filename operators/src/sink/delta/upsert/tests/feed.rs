@@ -14,11 +14,11 @@ use super::model::{Key, Row, rows};
 
 /// What the feed adds up to, version by version.
 #[derive(Default)]
-pub(super) struct Folded(pub(super) BTreeMap<Key, Row>);
+pub(in crate::sink::delta::upsert) struct Folded(pub(in crate::sink::delta::upsert) BTreeMap<Key, Row>);
 
 impl Folded {
     /// Goes on by the feed of a version, and panics where it contradicts what was told before.
-    pub(super) fn follow(&mut self, table: &Path, actions: &[Value]) {
+    pub(in crate::sink::delta::upsert) fn follow(&mut self, table: &Path, actions: &[Value]) {
         let paths = |kind: &str| -> Vec<String> {
             let of = actions.iter().filter_map(|action| action.get(kind));
             of.filter(|of| kind == "cdc" || of["dataChange"] == true)
@@ -57,12 +57,12 @@ impl Folded {
         assert_eq!(was, None, "a row is new, or its old form was told");
     }
 
-    pub(super) fn rows(&self) -> Vec<Row> {
+    pub(in crate::sink::delta::upsert) fn rows(&self) -> Vec<Row> {
         self.0.values().cloned().collect()
     }
 }
 
-pub(super) fn read(file: &Path) -> Vec<RecordBatch> {
+pub(in crate::sink::delta::upsert) fn read(file: &Path) -> Vec<RecordBatch> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().build().unwrap();
     reader.map(|batch| batch.unwrap()).collect()
 }

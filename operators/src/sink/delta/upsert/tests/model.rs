@@ -13,38 +13,38 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use super::super::{Changes, Operation, Order};
 
 /// The columns that may be unavailable, by their places.
-pub(super) const TOASTED: [usize; 2] = [3, 5];
+pub(in crate::sink::delta::upsert) const TOASTED: [usize; 2] = [3, 5];
 
 /// A row of the table under test; its key is in two parts.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Row {
-    pub(super) id: i64,
-    pub(super) part: Option<String>,
-    pub(super) amount: Option<f64>,
-    pub(super) note: Option<String>,
-    pub(super) at: Option<i64>,
-    pub(super) blob: Option<Vec<u8>>,
-    pub(super) local: Option<i64>,
-    pub(super) tags: Option<Vec<Option<String>>>,
+pub(in crate::sink::delta::upsert) struct Row {
+    pub(in crate::sink::delta::upsert) id: i64,
+    pub(in crate::sink::delta::upsert) part: Option<String>,
+    pub(in crate::sink::delta::upsert) amount: Option<f64>,
+    pub(in crate::sink::delta::upsert) note: Option<String>,
+    pub(in crate::sink::delta::upsert) at: Option<i64>,
+    pub(in crate::sink::delta::upsert) blob: Option<Vec<u8>>,
+    pub(in crate::sink::delta::upsert) local: Option<i64>,
+    pub(in crate::sink::delta::upsert) tags: Option<Vec<Option<String>>>,
 }
 
-pub(super) type Key = (i64, Option<String>);
+pub(in crate::sink::delta::upsert) type Key = (i64, Option<String>);
 
 impl Row {
-    pub(super) fn key(&self) -> Key {
+    pub(in crate::sink::delta::upsert) fn key(&self) -> Key {
         (self.id, self.part.clone())
     }
 }
 
 /// A change, and the columns that it keeps.
 #[derive(Clone, Debug)]
-pub(super) struct Change {
-    pub(super) row: Row,
-    pub(super) operation: Operation,
-    pub(super) unavailable: BTreeSet<usize>,
-    pub(super) order: Order,
+pub(in crate::sink::delta::upsert) struct Change {
+    pub(in crate::sink::delta::upsert) row: Row,
+    pub(in crate::sink::delta::upsert) operation: Operation,
+    pub(in crate::sink::delta::upsert) unavailable: BTreeSet<usize>,
+    pub(in crate::sink::delta::upsert) order: Order,
     /// Later changes have a higher one.
-    pub(super) at: u64,
+    pub(in crate::sink::delta::upsert) at: u64,
 }
 
 impl Change {
@@ -54,18 +54,18 @@ impl Change {
     }
 }
 
-pub(super) fn origin(of: Order) -> Vec<u8> {
+pub(in crate::sink::delta::upsert) fn origin(of: Order) -> Vec<u8> {
     format!("the record at {} of partition {}", of.offset, of.partition).into_bytes()
 }
 
 /// All rows go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Truncation {
-    pub(super) order: Order,
-    pub(super) at: u64,
+pub(in crate::sink::delta::upsert) struct Truncation {
+    pub(in crate::sink::delta::upsert) order: Order,
+    pub(in crate::sink::delta::upsert) at: u64,
 }
 
-pub(super) fn schema() -> SchemaRef {
+pub(in crate::sink::delta::upsert) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("id", DataType::Int64, false),
         Field::new("part", DataType::Utf8, true),
@@ -79,7 +79,7 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 /// `rows` as the table's columns.
-pub(super) fn batch(rows: &[&Row]) -> RecordBatch {
+pub(in crate::sink::delta::upsert) fn batch(rows: &[&Row]) -> RecordBatch {
     let element = Field::new("element", DataType::Utf8, true);
     let mut tags = ListBuilder::new(StringBuilder::new()).with_field(element);
     rows.iter().for_each(|row| tags.append_option(row.tags.clone()));
@@ -100,7 +100,7 @@ pub(super) fn batch(rows: &[&Row]) -> RecordBatch {
 }
 
 /// The rows of a batch that has the table's columns by their names.
-pub(super) fn rows(batch: &RecordBatch) -> Vec<Row> {
+pub(in crate::sink::delta::upsert) fn rows(batch: &RecordBatch) -> Vec<Row> {
     let column = |name: &str| batch.column_by_name(name).unwrap_or_else(|| panic!("{name} in {:?}", batch.schema()));
     let text = |name: &str, at: usize| {
         let column = column(name);
@@ -127,7 +127,7 @@ pub(super) fn rows(batch: &RecordBatch) -> Vec<Row> {
 }
 
 /// As the sink takes them.
-pub(super) fn changes(of: &[Change]) -> Changes {
+pub(in crate::sink::delta::upsert) fn changes(of: &[Change]) -> Changes {
     let unsent = |column: usize| -> BooleanBuffer { of.iter().map(|c| c.unavailable.contains(&column)).collect() };
     Changes {
         rows: batch(&of.iter().map(|change| &change.row).collect::<Vec<_>>()),
@@ -141,12 +141,12 @@ pub(super) fn changes(of: &[Change]) -> Changes {
 
 /// A table by its keys.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Model(pub(super) BTreeMap<Key, Row>);
+pub(in crate::sink::delta::upsert) struct Model(pub(in crate::sink::delta::upsert) BTreeMap<Key, Row>);
 
 impl Model {
     /// Makes the changes of a cut, one after the other. Returns those that keep what is not there,
     /// and that no later change of their key has taken the place of.
-    pub(super) fn apply(&mut self, changes: &[Change], truncations: &[Truncation]) -> Vec<Order> {
+    pub(in crate::sink::delta::upsert) fn apply(&mut self, changes: &[Change], truncations: &[Truncation]) -> Vec<Order> {
         let last = truncations.iter().map(|truncation| truncation.at).max();
         if last.is_some() {
             self.0.clear();
@@ -183,13 +183,13 @@ impl Model {
         by_place(gaps)
     }
 
-    pub(super) fn rows(&self) -> Vec<Row> {
+    pub(in crate::sink::delta::upsert) fn rows(&self) -> Vec<Row> {
         self.0.values().cloned().collect()
     }
 }
 
 /// Places as they are compared, in no order of time.
-pub(super) fn by_place(mut places: Vec<Order>) -> Vec<Order> {
+pub(in crate::sink::delta::upsert) fn by_place(mut places: Vec<Order>) -> Vec<Order> {
     places.sort_by_key(|place| (place.partition, place.offset));
     places
 }

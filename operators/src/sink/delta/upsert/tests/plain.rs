@@ -164,7 +164,7 @@ async fn another_definition_of_the_table_is_in_the_way() {
     let mut metadata = world.actions(0).iter().find_map(|action| action.get("metaData").cloned()).unwrap();
     metadata["configuration"]["delta.enableChangeDataFeed"] = "false".into();
     world.foreign(&[serde_json::json!({"metaData": metadata})]).await;
-    let Verdict::Conflicts(why) = world.table.recheck(None).await.unwrap() else { panic!("it is in the way") };
+    let Verdict::Anew(why) = world.table.recheck(None).await.unwrap() else { panic!("it is in the way") };
     assert!(why.contains("delta.enableChangeDataFeed"), "{why}");
 }
 

@@ -23,14 +23,14 @@ use crate::sink::files::Place;
 /// How many changes come at a time.
 const PART: usize = 23;
 
-pub(super) const PIPELINE: &str = "shop-cdc";
+pub(in crate::sink::delta::upsert) const PIPELINE: &str = "shop-cdc";
 
 /// The machine's clocks, ahead of what they are.
 #[derive(Default)]
-pub(super) struct Ahead(AtomicU64);
+pub(in crate::sink::delta::upsert) struct Ahead(AtomicU64);
 
 impl Ahead {
-    pub(super) fn advance(&self, ms: u64) {
+    pub(in crate::sink::delta::upsert) fn advance(&self, ms: u64) {
         self.0.fetch_add(ms, Relaxed);
     }
 }
@@ -49,35 +49,35 @@ impl Clock for Ahead {
     }
 }
 
-pub(super) struct World {
-    pub(super) clock: Arc<Ahead>,
-    pub(super) folder: tempfile::TempDir,
+pub(in crate::sink::delta::upsert) struct World {
+    pub(in crate::sink::delta::upsert) clock: Arc<Ahead>,
+    pub(in crate::sink::delta::upsert) folder: tempfile::TempDir,
     /// Where shards keep their indexes.
-    pub(super) kept: tempfile::TempDir,
-    pub(super) spec: UpsertSpec,
-    pub(super) table: Arc<UpsertTable>,
-    pub(super) shards: Vec<Shard>,
-    pub(super) version: Version,
+    pub(in crate::sink::delta::upsert) kept: tempfile::TempDir,
+    pub(in crate::sink::delta::upsert) spec: UpsertSpec,
+    pub(in crate::sink::delta::upsert) table: Arc<UpsertTable>,
+    pub(in crate::sink::delta::upsert) shards: Vec<Shard>,
+    pub(in crate::sink::delta::upsert) version: Version,
     next: Position,
     /// Where the pipeline stands.
-    pub(super) held: Held,
+    pub(in crate::sink::delta::upsert) held: Held,
 }
 
 /// What the shards made of a cut, not committed yet.
-pub(super) struct Cut {
-    pub(super) upper: Position,
-    pub(super) merged: Vec<Merged>,
+pub(in crate::sink::delta::upsert) struct Cut {
+    pub(in crate::sink::delta::upsert) upper: Position,
+    pub(in crate::sink::delta::upsert) merged: Vec<Merged>,
 }
 
 impl Cut {
-    pub(super) fn counts(&self) -> Counts {
+    pub(in crate::sink::delta::upsert) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.merged.iter().for_each(|merged| counts += merged.counts);
         counts
     }
 
     /// Where the changes stand that could not be made; they have come back with their origins.
-    pub(super) fn gaps(&self) -> Vec<super::Order> {
+    pub(in crate::sink::delta::upsert) fn gaps(&self) -> Vec<super::Order> {
         let gaps = || self.merged.iter().flat_map(|merged| &merged.gaps);
         gaps().for_each(|gap| assert_eq!(gap.origin, model::origin(gap.order)));
         model::by_place(gaps().map(|gap| gap.order).collect())
@@ -85,7 +85,7 @@ impl Cut {
 }
 
 impl World {
-    pub(super) async fn new(shards: usize, feed: bool) -> World {
+    pub(in crate::sink::delta::upsert) async fn new(shards: usize, feed: bool) -> World {
         let folder = tempfile::tempdir().unwrap();
         let (place, name) = (Place::Disk(folder.path().to_owned()), "shop.public.orders".to_owned());
         let table = TableSpec { place, name, schema: schema(), partition: None };
@@ -101,13 +101,13 @@ impl World {
     }
 
     /// Opens the table anew.
-    pub(super) async fn open_table(&mut self) {
+    pub(in crate::sink::delta::upsert) async fn open_table(&mut self) {
         let opened = open(std::slice::from_ref(&self.spec), PIPELINE, Arc::new(SystemClock), |_| Ok(())).await;
         self.table = opened.unwrap().remove(0);
     }
 
     /// Drops what the shards know, and opens them anew.
-    pub(super) async fn open_shards(&mut self, shards: usize) {
+    pub(in crate::sink::delta::upsert) async fn open_shards(&mut self, shards: usize) {
         self.shards.clear();
         for shard in 0..shards {
             let sharding = Sharding { shard, shards };
@@ -118,21 +118,21 @@ impl World {
     }
 
     /// No slice of a cut has more changes from now on, and none meets more rows.
-    pub(super) fn slice(&mut self, most: usize) {
+    pub(in crate::sink::delta::upsert) fn slice(&mut self, most: usize) {
         self.shards.iter_mut().for_each(|shard| (shard.slice, shard.most) = (most, most));
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(in crate::sink::delta::upsert) fn place(&self) -> &Place {
         &self.spec.table.place
     }
 
     /// Stages the changes of the next cut.
-    pub(super) async fn stage(&mut self, changes: &[Change]) -> Cut {
+    pub(in crate::sink::delta::upsert) async fn stage(&mut self, changes: &[Change]) -> Cut {
         self.stage_all(changes, &[]).await
     }
 
     /// Stages the changes of the next cut, in which the table is truncated.
-    pub(super) async fn stage_all(&mut self, changes: &[Change], truncations: &[Truncation]) -> Cut {
+    pub(in crate::sink::delta::upsert) async fn stage_all(&mut self, changes: &[Change], truncations: &[Truncation]) -> Cut {
         let all = model::changes(changes);
         // They come in any number of parts, and over the wire.
         let firsts = (0..changes.len() as u32).step_by(PART);
@@ -148,7 +148,7 @@ impl World {
     }
 
     /// Stages the changes of the next cut as they come.
-    pub(super) async fn staged(&mut self, came: Vec<Changes>) -> Cut {
+    pub(in crate::sink::delta::upsert) async fn staged(&mut self, came: Vec<Changes>) -> Cut {
         let mut parts = vec![Vec::new(); self.shards.len()];
         for part in came {
             for (shard, part) in part.by_shard(&self.spec, self.shards.len()).unwrap() {
@@ -164,11 +164,11 @@ impl World {
     }
 
     /// Commits a cut, as a committer does: past whatever others have committed.
-    pub(super) async fn commit(&mut self, cut: Cut) {
+    pub(in crate::sink::delta::upsert) async fn commit(&mut self, cut: Cut) {
         self.try_commit(cut).await.unwrap();
     }
 
-    pub(super) async fn try_commit(&mut self, cut: Cut) -> Result<(), StoreError> {
+    pub(in crate::sink::delta::upsert) async fn try_commit(&mut self, cut: Cut) -> Result<(), StoreError> {
         let held = Held { position: cut.upper, ..self.held };
         let files = cut.merged.into_iter().map(|merged| Staged { table: TableId(0), file: merged.staged }).collect();
         let commit = Commit { id: Uuid::new_v4(), held, files, sums: Vec::new() };
@@ -185,14 +185,14 @@ impl World {
         }
     }
 
-    pub(super) async fn truncate(&mut self, changes: &[Change], truncations: &[Truncation]) -> Counts {
+    pub(in crate::sink::delta::upsert) async fn truncate(&mut self, changes: &[Change], truncations: &[Truncation]) -> Counts {
         let cut = self.stage_all(changes, truncations).await;
         let counts = cut.counts();
         self.commit(cut).await;
         counts
     }
 
-    pub(super) async fn land(&mut self, changes: &[Change]) -> Counts {
+    pub(in crate::sink::delta::upsert) async fn land(&mut self, changes: &[Change]) -> Counts {
         let cut = self.stage(changes).await;
         let counts = cut.counts();
         self.commit(cut).await;
@@ -200,12 +200,12 @@ impl World {
     }
 
     /// The newest version of the log.
-    pub(super) async fn newest(&self) -> Version {
+    pub(in crate::sink::delta::upsert) async fn newest(&self) -> Version {
         Files::load(self.place(), None).await.unwrap().version
     }
 
     /// The rows that the Delta kernel sees, by their keys.
-    pub(super) async fn rows(&self) -> Vec<Row> {
+    pub(in crate::sink::delta::upsert) async fn rows(&self) -> Vec<Row> {
         let pinned = Pinned::newest(self.place(), "").await.unwrap().unwrap();
         let mut batches = pinned.rows(|_| true).await.unwrap();
         let mut rows = Vec::new();
@@ -217,7 +217,7 @@ impl World {
     }
 
     /// The actions of a version.
-    pub(super) fn actions(&self, version: u64) -> Vec<serde_json::Value> {
+    pub(in crate::sink::delta::upsert) fn actions(&self, version: u64) -> Vec<serde_json::Value> {
         let file = self.folder.path().join(format!("_delta_log/{version:020}.json"));
         let content = std::fs::read_to_string(file).unwrap();
         content.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

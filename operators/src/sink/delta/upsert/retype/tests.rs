@@ -1,0 +1,121 @@
+//! A table whose columns get other types, and whose rows are changed before and behind that.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+
+use super::*;
+use crate::run::clock::SystemClock;
+use crate::sink::delta::pinned::Pinned;
+use crate::sink::delta::upsert::tests::{Change, Folded, Operation, Order, Row, World, changes};
+use crate::sink::delta::upsert::{Changes, Operation::*};
+
+fn change(id: i64, amount: f64, operation: Operation, at: u64) -> Change {
+    let row = Row { id, part: Some("p".to_owned()), amount: Some(amount), ..Row::default() };
+    Change { row, operation, unavailable: Default::default(), order: Order { offset: at, ..Order::default() }, at }
+}
+
+fn retypes(id: DataType) -> Vec<Retype> {
+    let older = |of: &str| Older { of: of.to_owned(), before: 77 };
+    let columns = ["id", "amount", "amount__v1"];
+    vec![
+        Retype { column: "id".to_owned(), to: id, values: Values::Converted, older: older("long") },
+        Retype {
+            column: "amount".to_owned(),
+            to: DataType::Utf8,
+            values: Values::aside("amount", columns[..2].iter().copied()),
+            older: older("double"),
+        },
+    ]
+}
+
+/// By id, what a row has in the new column and in the one that was set aside.
+async fn rows(world: &World) -> BTreeMap<String, (Option<String>, Option<f64>)> {
+    let pinned = Pinned::newest(world.place(), "").await.unwrap().unwrap();
+    let mut batches = pinned.rows(|_| true).await.unwrap();
+    let mut rows = BTreeMap::new();
+    while let Some(batch) = batches.recv().await {
+        let batch = batch.unwrap();
+        let texts = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+        let (ids, new, old) = (texts("id"), texts("amount"), batch.column_by_name("amount__v1").unwrap());
+        let old = old.as_primitive::<Float64Type>();
+        for row in 0..batch.num_rows() {
+            let new = new.is_valid(row).then(|| new.value(row).to_owned());
+            rows.insert(ids.value(row).to_owned(), (new, old.is_valid(row).then(|| old.value(row))));
+        }
+    }
+    rows
+}
+
+/// The update of a row by its new key.
+fn updated(world: &World, id: &str, amount: &str) -> Changes {
+    let plain = changes(&[change(0, 0.0, Update, 9)]);
+    let columns = world.spec.table.schema.fields().iter().map(|field| match field.name().as_str() {
+        "id" => Arc::new(StringArray::from(vec![id])) as ArrayRef,
+        "amount" => Arc::new(StringArray::from(vec![amount])),
+        "part" => Arc::new(StringArray::from(vec!["p"])),
+        _ => arrow_array::new_null_array(field.data_type(), 1),
+    });
+    let rows = RecordBatch::try_new(world.spec.columns(), columns.collect()).unwrap();
+    Changes { rows, ..plain }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_what_they_were_in_the_new_types_and_change_by_the_new_key() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, 1.5, Insert, 1), change(2, 2.5, Insert, 2), change(3, 3.5, Insert, 3)]).await;
+    world.land(&[change(3, 4.5, Update, 4), change(2, 0.0, Delete, 5)]).await;
+    let done = retype(&world.spec.table, &retypes(DataType::Utf8), Arc::new(SystemClock)).await.unwrap();
+    assert_eq!(done, Retyped { version: Version(3), rows: 2, files: 1 });
+    let row = |new: Option<&str>, old| (new.map(str::to_owned), old);
+    let wanted = BTreeMap::from([("1".to_owned(), row(None, Some(1.5))), ("3".to_owned(), row(None, Some(4.5)))]);
+    assert_eq!(rows(&world).await, wanted);
+    let mut folded = Folded::default();
+    (1..=3).for_each(|version| folded.follow(world.folder.path(), &world.actions(version)));
+
+    let there = snapshot::read(world.place(), "").await.unwrap().unwrap();
+    assert_eq!(there.older_types()["id"], [Older { of: "long".to_owned(), before: 77 }]);
+    let obstacle = world.spec.check(&there).expect_err("it has other columns");
+    assert!(obstacle.contains("\"id\""), "{obstacle}");
+
+    world.spec.table.schema = schema(&world.spec.table.schema, &retypes(DataType::Utf8));
+    world.version = done.version;
+    world.open_table().await;
+    world.open_shards(1).await;
+    let update = updated(&world, "3", "four and a half");
+    let cut = world.staged(vec![update]).await;
+    assert_eq!((cut.counts().updated, cut.counts().inserted), (1, 0));
+    world.commit(cut).await;
+    let wanted = [("1".to_owned(), row(None, Some(1.5))), ("3".to_owned(), row(Some("four and a half"), None))];
+    assert_eq!(rows(&world).await, wanted.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_the_new_type_lacks_changes_nothing() {
+    let mut world = World::new(1, false).await;
+    world.land(&[change(1 << 40, 1.5, Insert, 1)]).await;
+    let refused = |retypes: Vec<Retype>| {
+        let table = world.spec.table.clone();
+        async move { retype(&table, &retypes, Arc::new(SystemClock)).await.expect_err("refused") }
+    };
+    for (retypes, word) in [
+        (retypes(DataType::Int32), "column \"id\" is Int64, and has values that Int32"),
+        (vec![Retype { column: "nr".to_owned(), ..retypes(DataType::Utf8).remove(0) }], "has no column \"nr\""),
+        (
+            vec![Retype { values: Values::Aside("NOTE".to_owned()), ..retypes(DataType::Utf8).remove(1) }],
+            "has a column \"NOTE\" already",
+        ),
+    ] {
+        let error = crate::error::chain(&refused(retypes).await);
+        assert!(error.contains(word), "{error}");
+    }
+    assert_eq!(world.newest().await, Version(1));
+}
+
+#[test]
+fn values_are_set_aside_under_a_free_name() {
+    let taken = ["a", "A__V1", "a__v2"];
+    assert_eq!(Values::aside("a", taken.iter().copied()), Values::Aside("a__v3".to_owned()));
+}
