@@ -138,3 +138,38 @@ fn types_are_postgresqls_also_where_events_do_not_tell_them() {
     assert_eq!(proof["all_proved"], true, "{proof:#}");
     assert!(run_python(COLUMNS, &[&table]).contains("more PrimitiveType(\"decimal(5,1)\")"));
 }
+
+#[test]
+fn types_that_change_in_postgresql_are_accepted_and_proved() {
+    for (name, schemas) in [("retyped", "true"), ("retypedbare", "false")] {
+        let mut world = World::new(name);
+        world.line("connect", "schemas", schemas).set("connect", "heartbeat_interval", "1s");
+        world.psql(
+            "SET ROLE cdc;
+             CREATE TABLE priced (id int PRIMARY KEY, price numeric(8,2), code int, note text);
+             INSERT INTO priced SELECT i, i + 0.25, i, 'n' || i FROM generate_series(1, 5) i;
+             UPDATE priced SET code = NULL WHERE id = 4",
+        );
+        world.debezium(&["register"]).exits_with(0);
+        world.has_events("priced", 5);
+        world.call(&["run", "p.toml", "--once"]).exits_with(0);
+        let retype = "ALTER TABLE priced ALTER id TYPE bigint, ALTER price TYPE numeric(12,4)";
+        let code = if schemas == "true" { ", ALTER code TYPE text" } else { "" };
+        world.psql(&format!(
+            "SET ROLE cdc; {retype}{code};
+             INSERT INTO priced VALUES (5000000000, 1.2345, '77', 'new');
+             UPDATE priced SET price = price + 0.0001 WHERE id = 1; DELETE FROM priced WHERE id = 2"
+        ));
+        world.has_events("priced", 8);
+        let error = world.call(&["run", "p.toml", "--once"]).exits_with(3).error().to_owned();
+        assert!(error.contains("all is landed but what waits for a decision"), "{error}");
+        let done = world.call(&["schema", "accept", "p.toml", "public.priced"]).exits_with(0).stdout;
+        assert!(done.contains("price: decimal(8,2), now decimal(12,4)"), "{done}");
+        world.call(&["run", "p.toml", "--once"]).exits_with(0);
+        let proof = world.call(&["prove", "p.toml", "--json"]).exits_with(0).json();
+        assert_eq!(proof["all_proved"], true, "{proof:#}");
+        let columns = run_python(COLUMNS, &[&world.path("lake/shop/public/priced")]);
+        assert!(columns.contains("id PrimitiveType(\"long\")"), "{columns}");
+        assert!(columns.contains("price PrimitiveType(\"decimal(12,4)\")"), "{columns}");
+    }
+}

@@ -118,7 +118,7 @@ impl Gathered {
         };
         let shape = self.row.insert(shape);
         shape.check(table, after, met)?;
-        let is_whole = self.rows.push(after, &shape.plan).map_err(unfit)?;
+        let is_whole = self.rows.push(after, &shape.plan).map_err(|e| unfit(table, e))?;
         if let Some(metadata) = &mut self.metadata {
             metadata.push(place, &event.source);
         }
@@ -160,7 +160,7 @@ impl Gathered {
         };
         let shape = self.key.insert(shape);
         shape.check(table, key, &mut Met::default())?;
-        self.rows.push(key, &shape.plan).map_err(unfit)?;
+        self.rows.push(key, &shape.plan).map_err(|e| unfit(table, e))?;
         if let Some(metadata) = &mut self.metadata {
             metadata.push_none();
         }
@@ -320,9 +320,17 @@ fn differs_in_case(table: &EventTable, name: &str) -> Obstacle {
     Obstacle(Why::Value, detail)
 }
 
-fn unfit(unfit: Unfit) -> Obstacle {
+fn unfit(table: &EventTable, unfit: Unfit) -> Obstacle {
     let why = match unfit {
         Unfit::Unrepresentable { .. } => Why::Unrepresentable,
+        Unfit::Bounds { column } => {
+            let detail = format!(
+                "column {column:?} of table {} holds a number with more digits than its type in the lake: {}",
+                one_line(&table.role),
+                advice(table, &column)
+            );
+            return Obstacle(Why::OtherType, detail);
+        }
         Unfit::Type { .. } | Unfit::Event(_) => Why::Value,
     };
     Obstacle(why, unfit.to_string())
@@ -330,14 +338,19 @@ fn unfit(unfit: Unfit) -> Obstacle {
 
 /// Rows of another type wait until somebody decides; other tables go on.
 fn changed(table: &EventTable, name: &str, from: &LakeType, to: &LakeType) -> Obstacle {
+    let (role, advice) = (one_line(&table.role), advice(table, name));
+    let detail = format!("column {name:?} of table {role} is {from} in the lake, and {to} in the event: {advice}");
+    Obstacle(Why::OtherType, detail)
+}
+
+/// What to do about a column that has another type.
+fn advice(table: &EventTable, column: &str) -> String {
     let role = one_line(&table.role);
-    let advice = match table.wish.on_incompatible {
+    match table.wish.on_incompatible {
         OnIncompatible::Stop => format!("to go on with the new type: lakefront schema accept FILE {role:?}"),
         OnIncompatible::Reject => format!(
             "land the topic in another lake.catalog, if need be with the column as a text: [tables] {role:?} = {{ types = {{ \
-             {name:?} = \"string\" }} }}"
+             {column:?} = \"string\" }} }}"
         ),
-    };
-    let detail = format!("column {name:?} of table {role} is {from} in the lake, and {to} in the event: {advice}");
-    Obstacle(Why::OtherType, detail)
+    }
 }

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reading::lsn_of;
 use super::table::{EventTable, EventTables, key_of};
-use super::wish::OnWiden;
-use crate::format::debezium::typed::{LakeType, Novelty, Plan};
+use crate::format::debezium::typed::{LakeColumn, LakeType, Novelty, Plan, exceeds};
 use crate::format::debezium::{Decoded, Decoder, Event};
 use crate::protocol::offsets::PartitionId;
 use crate::source::kafka::records::Records;
@@ -25,10 +24,22 @@ pub struct Hold {
     pub lsn: u64,
     /// Why, and what to do.
     pub reason: String,
-    /// The columns that have another type in the event, each with that type.
-    pub columns: Vec<(String, LakeType)>,
+    /// The columns that have another type in the event.
+    pub columns: Vec<OtherType>,
     /// The key of the event, if it is another one.
     pub key: Option<Vec<String>>,
+}
+
+/// A column that has another type in an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherType {
+    /// The column.
+    pub name: String,
+    /// Its type in the lake.
+    pub from: LakeType,
+    /// What it would become, as far as the event tells. Of a decimal that arrives as text, that is
+    /// a text.
+    pub to: LakeType,
 }
 
 impl Hold {
@@ -54,9 +65,9 @@ impl Hold {
 
     /// Whether the event is from before its columns got the types that they have.
     fn is_older(&self, table: &EventTable) -> bool {
-        let was = |(name, of): &(String, LakeType)| {
+        let was = |OtherType { name, to, .. }: &OtherType| {
             let older = table.older.get(name).into_iter().flatten();
-            older.into_iter().any(|older| older.of == of.to_string() && self.lsn < older.before)
+            older.into_iter().any(|older| older.of == to.to_string() && self.lsn < older.before)
         };
         self.key.is_none() && self.columns.iter().all(was)
     }
@@ -64,17 +75,17 @@ impl Hold {
     /// Whether it still holds `table` as that is now.
     pub fn is_of(&self, table: &EventTable) -> bool {
         let is_other_key = self.key.as_ref().is_some_and(|key| !is_key(table, key));
-        is_other_key || self.columns.iter().any(|(name, of)| !takes(table, name, of))
+        is_other_key || self.columns.iter().any(|changed| changed.is_of(table))
     }
+}
 
-    /// Whether all that is new are wider types, and they are wanted.
-    pub fn may_widen(&self, table: &EventTable) -> bool {
-        let is_wider = |(name, to): &(String, LakeType)| {
-            let column = table.columns.iter().find(|column| column.name == *name);
-            takes(table, name, to) || column.is_some_and(|column| column.of.widens_to(to))
-        };
-        let is_key = self.key.as_ref().is_none_or(|key| is_key(table, key));
-        table.wish.on_widen == OnWiden::Widen && is_key && self.columns.iter().all(is_wider)
+impl OtherType {
+    /// Whether the lake's column still has the type that it had, and values of the other one cannot
+    /// go there.
+    fn is_of(&self, table: &EventTable) -> bool {
+        let column = table.columns.iter().find(|column| column.name == self.name);
+        let is_there = column.is_some_and(|column| !column.as_text && column.of == self.from);
+        is_there && self.to != self.from && !self.to.widens_to(&self.from)
     }
 }
 
@@ -93,26 +104,34 @@ pub fn held(
     })
 }
 
-/// The columns of `table` that have another type in the event, with that type.
-fn changed(table: &EventTable, event: &Event<'_>) -> Vec<(String, LakeType)> {
-    let rows = [event.after.as_ref(), event.key.row()];
-    let mut columns = Vec::new();
-    for row in rows.into_iter().flatten() {
+/// The columns of `table` that have another type in the event.
+fn changed(table: &EventTable, event: &Event<'_>) -> Vec<OtherType> {
+    let mut all: Vec<OtherType> = Vec::new();
+    for row in [event.after.as_ref(), event.key.row()].into_iter().flatten() {
         for novelty in Plan::new(&table.columns, row).novelties() {
-            if let Novelty::Changed { name, to, .. } = novelty
-                && columns.iter().all(|(known, _)| known != name)
-            {
-                columns.push((name.clone(), to.clone()));
+            if let Novelty::Changed { name, from, to } = novelty {
+                all.push(OtherType { name: name.clone(), from: from.clone(), to: to.clone() });
+            }
+        }
+        for field in row.fields() {
+            let column = table.columns.iter().find(|column| column.name == field.name);
+            if let Some(LakeColumn { name, of, .. }) = column.filter(|column| exceeds(&field, &column.of)) {
+                all.push(OtherType { name: name.clone(), from: of.clone(), to: unbounded(of) });
             }
         }
     }
-    columns
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
+    all
 }
 
-/// Whether the column of this name takes values of this type.
-fn takes(table: &EventTable, name: &str, of: &LakeType) -> bool {
-    let column = table.columns.iter().find(|column| column.name == name);
-    column.is_some_and(|column| column.as_text || column.of == *of || of.widens_to(&column.of))
+/// What a column of numbers becomes of which only one is known that exceeds `of`.
+fn unbounded(of: &LakeType) -> LakeType {
+    match of {
+        LakeType::Integer(_) => LakeType::Integer(64),
+        LakeType::List(items) => LakeType::List(Box::new(unbounded(items))),
+        _ => LakeType::Text,
+    }
 }
 
 /// Whether `key` is the table's, or the file says what is.
@@ -125,7 +144,6 @@ fn is_key(table: &EventTable, key: &[String]) -> bool {
 mod tests {
     use super::*;
     use crate::events::TableWish;
-    use crate::format::debezium::typed::LakeColumn;
     use crate::sink::delta::upsert::Older;
 
     fn table(of: LakeType) -> EventTable {
@@ -139,28 +157,31 @@ mod tests {
         }
     }
 
-    fn hold(to: LakeType) -> Hold {
+    fn hold(from: LakeType, to: LakeType) -> Hold {
         Hold {
             role: "public.a".to_owned(),
             partition: PartitionId::first("a/0"),
             offset: 7,
             lsn: 50,
             reason: String::new(),
-            columns: vec![("n".to_owned(), to)],
+            columns: vec![OtherType { name: "n".to_owned(), from, to }],
             key: None,
         }
     }
 
+    use LakeType::{Decimal, Integer, Text};
+
     #[test]
-    fn a_table_is_held_until_it_takes_what_the_event_has() {
-        use LakeType::{Integer, Text};
-        assert!(hold(Text).is_of(&table(Integer(32))));
-        assert!(!hold(Text).is_of(&table(Text)));
-        assert!(!hold(Integer(16)).is_of(&table(Integer(32))), "a wider type has all values");
+    fn a_table_is_held_until_its_column_is_another() {
+        let of = hold(Integer(32), Text);
+        assert!(of.is_of(&table(Integer(32))) && !of.is_of(&table(Text)));
+        assert!(!hold(Integer(32), Integer(16)).is_of(&table(Integer(32))), "a wider type has all values");
+        let digits = hold(Decimal(10, 2), Text);
+        assert!(digits.is_of(&table(Decimal(10, 2))) && !digits.is_of(&table(Decimal(12, 4))));
         let mut as_text = table(Text);
         as_text.columns = [LakeColumn { as_text: true, ..as_text.columns[0].clone() }].into();
-        assert!(!hold(Integer(16)).is_of(&as_text));
-        let other_key = Hold { key: Some(vec!["nr".to_owned()]), ..hold(Text) };
+        assert!(!hold(Text, Integer(16)).is_of(&as_text));
+        let other_key = Hold { key: Some(vec!["nr".to_owned()]), columns: Vec::new(), ..of };
         assert!(other_key.is_of(&table(Text)));
         let mut wished = table(Text);
         wished.wish.key = Some(vec!["id".to_owned()]);
@@ -168,22 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn only_wider_types_are_widened_and_only_if_that_is_wanted() {
-        use LakeType::{Integer, Text};
-        let mut wide = table(Integer(32));
-        assert!(!hold(Integer(64)).may_widen(&wide));
-        wide.wish.on_widen = OnWiden::Widen;
-        assert!(hold(Integer(64)).may_widen(&wide));
-        assert!(!hold(Text).may_widen(&wide));
-        assert!(!Hold { key: Some(vec!["nr".to_owned()]), ..hold(Integer(64)) }.may_widen(&wide));
-    }
-
-    #[test]
     fn an_event_from_before_a_change_holds_nothing() {
-        let mut table = table(LakeType::Text);
+        let mut table = table(Text);
         table.older.insert("n".to_owned(), vec![Older { of: "integer".to_owned(), before: 60 }]);
-        assert!(hold(LakeType::Integer(32)).is_older(&table));
-        assert!(!Hold { lsn: 60, ..hold(LakeType::Integer(32)) }.is_older(&table), "it was changed back");
-        assert!(!hold(LakeType::Date).is_older(&table));
+        let of = hold(Text, Integer(32));
+        assert!(of.is_older(&table));
+        assert!(!Hold { lsn: 60, ..of }.is_older(&table), "it was changed back");
+        assert!(!hold(Text, LakeType::Date).is_older(&table));
     }
 }

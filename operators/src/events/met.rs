@@ -216,7 +216,7 @@ mod tests {
             offset,
             lsn: 1,
             reason: "why".to_owned(),
-            columns: vec![("n".to_owned(), LakeType::Text)],
+            columns: Vec::new(),
             key: None,
         };
         let mut met = Met::default();

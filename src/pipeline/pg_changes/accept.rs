@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::error::{Stop, chain};
-use lakefront_operators::events::{self, EventTable, Hold};
+use lakefront_operators::events::{self, OtherType, Hold, OnWiden};
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
 use lakefront_operators::format::debezium::typed::LakeType;
@@ -59,7 +59,8 @@ pub(crate) async fn accept(config: config::Config, role: &str, aside: bool) -> a
     let retypes = retypes(&changes, table, &hold, aside).await?;
     let done = retype(&table.spec.table, &retypes, changes.clock.clone()).await.map_err(|stop| advised(stop, role))?;
     let mut text = format!("table    {} ({})\n", one_line(role), table.spec.table.place);
-    for (retype, (from, to)) in retypes.iter().zip(types(table, &retypes)) {
+    for (retype, OtherType { from, .. }) in retypes.iter().zip(&hold.columns) {
+        let to = LakeType::of_arrow(&retype.to).map(|of| of.to_string()).unwrap_or_default();
         let what = match &retype.values {
             Values::Converted => "its values are the same".to_owned(),
             Values::Aside(name) => format!("its values are in {:?} now, and null here until rows change", one_line(name)),
@@ -75,9 +76,16 @@ pub(crate) async fn accept(config: config::Config, role: &str, aside: bool) -> a
 /// was done: the next run goes by it.
 pub(super) async fn widen(changes: &Changes) -> Result<Option<String>, Stop> {
     for table in &changes.tables {
-        let of_table = changes.holds.iter().filter(|hold| hold.role == table.event.role);
-        let Some(hold) = of_table.clone().next().filter(|hold| hold.may_widen(&table.event)) else { continue };
+        let mut of_table = changes.holds.iter().filter(|hold| hold.role == table.event.role && hold.key.is_none());
+        let is_wanted = table.event.wish.on_widen == OnWiden::Widen;
+        let Some(hold) = of_table.next().filter(|_| is_wanted) else { continue };
         let retypes = retypes(changes, table, hold, false).await?;
+        let is_wider = |(other, retype): (&OtherType, &Retype)| {
+            LakeType::of_arrow(&retype.to).is_some_and(|to| other.from.widens_to(&to))
+        };
+        if !hold.columns.iter().zip(&retypes).all(is_wider) {
+            continue;
+        }
         let done = retype(&table.spec.table, &retypes, changes.clock.clone()).await?;
         let (role, version) = (one_line(&table.event.role), done.version.0);
         return Ok(Some(format!("columns of table {role} are wider from its version {version} on")));
@@ -164,31 +172,27 @@ async fn retypes(changes: &Changes, table: &Known, hold: &Hold, aside: bool) -> 
         Some(postgres) => Catalog::ask(postgres, changes.config.connect.as_ref(), std::slice::from_ref(role)).await?,
     };
     let columns: Vec<&str> = table.event.columns.iter().map(|column| &*column.name).collect();
-    let retype = |(name, of): &(String, LakeType)| {
+    let retype = |OtherType { name, from, to }: &OtherType| {
         if aside && table.event.key.contains(name) {
             let text = "column {name:?} is of the key, and cannot be null: accept it without --aside";
             return Err(Stop::Refused(text.replace("{name:?}", &format!("{:?}", one_line(name)))));
         }
+        let to = catalog.told(role, name, to, false);
+        if to == *from {
+            return Err(Stop::Refused(format!(
+                "column {name:?} of table {} is {from} in PostgreSQL too, and the event has more digits: it is from before the \
+                 column was changed back; on_incompatible = \"reject\" makes it a reject",
+                one_line(role)
+            )));
+        }
         Ok(Retype {
             column: name.clone(),
-            to: catalog.told(role, name, of, false).arrow(),
+            to: to.arrow(),
             values: if aside { Values::aside(name, columns.iter().copied()) } else { Values::Converted },
-            older: Older { of: type_of(&table.event, name), before: hold.lsn },
+            older: Older { of: from.to_string(), before: hold.lsn },
         })
     };
     hold.columns.iter().map(retype).collect()
-}
-
-/// The type that a column has, as Delta calls it.
-fn type_of(table: &EventTable, name: &str) -> String {
-    let column = table.columns.iter().find(|column| column.name == name);
-    column.map(|column| column.of.to_string()).unwrap_or_default()
-}
-
-/// The types of the columns before and after.
-fn types<'a>(table: &'a Known, retypes: &'a [Retype]) -> impl Iterator<Item = (String, String)> + 'a {
-    let to = |retype: &Retype| LakeType::of_arrow(&retype.to).map(|of| of.to_string()).unwrap_or_default();
-    retypes.iter().map(move |retype| (type_of(&table.event, &retype.column), to(retype)))
 }
 
 /// Values that the new type lacks can be set aside.

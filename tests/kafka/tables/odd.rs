@@ -138,7 +138,7 @@ fn a_table_without_a_key_is_kept_as_rejects_if_that_is_wanted_until_it_is_named(
 
 #[test]
 fn a_key_that_changes_in_postgresql_merges_no_rows() {
-    let cdc = Cdc::new("rekeyed");
+    let mut cdc = Cdc::new("rekeyed");
     cdc.create("orders", 1);
     cdc.event("orders", "c", 1, json!({"id": 7, "tenant": 1}));
     cdc.writer.flush();
@@ -146,9 +146,22 @@ fn a_key_that_changes_in_postgresql_merges_no_rows() {
     let row = json!({"id": 7, "tenant": 2});
     cdc.write("orders", 0, row.clone(), Some(&event("orders", "c", 2, &row)));
     cdc.writer.flush();
+    // It waits for a decision: it may become a reject, or be a change of the row of its old key.
+    let error = cdc.pipeline.run().exits_with(3).error().to_owned();
+    assert!(error.contains("its key is \"id\", \"tenant\""), "{error}");
+    let error = cdc.pipeline.call(&["schema", "accept", "p.toml", "public.orders"]).exits_with(3).error().to_owned();
+    assert!(error.contains("land its topic in another lake.catalog"), "{error}");
+    assert_eq!(cdc.rows("orders"), [json!({"id": 7, "tenant": 1})]);
+    cdc.pipeline.set("tables", "public.orders", json!({"on_incompatible": "reject"}));
     cdc.pipeline.run().exits_with(0);
     assert_eq!(cdc.rows("orders"), [json!({"id": 7, "tenant": 1})]);
     assert_eq!(reasons(&cdc.rejects()), [(1, "other_key".to_owned())]);
+    let row = json!({"id": 7, "tenant": 3});
+    cdc.write("orders", 0, row.clone(), Some(&event("orders", "c", 3, &row)));
+    cdc.writer.flush();
+    cdc.pipeline.set("tables", "public.orders", json!({"key": ["id"]}));
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [row]);
 }
 
 #[test]

@@ -22,5 +22,6 @@ mod tests;
 
 pub use self::kind::LakeType;
 pub use self::plan::{Novelty, Plan};
+pub use self::read::exceeds;
 pub use self::rows::{LakeColumn, Rows, Taken, Unrepresentable};
 pub use self::unfit::Unfit;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::json::{self, Members};
 use super::super::reason::Reason;
+use super::super::row::Field;
 use super::super::types::{Type, Unit};
 use super::super::{binary, decimal, time, value};
 use super::kind::LakeType;
@@ -45,6 +46,12 @@ pub(super) fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mu
     Ok(value)
 }
 
+/// Whether the value of `field` is a number with more digits than `of` has.
+pub fn exceeds(field: &Field<'_, '_>, of: &LakeType) -> bool {
+    let ty = field.column.map(|column| &column.ty);
+    !field.is_unavailable() && matches!(read(field.raw, ty, of, &mut MOST_ROW.clone()), Err(Odd::Bounds))
+}
+
 fn read_some<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usize) -> Result<Value<'a>, Odd> {
     Ok(match of {
         LakeType::Boolean => match raw {
@@ -77,12 +84,13 @@ fn read_some<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usiz
 
 fn integer(raw: &str, bits: u32) -> Result<i64, Odd> {
     let number = json::integer(raw).map_err(|_| Odd::Type("whole number of 64 bits"))?;
-    match bits {
-        8 => i8::try_from(number).map(i64::from).map_err(|_| Odd::Type("whole number of 8 bits")),
-        16 => i16::try_from(number).map(i64::from).map_err(|_| Odd::Type("whole number of 16 bits")),
-        32 => i32::try_from(number).map(i64::from).map_err(|_| Odd::Type("whole number of 32 bits")),
-        _ => Ok(number),
-    }
+    let is_in = match bits {
+        8 => i8::try_from(number).is_ok(),
+        16 => i16::try_from(number).is_ok(),
+        32 => i32::try_from(number).is_ok(),
+        _ => true,
+    };
+    if is_in { Ok(number) } else { Err(Odd::Bounds) }
 }
 
 /// A binary number. Debezium writes the shortest digits that mean it, so nothing is rounded.
@@ -123,12 +131,12 @@ fn float<F: Binary>(raw: &str) -> Result<F, Odd> {
 
 /// The digits of a number with `scale` of them after the point.
 fn number(raw: &str, ty: Option<&Type>, precision: u8, scale: i8) -> Result<i128, Odd> {
-    const EXPECTED: Odd = Odd::Type("decimal of its precision and scale");
+    const EXPECTED: Odd = Odd::Type("decimal");
     let digits = match ty {
         Some(Type::Decimal { scale: from, .. }) if raw.starts_with('"') => {
             let bytes = binary::decode(&string(raw, "decimal")?).ok_or(Odd::Type("decimal"))?;
             if let Some(digits) = small(&bytes).filter(|_| *from == i32::from(scale)) {
-                return within(digits, precision).ok_or(EXPECTED);
+                return within(digits, precision).ok_or(Odd::Bounds);
             }
             Cow::Owned(decimal::text(&bytes, *from).ok_or(Odd::Type("decimal"))?)
         }
@@ -141,8 +149,16 @@ fn number(raw: &str, ty: Option<&Type>, precision: u8, scale: i8) -> Result<i128
         "NaN" | "NAN" => Err(Odd::Unrepresentable("NaN")),
         "Infinity" | "POSITIVE_INFINITY" => Err(Odd::Unrepresentable("Infinity")),
         "-Infinity" | "NEGATIVE_INFINITY" => Err(Odd::Unrepresentable("-Infinity")),
-        digits => unscaled(digits, scale).and_then(|digits| within(digits, precision)).ok_or(EXPECTED),
+        digits if !is_number(digits) => Err(EXPECTED),
+        digits => unscaled(digits, scale).and_then(|digits| within(digits, precision)).ok_or(Odd::Bounds),
     }
+}
+
+/// Whether these are digits, with a sign or a point among them.
+fn is_number(digits: &str) -> bool {
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let magnitude = whole.strip_prefix('-').unwrap_or(whole);
+    !magnitude.is_empty() && magnitude.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit())
 }
 
 /// A big-endian integer in two's complement that fits into 128 bits.
@@ -154,14 +170,13 @@ fn small(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(all))
 }
 
-/// The number without its point, if it needs no more digits after it.
+/// The digits of a number without its point, if it needs no more of them after it.
 fn unscaled(digits: &str, scale: i8) -> Option<i128> {
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let magnitude = whole.strip_prefix('-').unwrap_or(whole);
-    let is_number = !magnitude.is_empty() && (magnitude.bytes().chain(fraction.bytes())).all(|b| b.is_ascii_digit());
     let behind = usize::try_from(scale).ok()?;
     let (kept, beyond) = fraction.split_at_checked(behind).unwrap_or((fraction, ""));
-    if !is_number || beyond.bytes().any(|digit| digit != b'0') {
+    if beyond.bytes().any(|digit| digit != b'0') {
         return None;
     }
     let add = |sum: i128, digit: u8| sum.checked_mul(10)?.checked_add(i128::from(digit - b'0'));
@@ -255,9 +270,10 @@ mod tests {
             (Ok(1050), Ok(-1), Ok(700), Ok(99_999))
         );
         assert_eq!(of("\"1.2000\""), Ok(120), "zeros need no room");
-        for raw in
-            ["\"1000.00\"", "\"0.001\"", "\"\"", "\"-\"", "\"1e2\"", "\".5\"", "\"1.2.3\"", "\" 1\"", "\"+1\"", "{}"]
-        {
+        for raw in ["\"1000.00\"", "\"-0.001\"", "1000"] {
+            assert_eq!(of(raw), Err(Odd::Bounds), "{raw}");
+        }
+        for raw in ["\"\"", "\"-\"", "\"1e2\"", "\".5\"", "\"1.2.3\"", "\" 1\"", "\"+1\"", "{}"] {
             assert!(matches!(of(raw), Err(Odd::Type(_))), "{raw}");
         }
         assert_eq!(of("\"NaN\""), Err(Odd::Unrepresentable("NaN")));
@@ -291,7 +307,7 @@ mod tests {
         assert_eq!(read("0.1", None, &LakeType::Float), Ok(Value::Float(0.1)));
         assert_eq!(read("0.1", None, &LakeType::Double), Ok(Value::Double(0.1)));
         assert_eq!(read("0.1", Some(&Type::Float(32)), &LakeType::Double), Ok(Value::Double(f64::from(0.1_f32))));
-        assert!(matches!(read("128", None, &LakeType::Integer(8)), Err(Odd::Type(_))));
+        assert_eq!(read("128", None, &LakeType::Integer(8)), Err(Odd::Bounds));
         assert!(matches!(read("0", Some(&Type::Integer(32)), &LakeType::Boolean), Err(Odd::Type(_))), "never false");
     }
 }

@@ -26,6 +26,13 @@ pub enum Unfit {
         /// The type.
         expected: &'static str,
     },
+    /// The number has more digits than the lake's column can have, so PostgreSQL's column has other
+    /// bounds now.
+    #[error("the number of column {column:?} has more digits than its type in the lake")]
+    Bounds {
+        /// The column.
+        column: String,
+    },
     /// The value is none of the type that the event names.
     #[error(transparent)]
     Event(#[from] Reason),
@@ -38,6 +45,8 @@ pub(super) enum Odd {
     Unrepresentable(&'static str),
     /// See [`Unfit::Type`].
     Type(&'static str),
+    /// See [`Unfit::Bounds`].
+    Bounds,
     /// See [`Unfit::Event`].
     Event(Reason),
 }
@@ -49,6 +58,7 @@ impl Odd {
         match self {
             Odd::Unrepresentable(what) => Unfit::Unrepresentable { column: column(), what },
             Odd::Type(expected) => Unfit::Type { column: column(), expected },
+            Odd::Bounds => Unfit::Bounds { column: column() },
             Odd::Event(reason) => Unfit::Event(reason.of(name)),
         }
     }
