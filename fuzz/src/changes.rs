@@ -49,6 +49,6 @@ fn typed(row: &Row<'_>) {
     let columns: Vec<LakeColumn> = Plan::new(&[], row).novelties().iter().map(column).collect();
     let plan = Plan::new(&columns, row);
     let mut rows = Rows::new(columns.into(), Unrepresentable::Reject);
-    let pushed = usize::from(rows.push(row, &plan).is_ok());
+    let pushed = usize::from(rows.push(row, &plan, |_| None).is_ok());
     assert_eq!((rows.len(), rows.finish().rows.num_rows()), (pushed, pushed));
 }

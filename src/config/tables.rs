@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lakefront_operators::events::{Keyless, OnIncompatible, OnTruncate, OnWiden, TableWish};
+use lakefront_operators::events::{Keyless, OnAddDefault, OnIncompatible, OnTruncate, OnWiden, TableWish};
 use lakefront_operators::format::debezium::typed::Unrepresentable;
 use lakefront_operators::glob::{self, GlobMatcher};
 use toml::Value;
@@ -12,7 +12,7 @@ use super::raw::{Reading, Section};
 use super::values::{choice, flag, text};
 
 /// What may be said of a table.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "key",
     "keyless",
     "cdf",
@@ -20,6 +20,7 @@ const KEYS: [&str; 9] = [
     "on_truncate",
     "on_unrepresentable",
     "types",
+    "on_add_default",
     "on_incompatible",
     "on_widen",
 ];
@@ -49,6 +50,7 @@ struct Said {
     on_truncate: Option<OnTruncate>,
     unrepresentable: Option<Unrepresentable>,
     texts: Option<Vec<String>>,
+    on_add_default: Option<OnAddDefault>,
     on_incompatible: Option<OnIncompatible>,
     on_widen: Option<OnWiden>,
 }
@@ -68,6 +70,7 @@ impl TableRules {
                 on_truncate: said.on_truncate.unwrap_or(wish.on_truncate),
                 unrepresentable: said.unrepresentable.unwrap_or(wish.unrepresentable),
                 texts: said.texts.unwrap_or(wish.texts),
+                on_add_default: said.on_add_default.unwrap_or(wish.on_add_default),
                 on_incompatible: said.on_incompatible.unwrap_or(wish.on_incompatible),
                 on_widen: said.on_widen.unwrap_or(wish.on_widen),
             };
@@ -124,12 +127,22 @@ pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
 fn schema(top: &mut Section<'_>) -> Option<Said> {
     let mut section = top.section("schema");
     let on_add = section.optional("on_add", (), |v| choice(v, &[("evolve", ())]));
+    let on_add_default = section.optional("on_add_default", None, |v| choice(v, &add_default()).map(Some));
     let on_drop = section.optional("on_drop", (), |v| choice(v, &[("keep", ())]));
     let on_incompatible = section.optional("on_incompatible", None, |v| choice(v, &incompatible()).map(Some));
     let on_widen = section.optional("on_widen", None, |v| choice(v, &widen()).map(Some));
     section.finish();
     on_add.and(on_drop)?;
-    Some(Said { on_incompatible: on_incompatible?, on_widen: on_widen?, ..Said::default() })
+    Some(Said {
+        on_add_default: on_add_default?,
+        on_incompatible: on_incompatible?,
+        on_widen: on_widen?,
+        ..Said::default()
+    })
+}
+
+fn add_default() -> [(&'static str, OnAddDefault); 2] {
+    [OnAddDefault::Backfill, OnAddDefault::Null].map(|one| (one.word(), one))
 }
 
 fn incompatible() -> [(&'static str, OnIncompatible); 2] {
@@ -165,6 +178,10 @@ fn said(value: &Value) -> Reading<Said> {
             .transpose()
             .map_err(|e| named("on_unrepresentable", e))?,
         texts: of("types").map(texts).transpose().map_err(|e| named("types", e))?,
+        on_add_default: of("on_add_default")
+            .map(|v| choice(v, &add_default()))
+            .transpose()
+            .map_err(|e| named("on_add_default", e))?,
         on_incompatible: of("on_incompatible")
             .map(|v| choice(v, &incompatible()))
             .transpose()
@@ -232,13 +249,14 @@ mod tests {
     #[test]
     fn what_becomes_of_other_types_is_said_of_all_tables_or_of_some() {
         let rules = rules(
-            "[schema]\non_add = \"evolve\"\non_drop = \"keep\"\non_widen = \"widen\"\n[tables]\n\"a.b\" = { on_widen = \
+            "[schema]\non_add = \"evolve\"\non_drop = \"keep\"\non_add_default = \"null\"\non_widen = \"widen\"\n[tables]\n\"a.b\" = { on_widen = \
              \"stop\", on_incompatible = \"reject\" }",
         );
         let rules = rules.expect("rules");
         let (one, other) = (rules.of("a.b"), rules.of("a.c"));
         assert_eq!((one.on_widen, one.on_incompatible), (OnWiden::Stop, OnIncompatible::Reject));
         assert_eq!((other.on_widen, other.on_incompatible), (OnWiden::Widen, OnIncompatible::Stop));
+        assert_eq!(other.on_add_default, OnAddDefault::Null);
         assert!(self::rules("[schema]\non_drop = \"drop\"").is_err());
     }
 

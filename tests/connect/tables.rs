@@ -173,3 +173,60 @@ fn types_that_change_in_postgresql_are_accepted_and_proved() {
         assert!(columns.contains("price PrimitiveType(\"decimal(12,4)\")"), "{columns}");
     }
 }
+
+/// What the change feed of a version says: each kind of change, and how many rows have it.
+const FEED: &str = "import sys, collections, pyarrow, deltalake\n\
+                    table = deltalake.DeltaTable(sys.argv[1])\n\
+                    for version in range(1, table.version() + 1):\n\
+                    \x20   feed = pyarrow.table(table.load_cdf(starting_version=version, ending_version=version).read_all())\n\
+                    \x20   kinds = collections.Counter(feed.column('_change_type').to_pylist()) if feed.num_rows else {}\n\
+                    \x20   print(sorted(kinds.items()))";
+
+#[test]
+fn rows_have_the_default_of_a_column_that_was_added_after_them() {
+    let mut world = World::new("defaults");
+    world.set("connect", "heartbeat_interval", "1s").line("commit", "rows", "3");
+    world.psql(
+        "SET ROLE cdc;
+         CREATE TYPE mood AS ENUM ('sad', 'ok');
+         CREATE TABLE people (id int PRIMARY KEY, name text);
+         CREATE TABLE pets (id int PRIMARY KEY, name text);
+         INSERT INTO people SELECT i, 'n' || i FROM generate_series(1, 20) i; DELETE FROM people WHERE id = 7;
+         INSERT INTO pets SELECT i, 'p' || i FROM generate_series(1, 20) i",
+    );
+    world.debezium(&["register"]).exits_with(0);
+    world.has_events("people", 19);
+    world.has_events("pets", 20);
+    world.call(&["run", "p.toml", "--once"]).exits_with(0);
+    // Changes from before the columns, which one table has landed and another has not.
+    world.psql("SET ROLE cdc; INSERT INTO people VALUES (31, 'late'); INSERT INTO pets VALUES (31, 'late')");
+    world.has_events("pets", 21);
+    let crashed = world.run_failing("commit-offsets-written=1*off->panic");
+    assert_ne!(crashed.code, Some(0), "{}", crashed.stderr);
+    world.psql(
+        "SET ROLE cdc;
+         ALTER TABLE people ADD COLUMN state text NOT NULL DEFAULT 'open', ADD COLUMN age int DEFAULT 42,
+             ADD COLUMN worth numeric(8,2) DEFAULT 1.50, ADD COLUMN since timestamptz DEFAULT '2024-02-29 13:14:15.25+02',
+             ADD COLUMN born date DEFAULT '2024-02-29', ADD COLUMN is_in boolean DEFAULT false,
+             ADD COLUMN mood mood DEFAULT 'ok', ADD COLUMN ratio float8 DEFAULT 0.1, ADD COLUMN nothing text;
+         INSERT INTO people (id, name, state) VALUES (21, 'new', 'closed');
+         ALTER TABLE pets ADD COLUMN state text DEFAULT 'asleep'; UPDATE pets SET state = 'awake' WHERE id = 3",
+    );
+    world.has_events("people", 21);
+    world.has_events("pets", 22);
+    let said = world.call(&["run", "p.toml", "--once"]).exits_with(0).stderr;
+    assert!(said.contains("of table public.people have values from its version"), "{said}");
+    let proof = world.call(&["prove", "p.toml", "--json"]).exits_with(0).json();
+    assert_eq!(proof["all_proved"], true, "{proof:#}");
+    // The late row has it from its event, because that is from before the columns.
+    let feed = run_python(FEED, &[&world.path("lake/shop/public/people")]);
+    assert!(feed.contains("[('update_postimage', 19), ('update_preimage', 19)]"), "{feed}");
+    // It may be left to null, and then is.
+    world.line("tables", "\"public.pets\"", "{ on_add_default = \"null\" }");
+    world
+        .psql("SET ROLE cdc; ALTER TABLE pets ADD COLUMN legs int DEFAULT 4; UPDATE pets SET state = 'x' WHERE id = 1");
+    world.has_events("pets", 23);
+    world.call(&["run", "p.toml", "--once"]).exits_with(0);
+    let proof = world.call(&["prove", "p.toml", "--json"]).exits_with(1).json();
+    assert_eq!(proof["ok"], false, "{proof:#}");
+}

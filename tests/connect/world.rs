@@ -111,18 +111,23 @@ impl World {
 
     /// The same with another password. Whatever it is, it is not shown.
     pub(crate) fn call_with(&self, arguments: &[&str], password: &str) -> Ended {
-        let ended = self.start_with(arguments, password).end();
+        let ended = self.start_with(arguments, (password, None)).end();
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert!(!said.contains(password), "{arguments:?} shows the password:\n{said}");
         ended
     }
 
-    /// Starts `lakefront`.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        self.start_with(arguments, PASSWORD)
+    /// Runs a pipeline that fails at these points.
+    pub(crate) fn run_failing(&self, points: &str) -> Ended {
+        self.start_with(&["run", "p.toml", "--once"], (PASSWORD, Some(points))).end()
     }
 
-    fn start_with(&self, arguments: &[&str], password: &str) -> Running {
+    /// Starts `lakefront`.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, (PASSWORD, None))
+    }
+
+    fn start_with(&self, arguments: &[&str], (password, points): (&str, Option<&str>)) -> Running {
         let (mut file, mut current) = (String::new(), "");
         for ((section, key), value) in &self.settings {
             if *section != current {
@@ -138,6 +143,7 @@ impl World {
         // Nobody can be asked.
         command.stdin(Stdio::null());
         command.env_remove("FAILPOINTS").env_remove("LAKEFRONT_LOG");
+        command.envs(points.map(|points| ("FAILPOINTS", points)));
         Running::start(command, self.folder.path(), self.outputs.get())
     }
 

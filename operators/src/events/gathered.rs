@@ -114,11 +114,14 @@ impl Gathered {
         };
         let shape = match self.row.take().filter(|shape| shape.plan.fits(after)) {
             Some(shape) => shape,
-            None => Shape::of(table, after, met)?,
+            None => Shape::of(table, after, (met, order.lsn))?,
         };
         let shape = self.row.insert(shape);
-        shape.check(table, after, met)?;
-        let is_whole = self.rows.push(after, &shape.plan).map_err(|e| unfit(table, e))?;
+        shape.check(table, after, (met, order.lsn))?;
+        let is_whole = self
+            .rows
+            .push(after, &shape.plan, |column| table.lacking(column, order.lsn))
+            .map_err(|e| unfit(table, e))?;
         if let Some(metadata) = &mut self.metadata {
             metadata.push(place, &event.source);
         }
@@ -156,11 +159,11 @@ impl Gathered {
     fn delete(&mut self, table: &EventTable, key: &Row<'_>, order: Order) -> Result<(), Obstacle> {
         let shape = match self.key.take().filter(|shape| shape.plan.fits(key)) {
             Some(shape) => shape,
-            None => Shape::of(table, key, &mut Met::default())?,
+            None => Shape::of(table, key, (&mut Met::default(), 0))?,
         };
         let shape = self.key.insert(shape);
-        shape.check(table, key, &mut Met::default())?;
-        self.rows.push(key, &shape.plan).map_err(|e| unfit(table, e))?;
+        shape.check(table, key, (&mut Met::default(), 0))?;
+        self.rows.push(key, &shape.plan, |_| None).map_err(|e| unfit(table, e))?;
         if let Some(metadata) = &mut self.metadata {
             metadata.push_none();
         }
@@ -177,8 +180,8 @@ impl Gathered {
 }
 
 impl Shape {
-    /// The shape of `row`. What it has and `table` has not is `met`.
-    fn of(table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<Shape, Obstacle> {
+    /// The shape of `row`. What it has and `table` has not is `met`, at an LSN.
+    fn of(table: &EventTable, row: &Row<'_>, (met, lsn): (&mut Met, u64)) -> Result<Shape, Obstacle> {
         if table.wish.metadata
             && let Some(field) = row.fields().find(|field| is_metadata(field.name))
         {
@@ -193,7 +196,7 @@ impl Shape {
                     return Err(differs_in_case(table, name));
                 }
                 Novelty::Added { name, of: Some(of) } => {
-                    met.column(&table.role, name.clone(), table.wish.type_of(name, of), false)
+                    met.column(&table.role, (name.clone(), table.wish.type_of(name, of)), false, lsn)
                 }
                 Novelty::Added { name, of: None } => untold.extend(at(name)),
                 Novelty::Changed { name, from, to } => return Err(changed(table, name, from, to)),
@@ -204,7 +207,7 @@ impl Shape {
     }
 
     /// Refuses a row without all of its key; notes columns whose types its values tell.
-    fn check(&self, table: &EventTable, row: &Row<'_>, met: &mut Met) -> Result<(), Obstacle> {
+    fn check(&self, table: &EventTable, row: &Row<'_>, (met, lsn): (&mut Met, u64)) -> Result<(), Obstacle> {
         let is_there =
             |at: &usize| row.fields().nth(*at).is_some_and(|field| field.raw != "null" && !field.is_unavailable());
         if !self.key.iter().all(is_there) {
@@ -212,7 +215,7 @@ impl Shape {
         }
         for field in self.untold.iter().filter_map(|at| row.fields().nth(*at)) {
             if let Some(of) = guessed(field.raw) {
-                met.column(&table.role, field.name.to_owned(), table.wish.type_of(field.name, &of), true);
+                met.column(&table.role, (field.name.to_owned(), table.wish.type_of(field.name, &of)), true, lsn);
             }
         }
         Ok(())

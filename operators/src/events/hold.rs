@@ -154,6 +154,7 @@ mod tests {
             database: None,
             wish: TableWish::default(),
             older: Default::default(),
+            added: Default::default(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::hold::Hold;
+use super::reading::lsn_of;
 use super::table::EventTables;
 use crate::format::debezium::typed::LakeType;
 use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row};
@@ -39,6 +40,9 @@ pub struct MetTable {
     /// Columns whose types were guessed from a value, because no schema told them.
     #[serde(default)]
     pub guessed: BTreeSet<String>,
+    /// By column, the place in PostgreSQL's log (LSN) of an event that had it.
+    #[serde(default)]
+    pub since: BTreeMap<String, u64>,
 }
 
 impl Met {
@@ -55,8 +59,8 @@ impl Met {
                 (ours.key, ours.is_keyless, ours.database) = (table.key, table.is_keyless, table.database);
             }
             for (name, of) in table.columns {
-                let is_guessed = table.guessed.contains(&name);
-                ours.column(name, of, is_guessed);
+                let (is_guessed, lsn) = (table.guessed.contains(&name), table.since.get(&name).copied());
+                ours.column(name, of, is_guessed, lsn.unwrap_or_default());
             }
         }
         other.holds.into_iter().for_each(|hold| self.hold(hold));
@@ -75,7 +79,7 @@ impl Met {
         let database = event.table.database.as_deref().map(str::to_owned);
         let mut table = MetTable { is_keyless: key.is_empty(), key, database, ..MetTable::default() };
         for row in event.after.iter().chain(event.before.row()).chain(event.key.row()) {
-            table.row(row, texts);
+            table.row(row, texts, lsn_of(&event.source));
         }
         let has = |key: &String| table.columns.iter().any(|(name, _)| name == key);
         let can_be = table.key.iter().all(has);
@@ -85,9 +89,9 @@ impl Met {
         can_be
     }
 
-    /// Notes a column of a table that is known.
-    pub(super) fn column(&mut self, role: &str, name: String, of: LakeType, is_guessed: bool) {
-        self.tables.entry(role.to_owned()).or_default().column(name, of, is_guessed);
+    /// Notes a column of a table that is known, which an event at `lsn` has.
+    pub(super) fn column(&mut self, role: &str, (name, of): (String, LakeType), is_guessed: bool, lsn: u64) {
+        self.tables.entry(role.to_owned()).or_default().column(name, of, is_guessed, lsn);
     }
 }
 
@@ -98,15 +102,16 @@ impl MetTable {
     }
 
     /// Notes a column, unless there is one of this name, in whatever case: the first counts.
-    fn column(&mut self, name: String, of: LakeType, is_guessed: bool) {
+    fn column(&mut self, name: String, of: LakeType, is_guessed: bool, lsn: u64) {
         if self.columns.iter().all(|(known, _)| !known.eq_ignore_ascii_case(&name)) {
             self.guessed.extend(is_guessed.then(|| name.clone()));
+            self.since.insert(name.clone(), lsn);
             self.columns.push((name, of));
         }
     }
 
-    /// Notes the columns of a row, of which the schema block knows all.
-    fn row(&mut self, row: &Row<'_>, texts: &[String]) {
+    /// Notes the columns of a row of an event at `lsn`, of which the schema block knows all.
+    fn row(&mut self, row: &Row<'_>, texts: &[String], lsn: u64) {
         let is_text = |name: &str| texts.iter().any(|text| text == name);
         for field in row.fields() {
             let of = match field.column {
@@ -115,7 +120,7 @@ impl MetTable {
                 None => guessed(field.raw),
             };
             if let Some(of) = of {
-                self.column(field.name.to_owned(), of, field.column.is_none());
+                self.column(field.name.to_owned(), of, field.column.is_none(), lsn);
             }
         }
     }

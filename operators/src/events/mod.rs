@@ -39,7 +39,7 @@ pub use self::met::{Met, MetTable, survey};
 pub use self::metadata::{is_metadata, metadata_columns};
 pub use self::reject::{REASONS, rejects_schema};
 pub use self::table::{EventTable, EventTables, Note, is_folder};
-pub use self::wish::{Keyless, OnIncompatible, OnTruncate, OnWiden, TableWish};
+pub use self::wish::{Keyless, OnAddDefault, OnIncompatible, OnTruncate, OnWiden, TableWish};
 
 use self::reading::Reading;
 use crate::fetch::Fetched;

@@ -136,7 +136,9 @@ impl Reading {
         match gathered.event(&self.tables.tables[at], &event, (place, place.order(&event.source)), met) {
             Ok(()) if self.metrics.goes_on(&role) => tracing::info!(table = %one_line(&role), "the table goes on"),
             Ok(()) => {}
-            Err(Obstacle(why, detail)) if why.stops_table() => return self.stops(at, &event, place, (why, detail), met),
+            Err(Obstacle(why, detail)) if why.stops_table() => {
+                return self.stops(at, &event, place, (why, detail), met);
+            }
             Err(obstacle) => return Err(obstacle),
         }
         Ok(Some(at))

@@ -12,7 +12,7 @@ use crate::format::debezium::typed::{LakeColumn, Unrepresentable};
 use crate::format::debezium::{Event, Table};
 use crate::protocol::names::TableId;
 use crate::shown::one_line;
-use crate::sink::delta::upsert::Older;
+use crate::sink::delta::upsert::{Added, Older};
 use crate::source::kafka::kind::{Keyed, Settings};
 
 /// The longest name of a folder, in bytes.
@@ -33,6 +33,8 @@ pub struct EventTable {
     pub wish: TableWish,
     /// By column, the types that it had before.
     pub older: BTreeMap<String, Vec<Older>>,
+    /// By column, what rows from before it have in it.
+    pub added: BTreeMap<String, Added>,
 }
 
 impl EventTable {
@@ -47,6 +49,12 @@ impl EventTable {
             texts: self.wish.texts.clone(),
             metadata: self.wish.metadata,
         }
+    }
+
+    /// What the row of an event at `lsn` has in a column that it lacks, as JSON: a value if it is
+    /// from before the column was added, none if that is not so, or not known.
+    pub(super) fn lacking(&self, column: &str, lsn: u64) -> Option<&str> {
+        self.added.get(column).filter(|added| lsn > 0 && lsn < added.before).map(|added| &*added.value)
     }
 
     /// The schema of a table with these columns, each of which may be null.
@@ -187,6 +195,7 @@ mod tests {
             database: None,
             wish: TableWish::default(),
             older: BTreeMap::new(),
+            added: BTreeMap::new(),
         };
         let tables = ["public.orders", "sales.Mixed Case Tbl", "public.s"].map(table);
         let tables = EventTables::new(tables.to_vec(), |_| TableWish::default(), None, Box::new(|_| Ok(())));
@@ -200,6 +209,24 @@ mod tests {
         ] {
             assert_eq!(tables.of_topic(topic), at, "{topic}");
         }
+    }
+
+    #[test]
+    fn a_row_lacks_a_column_that_was_added_later_or_one_that_was_dropped() {
+        let table = EventTable {
+            role: "public.a".to_owned(),
+            columns: Vec::new().into(),
+            key: Vec::new(),
+            database: None,
+            wish: TableWish::default(),
+            older: BTreeMap::new(),
+            added: [("n".to_owned(), Added { value: "5".to_owned(), before: 60 })].into(),
+        };
+        let lacking = |column: &str, lsn| table.lacking(column, lsn).map(str::to_owned);
+        assert_eq!(
+            [lacking("n", 59), lacking("n", 60), lacking("n", 0), lacking("m", 59)],
+            [Some("5".to_owned()), None, None, None]
+        );
     }
 
     #[test]

@@ -85,6 +85,26 @@ impl OnWiden {
     }
 }
 
+/// What the rows that are there have in a column that is new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnAddDefault {
+    /// What they have in PostgreSQL, as far as that tells.
+    #[default]
+    Backfill,
+    /// Null.
+    Null,
+}
+
+impl OnAddDefault {
+    /// The word that pipeline files have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnAddDefault::Backfill => "backfill",
+            OnAddDefault::Null => "null",
+        }
+    }
+}
+
 /// What is wanted of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableWish {
@@ -102,6 +122,8 @@ pub struct TableWish {
     pub unrepresentable: Unrepresentable,
     /// The columns that are texts, whatever PostgreSQL has.
     pub texts: Vec<String>,
+    /// What rows have in a new column.
+    pub on_add_default: OnAddDefault,
     /// What becomes of another type or key.
     pub on_incompatible: OnIncompatible,
     /// What becomes of a wider type.
@@ -133,6 +155,7 @@ impl Default for TableWish {
             on_truncate: OnTruncate::default(),
             unrepresentable: Unrepresentable::default(),
             texts: Vec::new(),
+            on_add_default: OnAddDefault::default(),
             on_incompatible: OnIncompatible::default(),
             on_widen: OnWiden::default(),
         }

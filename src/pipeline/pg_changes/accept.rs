@@ -1,5 +1,6 @@
-//! Takes the types that the columns of a table have in PostgreSQL by now, so that a table that
-//! stands still goes on: when a person accepts them, or where wider ones are wanted anyway.
+//! Writes tables anew whose columns have changed in PostgreSQL. Other types are taken when a person
+//! accepts them, or where wider ones are wanted anyway, so that a table that stands still goes on;
+//! new columns get the values that PostgreSQL has for rows from before.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lakefront_operators::error::{Stop, chain};
-use lakefront_operators::events::{self, OtherType, Hold, OnWiden};
+use lakefront_operators::events::{self, Hold, OnWiden, OtherType};
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
 use lakefront_operators::format::debezium::typed::LakeType;
@@ -63,7 +64,10 @@ pub(crate) async fn accept(config: config::Config, role: &str, aside: bool) -> a
         let to = LakeType::of_arrow(&retype.to).map(|of| of.to_string()).unwrap_or_default();
         let what = match &retype.values {
             Values::Converted => "its values are the same".to_owned(),
-            Values::Aside(name) => format!("its values are in {:?} now, and null here until rows change", one_line(name)),
+            Values::Aside(name) => {
+                format!("its values are in {:?} now, and null here until rows change", one_line(name))
+            }
+            Values::Filled(..) => "all rows have one value".to_owned(),
         };
         let _ = writeln!(text, "column   {}: {from}, now {to}; {what}", one_line(&retype.column));
     }
@@ -89,6 +93,19 @@ pub(super) async fn widen(changes: &Changes) -> Result<Option<String>, Stop> {
         let done = retype(&table.spec.table, &retypes, changes.clock.clone()).await?;
         let (role, version) = (one_line(&table.event.role), done.version.0);
         return Ok(Some(format!("columns of table {role} are wider from its version {version} on")));
+    }
+    Ok(None)
+}
+
+/// Gives new columns the values that rows from before have in them. Returns what was done: the next
+/// run goes by it.
+pub(super) async fn fill(changes: &Changes) -> Result<Option<String>, Stop> {
+    for table in changes.tables.iter().filter(|table| !table.fills.is_empty()) {
+        let done = retype(&table.spec.table, &table.fills, changes.clock.clone()).await?;
+        let columns: Vec<&str> = table.fills.iter().map(|fill| &*fill.column).collect();
+        let (role, columns, version) = (one_line(&table.event.role), columns.join(", "), done.version.0);
+        tracing::info!(table = %role, columns = %one_line(&columns), rows = done.rows, "rows have the values of new columns");
+        return Ok(Some(format!("columns {columns} of table {role} have values from its version {version} on")));
     }
     Ok(None)
 }
@@ -189,7 +206,7 @@ async fn retypes(changes: &Changes, table: &Known, hold: &Hold, aside: bool) -> 
             column: name.clone(),
             to: to.arrow(),
             values: if aside { Values::aside(name, columns.iter().copied()) } else { Values::Converted },
-            older: Older { of: from.to_string(), before: hold.lsn },
+            older: Some(Older { of: from.to_string(), before: hold.lsn }),
         })
     };
     hold.columns.iter().map(retype).collect()

@@ -1,13 +1,13 @@
 //! What PostgreSQL's catalog says of columns of which events tell less: numbers with bounds, which
-//! arrive as texts where `decimal.handling.mode` is `string`, and all types, where events carry no
-//! schema.
+//! arrive as texts where `decimal.handling.mode` is `string`, all types, where events carry no
+//! schema, and what rows have in a column that was added after them.
 
 use std::collections::BTreeMap;
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::format::debezium::typed::LakeType;
+use lakefront_operators::format::debezium::typed::{ArrayRef, LakeType, value_of};
 use lakefront_operators::postgres;
-use lakefront_operators::source::postgres::{HotColumn, columns_of_tables, digits};
+use lakefront_operators::source::postgres::{HotColumn, columns_of_tables, digits, values_before};
 
 use crate::config::{Connect, Postgres};
 
@@ -15,6 +15,8 @@ use crate::config::{Connect, Postgres};
 #[derive(Default)]
 pub(super) struct Catalog {
     tables: BTreeMap<String, Vec<HotColumn>>,
+    /// By the tables' roles and by column, as JSON, what rows from before the column have in it.
+    before: BTreeMap<String, BTreeMap<String, String>>,
     /// Whether numbers that no schema tells are digits, and not the base64 of their bytes, which
     /// may look like digits.
     has_digits: bool,
@@ -26,10 +28,26 @@ impl Catalog {
         let client = postgres::connect(&postgres.location, "lakefront").await?;
         let names: Vec<(&str, &str)> = roles.iter().map(|role| role.split_once('.').unwrap_or_default()).collect();
         let columns = columns_of_tables(&client, &names).await?;
+        let before = values_before(&client, &names).await?;
         let tables =
             roles.iter().cloned().zip(columns).filter_map(|(role, found)| Some((role, found?.columns))).collect();
         let mode = connect.map(|connect| connect.settings.get("decimal.handling.mode").map(String::as_str));
-        Ok(Catalog { tables, has_digits: matches!(mode, Some(None | Some("string"))) })
+        let before = roles.iter().cloned().zip(before).collect();
+        Ok(Catalog { tables, before, has_digits: matches!(mode, Some(None | Some("string"))) })
+    }
+
+    /// What rows from before have in a new column, which is `of`.
+    pub(super) fn value_before(&self, role: &str, name: &str, of: &LakeType) -> Before {
+        let Some(column) = self.tables.get(role).and_then(|all| all.iter().find(|column| column.name == *name)) else {
+            return Before::Null;
+        };
+        match self.before.get(role).and_then(|values| values.get(name)) {
+            Some(raw) if is_plain(column) => {
+                value_of(raw, of).map_or(Before::Unknown, |value| Before::Value(value, raw.clone()))
+            }
+            None if column.nullable => Before::Null,
+            _ => Before::Unknown,
+        }
     }
 
     /// The type of a new column, which would be `of` by what events say of it, or by what was
@@ -40,6 +58,38 @@ impl Catalog {
             column.filter(|column| self.has_digits || !is_guessed || !matches!(&*column.of, "numeric" | "money"));
         column.and_then(|column| better(column, of)).unwrap_or_else(|| of.clone())
     }
+}
+
+/// What rows from before a column have in it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Before {
+    /// Nothing, as far as PostgreSQL tells.
+    Null,
+    /// The one value of this array, and the same as JSON.
+    Value(ArrayRef, String),
+    /// Something that PostgreSQL does not tell, or not in the form in which events have it.
+    Unknown,
+}
+
+/// Whether PostgreSQL's JSON has values of a column as events have them.
+fn is_plain(column: &HotColumn) -> bool {
+    const PLAIN: [&str; 14] = [
+        "bool",
+        "int2",
+        "int4",
+        "int8",
+        "float4",
+        "float8",
+        "numeric",
+        "text",
+        "varchar",
+        "bpchar",
+        "uuid",
+        "date",
+        "timestamp",
+        "timestamptz",
+    ];
+    column.is_enum || PLAIN.contains(&&*column.of)
 }
 
 /// What `column` is rather than `of`; `None` if the events know as much.
@@ -126,9 +176,43 @@ mod tests {
     fn base64_is_not_taken_for_digits() {
         let tables = BTreeMap::from([("public.t".to_owned(), vec![column("numeric", (12 << 16 | 2) + 4, None)])]);
         let told = |has_digits, is_guessed| {
-            Catalog { tables: tables.clone(), has_digits }.told("public.t", "v", &LakeType::Text, is_guessed)
+            Catalog { tables: tables.clone(), has_digits, ..Catalog::default() }.told(
+                "public.t",
+                "v",
+                &LakeType::Text,
+                is_guessed,
+            )
         };
         assert_eq!(told(false, true), LakeType::Text);
         assert_eq!([told(true, true), told(false, false)], [LakeType::Decimal(12, 2), LakeType::Decimal(12, 2)]);
+    }
+
+    #[test]
+    fn what_rows_from_before_a_column_have_is_known_null_or_unknown() {
+        let told = |of: &str, nullable: bool, raw: Option<&str>, lake: &LakeType| {
+            let column = HotColumn { nullable, ..column(of, -1, None) };
+            let raw = raw.map(|raw| ("v".to_owned(), raw.to_owned()));
+            let before = BTreeMap::from([("public.t".to_owned(), raw.into_iter().collect())]);
+            let tables = BTreeMap::from([("public.t".to_owned(), vec![column])]);
+            Catalog { tables, before, has_digits: true }.value_before("public.t", "v", lake)
+        };
+        let moment = LakeType::Timestamp { is_utc: true };
+        for (of, raw, lake) in [
+            ("int4", "5", LakeType::Integer(32)),
+            ("numeric", "1.50", LakeType::Decimal(12, 2)),
+            ("numeric", "1.50", LakeType::Text),
+            ("bool", "false", LakeType::Boolean),
+            ("text", "\"open\"", LakeType::Text),
+            ("date", "\"2024-02-29\"", LakeType::Date),
+            ("timestamptz", "\"2024-02-29T13:14:15.25+00:00\"", moment.clone()),
+            ("timestamp", "\"2024-02-29T13:14:15.25\"", LakeType::Timestamp { is_utc: false }),
+        ] {
+            let told = told(of, true, Some(raw), &lake);
+            assert!(matches!(told, Before::Value(..)), "{of} {raw}: {told:?}");
+        }
+        assert_eq!(told("int4", true, None, &LakeType::Integer(32)), Before::Null);
+        assert_eq!(told("int4", false, None, &LakeType::Integer(32)), Before::Unknown);
+        assert_eq!(told("interval", true, Some("\"1 day\""), &LakeType::Text), Before::Unknown);
+        assert_eq!(told("timestamptz", true, Some("\"infinity\""), &moment), Before::Unknown);
     }
 }

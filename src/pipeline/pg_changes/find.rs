@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
 use lakefront_operators::events::{
-    EventTable, EventTables, Hold, Keyless, Met, MetTable, OnIncompatible, metadata_columns, rejects_schema, survey,
+    EventTable, EventTables, Hold, Keyless, Met, MetTable, OnAddDefault, OnIncompatible, metadata_columns,
+    rejects_schema, survey,
 };
 use lakefront_operators::fetch::Reader;
 use lakefront_operators::format::debezium::Decoder;
@@ -16,7 +17,7 @@ use lakefront_operators::protocol::last_rows::LastRows;
 use lakefront_operators::protocol::supply::Supply;
 use lakefront_operators::run::memory::Budget;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::upsert::UpsertSpec;
+use lakefront_operators::sink::delta::upsert::{Added, Retype, UpsertSpec, Values};
 use lakefront_operators::sink::delta::{self, TableSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::kafka::kind::{Keyed, Standing, Topics};
@@ -24,7 +25,7 @@ use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
 
-use super::catalog::Catalog;
+use super::catalog::{Before, Catalog};
 use super::{Changes, Known, known};
 use crate::config::{ChangesLake, Common};
 use crate::pipeline::look::standing;
@@ -79,9 +80,8 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
 /// Where tables stand still, as a run has noted it, unless what held them is the table's by now.
 pub(super) fn holds(common: &Common, tables: &[Known]) -> Vec<Hold> {
     let table = |role: &str| tables.iter().map(|known| &known.event).find(|table| table.role == role);
-    let is_held = |table: &EventTable, hold: &Hold| {
-        table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table)
-    };
+    let is_held =
+        |table: &EventTable, hold: &Hold| table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table);
     let mut holds = known::read(common).holds;
     holds.retain(|hold| table(&hold.role).is_some_and(|table| is_held(table, hold)));
     holds
@@ -157,7 +157,7 @@ async fn table(
         ));
     }
     let met = met.tables.get(role);
-    let mut columns = Vec::new();
+    let (mut columns, mut fills) = (Vec::new(), Vec::new());
     let is_text = |name: &str| wish.texts.iter().any(|text| text == name);
     let column = |name: &str, of: LakeType| LakeColumn { name: name.to_owned(), as_text: is_text(name), of };
     if let Some(snapshot) = &snapshot {
@@ -174,7 +174,12 @@ async fn table(
             None if is_text(name) => columns.push(column(name, of.clone())),
             None => {
                 let is_guessed = met.is_some_and(|met| met.guessed.contains(name));
-                columns.push(column(name, catalog.told(role, name, of, is_guessed)));
+                let of = catalog.told(role, name, of, is_guessed);
+                if keyed.is_some() && wish.on_add_default == OnAddDefault::Backfill {
+                    let since = met.and_then(|met| met.since.get(name)).copied().unwrap_or_default();
+                    fills.extend(fill((role, name), &of, catalog, since));
+                }
+                columns.push(column(name, of));
             }
             Some(known) if known.name == *name => {}
             Some(known) => {
@@ -207,9 +212,30 @@ async fn table(
     let feed = wish.feed;
     let database =
         keyed.map(|keyed| keyed.database.clone()).unwrap_or_else(|| met.and_then(|met| met.database.clone()));
-    let older = snapshot.map(|snapshot| snapshot.older_types()).unwrap_or_default();
-    let event = EventTable { role: role.to_owned(), columns: columns.into(), key: key.clone(), database, wish, older };
-    Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some() })
+    let (older, added) = snapshot.map(|there| (there.older_types(), there.added_columns())).unwrap_or_default();
+    let (role, columns) = (role.to_owned(), columns.into());
+    let event = EventTable { role, columns, key: key.clone(), database, wish, older, added };
+    Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some(), fills })
+}
+
+/// What the rows that are there get in the new column `name`, which an event at `since` had first;
+/// none if that is null.
+fn fill((role, name): (&str, &str), of: &LakeType, catalog: &Catalog, since: u64) -> Option<Retype> {
+    match catalog.value_before(role, name, of) {
+        Before::Null => None,
+        Before::Value(value, raw) => {
+            let values = Values::Filled(value, Added { value: raw, before: since });
+            Some(Retype { column: name.to_owned(), to: of.arrow(), values, older: None })
+        }
+        Before::Unknown => {
+            let (table, column) = (one_line(role), one_line(name));
+            tracing::warn!(
+                %table, %column,
+                "PostgreSQL does not say what rows from before the column have in it: they have null until they change"
+            );
+            None
+        }
+    }
 }
 
 /// Adds the columns that say where a row's last change is from, unless they are there. The error

@@ -28,7 +28,7 @@ use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::sink::delta::TableSpec;
-use lakefront_operators::sink::delta::upsert::UpsertSpec;
+use lakefront_operators::sink::delta::upsert::{Retype, UpsertSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::kafka::kind::{Settings, TopicSource};
 use lakefront_operators::source::kafka::look::Watch;
@@ -81,6 +81,8 @@ struct Known {
     spec: UpsertSpec,
     /// Whether the pipeline has landed in it before.
     is_old: bool,
+    /// New columns, each with the one value that the rows have in it which are there.
+    fills: Vec<Retype>,
 }
 
 impl Known {

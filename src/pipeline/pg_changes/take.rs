@@ -46,7 +46,11 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, adopt, Some(process))?;
     // A refusal here comes before anything is written.
     preflight(&there(changes).await?, &*clock, &intent).await?;
-    if let Some(done) = accept::widen(changes).await? {
+    let done = match accept::widen(changes).await? {
+        None => accept::fill(changes).await?,
+        done => done,
+    };
+    if let Some(done) = done {
         return Err(Stop::Anew(done));
     }
     let (appended, keyed): (Vec<_>, Vec<_>) = changes.tables.iter().partition(|table| table.is_appended());

@@ -65,7 +65,9 @@ fn a_table_whose_column_has_another_type_waits_while_others_go_on_and_goes_on_on
     cdc.writer.flush();
     let mut tail = cdc.tail();
     health(address, &mut tail, "ok");
-    tail.until("what came first", || cdc.pipeline.path("lake/shop/public/orders").exists() && cdc.rows("orders").len() == 2);
+    tail.until("what came first", || {
+        cdc.pipeline.path("lake/shop/public/orders").exists() && cdc.rows("orders").len() == 2
+    });
     let error = cdc.accept(&[], 3);
     assert!(error.contains("nothing waits to be accepted"), "{error}");
 

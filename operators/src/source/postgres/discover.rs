@@ -239,6 +239,34 @@ async fn columns(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<HotCol
     Ok(all)
 }
 
+/// The values that columns have in rows from before they were added, by the tables that are called
+/// so and by column: as JSON, with which PostgreSQL says what it keeps for them. It keeps one as
+/// long as no table was written anew since.
+pub async fn values_before(
+    client: &Client,
+    tables: &[(&str, &str)],
+) -> Result<Vec<BTreeMap<String, String>>, StoreError> {
+    let (schemas, names): (Vec<&str>, Vec<&str>) = tables.iter().copied().unzip();
+    let sql = "SELECT t.place, a.attname::text, array_to_json(a.attmissingval)::text \
+               FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t(space, name, place) \
+               JOIN pg_namespace n ON n.nspname = t.space \
+               JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.name AND c.relkind = 'r' \
+               JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atthasmissing";
+    let found = client.ask(sql, &[&schemas, &names]).await;
+    let found = found.map_err(|error| postgres::failed("look at the defaults of PostgreSQL's columns", error))?;
+    let mut all = vec![BTreeMap::new(); tables.len()];
+    for row in found {
+        let (place, values): (i64, Option<String>) = (row.get(0), row.get(2));
+        // An array of one.
+        let value = values.and_then(|values| Some(values.strip_prefix('[')?.strip_suffix(']')?.to_owned()));
+        let table = usize::try_from(place).ok().and_then(|place| all.get_mut(place.checked_sub(1)?));
+        if let Some((table, value)) = table.zip(value) {
+            table.insert(row.get(1), value);
+        }
+    }
+    Ok(all)
+}
+
 /// The primary keys of tables.
 async fn keys(client: &Client, ids: &[u32]) -> Asked<BTreeMap<u32, Vec<String>>> {
     let sql = "SELECT c.conrelid, a.attname::text FROM pg_constraint c \

@@ -51,6 +51,7 @@ mod types;
 
 pub use discover::{
     Found, HotColumn, HotTable, KNOWN_SEQUENCES, TableColumns, columns_of_tables, discover, older_checkpoint,
+    values_before,
 };
 pub use feed::{FlushFeed, FlushSupply, Planning, Watch};
 pub use flush::{Buffer, Flush, Last};

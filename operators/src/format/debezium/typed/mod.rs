@@ -20,8 +20,10 @@ mod unfit;
 #[cfg(test)]
 mod tests;
 
+pub use arrow_array::ArrayRef;
+
 pub use self::kind::LakeType;
 pub use self::plan::{Novelty, Plan};
-pub use self::read::exceeds;
+pub use self::read::{exceeds, value_of};
 pub use self::rows::{LakeColumn, Rows, Taken, Unrepresentable};
 pub use self::unfit::Unfit;

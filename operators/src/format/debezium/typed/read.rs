@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use arrow_array::ArrayRef;
+
 use super::super::json::{self, Members};
 use super::super::reason::Reason;
 use super::super::row::Field;
 use super::super::types::{Type, Unit};
 use super::super::{binary, decimal, time, value};
+use super::column::Column;
 use super::kind::LakeType;
 use super::moment;
 use super::rows::MOST_ROW;
@@ -50,6 +53,13 @@ pub(super) fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mu
 pub fn exceeds(field: &Field<'_, '_>, of: &LakeType) -> bool {
     let ty = field.column.map(|column| &column.ty);
     !field.is_unavailable() && matches!(read(field.raw, ty, of, &mut MOST_ROW.clone()), Err(Odd::Bounds))
+}
+
+/// The one value of an array, as PostgreSQL's JSON has it; none if it is none of `of`.
+pub fn value_of(raw: &str, of: &LakeType) -> Option<ArrayRef> {
+    let mut column = Column::new(of);
+    column.push(&read(raw, None, of, &mut MOST_ROW.clone()).ok()?);
+    Some(column.finish())
 }
 
 fn read_some<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType, room: &mut usize) -> Result<Value<'a>, Odd> {
@@ -246,6 +256,9 @@ fn string<'a>(raw: &'a str, expected: &'static str) -> Result<Cow<'a, str>, Odd>
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int32Type;
+
     use super::*;
 
     fn read<'a>(raw: &'a str, ty: Option<&Type>, of: &LakeType) -> Result<Value<'a>, Odd> {
@@ -260,6 +273,15 @@ mod tests {
         let raw = |count: usize| format!("[{}]", vec![number; count].join(","));
         assert!(read(&raw(3), Some(&ty), &of).is_ok());
         assert_eq!(read(&raw(1000), Some(&ty), &of), Err(Odd::Event(Reason::TooLarge { most: MOST_ROW })));
+    }
+
+    #[test]
+    fn one_value_is_an_array_of_one() {
+        let number = value_of("5", &LakeType::Integer(32)).expect("a value");
+        assert_eq!(number.as_primitive::<Int32Type>().values(), &[5]);
+        let text = value_of("1.50", &LakeType::Text).expect("a value");
+        assert_eq!(text.as_string::<i32>().value(0), "1.50");
+        assert!(value_of("\"x\"", &LakeType::Boolean).is_none());
     }
 
     #[test]

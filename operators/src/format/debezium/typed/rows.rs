@@ -59,7 +59,7 @@ pub enum Unrepresentable {
 /// let columns = [column("id", LakeType::Integer(64)), column("amount", LakeType::Decimal(12, 2))];
 /// let plan = Plan::new(&columns, &after);
 /// let mut rows = Rows::new(columns.into(), Unrepresentable::Reject);
-/// rows.push(&after, &plan)?;
+/// rows.push(&after, &plan, |_| None)?;
 /// assert_eq!(rows.finish().rows.num_rows(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -105,12 +105,18 @@ impl Rows {
         self
     }
 
-    /// Appends `row`, which has the shape of `plan`. What the row lacks is null. A column of which
-    /// the table has none is left out. Returns whether all of its values were sent.
+    /// Appends `row`, which has the shape of `plan`. In a column that it lacks it has what `lacking`
+    /// says of it, as JSON, or null. A column of which the table has none is left out. Returns
+    /// whether all of its values were sent.
     ///
     /// # Errors
     /// If a value does not fit. Nothing of the row is appended then.
-    pub fn push(&mut self, row: &Row<'_>, plan: &Plan) -> Result<bool, Unfit> {
+    pub fn push<'l>(
+        &mut self,
+        row: &Row<'_>,
+        plan: &Plan,
+        lacking: impl Fn(&str) -> Option<&'l str>,
+    ) -> Result<bool, Unfit> {
         let (mut values, mut room) = (Vec::with_capacity(plan.fields.len()), MOST_ROW);
         for (planned, field) in plan.fields.iter().zip(row.fields()) {
             let Some(to) = planned.to else { continue };
@@ -126,7 +132,11 @@ impl Rows {
             }
         }
         self.bytes += MOST_ROW - room;
-        plan.missing.iter().for_each(|at| self.columns[*at].push(&Value::Null));
+        for at in &plan.missing {
+            let LakeColumn { name, of, .. } = &self.lake[*at];
+            let value = lacking(name).and_then(|raw| read(raw, None, of, &mut MOST_ROW.clone()).ok());
+            self.columns[*at].push(value.as_ref().unwrap_or(&Value::Null));
+        }
         self.rows += 1;
         Ok(values.iter().all(|(_, value)| value.is_some()))
     }

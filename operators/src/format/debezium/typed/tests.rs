@@ -54,7 +54,7 @@ fn tables(name: &str, unrepresentable: Unrepresentable) -> BTreeMap<String, Tabl
         if !table.plan.fits(after) {
             table.plan = Plan::new(table.rows.columns(), after);
         }
-        if let Err(unfit) = table.rows.push(after, &table.plan) {
+        if let Err(unfit) = table.rows.push(after, &table.plan, |_| None) {
             table.unfit.push(unfit.to_string());
         }
     });
@@ -145,7 +145,7 @@ fn a_column_that_is_taken_as_text_has_everything() {
         });
         let plan = plan.get_or_insert_with(|| Plan::new(rows.columns(), after));
         assert!(plan.novelties().iter().all(|novelty| matches!(novelty, Novelty::Added { .. })));
-        rows.push(after, plan).expect("a text takes everything");
+        rows.push(after, plan, |_| None).expect("a text takes everything");
         texts = Vec::new();
     });
     let batch = rows.expect("rows").finish().rows;
@@ -213,7 +213,7 @@ fn a_row_that_does_not_fit_leaves_no_trace() {
         let Decoded::Event(event) = decoder.decode(&line.record()).expect("an event") else { panic!("a change") };
         let after = event.after.expect("a row");
         let plan = Plan::new(rows.columns(), &after);
-        rows.push(&after, &plan)
+        rows.push(&after, &plan, |_| None)
     };
     assert_eq!(push(r#"{"t":"a","i":1}"#), Ok(true));
     let wrong = push(r#"{"t":"secret","i":"x"}"#).expect_err("no number");
@@ -244,7 +244,7 @@ fn every_configuration_can_be_read_without_a_panic() {
                 let plan = Plan::new(&columns, row);
                 assert!(plan.novelties().is_empty() && plan.fits(row), "{name}");
                 let mut rows = Rows::new(columns.into(), Unrepresentable::Null);
-                assert!(rows.push(row, &plan).is_ok(), "{name}");
+                assert!(rows.push(row, &plan, |_| None).is_ok(), "{name}");
                 assert_eq!(rows.finish().rows.num_rows(), 1);
             }
         });

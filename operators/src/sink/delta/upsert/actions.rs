@@ -34,7 +34,7 @@ pub(super) fn content(
         is_blind_append: false,
     };
     let mut lines = log::head(commit, ids, now_ms, &summary);
-    lines.extend(data().map(add));
+    lines.extend(data().map(|file| add(file, true)));
     // Readers of the feed go by these actions alone if there is one, and else by the data files. So
     // a commit has all of its changes in them, or is one of new rows only and has none.
     if has_feed && !touched.is_empty() {
@@ -42,36 +42,38 @@ pub(super) fn content(
         lines.extend(data().chain(before).map(fed));
     }
     for file in touched {
-        lines.push(remove(&file.file, now_ms));
+        lines.push(remove(&file.file.add, now_ms, true));
         lines.extend(file.vector.as_ref().map(|vector| with_vector(file, vector)));
     }
     log::to_lines(&lines)
 }
 
-fn add(file: &Written) -> Value {
+/// A file of the table. `is_change` says whether its rows are others than those that leave it.
+pub(super) fn add(file: &Written, is_change: bool) -> Value {
     json!({"add": {
         "path": file.path,
         "partitionValues": {},
         "size": file.size,
         "modificationTime": file.begun_ms,
-        "dataChange": true,
+        "dataChange": is_change,
         "stats": file.stats,
     }})
 }
 
 /// A file of the change feed. A data file may be one too, because it holds no row that has not
 /// changed.
-fn fed(file: &Written) -> Value {
+pub(super) fn fed(file: &Written) -> Value {
     json!({"cdc": {"path": file.path, "partitionValues": {}, "size": file.size, "dataChange": false}})
 }
 
-/// It repeats the file's vector, because file and vector together are what is removed.
-fn remove(file: &LakeFile, now_ms: u64) -> Value {
-    let of = |key: &str| file.add.get(key).cloned();
+/// The end of the file that has this `add` action. It repeats the file's vector, because file and
+/// vector together are what is removed.
+pub(super) fn remove(add: &Map<String, Value>, now_ms: u64, is_change: bool) -> Value {
+    let of = |key: &str| add.get(key).cloned();
     let mut remove = json!({
         "path": of("path"),
         "deletionTimestamp": now_ms,
-        "dataChange": true,
+        "dataChange": is_change,
         "extendedFileMetadata": true,
         "partitionValues": of("partitionValues"),
         "size": of("size"),

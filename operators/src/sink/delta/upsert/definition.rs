@@ -20,7 +20,7 @@ pub(super) const CHANGE_TYPE: &str = "_change_type";
 /// What readers of the change feed add. A table with the feed can have no column of these names.
 const FEED_COLUMNS: [&str; 3] = [CHANGE_TYPE, "_commit_version", "_commit_timestamp"];
 const VECTORS: &str = "delta.enableDeletionVectors";
-const FEED: &str = "delta.enableChangeDataFeed";
+pub(super) const FEED: &str = "delta.enableChangeDataFeed";
 
 /// A table that is changed by key.
 #[derive(Clone)]

@@ -62,7 +62,7 @@ pub use definition::UpsertSpec;
 pub use keys::shard_of;
 pub use opening::open;
 pub use order::Order;
-pub use retype::{Older, Retype, Retyped, Values, retype};
+pub use retype::{Added, Older, Retype, Retyped, Values, retype};
 pub use shard::{Gap, Keeping, Merged, Shard, Sharding};
 pub use table::UpsertTable;
 

@@ -101,7 +101,11 @@ mod tests {
             (decimals(&[Some(1050)], 10, 2), DataType::Int32, "exactly"),
             (Arc::new(StringArray::from(vec!["1"])), DataType::Int32, "nothing says"),
             (Arc::new(Float64Array::from(vec![1.0])), DataType::Utf8, "nothing says"),
-            (Arc::new(TimestampMicrosecondArray::from(vec![0])), DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "nothing says"),
+            (
+                Arc::new(TimestampMicrosecondArray::from(vec![0])),
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+                "nothing says",
+            ),
         ] {
             let error = cast(&from, &to).expect_err("no counterpart");
             assert!(error.contains(word), "{error}");

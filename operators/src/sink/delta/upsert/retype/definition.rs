@@ -1,5 +1,5 @@
-//! The definition of a table whose columns get other types, with a note of what they were: events
-//! from before may still come, and change nothing back.
+//! The definition of a table whose columns get other types, with a note of what they were, or what
+//! rows have in a new one: events from before may still come.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use crate::sink::delta::{Snapshot, TableSpec, types};
 
 /// The property of a table that says which columns had other types.
 const OLDER: &str = "lakefront.olderTypes";
+/// The property of a table that says what rows from before a column have in it.
+const ADDED: &str = "lakefront.addedColumns";
 
 /// Events in which a column has the type that it had before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +24,23 @@ pub struct Older {
     pub before: u64,
 }
 
+/// What rows have in a column that was added after them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// The value, as JSON.
+    pub value: String,
+    /// The place in PostgreSQL's log (LSN) of an event that had the column. An event before it that
+    /// lacks the column is from before it; one after it, from after the column was dropped.
+    pub before: u64,
+}
+
 impl Snapshot {
+    /// What rows have in columns that were added after them, by the columns' names.
+    pub fn added_columns(&self) -> BTreeMap<String, Added> {
+        let noted = self.metadata["configuration"][ADDED].as_str();
+        noted.and_then(|noted| serde_json::from_str(noted).ok()).unwrap_or_default()
+    }
+
     /// The columns that had other types, by name.
     pub fn older_types(&self) -> BTreeMap<String, Vec<Older>> {
         let noted = self.metadata["configuration"][OLDER].as_str();
@@ -54,10 +72,19 @@ pub(super) fn redefined(
     }
     metadata["schemaString"] = schema.to_string().into();
     let mut older = there.older_types();
-    for retype in retypes {
-        older.entry(retype.column.clone()).or_default().push(retype.older.clone());
+    for (retype, was) in retypes.iter().filter_map(|retype| Some((retype, retype.older.clone()?))) {
+        older.entry(retype.column.clone()).or_default().push(was);
     }
-    metadata["configuration"][OLDER] = json!(older).to_string().into();
+    let mut added = there.added_columns();
+    added.extend(retypes.iter().filter_map(|retype| match &retype.values {
+        Values::Filled(_, told) => Some((retype.column.clone(), told.clone())),
+        Values::Converted | Values::Aside(_) => None,
+    }));
+    for (key, is_empty, noted) in [(OLDER, older.is_empty(), json!(older)), (ADDED, added.is_empty(), json!(added))] {
+        if !is_empty {
+            metadata["configuration"][key] = noted.to_string().into();
+        }
+    }
     Ok((metadata, protocol(there, table, retypes)?))
 }
 

@@ -1,36 +1,40 @@
-//! Gives columns of a table other types: all rows are written anew, in one commit.
+//! Gives columns of a table other types, or a new column a value in the rows that are there: all
+//! rows are written anew, in one commit.
 //!
 //! ```text
-//!   rows as they are ─▶ values in the new type        ─▶ new files ─▶ one commit: the columns,
-//!                       or set aside, and null from       the old files out, the new ones in
-//!                       now on
+//!   rows as they are ─▶ values in the new type       ─▶ new files ─▶ one commit: the columns,
+//!                       or set aside, and null now       the old files out, the new ones in
+//!                       or the value of a new column
 //! ```
 //!
 //! Delta can widen a column without touching its files, but not every reader opens such a table:
 //! `deltalake`, with which lakefront reads tables too, refuses it. Files that are all of one type
 //! are read by all. That costs what the table holds, once.
 //!
-//! The rows are the same as before, so the change feed says nothing of them. Whoever reads the feed
-//! across the commit meets columns of two types, as after any change of a column's type.
+//! Of other types, the change feed says nothing, because the rows are the same. Whoever reads it
+//! across the commit meets columns of two types, as after any change of a column's type. A value of
+//! a new column is an update of each row in the feed.
 
 mod cast;
 mod definition;
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_select::take::take;
 use roaring::RoaringTreemap;
 use serde_json::{Map, Value, json};
 
 use self::cast::cast;
-pub use self::definition::Older;
 use self::definition::redefined;
-use super::definition::UpsertSpec;
+pub use self::definition::{Added, Older};
+use super::actions;
+use super::definition::{FEED, UpsertSpec};
 use super::files::Files;
 use super::outcome::Written;
 use super::read::{BATCH, Reader};
-use super::stage::{Open, Stages};
+use super::stage::{Open, Stages, with_types};
 use crate::error::{Stop, StoreError};
 use crate::protocol::clock::Clock;
 use crate::protocol::group::Created;
@@ -43,16 +47,19 @@ use crate::sink::files::Place;
 const TRIES: usize = 5;
 
 /// What becomes of the values that a column has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// They are what they are in the new type. It must have each of them.
     Converted,
     /// They go into a column of this name, which is new, and are null in the old one.
     Aside(String),
+    /// The column is new, and the rows that are there get the one value of this array. So do those
+    /// that come later and are from before it.
+    Filled(ArrayRef, Added),
 }
 
-/// A column that gets another type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A column that gets another type, or is new.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Retype {
     /// The column.
     pub column: String,
@@ -60,8 +67,8 @@ pub struct Retype {
     pub to: DataType,
     /// What becomes of its values.
     pub values: Values,
-    /// The events that are from before: their values are of the old type.
-    pub older: Older,
+    /// The events that are from before, if their values are of another type.
+    pub older: Option<Older>,
 }
 
 /// What was done.
@@ -86,13 +93,13 @@ pub async fn retype(spec: &TableSpec, retypes: &[Retype], clock: Arc<dyn Clock>)
         let there = ask(&*clock, || Box::pin(snapshot::read(&spec.place, ""))).await?;
         let there = there.ok_or_else(|| Stop::Refused(format!("there is no table in {}", spec.place)))?;
         let work = Work::of(spec, &there, retypes)?;
-        let (written, rows, removed) = work.rows(clock.clone()).await?;
-        let content = work.content(&there, &written, &removed, clock.now_ms());
+        let rewritten = work.rows(clock.clone()).await?;
+        let content = work.content(&rewritten, clock.now_ms());
         let version = there.state.head.next();
         if commit(&spec.place, version, content, &*clock).await? {
-            return Ok(Retyped { version, rows, files: written.len() });
+            return Ok(Retyped { version, rows: rewritten.rows, files: rewritten.data.len() });
         }
-        for file in &written {
+        for file in rewritten.data.iter().chain(&rewritten.before) {
             // One that stays is in nobody's way.
             let _ = spec.place.join(&file.path).delete().await;
         }
@@ -106,6 +113,8 @@ struct Work {
     from: UpsertSpec,
     to: UpsertSpec,
     retypes: Arc<[Retype]>,
+    /// Whether rows have other values then.
+    is_change: bool,
     version: Version,
     metadata: Value,
     protocol: Option<Value>,
@@ -117,23 +126,28 @@ impl Work {
         let columns = there.columns().ok_or_else(|| refused("has a column of a type that there is none for".into()))?;
         let is_there = |name: &str| columns.iter().any(|field| field.name().eq_ignore_ascii_case(name));
         for Retype { column, values, .. } in retypes {
-            if columns.find(column).is_none() {
-                return Err(refused(format!("has no column {column:?}")));
-            }
-            if let Values::Aside(name) = values
-                && is_there(name)
-            {
+            let new = match values {
+                Values::Converted => None,
+                Values::Aside(name) => Some(name),
+                Values::Filled(..) => Some(column),
+            };
+            if let Some(name) = new.filter(|name| is_there(name)) {
                 return Err(refused(format!("has a column {name:?} already")));
+            }
+            if new != Some(column) && columns.find(column).is_none() {
+                return Err(refused(format!("has no column {column:?}")));
             }
         }
         let is = TableSpec { schema: Arc::new(Schema::new(columns)), ..spec.clone() };
         is.check(there).map_err(&refused)?;
+        let is_change = retypes.iter().any(|retype| matches!(retype.values, Values::Filled(..)));
         let table = TableSpec { schema: schema(&is.schema, retypes), ..is.clone() };
         let (metadata, protocol) = redefined(there, &table, retypes).map_err(&refused)?;
-        let plain = |table| UpsertSpec { table, key: Vec::new(), feed: false };
+        let plain = |table, feed| UpsertSpec { table, key: Vec::new(), feed };
         Ok(Work {
-            from: plain(is),
-            to: plain(table),
+            from: plain(is, false),
+            to: plain(table, is_change && has_feed(there)),
+            is_change,
             retypes: retypes.into(),
             version: there.state.head,
             metadata,
@@ -141,84 +155,83 @@ impl Work {
         })
     }
 
-    /// Writes the rows. Returns the new files, how many rows there are, and the old files' `add`
-    /// actions.
-    async fn rows(&self, clock: Arc<dyn Clock>) -> Result<(Vec<Written>, u64, Vec<Map<String, Value>>), StoreError> {
+    /// Writes the rows.
+    async fn rows(&self, clock: Arc<dyn Clock>) -> Result<Rewritten, StoreError> {
         let files = Files::load(&self.from.table.place, Some(self.version)).await?;
         let mut dead = files.dead(|_, _| true).await?;
         let reader = Reader::of(&self.from, clock.clone())?;
         let stages = Stages::of(&Arc::new(self.to.clone()), &clock);
-        let (mut writing, mut rows) = (stages.data(), 0);
+        let (mut data, mut before, mut rows) = (stages.data(), stages.before(), 0);
         for (path, file) in &files.active {
-            let dead = dead.remove(path).unwrap_or_default();
             let target = file.target(path);
-            let alive = match dead.is_empty() {
-                true => None,
-                false => {
+            let dead = dead.remove(path).filter(|dead| !dead.is_empty());
+            let alive = match dead {
+                None => None,
+                Some(dead) => {
                     let all = match file.rows() {
                         Some(rows) => rows,
                         None => reader.count(&target).await?,
                     };
-                    let mut alive = RoaringTreemap::from_iter(0..all);
-                    alive -= dead;
-                    Some(alive)
+                    Some(RoaringTreemap::from_iter(0..all) - dead)
                 }
             };
             let columns = (0..reader.columns()).collect();
-            let (retypes, schema, shown) = (self.retypes.clone(), self.to.columns(), self.from.table.shown());
-            let write = move |batch: RecordBatch, (open, rows): &mut (Open, u64)| {
+            let (retypes, to, shown) = (self.retypes.clone(), self.to.clone(), self.from.table.shown());
+            let write = move |batch: RecordBatch, (data, before, rows): &mut (Open, Option<Open>, u64)| {
                 *rows += batch.num_rows() as u64;
                 let failed = |cause| StoreError::definite(format!("change the columns of {shown}"), cause);
-                open.write(&retyped(&batch, &retypes, &schema).map_err(failed)?)
+                let told = |rows: &RecordBatch, kind: &str| {
+                    with_types(&to, rows, vec![kind; rows.num_rows()]).map_err(|error| failed(error.to_string()))
+                };
+                if let Some(before) = before {
+                    before.write(&told(&widened(&batch, &to.columns()).map_err(failed)?, "update_preimage")?)?;
+                }
+                data.write(&told(&retyped(&batch, &retypes, &to.columns()).map_err(failed)?, "update_postimage")?)
             };
-            let (open, written) = reader.scan((target, columns, alive), BATCH, (writing.take(), 0), write).await?;
-            writing.put(open);
+            let open = (data.take(), self.to.feed.then(|| before.take()), 0);
+            let (open, open_before, written) = reader.scan((target, columns, alive), BATCH, open, write).await?;
+            data.put(open);
+            open_before.into_iter().for_each(|open| before.put(open));
             rows += written;
         }
         let removed = files.active.into_values().map(|file| file.add).collect();
-        Ok((writing.finish().await?, rows, removed))
+        Ok(Rewritten { data: data.finish().await?, before: before.finish().await?, rows, removed })
     }
 
-    fn content(&self, there: &Snapshot, written: &[Written], removed: &[Map<String, Value>], now_ms: u64) -> Vec<u8> {
+    fn content(&self, rewritten: &Rewritten, now_ms: u64) -> Vec<u8> {
         let columns: Vec<&str> = self.retypes.iter().map(|retype| &*retype.column).collect();
         let mut lines = vec![json!({"commitInfo": {
             "timestamp": now_ms,
             "operation": "CHANGE COLUMNS",
             "operationParameters": {"columns": json!(columns).to_string()},
-            "readVersion": there.state.head.0,
+            "readVersion": self.version.0,
             "isolationLevel": "Serializable",
             "isBlindAppend": false,
             "engineInfo": concat!("lakefront/", env!("CARGO_PKG_VERSION")),
         }})];
         lines.extend(self.protocol.iter().map(|protocol| json!({"protocol": protocol})));
         lines.push(json!({"metaData": self.metadata}));
-        lines.extend(removed.iter().map(|add| {
-            let of = |key: &str| add.get(key).cloned().filter(|value| !value.is_null());
-            let mut remove = json!({
-                "path": of("path"),
-                "deletionTimestamp": now_ms,
-                "dataChange": false,
-                "extendedFileMetadata": true,
-                "partitionValues": of("partitionValues"),
-                "size": of("size"),
-            });
-            if let Some(vector) = of("deletionVector") {
-                remove["deletionVector"] = vector;
-            }
-            json!({"remove": remove})
-        }));
-        lines.extend(written.iter().map(|file| {
-            json!({"add": {
-                "path": file.path,
-                "partitionValues": {},
-                "size": file.size,
-                "modificationTime": file.begun_ms,
-                "dataChange": false,
-                "stats": file.stats,
-            }})
-        }));
+        lines.extend(rewritten.removed.iter().map(|file| actions::remove(file, now_ms, self.is_change)));
+        lines.extend(rewritten.data.iter().map(|file| actions::add(file, self.is_change)));
+        if self.to.feed {
+            lines.extend(rewritten.data.iter().chain(&rewritten.before).map(actions::fed));
+        }
         log::to_lines(&lines)
     }
+}
+
+/// What was written.
+struct Rewritten {
+    data: Vec<Written>,
+    /// What the rows were, for the change feed alone.
+    before: Vec<Written>,
+    rows: u64,
+    /// The `add` actions of the files that leave the table.
+    removed: Vec<Map<String, Value>>,
+}
+
+fn has_feed(there: &Snapshot) -> bool {
+    there.properties().iter().any(|(key, value)| key == FEED && value.eq_ignore_ascii_case("true"))
 }
 
 /// The columns of a table after the change.
@@ -233,6 +246,7 @@ fn schema(is: &SchemaRef, retypes: &[Retype]) -> SchemaRef {
             let of = is.field_with_name(&retype.column).ok()?.data_type().clone();
             Some(Arc::new(Field::new(name, of, true)))
         }
+        Values::Filled(..) => Some(Arc::new(Field::new(&retype.column, retype.to.clone(), true))),
         Values::Converted => None,
     });
     Arc::new(Schema::new(fields.chain(asides).collect::<Vec<_>>()))
@@ -241,19 +255,33 @@ fn schema(is: &SchemaRef, retypes: &[Retype]) -> SchemaRef {
 /// Rows with the new columns, those of `schema`. The error says which column cannot have them.
 fn retyped(batch: &RecordBatch, retypes: &[Retype], schema: &SchemaRef) -> Result<RecordBatch, String> {
     let mut columns = batch.columns().to_vec();
+    let in_words = |error: ArrowError| error.to_string();
     for Retype { column, to, values, .. } in retypes {
-        let at = batch.schema_ref().index_of(column).map_err(|error| error.to_string())?;
+        let at = || batch.schema_ref().index_of(column).map_err(in_words);
         match values {
             Values::Converted => {
+                let at = at()?;
                 columns[at] = cast(&columns[at], to).map_err(|cause| format!("column {column:?} {cause}"))?;
             }
             Values::Aside(_) => {
-                let none = arrow_array::new_null_array(to, batch.num_rows());
-                let aside = std::mem::replace(&mut columns[at], none);
+                let none = new_null_array(to, batch.num_rows());
+                let aside = std::mem::replace(&mut columns[at()?], none);
                 columns.push(aside);
+            }
+            Values::Filled(value, _) => {
+                let all = UInt32Array::from(vec![0; batch.num_rows()]);
+                columns.push(take(value, &all, None).map_err(in_words)?);
             }
         }
     }
+    RecordBatch::try_new(schema.clone(), columns).map_err(in_words)
+}
+
+/// Rows with null in the columns of `schema` that they lack, which are its last.
+fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String> {
+    let none = schema.fields().iter().skip(batch.num_columns());
+    let none = none.map(|field| new_null_array(field.data_type(), batch.num_rows()));
+    let columns = batch.columns().iter().cloned().chain(none).collect();
     RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
 }
 

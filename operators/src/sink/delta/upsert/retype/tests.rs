@@ -18,7 +18,7 @@ fn change(id: i64, amount: f64, operation: Operation, at: u64) -> Change {
 }
 
 fn retypes(id: DataType) -> Vec<Retype> {
-    let older = |of: &str| Older { of: of.to_owned(), before: 77 };
+    let older = |of: &str| Some(Older { of: of.to_owned(), before: 77 });
     let columns = ["id", "amount", "amount__v1"];
     vec![
         Retype { column: "id".to_owned(), to: id, values: Values::Converted, older: older("long") },
@@ -112,6 +112,40 @@ async fn a_value_that_the_new_type_lacks_changes_nothing() {
         assert!(error.contains(word), "{error}");
     }
     assert_eq!(world.newest().await, Version(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_column_has_a_value_in_all_rows_and_that_is_an_update_of_each() {
+    for feed in [true, false] {
+        let mut world = World::new(1, feed).await;
+        world.land(&[change(1, 1.5, Insert, 1), change(2, 2.5, Insert, 2)]).await;
+        world.land(&[change(2, 0.0, Delete, 3)]).await;
+        let value = Arc::new(StringArray::from(vec!["open"])) as ArrayRef;
+        let added = Added { value: "\"open\"".to_owned(), before: 50 };
+        let values = Values::Filled(value, added.clone());
+        let retype = Retype { column: "state".to_owned(), to: DataType::Utf8, values, older: None };
+        let done =
+            super::retype(&world.spec.table, std::slice::from_ref(&retype), Arc::new(SystemClock)).await.unwrap();
+        assert_eq!(done, Retyped { version: Version(3), rows: 1, files: 1 });
+        let pinned = Pinned::newest(world.place(), "").await.unwrap().unwrap();
+        let batch = pinned.rows(|_| true).await.unwrap().recv().await.unwrap().unwrap();
+        assert_eq!(
+            batch.column_by_name("state").unwrap().as_string::<i32>().iter().collect::<Vec<_>>(),
+            [Some("open")]
+        );
+        let actions = world.actions(3);
+        assert_eq!(actions.iter().filter(|action| action.get("cdc").is_some()).count(), if feed { 2 } else { 0 });
+        assert!(actions.iter().filter_map(|action| action.get("remove")).all(|remove| remove["dataChange"] == true));
+        let mut folded = Folded::default();
+        if feed {
+            (1..=3).for_each(|version| folded.follow(world.folder.path(), &world.actions(version)));
+            assert_eq!(folded.rows(), world.rows().await);
+        }
+        let there = snapshot::read(world.place(), "").await.unwrap().unwrap();
+        assert_eq!(there.added_columns(), BTreeMap::from([("state".to_owned(), added)]));
+        let again = super::retype(&world.spec.table, &[retype], Arc::new(SystemClock)).await.expect_err("refused");
+        assert!(again.to_string().contains("has a column \"state\" already"), "{again}");
+    }
 }
 
 #[test]

@@ -146,7 +146,11 @@ pub(in crate::sink::delta::upsert) struct Model(pub(in crate::sink::delta::upser
 impl Model {
     /// Makes the changes of a cut, one after the other. Returns those that keep what is not there,
     /// and that no later change of their key has taken the place of.
-    pub(in crate::sink::delta::upsert) fn apply(&mut self, changes: &[Change], truncations: &[Truncation]) -> Vec<Order> {
+    pub(in crate::sink::delta::upsert) fn apply(
+        &mut self,
+        changes: &[Change],
+        truncations: &[Truncation],
+    ) -> Vec<Order> {
         let last = truncations.iter().map(|truncation| truncation.at).max();
         if last.is_some() {
             self.0.clear();

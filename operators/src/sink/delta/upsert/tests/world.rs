@@ -132,7 +132,11 @@ impl World {
     }
 
     /// Stages the changes of the next cut, in which the table is truncated.
-    pub(in crate::sink::delta::upsert) async fn stage_all(&mut self, changes: &[Change], truncations: &[Truncation]) -> Cut {
+    pub(in crate::sink::delta::upsert) async fn stage_all(
+        &mut self,
+        changes: &[Change],
+        truncations: &[Truncation],
+    ) -> Cut {
         let all = model::changes(changes);
         // They come in any number of parts, and over the wire.
         let firsts = (0..changes.len() as u32).step_by(PART);
@@ -185,7 +189,11 @@ impl World {
         }
     }
 
-    pub(in crate::sink::delta::upsert) async fn truncate(&mut self, changes: &[Change], truncations: &[Truncation]) -> Counts {
+    pub(in crate::sink::delta::upsert) async fn truncate(
+        &mut self,
+        changes: &[Change],
+        truncations: &[Truncation],
+    ) -> Counts {
         let cut = self.stage_all(changes, truncations).await;
         let counts = cut.counts();
         self.commit(cut).await;
