@@ -52,13 +52,14 @@ fn claimed(tables: &[TableLook]) -> Option<(RunId, Option<&Process>)> {
 fn to_json(pipeline: &dyn Opened, looked: &Look, running: &Running) -> Value {
     let mut by_role = Map::new();
     for table in &looked.tables {
-        let status = json!({
+        let mut status = json!({
             "table": table.name,
             "position": table.held.map(|held| held.position),
             "run": table.held.map(|held| held.run),
             "offsets": table.offsets,
             "lag": table.lag,
         });
+        status.as_object_mut().expect("it is one").extend(table.more.clone());
         by_role.insert(table.role.clone(), status);
     }
     let claimed = claimed(&looked.tables).map(|(run, process)| {

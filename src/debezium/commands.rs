@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use lakefront_operators::error::chain;
+use lakefront_operators::postgres::Lsn;
 use serde_json::{Value, json};
 
 use super::connector::{placeholder, placeholder_file};
@@ -69,7 +70,7 @@ pub(super) async fn status(capture: &Capture, args: &DebeziumStatusArgs) -> anyh
     }
     let mut text = format!("connector {name:?} at {}\n{}", rest.url(), status.text());
     if let Some(position) = position {
-        let lsn = position.get("lsn").and_then(Value::as_u64).map_or("none yet".to_owned(), lsn);
+        let lsn = position.get("lsn").and_then(Value::as_u64).map_or("none yet".to_owned(), |lsn| Lsn(lsn).to_string());
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {:<10} {lsn}", "position");
     }
@@ -192,11 +193,6 @@ async fn position(rest: &Rest, name: &str) -> Option<Value> {
     )
 }
 
-/// A position as PostgreSQL writes it.
-fn lsn(lsn: u64) -> String {
-    format!("{:X}/{:X}", lsn >> 32, lsn & 0xFFFF_FFFF)
-}
-
 /// What it means that `name` is not there.
 pub(super) fn missing(error: super::RestError, name: &str, rest: &Rest) -> anyhow::Error {
     if error.is_missing() { unregistered(name, rest) } else { error.into() }
@@ -209,12 +205,6 @@ fn unregistered(name: &str, rest: &Rest) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn positions_look_as_in_postgresql() {
-        assert_eq!(lsn(39_337_256), "0/2583D28");
-        assert_eq!(lsn((22 << 32) | 10), "16/A");
-    }
 
     #[test]
     fn errors_are_told_by_setting() {

@@ -43,6 +43,8 @@ pub(crate) struct TableLook {
     pub(crate) offsets: Value,
     /// The same, as lines for people.
     pub(crate) details: String,
+    /// What else this kind has to say of the table, for programs.
+    pub(crate) more: Map<String, Value>,
 }
 
 /// The tables of a pipeline, as `replay` follows them.

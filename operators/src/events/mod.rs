@@ -21,6 +21,7 @@ mod metadata;
 mod reading;
 mod reject;
 mod table;
+mod told;
 mod wish;
 
 use std::collections::VecDeque;
@@ -39,6 +40,7 @@ pub use self::met::{Met, MetTable, survey};
 pub use self::metadata::{is_metadata, metadata_columns};
 pub use self::reject::{REASONS, rejects_schema};
 pub use self::table::{EventTable, EventTables, Note, is_folder};
+pub use self::told::{Last, last};
 pub use self::wish::{Keyless, OnAddDefault, OnIncompatible, OnTruncate, OnWiden, TableWish};
 
 use self::reading::Reading;

@@ -16,6 +16,7 @@ mod divert;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod lsn;
 mod password;
 mod pool;
 mod rows;
@@ -34,6 +35,7 @@ pub use self::connect::{cancel, connect, connect_to_copy};
 pub use self::copy_in::copy_in;
 pub use self::copying::CopySession;
 pub use self::failure::{Answer, failed, is_serialization, is_undone, sqlstate, told};
+pub use self::lsn::Lsn;
 pub use self::password::Password;
 pub use self::pool::Pool;
 pub use self::session::{refuse_pooler, require_settings};

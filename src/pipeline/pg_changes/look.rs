@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lakefront_operators::error::chain;
+use lakefront_operators::postgres::Lsn;
 use lakefront_operators::protocol::document::Recorded;
+use lakefront_operators::protocol::group::Group;
 use lakefront_operators::protocol::names::Held;
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::TableSpec;
-use lakefront_operators::source::kafka::kind::{Topics, name_of};
+use lakefront_operators::sink::delta::{DeltaTable, TableSpec};
+use lakefront_operators::source::kafka::kind::{REJECTS, Topics, name_of};
 use lakefront_operators::source::kafka::supply::Sight;
 use serde_json::{Map, Value, json};
 
 use super::Changes;
+use super::reached::{Reached, reached};
 use crate::pipeline::look::standing;
 use crate::pipeline::{Look, Opened, TableLook};
 
@@ -25,19 +28,67 @@ const LISTED: usize = 20;
 /// Looks at the topics and the tables. If Kafka cannot be reached, the tables are shown all the
 /// same.
 pub(super) async fn look(changes: &Changes, all: bool) -> anyhow::Result<Look> {
-    let (ends, notes) = match changes.watch().look().await {
-        Ok(sights) if sights.is_empty() => (Some(BTreeMap::new()), format!("  {NO_TOPIC}\n")),
-        Ok(sights) => (Some(ends(&sights)), String::new()),
+    let (sights, notes) = match changes.watch().look().await {
+        Ok(sights) if sights.is_empty() => (Some(sights), format!("  {NO_TOPIC}\n")),
+        Ok(sights) => (Some(sights), String::new()),
         Err(error) => (None, format!("  Kafka could not be looked at: {}\n", one_line(&chain(&error)))),
     };
+    let ends = sights.as_deref().map(ends);
     let outline = changes.outline();
     let specs = std::iter::once(&changes.rejects).chain(changes.tables.iter().map(|table| &table.spec.table));
+    let (mut found, mut furthest) = (Vec::new(), None);
+    for spec in specs {
+        let of = standing::<Topics>(spec, &changes.common.pipeline).await?;
+        let at = of.as_ref().map(|(_, recorded)| recorded.standing.offsets.clone());
+        furthest = furthest.into_iter().chain(at).max_by_key(|offsets| offsets.position());
+        found.push((spec, of));
+    }
+    let reached = match furthest.zip(sights) {
+        Some((offsets, sights)) => reached(changes, &offsets, &sights).await,
+        None => BTreeMap::new(),
+    };
     let mut tables = Vec::new();
-    for (spec, members) in specs.zip(outline.layout.groups()) {
-        let found = standing(spec, &changes.common.pipeline).await?;
-        tables.push(table(spec, &members.role, found, ends.as_ref(), all));
+    for ((spec, found), members) in found.into_iter().zip(outline.layout.groups()) {
+        let mut looked = table(spec, &members.role, found, ends.as_ref(), all);
+        tell(changes, &mut looked, spec, reached.get(&members.role)).await;
+        tables.push(looked);
     }
     Ok(Look { tables, unfinished: Value::Object(Map::new()), notes, more: Map::new() })
+}
+
+/// Tells of a table what version it has, how many rows, how far it is, and whether it goes on.
+async fn tell(changes: &Changes, looked: &mut TableLook, spec: &TableSpec, reached: Option<&Reached>) {
+    let pipeline = &changes.common.pipeline;
+    let group = DeltaTable::attach(spec.clone(), pipeline, changes.clock.clone());
+    let version = group.load().await.ok().map(|state| state.head.0);
+    let rows = if version.is_some() { group.rows().await.ok() } else { None };
+    looked.more.extend([("version".to_owned(), json!(version)), ("rows".to_owned(), json!(rows))]);
+    let rows = rows.map_or_else(String::new, |rows| format!("{rows} rows"));
+    if looked.role == REJECTS {
+        looked.details.insert_str(0, &format!("           {rows}\n"));
+        return;
+    }
+    let hold = changes.holds.iter().find(|hold| hold.role == looked.role);
+    let state = match (hold, reached) {
+        (Some(hold), _) => format!("stopped: {}", hold.reason),
+        (None, Some(reached)) if reached.is_snapshot => "snapshot".to_owned(),
+        (None, _) => "running".to_owned(),
+    };
+    let lsn = reached.filter(|reached| reached.lsn > 0).map(|reached| Lsn(reached.lsn).to_string());
+    let now_ms = changes.clock.now_ms().cast_signed();
+    let seconds = |reached: &Reached| reached.waits_since_ms.map_or(0, |since| (now_ms - since).max(0) / 1_000);
+    let behind =
+        reached.map(|reached| json!({"records": reached.records, "bytes": reached.bytes, "seconds": seconds(reached)}));
+    let at = lsn.as_ref().map_or_else(String::new, |lsn| format!(", at LSN {lsn}"));
+    let waits = reached.filter(|reached| reached.records > 0);
+    let waits =
+        waits.map_or_else(String::new, |reached| format!(", the oldest record waits for {} s", seconds(reached)));
+    looked.details.insert_str(0, &format!("           {rows}{at}{waits}; {}\n", one_line(&state)));
+    looked.more.extend([
+        ("state".to_owned(), json!(state)),
+        ("lsn".to_owned(), json!(lsn)),
+        ("behind".to_owned(), json!(behind)),
+    ]);
 }
 
 /// Where each partition ends, by its name.
@@ -75,6 +126,7 @@ fn table(
         lag: ends.map(|ends| ends.iter().map(behind).sum()),
         offsets: if partitions.is_none() { Value::Null } else { Value::Object(offsets) },
         details,
+        more: Map::new(),
         process: found.and_then(|(_, recorded)| recorded.process),
     }
 }

@@ -7,6 +7,7 @@ mod find;
 mod known;
 mod look;
 mod prove;
+mod reached;
 mod take;
 mod wire;
 

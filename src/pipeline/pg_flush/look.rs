@@ -59,6 +59,8 @@ pub(super) async fn look(flush: &Flush) -> anyhow::Result<Look> {
             name: table.name.clone(),
             held: held.as_ref().map(|(_, held)| *held),
             process: recorded.as_ref().and_then(|recorded| recorded.process.clone()),
+
+            more: Map::new(),
             lag: Some(u64::from(waiting > 0)),
             offsets: if offsets.is_empty() { Value::Null } else { Value::Object(offsets) },
             details,

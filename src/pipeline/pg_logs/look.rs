@@ -65,6 +65,8 @@ fn table(
         offsets: offsets.unwrap_or(Value::Null),
         details: standing.map(|standing| of_files(pipeline, files, standing, all)).unwrap_or_default(),
         process: found.and_then(|(_, recorded)| recorded.process),
+
+        more: Map::new(),
     }
 }
 

@@ -90,6 +90,18 @@ fn a_table_whose_column_has_another_type_waits_while_others_go_on_and_goes_on_on
     assert_eq!(cdc.rows("orders"), [1, 2].map(|id| json!({"id": id, "n": id})));
     let status = cdc.pipeline.call(&["status", "p.toml"]).exits_with(0).stdout;
     assert!(status.contains("ready, but table") && status.contains("2 of 4"), "{status}");
+    assert!(status.contains("2 rows, at LSN 0/2, the oldest record waits for"), "{status}");
+    let status = cdc.pipeline.call(&["status", "p.toml", "--json"]).exits_with(0).json();
+    let (orders, users) = (&status["tables"]["public.orders"], &status["tables"]["public.users"]);
+    assert!(orders["state"].as_str().is_some_and(|state| state.starts_with("stopped: column \"n\"")), "{orders}");
+    assert_eq!((&orders["rows"], &orders["lsn"], &orders["behind"]["records"]), (&json!(2), &json!("0/2"), &json!(2)));
+    assert!(
+        orders["behind"]["bytes"].as_u64() > Some(100) && orders["behind"]["seconds"].as_u64().is_some(),
+        "{orders}"
+    );
+    assert_eq!((&users["state"], &users["rows"], &users["lsn"]), (&json!("running"), &json!(1), &json!("0/5")));
+    assert_eq!(users["behind"], json!({"records": 0, "bytes": 0, "seconds": 0}));
+    assert!(users["version"].as_u64() > Some(0), "{users}");
 
     let done = cdc.accept(&[], 0);
     assert!(done.contains("n: integer, now string; its values are the same"), "{done}");

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Table;
 use super::lake::Pinned;
-use super::server::{Lsn, confirmed};
+use super::server::confirmed;
 use crate::error::Stop;
-use crate::postgres::Location;
+use crate::postgres::{Location, Lsn};
 use crate::run::clock::Stopwatch;
 use crate::source::kafka::kind::name_of;
 use crate::source::kafka::look::Watch;

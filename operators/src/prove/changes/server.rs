@@ -1,7 +1,6 @@
 //! PostgreSQL's side: one snapshot, and the rows that it sees.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::pin::pin;
 
 use arrow_array::RecordBatch;
@@ -11,7 +10,7 @@ use tokio_postgres::{Client, Error};
 use super::columns::Plan;
 use super::{Subject, Table};
 use crate::error::{Stop, StoreError};
-use crate::postgres::{self, Ask, Location, quoted};
+use crate::postgres::{self, Ask, Location, Lsn, quoted};
 use crate::sink::delta;
 use crate::source::postgres::{TableColumns, columns_of_tables};
 
@@ -25,16 +24,6 @@ const AT_A_TIME: usize = 4 << 20;
 const HAS_ROW_FILTERS: i32 = 150_000;
 /// Rows of a batch.
 const BATCH_ROWS: usize = 8192;
-
-/// A place in PostgreSQL's log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Lsn(pub(super) u64);
-
-impl fmt::Display for Lsn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:X}/{:X}", self.0 >> 32, self.0 & u64::from(u32::MAX))
-    }
-}
 
 /// A snapshot, which lasts as long as this does.
 pub(super) struct Snapshot {
@@ -200,15 +189,4 @@ pub(super) async fn confirmed(location: &Location, slot: &str) -> Result<Option<
     let found = client.ask_opt(sql, &[&slot]).await;
     let found = found.map_err(|error| postgres::failed("look at the replication slot", error))?;
     Ok(found.map(|row| Lsn(row.get::<_, i64>(0).unsigned_abs())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_in_the_log_look_like_postgresqls() {
-        assert_eq!(Lsn(0x16_B374_D848).to_string(), "16/B374D848");
-        assert_eq!(Lsn(0x0A).to_string(), "0/A");
-    }
 }
