@@ -127,16 +127,17 @@ pub(super) fn read(top: &mut Section<'_>) -> Option<TableRules> {
 fn schema(top: &mut Section<'_>) -> Option<Said> {
     let mut section = top.section("schema");
     let on_add = section.optional("on_add", (), |v| choice(v, &[("evolve", ())]));
-    let on_add_default = section.optional("on_add_default", None, |v| choice(v, &add_default()).map(Some));
+    let on_add_default = section.optional("on_add_default", OnAddDefault::default(), |v| choice(v, &add_default()));
     let on_drop = section.optional("on_drop", (), |v| choice(v, &[("keep", ())]));
-    let on_incompatible = section.optional("on_incompatible", None, |v| choice(v, &incompatible()).map(Some));
-    let on_widen = section.optional("on_widen", None, |v| choice(v, &widen()).map(Some));
+    let on_incompatible =
+        section.optional("on_incompatible", OnIncompatible::default(), |v| choice(v, &incompatible()));
+    let on_widen = section.optional("on_widen", OnWiden::default(), |v| choice(v, &widen()));
     section.finish();
     on_add.and(on_drop)?;
     Some(Said {
-        on_add_default: on_add_default?,
-        on_incompatible: on_incompatible?,
-        on_widen: on_widen?,
+        on_add_default: Some(on_add_default?),
+        on_incompatible: Some(on_incompatible?),
+        on_widen: Some(on_widen?),
         ..Said::default()
     })
 }

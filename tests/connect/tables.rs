@@ -218,8 +218,8 @@ fn rows_have_the_default_of_a_column_that_was_added_after_them() {
     assert!(said.contains("of table public.people have values from its version"), "{said}");
     let proof = world.call(&["prove", "p.toml", "--json"]).exits_with(0).json();
     assert_eq!(proof["all_proved"], true, "{proof:#}");
-    // The late row is one of them if it had landed. If not, it has the values from its event, because
-    // that is from before the columns.
+    // The late row is one of them if it had landed. If not, it has the values from its event,
+    // because that is from before the columns.
     let feed = run_python(FEED, &[&world.path("lake/shop/public/people")]);
     let told = |rows: u32| feed.contains(&format!("[('update_postimage', {rows}), ('update_preimage', {rows})]"));
     assert!(told(19) || told(20), "{feed}");

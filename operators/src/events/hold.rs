@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::metadata::is_metadata;
 use super::reading::lsn_of;
 use super::table::{EventTable, EventTables, key_of};
 use crate::format::debezium::typed::{LakeColumn, LakeType, Novelty, Plan, exceeds};
-use crate::format::debezium::{Decoded, Decoder, Event};
+use crate::format::debezium::{Decoded, Decoder, Event, Part, Row};
 use crate::protocol::offsets::PartitionId;
 use crate::source::kafka::records::Records;
 
@@ -40,34 +41,53 @@ pub struct OtherType {
     /// What it would become, as far as the event tells. Of a decimal that arrives as text, that is
     /// a text.
     pub to: LakeType,
+    /// Whether a schema block says so, and not only a value that does not fit.
+    pub is_told: bool,
 }
 
 impl Hold {
-    /// The hold that an event of `table` at `offset` makes, for a `reason` in words; none if
-    /// neither a column's type nor the key is another one, or it is from before that was so.
-    pub(super) fn of(
+    /// The hold that an event of `table` makes, for a `reason` in words; none if it is of another
+    /// database, or neither a column's type nor the key is another one.
+    pub(super) fn of(table: &EventTable, event: &Event<'_>, place: (&PartitionId, u64), reason: &str) -> Option<Hold> {
+        let is_others =
+            matches!((&table.database, &event.table.database), (Some(ours), Some(theirs)) if ours != theirs);
+        if is_others {
+            return None;
+        }
+        let rows: Vec<&Row<'_>> =
+            [event.after.as_ref(), event.key.row(), event.before.row()].into_iter().flatten().collect();
+        let key = key_of(event).filter(|key| !is_key(table, key));
+        Hold::of_rows(table, (&rows, key), (place, lsn_of(&event.source)), reason)
+    }
+
+    /// The same of a record without a value, of which only the key is known.
+    pub(super) fn of_key(table: &EventTable, key: &Row<'_>, place: (&PartitionId, u64), reason: &str) -> Option<Hold> {
+        Hold::of_rows(table, (&[key], None), (place, 0), reason)
+    }
+
+    fn of_rows(
         table: &EventTable,
-        event: &Event<'_>,
-        (partition, offset): (&PartitionId, u64),
+        (rows, key): (&[&Row<'_>], Option<Vec<String>>),
+        ((partition, offset), lsn): ((&PartitionId, u64), u64),
         reason: &str,
     ) -> Option<Hold> {
         let hold = Hold {
             role: table.role.clone(),
             partition: partition.clone(),
             offset,
-            lsn: lsn_of(&event.source),
+            lsn,
             reason: reason.to_owned(),
-            columns: changed(table, event),
-            key: key_of(event).filter(|key| !is_key(table, key)),
+            columns: changed(table, rows),
+            key,
         };
-        (hold.is_of(table) && !hold.is_older(table)).then_some(hold)
+        hold.is_of(table).then_some(hold)
     }
 
-    /// Whether the event is from before its columns got the types that they have.
-    fn is_older(&self, table: &EventTable) -> bool {
-        let was = |OtherType { name, to, .. }: &OtherType| {
+    /// Whether the event is from before the table's columns got the types that they have.
+    pub(super) fn is_older(&self, table: &EventTable) -> bool {
+        let was = |OtherType { name, .. }: &OtherType| {
             let older = table.older.get(name).into_iter().flatten();
-            older.into_iter().any(|older| older.of == to.to_string() && self.lsn < older.before)
+            self.lsn > 0 && older.into_iter().any(|older| self.lsn < older.before)
         };
         self.key.is_none() && self.columns.iter().all(was)
     }
@@ -89,37 +109,56 @@ impl OtherType {
     }
 }
 
-/// The first event of the table of `role` among `records` that holds it.
-pub fn held(
+/// What the first event of a table among some records is to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It becomes a row as the table is, and stands at this place in PostgreSQL's log (LSN).
+    Row(u64),
+    /// It holds the table.
+    Held(Hold),
+}
+
+/// What the first record of the table of `role` among `records` is to it; none if there is none.
+pub fn next(
     records: &Records,
     partition: &PartitionId,
     (tables, role): (&EventTables, &str),
     decoder: &mut Decoder,
-) -> Option<Hold> {
+) -> Option<Next> {
     records.iter().find_map(|place| {
-        let record = place.debezium().ok()?;
+        let (record, at) = (place.debezium().ok()?, (partition, place.offset()));
+        if record.value == Part::Null {
+            let table = tables.of_topic(&records.topic).map(|at| &tables.tables[at]);
+            let key = decoder.tombstone(&record).ok()?;
+            let hold = table.filter(|table| table.role == role).zip(key.row());
+            return hold.and_then(|(table, key)| Hold::of_key(table, key, at, "")).map(Next::Held);
+        }
         let Ok(Decoded::Event(event)) = decoder.decode(&record) else { return None };
-        let at = tables.role(&event.table).filter(|of| of == role).and_then(|of| tables.place(&of))?;
-        Hold::of(&tables.tables[at], &event, (partition, place.offset()), "")
+        let of = tables.role(&event.table).filter(|of| of == role).and_then(|of| tables.place(&of))?;
+        let table = &tables.tables[of];
+        let hold = Hold::of(table, &event, at, "").filter(|hold| !hold.is_older(table));
+        Some(hold.map_or_else(|| Next::Row(lsn_of(&event.source)), Next::Held))
     })
 }
 
-/// The columns of `table` that have another type in the event.
-fn changed(table: &EventTable, event: &Event<'_>) -> Vec<OtherType> {
+/// The columns of `table` that have another type in these rows.
+fn changed(table: &EventTable, rows: &[&Row<'_>]) -> Vec<OtherType> {
     let mut all: Vec<OtherType> = Vec::new();
-    for row in [event.after.as_ref(), event.key.row()].into_iter().flatten() {
+    for row in rows {
         for novelty in Plan::new(&table.columns, row).novelties() {
             if let Novelty::Changed { name, from, to } = novelty {
-                all.push(OtherType { name: name.clone(), from: from.clone(), to: to.clone() });
+                all.push(OtherType { name: name.clone(), from: from.clone(), to: to.clone(), is_told: true });
             }
         }
         for field in row.fields() {
             let column = table.columns.iter().find(|column| column.name == field.name);
             if let Some(LakeColumn { name, of, .. }) = column.filter(|column| exceeds(&field, &column.of)) {
-                all.push(OtherType { name: name.clone(), from: of.clone(), to: unbounded(of) });
+                all.push(OtherType { name: name.clone(), from: of.clone(), to: unbounded(of), is_told: false });
             }
         }
     }
+    // Those that lakefront fills are its own.
+    all.retain(|other| !(table.wish.metadata && is_metadata(&other.name)));
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all.dedup_by(|a, b| a.name == b.name);
     all
@@ -141,7 +180,7 @@ fn is_key(table: &EventTable, key: &[String]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::events::TableWish;
     use crate::sink::delta::upsert::Older;
@@ -158,6 +197,11 @@ mod tests {
         }
     }
 
+    /// A hold of a partition.
+    pub(in crate::events) fn hold_at(partition: &str, offset: u64) -> Hold {
+        Hold { partition: PartitionId::first(partition), offset, ..hold(LakeType::Date, LakeType::Text) }
+    }
+
     fn hold(from: LakeType, to: LakeType) -> Hold {
         Hold {
             role: "public.a".to_owned(),
@@ -165,7 +209,7 @@ mod tests {
             offset: 7,
             lsn: 50,
             reason: String::new(),
-            columns: vec![OtherType { name: "n".to_owned(), from, to }],
+            columns: vec![OtherType { name: "n".to_owned(), from, to, is_told: true }],
             key: None,
         }
     }
@@ -195,7 +239,8 @@ mod tests {
         table.older.insert("n".to_owned(), vec![Older { of: "integer".to_owned(), before: 60 }]);
         let of = hold(Text, Integer(32));
         assert!(of.is_older(&table));
-        assert!(!Hold { lsn: 60, ..of }.is_older(&table), "it was changed back");
-        assert!(!hold(Text, LakeType::Date).is_older(&table));
+        assert!(!Hold { lsn: 60, ..of.clone() }.is_older(&table), "it was changed back");
+        assert!(!Hold { lsn: 0, ..of }.is_older(&table), "nobody knows");
+        assert!(hold(Text, LakeType::Date).is_older(&table), "it was a date in between");
     }
 }

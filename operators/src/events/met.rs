@@ -179,7 +179,7 @@ impl fmt::Display for Met {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::offsets::PartitionId;
+    use crate::events::hold::tests::hold_at;
 
     #[test]
     fn a_value_tells_a_type_where_nothing_else_does() {
@@ -199,9 +199,10 @@ mod tests {
     #[test]
     fn what_several_have_met_is_one_note() {
         let of = |key: &[&str], columns: &[&str]| {
-            let columns = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
+            let columns: Vec<_> = columns.iter().map(|name| ((*name).to_owned(), LakeType::Text)).collect();
             let key = key.iter().map(|name| (*name).to_owned()).collect();
-            let table = MetTable { key, columns, ..MetTable::default() };
+            let since = columns.iter().map(|(name, _): &(String, LakeType)| (name.clone(), 0)).collect();
+            let table = MetTable { key, columns, since, ..MetTable::default() };
             Met { tables: [("public.a".to_owned(), table)].into(), holds: Vec::new() }
         };
         let mut met = of(&[], &["x"]);
@@ -215,15 +216,7 @@ mod tests {
 
     #[test]
     fn a_partition_is_held_at_one_place() {
-        let hold = |partition: &str, offset| Hold {
-            role: "public.a".to_owned(),
-            partition: PartitionId::first(partition),
-            offset,
-            lsn: 1,
-            reason: "why".to_owned(),
-            columns: Vec::new(),
-            key: None,
-        };
+        let hold = hold_at;
         let mut met = Met::default();
         for (partition, offset) in [("a/0", 5), ("a/1", 2), ("a/0", 9)] {
             met.add(Met { holds: vec![hold(partition, offset)], ..Met::default() });

@@ -35,7 +35,7 @@ use timely::dataflow::operators::generic::operator::Operator;
 
 pub use self::changed::{Changed, shard};
 pub use self::gaps::gaps;
-pub use self::hold::{Hold, OtherType, held};
+pub use self::hold::{Hold, Next, OtherType, next};
 pub use self::met::{Met, MetTable, survey};
 pub use self::metadata::{is_metadata, metadata_columns};
 pub use self::reject::{REASONS, rejects_schema};

@@ -32,6 +32,8 @@ pub(super) struct Reading {
     gathered: Vec<Gathered>,
     /// By topic, the table that its last event was of.
     topics: HashMap<String, usize>,
+    /// Why the run must end, although it knows all that it has met.
+    refused: Option<Stop>,
 }
 
 /// A record, and where it is from.
@@ -67,7 +69,7 @@ pub(super) fn lsn_of(source: &Source) -> u64 {
 impl Reading {
     pub(super) fn new(tables: Arc<EventTables>, metrics: Arc<Metrics>) -> Reading {
         let gathered = tables.tables.iter().map(Gathered::of).collect();
-        Reading { tables, metrics, decoder: Decoder::default(), gathered, topics: HashMap::new() }
+        Reading { tables, metrics, decoder: Decoder::default(), gathered, topics: HashMap::new(), refused: None }
     }
 
     /// Reads a block. The error ends the run: it has met what it does not know, and noted it.
@@ -94,8 +96,11 @@ impl Reading {
                 Err(Obstacle(why, detail)) => rejects.push(place.rejected(why, detail)),
             }
         }
+        if let Some(stop) = self.refused.take() {
+            return Err(stop);
+        }
         if !met.is_empty() {
-            return Err(self.tables.ends_with(&met));
+            return Err(self.tables.ends_with(met));
         }
         told.extend((0..self.gathered.len()).filter_map(|at| self.changed(at, fetched)));
         rejects.iter().for_each(|reject| self.metrics.rejected(reject.why.word()));
@@ -116,7 +121,7 @@ impl Reading {
         let no_event = |reason: Reason| Obstacle(Why::NoEvent, reason.to_string());
         let record = place.record.debezium().map_err(no_event)?;
         if record.value == Part::Null {
-            return self.tombstone(place, &record);
+            return self.tombstone(place, &record, met);
         }
         let Decoded::Event(event) = self.decoder.decode(&record).map_err(no_event)? else { return Ok(None) };
         let Some(role) = self.tables.role(&event.table) else {
@@ -137,44 +142,59 @@ impl Reading {
             Ok(()) if self.metrics.goes_on(&role) => tracing::info!(table = %one_line(&role), "the table goes on"),
             Ok(()) => {}
             Err(Obstacle(why, detail)) if why.stops_table() => {
-                return self.stops(at, &event, place, (why, detail), met);
+                let table = &self.tables.tables[at];
+                let hold = Hold::of(table, &event, (place.partition, place.record.offset()), &detail);
+                return self.stops(at, hold, place, (why, detail), met);
             }
             Err(obstacle) => return Err(obstacle),
         }
         Ok(Some(at))
     }
 
-    /// An event that is none of its table as that is now: it is held, with all behind it, or
-    /// rejected. What some tables hold already was never held.
+    /// An event that is none of the table at this place as that is now: it holds the table, or is
+    /// rejected. One that some tables hold already held nothing when they took it.
     fn stops(
-        &self,
+        &mut self,
         at: usize,
-        event: &Event<'_>,
+        hold: Option<Hold>,
         place: Place<'_>,
         (why, detail): (Why, String),
         met: &mut Met,
     ) -> Result<Option<usize>, Obstacle> {
         let table = &self.tables.tables[at];
-        let may_hold = table.wish.on_incompatible == OnIncompatible::Stop && !place.is_again;
-        let at = (place.partition, place.record.offset());
-        if let Some(hold) = may_hold.then(|| Hold::of(table, event, at, &detail)).flatten() {
-            met.hold(hold);
-            return Ok(None);
+        let may_hold = table.wish.on_incompatible == OnIncompatible::Stop;
+        match hold {
+            Some(hold) if hold.is_older(table) => {
+                let detail = format!("it is from before the table's columns had the types that they have: {detail}");
+                Err(Obstacle(why, detail))
+            }
+            Some(_) if may_hold && place.is_again => {
+                self.refused = Some(Stop::Refused(format!(
+                    "table {} lacks events that others of the pipeline have, and cannot take them as its columns are: it was \
+                     restored from before they were changed, or others were changed since; restore all of the pipeline's tables \
+                     to one time, or land the topics in another lake.catalog ({detail})",
+                    one_line(&table.role)
+                )));
+                Ok(None)
+            }
+            Some(hold) if may_hold => {
+                met.hold(hold);
+                Ok(None)
+            }
+            _ => {
+                if self.metrics.stops(&table.role, &detail) {
+                    let table = one_line(&table.role);
+                    tracing::warn!(%table, reason = %detail, "the table stands still: its events are rejects");
+                }
+                Err(Obstacle(why, detail))
+            }
         }
-        if table.wish.on_incompatible == OnIncompatible::Reject && self.metrics.stops(&table.role, &detail) {
-            let table = one_line(&table.role);
-            tracing::warn!(%table, reason = %detail, "the table stands still: its events are rejects");
-        }
-        // It holds nothing, so it is from before.
-        let is_older = may_hold && why == Why::OtherType && !table.older.is_empty();
-        let older = if is_older { "it is from before the table's columns had the types that they have: " } else { "" };
-        Err(Obstacle(why, format!("{older}{detail}")))
     }
 
     /// Reads a record without a value. Where rows are unwrapped it may be the only sign of a
     /// delete, and elsewhere it follows one and changes nothing more; so it always is a delete. Of
     /// a table that is not known there is no row.
-    fn tombstone(&mut self, place: Place<'_>, record: &Record<'_>) -> Result<Option<usize>, Obstacle> {
+    fn tombstone(&mut self, place: Place<'_>, record: &Record<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
         let known = self.topics.get(&place.records.topic).copied();
         let Some(at) = known.or_else(|| self.tables.of_topic(&place.records.topic)) else {
             if place.records.topic.starts_with("__debezium-heartbeat") {
@@ -186,8 +206,16 @@ impl Reading {
         let no_event = |reason: Reason| Obstacle(Why::NoEvent, reason.to_string());
         let key = self.decoder.tombstone(record).map_err(no_event)?;
         let order = place.order(&Source::default());
-        self.gathered[at].tombstone(&self.tables.tables[at], &key, order)?;
-        Ok(Some(at))
+        let table = &self.tables.tables[at];
+        match self.gathered[at].tombstone(table, &key, order) {
+            Ok(()) => Ok(Some(at)),
+            Err(Obstacle(why, detail)) if why.stops_table() => {
+                let place_of = (place.partition, place.record.offset());
+                let hold = key.row().and_then(|key| Hold::of_key(table, key, place_of, &detail));
+                self.stops(at, hold, place, (why, detail), met)
+            }
+            Err(obstacle) => Err(obstacle),
+        }
     }
 
     /// An event of a table that the run does not know.

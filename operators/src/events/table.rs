@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use super::met::Met;
-use super::wish::{OnTruncate, TableWish};
+use super::wish::{OnIncompatible, OnTruncate, TableWish};
 use crate::error::Stop;
 use crate::format::debezium::typed::{LakeColumn, Unrepresentable};
 use crate::format::debezium::{Event, Table};
 use crate::protocol::names::TableId;
+use crate::protocol::offsets::PartitionId;
 use crate::shown::one_line;
 use crate::sink::delta::upsert::{Added, Older};
 use crate::source::kafka::kind::{Keyed, Settings};
@@ -48,6 +49,7 @@ impl EventTable {
             keeps_truncated: self.wish.on_truncate == OnTruncate::Ignore,
             texts: self.wish.texts.clone(),
             metadata: self.wish.metadata,
+            rejects_others: self.wish.on_incompatible == OnIncompatible::Reject,
         }
     }
 
@@ -79,6 +81,8 @@ pub struct EventTables {
     /// The schema of events that name none.
     schema: Option<String>,
     note: Note,
+    /// Where this run has met events that hold partitions.
+    held: Mutex<BTreeMap<PartitionId, u64>>,
 }
 
 impl EventTables {
@@ -90,7 +94,8 @@ impl EventTables {
         note: Note,
     ) -> EventTables {
         let by_role = tables.iter().enumerate().map(|(at, table)| (table.role.clone(), at)).collect();
-        EventTables { tables, by_role, topics: Mutex::default(), wishes: Box::new(wishes), schema, note }
+        let (topics, held, wishes) = (Mutex::default(), Mutex::default(), Box::new(wishes));
+        EventTables { tables, by_role, topics, wishes, schema, note, held }
     }
 
     /// The id of the table at this place.
@@ -149,9 +154,13 @@ impl EventTables {
         })
     }
 
-    /// Notes what was met for the next run, and returns why this one ends.
-    pub(super) fn ends_with(&self, met: &Met) -> Stop {
-        match (self.note)(met) {
+    /// Notes what was met for the next run, and returns why this one ends. Several workers may meet
+    /// events that hold one partition: the first of them counts.
+    pub(super) fn ends_with(&self, mut met: Met) -> Stop {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        met.holds.retain(|hold| held.get(&hold.partition).is_none_or(|before| hold.offset < *before));
+        held.extend(met.holds.iter().map(|hold| (hold.partition.clone(), hold.offset)));
+        match (self.note)(&met) {
             Ok(()) => Stop::Anew(met.to_string()),
             Err(stop) => stop,
         }
@@ -185,6 +194,7 @@ pub(super) fn key_of(event: &Event<'_>) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::hold::tests::hold_at;
 
     #[test]
     fn a_topic_is_that_of_one_table() {
@@ -227,6 +237,24 @@ mod tests {
             [lacking("n", 59), lacking("n", 60), lacking("n", 0), lacking("m", 59)],
             [Some("5".to_owned()), None, None, None]
         );
+    }
+
+    #[test]
+    fn of_events_that_hold_a_partition_the_first_is_noted() {
+        let noted = Arc::new(Mutex::new(Met::default()));
+        let note = {
+            let noted = noted.clone();
+            move |met: &Met| {
+                noted.lock().expect("no panic").add(met.clone());
+                Ok(())
+            }
+        };
+        let tables = EventTables::new(Vec::new(), |_| TableWish::default(), None, Box::new(note));
+        let met = |offset| Met { holds: vec![hold_at("a/0", offset)], ..Met::default() };
+        for offset in [50, 120, 40] {
+            tables.ends_with(met(offset));
+        }
+        assert_eq!(noted.lock().expect("no panic").holds, [hold_at("a/0", 40)]);
     }
 
     #[test]

@@ -2,37 +2,22 @@
 //! records hold, by the notes of runs, and before the first run by the first records of each
 //! partition.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use lakefront_operators::error::Stop;
-use lakefront_operators::events::{
-    EventTable, EventTables, Hold, Keyless, Met, MetTable, OnAddDefault, OnIncompatible, metadata_columns,
-    rejects_schema, survey,
-};
-use lakefront_operators::fetch::Reader;
-use lakefront_operators::format::debezium::Decoder;
-use lakefront_operators::format::debezium::typed::{LakeColumn, LakeType};
-use lakefront_operators::position::Position;
-use lakefront_operators::protocol::last_rows::LastRows;
-use lakefront_operators::protocol::supply::Supply;
-use lakefront_operators::run::memory::Budget;
+use lakefront_operators::events::{EventTable, EventTables, Keyless, Met, MetTable, rejects_schema};
 use lakefront_operators::shown::one_line;
-use lakefront_operators::sink::delta::upsert::{Added, Retype, UpsertSpec, Values};
+use lakefront_operators::sink::delta::upsert::UpsertSpec;
 use lakefront_operators::sink::delta::{self, TableSpec};
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::kafka::kind::{Keyed, Standing, Topics};
-use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
-use lakefront_operators::source::kafka::sizes::Sizes;
-use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
+use lakefront_operators::source::kafka::kind::{Keyed, Topics};
 
-use super::catalog::{Before, Catalog};
-use super::{Changes, Known, known};
-use crate::config::{ChangesLake, Common};
+use super::catalog::Catalog;
+use super::first::first_records;
+use super::{Changes, Known, columns, known};
+use crate::config::ChangesLake;
 use crate::pipeline::look::standing;
 use crate::pipeline::root;
-
-/// Records of each partition that are looked at before the first run.
-const FIRST: u64 = 500;
 
 /// The catalog's folder.
 pub(super) fn catalog(lake: &ChangesLake) -> Result<Place, Stop> {
@@ -75,16 +60,6 @@ pub(super) async fn tables(changes: &Changes) -> Result<(Vec<Known>, Option<Stop
     }
     refuse_doubles(&tables)?;
     Ok((tables, untold))
-}
-
-/// Where tables stand still, as a run has noted it, unless what held them is the table's by now.
-pub(super) fn holds(common: &Common, tables: &[Known]) -> Vec<Hold> {
-    let table = |role: &str| tables.iter().map(|known| &known.event).find(|table| table.role == role);
-    let is_held =
-        |table: &EventTable, hold: &Hold| table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table);
-    let mut holds = known::read(common).holds;
-    holds.retain(|hold| table(&hold.role).is_some_and(|table| is_held(table, hold)));
-    holds
 }
 
 /// Whether a table that was met is to be made. What is wanted of it may have changed since.
@@ -157,47 +132,10 @@ async fn table(
         ));
     }
     let met = met.tables.get(role);
-    let (mut columns, mut fills) = (Vec::new(), Vec::new());
-    let is_text = |name: &str| wish.texts.iter().any(|text| text == name);
-    let column = |name: &str, of: LakeType| LakeColumn { name: name.to_owned(), as_text: is_text(name), of };
-    if let Some(snapshot) = &snapshot {
-        let there =
-            snapshot.columns().ok_or_else(|| refused("has a column of a type that lakefront has none for".into()))?;
-        for field in &there {
-            let of = LakeType::of_arrow(field.data_type());
-            let of = of.ok_or_else(|| refused(format!("has column {:?} as {}", field.name(), field.data_type())))?;
-            columns.push(column(field.name(), of));
-        }
-    }
-    for (name, of) in met.into_iter().flat_map(|met| &met.columns) {
-        match columns.iter().find(|known: &&LakeColumn| known.name.eq_ignore_ascii_case(name)) {
-            None if is_text(name) => columns.push(column(name, of.clone())),
-            None => {
-                let is_guessed = met.is_some_and(|met| met.guessed.contains(name));
-                let of = catalog.told(role, name, of, is_guessed);
-                if keyed.is_some() && wish.on_add_default == OnAddDefault::Backfill {
-                    let since = met.and_then(|met| met.since.get(name)).copied().unwrap_or_default();
-                    fills.extend(fill((role, name), &of, catalog, since));
-                }
-                columns.push(column(name, of));
-            }
-            Some(known) if known.name == *name => {}
-            Some(known) => {
-                let twice = format!("would have columns {:?} and {name:?}, which a lake cannot tell apart", known.name);
-                return Err(refused(format!("{twice}: leave its topic out of source.topics")));
-            }
-        }
-    }
-    if wish.metadata {
-        add_metadata(&mut columns, met).map_err(refused)?;
-    }
-    if let Some(column) = columns.iter().find(|column| column.as_text && column.of != LakeType::Text) {
-        let name = &column.name;
-        return Err(refused(format!(
-            "has column {name:?} of another type than string, as [tables] wants it: leave it out of types, or begin anew \
-             with another lake.catalog"
-        )));
-    }
+    // A table of another database may be called as one of this one is.
+    let postgres = changes.config.postgres.as_ref().map(|postgres| &postgres.location.database);
+    let is_here = keyed.is_some_and(|keyed| keyed.database.as_ref().is_none_or(|of| Some(of) == postgres));
+    let (columns, fills) = columns::of((role, &wish), snapshot.as_ref(), met, (catalog, is_here)).map_err(refused)?;
     let usual = || met.map(|met| met.key.clone()).unwrap_or_default();
     let key = keyed.map(|keyed| keyed.key.clone()).or_else(|| wish.key.clone()).unwrap_or_else(usual);
     if let Some(wanted) = wish.key.as_ref().filter(|wanted| **wanted != key) {
@@ -218,49 +156,6 @@ async fn table(
     Ok(Known { event, spec: UpsertSpec { table, key, feed }, is_old: keyed.is_some(), fills })
 }
 
-/// What the rows that are there get in the new column `name`, which an event at `since` had first;
-/// none if that is null.
-fn fill((role, name): (&str, &str), of: &LakeType, catalog: &Catalog, since: u64) -> Option<Retype> {
-    match catalog.value_before(role, name, of) {
-        Before::Null => None,
-        Before::Value(value, raw) => {
-            let values = Values::Filled(value, Added { value: raw, before: since });
-            Some(Retype { column: name.to_owned(), to: of.arrow(), values, older: None })
-        }
-        Before::Unknown => {
-            let (table, column) = (one_line(role), one_line(name));
-            tracing::warn!(
-                %table, %column,
-                "PostgreSQL does not say what rows from before the column have in it: they have null until they change"
-            );
-            None
-        }
-    }
-}
-
-/// Adds the columns that say where a row's last change is from, unless they are there. The error
-/// follows the table's name.
-fn add_metadata(columns: &mut Vec<LakeColumn>, met: Option<&MetTable>) -> Result<(), String> {
-    let is_postgresqls = |name: &str| met.is_some_and(|met| met.columns.iter().any(|(column, _)| column == name));
-    for column in metadata_columns() {
-        let there = columns.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name));
-        match there {
-            _ if is_postgresqls(&column.name) => {}
-            None => {
-                columns.push(column);
-                continue;
-            }
-            Some(there) if (&there.name, &there.of) == (&column.name, &column.of) => continue,
-            Some(_) => {}
-        }
-        return Err(format!(
-            "has a column {:?} of its own, which metadata = true would fill: set metadata = false for it in [tables]",
-            column.name
-        ));
-    }
-    Ok(())
-}
-
 /// File systems and catalogs that fold case would merge two tables whose names differ only in case;
 /// one schema for all may merge others.
 fn refuse_doubles(tables: &[Known]) -> Result<(), Stop> {
@@ -275,33 +170,6 @@ fn refuse_doubles(tables: &[Known]) -> Result<(), Stop> {
         }
     }
     Ok(())
-}
-
-/// The tables of the first records of each partition.
-async fn first_records(changes: &Changes) -> Result<Met, Stop> {
-    let sights = changes.watch().look().await?;
-    let (partitions, sizes) = (sights.len(), Arc::new(Sizes::default()));
-    let begin = changes.config.cold_start.offsets(&sights);
-    let settings = Arc::new(changes.settings());
-    let standing = Standing {
-        offsets: Arc::new(begin),
-        settings: settings.clone(),
-        since: Position(0),
-        last_rows: LastRows::default(),
-    };
-    let parts = changes.config.parts(1, 1);
-    let (most, budget) = (changes.config.range(), Budget::new(parts.usual(), parts));
-    let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes.clone(), PATIENCE);
-    let mut supply = TopicSupply::new(&[standing], sizes, most, OnLoss::Accept);
-    supply.see(sights, 0);
-    let tables = known_tables(changes, Vec::new());
-    let (mut met, mut decoder) = (Met::default(), Decoder::default());
-    for _ in 0..partitions {
-        let Some(range) = supply.next(FIRST, &settings) else { break };
-        let read = reader.read(&range, &budget).await?;
-        met.add(survey(&read.block, &tables, &mut decoder));
-    }
-    Ok(met)
 }
 
 /// The tables as events name them.

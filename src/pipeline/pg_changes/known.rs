@@ -8,7 +8,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::events::{Hold, Met};
+use lakefront_operators::events::{EventTable, Hold, Met, OnIncompatible};
+use lakefront_operators::source::kafka::kind::Standing;
 
 use super::Known;
 use crate::config::Common;
@@ -37,6 +38,29 @@ pub(super) fn note(folder: &Path, pipeline: &str, met: &Met) -> Result<(), Stop>
     all.add(met.clone());
     std::fs::create_dir_all(folder).and_then(|()| write(&path, &all)).map_err(failed)?;
     Ok(())
+}
+
+/// Where tables stand still, as a run has noted it, unless what held them is the table's by now.
+pub(super) fn holds(common: &Common, tables: &[Known]) -> Vec<Hold> {
+    let table = |role: &str| tables.iter().map(|known| &known.event).find(|table| table.role == role);
+    let is_held =
+        |table: &EventTable, hold: &Hold| table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table);
+    let mut holds = read(common).holds;
+    holds.retain(|hold| table(&hold.role).is_some_and(|table| is_held(table, hold)));
+    holds
+}
+
+/// Those of `holds` that were not passed: where retention or a new topic has taken their events,
+/// and that was accepted, tables stand behind them.
+pub(super) fn still(holds: &[Hold], standings: &[Standing]) -> Vec<Hold> {
+    let is_passed = |hold: &Hold| {
+        let marks = standings.iter().flat_map(|standing| &standing.offsets.partitions);
+        let mut of_name = marks.filter(|(id, _)| id.name == hold.partition.name);
+        of_name.any(|(id, mark)| {
+            id.generation > hold.partition.generation || (*id == hold.partition && mark.next > hold.offset)
+        })
+    };
+    holds.iter().filter(|hold| !is_passed(hold)).cloned().collect()
 }
 
 /// Forgets what the lake has by now: of the tables that its own records name, all columns are there

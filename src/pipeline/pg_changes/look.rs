@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lakefront_operators::error::chain;
+use lakefront_operators::events::Hold;
 use lakefront_operators::postgres::Lsn;
 use lakefront_operators::protocol::document::Recorded;
 use lakefront_operators::protocol::group::Group;
@@ -14,8 +15,8 @@ use lakefront_operators::source::kafka::kind::{REJECTS, Topics, name_of};
 use lakefront_operators::source::kafka::supply::Sight;
 use serde_json::{Map, Value, json};
 
-use super::Changes;
 use super::reached::{Reached, reached};
+use super::{Changes, known};
 use crate::pipeline::look::standing;
 use crate::pipeline::{Look, Opened, TableLook};
 
@@ -43,6 +44,9 @@ pub(super) async fn look(changes: &Changes, all: bool) -> anyhow::Result<Look> {
         furthest = furthest.into_iter().chain(at).max_by_key(|offsets| offsets.position());
         found.push((spec, of));
     }
+    let standings: Vec<_> =
+        found.iter().flat_map(|(_, of)| of).map(|(_, recorded)| recorded.standing.clone()).collect();
+    let holds = known::still(&changes.holds, &standings);
     let reached = match furthest.zip(sights) {
         Some((offsets, sights)) => reached(changes, &offsets, &sights).await,
         None => BTreeMap::new(),
@@ -50,14 +54,19 @@ pub(super) async fn look(changes: &Changes, all: bool) -> anyhow::Result<Look> {
     let mut tables = Vec::new();
     for ((spec, found), members) in found.into_iter().zip(outline.layout.groups()) {
         let mut looked = table(spec, &members.role, found, ends.as_ref(), all);
-        tell(changes, &mut looked, spec, reached.get(&members.role)).await;
+        tell((changes, &holds), &mut looked, spec, reached.get(&members.role)).await;
         tables.push(looked);
     }
     Ok(Look { tables, unfinished: Value::Object(Map::new()), notes, more: Map::new() })
 }
 
 /// Tells of a table what version it has, how many rows, how far it is, and whether it goes on.
-async fn tell(changes: &Changes, looked: &mut TableLook, spec: &TableSpec, reached: Option<&Reached>) {
+async fn tell(
+    (changes, holds): (&Changes, &[Hold]),
+    looked: &mut TableLook,
+    spec: &TableSpec,
+    reached: Option<&Reached>,
+) {
     let pipeline = &changes.common.pipeline;
     let group = DeltaTable::attach(spec.clone(), pipeline, changes.clock.clone());
     let version = group.load().await.ok().map(|state| state.head.0);
@@ -68,7 +77,7 @@ async fn tell(changes: &Changes, looked: &mut TableLook, spec: &TableSpec, reach
         looked.details.insert_str(0, &format!("           {rows}\n"));
         return;
     }
-    let hold = changes.holds.iter().find(|hold| hold.role == looked.role);
+    let hold = holds.iter().find(|hold| hold.role == looked.role);
     let state = match (hold, reached) {
         (Some(hold), _) => format!("stopped: {}", hold.reason),
         (None, Some(reached)) if reached.is_snapshot => "snapshot".to_owned(),

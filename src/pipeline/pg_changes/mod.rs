@@ -2,8 +2,10 @@
 
 mod accept;
 mod catalog;
+mod columns;
 mod examine;
 mod find;
+mod first;
 mod known;
 mod look;
 mod prove;
@@ -87,6 +89,11 @@ struct Known {
 }
 
 impl Known {
+    /// Whether it may be of the database of this name.
+    fn is_of(&self, database: &str) -> bool {
+        self.event.database.as_ref().is_none_or(|of| of == database)
+    }
+
     /// Whether its rows are only appended.
     fn is_appended(&self) -> bool {
         self.event.key.is_empty()
@@ -158,7 +165,7 @@ impl Changes {
             clock,
         };
         (changes.tables, changes.untold) = find::tables(&changes).await?;
-        changes.holds = find::holds(&changes.common, &changes.tables);
+        changes.holds = known::holds(&changes.common, &changes.tables);
         changes.names = find::names(&changes.rejects, &changes.tables);
         Ok(changes)
     }

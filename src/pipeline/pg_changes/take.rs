@@ -46,8 +46,8 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let intent = intent(changes, (&outline.layout, &reading), &cold_start, adopt, Some(process))?;
     // A refusal here comes before anything is written.
     preflight(&there(changes).await?, &*clock, &intent).await?;
-    let done = match accept::widen(changes).await? {
-        None => accept::fill(changes).await?,
+    let done = match accept::widen(changes).await {
+        None => accept::fill(changes).await,
         done => done,
     };
     if let Some(done) = done {
@@ -65,7 +65,8 @@ pub(super) async fn tables(changes: &Changes, adopt: bool, metrics: &Metrics, pr
     let tables = upsert::open(&specs, pipeline, clock.clone(), |_| Ok(())).await?;
     let groups = groups(changes, &appended, &tables)?;
     let claimed = claim(&groups, clock, &intent).await?;
-    known::forget(&changes.common, &changes.tables, &changes.holds);
+    let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
+    known::forget(&changes.common, &changes.tables, &known::still(&changes.holds, &standings));
     let shards = shards(changes, &claimed).await?;
     Ok(Taken { appended, tables, claimed, shards })
 }

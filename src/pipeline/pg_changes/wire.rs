@@ -29,7 +29,7 @@ use lakefront_topologies::Topology;
 use lakefront_topologies::landing::Landing;
 use lakefront_topologies::pg_changes;
 
-use super::{Changes, Known, accept, find, take};
+use super::{Changes, Known, accept, find, known, take};
 use crate::config::Mode;
 use crate::pipeline::{self, Local, Opened, Run};
 
@@ -63,6 +63,8 @@ impl pipeline::Claimed for Taken<'_> {
         let common = &changes.common;
         let Run { bridge, metrics, fatal, stop, space, announce } = run;
         let standings: Vec<_> = claimed.iter().map(|claimed| claimed.standing.clone()).collect();
+        let holds = known::still(&changes.holds, &standings);
+        hold(changes, &holds, (&metrics, &fatal, &bridge));
         let named = state::Run {
             pipeline: common.pipeline.clone(),
             source: changes.source.clone(),
@@ -73,10 +75,9 @@ impl pipeline::Claimed for Taken<'_> {
         let budget = Budget::new(common.memory.unwrap_or(parts.usual()), parts);
         metrics.guarded_by(space.clone(), budget.clone());
         let sizes = Arc::new(Sizes::default());
-        let planning = planning(changes, &standings, sizes.clone(), space, stop);
+        let planning = planning(changes, (&standings, &holds), sizes.clone(), space, stop);
         let checkpoint = checkpoint::Settings { path: common.state_file.clone(), run: named, standings, announce };
         let source = Arc::new(GroupOffsets::new(changes.asks.clone()));
-        hold(changes, &metrics, &fatal, &bridge);
         let keeping = shards.iter().flatten().map(|shard| shard.keeping()).collect();
         let events = changes.tables.iter().map(|table| table.event.clone()).collect();
         let topology = Topology::PgChanges(pg_changes::PgChanges {
@@ -90,7 +91,7 @@ impl pipeline::Claimed for Taken<'_> {
             env: Env { clock: changes.clock.clone(), budget, bridge, metrics, fatal },
         });
         let held = match changes.config.mode {
-            Mode::Backfill => changes.holds.first().map(|hold| hold.reason.clone()),
+            Mode::Backfill => holds.first().map(|hold| hold.reason.clone()),
             Mode::Tail => None,
         };
         (topology, Box::new(Ended { appended, tables, keeping, held }))
@@ -98,8 +99,8 @@ impl pipeline::Claimed for Taken<'_> {
 }
 
 /// Says which tables stand still, and begins anew once one of them has other columns.
-fn hold(changes: &Changes, metrics: &Metrics, fatal: &Fatal, bridge: &Bridge) {
-    for Hold { role, partition, offset, reason, .. } in &changes.holds {
+fn hold(changes: &Changes, holds: &[Hold], (metrics, fatal, bridge): (&Metrics, &Fatal, &Bridge)) {
+    for Hold { role, partition, offset, reason, .. } in holds {
         metrics.holds(role, reason);
         let (table, partition) = (one_line(role), partition.to_string());
         tracing::warn!(
@@ -107,16 +108,16 @@ fn hold(changes: &Changes, metrics: &Metrics, fatal: &Fatal, bridge: &Bridge) {
             "the table stands still: its topic is not read further, and what waits there stays in Kafka"
         );
     }
-    let is_held = |table: &&Known| changes.holds.iter().any(|hold| hold.role == table.event.role);
+    let is_held = |table: &&Known| holds.iter().any(|hold| hold.role == table.event.role);
     let held: Vec<_> = changes.tables.iter().filter(is_held).map(|table| table.spec.table.clone()).collect();
     if !held.is_empty() {
-        bridge.detach(accept::watch(held, changes.common.pipeline.clone(), fatal.clone()));
+        bridge.detach(accept::watch(held, changes.common.pipeline.clone(), changes.clock.clone(), fatal.clone()));
     }
 }
 
 fn planning(
     changes: &Changes,
-    standings: &[Standing],
+    (standings, holds): (&[Standing], &[Hold]),
     sizes: Arc<Sizes>,
     space: Arc<FreeSpace>,
     stop: StopRequest,
@@ -128,7 +129,7 @@ fn planning(
         cut_ms: u64::try_from(config.interval.as_millis()).unwrap_or(u64::MAX),
         ahead: config.rows.saturating_mul(2).max(RANGE_OFFSETS),
     };
-    let held = changes.holds.iter().map(|hold| (hold.partition.clone(), hold.offset)).collect();
+    let held = holds.iter().map(|hold| (hold.partition.clone(), hold.offset)).collect();
     let supply = TopicSupply::new(standings, sizes, config.range(), config.on_loss);
     let supply = supply.closing_after(config.bytes).holding(held);
     Planning {

@@ -188,6 +188,103 @@ fn an_event_of_before_an_accepted_type_changes_nothing_back_and_a_later_one_wait
 }
 
 #[test]
+fn nothing_is_accepted_while_a_partition_has_events_from_before() {
+    let mut cdc = Cdc::new("behind");
+    cdc.create("orders", 2);
+    cdc.typed(("orders", 0), "c", 1, json!({"id": 1, "n": 1}), NUMBERS);
+    cdc.typed(("orders", 1), "c", 2, json!({"id": 2, "n": 2}), NUMBERS);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    cdc.typed(("orders", 0), "u", 10, json!({"id": 1, "n": "one"}), TEXTS);
+    cdc.typed(("orders", 1), "u", 9, json!({"id": 2, "n": 3}), NUMBERS);
+    cdc.typed(("orders", 1), "u", 11, json!({"id": 2, "n": "two"}), TEXTS);
+    cdc.writer.flush();
+    let error = cdc.accept(&[], 3);
+    assert!(error.contains("/1 has events from before the columns have changed"), "{error}");
+    cdc.pipeline.set("", "workers", 2);
+    cdc.pipeline.run().exits_with(3);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 1, "n": 1}), json!({"id": 2, "n": 3})]);
+    cdc.accept(&[], 0);
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 1, "n": "one"}), json!({"id": 2, "n": "two"})]);
+    assert!(cdc.rejects().is_empty());
+}
+
+#[test]
+fn a_delete_waits_too_if_its_key_has_another_type() {
+    let cdc = Cdc::new("deletes");
+    cdc.create("orders", 1);
+    for id in 1..=3 {
+        cdc.typed(("orders", 0), "c", id, json!({"id": id, "n": id}), NUMBERS);
+    }
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    // A record without a value, whose key has a schema of its own, and one whose key has none.
+    let key = |id: u64| {
+        let fields = [json!({"field": "id", "type": "int64", "optional": false})];
+        json!({"schema": {"type": "struct", "fields": fields}, "payload": {"id": id}})
+    };
+    cdc.write("orders", 0, key(1), None);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(3);
+    assert_eq!(cdc.rows("orders").len(), 3);
+    // It says nothing of its place in PostgreSQL's log, and may be accepted all the same.
+    let done = cdc.accept(&[], 0);
+    assert!(done.contains("id: integer, now long"), "{done}");
+    cdc.pipeline.run().exits_with(0);
+    cdc.typed(("orders", 0), "d", 5, json!({"id": 2, "n": 2}), TEXTS);
+    cdc.write("orders", 0, json!({"id": 1_u64 << 40}), None);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 3, "n": 3})]);
+    assert!(cdc.rejects().is_empty());
+}
+
+#[test]
+fn a_table_without_a_key_takes_another_type_too() {
+    let cdc = Cdc::new("unkeyed");
+    cdc.create("orders", 1);
+    let send = |lsn: u64, n: Value, columns: &Columns<'_>| {
+        cdc.write_keyless("orders", 0, &typed("orders", "c", lsn, &json!({"id": 1, "n": n}), columns));
+    };
+    send(1, json!(1), NUMBERS);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    send(2, json!("two"), TEXTS);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(3);
+    cdc.accept(&[], 0);
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders"), [json!({"id": 1, "n": "1"}), json!({"id": 1, "n": "two"})]);
+}
+
+#[test]
+fn what_cannot_be_made_wider_waits_and_stops_nobody() {
+    let mut cdc = Cdc::new("away");
+    cdc.create("orders", 1);
+    cdc.create("users", 1);
+    cdc.typed(("orders", 0), "c", 1, json!({"id": 1, "n": 1}), NUMBERS);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    cdc.typed(("orders", 0), "c", 2, json!({"id": 2, "n": 2}), WIDE);
+    cdc.event("users", "c", 3, json!({"id": 1, "name": "a"}));
+    cdc.writer.flush();
+    // The file says where PostgreSQL is, and nobody answers there.
+    cdc.pipeline.set("schema", "on_widen", "widen");
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!(cdc.rows("orders").len(), 2, "its event tells the type");
+    cdc.pipeline.run().exits_with(0);
+    cdc.typed(("orders", 0), "c", 4, json!({"id": 3, "n": "x"}), TEXTS);
+    cdc.event("users", "c", 5, json!({"id": 2, "name": "b"}));
+    cdc.writer.flush();
+    let url = format!("postgresql://nobody@{}/shop?sslmode=disable", free_address());
+    cdc.pipeline.set("postgres", "url", url);
+    let ended = cdc.pipeline.run().exits_with(3);
+    assert!(ended.stderr.contains("its columns could not be made wider: it stands still"), "{}", ended.stderr);
+    assert_eq!(cdc.rows("users").len(), 2);
+}
+
+#[test]
 fn a_table_whose_column_has_another_type_goes_to_the_rejects_if_that_is_wanted() {
     let mut cdc = Cdc::new("refused");
     let address = free_address();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use arrow_schema::Fields;
+use arrow_schema::{FieldRef, Fields, Schema};
 use deltalake::DeltaTableError;
 use deltalake::kernel;
 use deltalake::table::config::TablePropertiesExt;
@@ -49,6 +49,14 @@ impl Snapshot {
     pub fn columns(&self) -> Option<Fields> {
         let schema: Value = serde_json::from_str(self.metadata["schemaString"].as_str()?).ok()?;
         types::arrow_fields(&schema)
+    }
+
+    /// Whether it has all columns of `schema`, of the same types.
+    pub fn has_columns(&self, schema: &Schema) -> bool {
+        let columns = self.columns().unwrap_or_default();
+        let has =
+            |field: &FieldRef| columns.find(field.name()).is_some_and(|(_, of)| of.data_type() == field.data_type());
+        schema.fields().iter().all(has)
     }
 
     /// The table's properties, as its metadata has them.

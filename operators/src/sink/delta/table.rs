@@ -278,7 +278,8 @@ impl Group for DeltaTable {
         })
     }
 
-    /// A commit that only appends conflicts with nothing but another definition of the table.
+    /// A commit that only appends conflicts with nothing but another definition of the table. The
+    /// next run goes by that, or says what is wrong with it.
     fn recheck<'a>(&'a self, _commit: Option<&'a Commit>) -> Pending<'a, Result<Verdict, StoreError>> {
         Box::pin(async {
             let Some(snapshot) = self.now().await? else {
@@ -286,10 +287,8 @@ impl Group for DeltaTable {
             };
             Ok(match self.spec.check(&snapshot) {
                 Ok(Fit::Fits) => Verdict::Harmless,
-                Ok(Fit::Widen(_)) => {
-                    Verdict::Conflicts("it lacks columns now: start again, and they are added".to_owned())
-                }
-                Err(obstacle) => Verdict::Conflicts(format!("it {obstacle}")),
+                Ok(Fit::Widen(_)) => Verdict::Anew("it lacks columns now".to_owned()),
+                Err(obstacle) => Verdict::Anew(format!("it {obstacle}")),
             })
         })
     }

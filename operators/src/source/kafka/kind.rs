@@ -78,6 +78,9 @@ pub struct Keyed {
     /// Whether it has columns that say where each row's last change is from.
     #[serde(default, skip_serializing_if = "is_not")]
     pub metadata: bool,
+    /// Whether events of another type or key are rejects, and do not hold it.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub rejects_others: bool,
 }
 
 fn is_not(flag: &bool) -> bool {

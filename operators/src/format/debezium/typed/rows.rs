@@ -105,9 +105,9 @@ impl Rows {
         self
     }
 
-    /// Appends `row`, which has the shape of `plan`. In a column that it lacks it has what `lacking`
-    /// says of it, as JSON, or null. A column of which the table has none is left out. Returns
-    /// whether all of its values were sent.
+    /// Appends `row`, which has the shape of `plan`. In a column that it lacks it has what
+    /// `lacking` says of it, as JSON, or null. A column of which the table has none is left out.
+    /// Returns whether all of its values were sent.
     ///
     /// # Errors
     /// If a value does not fit. Nothing of the row is appended then.

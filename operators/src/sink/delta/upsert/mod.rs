@@ -24,7 +24,7 @@
 //!   and then goes by the log. A commit that finds a file of its cut rewritten looks for the rows
 //!   in the files that took its place ([`UpsertTable`]).
 //!
-//! A column gets another type by writing all rows anew ([`retype`]).
+//! A column gets another type by writing all rows anew ([`retype()`]).
 //!
 //! Deletion vectors lie in files and never in the log: Spark's VACUUM fails on those.
 
@@ -62,7 +62,7 @@ pub use definition::UpsertSpec;
 pub use keys::shard_of;
 pub use opening::open;
 pub use order::Order;
-pub use retype::{Added, Older, Retype, Retyped, Values, retype};
+pub use retype::{Added, Older, Retype, RetypeError, Retyped, Values, retype};
 pub use shard::{Gap, Keeping, Merged, Shard, Sharding};
 pub use table::UpsertTable;
 

@@ -234,7 +234,7 @@ impl Group for UpsertTable {
                     Some(Err(obstacle)) => Verdict::Anew(format!("it {obstacle}")),
                     _ => Verdict::Harmless,
                 },
-                Verdict::Conflicts(why) | Verdict::Anew(why) => Verdict::Anew(why),
+                verdict => verdict,
             })
         })
     }

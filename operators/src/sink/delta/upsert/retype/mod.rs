@@ -11,33 +11,35 @@
 //! `deltalake`, with which lakefront reads tables too, refuses it. Files that are all of one type
 //! are read by all. That costs what the table holds, once.
 //!
-//! Of other types, the change feed says nothing, because the rows are the same. Whoever reads it
+//! Of other types, the change feed says nothing: a row cannot be told there as it was before, in
+//! columns that are no more. Whoever reads it
 //! across the commit meets columns of two types, as after any change of a column's type. A value of
 //! a new column is an update of each row in the feed.
 
 mod cast;
 mod definition;
+mod rows;
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array, new_null_array};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use arrow_select::take::take;
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
 use roaring::RoaringTreemap;
 use serde_json::{Map, Value, json};
+use thiserror::Error;
 
-use self::cast::cast;
+use self::cast::has_counterparts;
 use self::definition::redefined;
 pub use self::definition::{Added, Older};
+use self::rows::{Opened, Rewritten, schema};
 use super::actions;
 use super::definition::{FEED, UpsertSpec};
 use super::files::Files;
-use super::outcome::Written;
 use super::read::{BATCH, Reader};
-use super::stage::{Open, Stages, with_types};
+use super::stage::Stages;
 use crate::error::{Stop, StoreError};
-use crate::protocol::clock::Clock;
-use crate::protocol::group::Created;
+use crate::protocol::clock::{Clock, Stamp};
+use crate::protocol::group::{Created, GroupState};
 use crate::protocol::names::Version;
 use crate::protocol::retry::{Retry, ask};
 use crate::sink::delta::{Snapshot, TableSpec, log, snapshot};
@@ -45,6 +47,8 @@ use crate::sink::files::Place;
 
 /// How often the rows are written anew because others have changed the table meanwhile.
 const TRIES: usize = 5;
+/// Files are completed once those that they take the place of have so many bytes together.
+const FILE_BYTES: u64 = 256 << 20;
 
 /// What becomes of the values that a column has.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +67,8 @@ pub enum Values {
 pub struct Retype {
     /// The column.
     pub column: String,
+    /// Its type, unless it is new.
+    pub from: Option<DataType>,
     /// Its new type.
     pub to: DataType,
     /// What becomes of its values.
@@ -82,21 +88,43 @@ pub struct Retyped {
     pub files: usize,
 }
 
+/// Why columns did not get other types.
+#[derive(Debug, Error)]
+pub enum RetypeError {
+    /// A value has no counterpart in the new type.
+    #[error("{0}")]
+    NoCounterpart(String),
+    /// Something else is in the way.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+}
+
+impl From<StoreError> for RetypeError {
+    fn from(error: StoreError) -> RetypeError {
+        RetypeError::Stop(error.into())
+    }
+}
+
 /// Gives columns of the table of `spec` other types. Nothing is changed on an error, but files may
 /// stay behind that no version names: VACUUM removes them.
 ///
 /// # Errors
 /// If there is no such table, if it can take no commit of ours, if a value has no counterpart in
 /// the new type, or if others go on changing the table.
-pub async fn retype(spec: &TableSpec, retypes: &[Retype], clock: Arc<dyn Clock>) -> Result<Retyped, Stop> {
+pub async fn retype(spec: &TableSpec, retypes: &[Retype], clock: Arc<dyn Clock>) -> Result<Retyped, RetypeError> {
     for _ in 0..TRIES {
+        let begun = Stamp::now(&*clock);
         let there = ask(&*clock, || Box::pin(snapshot::read(&spec.place, ""))).await?;
         let there = there.ok_or_else(|| Stop::Refused(format!("there is no table in {}", spec.place)))?;
         let work = Work::of(spec, &there, retypes)?;
         let rewritten = work.rows(clock.clone()).await?;
         let content = work.content(&rewritten, clock.now_ms());
-        let version = there.state.head.next();
-        if commit(&spec.place, version, content, &*clock).await? {
+        let GroupState { head, retention, .. } = there.state;
+        // A version below the real head may be free because the log was cleaned up, and VACUUM may
+        // have taken files that no version names yet.
+        let age_ms = begun.age_ms(&*clock);
+        let is_late = age_ms > (retention.log_ms / 2).min(retention.files_ms / 2);
+        if !is_late && let Some(version) = commit(&spec.place, head.next(), content, &*clock).await? {
             return Ok(Retyped { version, rows: rewritten.rows, files: rewritten.data.len() });
         }
         for file in rewritten.data.iter().chain(&rewritten.before) {
@@ -104,7 +132,8 @@ pub async fn retype(spec: &TableSpec, retypes: &[Retype], clock: Arc<dyn Clock>)
             let _ = spec.place.join(&file.path).delete().await;
         }
     }
-    Err(Stop::Refused(format!("{} goes on being changed by others: stop them, and try again", spec.shown())))
+    let text = format!("{} goes on being changed by others: stop them, and try again", spec.shown());
+    Err(Stop::Refused(text).into())
 }
 
 /// What is to be done.
@@ -118,28 +147,43 @@ struct Work {
     version: Version,
     metadata: Value,
     protocol: Option<Value>,
+    /// See [`FILE_BYTES`].
+    file_bytes: u64,
 }
 
 impl Work {
-    fn of(spec: &TableSpec, there: &Snapshot, retypes: &[Retype]) -> Result<Work, Stop> {
+    fn of(spec: &TableSpec, there: &Snapshot, retypes: &[Retype]) -> Result<Work, RetypeError> {
         let refused = |what: String| Stop::Refused(format!("{} ({}) {what}", spec.shown(), spec.place));
         let columns = there.columns().ok_or_else(|| refused("has a column of a type that there is none for".into()))?;
         let is_there = |name: &str| columns.iter().any(|field| field.name().eq_ignore_ascii_case(name));
-        for Retype { column, values, .. } in retypes {
+        for Retype { column, from, to, values, .. } in retypes {
             let new = match values {
                 Values::Converted => None,
                 Values::Aside(name) => Some(name),
                 Values::Filled(..) => Some(column),
             };
             if let Some(name) = new.filter(|name| is_there(name)) {
-                return Err(refused(format!("has a column {name:?} already")));
+                return Err(refused(format!("has a column {name:?} already")).into());
             }
-            if new != Some(column) && columns.find(column).is_none() {
-                return Err(refused(format!("has no column {column:?}")));
+            let is = columns.find(column).map(|(_, field)| field.data_type());
+            if is != from.as_ref() {
+                return Err(refused(format!("has column {column:?} as another type by now: try again")).into());
+            }
+            if let Some(from) = from.as_ref().filter(|from| *values == Values::Converted && !has_counterparts(from, to))
+            {
+                let text = format!("column {column:?} is {from}, and nothing says what its values are as {to}");
+                return Err(RetypeError::NoCounterpart(text));
             }
         }
         let is = TableSpec { schema: Arc::new(Schema::new(columns)), ..spec.clone() };
         is.check(there).map_err(&refused)?;
+        let is_appended = there.properties().iter().any(|(key, value)| key == "delta.appendOnly" && value == "true");
+        if is_appended {
+            return Err(refused(
+                "has the property delta.appendOnly, so its rows cannot be written anew: unset it".into(),
+            )
+            .into());
+        }
         let is_change = retypes.iter().any(|retype| matches!(retype.values, Values::Filled(..)));
         let table = TableSpec { schema: schema(&is.schema, retypes), ..is.clone() };
         let (metadata, protocol) = redefined(there, &table, retypes).map_err(&refused)?;
@@ -152,20 +196,21 @@ impl Work {
             version: there.state.head,
             metadata,
             protocol,
+            file_bytes: FILE_BYTES,
         })
     }
 
     /// Writes the rows.
-    async fn rows(&self, clock: Arc<dyn Clock>) -> Result<Rewritten, StoreError> {
+    async fn rows(&self, clock: Arc<dyn Clock>) -> Result<Rewritten, RetypeError> {
         let files = Files::load(&self.from.table.place, Some(self.version)).await?;
         let mut dead = files.dead(|_, _| true).await?;
         let reader = Reader::of(&self.from, clock.clone())?;
         let stages = Stages::of(&Arc::new(self.to.clone()), &clock);
-        let (mut data, mut before, mut rows) = (stages.data(), stages.before(), 0);
+        let (mut data, mut before, mut bytes) = (stages.data(), stages.before(), 0);
+        let mut rewritten = Rewritten::default();
         for (path, file) in &files.active {
             let target = file.target(path);
-            let dead = dead.remove(path).filter(|dead| !dead.is_empty());
-            let alive = match dead {
+            let alive = match dead.remove(path).filter(|dead| !dead.is_empty()) {
                 None => None,
                 Some(dead) => {
                     let all = match file.rows() {
@@ -175,27 +220,28 @@ impl Work {
                     Some(RoaringTreemap::from_iter(0..all) - dead)
                 }
             };
+            let open = Opened { data: data.take(), before: self.to.feed.then(|| before.take()), rows: 0, odd: None };
             let columns = (0..reader.columns()).collect();
-            let (retypes, to, shown) = (self.retypes.clone(), self.to.clone(), self.from.table.shown());
-            let write = move |batch: RecordBatch, (data, before, rows): &mut (Open, Option<Open>, u64)| {
-                *rows += batch.num_rows() as u64;
-                let failed = |cause| StoreError::definite(format!("change the columns of {shown}"), cause);
-                let told = |rows: &RecordBatch, kind: &str| {
-                    with_types(&to, rows, vec![kind; rows.num_rows()]).map_err(|error| failed(error.to_string()))
-                };
-                if let Some(before) = before {
-                    before.write(&told(&widened(&batch, &to.columns()).map_err(failed)?, "update_preimage")?)?;
-                }
-                data.write(&told(&retyped(&batch, &retypes, &to.columns()).map_err(failed)?, "update_postimage")?)
-            };
-            let open = (data.take(), self.to.feed.then(|| before.take()), 0);
-            let (open, open_before, written) = reader.scan((target, columns, alive), BATCH, open, write).await?;
-            data.put(open);
-            open_before.into_iter().for_each(|open| before.put(open));
-            rows += written;
+            let (retypes, to) = (self.retypes.clone(), self.to.clone());
+            let write = move |batch: RecordBatch, open: &mut Opened| open.write(&batch, &retypes, &to);
+            let open = reader.scan((target, columns, alive), BATCH, open, write).await?;
+            if let Some(odd) = open.odd {
+                return Err(RetypeError::NoCounterpart(odd));
+            }
+            data.put(open.data);
+            open.before.into_iter().for_each(|open| before.put(open));
+            rewritten.rows += open.rows;
+            bytes += file.size();
+            if bytes >= self.file_bytes {
+                let done =
+                    (std::mem::replace(&mut data, stages.data()), std::mem::replace(&mut before, stages.before()));
+                rewritten.take(done).await?;
+                bytes = 0;
+            }
         }
-        let removed = files.active.into_values().map(|file| file.add).collect();
-        Ok(Rewritten { data: data.finish().await?, before: before.finish().await?, rows, removed })
+        rewritten.take((data, before)).await?;
+        rewritten.removed = files.active.into_values().map(|file| file.add).collect();
+        Ok(rewritten)
     }
 
     fn content(&self, rewritten: &Rewritten, now_ms: u64) -> Vec<u8> {
@@ -220,83 +266,41 @@ impl Work {
     }
 }
 
-/// What was written.
-struct Rewritten {
-    data: Vec<Written>,
-    /// What the rows were, for the change feed alone.
-    before: Vec<Written>,
-    rows: u64,
-    /// The `add` actions of the files that leave the table.
-    removed: Vec<Map<String, Value>>,
-}
-
 fn has_feed(there: &Snapshot) -> bool {
     there.properties().iter().any(|(key, value)| key == FEED && value.eq_ignore_ascii_case("true"))
 }
 
-/// The columns of a table after the change.
-fn schema(is: &SchemaRef, retypes: &[Retype]) -> SchemaRef {
-    let of = |name: &str| retypes.iter().find(|retype| retype.column == name);
-    let fields = is.fields().iter().map(|field| match of(field.name()) {
-        Some(retype) => Arc::new(Field::new(field.name(), retype.to.clone(), true)),
-        None => field.clone(),
-    });
-    let asides = retypes.iter().filter_map(|retype| match &retype.values {
-        Values::Aside(name) => {
-            let of = is.field_with_name(&retype.column).ok()?.data_type().clone();
-            Some(Arc::new(Field::new(name, of, true)))
-        }
-        Values::Filled(..) => Some(Arc::new(Field::new(&retype.column, retype.to.clone(), true))),
-        Values::Converted => None,
-    });
-    Arc::new(Schema::new(fields.chain(asides).collect::<Vec<_>>()))
-}
-
-/// Rows with the new columns, those of `schema`. The error says which column cannot have them.
-fn retyped(batch: &RecordBatch, retypes: &[Retype], schema: &SchemaRef) -> Result<RecordBatch, String> {
-    let mut columns = batch.columns().to_vec();
-    let in_words = |error: ArrowError| error.to_string();
-    for Retype { column, to, values, .. } in retypes {
-        let at = || batch.schema_ref().index_of(column).map_err(in_words);
-        match values {
-            Values::Converted => {
-                let at = at()?;
-                columns[at] = cast(&columns[at], to).map_err(|cause| format!("column {column:?} {cause}"))?;
-            }
-            Values::Aside(_) => {
-                let none = new_null_array(to, batch.num_rows());
-                let aside = std::mem::replace(&mut columns[at()?], none);
-                columns.push(aside);
-            }
-            Values::Filled(value, _) => {
-                let all = UInt32Array::from(vec![0; batch.num_rows()]);
-                columns.push(take(value, &all, None).map_err(in_words)?);
-            }
-        }
-    }
-    RecordBatch::try_new(schema.clone(), columns).map_err(in_words)
-}
-
-/// Rows with null in the columns of `schema` that they lack, which are its last.
-fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, String> {
-    let none = schema.fields().iter().skip(batch.num_columns());
-    let none = none.map(|field| new_null_array(field.data_type(), batch.num_rows()));
-    let columns = batch.columns().iter().cloned().chain(none).collect();
-    RecordBatch::try_new(schema.clone(), columns).map_err(|error| error.to_string())
-}
-
-/// Commits `version`. Returns whether it is ours: another writer may have been faster.
-async fn commit(table: &Place, version: Version, content: Vec<u8>, clock: &dyn Clock) -> Result<bool, StoreError> {
-    let file = table.join("_delta_log").join(&log::file_name(version));
+/// Commits `version`, or a later one if others have only moved positions meanwhile. Returns it, or
+/// none if the rows have to be written anew.
+async fn commit(
+    table: &Place,
+    mut version: Version,
+    content: Vec<u8>,
+    clock: &dyn Clock,
+) -> Result<Option<Version>, StoreError> {
     let mut retry = Retry::default();
     loop {
+        let file = table.join("_delta_log").join(&log::file_name(version));
         match file.create(content.clone()).await {
-            Ok(Created::Yes) => return Ok(true),
-            // The reply of a request before this one may have been lost.
-            Ok(Created::No | Created::Void) => return Ok(file.read().await?.is_some_and(|found| found == content)),
+            Ok(Created::Yes) => return Ok(Some(version)),
+            Ok(Created::No | Created::Void) => match file.read().await? {
+                // The reply of a request before this one was lost.
+                Some(found) if found == content => return Ok(Some(version)),
+                Some(found) if moves_positions_alone(&found) => version = version.next(),
+                _ => return Ok(None),
+            },
             Err(error) => retry.after(error, clock).await?,
         }
     }
+}
+
+/// Whether a commit leaves the table's rows and columns as they are.
+fn moves_positions_alone(content: &[u8]) -> bool {
+    let Ok(mut lines) = log::lines(content) else { return false };
+    lines.all(|line| {
+        let action: Result<Map<String, Value>, _> = serde_json::from_slice(line);
+        action.is_ok_and(|action| action.keys().all(|kind| ["commitInfo", "txn", "domainMetadata"].contains(&&**kind)))
+    })
 }
 
 #[cfg(test)]

@@ -21,9 +21,16 @@ fn retypes(id: DataType) -> Vec<Retype> {
     let older = |of: &str| Some(Older { of: of.to_owned(), before: 77 });
     let columns = ["id", "amount", "amount__v1"];
     vec![
-        Retype { column: "id".to_owned(), to: id, values: Values::Converted, older: older("long") },
+        Retype {
+            column: "id".to_owned(),
+            from: Some(DataType::Int64),
+            to: id,
+            values: Values::Converted,
+            older: older("long"),
+        },
         Retype {
             column: "amount".to_owned(),
+            from: Some(DataType::Float64),
             to: DataType::Utf8,
             values: Values::aside("amount", columns[..2].iter().copied()),
             older: older("double"),
@@ -102,7 +109,11 @@ async fn a_value_that_the_new_type_lacks_changes_nothing() {
     };
     for (retypes, word) in [
         (retypes(DataType::Int32), "column \"id\" is Int64, and has values that Int32"),
-        (vec![Retype { column: "nr".to_owned(), ..retypes(DataType::Utf8).remove(0) }], "has no column \"nr\""),
+        (vec![Retype { column: "nr".to_owned(), ..retypes(DataType::Utf8).remove(0) }], "another type by now"),
+        (
+            vec![Retype { values: Values::Converted, ..retypes(DataType::Utf8).remove(1) }],
+            "nothing says what its values are as Utf8",
+        ),
         (
             vec![Retype { values: Values::Aside("NOTE".to_owned()), ..retypes(DataType::Utf8).remove(1) }],
             "has a column \"NOTE\" already",
@@ -123,7 +134,7 @@ async fn a_new_column_has_a_value_in_all_rows_and_that_is_an_update_of_each() {
         let value = Arc::new(StringArray::from(vec!["open"])) as ArrayRef;
         let added = Added { value: "\"open\"".to_owned(), before: 50 };
         let values = Values::Filled(value, added.clone());
-        let retype = Retype { column: "state".to_owned(), to: DataType::Utf8, values, older: None };
+        let retype = Retype { column: "state".to_owned(), from: None, to: DataType::Utf8, values, older: None };
         let done =
             super::retype(&world.spec.table, std::slice::from_ref(&retype), Arc::new(SystemClock)).await.unwrap();
         assert_eq!(done, Retyped { version: Version(3), rows: 1, files: 1 });
@@ -146,6 +157,35 @@ async fn a_new_column_has_a_value_in_all_rows_and_that_is_an_update_of_each() {
         let again = super::retype(&world.spec.table, &[retype], Arc::new(SystemClock)).await.expect_err("refused");
         assert!(again.to_string().contains("has a column \"state\" already"), "{again}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_anew_is_in_files_of_a_bounded_size() {
+    let mut world = World::new(1, true).await;
+    for id in 1..=3 {
+        world.land(&[change(id, 1.5, Insert, id as u64)]).await;
+    }
+    let there = snapshot::read(world.place(), "").await.unwrap().unwrap();
+    let mut work = Work::of(&world.spec.table, &there, &retypes(DataType::Utf8)).unwrap();
+    work.file_bytes = 1;
+    let rewritten = work.rows(Arc::new(SystemClock)).await.unwrap();
+    assert_eq!((rewritten.rows, rewritten.data.len(), rewritten.removed.len()), (3, 3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_moves_its_position_meanwhile_costs_no_second_writing() {
+    let mut world = World::new(1, true).await;
+    world.land(&[change(1, 1.5, Insert, 1)]).await;
+    let moved = [serde_json::json!({"commitInfo": {}}), serde_json::json!({"txn": {"appId": "a", "version": 1}})];
+    assert_eq!(world.foreign(&moved).await, Version(2));
+    let content = b"{\"commitInfo\":{}}\n".to_vec();
+    let committed = commit(world.place(), Version(2), content.clone(), &SystemClock).await.unwrap();
+    assert_eq!(committed, Some(Version(3)));
+    let again = commit(world.place(), Version(3), content.clone(), &SystemClock).await.unwrap();
+    assert_eq!(again, Some(Version(3)), "the reply was lost");
+    world.replace(&[], false).await;
+    let other = b"{\"commitInfo\":{\"operation\":\"x\"}}\n".to_vec();
+    assert_eq!(commit(world.place(), Version(4), other, &SystemClock).await.unwrap(), None, "files have moved");
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Another writer puts a file with `rows` in the place of all files.
-    pub(super) async fn replace(&self, rows: &[Row], is_change: bool) -> Version {
+    pub(in crate::sink::delta::upsert) async fn replace(&self, rows: &[Row], is_change: bool) -> Version {
         let files = Files::load(self.place(), None).await.unwrap();
         let mut actions = vec![json!({"commitInfo": {"operation": "OPTIMIZE"}})];
         for file in files.active.values() {
@@ -91,7 +91,7 @@ impl World {
     }
 
     /// Commits actions as the newest version.
-    pub(super) async fn foreign(&self, actions: &[Value]) -> Version {
+    pub(in crate::sink::delta::upsert) async fn foreign(&self, actions: &[Value]) -> Version {
         let mut version = self.version.next();
         loop {
             let file = self.place().join("_delta_log").join(&log::file_name(version));
