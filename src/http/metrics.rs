@@ -76,6 +76,13 @@ fn tables(page: &mut Page, metrics: &Metrics) {
     page.counter("lakefront_cuts_total", "Cuts that were closed.", one(metrics.cuts()));
     page.counter("lakefront_rows_total", "Rows that were committed.", by_table(|table| table.rows()));
     page.counter("lakefront_commits_total", "Commits that were made.", by_table(|table| table.commits()));
+    let stopped = metrics.stopped();
+    let is_stopped = |role: &str| u64::from(stopped.iter().any(|table| table.role == role));
+    page.gauge(
+        "lakefront_table_stopped",
+        "Whether the table stands still until somebody decides, while others go on.",
+        tables().map(|table| ([("table", table.role())], is_stopped(table.role()))),
+    );
     let unit = ("unit", metrics.unit().as_str());
     page.gauge(
         "lakefront_table_position",

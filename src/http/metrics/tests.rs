@@ -18,7 +18,7 @@ use crate::cli::RunArgs;
 use crate::run;
 
 /// The names of everything that is exported.
-const ALL: [&str; 28] = [
+const ALL: [&str; 29] = [
     "lakefront_position",
     "lakefront_build_info",
     "lakefront_bytes_read_total",
@@ -41,6 +41,7 @@ const ALL: [&str; 28] = [
     "lakefront_source_position",
     "lakefront_step_handed_on_total",
     "lakefront_table_position",
+    "lakefront_table_stopped",
     "lakefront_visible_latency_seconds",
     "process_cpu_seconds_total",
     "process_resident_memory_bytes",

@@ -81,6 +81,9 @@ fn a_table_whose_column_has_another_type_waits_while_others_go_on_and_goes_on_on
     assert!(reason.contains("column \"n\" of table public.orders is integer in the lake, and string"), "{reason}");
     assert!(reason.contains("lakefront schema accept FILE \"public.orders\""), "{reason}");
     assert_eq!(answer["ready"], true);
+    let metrics = get(address, "/metrics").expect("an answer").body;
+    assert!(metrics.contains("lakefront_table_stopped{table=\"public.orders\"} 1"), "{metrics}");
+    assert!(metrics.contains("lakefront_table_stopped{table=\"rejects\"} 0"), "{metrics}");
     tail.until("others go on", || cdc.pipeline.path("lake/shop/public/users").exists() && cdc.rows("users").len() == 1);
     // Another run stands where this one does, and says so at once.
     let said = tail.stop().stderr;
