@@ -79,6 +79,16 @@ impl TableRules {
     }
 }
 
+impl TableRules {
+    /// The tables of which something is said alone, as `schema.table`.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|(names, _)| match names {
+            Names::One(one) => Some(one.as_str()),
+            Names::All | Names::Like(_) => None,
+        })
+    }
+}
+
 impl Names {
     fn parse(text: &str) -> Result<Names, String> {
         match text {

@@ -1,6 +1,6 @@
-//! Everything at once: random changes of every kind, while runs, Connect and the broker are killed
-//! again and again, and others optimize the tables. In the end `prove` and another reader find what
-//! PostgreSQL has, and the change feed adds up to it.
+//! Everything at once: random changes of every kind, of rows and of columns, while runs, Connect and
+//! the broker are killed again and again, and others optimize the tables. In the end `prove` and
+//! another reader find what PostgreSQL has, and the change feed adds up to it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -49,6 +49,11 @@ const FOLD: &str = "import sys, pyarrow\n\
     assert there == rows, (len(there), len(rows))\n\
     print(len(rows))";
 
+/// How often the columns of a table were changed with all rows, and the type of its first.
+const CHANGED: &str = "import sys, deltalake\n\
+    table = deltalake.DeltaTable(sys.argv[1])\n\
+    print(sum(of['operation'] == 'CHANGE COLUMNS' for of in table.history()), table.schema().fields[0].type)";
+
 /// One statement, or one transaction.
 fn statement(random: &mut Random) -> String {
     let (id, other) = (random.below(0..60), random.below(0..1_000_000));
@@ -77,11 +82,10 @@ fn statement(random: &mut Random) -> String {
 /// What happens besides at the kill of this number.
 fn besides(world: &World, kill: u64, broker: &mut Broker, connect: &mut Connect) {
     match kill {
-        30 => {
-            drop(world.psql(
-                "SET ROLE cdc; ALTER TABLE items ADD COLUMN extra int; UPDATE items SET extra = id WHERE id < 30",
-            ))
-        }
+        30 => drop(world.psql(
+            "SET ROLE cdc; ALTER TABLE items ADD COLUMN extra int DEFAULT 7; UPDATE items SET extra = id WHERE id < 30",
+        )),
+        50 => drop(world.psql("SET ROLE cdc; ALTER TABLE visits ALTER id TYPE bigint")),
         60 => drop(world.psql("SET ROLE cdc; TRUNCATE pairs")),
         _ if kill % 20 == 7 => {
             connect.kill();
@@ -108,6 +112,7 @@ fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
     let mut world = World::new("storm");
     world.set("source", "brokers", &broker.brokers()).set("connect", "url", &connect.url());
     world.set("connect", "heartbeat_interval", "1s").set("commit", "interval", "100ms");
+    world.set("schema", "on_widen", "widen");
     world.psql(TABLES);
     world.debezium(&["register"]).exits_with(0);
     let mut random = Random::new(2029);
@@ -131,6 +136,9 @@ fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
     });
     assert!(proved, "{said}");
     run.stop();
+    for (table, changed) in [("items", "1 PrimitiveType(\"integer\")"), ("visits", "1 PrimitiveType(\"long\")")] {
+        assert_eq!(run_python(CHANGED, &[&world.path("lake/shop/public").join(table)]).trim(), changed, "{table}");
+    }
     let count = |table: &str| world.psql(&format!("SELECT count(*) FROM {table}"));
     for (table, key) in [("items", "id"), ("pairs", "a,b"), ("visits", "id")] {
         let folded = run_python(FOLD, &[&world.path("lake/shop/public").join(table), Path::new(key)]);

@@ -158,6 +158,10 @@ pub(super) async fn connect(changes: &Changes) -> anyhow::Result<String> {
             if key.is_empty() { "without a key, appended to".to_owned() } else { format!("by {}", key.join(", ")) };
         let _ = writeln!(text, "table    {role} {by}: {} columns, {what}", known.event.columns.len());
     }
+    let is_there = |name: &str| changes.tables.iter().any(|known| known.event.role == name);
+    for name in changes.config.tables.named().filter(|name| !is_there(name)) {
+        let _ = writeln!(text, "tables   {} is in [tables], and no event of it has come yet", one_line(name));
+    }
     if changes.tables.is_empty() {
         text.push_str("table    none yet: tables are made as their first events come\n");
     }

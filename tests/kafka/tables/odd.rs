@@ -288,6 +288,22 @@ fn a_table_says_where_its_rows_are_from_if_that_is_wanted() {
 }
 
 #[test]
+fn a_name_in_tables_that_no_table_has_is_told() {
+    let mut cdc = Cdc::new("misnamed");
+    cdc.create("orders", 1);
+    cdc.event("orders", "c", 1, json!({"id": 1, "note": "x"}));
+    cdc.writer.flush();
+    cdc.pipeline.set("tables", "public.orders", json!({"cdf": false})).set(
+        "tables",
+        "public.order",
+        json!({"cdf": false}),
+    );
+    let text = cdc.pipeline.call(&["validate", "p.toml", "--connect"]).exits_with(0).stdout;
+    assert!(text.contains("tables   public.order is in [tables], and no event of it has come yet"), "{text}");
+    assert!(!text.contains("public.orders is in [tables]"), "{text}");
+}
+
+#[test]
 fn a_status_without_kafka_says_that_nobody_knows() {
     let mut cdc = Cdc::new("unseen");
     cdc.create("orders", 1);
