@@ -38,6 +38,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use lakefront_operators::run::allocator;
 use lakefront_operators::shown::one_line;
 
 use crate::cli::{Cli, Command};
@@ -45,6 +46,7 @@ use crate::config::ConfigError;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    allocator::keep_few_arenas();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -1,6 +1,6 @@
-//! Everything at once: random changes of every kind, of rows and of columns, while runs, Connect and
-//! the broker are killed again and again, and others optimize the tables. In the end `prove` and
-//! another reader find what PostgreSQL has, and the change feed adds up to it.
+//! Everything at once: random changes of every kind, of rows and of columns, while runs, Connect
+//! and the broker are killed again and again, and others optimize the tables. In the end `prove`
+//! and another reader find what PostgreSQL has, and the change feed adds up to it.
 
 use std::path::Path;
 use std::time::Duration;

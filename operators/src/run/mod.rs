@@ -1,5 +1,6 @@
 //! What a run has once, beside its operators.
 
+pub mod allocator;
 pub mod bridge;
 pub mod clock;
 pub mod env;

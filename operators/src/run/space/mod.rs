@@ -16,7 +16,6 @@
 mod clean;
 mod free;
 mod own;
-mod trim;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,6 +29,7 @@ pub use self::free::{Free, FreeSpace};
 
 use crate::error::{Stop, StoreError};
 use crate::protocol::clock::{Clock, Stamp};
+use crate::run::allocator;
 use crate::run::fatal::Fatal;
 
 /// The time between two looks, in milliseconds.
@@ -185,7 +185,7 @@ impl Guard {
             all.files += deleted.files;
             all.bytes += deleted.bytes;
         }
-        trim::give_memory_back();
+        allocator::give_memory_back();
         all
     }
 }
