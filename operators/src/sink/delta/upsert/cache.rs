@@ -12,12 +12,12 @@
 //! a file that is, the index may lack places of those rows alone that were dead when it was kept:
 //! if the log has one of them alive, the file is read again.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::definition::UpsertSpec;
 use super::index::{Index, Place};
@@ -110,26 +110,50 @@ impl Cache {
         let runs = index.runs().map(|(_, places)| places.iter().filter(|place| is_kept(place)).count()).collect();
         let files = files.into_iter().flatten().collect();
         let head = Head { format: FORMAT, made: Made::of(spec, sharding), files, runs };
-        let mut content = serde_json::to_vec(&head).map_err(|e| StoreError::definite(attempt(), e))?;
-        content.push(b'\n');
-        for (hashes, places) in index.runs() {
-            let kept = || hashes.iter().zip(places).filter(|(_, place)| is_kept(place));
-            kept().for_each(|(hash, _)| content.extend(hash.to_le_bytes()));
-            let files = places.iter().filter_map(|place| numbers[place.file as usize]);
-            files.for_each(|file| content.extend(file.to_le_bytes()));
-            kept().for_each(|(_, place)| content.extend(place.row.to_le_bytes()));
-        }
-        content.extend(xxh3_64(&content).to_le_bytes());
-        self.replace(&content).map_err(|e| StoreError::definite(attempt(), e))
+        let head = serde_json::to_vec(&head).map_err(|e| StoreError::definite(attempt(), e))?;
+        let write = |out: &mut Checked| {
+            out.write(&head)?;
+            out.write(b"\n")?;
+            for (hashes, places) in index.runs() {
+                let kept = || hashes.iter().zip(places).filter(|(_, place)| is_kept(place));
+                kept().try_for_each(|(hash, _)| out.write(&hash.to_le_bytes()))?;
+                let mut files = places.iter().filter_map(|place| numbers[place.file as usize]);
+                files.try_for_each(|file| out.write(&file.to_le_bytes()))?;
+                kept().try_for_each(|(_, place)| out.write(&place.row.to_le_bytes()))?;
+            }
+            Ok(())
+        };
+        self.replace(write).map_err(|e| StoreError::definite(attempt(), e))
     }
 
     /// It need not survive a power cut: a torn one is known by its checksum. The file that it is
     /// written to first has one name, so that whatever a kill leaves of it is written over.
-    fn replace(&self, content: &[u8]) -> io::Result<()> {
+    fn replace(&self, write: impl Fn(&mut Checked) -> io::Result<()>) -> io::Result<()> {
         fs::create_dir_all(self.file.parent().unwrap_or(Path::new(".")))?;
         let unfinished = self.file.with_extension("unfinished");
-        fs::write(&unfinished, content)?;
+        let mut out = Checked { file: BufWriter::new(File::create(&unfinished)?), check: Xxh3Default::new() };
+        write(&mut out)?;
+        out.finish()?;
         fs::rename(&unfinished, &self.file)
+    }
+}
+
+/// A file that ends with the checksum of what was written to it. An index is never in memory a
+/// second time, because it may be most of what a run holds.
+struct Checked {
+    file: BufWriter<File>,
+    check: Xxh3Default,
+}
+
+impl Checked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.check.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.file.write_all(&self.check.digest().to_le_bytes())?;
+        self.file.flush()
     }
 }
 
