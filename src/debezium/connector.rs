@@ -257,6 +257,8 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
     for of in ["key", "value"] {
         set(&format!("{of}.converter"), &"org.apache.kafka.connect.json.JsonConverter");
         set(&format!("{of}.converter.schemas.enable"), &connect.schemas);
+        // Otherwise null becomes the default of a column that has one.
+        set(&format!("{of}.converter.replace.null.with.default"), &false);
     }
     // Connect makes the topics, as the broker makes its own: there need be no auto.create.topics.
     set("topic.creation.default.replication.factor", &-1);
@@ -266,6 +268,7 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
         set("transforms.unwrap.type", &"io.debezium.transforms.ExtractNewRecordState");
         set("transforms.unwrap.delete.tombstone.handling.mode", &"rewrite");
         set("transforms.unwrap.add.fields", &ADDED);
+        set("transforms.unwrap.replace.null.with.default", &false);
     }
 }
 

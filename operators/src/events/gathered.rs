@@ -135,9 +135,12 @@ impl Gathered {
     }
 
     /// Gathers the delete that a record without a value is. One whose key is not the table's says
-    /// nothing of a row.
+    /// nothing of a row: with more columns, it is that of one of several rows that the lake has as
+    /// one.
     pub(super) fn tombstone(&mut self, table: &EventTable, key: &Key<'_>, order: Order) -> Result<(), Obstacle> {
-        match key.row().filter(|key| !table.key.is_empty() && table.key.iter().all(|name| key.has(name))) {
+        let has_all = |key: &&Row<'_>| !table.key.is_empty() && table.key.iter().all(|name| key.has(name));
+        let is_its = |key: &&Row<'_>| table.wish.key.is_some() || key.fields().count() == table.key.len();
+        match key.row().filter(has_all).filter(is_its) {
             Some(key) => self.delete(table, &keyed(table, key), order),
             None => Ok(()),
         }
@@ -328,7 +331,7 @@ fn unfit(table: &EventTable, unfit: Unfit) -> Obstacle {
         Unfit::Unrepresentable { .. } => Why::Unrepresentable,
         Unfit::Bounds { column } => {
             let detail = format!(
-                "column {column:?} of table {} holds a number with more digits than its type in the lake: {}",
+                "column {column:?} of table {} holds what its type in the lake cannot have, so it has another in PostgreSQL: {}",
                 one_line(&table.role),
                 advice(table, &column)
             );

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::metadata::is_metadata;
 use super::reading::lsn_of;
 use super::table::{EventTable, EventTables, key_of};
+use super::wish::{OnIncompatible, OnWiden, TableWish};
 use crate::format::debezium::typed::{LakeColumn, LakeType, Novelty, Plan, exceeds};
 use crate::format::debezium::{Decoded, Decoder, Event, Part, Row};
 use crate::protocol::offsets::PartitionId;
@@ -90,6 +91,13 @@ impl Hold {
             self.lsn > 0 && older.into_iter().any(|older| self.lsn < older.before)
         };
         self.key.is_none() && self.columns.iter().all(was)
+    }
+
+    /// Whether such an event is to hold the table, and not to be a reject.
+    pub fn is_wanted(&self, wish: &TableWish) -> bool {
+        let is_wider = |other: &OtherType| other.from.widens_to(&other.to);
+        let widens = wish.on_widen == OnWiden::Widen && self.key.is_none() && self.columns.iter().all(is_wider);
+        wish.on_incompatible == OnIncompatible::Stop || widens
     }
 
     /// Whether it still holds `table` as that is now.
@@ -182,7 +190,6 @@ fn is_key(table: &EventTable, key: &[String]) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::events::TableWish;
     use crate::sink::delta::upsert::Older;
 
     fn table(of: LakeType) -> EventTable {
@@ -231,6 +238,15 @@ pub(super) mod tests {
         let mut wished = table(Text);
         wished.wish.key = Some(vec!["id".to_owned()]);
         assert!(!other_key.is_of(&wished));
+    }
+
+    #[test]
+    fn what_is_wider_may_be_taken_where_all_else_is_rejected() {
+        let wish = |on_incompatible, on_widen| TableWish { on_incompatible, on_widen, ..TableWish::default() };
+        let rejects = wish(OnIncompatible::Reject, OnWiden::Widen);
+        assert!(hold(Integer(32), Integer(64)).is_wanted(&rejects) && !hold(Integer(32), Text).is_wanted(&rejects));
+        assert!(!hold(Integer(32), Integer(64)).is_wanted(&wish(OnIncompatible::Reject, OnWiden::Stop)));
+        assert!(hold(Integer(32), Text).is_wanted(&wish(OnIncompatible::Stop, OnWiden::Stop)));
     }
 
     #[test]

@@ -11,7 +11,6 @@ use super::hold::Hold;
 use super::met::Met;
 use super::reject::{self, Reject, Why};
 use super::table::EventTables;
-use super::wish::OnIncompatible;
 use super::{REJECTS, Told};
 use crate::error::Stop;
 use crate::fetch::Fetched;
@@ -162,13 +161,12 @@ impl Reading {
         met: &mut Met,
     ) -> Result<Option<usize>, Obstacle> {
         let table = &self.tables.tables[at];
-        let may_hold = table.wish.on_incompatible == OnIncompatible::Stop;
         match hold {
             Some(hold) if hold.is_older(table) => {
                 let detail = format!("it is from before the table's columns had the types that they have: {detail}");
                 Err(Obstacle(why, detail))
             }
-            Some(_) if may_hold && place.is_again => {
+            Some(hold) if place.is_again && hold.is_wanted(&table.wish) => {
                 self.refused = Some(Stop::Refused(format!(
                     "table {} lacks events that others of the pipeline have, and cannot take them as its columns are: it was \
                      restored from before they were changed, or others were changed since; restore all of the pipeline's tables \
@@ -177,7 +175,7 @@ impl Reading {
                 )));
                 Ok(None)
             }
-            Some(hold) if may_hold => {
+            Some(hold) if hold.is_wanted(&table.wish) => {
                 met.hold(hold);
                 Ok(None)
             }

@@ -55,6 +55,7 @@ fn it_says_what_events_need() {
             "heartbeat.interval.ms": "10000",
             "interval.handling.mode": "string",
             "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "key.converter.replace.null.with.default": "false",
             "key.converter.schemas.enable": "true",
             "message.prefix.exclude.list": "lakefront_heartbeat",
             "plugin.name": "pgoutput",
@@ -71,6 +72,7 @@ fn it_says_what_events_need() {
             "topic.creation.default.replication.factor": "-1",
             "topic.prefix": "cdc",
             "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter.replace.null.with.default": "false",
             "value.converter.schemas.enable": "true"
           },
           "name": "shop-cdc"

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use lakefront_operators::error::{Stop, StoreError};
-use lakefront_operators::events::{EventTable, Hold, Met, OnIncompatible};
+use lakefront_operators::events::{EventTable, Hold, Met};
 use lakefront_operators::source::kafka::kind::Standing;
 
 use super::Known;
@@ -43,8 +43,7 @@ pub(super) fn note(folder: &Path, pipeline: &str, met: &Met) -> Result<(), Stop>
 /// Where tables stand still, as a run has noted it, unless what held them is the table's by now.
 pub(super) fn holds(common: &Common, tables: &[Known]) -> Vec<Hold> {
     let table = |role: &str| tables.iter().map(|known| &known.event).find(|table| table.role == role);
-    let is_held =
-        |table: &EventTable, hold: &Hold| table.wish.on_incompatible == OnIncompatible::Stop && hold.is_of(table);
+    let is_held = |table: &EventTable, hold: &Hold| hold.is_wanted(&table.wish) && hold.is_of(table);
     let mut holds = read(common).holds;
     holds.retain(|hold| table(&hold.role).is_some_and(|table| is_held(table, hold)));
     holds

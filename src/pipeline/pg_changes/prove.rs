@@ -5,6 +5,7 @@ use std::time::Duration;
 use lakefront_operators::error::Stop;
 use lakefront_operators::prove::changes::{self, Subject, Table};
 use lakefront_operators::prove::{Progress, Proof};
+use lakefront_operators::shown::one_line;
 
 use super::{Changes, find};
 use crate::debezium::{matches, tables_of};
@@ -19,6 +20,13 @@ pub(super) async fn prove(changes: &Changes, patience: Duration, progress: &Prog
                 .to_owned(),
         ));
     };
+    if let Some(hold) = changes.holds.first() {
+        let role = one_line(&hold.role);
+        return Err(Stop::Refused(format!(
+            "table {role} stands still, and lacks what PostgreSQL has: {}",
+            hold.reason
+        )));
+    }
     // Of topics that tell no tables, nobody knows which of PostgreSQL's are meant.
     let captured = changes.config.connect.as_ref().and_then(|connect| connect.tables.clone());
     let captured = captured.or_else(|| tables_of(&changes.config.names));

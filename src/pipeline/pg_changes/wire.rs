@@ -1,5 +1,6 @@
 //! How a claimed `pg_changes` pipeline becomes a dataflow.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use lakefront_operators::checkpoint;
@@ -91,7 +92,10 @@ impl pipeline::Claimed for Taken<'_> {
             env: Env { clock: changes.clock.clone(), budget, bridge, metrics, fatal },
         });
         let held = match changes.config.mode {
-            Mode::Backfill => holds.first().map(|hold| hold.reason.clone()),
+            Mode::Backfill => (!holds.is_empty()).then(|| {
+                let reasons: BTreeSet<&str> = holds.iter().map(|hold| &*hold.reason).collect();
+                reasons.into_iter().collect::<Vec<_>>().join("; ")
+            }),
             Mode::Tail => None,
         };
         (topology, Box::new(Ended { appended, tables, keeping, held }))

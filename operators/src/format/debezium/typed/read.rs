@@ -159,7 +159,8 @@ fn number(raw: &str, ty: Option<&Type>, precision: u8, scale: i8) -> Result<i128
         "NaN" | "NAN" => Err(Odd::Unrepresentable("NaN")),
         "Infinity" | "POSITIVE_INFINITY" => Err(Odd::Unrepresentable("Infinity")),
         "-Infinity" | "NEGATIVE_INFINITY" => Err(Odd::Unrepresentable("-Infinity")),
-        digits if !is_number(digits) => Err(EXPECTED),
+        // Where a text is told, numbers arrive so, and this is none: the column is a text by now.
+        digits if !is_number(digits) => Err(if ty == Some(&Type::Text) { Odd::Bounds } else { EXPECTED }),
         digits => unscaled(digits, scale).and_then(|digits| within(digits, precision)).ok_or(Odd::Bounds),
     }
 }
@@ -295,6 +296,8 @@ mod tests {
         for raw in ["\"1000.00\"", "\"-0.001\"", "1000"] {
             assert_eq!(of(raw), Err(Odd::Bounds), "{raw}");
         }
+        let of_text = |raw: &str| number(raw, Some(&Type::Text), 5, 2);
+        assert_eq!([of_text("\"cheap\""), of_text("\"1.5\"")], [Err(Odd::Bounds), Ok(150)]);
         for raw in ["\"\"", "\"-\"", "\"1e2\"", "\".5\"", "\"1.2.3\"", "\" 1\"", "\"+1\"", "{}"] {
             assert!(matches!(of(raw), Err(Odd::Type(_))), "{raw}");
         }

@@ -26,9 +26,9 @@ pub enum Unfit {
         /// The type.
         expected: &'static str,
     },
-    /// The number has more digits than the lake's column can have, so PostgreSQL's column has other
-    /// bounds now.
-    #[error("the number of column {column:?} has more digits than its type in the lake")]
+    /// The number has more digits than the lake's column can have, or what arrives as numbers do is
+    /// none, so PostgreSQL's column has another type now.
+    #[error("the value of column {column:?} is more than its type in the lake can have")]
     Bounds {
         /// The column.
         column: String,
