@@ -45,8 +45,10 @@ pub(super) struct Opened {
 
 impl Opened {
     pub(super) fn write(&mut self, batch: &RecordBatch, retypes: &[Retype], to: &UpsertSpec) -> Result<(), StoreError> {
+        if self.odd.is_some() {
+            return Ok(());
+        }
         let rows = match retyped(batch, retypes, &to.columns()) {
-            _ if self.odd.is_some() => return Ok(()),
             Ok(rows) => rows,
             Err(odd) => {
                 self.odd = Some(odd);
