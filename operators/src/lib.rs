@@ -42,4 +42,6 @@ pub mod source;
 pub mod split;
 pub mod stage;
 pub mod totals;
+#[cfg(feature = "kafka")]
+pub mod web;
 pub mod work;

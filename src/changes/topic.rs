@@ -7,9 +7,10 @@ use std::time::Duration;
 use anyhow::Context;
 use lakefront_operators::error::Stop;
 use lakefront_operators::fetch::Reader;
-use lakefront_operators::format::debezium::{Decoder, Reason};
+use lakefront_operators::format::debezium::{Decoder, Reason, Texts};
 use lakefront_operators::kafka::client::Client;
-use lakefront_operators::kafka::settings::{Isolation, Security, Settings, check_brokers};
+use lakefront_operators::kafka::schemas::SchemaRegistry;
+use lakefront_operators::kafka::settings::{Isolation, Settings, check_brokers};
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::last_rows::LastRows;
@@ -23,6 +24,7 @@ use lakefront_operators::source::kafka::records::{Borrowed, Records};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss, Sight, TopicSupply};
 use lakefront_operators::source::kafka::topics::Topics;
+use lakefront_operators::web::Service;
 use serde_json::json;
 use tokio::runtime::Handle;
 
@@ -40,7 +42,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// Prints the events of a topic: to the end that each partition has now, or until stopped.
 pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mut Tally) -> Result<(), Failed> {
     let read = |error: anyhow::Error| Failed::Topic(error);
-    let settings = settings(args).map_err(read)?;
+    let (settings, registry) = settings(args).map_err(read)?;
     let topics = Topics::parse(&[topic]).map_err(|wrong| read(Usage(format!("--topic {wrong}")).into()))?;
     let runtime = runtime::tokio().map_err(read)?;
     runtime.block_on(async {
@@ -53,7 +55,10 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
         if sights.is_empty() {
             return Err(Failed::Topic(Usage(format!("no topic matches --topic {topic:?}")).into()));
         }
-        let mut printing = Printing::new([asks, fetches], rules, begin(args.from_offset, &sights), out, tally);
+        let registry = registry.map(|service| SchemaRegistry::new(service, PATIENCE).map(Arc::new)).transpose();
+        let registry = registry.map_err(|error| stopped(error.into()))?;
+        let reader = TopicReader::new(asks, fetches, Arc::default(), PATIENCE).with_schemas(registry);
+        let mut printing = Printing::new(reader, rules, begin(args.from_offset, &sights), out, tally);
         loop {
             printing.all(sights).await?;
             if !args.follow {
@@ -65,12 +70,13 @@ pub(super) fn print(args: &ChangesArgs, topic: &str, out: impl Write, tally: &mu
     })
 }
 
-fn settings(args: &ChangesArgs) -> anyhow::Result<Settings> {
+/// How the cluster is reached, and where schemas are.
+fn settings(args: &ChangesArgs) -> anyhow::Result<(Settings, Option<Service>)> {
     let brokers = args.brokers.clone().context("clap requires --brokers")?;
     check_brokers(&brokers).map_err(|wrong| Usage(format!("--brokers {wrong}")))?;
-    let security = args.security.as_deref().map_or(Ok(Security::default()), config::security_of)?;
+    let (security, registry) = args.security.as_deref().map_or(Ok(Default::default()), config::source_of)?;
     let isolation = if args.uncommitted { Isolation::ReadUncommitted } else { Isolation::ReadCommitted };
-    Ok(Settings { isolation, security, ..Settings::new(brokers) })
+    Ok((Settings { isolation, security, ..Settings::new(brokers) }, registry))
 }
 
 /// Where each partition is begun. None is begun behind its end.
@@ -92,13 +98,14 @@ struct Printing<'a, W> {
     rules: Arc<kind::Settings>,
     budget: Arc<Budget>,
     decoder: Decoder,
+    texts: Texts,
     out: W,
     tally: &'a mut Tally,
 }
 
 impl<'a, W: Write> Printing<'a, W> {
     fn new(
-        [asks, fetches]: [Arc<Client>; 2],
+        reader: TopicReader,
         rules: kind::Settings,
         begin: Offsets,
         out: W,
@@ -125,10 +132,11 @@ impl<'a, W: Write> Printing<'a, W> {
         };
         Printing {
             supply: TopicSupply::new(&[standing], sizes.clone(), AT_ONCE, OnLoss::Stop),
-            reader: TopicReader::new(asks, fetches, sizes, PATIENCE),
+            reader,
             rules,
             budget: Budget::new(parts.usual(), parts),
             decoder: Decoder::default(),
+            texts: Texts::default(),
             out,
             tally,
         }
@@ -156,7 +164,8 @@ impl<'a, W: Write> Printing<'a, W> {
         for record in records.iter() {
             self.tally.lines += 1;
             text.clear();
-            let printed = record.debezium().and_then(|r| print_record(&mut self.decoder, &r, self.tally, &mut text));
+            let read = record.debezium(&mut self.texts);
+            let printed = read.and_then(|r| print_record(&mut self.decoder, &r, self.tally, &mut text));
             if let Err(reason) = printed {
                 self.tally.wrong += 1;
                 text = wrong(records, record, &reason);

@@ -6,22 +6,25 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use lakefront_operators::postgres::Location;
-use lakefront_operators::secret::Secret;
-use reqwest::Url;
+use lakefront_operators::web::Service;
 use toml::Value;
 
 use super::database::{PASSWORDS, database, name};
 use super::raw::{Reading, Section};
-use super::values::{choice, duration, flag, path, text};
+use super::service::{self, About, service};
+use super::values::{choice, duration, flag, text};
 
-/// How long one request to Connect may take. It asks PostgreSQL itself when it checks a
-/// configuration.
-const TIMEOUT: Duration = Duration::from_secs(30);
-const TIMEOUT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+/// Kafka Connect. It asks PostgreSQL itself when it checks a configuration, which may take long.
+const ABOUT: About = About {
+    section: "connect",
+    what: "worker",
+    example: "http://localhost:8083",
+    timeout: Duration::from_secs(30),
+    has_token: false,
+};
 /// How often the connector says that it lives, and moves the slot on, when no table changes.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 const HEARTBEAT_ALLOWED: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
@@ -77,14 +80,8 @@ fn named_after(pipeline: &str) -> String {
 #[cfg_attr(test, derive(Debug))]
 #[derive(Clone)]
 pub(crate) struct Connect {
-    /// Where a worker answers, without a slash at the end.
-    pub(crate) url: String,
-    /// Who asks it, if it asks who that is.
-    pub(crate) login: Option<(String, Secret)>,
-    /// The authorities that may have signed its certificate, beside those of this machine.
-    pub(crate) ca_file: Option<PathBuf>,
-    /// How long one request may take.
-    pub(crate) timeout: Duration,
+    /// A worker.
+    pub(crate) service: Service,
     /// The connector; `None` for the pipeline's name.
     pub(crate) name: Option<String>,
     /// What its topics begin with; `None` for what the source's topics begin with.
@@ -102,8 +99,8 @@ pub(crate) struct Connect {
     pub(crate) heartbeat_query: Option<String>,
     /// Whether events are rows alone, without Debezium's envelope.
     pub(crate) unwrap: bool,
-    /// Whether each event carries its schema.
-    pub(crate) schemas: bool,
+    /// What writes keys and values.
+    pub(crate) converter: Converter,
     /// Where the worker finds PostgreSQL's password.
     pub(crate) secret_ref: Option<SecretRef>,
     /// Further settings of the connector, which come before ours; an empty one leaves ours out.
@@ -134,6 +131,32 @@ impl PublicationMode {
         }
     }
 }
+
+/// What writes keys and values for Kafka.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Converter {
+    /// Connect's own, of JSON.
+    Json {
+        /// Whether each event carries its schema.
+        schemas: bool,
+    },
+    /// One of Avro, and where the worker finds the registry.
+    Avro(AvroConverter, String),
+}
+
+/// Whose converter of Avro.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AvroConverter {
+    /// Confluent's.
+    Confluent,
+    /// That of Apicurio Registry.
+    Apicurio,
+}
+
+/// What Apicurio's address ends with where it answers as Confluent's registry does, and where its
+/// own converter asks.
+const COMPATIBLE: [&str; 3] = ["/apis/ccompat/v6", "/apis/ccompat/v7", "/apis/ccompat/v8"];
+const OWN: &str = "/apis/registry/v2";
 
 /// A reference to a secret that a worker of Connect resolves itself, such as
 /// `${file:/etc/kafka-connect/shop.properties:password}`.
@@ -178,15 +201,13 @@ pub(super) fn postgres(top: &mut Section<'_>) -> Option<Option<Postgres>> {
 }
 
 /// Reads `[connect]`; `Some(None)` if the file does not have it.
-pub(super) fn connect(top: &mut Section<'_>) -> Option<Option<Connect>> {
+/// The records are in Avro if there is a `registry`.
+pub(super) fn connect(top: &mut Section<'_>, registry: Option<&Service>) -> Option<Option<Connect>> {
     let mut section = top.section("connect");
     if !top.given("connect") {
         return Some(None);
     }
-    let url = section.required("url", "http://localhost:8083", url);
-    let login = login(&mut section);
-    let ca_file = section.optional("ca_file", None, |v| path(v).map(Some));
-    let timeout = section.optional("timeout", TIMEOUT, |v| duration(v, TIMEOUT_ALLOWED));
+    let service = service(&mut section, &ABOUT);
     let name = section.optional("name", None, |v| word(v).map(Some));
     let topic_prefix = section.optional("topic_prefix", None, |v| word(v).map(Some));
     let tables = section.optional("tables", None, |v| tables(v).map(Some));
@@ -197,16 +218,13 @@ pub(super) fn connect(top: &mut Section<'_>) -> Option<Option<Connect>> {
     let heartbeat_interval = section.optional("heartbeat_interval", HEARTBEAT, |v| duration(v, HEARTBEAT_ALLOWED));
     let heartbeat_query = section.optional("heartbeat_query", None, |v| query(v).map(Some));
     let unwrap = section.optional("unwrap", false, flag);
-    let schemas = section.optional("schemas", true, flag);
+    let converter = converter(&mut section, registry);
     // Somebody may give the secret itself.
     let secret_ref = section.secret("secret_ref", |v| SecretRef::parse(text(v)?));
     let settings = settings(&mut section);
     section.finish();
     Some(Some(Connect {
-        url: url?,
-        login: login?,
-        ca_file: ca_file?,
-        timeout: timeout?,
+        service: service?,
         name: name?,
         topic_prefix: topic_prefix?,
         tables: tables?,
@@ -215,35 +233,41 @@ pub(super) fn connect(top: &mut Section<'_>) -> Option<Option<Connect>> {
         heartbeat_interval: heartbeat_interval?,
         heartbeat_query: heartbeat_query?,
         unwrap: unwrap?,
-        schemas: schemas?,
+        converter: converter?,
         secret_ref: secret_ref?,
         settings: settings?,
     }))
 }
 
-/// A user and a password, or neither.
-fn login(section: &mut Section<'_>) -> Option<Option<(String, Secret)>> {
-    let user = section.optional("user", None, |v| Ok(Some(text(v)?.to_owned())));
-    let password = section.secret("password", |v| Ok(Secret::new(text(v)?)));
-    for (one, other) in [("user", "password"), ("password", "user")] {
-        if section.given(one) && !section.given(other) {
-            section.refuse(one, format!("needs {other} next to it"));
+/// What writes keys and values.
+fn converter(section: &mut Section<'_>, registry: Option<&Service>) -> Option<Converter> {
+    let schemas = section.optional("schemas", true, flag);
+    let all = [("confluent", AvroConverter::Confluent), ("apicurio", AvroConverter::Apicurio)];
+    let of = section.optional("converter", AvroConverter::Confluent, |v| choice(v, &all));
+    let url = section.optional("registry_url", None, |v| service::url(v, "http://registry:8081").map(Some));
+    let Some(registry) = registry else {
+        for key in ["converter", "registry_url"].into_iter().filter(|key| section.given(key)) {
+            section.refuse(key, "is for source.decode.format = \"avro\" only".to_owned());
         }
+        return Some(Converter::Json { schemas: schemas? });
+    };
+    if section.given("schemas") {
+        section.refuse("schemas", "is for JSON only: schemas of Avro are in the registry".to_owned());
     }
-    Some(user?.zip(password?))
-}
-
-/// Where a worker answers.
-fn url(value: &Value) -> Reading<String> {
-    let allowed =
-        || "allowed is a URL such as \"http://localhost:8083\" or \"https://connect.example/shop\"".to_owned();
-    let url = Url::parse(text(value)?).map_err(|_| allowed())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or a password in it: they are given as user and password, next to url".to_owned());
-    }
-    let good =
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
-    if good { Ok(url.as_str().trim_end_matches('/').to_owned()) } else { Err(allowed()) }
+    let (of, url) = (of?, url?);
+    let theirs = || match of {
+        AvroConverter::Confluent => Some(registry.url.clone()),
+        AvroConverter::Apicurio => {
+            let host = COMPATIBLE.iter().find_map(|end| registry.url.strip_suffix(end))?;
+            Some(format!("{host}{OWN}"))
+        }
+    };
+    let Some(url) = url.or_else(theirs) else {
+        let example = "http://apicurio:8080/apis/registry/v2";
+        section.refuse("registry_url", format!("must be given for Apicurio's converter, such as {example:?}"));
+        return None;
+    };
+    Some(Converter::Avro(of, url))
 }
 
 /// A name that can be a part of a topic's name, and of a URL.

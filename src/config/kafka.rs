@@ -9,6 +9,7 @@ use lakefront_operators::azure::Entra;
 use lakefront_operators::kafka::settings::{Login, Sasl, Security, Tls};
 use lakefront_operators::s3::Credential;
 use lakefront_operators::secret::Secret;
+use lakefront_operators::web::Service;
 use toml::Value;
 
 use super::azure::{file, id};
@@ -17,7 +18,7 @@ use super::raw::{Reading, Section};
 use super::s3::{self, region, word};
 use super::secrets::{Env, variable};
 use super::values::{choice, flag, path, text};
-use super::{ConfigError, read_text};
+use super::{ConfigError, decode, read_text};
 
 /// The mechanisms by their names in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,26 +171,29 @@ fn secret(value: &Value) -> Reading<Secret> {
     Ok(Secret::new(text(value)?))
 }
 
-/// Reads the `[source.security]` of the file at `path` alone, which may be a pipeline file: how a
-/// command that reads a topic connects.
-pub(crate) fn security_of(path: &Path) -> Result<Security, ConfigError> {
-    parse_security(&read_text(path)?, &|name| std::env::var(name).ok())
+/// Reads `[source.security]`, `[source.decode]` and `[source.registry]` of the file at `path`
+/// alone, which may be a pipeline file: how a command that reads a topic connects, and where
+/// schemas are.
+pub(crate) fn source_of(path: &Path) -> Result<(Security, Option<Service>), ConfigError> {
+    parse_source(&read_text(path)?, &|name| std::env::var(name).ok())
 }
 
-fn parse_security(text: &str, env: Env<'_>) -> Result<Security, ConfigError> {
+fn parse_source(text: &str, env: Env<'_>) -> Result<(Security, Option<Service>), ConfigError> {
     let table: toml::Table = text.parse().map_err(|error| ConfigError::syntax(text, &error))?;
     let problems = Problems::default();
     let mut source = Section::top(table, env, &problems).section("source");
     let mut section = source.section("security");
-    let is_there = source.given("security");
     let security = security(&mut section);
     section.finish();
+    let registry = decode::registry(&mut source);
+    let is_there = ["security", "registry"].iter().any(|section| source.given(section));
     let problems = problems.into_inner();
-    match security {
-        Some(_) if !is_there => {
-            Err(ConfigError::field("source.security", "must be given: it says how connections are secured".to_owned()))
-        }
-        Some(security) if problems.is_empty() => Ok(security),
+    match security.zip(registry) {
+        Some(_) if !is_there && problems.is_empty() => Err(ConfigError::field(
+            "source",
+            "must have [source.security], which says how connections are secured, or [source.registry]".to_owned(),
+        )),
+        Some(both) if problems.is_empty() => Ok(both),
         _ => Err(ConfigError::Fields(problems)),
     }
 }
@@ -200,7 +204,9 @@ mod tests {
 
     fn read(keys: &str) -> Result<Security, String> {
         let env = |name: &str| (name == "KAFKA_PASSWORD").then(|| "hunter2".to_owned());
-        parse_security(&format!("[source.security]\n{keys}"), &env).map_err(|error| error.to_string())
+        parse_source(&format!("[source.security]\n{keys}"), &env)
+            .map(|(security, _)| security)
+            .map_err(|error| error.to_string())
     }
 
     fn login() -> Login {
@@ -257,7 +263,7 @@ mod tests {
             let text = read(keys).expect_err(keys);
             assert!(text.contains(part) && !text.contains("hunter2"), "{text}");
         }
-        let text = parse_security("[source]\nbrokers = \"a:1\"", &|_| None).expect_err("no section").to_string();
+        let text = parse_source("[source]\nbrokers = \"a:1\"", &|_| None).expect_err("no section").to_string();
         assert!(text.contains("source.security"), "{text}");
     }
 }

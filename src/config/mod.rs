@@ -14,6 +14,8 @@ mod azure;
 mod connect;
 #[cfg(any(feature = "pg_changes", feature = "pg_flush"))]
 mod database;
+#[cfg(feature = "kafka")]
+mod decode;
 mod defaults;
 mod disk;
 mod error;
@@ -34,6 +36,8 @@ mod roles;
 mod s3;
 mod secrets;
 mod sections;
+#[cfg(feature = "kafka")]
+mod service;
 mod source;
 #[cfg(feature = "pg_changes")]
 mod tables;
@@ -53,11 +57,11 @@ use lakefront_operators::s3::Location as BucketLocation;
 pub(crate) use lakefront_operators::source::files::watch::OnRewrite;
 
 #[cfg(feature = "pg_changes")]
-pub(crate) use self::connect::{Connect, Postgres, PublicationMode, SecretRef};
+pub(crate) use self::connect::{AvroConverter, Connect, Converter, Postgres, PublicationMode, SecretRef};
 pub(crate) use self::error::ConfigError;
 use self::error::Problems;
 #[cfg(feature = "kafka")]
-pub(crate) use self::kafka::security_of;
+pub(crate) use self::kafka::source_of;
 #[cfg(feature = "pg_changes")]
 pub(crate) use self::pg_changes::{ChangesLake, PgChanges};
 #[cfg(feature = "pg_flush")]

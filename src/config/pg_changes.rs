@@ -8,6 +8,7 @@ use lakefront_operators::run::memory::Parts;
 use lakefront_operators::sink::files::UPLOADS;
 use lakefront_operators::source::kafka::supply::{ColdStart, OnLoss};
 use lakefront_operators::source::kafka::topics::Topics;
+use lakefront_operators::web::Service;
 use toml::Value;
 
 use super::connect::{self, Connect, Postgres};
@@ -16,7 +17,7 @@ use super::sections::Read;
 use super::tables::{self, TableRules};
 use super::units::MIB;
 use super::values::{self, choice, duration, number, size, text};
-use super::{LakeRoot, Mode, defaults, kafka, lake};
+use super::{LakeRoot, Mode, decode, defaults, kafka, lake};
 
 /// The longest group of consumers, as Kafka stores it.
 const GROUP_MAX_LENGTH: usize = 255;
@@ -37,6 +38,8 @@ const RECORD: u64 = 64 * MIB;
 pub(crate) struct PgChanges {
     /// How the cluster is reached.
     pub(crate) kafka: Settings,
+    /// Where the schemas of records in Avro are; `None` if there are none.
+    pub(crate) registry: Option<Service>,
     /// What is read of it.
     pub(crate) topics: Topics,
     /// The topics as the file names them, and as one text.
@@ -149,10 +152,12 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let mut inner = section.section("security");
     let security = kafka::security(&mut inner);
     inner.finish();
+    let registry = decode::registry(&mut section);
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
     let state_file = section.optional("state_file", state_file, values::state_file);
     section.finish();
-    let (postgres, connect) = (connect::postgres(top), connect::connect(top));
+    let (postgres, connect) =
+        (connect::postgres(top), connect::connect(top, registry.as_ref().and_then(Option::as_ref)));
     let lake = read_lake(top);
     let tables = tables::read(top);
     let mut section = top.section("commit");
@@ -166,6 +171,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
         let (group, isolation, security) = (group?, isolation?, security?);
         Some(PgChanges {
             kafka: Settings { group, isolation, security, ..Settings::new(brokers?) },
+            registry: registry?,
             topics,
             shown: names.join(","),
             names,

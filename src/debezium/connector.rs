@@ -12,7 +12,7 @@ use lakefront_operators::secret::Secret;
 use serde_json::{Map, Value};
 
 use super::{Capture, tables};
-use crate::config::{Connect, SecretRef};
+use crate::config::{AvroConverter, Connect, Converter, SecretRef};
 use crate::exit::Usage;
 
 /// The connector's class, which is also how Connect names the plugin.
@@ -254,12 +254,7 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
     // Debezium leaves truncates out by default.
     set("skipped.operations", &"none");
     set("provide.transaction.metadata", &true);
-    for of in ["key", "value"] {
-        set(&format!("{of}.converter"), &"org.apache.kafka.connect.json.JsonConverter");
-        set(&format!("{of}.converter.schemas.enable"), &connect.schemas);
-        // Otherwise null becomes the default of a column that has one.
-        set(&format!("{of}.converter.replace.null.with.default"), &false);
-    }
+    converters(set, &connect.converter);
     // Connect makes the topics, as the broker makes its own: there need be no auto.create.topics.
     set("topic.creation.default.replication.factor", &-1);
     set("topic.creation.default.partitions", &-1);
@@ -269,6 +264,42 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
         set("transforms.unwrap.delete.tombstone.handling.mode", &"rewrite");
         set("transforms.unwrap.add.fields", &ADDED);
         set("transforms.unwrap.replace.null.with.default", &false);
+    }
+}
+
+/// What writes keys and values.
+fn converters(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, converter: &Converter) {
+    let mut both = |name: &str, value: &dyn Display| {
+        for of in ["key", "value"] {
+            set(&format!("{of}.converter{name}"), value);
+        }
+    };
+    match converter {
+        Converter::Json { schemas } => {
+            both("", &"org.apache.kafka.connect.json.JsonConverter");
+            both(".schemas.enable", schemas);
+            // Otherwise null becomes the default of a column that has one.
+            both(".replace.null.with.default", &false);
+        }
+        Converter::Avro(AvroConverter::Confluent, url) => {
+            both("", &"io.confluent.connect.avro.AvroConverter");
+            both(".schema.registry.url", url);
+            // The same.
+            both(".ignore.default.for.nullables", &true);
+        }
+        Converter::Avro(AvroConverter::Apicurio, url) => {
+            both("", &"io.apicurio.registry.utils.converter.AvroConverter");
+            both(".apicurio.registry.url", url);
+            both(".apicurio.registry.auto-register", &true);
+            // The wire format that all registries' clients read: an id of four bytes before a value.
+            both(".apicurio.registry.as-confluent", &true);
+            both(".apicurio.registry.use-id", &"contentId");
+            both(".apicurio.registry.headers.enabled", &false);
+        }
+    }
+    if let Converter::Avro(..) = converter {
+        // Names of topics and tables become those of types, which have fewer letters.
+        set("schema.name.adjustment.mode", &"avro");
     }
 }
 

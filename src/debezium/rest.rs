@@ -5,20 +5,14 @@
 //! is asked: no proxy, no redirect.
 
 use std::fmt;
-use std::fs;
 use std::time::Duration;
 
 use lakefront_operators::secret::Secret;
-use lakefront_operators::shown;
-use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Method, StatusCode};
+use lakefront_operators::web::{Answer, Method, StatusCode, Web};
 use serde_json::Value;
 
 use crate::config::Connect;
 
-/// Maximum bytes of an answer: the longest lists every setting of a connector with its
-/// documentation.
-const LONGEST: usize = 8 << 20;
 /// Between two attempts while workers agree on who does what.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -81,39 +75,20 @@ impl fmt::Display for RestError {
 impl std::error::Error for RestError {}
 
 /// A worker.
-pub(crate) struct Rest {
-    client: Client,
-    url: String,
-    login: Option<(String, Secret)>,
-    hidden: Vec<Secret>,
-    timeout: Duration,
-}
+pub(crate) struct Rest(Web);
 
 impl Rest {
     /// The worker that `connect` names. Nothing is asked yet. What is in `hidden` is left out of
     /// all messages.
     pub(crate) fn new(connect: &Connect, hidden: &[Secret]) -> Result<Rest, RestError> {
-        let attempt = || format!("prepare requests to Kafka Connect at {}", connect.url);
-        let fails = |why: String| RestError::Unreachable { attempt: attempt(), why };
-        let mut builder = Client::builder().no_proxy().redirect(Policy::none()).timeout(connect.timeout);
-        if let Some(file) = &connect.ca_file {
-            let of_file = |why: &dyn fmt::Display| fails(format!("connect.ca_file {}: {why}", file.display()));
-            let pem = fs::read(file).map_err(|error| of_file(&error))?;
-            let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| of_file(&error))?;
-            if certificates.is_empty() {
-                return Err(of_file(&"there is no certificate in the PEM file"));
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder.build().map_err(|error| fails(causes(&error)))?;
-        let mut hidden = hidden.to_vec();
-        hidden.extend(connect.login.as_ref().map(|(_, password)| password.clone()));
-        Ok(Rest { client, url: connect.url.clone(), login: connect.login.clone(), hidden, timeout: connect.timeout })
+        let attempt = || format!("prepare requests to Kafka Connect at {}", connect.service.url);
+        let web = Web::new(connect.service.clone(), hidden);
+        web.map(Rest).map_err(|error| RestError::Unreachable { attempt: attempt(), why: error.why })
     }
 
     /// The worker's address.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        &self.0.service().url
     }
 
     /// Asks for what is at `path`.
@@ -148,7 +123,7 @@ impl Rest {
         let mut waited = Duration::ZERO;
         loop {
             match self.once(attempt, method.clone(), path, body).await {
-                Err(RestError::Refused { status: StatusCode::CONFLICT, .. }) if waited < self.timeout => {
+                Err(RestError::Refused { status: StatusCode::CONFLICT, .. }) if waited < self.0.service().timeout => {
                     tokio::time::sleep(PAUSE).await;
                     waited += PAUSE;
                 }
@@ -158,75 +133,22 @@ impl Rest {
     }
 
     async fn once(&self, attempt: &str, method: Method, path: &str, body: Option<&Value>) -> Result<Value, RestError> {
-        let fails = |why: String| RestError::Unreachable {
-            attempt: attempt.to_owned(),
-            why: self.without_hidden(&format!("{}{path} {why}", self.url)),
-        };
-        let mut request = self.client.request(method, format!("{}{path}", self.url));
-        if let Some((user, password)) = &self.login {
-            request = request.basic_auth(user, Some(password.reveal()));
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let mut response = request.send().await.map_err(|error| fails(self.unreachable(&error)))?;
-        let status = response.status();
-        let mut text = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| fails(self.unreachable(&error)))? {
-            if text.len() + chunk.len() > LONGEST {
-                return Err(fails(format!("gave an answer of more than {LONGEST} bytes")));
-            }
-            text.extend_from_slice(&chunk);
-        }
-        let json = serde_json::from_slice::<Value>(&text).ok();
+        let unreachable = |why: String| RestError::Unreachable { attempt: attempt.to_owned(), why };
+        let Answer { status, json } = self.0.ask(method, path, body).await.map_err(|error| unreachable(error.why))?;
         if status.is_success() {
-            return match (json, text.is_empty()) {
-                (Some(json), _) => Ok(json),
-                (None, true) => Ok(Value::Null),
-                (None, false) => Err(fails("does not answer in JSON: is connect.url Kafka Connect's?".to_owned())),
-            };
+            return json.ok_or_else(|| {
+                let url = self.url();
+                unreachable(format!("{url}{path} does not answer in JSON: is connect.url Kafka Connect's?"))
+            });
         }
         let message = json.as_ref().and_then(|json| json.get("message")?.as_str()).unwrap_or_default();
         Err(RestError::Refused { attempt: attempt.to_owned(), status, message: self.without_hidden(message) })
     }
 
-    /// Why a worker did not answer, and what is usually done about it.
-    fn unreachable(&self, error: &reqwest::Error) -> String {
-        let told = causes(error);
-        match () {
-            () if error.is_timeout() => format!(
-                "did not answer within {} s: is the worker up? A longer time is given as connect.timeout",
-                self.timeout.as_secs()
-            ),
-            () if error.is_connect() && told.to_lowercase().contains("certificate") => {
-                format!("is not trusted: {told}; connect.ca_file names the authority that has signed its certificate")
-            }
-            () if error.is_connect() => {
-                format!("does not answer: {told}; is the worker up, and connect.url its address?")
-            }
-            () => format!("failed: {told}"),
-        }
-    }
-
     /// `text` without what must not be shown, on one line.
     pub(crate) fn without_hidden(&self, text: &str) -> String {
-        let text = self.hidden.iter().fold(text.to_owned(), |text, hidden| match hidden.reveal() {
-            "" => text,
-            hidden => text.replace(hidden, "***"),
-        });
-        shown::one_line(&shown::without_secrets(&text)).into_owned()
+        self.0.without_hidden(text)
     }
-}
-
-/// An error of the client and its causes. Its own text repeats the address, which is left out.
-fn causes(error: &reqwest::Error) -> String {
-    let mut cause = std::error::Error::source(error);
-    let mut told = Vec::new();
-    while let Some(error) = cause {
-        told.push(error.to_string());
-        cause = error.source();
-    }
-    if told.is_empty() { error.to_string() } else { told.join(": ") }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::reading::lsn_of;
 use super::table::{EventTable, EventTables, key_of};
 use super::wish::{OnIncompatible, OnWiden, TableWish};
 use crate::format::debezium::typed::{LakeColumn, LakeType, Novelty, Plan, exceeds};
-use crate::format::debezium::{Decoded, Decoder, Event, Part, Row};
+use crate::format::debezium::{Decoded, Decoder, Event, Part, Row, Texts};
 use crate::protocol::offsets::PartitionId;
 use crate::source::kafka::records::Records;
 
@@ -133,8 +133,9 @@ pub fn next(
     (tables, role): (&EventTables, &str),
     decoder: &mut Decoder,
 ) -> Option<Next> {
+    let mut texts = Texts::default();
     records.iter().find_map(|place| {
-        let (record, at) = (place.debezium().ok()?, (partition, place.offset()));
+        let (record, at) = (place.debezium(&mut texts).ok()?, (partition, place.offset()));
         if record.value == Part::Null {
             let table = tables.of_topic(&records.topic).map(|at| &tables.tables[at]);
             let key = decoder.tombstone(&record).ok()?;

@@ -10,7 +10,7 @@ use super::hold::Hold;
 use super::reading::lsn_of;
 use super::table::EventTables;
 use crate::format::debezium::typed::LakeType;
-use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row};
+use crate::format::debezium::{Decoded, Decoder, Event, Operation, Row, Texts};
 use crate::shown::one_line;
 use crate::source::kafka::records::Records;
 
@@ -139,9 +139,9 @@ pub(super) fn guessed(raw: &str) -> Option<LakeType> {
 
 /// What `records` have that `tables` do not.
 pub fn survey(records: &Records, tables: &EventTables, decoder: &mut Decoder) -> Met {
-    let mut met = Met::default();
+    let (mut met, mut texts) = (Met::default(), Texts::default());
     for record in records.iter() {
-        let Ok(record) = record.debezium() else { continue };
+        let Ok(record) = record.debezium(&mut texts) else { continue };
         let Ok(Decoded::Event(event)) = decoder.decode(&record) else { continue };
         let Some(role) = tables.role(&event.table) else { continue };
         if event.operation == Operation::Truncate || tables.place(&role).is_some() {

@@ -14,7 +14,7 @@ use super::table::EventTables;
 use super::{REJECTS, Told};
 use crate::error::Stop;
 use crate::fetch::Fetched;
-use crate::format::debezium::{Decoded, Decoder, Event, Operation, Part, Reason, Record, Source};
+use crate::format::debezium::{Decoded, Decoder, Event, Operation, Part, Reason, Record, Source, Texts};
 use crate::protocol::offsets::PartitionId;
 use crate::routed::Routed;
 use crate::run::metrics::Metrics;
@@ -28,6 +28,7 @@ pub(super) struct Reading {
     tables: Arc<EventTables>,
     metrics: Arc<Metrics>,
     decoder: Decoder,
+    texts: Texts,
     gathered: Vec<Gathered>,
     /// By topic, the table that its last event was of.
     topics: HashMap<String, usize>,
@@ -68,7 +69,8 @@ pub(super) fn lsn_of(source: &Source) -> u64 {
 impl Reading {
     pub(super) fn new(tables: Arc<EventTables>, metrics: Arc<Metrics>) -> Reading {
         let gathered = tables.tables.iter().map(Gathered::of).collect();
-        Reading { tables, metrics, decoder: Decoder::default(), gathered, topics: HashMap::new(), refused: None }
+        let (decoder, texts) = Default::default();
+        Reading { tables, metrics, decoder, texts, gathered, topics: HashMap::new(), refused: None }
     }
 
     /// Reads a block. The error ends the run: it has met what it does not know, and noted it.
@@ -117,8 +119,15 @@ impl Reading {
 
     /// Reads a record. Returns the place of the table that it changes, if it does.
     fn record(&mut self, place: Place<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
+        let mut texts = std::mem::take(&mut self.texts);
+        let read = place.record.debezium(&mut texts).map_err(|reason| Obstacle(Why::NoEvent, reason.to_string()));
+        let at = read.and_then(|record| self.decoded(place, record, met));
+        self.texts = texts;
+        at
+    }
+
+    fn decoded(&mut self, place: Place<'_>, record: Record<'_>, met: &mut Met) -> Result<Option<usize>, Obstacle> {
         let no_event = |reason: Reason| Obstacle(Why::NoEvent, reason.to_string());
-        let record = place.record.debezium().map_err(no_event)?;
         if record.value == Part::Null {
             return self.tombstone(place, &record, met);
         }

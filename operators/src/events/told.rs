@@ -2,7 +2,7 @@
 
 use super::reading::lsn_of;
 use super::table::EventTables;
-use crate::format::debezium::{Decoded, Decoder, Operation};
+use crate::format::debezium::{Decoded, Decoder, Operation, Texts};
 use crate::source::kafka::records::Records;
 
 /// The last event of a table among some records.
@@ -18,9 +18,9 @@ pub struct Last {
 
 /// The last event of `records` that names its table.
 pub fn last(records: &Records, tables: &EventTables, decoder: &mut Decoder) -> Option<Last> {
-    let mut last = None;
+    let (mut last, mut texts) = (None, Texts::default());
     for record in records.iter() {
-        let Ok(record) = record.debezium() else { continue };
+        let Ok(record) = record.debezium(&mut texts) else { continue };
         let Ok(Decoded::Event(event)) = decoder.decode(&record) else { continue };
         if let Some(role) = tables.role(&event.table) {
             last = Some(Last { role, lsn: lsn_of(&event.source), is_snapshot: event.operation == Operation::Read });

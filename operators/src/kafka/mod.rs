@@ -14,5 +14,6 @@ pub(crate) mod context;
 pub mod failure;
 mod msk;
 pub(crate) mod native;
+pub mod schemas;
 pub mod settings;
 mod tokens;

@@ -46,12 +46,18 @@ fn the_least_gets_the_documented_defaults() {
     assert_eq!(postgres.slot("Shop-cdc"), "lakefront_shop_cdc", "as PostgreSQL allows it");
     assert_eq!(postgres.publication("Shop-cdc"), "lakefront_shop_cdc");
     assert_eq!(postgres.slot(&"ä".repeat(100)).len(), 63, "and as long");
-    assert_eq!(connect.url, "http://localhost:8083");
-    assert!(connect.login.is_none() && connect.ca_file.is_none() && connect.secret_ref.is_none());
-    assert_eq!((connect.timeout, connect.heartbeat_interval), (Duration::from_secs(30), Duration::from_secs(10)));
+    assert_eq!(connect.service.url, "http://localhost:8083");
+    assert!(connect.service.login.is_none() && connect.service.ca_file.is_none() && connect.secret_ref.is_none());
+    assert_eq!(
+        (connect.service.timeout, connect.heartbeat_interval),
+        (Duration::from_secs(30), Duration::from_secs(10))
+    );
     assert_eq!((connect.name, connect.topic_prefix, connect.tables), (None, None, None));
     assert_eq!((connect.snapshot_mode, connect.publication_mode), ("initial", PublicationMode::Filtered));
-    assert_eq!((connect.heartbeat_query, connect.unwrap, connect.schemas), (None, false, true));
+    assert_eq!(
+        (connect.heartbeat_query, connect.unwrap, connect.converter),
+        (None, false, Converter::Json { schemas: true })
+    );
     assert!(connect.settings.is_empty());
 }
 
@@ -85,13 +91,16 @@ fn a_full_file_says_everything() {
     let text = into(&into(&text, "postgres", "slot = \"s_1\""), "postgres", "publication = \"Pub\"");
     let (postgres, connect) = read(good(&text));
     assert_eq!((postgres.slot("x"), postgres.publication("x")), ("s_1".to_owned(), "Pub".to_owned()));
-    assert_eq!(connect.login, Some(("me".to_owned(), Secret::new("hunter2"))));
-    assert_eq!((connect.ca_file, connect.timeout), (Some(PathBuf::from("ca.pem")), Duration::from_secs(5)));
+    assert_eq!(connect.service.login, Some(Login::Basic("me".to_owned(), Secret::new("hunter2"))));
+    assert_eq!(
+        (connect.service.ca_file, connect.service.timeout),
+        (Some(PathBuf::from("ca.pem")), Duration::from_secs(5))
+    );
     assert_eq!((connect.name.as_deref(), connect.topic_prefix.as_deref()), (Some("shop"), Some("cdc.eu")));
     assert_eq!(connect.tables, Some(vec!["public.*".to_owned(), "Über.Mixed Case".to_owned()]));
     assert_eq!((connect.snapshot_mode, connect.publication_mode), ("no_data", PublicationMode::Disabled));
     assert_eq!((connect.heartbeat_interval, connect.heartbeat_query), (Duration::from_secs(60), Some(String::new())));
-    assert!(connect.unwrap && !connect.schemas);
+    assert!(connect.unwrap && connect.converter == Converter::Json { schemas: false });
     assert_eq!(connect.secret_ref.as_ref().map(SecretRef::as_str), Some("${file:/etc/shop.properties:password}"));
     let settings: Vec<(&str, &str)> =
         connect.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -12,7 +12,6 @@ use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::protocol::supply::Supply;
 use lakefront_operators::run::memory::Budget;
 use lakefront_operators::source::kafka::kind::Standing;
-use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::records::Records;
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::{OnLoss, TopicSupply};
@@ -49,7 +48,7 @@ pub(super) async fn next_records(
     let (partitions, sizes, settings) = (sights.len(), Arc::new(Sizes::default()), standing.settings.clone());
     let parts = changes.config.parts(1, 1);
     let budget = Budget::new(parts.usual(), parts);
-    let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes.clone(), PATIENCE);
+    let reader = changes.reader(sizes.clone());
     let mut supply = TopicSupply::new(&[standing], sizes, changes.config.range(), OnLoss::Accept);
     supply.see(sights, 0);
     let mut all = Vec::new();

@@ -149,6 +149,10 @@ pub(super) async fn connect(changes: &Changes) -> anyhow::Result<String> {
     if sights.is_empty() {
         let _ = writeln!(text, "source   {NO_TOPIC}");
     }
+    if let Some(registry) = &changes.registry {
+        registry.check().await?;
+        let _ = writeln!(text, "schemas  {}", one_line(registry.url()));
+    }
     let _ = writeln!(text, "lake     {}", one_line(&changes.catalog.to_string()));
     for known in &changes.tables {
         let what = if known.is_old { "it goes on" } else { "new to the pipeline" };

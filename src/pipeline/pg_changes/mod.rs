@@ -20,6 +20,7 @@ use std::time::Duration;
 use lakefront_operators::error::Stop;
 use lakefront_operators::events::{EventTable, Hold};
 use lakefront_operators::kafka::client::Client;
+use lakefront_operators::kafka::schemas::SchemaRegistry;
 use lakefront_operators::position::Position;
 use lakefront_operators::protocol::clock::Clock;
 use lakefront_operators::protocol::document::Process;
@@ -35,7 +36,8 @@ use lakefront_operators::sink::delta::upsert::{Retype, UpsertSpec};
 use lakefront_operators::sink::files::Place;
 use lakefront_operators::source::kafka::kind::{Settings, TopicSource};
 use lakefront_operators::source::kafka::look::Watch;
-use lakefront_operators::source::kafka::reader::PATIENCE;
+use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
+use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_topologies::pg_changes;
 
 pub(crate) use self::accept::accept;
@@ -63,6 +65,8 @@ pub(crate) struct Changes {
     /// For questions and the group's offsets, and for records.
     asks: Arc<Client>,
     fetches: Arc<Client>,
+    /// Where the schemas of records in Avro are.
+    registry: Option<Arc<SchemaRegistry>>,
     /// The catalog's folder.
     catalog: Place,
     /// Where what became no row goes.
@@ -146,6 +150,7 @@ impl Changes {
         let runtime = tokio::runtime::Handle::current();
         let open = || Client::open(&config.kafka, &runtime).map(Arc::new);
         let (asks, fetches) = (open()?, open()?);
+        let registry = config.registry.clone().map(|service| SchemaRegistry::new(service, PATIENCE).map(Arc::new));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = find::catalog(&config.lake)?;
         let rejects = find::rejects(&catalog, &common.pipeline);
@@ -156,6 +161,7 @@ impl Changes {
             source,
             asks,
             fetches,
+            registry: registry.transpose()?,
             catalog,
             rejects,
             tables: Vec::new(),
@@ -176,6 +182,10 @@ impl Changes {
 
     fn watch(&self) -> Watch {
         Watch::new(self.asks.clone(), self.config.topics.clone(), PATIENCE)
+    }
+
+    fn reader(&self, sizes: Arc<Sizes>) -> TopicReader {
+        TopicReader::new(self.asks.clone(), self.fetches.clone(), sizes, PATIENCE).with_schemas(self.registry.clone())
     }
 
     /// What a run needs of memory, now that the tables are known.

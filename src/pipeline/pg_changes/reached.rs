@@ -12,7 +12,6 @@ use lakefront_operators::protocol::offsets::PartitionId;
 use lakefront_operators::run::memory::Budget;
 use lakefront_operators::source::kafka::kind::{Mark, Offsets, Settings, name_of};
 use lakefront_operators::source::kafka::range::Range;
-use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::records::Records;
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::Sight;
@@ -95,7 +94,7 @@ async fn read(changes: &Changes, (id, mark): (&PartitionId, &Mark), offsets: std
     let parts = changes.config.parts(1, 1);
     let budget = Budget::new(parts.usual(), parts);
     let sizes = Arc::new(Sizes::default());
-    let reader = TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes, PATIENCE);
+    let reader = changes.reader(sizes);
     let range = Range {
         partition: id.clone(),
         topic_id: mark.topic_id.clone(),

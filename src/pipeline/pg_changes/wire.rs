@@ -23,7 +23,6 @@ use lakefront_operators::sink::delta::upsert::{Keeping, UpsertTable};
 use lakefront_operators::source::kafka::acknowledge::GroupOffsets;
 use lakefront_operators::source::kafka::feed::{Planning, TopicFeed};
 use lakefront_operators::source::kafka::kind::Standing;
-use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_operators::source::kafka::supply::TopicSupply;
 use lakefront_topologies::Topology;
@@ -82,7 +81,7 @@ impl pipeline::Claimed for Taken<'_> {
         let keeping = shards.iter().flatten().map(|shard| shard.keeping()).collect();
         let events = changes.tables.iter().map(|table| table.event.clone()).collect();
         let topology = Topology::PgChanges(pg_changes::PgChanges {
-            reader: Arc::new(TopicReader::new(changes.asks.clone(), changes.fetches.clone(), sizes, PATIENCE)),
+            reader: Arc::new(changes.reader(sizes)),
             events: Arc::new(find::known_tables(changes, events)),
             tables: changes.tables.iter().map(|table| table.spec.clone()).collect(),
             rejects: changes.rejects.clone(),

@@ -55,8 +55,13 @@ pub struct Decoder {
     deletes_by_tombstone: HashSet<Box<str>>,
 }
 
-/// A payload, and what its schema block says.
+/// A payload, and what its schema says.
 type Payload<'a> = (&'a str, Option<Arc<Columns>>);
+
+/// A payload whose schema is not in it; `None` if it is null.
+fn typed<'a>(raw: &'a str, columns: &Arc<Columns>) -> Option<Payload<'a>> {
+    (raw != "null").then(|| (raw, Some(Arc::clone(columns))))
+}
 
 impl Decoder {
     /// Decodes a record.
@@ -70,6 +75,7 @@ impl Decoder {
         }
         let value = match record.value {
             Part::Text(text) => self.payload(text, "value")?,
+            Part::Typed(raw, columns) => typed(raw, columns),
             Part::Unknown | Part::Null => None,
         };
         let Some((raw, columns)) = value else {
@@ -117,12 +123,13 @@ impl Decoder {
     }
 
     fn key<'a>(&mut self, part: Part<'a>) -> Result<Key<'a>, Reason> {
-        let text = match part {
+        let (text, payload) = match part {
             Part::Unknown => return Ok(Key::Unknown),
             Part::Null => return Ok(Key::None),
-            Part::Text(text) => text,
+            Part::Text(text) => (text, self.payload(text, "key")),
+            Part::Typed(raw, columns) => (raw, Ok(typed(raw, columns))),
         };
-        match self.payload(text, "key") {
+        match payload {
             Ok(None) => Ok(Key::None),
             Ok(Some((raw, columns))) if raw.starts_with('{') => Row::read(raw, "key", columns.as_ref()).map(Key::Row),
             Ok(Some((raw, _))) => Ok(Key::Foreign(raw)),

@@ -11,6 +11,7 @@
 //! known to be none, or a [`Reason`]: there is no panic, and no recursion whose depth the bytes
 //! decide without a limit.
 
+mod avro;
 mod binary;
 mod boundary;
 mod decimal;
@@ -35,6 +36,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use self::avro::{Columned, Schemas, Texts};
 pub use self::boundary::{Boundary, Status};
 pub use self::decoder::{Aside, Decoded, Decoder};
 pub use self::event::{Before, Event, Key, Operation, OtherKey};

@@ -3,6 +3,8 @@
 
 use thiserror::Error;
 
+use crate::format::avro::{Id, Unread};
+
 /// Why a record is no event of Debezium.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Reason {
@@ -79,6 +81,37 @@ pub enum Reason {
     Schema {
         /// Key or value.
         place: &'static str,
+    },
+    /// It is in Avro, and no registry is known.
+    #[error(
+        "the {place} is in Avro, with schema {id} of a registry: set source.decode.format = \"avro\", and the registry in \
+         source.registry"
+    )]
+    InAvro {
+        /// Key or value.
+        place: &'static str,
+        /// The schema.
+        id: Id,
+    },
+    /// The schema of a part in Avro cannot be had.
+    #[error("the {place} is in Avro, with schema {id}, {why}")]
+    Unschemed {
+        /// Key or value.
+        place: &'static str,
+        /// The schema.
+        id: Id,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The bytes are no value of their schema.
+    #[error("the {place} is no value of its Avro schema {id}: {why}")]
+    Avro {
+        /// Key or value.
+        place: &'static str,
+        /// The schema.
+        id: Id,
+        /// Why.
+        why: Unread,
     },
     /// JSON, but nothing that Debezium writes.
     #[error(

@@ -1,7 +1,10 @@
 //! A record of Kafka, as far as an event needs it.
 
+use std::sync::Arc;
+
 use super::json::{self, Members};
 use super::reason::Reason;
+use super::schema::Columns;
 
 /// A key or a value of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub enum Part<'a> {
     Null,
     /// Its text.
     Text(&'a str),
+    /// A payload as JSON, and what its schema says, which is not in it.
+    Typed(&'a str, &'a Arc<Columns>),
 }
 
 impl<'a> Part<'a> {

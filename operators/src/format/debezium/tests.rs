@@ -1,5 +1,6 @@
 //! Real events, in five configurations of one workload, and what becomes of them.
 
+mod avro;
 mod hostile;
 mod shapes;
 mod values;

@@ -1,6 +1,7 @@
 //! What values mean: the types of Kafka Connect, and Debezium's names for what PostgreSQL's types
 //! become.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::schema::{Block, Column, Columns};
@@ -73,7 +74,7 @@ pub enum Type {
 impl Type {
     /// The type that a schema block describes.
     pub(super) fn of(block: Block<'_>) -> Type {
-        if let Some(ty) = block.name.as_deref().and_then(|name| named(name, &block)) {
+        if let Some(ty) = block.name.as_deref().and_then(|name| Type::named(name, block.parameters.as_ref())) {
             return ty;
         }
         match block.kind.as_str() {
@@ -95,41 +96,41 @@ impl Type {
             _ => Type::Other,
         }
     }
-}
 
-/// The type of a name that has a meaning.
-fn named(name: &str, block: &Block<'_>) -> Option<Type> {
-    let parameter = |name: &str| block.parameters.as_ref().and_then(|all| all.get(name));
-    let number = |name: &str| parameter(name).and_then(|text| text.parse().ok());
-    let ty = match name {
-        "org.apache.kafka.connect.data.Decimal" => {
-            let scale = parameter("scale").and_then(|text| text.parse().ok())?;
-            Type::Decimal { scale, precision: number("connect.decimal.precision") }
-        }
-        "io.debezium.data.VariableScaleDecimal" => Type::VariableScaleDecimal,
-        "io.debezium.data.Bits" => Type::Bits(number("length")),
-        "io.debezium.data.Json" => Type::Json,
-        // Where `time.precision.mode` is `isostring`, the values are texts.
-        "io.debezium.time.IsoDate" => Type::Date,
-        "io.debezium.time.IsoTime" => Type::Time(Unit::Micros),
-        "io.debezium.time.IsoTimestamp" => Type::Timestamp(Unit::Micros),
-        "io.debezium.time.Date" | "org.apache.kafka.connect.data.Date" => Type::Date,
-        "io.debezium.time.Time" | "org.apache.kafka.connect.data.Time" => Type::Time(Unit::Millis),
-        "io.debezium.time.MicroTime" => Type::Time(Unit::Micros),
-        "io.debezium.time.NanoTime" => Type::Time(Unit::Nanos),
-        "io.debezium.time.Timestamp" | "org.apache.kafka.connect.data.Timestamp" => Type::Timestamp(Unit::Millis),
-        "io.debezium.time.MicroTimestamp" => Type::Timestamp(Unit::Micros),
-        "io.debezium.time.NanoTimestamp" => Type::Timestamp(Unit::Nanos),
-        "io.debezium.time.ZonedTime" => Type::ZonedTime,
-        "io.debezium.time.ZonedTimestamp" => Type::ZonedTimestamp,
-        "io.debezium.time.MicroDuration" => Type::Duration(Unit::Micros),
-        "io.debezium.time.NanoDuration" => Type::Duration(Unit::Nanos),
-        "io.debezium.time.Interval" => Type::Interval,
-        "io.debezium.data.geometry.Point" => Type::Point,
-        "io.debezium.data.geometry.Geometry" | "io.debezium.data.geometry.Geography" => Type::Geometry,
-        // Uuid, Xml, Enum, Ltree, Tsvector and the like are texts, and names of structs are the
-        // tables'.
-        _ => return None,
-    };
-    Some(ty)
+    /// The type of a name that has a meaning, with what is said beside it.
+    pub(super) fn named(name: &str, parameters: Option<&BTreeMap<String, String>>) -> Option<Type> {
+        let parameter = |name: &str| parameters.and_then(|all| all.get(name));
+        let number = |name: &str| parameter(name).and_then(|text| text.parse().ok());
+        let ty = match name {
+            "org.apache.kafka.connect.data.Decimal" => {
+                let scale = parameter("scale").and_then(|text| text.parse().ok())?;
+                Type::Decimal { scale, precision: number("connect.decimal.precision") }
+            }
+            "io.debezium.data.VariableScaleDecimal" => Type::VariableScaleDecimal,
+            "io.debezium.data.Bits" => Type::Bits(number("length")),
+            "io.debezium.data.Json" => Type::Json,
+            // Where `time.precision.mode` is `isostring`, the values are texts.
+            "io.debezium.time.IsoDate" => Type::Date,
+            "io.debezium.time.IsoTime" => Type::Time(Unit::Micros),
+            "io.debezium.time.IsoTimestamp" => Type::Timestamp(Unit::Micros),
+            "io.debezium.time.Date" | "org.apache.kafka.connect.data.Date" => Type::Date,
+            "io.debezium.time.Time" | "org.apache.kafka.connect.data.Time" => Type::Time(Unit::Millis),
+            "io.debezium.time.MicroTime" => Type::Time(Unit::Micros),
+            "io.debezium.time.NanoTime" => Type::Time(Unit::Nanos),
+            "io.debezium.time.Timestamp" | "org.apache.kafka.connect.data.Timestamp" => Type::Timestamp(Unit::Millis),
+            "io.debezium.time.MicroTimestamp" => Type::Timestamp(Unit::Micros),
+            "io.debezium.time.NanoTimestamp" => Type::Timestamp(Unit::Nanos),
+            "io.debezium.time.ZonedTime" => Type::ZonedTime,
+            "io.debezium.time.ZonedTimestamp" => Type::ZonedTimestamp,
+            "io.debezium.time.MicroDuration" => Type::Duration(Unit::Micros),
+            "io.debezium.time.NanoDuration" => Type::Duration(Unit::Nanos),
+            "io.debezium.time.Interval" => Type::Interval,
+            "io.debezium.data.geometry.Point" => Type::Point,
+            "io.debezium.data.geometry.Geometry" | "io.debezium.data.geometry.Geography" => Type::Geometry,
+            // Uuid, Xml, Enum, Ltree, Tsvector and the like are texts, and names of structs are the
+            // tables'.
+            _ => return None,
+        };
+        Some(ty)
+    }
 }

@@ -25,6 +25,7 @@ use crate::error::Stop;
 use crate::fetch::{self, Read, Reader};
 use crate::kafka::client::Client;
 use crate::kafka::failure::{Answer, Loss, Outcome, failed};
+use crate::kafka::schemas::SchemaRegistry;
 use crate::kafka::settings::Isolation;
 use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
@@ -48,6 +49,7 @@ pub struct TopicReader {
     lanes: Arc<Lanes>,
     sizes: Arc<Sizes>,
     patience: Duration,
+    registry: Option<Arc<SchemaRegistry>>,
 }
 
 /// A read that goes from one thread to the next.
@@ -71,7 +73,13 @@ impl TopicReader {
     /// It tells `sizes` how large records are. A broker that is away is waited for as long as
     /// `patience`.
     pub fn new(asks: Arc<Client>, fetches: Arc<Client>, sizes: Arc<Sizes>, patience: Duration) -> TopicReader {
-        TopicReader { lanes: Arc::new(Lanes::new(fetches.clone())), asks, fetches, sizes, patience }
+        let lanes = Arc::new(Lanes::new(fetches.clone()));
+        TopicReader { lanes, asks, fetches, sizes, patience, registry: None }
+    }
+
+    /// The same, which looks up the schemas of keys and values in Avro, if there is a `registry`.
+    pub fn with_schemas(self, registry: Option<Arc<SchemaRegistry>>) -> TopicReader {
+        TopicReader { registry, ..self }
     }
 
     /// Reads a range, or as much of it as there is room for.
@@ -124,7 +132,10 @@ impl Reader<Range> for TopicReader {
 
     fn read<'a>(&'a self, range: &'a Range, budget: &'a Arc<Budget>) -> Pending<'a, Result<Read<Records>, Stop>> {
         Box::pin(async move {
-            let (block, turn) = self.part(range, budget).await?;
+            let (mut block, turn) = self.part(range, budget).await?;
+            if let Some(registry) = &self.registry {
+                block.schemas = Some(registry.all(block.schema_ids()).await?);
+            }
             Ok(Read { block, turn: turn.map(|turn| Box::new(turn) as Box<dyn Any + Send>) })
         })
     }

@@ -1,8 +1,10 @@
 //! The records of one range in memory: one block of bytes, and where each record has its parts.
 
+use std::collections::BTreeSet;
 use std::ops;
 
-use crate::format::debezium::{Header, Part, Reason, Record};
+use crate::format::avro::{self, framed};
+use crate::format::debezium::{Header, Reason, Record, Schemas, Texts};
 use crate::kafka::native::queue::{self, Message};
 
 /// Records of one partition, in the order of their offsets.
@@ -17,6 +19,8 @@ pub struct Records {
     pub offsets: ops::Range<u64>,
     /// Whether these offsets are lost, and the loss was accepted.
     pub is_lost: bool,
+    /// The schemas of keys and values in Avro, if they were looked up.
+    pub(super) schemas: Option<Schemas>,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
     headers: Vec<Named>,
@@ -65,6 +69,12 @@ impl Records {
     /// How many bytes they take: their keys, values and headers, and where each lies.
     pub fn bytes(&self) -> u64 {
         taken(self.entries.len(), self.headers.len(), self.bytes.len())
+    }
+
+    /// The ids of the schemas that keys and values in Avro name.
+    pub(super) fn schema_ids(&self) -> BTreeSet<avro::Id> {
+        let parts = self.iter().flat_map(|record| [record.key(), record.value()]).flatten();
+        parts.filter_map(framed).map(|(id, _)| id).collect()
     }
 
     /// The offset of the first record.
@@ -197,22 +207,27 @@ impl<'a> Borrowed<'a> {
             .map(move |[name, value]| (part(*name).unwrap_or_default(), part(*value)))
     }
 
-    /// The record as the decoder of Debezium's events takes it, without a copy.
+    /// The record as the decoder of Debezium's events takes it: without a copy, unless it is in
+    /// Avro, which is written into `texts`.
     ///
     /// # Errors
-    /// If its key, its value or a header is no UTF-8.
-    pub fn debezium(&self) -> Result<Record<'a>, Reason> {
+    /// If its key, its value or a header is no UTF-8, or in Avro and no value of its schema.
+    pub fn debezium<'t>(&self, texts: &'t mut Texts) -> Result<Record<'t>, Reason>
+    where
+        'a: 't,
+    {
         let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).map_err(|_| Reason::NotUtf8);
         let header = |(name, value): (&'a [u8], Option<&'a [u8]>)| {
             Ok(Header { name: text(name)?, value: value.map_or(Ok("null"), text)? })
         };
+        let [key, value] = texts.read([self.key(), self.value()], self.records.schemas.as_ref())?;
         Ok(Record {
             topic: Some(&self.records.topic),
             partition: Some(self.records.partition.into()),
             offset: i64::try_from(self.offset()).ok(),
             timestamp_ms: self.timestamp_ms(),
-            key: Part::of(self.key())?,
-            value: Part::of(self.value())?,
+            key,
+            value,
             headers: self.headers().map(header).collect::<Result<_, Reason>>()?,
         })
     }
@@ -238,6 +253,7 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::debezium::Part;
 
     fn three() -> Records {
         Records::new("t", 1, 3..10)
@@ -254,10 +270,12 @@ mod tests {
             shown,
             [(3, Some(&b"k"[..]), Some(&b"v"[..]), 2), (5, None, None, 0), (9, Some(&b""[..]), Some(&b"w"[..]), 1)]
         );
-        let record = records.get(0).expect("the first").debezium().expect("texts");
+        let mut texts = [Texts::default(), Texts::default()];
+        let [one, other] = &mut texts;
+        let record = records.get(0).expect("the first").debezium(one).expect("texts");
         assert_eq!((record.topic, record.partition, record.offset), (Some("t"), Some(1), Some(3)));
         assert_eq!((record.key, record.headers[1].value), (Part::Text("k"), "null"));
-        let tombstone = records.get(1).expect("the second").debezium().expect("no text");
+        let tombstone = records.get(1).expect("the second").debezium(other).expect("no text");
         assert_eq!((tombstone.key, tombstone.value), (Part::Null, Part::Null));
         assert!(records.get(3).is_none());
     }
