@@ -246,15 +246,19 @@ fn converter(section: &mut Section<'_>, registry: Option<&Service>) -> Option<Co
     let of = section.optional("converter", AvroConverter::Confluent, |v| choice(v, &all));
     let url = section.optional("registry_url", None, |v| service::url(v, "http://registry:8081").map(Some));
     let Some(registry) = registry else {
-        for key in ["converter", "registry_url"].into_iter().filter(|key| section.given(key)) {
-            section.refuse(key, "is for source.decode.format = \"avro\" only".to_owned());
+        let (of, url, is_avros) = (of?, url?, "is for source.decode.format = \"avro\" only");
+        if of != AvroConverter::Confluent {
+            section.refuse("converter", is_avros.to_owned());
+        }
+        if url.is_some() {
+            section.refuse("registry_url", is_avros.to_owned());
         }
         return Some(Converter::Json { schemas: schemas? });
     };
-    if section.given("schemas") {
+    let (of, url) = (of?, url?);
+    if !schemas? {
         section.refuse("schemas", "is for JSON only: schemas of Avro are in the registry".to_owned());
     }
-    let (of, url) = (of?, url?);
     let theirs = || match of {
         AvroConverter::Confluent => Some(registry.url.clone()),
         AvroConverter::Apicurio => {

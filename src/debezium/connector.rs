@@ -291,7 +291,7 @@ fn converters(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, conver
             both("", &"io.apicurio.registry.utils.converter.AvroConverter");
             both(".apicurio.registry.url", url);
             both(".apicurio.registry.auto-register", &true);
-            // The wire format that all registries' clients read: an id of four bytes before a value.
+            // The wire format that clients of all registries read: four bytes of the id.
             both(".apicurio.registry.as-confluent", &true);
             both(".apicurio.registry.use-id", &"contentId");
             both(".apicurio.registry.headers.enabled", &false);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::commands::connector;
 use super::register::there;
-use super::{Capture, Rest, Status};
+use super::{Capture, Nulls, Rest, Status};
 
 /// Connect, and the connector in it.
 pub(crate) struct Connected {
@@ -19,6 +19,8 @@ pub(crate) struct Connected {
     pub(crate) status: Option<Status>,
     /// The settings in which what is registered differs from the file.
     pub(crate) differences: Vec<String>,
+    /// What becomes of null where a column has a default, by what is registered, or will be.
+    pub(crate) nulls: Nulls,
 }
 
 /// Looks at the connector of a pipeline. Fails if Connect cannot be asked, or if the file does not
@@ -46,6 +48,7 @@ pub(crate) async fn connected(capture: &Capture) -> anyhow::Result<Connected> {
         version: text(&worker, "version"),
         plugin: plugin.map(|plugin| text(plugin, "version")),
         status,
+        nulls: Nulls::of(there.as_ref().unwrap_or(&connector.body())),
         differences: there.and_then(|there| connector.differences(&there)).unwrap_or_default(),
     })
 }

@@ -15,6 +15,7 @@ mod commands;
 mod connector;
 mod delete;
 mod look;
+mod nulls;
 mod register;
 mod rest;
 mod status;
@@ -27,6 +28,7 @@ use lakefront_operators::shown::one_line;
 
 use self::connector::{Connector, Entry, PLUGIN};
 pub(crate) use self::look::{Connected, connected};
+pub(crate) use self::nulls::Nulls;
 use self::rest::{Rest, RestError};
 pub(crate) use self::status::{Status, Verdict};
 pub(crate) use self::tables::{matches, tables as tables_of};

@@ -46,6 +46,18 @@ impl RestError {
         }
     }
 
+    /// Whether the worker only waits for others to agree. Of Kafka 4.3, it mostly says so with a
+    /// status of its own, and sometimes with words alone.
+    fn is_busy(&self) -> bool {
+        match self {
+            RestError::Unreachable { .. } => false,
+            RestError::Refused { status: StatusCode::CONFLICT, .. } => true,
+            RestError::Refused { status, message, .. } => {
+                *status == StatusCode::INTERNAL_SERVER_ERROR && message.contains("a rebalance is expected")
+            }
+        }
+    }
+
     /// Whether what was asked about is not there.
     pub(crate) fn is_missing(&self) -> bool {
         self.status() == Some(StatusCode::NOT_FOUND)
@@ -111,8 +123,8 @@ impl Rest {
         self.request(attempt, Method::DELETE, path, None).await
     }
 
-    /// A request, and again while workers rebalance, which Connect answers with 409; all for as
-    /// long as one request may take. What is asked for here may be done twice.
+    /// A request, and again while workers rebalance; all for as long as one request may take. What
+    /// is asked for here may be done twice.
     async fn request(
         &self,
         attempt: &str,
@@ -123,7 +135,7 @@ impl Rest {
         let mut waited = Duration::ZERO;
         loop {
             match self.once(attempt, method.clone(), path, body).await {
-                Err(RestError::Refused { status: StatusCode::CONFLICT, .. }) if waited < self.0.service().timeout => {
+                Err(error) if error.is_busy() && waited < self.0.service().timeout => {
                     tokio::time::sleep(PAUSE).await;
                     waited += PAUSE;
                 }

@@ -7,7 +7,7 @@ use crate::support::wait;
 use crate::world::{ROLE, World, connect, server};
 
 /// The findings of a check: level, what was found, and the advice.
-fn findings(world: &World, check: &str) -> Vec<(String, String, String)> {
+pub(crate) fn findings(world: &World, check: &str) -> Vec<(String, String, String)> {
     let said = world.call(&["doctor", "p.toml", "--json"]).json();
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
     let all = said["checks"].as_array().expect("findings");
@@ -17,7 +17,7 @@ fn findings(world: &World, check: &str) -> Vec<(String, String, String)> {
 
 /// The advice of the finding of this level that has these words.
 #[track_caller]
-fn advice(world: &World, check: &str, level: &str, words: &str) -> String {
+pub(crate) fn advice(world: &World, check: &str, level: &str, words: &str) -> String {
     let all = findings(world, check);
     let found = all.iter().find(|(is, found, _)| is == level && found.contains(words));
     found.unwrap_or_else(|| panic!("no {level} of {check} has {words:?}: {all:#?}")).2.clone()
@@ -43,7 +43,7 @@ fn before_and_after_the_registration() {
     is_good(&world, "rights");
     world.debezium(&["register"]).exits_with(0);
     assert!(wait::until(|| world.of_slot("active") == "t"));
-    for check in ["connect", "postgres", "rights", "tables", "heartbeat"] {
+    for check in ["connect", "postgres", "rights", "tables", "heartbeat", "nulls"] {
         is_good(&world, check);
     }
     assert!(findings(&world, "slot").iter().any(|(level, found, _)| level == "ok" && found.contains("is read")));

@@ -7,6 +7,7 @@ mod pages;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod avro;
 mod doctor;
 mod example;
 mod lifecycle;

@@ -18,6 +18,30 @@ const DOUBLE: &str = "import sys, deltalake, pyarrow\n\
                       query = deltalake.QueryBuilder().register('t', table).execute('select * from t where ' + sys.argv[2])\n\
                       deltalake.write_deltalake(table, pyarrow.table(query.read_all()), mode='append')";
 
+/// A table with a column of every type, and eight rows.
+pub(crate) const KINDS: &str = "SET ROLE cdc;
+     CREATE TYPE mood AS ENUM ('sad', 'ok');
+     CREATE DOMAIN price AS numeric(8,2);
+     CREATE TABLE kinds (id bigint PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8,
+         n numeric(20,7), free numeric, m money, t text, v varchar(9), c char(5), u uuid, j json, jb jsonb, by bytea,
+         d date, ts timestamp, ts3 timestamp(3), tz timestamptz, ti time, ttz timetz, iv interval, ip inet, ci cidr,
+         mac macaddr, x xml, e mood, p price, one bit(1), bits bit(5), vb varbit, r int4range, dr daterange,
+         ia int4[], ta text[], na numeric(9,2)[], tsv tsvector);
+     INSERT INTO kinds VALUES
+         (1, true, -7, 70000, 9007199254740993, 4294967295, 1.1, 0.1, -1234567890123.1234567, 1.50, '12.34', 'é ',
+          'v', 'ab', '5f0c5a4e-8d1c-4a53-9c0a-1f6d2e3b4c5d', '{\"a\" : 1}', '{\"b\": [1, 2.50]}', '\\x00ff',
+          '2024-02-29', '2024-02-29 13:14:15.123456', '2024-02-29 13:14:15.5', '2024-02-29 13:14:15.123456+02',
+          '13:14:15.5', '13:14:15.25+02', '1 year 2 months 3 days 04:05:06.789', '10.0.0.1', '10.0.0.0/8',
+          '08:00:2b:01:02:03', '<a>x</a>', 'ok', 9.99, B'1', B'10110', B'101', '[1,5)', '[2024-01-01,2024-02-01)',
+          '{1,NULL,3}', '{\"a b\",\"c,d\"}', '{1.50,2.25}', 'fat:2 cat:1'),
+         (2, NULL, NULL, NULL, NULL, NULL, 'NaN', '-Infinity', NULL, NULL, NULL, '', '', '', NULL, NULL, NULL, '',
+          '0001-01-01', '0001-01-01 00:00:00', NULL, '9999-12-31 23:59:59.999999+00', '24:00:00', NULL,
+          '-1 mons +40 days -25:00:00.000001', '::1/64', NULL, NULL, NULL, 'sad', -0.01, B'0', NULL, '', 'empty', NULL, '{}',
+          NULL, NULL, '');
+     INSERT INTO kinds (id, iv, m, ti) VALUES (3, '3 hours', -1, '00:00:01'), (4, '7 seconds', 0, '23:59:59.999999'),
+         (5, '-0.5 seconds', NULL, NULL), (6, '0', NULL, NULL), (7, '-1 year -13 mons 1.5 seconds', NULL, NULL);
+     INSERT INTO kinds (id, f4, f8) VALUES (8, 'Infinity'::float4 - 'Infinity', 'Infinity'::float8 - 'Infinity')";
+
 /// A world whose connector confirms soon.
 fn world(stem: &str) -> World {
     let mut world = World::new(stem);
@@ -26,19 +50,19 @@ fn world(stem: &str) -> World {
 }
 
 /// Lands what Kafka has, until a table's topic has so many events.
-fn land(world: &World, table: &str, events: usize) {
+pub(crate) fn land(world: &World, table: &str, events: usize) {
     world.has_events(table, events);
     world.call(&["run", "p.toml", "--once"]).exits_with(0);
 }
 
 /// What `prove` says of a table.
-fn of(proof: &Value, table: &str) -> Value {
+pub(crate) fn of(proof: &Value, table: &str) -> Value {
     let tables = proof["tables"].as_array().expect("tables");
     tables.iter().find(|one| one["name"] == table).unwrap_or_else(|| panic!("{table} in {proof}")).clone()
 }
 
 #[track_caller]
-fn proof(world: &World, exit: i32) -> Value {
+pub(crate) fn proof(world: &World, exit: i32) -> Value {
     world.call(&["prove", "p.toml", "--json"]).exits_with(exit).json()
 }
 
@@ -46,30 +70,7 @@ fn proof(world: &World, exit: i32) -> Value {
 fn values_of_every_type_are_as_postgresql_has_them() {
     let mut world = world("kinds");
     world.set("source", "topics", &format!("{}.public.kinds", world.name));
-    world.psql(
-        "SET ROLE cdc;
-         CREATE TYPE mood AS ENUM ('sad', 'ok');
-         CREATE DOMAIN price AS numeric(8,2);
-         CREATE TABLE kinds (id bigint PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8,
-             n numeric(20,7), free numeric, m money, t text, v varchar(9), c char(5), u uuid, j json, jb jsonb, by bytea,
-             d date, ts timestamp, ts3 timestamp(3), tz timestamptz, ti time, ttz timetz, iv interval, ip inet, ci cidr,
-             mac macaddr, x xml, e mood, p price, one bit(1), bits bit(5), vb varbit, r int4range, dr daterange,
-             ia int4[], ta text[], na numeric(9,2)[], tsv tsvector);
-         INSERT INTO kinds VALUES
-             (1, true, -7, 70000, 9007199254740993, 4294967295, 1.1, 0.1, -1234567890123.1234567, 1.50, '12.34', 'é ',
-              'v', 'ab', '5f0c5a4e-8d1c-4a53-9c0a-1f6d2e3b4c5d', '{\"a\" : 1}', '{\"b\": [1, 2.50]}', '\\x00ff',
-              '2024-02-29', '2024-02-29 13:14:15.123456', '2024-02-29 13:14:15.5', '2024-02-29 13:14:15.123456+02',
-              '13:14:15.5', '13:14:15.25+02', '1 year 2 months 3 days 04:05:06.789', '10.0.0.1', '10.0.0.0/8',
-              '08:00:2b:01:02:03', '<a>x</a>', 'ok', 9.99, B'1', B'10110', B'101', '[1,5)', '[2024-01-01,2024-02-01)',
-              '{1,NULL,3}', '{\"a b\",\"c,d\"}', '{1.50,2.25}', 'fat:2 cat:1'),
-             (2, NULL, NULL, NULL, NULL, NULL, 'NaN', '-Infinity', NULL, NULL, NULL, '', '', '', NULL, NULL, NULL, '',
-              '0001-01-01', '0001-01-01 00:00:00', NULL, '9999-12-31 23:59:59.999999+00', '24:00:00', NULL,
-              '-1 mons +40 days -25:00:00.000001', '::1/64', NULL, NULL, NULL, 'sad', -0.01, B'0', NULL, '', 'empty', NULL, '{}',
-              NULL, NULL, '');
-         INSERT INTO kinds (id, iv, m, ti) VALUES (3, '3 hours', -1, '00:00:01'), (4, '7 seconds', 0, '23:59:59.999999'),
-             (5, '-0.5 seconds', NULL, NULL), (6, '0', NULL, NULL), (7, '-1 year -13 mons 1.5 seconds', NULL, NULL);
-         INSERT INTO kinds (id, f4, f8) VALUES (8, 'Infinity'::float4 - 'Infinity', 'Infinity'::float8 - 'Infinity')",
-    );
+    world.psql(KINDS);
     world.debezium(&["register"]).exits_with(0);
     land(&world, "kinds", 8);
     let found = proof(&world, 0);

@@ -16,8 +16,14 @@ const ROWS: &str = "import sys, hashlib, pyarrow\n\
                     \x20   big = row['big'] and hashlib.md5(row['big'].encode()).hexdigest()\n\
                     \x20   print(row['id'], row['name'], row['amount'], big, row['flag'], sep='|')";
 
+/// A table with a few rows, to be changed.
+pub(crate) const ITEMS: &str = "SET ROLE cdc;
+    CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(12,2), big text, flag boolean);
+    ALTER TABLE items ALTER big SET STORAGE EXTERNAL;
+    INSERT INTO items SELECT i, 'n' || i, i, repeat('x', 3000), false FROM generate_series(1, 20) i";
+
 /// Makes changes of every kind.
-fn change(world: &World, random: &mut Random) {
+pub(crate) fn change(world: &World, random: &mut Random) {
     let mut sql = String::new();
     for _ in 0..60 {
         let (id, other) = (random.below(0..40), random.below(0..1_000_000));
@@ -50,7 +56,7 @@ fn rows(world: &World) -> String {
 
 /// Lands what there is until the lake has what PostgreSQL has.
 #[track_caller]
-fn comes_to_hold_the_same(world: &World, when: &str) {
+pub(crate) fn comes_to_hold_the_same(world: &World, when: &str) {
     let wanted = rows(world);
     let mut there = String::new();
     let same = wait::until(|| {
@@ -69,12 +75,7 @@ fn comes_to_hold_the_same(world: &World, when: &str) {
 fn the_lake_comes_to_hold_what_postgresql_holds() {
     let mut world = World::new("tables");
     world.line("commit", "rows", "50");
-    world.psql(
-        "SET ROLE cdc;
-         CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(12,2), big text, flag boolean);
-         ALTER TABLE items ALTER big SET STORAGE EXTERNAL;
-         INSERT INTO items SELECT i, 'n' || i, i, repeat('x', 3000), false FROM generate_series(1, 20) i",
-    );
+    world.psql(ITEMS);
     world.debezium(&["register"]).exits_with(0);
     let mut random = Random::new(20);
     for round in 0..ROUNDS {

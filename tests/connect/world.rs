@@ -172,7 +172,9 @@ impl World {
     #[track_caller]
     pub(crate) fn events(&self, table: &str) -> Vec<Value> {
         let (topic, brokers) = (format!("{}.public.{table}", self.name), connect().0.brokers());
-        let ended = self.call(&["changes", "--topic", &topic, "--brokers", &brokers]);
+        let is_avro = self.settings.contains_key(&("source.registry", "url"));
+        let registry: &[&str] = if is_avro { &["--security", "p.toml"] } else { &[] };
+        let ended = self.call(&[&["changes", "--topic", &topic, "--brokers", &brokers], registry].concat());
         // Connect makes a topic with its first record.
         if ended.stderr.contains("UnknownTopicOrPartition") {
             return Vec::new();

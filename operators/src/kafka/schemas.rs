@@ -6,8 +6,6 @@
 //! others.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use serde_json::Value;
 use crate::error::StoreError;
 use crate::format::avro::{Id, Schema};
 use crate::format::debezium::{Columned, Schemas};
+use crate::protocol::Pending;
 use crate::run::clock::Stopwatch;
 use crate::web::{Answer, Method, NoAnswer, Service, StatusCode, Url, Web};
 
@@ -143,19 +142,19 @@ impl SchemaRegistry {
             return Ok(Err(format!("which is one of {}", self.web.without_hidden(other))));
         }
         let mut others = Others::default();
-        if let Err(name) = self.references(&answer, &mut others).await? {
+        if let Some(name) = self.references(&answer, &mut others).await? {
             return Ok(Err(format!("which refers to {name:?}, and the schema registry does not have that")));
         }
         Ok(Schema::parse(text, &others.texts).map_err(|why| format!("which cannot be read: {why}")))
     }
 
-    /// Gathers the schemas that one refers to, each behind those that it refers to itself; or the
-    /// name of one that is not there.
+    /// Gathers the schemas that one refers to, each behind those that it refers to itself. Returns
+    /// the name of one that is not there.
     fn references<'a>(
         &'a self,
         answer: &'a Value,
         others: &'a mut Others,
-    ) -> Pin<Box<dyn Future<Output = Result<Result<(), String>, NoAnswer>> + Send + 'a>> {
+    ) -> Pending<'a, Result<Option<String>, NoAnswer>> {
         Box::pin(async move {
             for reference in answer["references"].as_array().into_iter().flatten() {
                 let (subject, version) = (reference["subject"].as_str(), reference["version"].as_i64());
@@ -167,14 +166,14 @@ impl SchemaRegistry {
                     true => self.get(&self.version(subject, version)).await?,
                     false => None,
                 };
-                let Some(answer) = there else { return Ok(Err(subject.to_owned())) };
-                if let Err(name) = self.references(&answer, others).await? {
-                    return Ok(Err(name));
+                let Some(answer) = there else { return Ok(Some(subject.to_owned())) };
+                if let Some(name) = self.references(&answer, others).await? {
+                    return Ok(Some(name));
                 }
                 let Some(text) = answer["schema"].as_str() else { return Err(self.unlike()) };
                 others.texts.push(text.to_owned());
             }
-            Ok(Ok(()))
+            Ok(None)
         })
     }
 

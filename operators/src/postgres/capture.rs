@@ -112,6 +112,8 @@ pub struct Table {
     /// Columns whose large values Debezium cannot tell from NULL in an update that leaves them as
     /// they are: numeric, and arrays of numeric and timestamptz.
     pub silent: Vec<String>,
+    /// Columns that may be null and have a default.
+    pub defaulted: Vec<String>,
 }
 
 /// A table's replica identity.
@@ -246,7 +248,9 @@ const TABLES: &str = "
         pg_has_role(c.relowner, 'USAGE'),
         ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
             AND NOT a.attisdropped AND (a.atttypid = 1700 AND a.atttypmod = -1 OR a.atttypid IN (1231, 1185))
-            ORDER BY a.attnum)
+            ORDER BY a.attnum),
+        ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
+            AND NOT a.attisdropped AND a.atthasdef AND NOT a.attnotnull AND a.attgenerated = '' ORDER BY a.attnum)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
         AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
@@ -269,5 +273,6 @@ fn table_of(row: &Row) -> Table {
         may_read: row.get(6),
         is_owned: row.get(7),
         silent: row.get(8),
+        defaulted: row.get(9),
     }
 }

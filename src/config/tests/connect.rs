@@ -6,8 +6,9 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use lakefront_operators::postgres::Password;
 use lakefront_operators::secret::Secret;
+use lakefront_operators::web::Login;
 
-use super::super::{Config, Connect, Kind, PgChanges, Postgres, PublicationMode, SecretRef};
+use super::super::{AvroConverter, Config, Connect, Converter, Kind, PgChanges, Postgres, PublicationMode, SecretRef};
 use super::{check_of, good, into};
 
 /// The smallest file that has both sections.
@@ -115,6 +116,22 @@ fn a_full_file_says_everything() {
 }
 
 #[test]
+fn a_converter_of_avro_knows_where_the_registry_is() {
+    let avro = |url: &str, connect: &str| {
+        let source = format!("[source.decode]\nformat = \"avro\"\n[source.registry]\nurl = \"{url}\"\n");
+        read(good(&format!("{}\n{source}", into(LEAST, "connect", connect)))).1.converter
+    };
+    let of = |of, url: &str| Converter::Avro(of, url.to_owned());
+    let ccompat = "http://r:8080/apis/ccompat/v7";
+    assert_eq!(avro("http://r:8081", ""), of(AvroConverter::Confluent, "http://r:8081"));
+    assert_eq!(avro(ccompat, ""), of(AvroConverter::Confluent, ccompat));
+    let apicurio = "converter = \"apicurio\"";
+    assert_eq!(avro(ccompat, apicurio), of(AvroConverter::Apicurio, "http://r:8080/apis/registry/v2"));
+    let within = "converter = \"apicurio\"\nregistry_url = \"http://apicurio/apis/registry/v3/\"";
+    assert_eq!(avro("http://r:8081", within), of(AvroConverter::Apicurio, "http://apicurio/apis/registry/v3"));
+}
+
+#[test]
 fn both_sections_may_be_left_out() {
     let text = LEAST.split("    [postgres]").next().expect("the rest");
     let Kind::PgChanges(changes) = good(text).kind else { panic!("it is of another kind") };
@@ -172,11 +189,13 @@ fn what_is_wrong_is_refused_by_name() {
             "heartbeat_interval = \"0s\"",
             "heartbeat_query = 7",
             "secret_ref = \"hunter2\"",
+            "converter = \"apicurio\"",
+            "registry_url = \"http://r:8081\"",
             "settings = { name = \"x\", a = [1] }",
             "settings = { slot = { name = \"x\" } }",
         ],
         expect![[r#"
-            connect.url = "localhost:8083": allowed is a URL such as "http://localhost:8083" or "https://connect.example/shop"
+            connect.url = "localhost:8083": allowed is a URL such as "http://localhost:8083" or "https://host.example/path"
             connect.url = "http://***@localhost:8083": has a user or a password in it: they are given as user and password, next to url
             connect.user = "me": needs password next to it
             connect.password = "***": needs user next to it
@@ -188,6 +207,8 @@ fn what_is_wrong_is_refused_by_name() {
             connect.heartbeat_interval = "0s": allowed is a duration from 1s to 1h in ms, s, m or h, such as "500ms" or "10s"
             connect.heartbeat_query = 7: allowed is a query, or "" for none
             connect.secret_ref = "***": allowed is PROVIDER:PATH:KEY, such as file:/etc/kafka-connect/shop.properties:password, or env:PGPASSWORD
+            connect.converter = "apicurio": is for source.decode.format = "avro" only
+            connect.registry_url = "http://r:8081": is for source.decode.format = "avro" only
             connect.settings.a = [1]: allowed is a string, a whole number, true or false, as Debezium's documentation has it
             connect.settings = { … }: has "slot.name", which is given as postgres.slot
         "#]],

@@ -79,7 +79,7 @@ fn what_is_wrong_with_the_source_is_told() {
             source.group = "": allowed is a non-empty string
             source.isolation = "serializable": allowed are "read_committed" and "read_uncommitted"
             source.on_loss = "skip": allowed are "stop" and "accept"
-            source.url: unknown key in [source], known keys are brokers, cold_start, group, isolation, mode, on_loss, poll, security, state_file, topics
+            source.url: unknown key in [source], known keys are brokers, cold_start, decode, group, isolation, mode, on_loss, poll, registry, security, state_file, topics
         "#]],
     );
 }
@@ -101,5 +101,42 @@ fn what_is_wrong_with_cuts_and_memory_is_told() {
         expect![[r#"
         limits.memory = "1 MiB": must be at least 96 MiB; raise it, lower workers, or leave it out for a limit that fits
     "#]],
+    );
+}
+
+#[test]
+fn records_in_avro_need_a_registry() {
+    use lakefront_operators::secret::Secret;
+    use lakefront_operators::web::Login;
+
+    assert_eq!(changes_of(good(LEAST)).registry, None);
+    let avro = |lines: &str| format!("{LEAST}[source.decode]\nformat = \"avro\"\n[source.registry]\n{lines}\n");
+    let of = |lines: &str| changes_of(good(&avro(lines))).registry.expect("a registry");
+    let least = of("url = \"https://registry.example/\"");
+    assert_eq!(
+        (least.url.as_str(), &least.login, least.timeout),
+        ("https://registry.example", &None, Duration::from_secs(10))
+    );
+    let basic = of("url = \"http://r:8081\"\nuser = \"me\"\npassword = \"hunter2\"");
+    assert_eq!(basic.login, Some(Login::Basic("me".to_owned(), Secret::new("hunter2"))));
+    assert_eq!(of("url = \"http://r\"\ntoken = \"hunter2\"").login, Some(Login::Bearer(Secret::new("hunter2"))));
+    check(
+        "source",
+        &[
+            "decode = { format = \"protobuf\" }",
+            "decode = { format = \"avro\" }",
+            "registry = { url = \"http://r\" }",
+            "decode = { format = \"avro\" }\nregistry = { url = \"r:8081\" }",
+            "decode = { format = \"avro\" }\nregistry = { url = \"http://r\", user = \"me\" }",
+            "decode = { format = \"avro\" }\nregistry = { url = \"http://r\", user = \"me\", password = \"hunter2\", token = \"hunter3\" }",
+        ],
+        expect![[r#"
+            source.decode.format = "protobuf": allowed are "json" and "avro"
+            source.registry: must be given: it says where the schemas of records in Avro are
+            source.registry = { … }: is for source.decode.format = "avro" only
+            source.registry.url = "r:8081": allowed is a URL such as "http://localhost:8081" or "https://host.example/path"
+            source.registry.user = "me": needs password next to it
+            source.registry.token = "***": takes the place of user and password: leave one of them out
+        "#]],
     );
 }

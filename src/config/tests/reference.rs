@@ -124,6 +124,9 @@ fn it_has_every_key_and_no_other() {
     }
 }
 
+/// Where schemas of records in Avro are.
+const REGISTRY: &str = "\n[source.decode]\nformat = \"avro\"\n[source.registry]\nurl = \"http://localhost:8081\"\n";
+
 #[test]
 fn a_default_that_is_written_out_changes_nothing() {
     for kind in KINDS {
@@ -142,6 +145,8 @@ fn a_default_that_is_written_out_changes_nothing() {
             let (least, given) = match section {
                 // It means nothing where nobody listens.
                 "http" => (kind.with("http", LISTENS), format!("{}\n{line}", kind.with("http", LISTENS))),
+                // Nor this where nothing is in Avro.
+                "source.registry" => (format!("{}{REGISTRY}", kind.least), format!("{}{REGISTRY}{line}", kind.least)),
                 _ if of_blobs => (blobs(kind.least), blobs(&kind.with(section, &line))),
                 _ => (kind.least.to_owned(), kind.with(section, &line)),
             };

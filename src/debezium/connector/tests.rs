@@ -80,6 +80,36 @@ fn it_says_what_events_need() {
 }
 
 #[test]
+fn a_converter_of_avro_is_told_where_the_registry_is() {
+    let of = |connect: &str| {
+        let more = "[source.decode]\nformat = \"avro\"\n[source.registry]\nurl = \"http://r/apis/ccompat/v7\"\n\
+                    user = \"me\"\npassword = \"hunter2\"\n";
+        let connector = Connector::new(&capture(&format!("{connect}{more}")), &Entry::Open).expect("a connector");
+        let of = |name: &&String| name.starts_with("value.converter") || name.starts_with("schema");
+        let lines =
+            connector.config.iter().filter(|(name, _)| of(name)).map(|(name, value)| format!("{name}={value}\n"));
+        lines.collect::<String>()
+    };
+    expect![[r#"
+        schema.name.adjustment.mode=avro
+        value.converter=io.confluent.connect.avro.AvroConverter
+        value.converter.ignore.default.for.nullables=true
+        value.converter.schema.registry.url=http://r/apis/ccompat/v7
+    "#]]
+    .assert_eq(&of(""));
+    expect![[r#"
+        schema.name.adjustment.mode=avro
+        value.converter=io.apicurio.registry.utils.converter.AvroConverter
+        value.converter.apicurio.registry.as-confluent=true
+        value.converter.apicurio.registry.auto-register=true
+        value.converter.apicurio.registry.headers.enabled=false
+        value.converter.apicurio.registry.url=http://r/apis/registry/v2
+        value.converter.apicurio.registry.use-id=contentId
+    "#]]
+    .assert_eq(&of("converter = \"apicurio\"\n"));
+}
+
+#[test]
 fn the_files_own_settings_come_first() {
     let capture = capture(
         "unwrap = true\nschemas = false\nheartbeat_query = \"SELECT 1\"\ntables = [\"a,b.c\"]\n[connect.settings]\n\

@@ -51,12 +51,14 @@ fn rest(url: &str) -> Rest {
 #[tokio::test]
 async fn a_busy_worker_is_asked_again_with_the_same() {
     let busy = answer("409 Conflict", "{\"error_code\":409,\"message\":\"rebalance\"}");
-    let (url, served) = worker(vec![busy, answer("200 OK", "{\"name\":\"shop\"}")]);
+    let told = "{\"error_code\":500,\"message\":\"Request cannot be completed because a rebalance is expected\"}";
+    let busier = answer("500 Internal Server Error", told);
+    let (url, served) = worker(vec![busy, busier, answer("200 OK", "{\"name\":\"shop\"}")]);
     let body = serde_json::json!({"a": "b"});
     let said = rest(&url).put("try", "/connectors/shop/config", Some(&body)).await.expect("an answer");
     assert_eq!(said["name"], "shop");
     let requests = served.join().expect("the worker");
-    assert_eq!(requests[0], requests[1]);
+    assert_eq!((&requests[0], &requests[0]), (&requests[1], &requests[2]));
     assert!(requests[0].starts_with("PUT /connectors/shop/config HTTP/1.1\r\n"), "{}", requests[0]);
     // "me:hunter2" in base64.
     assert!(requests[0].contains("authorization: Basic bWU6aHVudGVyMg=="), "{}", requests[0]);

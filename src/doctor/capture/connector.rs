@@ -1,6 +1,6 @@
 //! Connect and the connector in it: whether it is there, as the file says, and runs.
 
-use crate::debezium::{Capture, Connected, Verdict, connected};
+use crate::debezium::{Capture, Connected, Nulls, Verdict, connected};
 use crate::doctor::Findings;
 
 /// Whether the connector is registered.
@@ -16,15 +16,16 @@ pub(super) enum Registered {
     Unknown,
 }
 
-/// Checks the connector.
-pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> Registered {
+/// Checks the connector. Returns whether it is registered, and what becomes of null where a column
+/// has a default.
+pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> (Registered, Nulls) {
     let name = capture.name();
-    let Connected { url, version, plugin, status, differences } = match connected(capture).await {
+    let Connected { url, version, plugin, status, differences, nulls } = match connected(capture).await {
         Ok(connected) => connected,
         Err(error) => {
             let advice = "fix what it names; lakefront debezium status tells when it answers";
             findings.problem("connect", format!("{error:#}"), advice);
-            return Registered::Unknown;
+            return (Registered::Unknown, Nulls::Unknown);
         }
     };
     match &plugin {
@@ -38,7 +39,7 @@ pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> Register
     let Some(status) = status else {
         let advice = "lakefront debezium register FILE registers it";
         findings.problem("connect", format!("connector {name:?} is not registered"), advice);
-        return Registered::No;
+        return (Registered::No, nulls);
     };
     let verdict = status.verdict();
     let registered = if verdict == Verdict::Runs { Registered::Runs } else { Registered::Rests };
@@ -67,5 +68,5 @@ pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> Register
             "lakefront debezium register FILE makes it so",
         );
     }
-    registered
+    (registered, nulls)
 }

@@ -14,7 +14,7 @@ use lakefront_operators::postgres::{self, capture};
 use self::connector::Registered;
 use super::{Findings, PATIENCE};
 use crate::config::{Connect, Postgres};
-use crate::debezium::Capture;
+use crate::debezium::{Capture, Nulls};
 
 /// Checks PostgreSQL and the connector of `pipeline`, which reads `topics`. If one is unreachable,
 /// the other is still checked.
@@ -38,13 +38,13 @@ pub(crate) async fn examine(
         connect: connect.clone(),
         topics: topics.to_vec(),
     });
-    let registered = match &captured {
+    let (registered, nulls) = match &captured {
         Some(captured) => connector::look(findings, captured).await,
-        None => Registered::Unknown,
+        None => (Registered::Unknown, Nulls::Unknown),
     };
     let Some(found) = of_database(findings, postgres, pipeline).await else { return };
     let wanted = captured.as_ref().and_then(|captured| captured.tables().ok());
-    let sight = Sight { postgres, connect, pipeline, registered, found: &found, wanted };
+    let sight = Sight { postgres, connect, pipeline, registered, nulls, found: &found, wanted };
     server::look(findings, &sight);
     slot::look(findings, &sight);
     tables::look(findings, &sight);
@@ -56,6 +56,7 @@ struct Sight<'a> {
     connect: Option<&'a Connect>,
     pipeline: &'a str,
     registered: Registered,
+    nulls: Nulls,
     found: &'a capture::Capture,
     /// The patterns of the tables that are captured, if the file tells.
     wanted: Option<Vec<String>>,

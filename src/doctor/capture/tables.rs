@@ -9,7 +9,7 @@ use lakefront_operators::postgres::quoted;
 use super::connector::Registered;
 use super::{Sight, some};
 use crate::config::PublicationMode;
-use crate::debezium::matches;
+use crate::debezium::{Nulls, matches};
 use crate::doctor::Findings;
 
 /// Checks the publication, and the tables that are captured.
@@ -27,6 +27,7 @@ pub(super) fn look(findings: &mut Findings, sight: &Sight<'_>) {
     }
     rights(findings, sight, &tables);
     identities(findings, &tables);
+    nulls(findings, sight, &tables);
 }
 
 fn publication(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
@@ -170,6 +171,24 @@ fn identities(findings: &mut Findings, tables: &[&Table]) {
                 some(&keys)
             ),
         );
+    }
+}
+
+/// What becomes of null in columns that have a default.
+fn nulls(findings: &mut Findings, sight: &Sight<'_>, tables: &[&Table]) {
+    let columns: Vec<String> = tables
+        .iter()
+        .filter(|table| !table.defaulted.is_empty())
+        .map(|table| format!("{} ({})", table.full_name(), table.defaulted.join(", ")))
+        .collect();
+    match sight.nulls {
+        Nulls::Lost(advice) if !columns.is_empty() => findings.problem(
+            "nulls",
+            format!("{}: the connector sends the column's default in the place of NULL", some(&columns)),
+            advice,
+        ),
+        Nulls::Lost(_) | Nulls::Unknown => {}
+        Nulls::Kept => findings.ok("nulls", "NULL arrives as such also in columns that have a default".to_owned()),
     }
 }
 
