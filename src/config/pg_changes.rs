@@ -67,6 +67,8 @@ pub(crate) struct PgChanges {
     pub(crate) rows: u64,
     /// Bytes of records after which a cut is closed, as far as can be known.
     pub(crate) bytes: u64,
+    /// What the topics begin with, if cuts end only between transactions of PostgreSQL.
+    pub(crate) whole: Option<String>,
 }
 
 /// The `[lake]` section.
@@ -164,10 +166,24 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let interval = section.optional("interval", defaults::COMMIT_INTERVAL, |v| duration(v, defaults::WAIT_ALLOWED));
     let rows = section.optional("rows", COMMIT_ROWS, |v| number(v, &COMMIT_ROWS_ALLOWED));
     let bytes = section.optional("bytes", COMMIT_BYTES, |v| size(v, defaults::BYTES_ALLOWED));
+    let is_whole = section.optional("cut_at", false, |v| choice(v, &[("any", false), ("transaction", true)]));
+    let names = topics.as_ref().map(|(_, names)| &names[..]).unwrap_or_default();
+    let prefix = connect.as_ref().and_then(|connect| prefix(connect.as_ref(), names));
+    if is_whole == Some(true) && prefix.is_none() {
+        section.refuse(
+            "cut_at",
+            "needs to know where transactions end: give connect.topic_prefix, which is \"cdc\" for the topic cdc.transaction"
+                .to_owned(),
+        );
+    }
     section.finish();
     let memory = memory(top, workers, lake.as_ref());
     let kind = || {
-        let (topics, names) = topics?;
+        let (mut topics, names) = topics?;
+        let whole = prefix.filter(|_| is_whole == Some(true));
+        if let Some(prefix) = &whole {
+            topics = Topics::parse(&[&names[..], &[format!("{prefix}.transaction")]].concat()).ok()?;
+        }
         let (group, isolation, security) = (group?, isolation?, security?);
         Some(PgChanges {
             kafka: Settings { group, isolation, security, ..Settings::new(brokers?) },
@@ -186,6 +202,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
             interval: interval?,
             rows: rows?,
             bytes: bytes?,
+            whole,
         })
     };
     let kind = kind();
@@ -247,6 +264,12 @@ fn topics(value: &Value) -> Reading<(Topics, Vec<String>)> {
         one => vec![text(one)?],
     };
     Ok((Topics::parse(&texts)?, texts.into_iter().map(str::to_owned).collect()))
+}
+
+/// What the connector's topics begin with.
+fn prefix(connect: Option<&Connect>, topics: &[String]) -> Option<String> {
+    let told = connect.and_then(|connect| connect.topic_prefix.clone());
+    told.or_else(|| crate::debezium::prefix(topics).map(str::to_owned))
 }
 
 fn group(value: &Value) -> Reading<String> {

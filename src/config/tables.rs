@@ -12,12 +12,15 @@ use super::raw::{Reading, Section};
 use super::values::{choice, flag, text};
 
 /// What may be said of a table.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "key",
     "keyless",
     "cdf",
     "metadata",
+    "deletion_vectors",
+    "partition_by",
     "on_truncate",
+    "on_toast_gap",
     "on_unrepresentable",
     "types",
     "on_add_default",
@@ -175,6 +178,16 @@ fn said(value: &Value) -> Reading<Said> {
     let truncate = [OnTruncate::Apply, OnTruncate::Ignore].map(|one| (one.word(), one));
     let keyless = [Keyless::Append, Keyless::Refuse].map(|one| (one.word(), one));
     let odd = [("reject", Unrepresentable::Reject), ("null", Unrepresentable::Null)];
+    // These leave no choice, but may be named.
+    for (key, only, shown) in [
+        ("deletion_vectors", Value::Boolean(true), "true"),
+        ("partition_by", Value::Array(Vec::new()), "[]"),
+        ("on_toast_gap", Value::from("reject"), "\"reject\""),
+    ] {
+        if of(key).is_some_and(|given| *given != only) {
+            return Err(named(key, format!("allowed is {shown}: nothing else is to be had")));
+        }
+    }
     Ok(Said {
         key: of("key").map(key).transpose().map_err(|e| named("key", e))?,
         keyless: of("keyless").map(|v| choice(v, &keyless)).transpose().map_err(|e| named("keyless", e))?,

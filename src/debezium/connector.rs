@@ -27,7 +27,8 @@ const HEARTBEAT_QUERY: &str =
     "SELECT pg_catalog.pg_logical_emit_message(false, 'lakefront_heartbeat', pg_catalog.now()::text)";
 /// Of the metadata that an unwrapped row would lose, what this program reads.
 const ADDED: &str = "op,source.db,source.schema,source.table,source.lsn,source.txId,source.ts_us,source.ts_ms,\
-                     source.snapshot,source.sequence,transaction.id,transaction.total_order";
+                     source.snapshot,source.sequence,transaction.id,transaction.total_order,\
+                     transaction.data_collection_order";
 
 /// How the worker gets in.
 pub(crate) enum Entry {

@@ -31,7 +31,7 @@ pub(crate) use self::look::{Connected, connected};
 pub(crate) use self::nulls::Nulls;
 use self::rest::{Rest, RestError};
 pub(crate) use self::status::{Status, Verdict};
-pub(crate) use self::tables::{matches, tables as tables_of};
+pub(crate) use self::tables::{matches, prefix, tables as tables_of};
 use crate::cli::{DebeziumArgs, DebeziumCommand};
 use crate::config::{Config, Connect, Kind, PgChanges, Postgres};
 use crate::exit::Usage;

@@ -23,7 +23,7 @@ fn parts(topic: &str) -> Option<Parts<'_>> {
 }
 
 /// What all `topics` begin with, if that can be told.
-pub(super) fn prefix(topics: &[String]) -> Option<&str> {
+pub(crate) fn prefix(topics: &[String]) -> Option<&str> {
     let mut prefixes = topics.iter().filter_map(|topic| parts(topic)).map(|parts| parts.prefix);
     let first = prefixes.next().filter(|prefix| !prefix.contains(GLOB))?;
     prefixes.all(|prefix| prefix == first).then_some(first)

@@ -17,4 +17,5 @@ mod slots;
 mod storm;
 mod tables;
 mod typed;
+mod whole;
 mod world;

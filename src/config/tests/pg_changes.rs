@@ -140,3 +140,47 @@ fn records_in_avro_need_a_registry() {
         "#]],
     );
 }
+
+#[test]
+fn cuts_may_end_between_transactions_alone() {
+    assert_eq!(changes_of(good(LEAST)).whole, None);
+    let whole = changes_of(good(&format!("{LEAST}[commit]\ncut_at = \"transaction\"\n")));
+    assert_eq!(whole.whole.as_deref(), Some("cdc"));
+    // The topic of their ends is read too, and is no part of what the pipeline is called.
+    assert_eq!((whole.shown.as_str(), whole.names), ("cdc.public.*", vec!["cdc.public.*".to_owned()]));
+    let routed = into(LEAST, "source", "topics = \"orders\"") + "\n";
+    let connect = "[connect]\nurl = \"http://localhost:8083\"\ntopic_prefix = \"shop\"\n";
+    let routed = good(&format!("{routed}{connect}[commit]\ncut_at = \"transaction\"\n"));
+    assert_eq!(changes_of(routed).whole.as_deref(), Some("shop"));
+    check_of(
+        &format!("{}\n[commit]\n", into(LEAST, "source", "topics = \"orders\"")),
+        "commit",
+        &["cut_at = \"transaction\"", "cut_at = \"table\""],
+        expect![[r#"
+            commit.cut_at = "transaction": needs to know where transactions end: give connect.topic_prefix, which is "cdc" for the topic cdc.transaction
+            commit.cut_at = "table": allowed are "any" and "transaction"
+        "#]],
+    );
+}
+
+#[test]
+fn what_leaves_no_choice_may_be_named() {
+    let line = |line: &str| format!("{LEAST}[tables]\n\"public.customers\" = {{ {line} }}\n");
+    let all = "key = \"auto\", cdf = true, partition_by = [], deletion_vectors = true, on_truncate = \"apply\", \
+               on_toast_gap = \"reject\"";
+    assert!(changes_of(good(&line(all))).tables.of("public.customers").feed);
+    check_of(
+        &format!("{LEAST}[tables]\n"),
+        "tables",
+        &[
+            "\"a.b\" = { partition_by = [\"day\"] }",
+            "\"a.b\" = { deletion_vectors = false }",
+            "\"a.b\" = { on_toast_gap = \"null\" }",
+        ],
+        expect![[r#"
+            tables."a.b" = { … }: partition_by: allowed is []: nothing else is to be had
+            tables."a.b" = { … }: deletion_vectors: allowed is true: nothing else is to be had
+            tables."a.b" = { … }: on_toast_gap: allowed is "reject": nothing else is to be had
+        "#]],
+    );
+}

@@ -27,16 +27,17 @@ use lakefront_operators::protocol::document::Process;
 use lakefront_operators::prove::{Progress, Proof};
 use lakefront_operators::run::clock::SystemClock;
 use lakefront_operators::run::fatal::StopRequest;
-use lakefront_operators::run::memory::Parts;
+use lakefront_operators::run::memory::{Budget, Parts};
 use lakefront_operators::run::metrics::retry::Count;
 use lakefront_operators::run::metrics::{Metrics, Outline};
 use lakefront_operators::run::space::{self, OnLow};
 use lakefront_operators::sink::delta::TableSpec;
 use lakefront_operators::sink::delta::upsert::{Retype, UpsertSpec};
 use lakefront_operators::sink::files::Place;
-use lakefront_operators::source::kafka::kind::{Settings, TopicSource};
+use lakefront_operators::source::kafka::kind::{Settings, Standing, TopicSource};
 use lakefront_operators::source::kafka::look::Watch;
 use lakefront_operators::source::kafka::reader::{PATIENCE, TopicReader};
+use lakefront_operators::source::kafka::scout::{Ahead, Scout};
 use lakefront_operators::source::kafka::sizes::Sizes;
 use lakefront_topologies::pg_changes;
 
@@ -65,6 +66,8 @@ pub(crate) struct Changes {
     /// For questions and the group's offsets, and for records.
     asks: Arc<Client>,
     fetches: Arc<Client>,
+    /// For records that are read ahead, if cuts end only between transactions.
+    ahead: Option<Arc<Client>>,
     /// Where the schemas of records in Avro are.
     registry: Option<Arc<SchemaRegistry>>,
     /// The catalog's folder.
@@ -150,6 +153,7 @@ impl Changes {
         let runtime = tokio::runtime::Handle::current();
         let open = || Client::open(&config.kafka, &runtime).map(Arc::new);
         let (asks, fetches) = (open()?, open()?);
+        let ahead = config.whole.as_ref().map(|_| open()).transpose()?;
         let registry = config.registry.clone().map(|service| SchemaRegistry::new(service, PATIENCE).map(Arc::new));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let catalog = find::catalog(&config.lake)?;
@@ -161,6 +165,7 @@ impl Changes {
             source,
             asks,
             fetches,
+            ahead,
             registry: registry.transpose()?,
             catalog,
             rejects,
@@ -186,6 +191,28 @@ impl Changes {
 
     fn reader(&self, sizes: Arc<Sizes>) -> TopicReader {
         TopicReader::new(self.asks.clone(), self.fetches.clone(), sizes, PATIENCE).with_schemas(self.registry.clone())
+    }
+
+    /// Who reads ahead from where the furthest table stands, if cuts end only between transactions.
+    fn scout(&self, standings: &[Standing]) -> Option<Scout> {
+        let (prefix, client) = (self.config.whole.clone()?, self.ahead.clone()?);
+        let parts = self.config.parts(1, 1);
+        let reader = TopicReader::new(self.asks.clone(), client, Arc::default(), PATIENCE);
+        let furthest = standings.iter().max_by_key(|standing| standing.position());
+        let begin = furthest.map(|standing| standing.offsets.clone()).unwrap_or_default();
+        let ahead = Ahead {
+            prefix,
+            is_backfill: self.config.mode == Mode::Backfill,
+            most: self.config.rows,
+            room: 2 * self.config.range(),
+        };
+        Some(Scout::new(
+            (reader.with_schemas(self.registry.clone()), Budget::new(parts.usual(), parts)),
+            (self.config.topics.clone(), begin),
+            Arc::new(self.settings()),
+            self.clock.clone(),
+            ahead,
+        ))
     }
 
     /// What a run needs of memory, now that the tables are known.

@@ -135,9 +135,10 @@ fn planning(
     let held = holds.iter().map(|hold| (hold.partition.clone(), hold.offset)).collect();
     let supply = TopicSupply::new(standings, sizes, config.range(), config.on_loss);
     let supply = supply.closing_after(config.bytes).holding(held);
+    let supply = if config.whole.is_some() { supply.by_steps() } else { supply };
     Planning {
         cutter: Cutter::over(supply, standings, Arc::new(changes.settings()), bounds),
-        watch: changes.watch(),
+        watch: changes.watch().with_scout(changes.scout(standings)),
         feed: TopicFeed::default(),
         mode: match config.mode {
             Mode::Backfill => plan::Mode::Backfill,

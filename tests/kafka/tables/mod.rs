@@ -9,4 +9,5 @@ mod model;
 mod odd;
 mod recorded;
 mod typed;
+mod whole;
 mod world;

@@ -52,6 +52,11 @@ impl Cdc {
         self.admin.create(&self.topic(table), partitions, &[]);
     }
 
+    /// Makes any topic, of one partition.
+    pub(super) fn create_topic(&self, name: &str) {
+        self.admin.create(name, 1, &[]);
+    }
+
     /// Deletes the records of a table's first partition up to an offset, as retention does.
     pub(super) fn lose(&self, table: &str, before: i64) {
         self.admin.delete_records(&self.topic(table), before);

@@ -2,9 +2,10 @@
 
 use super::ages::Ages;
 use super::kind::Topics;
-use super::look::Watch;
+use super::look::{Seen, Watch};
 use super::range::Range;
-use super::supply::{Sight, TopicSupply};
+use super::scout::Scouted;
+use super::supply::TopicSupply;
 use crate::error::Stop;
 use crate::plan::{self, Feed};
 use crate::position::Position;
@@ -25,17 +26,20 @@ impl Feed<Topics> for TopicFeed {
     type Work = Range;
     type Supply = TopicSupply;
     type Watch = Watch;
-    type Found = Vec<Sight>;
+    type Found = Seen;
 
-    fn look(watch: &mut Watch) -> Pending<'_, Result<Vec<Sight>, Stop>> {
-        Box::pin(watch.look())
+    fn look(watch: &mut Watch) -> Pending<'_, Result<Seen, Stop>> {
+        Box::pin(watch.look_ahead())
     }
 
-    fn found(&mut self, watch: &mut Watch, found: Vec<Sight>, supply: &mut TopicSupply, now: Stamp) -> bool {
-        self.ages.found(&found, now.steady_ms);
-        watch.losses = supply.see(found, now.steady_ms);
+    fn found(&mut self, watch: &mut Watch, found: Seen, supply: &mut TopicSupply, now: Stamp) -> bool {
+        let Seen { sights, scouted: Scouted { steps, is_behind } } = found;
+        self.ages.found(&sights, now.steady_ms);
+        watch.losses = supply.see(sights, now.steady_ms);
+        steps.into_iter().for_each(|step| supply.may_go(step));
+        watch.waiting = supply.waiting();
         // The next look ends the run, also that of a backfill.
-        !watch.losses.is_empty() || supply.is_short()
+        !watch.losses.is_empty() || supply.is_short() || is_behind
     }
 
     fn handed_out(&mut self, work: &Range) -> Option<u64> {
@@ -61,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::source::kafka::sizes::Sizes;
-    use crate::source::kafka::supply::OnLoss;
+    use crate::source::kafka::supply::{OnLoss, Sight};
 
     #[test]
     fn what_shares_a_credit_fits_into_its_memory_too() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::task::spawn_blocking;
 
+use super::scout::{Scout, Scouted};
 use super::supply::Sight;
 use super::topics::Topics;
 use crate::error::{Stop, StoreError, chain};
@@ -29,13 +30,50 @@ pub struct Watch {
     without_leader: BTreeSet<(String, i32)>,
     /// What was found lost; the next look reports it.
     pub(super) losses: Vec<(PartitionId, Loss)>,
+    /// Who reads ahead, if cuts end between transactions, and how much of what it has found waits.
+    scout: Option<Scout>,
+    pub(super) waiting: u64,
+}
+
+/// What a look has found, and who has read ahead.
+pub struct Seen {
+    /// The partitions.
+    pub(super) sights: Vec<Sight>,
+    pub(super) scouted: Scouted,
 }
 
 impl Watch {
     /// A watch over `topics`. A cluster that goes away is waited for as long as `patience`.
     pub fn new(client: Arc<Client>, topics: Topics, patience: Duration) -> Watch {
         let (topics, without_leader) = (Arc::new(topics), BTreeSet::new());
-        Watch { client, topics, patience, has_looked: false, without_leader, losses: Vec::new() }
+        Watch {
+            client,
+            topics,
+            patience,
+            has_looked: false,
+            without_leader,
+            losses: Vec::new(),
+            scout: None,
+            waiting: 0,
+        }
+    }
+
+    /// The same, with a scout that reads ahead, so that no cut parts a transaction of PostgreSQL.
+    pub fn with_scout(self, scout: Option<Scout>) -> Watch {
+        Watch { scout, ..self }
+    }
+
+    /// Looks once, and reads ahead if there is a scout.
+    ///
+    /// # Errors
+    /// As [`Watch::look`]; and if a change does not name its transaction.
+    pub(super) async fn look_ahead(&mut self) -> Result<Seen, Stop> {
+        let sights = self.look().await?;
+        let scouted = match &mut self.scout {
+            Some(scout) => scout.look(&sights, self.waiting).await?,
+            None => Scouted::default(),
+        };
+        Ok(Seen { sights, scouted })
     }
 
     /// Looks once. The first look fails if the cluster is not there, or a partition has no leader;

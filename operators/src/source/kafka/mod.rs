@@ -23,6 +23,8 @@ mod quiet;
 pub mod range;
 pub mod reader;
 pub mod records;
+pub mod scout;
 pub mod sizes;
 pub mod supply;
 pub mod topics;
+pub mod transactions;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::kind::{Mark, Offsets, Settings, Standing, Topics, name_of, place_of, summed};
 use super::range::Range;
 use super::sizes::Sizes;
+use super::transactions::Step;
 use crate::kafka::failure::Loss;
 use crate::position::Position;
 use crate::protocol::kind::Kind;
@@ -64,6 +65,9 @@ pub enum OnLoss {
     Accept,
 }
 
+/// The offsets of a range of what belongs together, where a cut should have ended before.
+const TOGETHER: u64 = 16_384;
+
 /// What is known of a partition.
 #[derive(Clone, Debug)]
 struct Known {
@@ -104,6 +108,11 @@ pub struct TopicSupply {
     known: BTreeMap<PartitionId, Known>,
     /// Where partitions are not read further, because a table stands still there.
     held: BTreeMap<PartitionId, u64>,
+    /// How far partitions may be handed out before a cut may end, step by step; `None` if it may
+    /// end anywhere.
+    steps: Option<VecDeque<Step>>,
+    /// Whether a part of the first step was handed out, and not all of it.
+    in_step: bool,
     /// Partitions with offsets to hand out.
     ready: BTreeSet<PartitionId>,
     /// The partition of the last range, so that each has its turn.
@@ -150,6 +159,8 @@ impl TopicSupply {
             at,
             known,
             held: BTreeMap::new(),
+            steps: None,
+            in_step: false,
             ready,
             last: None,
             handed,
@@ -177,6 +188,33 @@ impl TopicSupply {
         held.retain(|id, offset| self.next_of(id) <= *offset);
         self.held = held;
         self
+    }
+
+    /// The same, whose cuts end only between steps: no partition goes further than they say.
+    pub fn by_steps(self) -> TopicSupply {
+        TopicSupply { steps: Some(VecDeque::new()), ..self }
+    }
+
+    /// Partitions may be handed out so far, once all of the steps before is.
+    pub(super) fn may_go(&mut self, step: Step) {
+        self.steps.get_or_insert_default().push_back(step);
+        self.find_ready();
+        self.step_on();
+    }
+
+    /// How many offsets of all steps are not handed out.
+    pub(super) fn waiting(&self) -> u64 {
+        let Some(last) = self.steps.as_ref().and_then(VecDeque::back) else { return 0 };
+        let left = |id: &PartitionId| last.get(&id.name).map_or(0, |end| end.saturating_sub(self.next_of(id)));
+        self.known.keys().filter(|id| self.is_newest(id)).map(left).sum()
+    }
+
+    /// Goes on to the next step if the first is handed out.
+    fn step_on(&mut self) {
+        while self.ready.is_empty() && self.steps.as_ref().is_some_and(|steps| steps.len() > 1) {
+            self.steps.as_mut().and_then(VecDeque::pop_front);
+            self.find_ready();
+        }
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
@@ -260,13 +298,14 @@ impl TopicSupply {
 
     /// How far the topics could be handed out, from what was seen of them.
     pub fn end(&self) -> Position {
-        Position(self.at.position().0 + self.ready.iter().map(|id| self.rest_of(id)).sum::<u64>())
+        Position(self.at.position().0 + self.known.keys().map(|id| self.left_of(id)).sum::<u64>())
     }
 
     /// The partition with the most offsets left to hand out.
     pub fn lags_most(&self) -> Option<Lag> {
-        let most = self.ready.iter().max_by_key(|id| self.rest_of(id))?;
-        Some(Lag { partition: most.clone(), lag: self.rest_of(most) })
+        let most = self.known.keys().max_by_key(|id| self.left_of(id))?;
+        let lag = self.left_of(most);
+        (lag > 0).then(|| Lag { partition: most.clone(), lag })
     }
 
     /// What the next range takes, if it is all that is left of its partition.
@@ -290,10 +329,18 @@ impl TopicSupply {
         self.at.partitions.get(id).map_or_else(begin, |mark| mark.next)
     }
 
-    fn rest_of(&self, id: &PartitionId) -> u64 {
+    /// How many offsets there are to hand out, whether or not they may be yet.
+    fn left_of(&self, id: &PartitionId) -> u64 {
         let end = self.known.get(id).and_then(|known| known.limit).map_or(0, |limit| limit.end);
         let held = self.held.get(id).copied().unwrap_or(u64::MAX);
         end.min(held).saturating_sub(self.next_of(id))
+    }
+
+    /// How many may be handed out.
+    fn rest_of(&self, id: &PartitionId) -> u64 {
+        let Some(steps) = &self.steps else { return self.left_of(id) };
+        let step = steps.front().and_then(|step| step.get(&id.name)).copied().unwrap_or_default();
+        self.left_of(id).min(step.saturating_sub(self.next_of(id)))
     }
 
     fn find_ready(&mut self) {
@@ -343,6 +390,9 @@ impl Supply<Topics> for TopicSupply {
     }
 
     fn next(&mut self, room: u64, settings: &Arc<Settings>) -> Option<Range> {
+        self.step_on();
+        // What belongs together goes, however much it is.
+        let room = if self.in_step { room.max(TOGETHER) } else { room };
         let id = self.turn()?.clone();
         let end = self.next_of(&id) + self.rest_of(&id);
         let range = self.range(id.clone(), end, room, settings.clone(), false);
@@ -352,6 +402,7 @@ impl Supply<Topics> for TopicSupply {
         if range.to == end {
             self.ready.remove(&id);
         }
+        self.in_step = self.steps.is_some() && !self.ready.is_empty();
         self.last = Some(id);
         Some(range)
     }
@@ -383,7 +434,11 @@ impl Supply<Topics> for TopicSupply {
     }
 
     fn boundary(&self) -> Boundary {
-        if self.of_cut >= self.most_of_cut { Boundary::Must } else { Boundary::May }
+        match () {
+            () if self.in_step && !self.ready.is_empty() => Boundary::MustNot,
+            () if self.of_cut >= self.most_of_cut => Boundary::Must,
+            () => Boundary::May,
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -412,7 +467,7 @@ impl Supply<Topics> for TopicSupply {
     }
 
     fn is_exhausted(&self) -> bool {
-        self.ready.is_empty()
+        self.ready.is_empty() && self.steps.as_ref().is_none_or(|steps| steps.len() < 2)
     }
 }
 

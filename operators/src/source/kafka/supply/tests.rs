@@ -305,3 +305,42 @@ fn two_cuts_of_bytes_are_under_way_and_the_next_waits_for_one() {
     supply.acknowledged(first);
     assert!(!supply.is_full());
 }
+
+fn step(ends: &[(&str, u64)]) -> Step {
+    ends.iter().map(|(name, end)| ((*name).to_owned(), *end)).collect()
+}
+
+#[test]
+fn a_cut_ends_only_between_steps() {
+    let mut supply = supply(&[standing(&[("a/0", mark(0, 0)), ("b/0", mark(0, 0))])], OnLoss::Stop).by_steps();
+    supply.see(vec![sight("a", 0, 0, 30), sight("b", 0, 0, 5)], 0);
+    assert_eq!((all(&mut supply, 100).len(), supply.is_exhausted(), supply.end()), (0, true, Position(35)));
+    supply.may_go(step(&[("a/0", 12), ("b/0", 1)]));
+    supply.may_go(step(&[("a/0", 12), ("b/0", 5)]));
+    assert_eq!((supply.waiting(), supply.boundary(), supply.is_exhausted()), (17, Boundary::May, false));
+    let next = |supply: &mut TopicSupply| supply.next(1, &Arc::new(SETTINGS)).map(short);
+    assert_eq!(next(&mut supply).as_deref(), Some("a/0 0..1"));
+    // What belongs together goes, whatever room there is.
+    assert_eq!(supply.boundary(), Boundary::MustNot);
+    assert_eq!(next(&mut supply).as_deref(), Some("b/0 0..1"));
+    assert_eq!(next(&mut supply).as_deref(), Some("a/0 1..11"));
+    assert_eq!((next(&mut supply).as_deref(), supply.boundary()), (Some("a/0 11..12"), Boundary::May));
+    assert_eq!((supply.is_exhausted(), supply.waiting()), (false, 4));
+    assert_eq!((next(&mut supply).as_deref(), supply.boundary()), (Some("b/0 1..2"), Boundary::MustNot));
+    assert_eq!((next(&mut supply).as_deref(), supply.boundary()), (Some("b/0 2..5"), Boundary::May));
+    assert!(supply.is_exhausted() && next(&mut supply).is_none());
+    assert_eq!((supply.end(), supply.lags_most().map(|lag| lag.lag)), (Position(35), Some(18)));
+    // A step may be found before the one before it is handed out, or long after.
+    supply.may_go(step(&[("a/0", 30), ("b/0", 5)]));
+    assert_eq!(all(&mut supply, 100), ["a/0 12..22", "a/0 22..30"]);
+}
+
+#[test]
+fn a_step_ends_a_cut_that_has_enough_bytes_and_a_held_partition_stays_behind() {
+    let held = [(PartitionId::first("a/0"), 2)].into();
+    let mut supply = supply(&[standing(&[])], OnLoss::Stop).closing_after(1).holding(held).by_steps();
+    supply.see(vec![sight("a", 0, 0, 30), sight("b", 0, 0, 5)], 0);
+    supply.may_go(step(&[("a/0", 10), ("b/0", 5)]));
+    assert_eq!(all(&mut supply, 100), ["a/0 0..2", "b/0 0..5"]);
+    assert_eq!((supply.boundary(), supply.waiting()), (Boundary::Must, 8));
+}
