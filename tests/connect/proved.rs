@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::support::oracle::run_python;
 use crate::support::random::Random;
+use crate::support::readers::agree;
 use crate::support::wait;
 use crate::world::World;
 
@@ -92,6 +93,7 @@ fn values_of_every_type_are_as_postgresql_has_them() {
         land(&world, "kinds", 9 + nth);
     }
     assert_eq!(proof(&world, 0)["all_proved"], true);
+    assert_eq!(agree(&table), 8);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Everything at once: random changes of every kind, of rows and of columns, while runs, Connect
 //! and the broker are killed again and again, and others optimize the tables. In the end `prove`
-//! and another reader find what PostgreSQL has, and the change feed adds up to it.
+//! and other readers find what PostgreSQL has, and the change feed adds up to it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::support::connect::Connect;
 use crate::support::kafka::Broker;
 use crate::support::oracle::run_python;
 use crate::support::random::Random;
+use crate::support::readers::agree;
 use crate::support::wait;
 use crate::world::World;
 
@@ -143,5 +144,7 @@ fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
     for (table, key) in [("items", "id"), ("pairs", "a,b"), ("visits", "id")] {
         let folded = run_python(FOLD, &[&world.path("lake/shop/public").join(table), Path::new(key)]);
         assert_eq!(folded, count(table), "{table}");
+        let rows = agree(&world.path("lake/shop/public").join(table));
+        assert_eq!(rows.to_string(), count(table), "{table}");
     }
 }

@@ -28,6 +28,7 @@ pub(crate) mod process;
 pub(crate) mod promtext;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod readers;
 pub(crate) mod registry;
 pub(crate) mod venv;
 pub(crate) mod wait;

@@ -22,6 +22,10 @@ use crate::run::memory::Budget;
 const RANGE: u64 = 16_384;
 /// How many steps make a cut, about.
 const STEPS: u64 = 4;
+/// How many cuts one look finds, about: a tail pauses between two looks.
+const LOOKS: u64 = 4;
+/// The pause of a look that finds that enough waits, in milliseconds.
+const PAUSE: u64 = 200;
 /// For how long an end may not come before that is reported, in milliseconds.
 const QUIET: u64 = 60_000;
 
@@ -31,7 +35,7 @@ pub struct Ahead {
     pub prefix: String,
     /// Whether it goes no further than what was there at its first look.
     pub is_backfill: bool,
-    /// Offsets of one cut, about. One look finds as many.
+    /// Offsets of one cut, about.
     pub most: u64,
     /// Bytes that one range has room for.
     pub room: u64,
@@ -83,7 +87,8 @@ impl Scout {
 
     /// Looks at what the sights show, but not if so much waits that was found before.
     pub(super) async fn look(&mut self, sights: &[Sight], waiting: u64) -> Result<Scouted, Stop> {
-        if waiting >= self.ahead.most {
+        if waiting >= LOOKS * self.ahead.most {
+            self.clock.pause(PAUSE).await;
             return Ok(Scouted { steps: Vec::new(), is_behind: true });
         }
         self.known.begins();
@@ -91,7 +96,8 @@ impl Scout {
         if self.ahead.is_backfill && self.ends.is_none() {
             self.ends = Some(ends);
         }
-        let (mut left, mut has_all) = (self.ahead.most, sights.iter().all(|sight| sight.has_leader));
+        let (all, mut has_all) = (LOOKS * self.ahead.most, sights.iter().all(|sight| sight.has_leader));
+        let mut left = all;
         for sight in sights.iter().filter(|sight| sight.has_leader) {
             let name = name_of(&sight.topic, sight.partition);
             if self.ids.insert(name.clone(), sight.topic_id.clone()).is_some_and(|id| id != sight.topic_id) {
@@ -101,7 +107,7 @@ impl Scout {
             let end = self.ends.as_ref().map_or(sight.end, |ends| ends.get(&name).map_or(0, |end| sight.end.min(*end)));
             let next = self.known.next(&name, begin, sight.earliest);
             // Each has its turn, however far behind another one is.
-            let to = end.min(next + left.min(self.ahead.most / sights.len() as u64).max(RANGE));
+            let to = end.min(next + left.min(all / sights.len() as u64).max(RANGE));
             left = left.saturating_sub(to.saturating_sub(next));
             has_all &= to >= end;
             self.read(sight, &name, next..to).await?;

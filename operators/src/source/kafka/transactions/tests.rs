@@ -16,7 +16,9 @@ fn topics() -> Topics {
 fn over(names: &[&str]) -> Transactions {
     let mut known = Transactions::of(topics(), "cdc");
     known.begins();
-    names.iter().for_each(|name| drop(known.next(name, 0, 0)));
+    for name in names {
+        known.next(name, 0, 0);
+    }
     known
 }
 
@@ -233,8 +235,8 @@ proptest! {
             known.begins();
             for place in 0..4 {
                 let to = lines[place].len().min(at[place] + show[place]);
-                for offset in at[place]..to {
-                    known.record(PLACES[place], offset as u64, lines[place][offset].clone(), 0);
+                for (offset, said) in lines[place].iter().enumerate().take(to).skip(at[place]) {
+                    known.record(PLACES[place], offset as u64, (*said).clone(), 0);
                 }
                 known.seen_to(PLACES[place], to as u64);
                 at[place] = to;
