@@ -126,8 +126,7 @@ pub(crate) struct ChangesArgs {
     #[cfg(feature = "kafka")]
     #[arg(long, requires = "topic")]
     pub(crate) follow: bool,
-    /// A pipeline file, or one like it, whose [source.security] says how to connect, and
-    /// [source.registry] where the schemas of records in Avro are.
+    /// A pipeline file, or one like it, with [source.security], or [source.registry] for Avro.
     #[cfg(feature = "kafka")]
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, requires = "topic")]
     pub(crate) security: Option<PathBuf>,

@@ -13,6 +13,7 @@ use lakefront_operators::web::Service;
 use toml::Value;
 
 use super::database::{PASSWORDS, database, name};
+use super::decode::Decode;
 use super::raw::{Reading, Section};
 use super::service::{self, About, service};
 use super::values::{choice, duration, flag, text};
@@ -154,9 +155,12 @@ pub(crate) enum AvroConverter {
 }
 
 /// What Apicurio's address ends with where it answers as Confluent's registry does, and where its
-/// own converter asks.
-const COMPATIBLE: [&str; 3] = ["/apis/ccompat/v6", "/apis/ccompat/v7", "/apis/ccompat/v8"];
-const OWN: &str = "/apis/registry/v2";
+/// own converter asks then.
+const COMPATIBLE: [(&str, &str); 3] = [
+    ("/apis/ccompat/v6", "/apis/registry/v2"),
+    ("/apis/ccompat/v7", "/apis/registry/v2"),
+    ("/apis/ccompat/v8", "/apis/registry/v3"),
+];
 
 /// A reference to a secret that a worker of Connect resolves itself, such as
 /// `${file:/etc/kafka-connect/shop.properties:password}`.
@@ -201,8 +205,8 @@ pub(super) fn postgres(top: &mut Section<'_>) -> Option<Option<Postgres>> {
 }
 
 /// Reads `[connect]`; `Some(None)` if the file does not have it.
-/// The records are in Avro if there is a `registry`.
-pub(super) fn connect(top: &mut Section<'_>, registry: Option<&Service>) -> Option<Option<Connect>> {
+/// `decode` is the form of records, if that could be read.
+pub(super) fn connect(top: &mut Section<'_>, decode: Option<&Decode>) -> Option<Option<Connect>> {
     let mut section = top.section("connect");
     if !top.given("connect") {
         return Some(None);
@@ -218,7 +222,7 @@ pub(super) fn connect(top: &mut Section<'_>, registry: Option<&Service>) -> Opti
     let heartbeat_interval = section.optional("heartbeat_interval", HEARTBEAT, |v| duration(v, HEARTBEAT_ALLOWED));
     let heartbeat_query = section.optional("heartbeat_query", None, |v| query(v).map(Some));
     let unwrap = section.optional("unwrap", false, flag);
-    let converter = converter(&mut section, registry);
+    let converter = converter(&mut section, decode);
     // Somebody may give the secret itself.
     let secret_ref = section.secret("secret_ref", |v| SecretRef::parse(text(v)?));
     let settings = settings(&mut section);
@@ -240,12 +244,12 @@ pub(super) fn connect(top: &mut Section<'_>, registry: Option<&Service>) -> Opti
 }
 
 /// What writes keys and values.
-fn converter(section: &mut Section<'_>, registry: Option<&Service>) -> Option<Converter> {
+fn converter(section: &mut Section<'_>, decode: Option<&Decode>) -> Option<Converter> {
     let schemas = section.optional("schemas", true, flag);
     let all = [("confluent", AvroConverter::Confluent), ("apicurio", AvroConverter::Apicurio)];
     let of = section.optional("converter", AvroConverter::Confluent, |v| choice(v, &all));
     let url = section.optional("registry_url", None, |v| service::url(v, "http://registry:8081").map(Some));
-    let Some(registry) = registry else {
+    let Decode::Avro(registry) = decode? else {
         let (of, url, is_avros) = (of?, url?, "is for source.decode.format = \"avro\" only");
         if of != AvroConverter::Confluent {
             section.refuse("converter", is_avros.to_owned());
@@ -262,8 +266,7 @@ fn converter(section: &mut Section<'_>, registry: Option<&Service>) -> Option<Co
     let theirs = || match of {
         AvroConverter::Confluent => Some(registry.url.clone()),
         AvroConverter::Apicurio => {
-            let host = COMPATIBLE.iter().find_map(|end| registry.url.strip_suffix(end))?;
-            Some(format!("{host}{OWN}"))
+            COMPATIBLE.iter().find_map(|(end, own)| Some(format!("{}{own}", registry.url.strip_suffix(end)?)))
         }
     };
     let Some(url) = url.or_else(theirs) else {

@@ -26,27 +26,47 @@ enum Format {
     Avro,
 }
 
-/// Reads both sections; `Some(None)` if nothing is in Avro.
-pub(super) fn registry(source: &mut Section<'_>) -> Option<Option<Service>> {
+/// How keys and values are read.
+pub(super) enum Decode {
+    /// As JSON.
+    Json,
+    /// As Avro, with schemas from here.
+    Avro(Service),
+}
+
+impl Decode {
+    /// The registry, if there is one.
+    pub(super) fn registry(self) -> Option<Service> {
+        match self {
+            Decode::Json => None,
+            Decode::Avro(registry) => Some(registry),
+        }
+    }
+}
+
+/// Reads both sections.
+pub(super) fn decode(source: &mut Section<'_>) -> Option<Decode> {
     let mut section = source.section("decode");
     let format =
         section.optional("format", Format::Json, |v| choice(v, &[("json", Format::Json), ("avro", Format::Avro)]));
     section.finish();
     let mut section = source.section("registry");
     let (format, is_given) = (format?, source.given("registry"));
-    match format {
-        Format::Json if is_given => {
+    let service = is_given.then(|| {
+        let service = service(&mut section, &ABOUT);
+        section.finish();
+        service
+    });
+    match (format, is_given) {
+        (Format::Json, true) => {
             source.refuse("registry", "is for source.decode.format = \"avro\" only".to_owned());
+            None
         }
-        Format::Avro if !is_given => {
+        (Format::Avro, false) => {
             source.refuse("registry", "must be given: it says where the schemas of records in Avro are".to_owned());
+            None
         }
-        Format::Json | Format::Avro => {}
+        (Format::Json, false) => Some(Decode::Json),
+        (Format::Avro, true) => service.flatten().map(Decode::Avro),
     }
-    if !is_given {
-        return Some(None);
-    }
-    let service = service(&mut section, &ABOUT);
-    section.finish();
-    service.map(Some)
 }

@@ -13,12 +13,13 @@ use lakefront_operators::web::Service;
 use toml::Value;
 
 use super::azure::{file, id};
+use super::decode::{self, Decode};
 use super::error::Problems;
 use super::raw::{Reading, Section};
 use super::s3::{self, region, word};
 use super::secrets::{Env, variable};
 use super::values::{choice, flag, path, text};
-use super::{ConfigError, decode, read_text};
+use super::{ConfigError, read_text};
 
 /// The mechanisms by their names in the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,7 +186,7 @@ fn parse_source(text: &str, env: Env<'_>) -> Result<(Security, Option<Service>),
     let mut section = source.section("security");
     let security = security(&mut section);
     section.finish();
-    let registry = decode::registry(&mut source);
+    let registry = decode::decode(&mut source).map(Decode::registry);
     let is_there = ["security", "registry"].iter().any(|section| source.given(section));
     let problems = problems.into_inner();
     match security.zip(registry) {

@@ -154,12 +154,11 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
     let mut inner = section.section("security");
     let security = kafka::security(&mut inner);
     inner.finish();
-    let registry = decode::registry(&mut section);
+    let decode = decode::decode(&mut section);
     let state_file = defaults::state_file(pipeline.unwrap_or_default());
     let state_file = section.optional("state_file", state_file, values::state_file);
     section.finish();
-    let (postgres, connect) =
-        (connect::postgres(top), connect::connect(top, registry.as_ref().and_then(Option::as_ref)));
+    let (postgres, connect) = (connect::postgres(top), connect::connect(top, decode.as_ref()));
     let lake = read_lake(top);
     let tables = tables::read(top);
     let mut section = top.section("commit");
@@ -187,7 +186,7 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
         let (group, isolation, security) = (group?, isolation?, security?);
         Some(PgChanges {
             kafka: Settings { group, isolation, security, ..Settings::new(brokers?) },
-            registry: registry?,
+            registry: decode?.registry(),
             topics,
             shown: names.join(","),
             names,

@@ -256,6 +256,8 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
     set("skipped.operations", &"none");
     set("provide.transaction.metadata", &true);
     converters(set, &connect.converter);
+    // The worker may have another one.
+    set("header.converter", &"org.apache.kafka.connect.storage.SimpleHeaderConverter");
     // Connect makes the topics, as the broker makes its own: there need be no auto.create.topics.
     set("topic.creation.default.replication.factor", &-1);
     set("topic.creation.default.partitions", &-1);
@@ -299,6 +301,8 @@ fn converters(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, conver
         }
     }
     if let Converter::Avro(..) = converter {
+        // Without it, nobody can tell a date from a number.
+        both(".connect.meta.data", &true);
         // Names of topics and tables become those of types, which have fewer letters.
         set("schema.name.adjustment.mode", &"avro");
     }

@@ -4,6 +4,7 @@ use lakefront_operators::shown::one_line;
 use serde_json::Value;
 
 use super::commands::connector;
+use super::converters::unreadable;
 use super::register::there;
 use super::{Capture, Nulls, Rest, Status};
 
@@ -21,6 +22,8 @@ pub(crate) struct Connected {
     pub(crate) differences: Vec<String>,
     /// What becomes of null where a column has a default, by what is registered, or will be.
     pub(crate) nulls: Nulls,
+    /// Its settings that keep its records from being read.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// Looks at the connector of a pipeline. Fails if Connect cannot be asked, or if the file does not
@@ -49,6 +52,7 @@ pub(crate) async fn connected(capture: &Capture) -> anyhow::Result<Connected> {
         plugin: plugin.map(|plugin| text(plugin, "version")),
         status,
         nulls: Nulls::of(there.as_ref().unwrap_or(&connector.body())),
+        unreadable: unreadable(there.as_ref().unwrap_or(&connector.body())),
         differences: there.and_then(|there| connector.differences(&there)).unwrap_or_default(),
     })
 }

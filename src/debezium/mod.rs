@@ -13,9 +13,9 @@
 
 mod commands;
 mod connector;
+mod converters;
 mod delete;
 mod look;
-mod nulls;
 mod register;
 mod rest;
 mod status;
@@ -27,8 +27,9 @@ use std::path::Path;
 use lakefront_operators::shown::one_line;
 
 use self::connector::{Connector, Entry, PLUGIN};
+pub(crate) use self::converters::Nulls;
 pub(crate) use self::look::{Connected, connected};
-pub(crate) use self::nulls::Nulls;
+
 use self::rest::{Rest, RestError};
 pub(crate) use self::status::{Status, Verdict};
 pub(crate) use self::tables::{matches, prefix, tables as tables_of};

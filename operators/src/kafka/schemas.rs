@@ -1,11 +1,12 @@
 //! A schema registry, by the interface of Confluent's, which Apicurio, Karapace and Redpanda have
 //! too: schemas of Avro by their ids.
 //!
-//! Promises: an id means one schema for good, so each is asked for once. A registry that is away is
-//! waited for, as a broker is. An id that it does not know costs the records that name it, and no
-//! others.
+//! Promises: an id means one schema for good, so each is asked for once. Whether a registry answers
+//! at all is seen before it is believed that it has no such schema. One that is away is waited for,
+//! as a broker is. An id that it does not know costs the records that name it, and no others.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,10 +23,17 @@ use crate::web::{Answer, Method, NoAnswer, Service, StatusCode, Url, Web};
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two reports that the registry is waited for.
 const QUIET: Duration = Duration::from_secs(15);
+/// For how long a schema may not be there: servers of a registry learn of it one after the other.
+const GRACE: Duration = Duration::from_secs(5);
 /// For how long an id counts as unknown: a registry that was restored may know it again.
 const FORGET: Duration = Duration::from_secs(60);
-/// The most schemas that are kept: a registry has some per table.
-const MOST: usize = 10_000;
+/// The most bytes of schemas that are kept: a registry has some per table, of a few KB.
+const MOST: usize = 64 << 20;
+/// The most ids that count as unknown, and how many of one block are looked up.
+const MOST_UNKNOWN: usize = 10_000;
+const MOST_LOST: usize = 10;
+/// How much of what a registry has said is shown.
+const SHOWN: usize = 200;
 /// The most schemas that one may refer to.
 const MOST_REFERENCES: usize = 100;
 
@@ -33,17 +41,25 @@ const MOST_REFERENCES: usize = 100;
 pub struct SchemaRegistry {
     web: Web,
     patience: Duration,
-    known: Mutex<HashMap<Id, Known>>,
+    /// Whether it has answered as a registry does: what it says otherwise may pass then.
+    has_answered: AtomicBool,
+    known: Mutex<Known>,
+    /// Held by who asks, so that nobody asks for the same.
+    turn: tokio::sync::Mutex<()>,
 }
 
-/// What is known of an id.
-#[derive(Clone)]
-enum Known {
-    /// Its schema.
-    Schema(Arc<Columned>),
+/// What is known of ids.
+#[derive(Default)]
+struct Known {
+    schemas: HashMap<Id, Arc<Columned>>,
+    /// How many bytes these have.
+    bytes: usize,
     /// Why there is none, and since when that is known.
-    None(String, Stopwatch),
+    unknown: HashMap<Id, (Arc<str>, Stopwatch)>,
 }
+
+/// A schema, or why there is none.
+type Asked = Result<Arc<Columned>, Arc<str>>;
 
 impl SchemaRegistry {
     /// A registry. Nothing is asked yet. One that is away is waited for as long as `patience`.
@@ -53,7 +69,8 @@ impl SchemaRegistry {
     pub fn new(service: Service, patience: Duration) -> Result<SchemaRegistry, StoreError> {
         let attempt = format!("prepare requests to the schema registry at {}", service.url);
         let web = Web::new(service, &[]).map_err(|error| StoreError::definite(attempt, error))?;
-        Ok(SchemaRegistry { web, patience, known: Mutex::default() })
+        let (has_answered, known, turn) = Default::default();
+        Ok(SchemaRegistry { web, patience, has_answered, known, turn })
     }
 
     /// Where it answers.
@@ -66,13 +83,17 @@ impl SchemaRegistry {
     /// # Errors
     /// If it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
-        let attempt = || format!("ask the schema registry at {}", self.url());
-        let types = self.get("/schemas/types").await.map_err(|error| failed(attempt(), error))?;
+        self.answers().await.map_err(|error| failed(format!("ask the schema registry at {}", self.url()), error))
+    }
+
+    async fn answers(&self) -> Result<(), NoAnswer> {
+        let types = self.get("/schemas/types").await?;
         let has_avro = |types: &Value| types.as_array().is_some_and(|types| types.iter().any(|ty| ty == "AVRO"));
-        match types.as_ref().is_some_and(has_avro) {
-            true => Ok(()),
-            false => Err(StoreError::definite(attempt(), "it does not say that it has schemas of Avro")),
+        if !types.as_ref().is_some_and(has_avro) {
+            return Err(self.unlike());
         }
+        self.has_answered.store(true, Relaxed);
+        Ok(())
     }
 
     /// The schemas with these ids.
@@ -80,72 +101,110 @@ impl SchemaRegistry {
     /// # Errors
     /// If the registry is away for too long, or refuses us.
     pub async fn all(&self, ids: BTreeSet<Id>) -> Result<Schemas, StoreError> {
-        let mut all = Schemas::with_capacity(ids.len());
+        let (mut all, mut lost) = (Schemas::with_capacity(ids.len()), 0);
         for id in ids {
-            let known = match self.known(id) {
+            let asked = match self.known(id) {
                 Some(known) => known,
-                None => self.ask(id).await?,
+                // Whoever writes such records may name as many as there are numbers.
+                None if lost >= MOST_LOST => Err(Arc::from("which was not looked up, after others that are unknown")),
+                None => {
+                    let asked = self.ask(id).await?;
+                    lost += usize::from(asked.is_err());
+                    asked
+                }
             };
-            all.insert(
-                id,
-                match known {
-                    Known::Schema(schema) => Ok(schema),
-                    Known::None(why, _) => Err(why),
-                },
-            );
+            all.insert(id, asked);
         }
         Ok(all)
     }
 
-    fn known(&self, id: Id) -> Option<Known> {
+    fn known(&self, id: Id) -> Option<Asked> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_fresh = |known: &&Known| !matches!(known, Known::None(_, since) if since.elapsed() >= FORGET);
-        known.get(&id).filter(is_fresh).cloned()
+        if let Some(schema) = known.schemas.get(&id) {
+            return Some(Ok(schema.clone()));
+        }
+        let unknown = known.unknown.get(&id).filter(|(_, since)| since.elapsed() < FORGET);
+        unknown.map(|(why, _)| Err(why.clone()))
+    }
+
+    fn keep(&self, id: Id, asked: &Asked, bytes: usize) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match asked {
+            Ok(schema) => {
+                if known.bytes + bytes > MOST {
+                    (known.schemas, known.bytes) = Default::default();
+                }
+                known.bytes += bytes;
+                known.schemas.insert(id, schema.clone());
+            }
+            Err(why) => {
+                if known.unknown.len() >= MOST_UNKNOWN {
+                    known.unknown.clear();
+                }
+                known.unknown.insert(id, (why.clone(), Stopwatch::start()));
+            }
+        }
     }
 
     /// Asks for a schema until there is an answer.
-    async fn ask(&self, id: Id) -> Result<Known, StoreError> {
+    async fn ask(&self, id: Id) -> Result<Asked, StoreError> {
+        let _turn = self.turn.lock().await;
+        if let Some(known) = self.known(id) {
+            return Ok(known);
+        }
         let (begun, mut told) = (Stopwatch::start(), None::<Stopwatch>);
-        let asked = loop {
+        let is_over = |longest: Duration| begun.elapsed() >= longest.min(self.patience);
+        let (asked, bytes) = loop {
             let error = match self.schema(id).await {
-                Ok(asked) => break asked,
-                Err(error) => error,
+                Ok(Some(asked)) => break asked,
+                Ok(None) if is_over(GRACE) => {
+                    let why = format!("which the schema registry at {} does not have", self.url());
+                    break (Err(why.into()), 0);
+                }
+                Ok(None) => None,
+                Err(error) if !error.may_pass || is_over(Duration::MAX) => {
+                    return Err(failed(format!("look up schema {id} in the schema registry"), error));
+                }
+                Err(error) => Some(error),
             };
-            if !error.may_pass || begun.elapsed() >= self.patience {
-                return Err(failed(format!("look up schema {id} in the schema registry"), error));
-            }
-            if told.is_none_or(|told| told.elapsed() >= QUIET) {
+            if let Some(error) = error.filter(|_| told.is_none_or(|told| told.elapsed() >= QUIET)) {
                 told = Some(Stopwatch::start());
                 tracing::warn!(schema = id, %error, "the schema registry gives no schema: trying again");
             }
             tokio::time::sleep(PAUSE).await;
         };
-        let asked = match asked {
-            Ok(schema) => Known::Schema(Arc::new(schema.into())),
-            Err(why) => Known::None(why, Stopwatch::start()),
-        };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(id, asked.clone());
+        self.keep(id, &asked, bytes);
         Ok(asked)
     }
 
-    /// The schema with an id, or why there is none.
-    async fn schema(&self, id: Id) -> Result<Result<Schema, String>, NoAnswer> {
-        let Some(answer) = self.get(&format!("/schemas/ids/{id}")).await? else {
-            return Ok(Err(format!("which the schema registry at {} does not have", self.url())));
-        };
+    /// The schema with an id and its bytes, or why there is none that can be read; `None` if the
+    /// registry does not have it.
+    async fn schema(&self, id: Id) -> Result<Option<(Asked, usize)>, NoAnswer> {
+        if !self.has_answered.load(Relaxed) {
+            self.answers().await?;
+        }
+        let Some(answer) = self.get(&format!("/schemas/ids/{id}")).await? else { return Ok(None) };
         let Some(text) = answer["schema"].as_str() else { return Err(self.unlike()) };
+        let none = |why: String| Ok(Some((Err(self.shown(&why)), 0)));
         if let Some(other) = answer["schemaType"].as_str().filter(|ty| *ty != "AVRO") {
-            return Ok(Err(format!("which is one of {}", self.web.without_hidden(other))));
+            return none(format!("which is one of {other}"));
         }
         let mut others = Others::default();
         if let Some(name) = self.references(&answer, &mut others).await? {
-            return Ok(Err(format!("which refers to {name:?}, and the schema registry does not have that")));
+            return none(format!(
+                "which refers to {name:?}, and that is not in the schema registry, or one of too many"
+            ));
         }
-        Ok(Schema::parse(text, &others.texts).map_err(|why| format!("which cannot be read: {why}")))
+        let bytes = text.len() + others.texts.iter().map(String::len).sum::<usize>();
+        match Schema::parse(text, &others.texts) {
+            Ok(schema) => Ok(Some((Ok(Arc::new(schema.into())), bytes))),
+            Err(why) => none(format!("which cannot be read: {why}")),
+        }
+    }
+
+    /// What a registry has said, for a message: nothing of it is secret, and not too much.
+    fn shown(&self, why: &str) -> Arc<str> {
+        self.web.without_hidden(why).chars().take(SHOWN).collect::<String>().into()
     }
 
     /// Gathers the schemas that one refers to, each behind those that it refers to itself. Returns
@@ -193,7 +252,8 @@ impl SchemaRegistry {
         let no = |why: String, may_pass| Err(NoAnswer { why: format!("{url}{path} {why}"), may_pass });
         match status {
             _ if status.is_success() => json.map(Some).ok_or_else(|| self.unlike()),
-            StatusCode::NOT_FOUND if json.as_ref().is_some_and(|json| json.get("error_code").is_some()) => Ok(None),
+            // Subject, version, or schema: other services that answer in JSON have other codes.
+            StatusCode::NOT_FOUND if matches!(code(json.as_ref()), Some(40_401..=40_403)) => Ok(None),
             StatusCode::NOT_FOUND => Err(self.unlike()),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let section = self.web.service().section;
@@ -201,7 +261,9 @@ impl SchemaRegistry {
                 no(format!("answers {status}: check user and password, or token, in [{section}]"), false)
             }
             _ => {
-                let may_pass = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+                const PASSING: [StatusCode; 3] =
+                    [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY];
+                let may_pass = status.is_server_error() || PASSING.contains(&status);
                 no(format!("answers {}", status.as_u16()), may_pass)
             }
         }
@@ -213,8 +275,14 @@ impl SchemaRegistry {
             "{url} does not answer as a schema registry does: is {section}.url one's? That of Apicurio ends with \
              /apis/ccompat/v7"
         );
-        NoAnswer { why, may_pass: false }
+        // A gateway before it may answer in its place for a while.
+        NoAnswer { why, may_pass: self.has_answered.load(Relaxed) }
     }
+}
+
+/// The code of an error of a registry.
+fn code(json: Option<&Value>) -> Option<u64> {
+    json?.get("error_code")?.as_u64()
 }
 
 /// The schemas that one refers to.

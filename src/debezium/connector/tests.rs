@@ -51,6 +51,7 @@ fn it_says_what_events_need() {
             "database.sslmode": "prefer",
             "database.user": "cdc",
             "decimal.handling.mode": "string",
+            "header.converter": "org.apache.kafka.connect.storage.SimpleHeaderConverter",
             "heartbeat.action.query": "SELECT pg_catalog.pg_logical_emit_message(false, 'lakefront_heartbeat', pg_catalog.now()::text)",
             "heartbeat.interval.ms": "10000",
             "interval.handling.mode": "string",
@@ -93,6 +94,7 @@ fn a_converter_of_avro_is_told_where_the_registry_is() {
     expect![[r#"
         schema.name.adjustment.mode=avro
         value.converter=io.confluent.connect.avro.AvroConverter
+        value.converter.connect.meta.data=true
         value.converter.ignore.default.for.nullables=true
         value.converter.schema.registry.url=http://r/apis/ccompat/v7
     "#]]
@@ -105,6 +107,7 @@ fn a_converter_of_avro_is_told_where_the_registry_is() {
         value.converter.apicurio.registry.headers.enabled=false
         value.converter.apicurio.registry.url=http://r/apis/registry/v2
         value.converter.apicurio.registry.use-id=contentId
+        value.converter.connect.meta.data=true
     "#]]
     .assert_eq(&of("converter = \"apicurio\"\n"));
 }

@@ -20,7 +20,7 @@ pub(super) enum Registered {
 /// has a default.
 pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> (Registered, Nulls) {
     let name = capture.name();
-    let Connected { url, version, plugin, status, differences, nulls } = match connected(capture).await {
+    let Connected { url, version, plugin, status, differences, nulls, unreadable } = match connected(capture).await {
         Ok(connected) => connected,
         Err(error) => {
             let advice = "fix what it names; lakefront debezium status tells when it answers";
@@ -60,6 +60,10 @@ pub(super) async fn look(findings: &mut Findings, capture: &Capture) -> (Registe
             format!("connector {name:?}: {}", status.brief()),
             "look again in a minute; if it stays so, Connect's log says why",
         ),
+    }
+    for wrong in unreadable {
+        let advice = "lakefront debezium register FILE sets it as records are read";
+        findings.problem("connect", format!("connector {name:?}: {wrong}"), advice);
     }
     if !differences.is_empty() {
         findings.warn(

@@ -38,9 +38,9 @@ impl Catalog {
 
     /// What rows from before have in a new column, which is `of`.
     pub(super) fn value_before(&self, role: &str, name: &str, of: &LakeType) -> Before {
-        let Some(column) = self.tables.get(role).and_then(|all| all.iter().find(|column| column.name == *name)) else {
-            return Before::Null;
-        };
+        let Some(columns) = self.tables.get(role) else { return Before::Null };
+        // It is gone by now, or has letters there that Avro's names do not have.
+        let Some(column) = columns.iter().find(|column| column.name == *name) else { return Before::Unknown };
         match self.before.get(role).and_then(|values| values.get(name)) {
             Some(raw) if is_plain(column) => {
                 value_of(raw, of).map_or(Before::Unknown, |value| Before::Value(value, raw.clone()))

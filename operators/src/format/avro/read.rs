@@ -5,8 +5,10 @@ use thiserror::Error;
 
 use super::schema::{Field, Kind, Node, Schema, What};
 
-/// The most bytes of a value as JSON. An array of nothing takes no bytes in Avro, however long.
-const MOST: usize = 128 << 20;
+/// The most bytes of a value as JSON: so many, and so many times its own. Each field is named
+/// there, and an array of nothing takes no bytes in Avro, however long.
+const MOST: usize = 1 << 20;
+const TIMES: usize = 256;
 /// How deeply values may be nested: a type may be used in itself.
 const DEEPEST: usize = 100;
 
@@ -32,7 +34,7 @@ pub enum Unread {
     #[error("it is nested deeper than {DEEPEST} times")]
     Deep,
     /// It is too long.
-    #[error("it is longer than {MOST} bytes as JSON")]
+    #[error("it is more than {TIMES} times as long as JSON")]
     Long,
 }
 
@@ -43,7 +45,8 @@ impl Schema {
     /// If the bytes are no value of this schema. What `out` has then means nothing.
     pub fn write(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Unread> {
         out.clear();
-        let mut reader = Reader { schema: self, rest: bytes, out };
+        let most = bytes.len().saturating_mul(TIMES).saturating_add(MOST);
+        let mut reader = Reader { schema: self, rest: bytes, out, most };
         reader.value(&self.root, 0)?;
         match reader.rest.len() {
             0 => Ok(()),
@@ -56,11 +59,13 @@ struct Reader<'a> {
     schema: &'a Schema,
     rest: &'a [u8],
     out: &'a mut Vec<u8>,
+    /// The most bytes of `out`.
+    most: usize,
 }
 
 impl<'a> Reader<'a> {
     fn value(&mut self, node: &'a Node, depth: usize) -> Result<(), Unread> {
-        if self.out.len() > MOST {
+        if self.out.len() > self.most {
             return Err(Unread::Long);
         }
         if depth > DEEPEST {

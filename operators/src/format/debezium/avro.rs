@@ -10,8 +10,10 @@ use super::schema::{Column, Columns};
 use super::types::{Type, Unit};
 use crate::format::avro::{Field, Id, Kind, Node, Notes, Schema, What, framed};
 
-/// How deeply types are described: one may be used in itself.
-const DEEPEST: usize = 32;
+/// What errors call a key.
+const KEY: &str = "key";
+/// No registry gives a schema this id.
+const NONE: Id = 0;
 /// The most bytes that a text keeps for the next record.
 const KEPT: usize = 1 << 20;
 
@@ -23,7 +25,7 @@ pub struct Columned {
 }
 
 /// The schemas of some records by their ids, each with the reason if it cannot be had.
-pub type Schemas = HashMap<Id, Result<Arc<Columned>, String>>;
+pub type Schemas = HashMap<Id, Result<Arc<Columned>, Arc<str>>>;
 
 /// Room for the parts of one record as JSON. It is used again for the next one.
 #[derive(Debug, Default)]
@@ -34,7 +36,8 @@ pub struct Texts {
 
 impl From<Schema> for Columned {
     fn from(schema: Schema) -> Columned {
-        let columns = match Describe(&schema).ty(schema.root(), 0) {
+        let mut describe = Describe { schema: &schema, named: HashMap::new() };
+        let columns = match describe.ty(schema.root()) {
             Type::Struct(columns) => columns,
             // A key may be a bare number or text.
             _ => Arc::default(),
@@ -54,7 +57,7 @@ impl Texts {
         [key, value]: [Option<&'t [u8]>; 2],
         schemas: Option<&'t Schemas>,
     ) -> Result<[Part<'t>; 2], Reason> {
-        Ok([part(key, "key", schemas, &mut self.key)?, part(value, "value", schemas, &mut self.value)?])
+        Ok([part(key, KEY, schemas, &mut self.key)?, part(value, "value", schemas, &mut self.value)?])
     }
 }
 
@@ -64,12 +67,18 @@ fn part<'t>(
     schemas: Option<&'t Schemas>,
     out: &'t mut Vec<u8>,
 ) -> Result<Part<'t>, Reason> {
-    let Some((id, body)) = bytes.and_then(framed) else { return Part::of(bytes) };
-    let Some(schemas) = schemas else { return Err(Reason::InAvro { place, id }) };
+    let (id, body, schemas) = match (bytes.and_then(framed), schemas) {
+        (None, _) => return Part::of(bytes),
+        // A number of eight bytes begins so too.
+        (Some((NONE, _)), _) | (Some(_), None) if place == KEY => return Part::of(bytes),
+        (Some((NONE, _)), Some(_)) => return Err(Reason::OtherId { place }),
+        (Some((id, _)), None) => return Err(Reason::InAvro { place, id }),
+        (Some((id, body)), Some(schemas)) => (id, body, schemas),
+    };
     let columned = match schemas.get(&id) {
         Some(Ok(columned)) => columned,
         Some(Err(why)) => return Err(Reason::Unschemed { place, id, why: why.clone() }),
-        None => return Err(Reason::Unschemed { place, id, why: "which nobody has looked up".to_owned() }),
+        None => return Err(Reason::Unschemed { place, id, why: "which nobody has looked up".into() }),
     };
     if out.capacity() > KEPT {
         *out = Vec::new();
@@ -80,14 +89,16 @@ fn part<'t>(
 }
 
 /// Describes the types of a schema.
-struct Describe<'a>(&'a Schema);
+struct Describe<'a> {
+    schema: &'a Schema,
+    /// Those with names, each once, however often it is used. One that is used in itself is not
+    /// known there.
+    named: HashMap<usize, Type>,
+}
 
 impl Describe<'_> {
-    fn ty(&self, node: &Node, depth: usize) -> Type {
-        if depth > DEEPEST {
-            return Type::Other;
-        }
-        if let Some(ty) = told(&node.notes) {
+    fn ty(&mut self, node: &Node) -> Type {
+        if let Some(ty) = told(&node.notes, &node.kind) {
             return ty;
         }
         match &node.kind {
@@ -102,55 +113,70 @@ impl Describe<'_> {
             Kind::Double => Type::Float(64),
             Kind::Bytes => Type::Bytes,
             Kind::String => Type::Text,
-            Kind::Array(items) => Type::Array(Box::new(self.ty(items, depth + 1))),
-            Kind::Map(values) => Type::Map(Box::new(self.ty(values, depth + 1))),
+            Kind::Array(items) => Type::Array(Box::new(self.ty(items))),
+            Kind::Map(values) => Type::Map(Box::new(self.ty(values))),
             Kind::Union(branches) => match &branches.iter().filter(|b| b.kind != Kind::Null).collect::<Vec<_>>()[..] {
-                [one] => self.ty(one, depth + 1),
+                [one] => self.ty(one),
                 _ => Type::Other,
             },
             Kind::Null => Type::Other,
-            Kind::Named(at) => {
-                let named = self.0.named(*at);
-                match &named.what {
-                    _ if told(&named.notes).is_some() => told(&named.notes).unwrap_or(Type::Other),
-                    What::Record(fields) => {
-                        let columns = fields.iter().map(|field| self.column(field, depth + 1)).collect();
-                        let name = named.notes.name.clone().or_else(|| Some(named.name.clone()));
-                        Type::Struct(Arc::new(Columns { name, columns }))
-                    }
-                    What::Enum(_) => Type::Text,
-                    What::Fixed(_) => Type::Bytes,
+            Kind::Named(at) => match self.named.get(at) {
+                Some(ty) => ty.clone(),
+                None => {
+                    self.named.insert(*at, Type::Other);
+                    let ty = self.defined(*at);
+                    self.named.insert(*at, ty.clone());
+                    ty
                 }
-            }
+            },
         }
     }
 
-    fn column(&self, field: &Field, depth: usize) -> Column {
+    /// The type with a name at this place of the schema.
+    fn defined(&mut self, at: usize) -> Type {
+        let named = self.schema.named(at);
+        if let Some(ty) = told(&named.notes, &Kind::Named(at)) {
+            return ty;
+        }
+        match &named.what {
+            What::Record(fields) => {
+                let columns = fields.iter().map(|field| self.column(field)).collect();
+                let name = named.notes.name.clone().or_else(|| Some(named.name.clone()));
+                Type::Struct(Arc::new(Columns { name, columns }))
+            }
+            What::Enum(_) => Type::Text,
+            What::Fixed(_) => Type::Bytes,
+        }
+    }
+
+    fn column(&mut self, field: &Field) -> Column {
         let is_null = |node: &Node| node.kind == Kind::Null;
         let branches: &[Node] = if let Kind::Union(branches) = &field.node.kind { branches } else { &[] };
         let has_default =
             field.has_default || field.node.notes.has_default || branches.iter().any(|branch| branch.notes.has_default);
         Column {
             name: field.name.clone(),
-            ty: self.ty(&field.node, depth),
+            ty: self.ty(&field.node),
             optional: branches.iter().any(is_null) || is_null(&field.node),
             has_default,
         }
     }
 }
 
-/// What notes beside a type say that its values mean: Connect's name, or else Avro's.
-fn told(notes: &Notes) -> Option<Type> {
+/// What notes beside a type say that its values mean: Connect's name, or else Avro's, which count
+/// only for the types that Avro has them for.
+fn told(notes: &Notes, kind: &Kind) -> Option<Type> {
     let named = notes.name.as_deref().and_then(|name| Type::named(name, Some(&notes.parameters)));
-    named.or_else(|| match notes.logical.as_deref()? {
-        "decimal" => notes.digits.map(|(scale, precision)| Type::Decimal { scale, precision: Some(precision) }),
-        "date" => Some(Type::Date),
-        "time-millis" => Some(Type::Time(Unit::Millis)),
-        "time-micros" => Some(Type::Time(Unit::Micros)),
-        "timestamp-millis" | "local-timestamp-millis" => Some(Type::Timestamp(Unit::Millis)),
-        "timestamp-micros" | "local-timestamp-micros" => Some(Type::Timestamp(Unit::Micros)),
-        "timestamp-nanos" | "local-timestamp-nanos" => Some(Type::Timestamp(Unit::Nanos)),
-        "uuid" => Some(Type::Text),
+    named.or_else(|| match (notes.logical.as_deref()?, kind) {
+        ("decimal", Kind::Bytes | Kind::Named(_)) => {
+            notes.digits.map(|(scale, precision)| Type::Decimal { scale, precision: Some(precision) })
+        }
+        ("date", Kind::Int) => Some(Type::Date),
+        ("time-millis", Kind::Int) => Some(Type::Time(Unit::Millis)),
+        ("time-micros", Kind::Long) => Some(Type::Time(Unit::Micros)),
+        ("timestamp-millis" | "local-timestamp-millis", Kind::Long) => Some(Type::Timestamp(Unit::Millis)),
+        ("timestamp-micros" | "local-timestamp-micros", Kind::Long) => Some(Type::Timestamp(Unit::Micros)),
+        ("timestamp-nanos" | "local-timestamp-nanos", Kind::Long) => Some(Type::Timestamp(Unit::Nanos)),
         _ => None,
     })
 }

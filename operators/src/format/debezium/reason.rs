@@ -1,6 +1,8 @@
 //! Why bytes are no event. No text shows a value, because rows are secret; names of columns and
 //! fields are shown.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 use crate::format::avro::{Id, Unread};
@@ -101,7 +103,16 @@ pub enum Reason {
         /// The schema.
         id: Id,
         /// What is wrong with it.
-        why: String,
+        why: Arc<str>,
+    },
+    /// Its schema's id has another form.
+    #[error(
+        "the {place} begins as one in Avro does, and its schema would have the id 0: the id has eight bytes, or stands in a \
+         header (of Apicurio's converter, set as-confluent = true and headers.enabled = false)"
+    )]
+    OtherId {
+        /// Key or value.
+        place: &'static str,
     },
     /// The bytes are no value of their schema.
     #[error("the {place} is no value of its Avro schema {id}: {why}")]

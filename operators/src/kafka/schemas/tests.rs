@@ -27,6 +27,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/apis/ccompat/v7", listener.local_addr().expect("an address"));
         let served = Arc::new(Served::default());
+        served.has("/schemas/types", 200, &json!(["JSON", "AVRO"]));
         let serving = served.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -77,7 +78,7 @@ fn registry(url: &str, login: Option<Login>, patience: Duration) -> SchemaRegist
 
 async fn all(registry: &SchemaRegistry, ids: &[Id]) -> Result<HashMap<Id, Option<String>>, String> {
     let all = registry.all(ids.iter().copied().collect()).await.map_err(|error| crate::error::chain(&error))?;
-    Ok(all.into_iter().map(|(id, schema)| (id, schema.err())).collect())
+    Ok(all.into_iter().map(|(id, schema)| (id, schema.err().map(|why| why.to_string()))).collect())
 }
 
 #[tokio::test]
@@ -94,7 +95,7 @@ async fn each_schema_is_asked_for_once() {
     assert_eq!(all(&registry, &[1, 2]).await, Ok([(1, None), (2, None)].into()));
     assert_eq!(all(&registry, &[2, 1]).await, Ok([(1, None), (2, None)].into()));
     let asked = served.asked();
-    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert_eq!(asked.len(), 4, "{asked:?}");
     assert!(asked.iter().all(|one| one.ends_with("Basic bWU6aHVudGVyMg==")), "{asked:?}");
 }
 
@@ -135,6 +136,7 @@ async fn a_registry_that_is_away_is_waited_for() {
     served.fails.store(9, Relaxed);
     let told = all(&registry(&url, None, Duration::ZERO), &[1]).await.expect_err("it is away");
     assert!(told.contains("look up schema 1") && told.contains("answers 503"), "{told}");
+    served.fails.store(0, Relaxed);
     let nobody = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
     let told = all(&registry(&format!("http://{nobody}"), None, Duration::ZERO), &[1]).await.expect_err("nobody");
     assert!(told.contains("is the schema registry up, and source.registry.url its address?"), "{told}");
@@ -148,7 +150,13 @@ async fn what_is_no_registry_or_refuses_us_ends_the_run() {
             json!({"error_code": 401, "message": "hunter2"}),
             "check user and password, or token, in [source.registry]",
         ),
-        (404, json!("nothing here"), "is source.registry.url one's? That of Apicurio ends with /apis/ccompat/v7"),
+        // That of Kafka Connect, and of other services that are written as Confluent's are.
+        (
+            404,
+            json!({"error_code": 404, "message": "HTTP 404 Not Found"}),
+            "is source.registry.url one's? That of Apicurio ends with /apis/ccompat/v7",
+        ),
+        (404, json!("nothing here"), "does not answer as a schema registry does"),
         (200, json!({"schemas": []}), "does not answer as a schema registry does"),
         (302, json!({}), "answers 302"),
     ] {
@@ -165,4 +173,37 @@ async fn what_is_no_registry_or_refuses_us_ends_the_run() {
     assert!(registry(&url, None, Duration::ZERO).check().await.is_ok());
     served.has("/schemas/types", 200, &json!(["JSON"]));
     assert!(registry(&url, None, Duration::ZERO).check().await.is_err());
+}
+
+#[tokio::test]
+async fn a_schema_that_a_server_does_not_know_yet_is_waited_for() {
+    let (served, url) = Served::start();
+    let registry = Arc::new(registry(&url, None, Duration::from_secs(60)));
+    let asking = tokio::spawn({
+        let registry = registry.clone();
+        async move { all(&registry, &[7]).await }
+    });
+    while !served.asked.lock().expect("no panic").iter().any(|one| one.starts_with("/schemas/ids/7")) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    served.has("/schemas/ids/7", 200, &json!({"schema": "\"int\""}));
+    assert_eq!(asking.await.expect("no panic"), Ok([(7, None)].into()));
+}
+
+#[tokio::test]
+async fn records_that_name_many_schemas_are_not_many_requests() {
+    let (served, url) = Served::start();
+    let registry = registry(&url, None, Duration::ZERO);
+    let ids: Vec<Id> = (1..=1_000).collect();
+    let told = all(&registry, &ids).await.expect("answers");
+    assert!(told.values().all(Option::is_some));
+    assert_eq!(served.asked().len(), 1 + MOST_LOST);
+}
+
+#[tokio::test]
+async fn what_a_registry_says_is_shown_in_part() {
+    let (served, url) = Served::start();
+    served.has("/schemas/ids/1", 200, &json!({"schema": format!("\"{}\"", "x".repeat(100_000))}));
+    let told = all(&registry(&url, None, Duration::ZERO), &[1]).await.expect("an answer");
+    assert!(told[&1].as_ref().is_some_and(|why| why.len() <= SHOWN), "{told:?}");
 }

@@ -211,14 +211,15 @@ impl<'a> Borrowed<'a> {
     /// Avro, which is written into `texts`.
     ///
     /// # Errors
-    /// If its key, its value or a header is no UTF-8, or in Avro and no value of its schema.
+    /// If its key or its value is no UTF-8, or in Avro and no value of its schema.
     pub fn debezium<'t>(&self, texts: &'t mut Texts) -> Result<Record<'t>, Reason>
     where
         'a: 't,
     {
-        let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).map_err(|_| Reason::NotUtf8);
+        let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+        // Headers of Debezium's are texts. Those of others may be anything, and mean nothing here.
         let header = |(name, value): (&'a [u8], Option<&'a [u8]>)| {
-            Ok(Header { name: text(name)?, value: value.map_or(Ok("null"), text)? })
+            Some(Header { name: text(name)?, value: value.map_or(Some("null"), text)? })
         };
         let [key, value] = texts.read([self.key(), self.value()], self.records.schemas.as_ref())?;
         Ok(Record {
@@ -228,7 +229,7 @@ impl<'a> Borrowed<'a> {
             timestamp_ms: self.timestamp_ms(),
             key,
             value,
-            headers: self.headers().map(header).collect::<Result<_, Reason>>()?,
+            headers: self.headers().filter_map(header).collect(),
         })
     }
 }

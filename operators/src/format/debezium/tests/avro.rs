@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::binary;
 use super::super::typed::{LakeColumn, Novelty, Plan};
-use super::super::{Columned, Event, Header, Record, Schemas, Texts};
+use super::super::{Columned, Event, Header, Part, Record, Schemas, Texts};
 use super::*;
 use crate::format::avro::Schema;
 
@@ -146,7 +146,7 @@ fn a_record_that_cannot_be_read_says_what_it_lacks() {
     assert!(why(None).contains("set source.decode.format = \"avro\""), "{}", why(None));
     let mut schemas = schemas();
     let id = crate::format::avro::framed(record.value.as_deref().expect("a value")).expect("an id").0;
-    schemas.insert(id, Err("which the schema registry at http://r does not have".to_owned()));
+    schemas.insert(id, Err("which the schema registry at http://r does not have".into()));
     assert_eq!(
         why(Some(&schemas)),
         format!("the value is in Avro, with schema {id}, which the schema registry at http://r does not have")
@@ -155,6 +155,34 @@ fn a_record_that_cannot_be_read_says_what_it_lacks() {
     let other = Schema::parse("\"int\"", &[]).expect("a schema");
     schemas.insert(id, Ok(Arc::new(other.into())));
     assert!(why(Some(&schemas)).starts_with(&format!("the value is no value of its Avro schema {id}: ")));
+}
+
+#[test]
+fn a_number_of_eight_bytes_may_be_a_key() {
+    let mut texts = Texts::default();
+    let schemas = schemas();
+    for schemas in [None, Some(&schemas)] {
+        let read = texts.read([Some(&[0, 0, 0, 0, 0, 0, 0, 5]), Some(b"{}")], schemas);
+        assert_eq!(read.map(|[_, value]| value), Ok(Part::Text("{}")));
+    }
+    let wide = Texts::default().read([None, Some(&[0, 0, 0, 0, 0, 0, 0, 0, 5, 2])], Some(&schemas)).map(drop);
+    assert!(wide.is_err_and(|why| why.to_string().contains("as-confluent = true")));
+}
+
+#[test]
+fn a_schema_that_would_unfold_without_end_is_read_at_once() {
+    let level = |at: usize| {
+        let of = if at == 0 { "\"int\"".to_owned() } else { format!("\"R{}\"", at - 1) };
+        format!(
+            r#"{{"type":"record","name":"R{at}","fields":[{{"name":"a","type":{of}}},{{"name":"b","type":{of}}}]}}"#
+        )
+    };
+    let mut others: Vec<String> = (0..40).map(level).collect();
+    let last = others.pop().expect("a level");
+    let _ = Columned::from(Schema::parse(&last, &others).expect("a schema"));
+    let itself =
+        r#"{"type":"record","name":"L","fields":[{"name":"a","type":["null","L"]},{"name":"b","type":["null","L"]}]}"#;
+    let _ = Columned::from(Schema::parse(itself, &[]).expect("a schema"));
 }
 
 #[test]

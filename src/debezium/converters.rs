@@ -1,4 +1,5 @@
-//! Whether a connector keeps null in a column that has a default, or makes it the default.
+//! What a connector's converter does to values: whether null stays null in a column that has a
+//! default, and whether records can be read as they are written.
 
 use serde_json::Value;
 
@@ -56,6 +57,46 @@ impl Nulls {
     }
 }
 
+/// The settings of a converter of Avro that keep its records from being read, or from having types.
+pub(crate) fn unreadable(config: &Value) -> Vec<String> {
+    let is = |name: &str, value: &str| {
+        config.get(name).and_then(Value::as_str).unwrap_or_default().eq_ignore_ascii_case(value)
+    };
+    let mut wrong = Vec::new();
+    for of in ["key", "value"] {
+        let setting = |name: &str| format!("{of}.converter.{name}");
+        if !config
+            .get(format!("{of}.converter"))
+            .and_then(Value::as_str)
+            .is_some_and(|of| of.ends_with(".AvroConverter"))
+        {
+            continue;
+        }
+        if is(&setting("connect.meta.data"), "false") {
+            wrong.push(format!("{} = false leaves out what tells a date from a number", setting("connect.meta.data")));
+        }
+        if !is(&format!("{of}.converter"), "io.apicurio.registry.utils.converter.AvroConverter") {
+            continue;
+        }
+        if !is(&setting("apicurio.registry.as-confluent"), "true") {
+            wrong.push(format!("{} is to be true: ids have four bytes", setting("apicurio.registry.as-confluent")));
+        }
+        if is(&setting("apicurio.registry.headers.enabled"), "true") {
+            wrong.push(format!(
+                "{} is to be false: ids are in the values",
+                setting("apicurio.registry.headers.enabled")
+            ));
+        }
+        if !is(&setting("apicurio.registry.use-id"), "contentId") {
+            wrong.push(format!(
+                "{} is to be contentId: the registry may find another schema by a globalId",
+                setting("apicurio.registry.use-id")
+            ));
+        }
+    }
+    wrong
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -73,6 +114,18 @@ mod tests {
         assert!(!kept(json!({"value.converter": confluent})));
         assert_eq!(Nulls::of(&json!({"value.converter": "my.Own"})), Nulls::Unknown);
         assert_eq!(Nulls::of(&json!({})), Nulls::Unknown);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let apicurio = "io.apicurio.registry.utils.converter.AvroConverter";
+        let good = json!({"value.converter": apicurio, "value.converter.apicurio.registry.as-confluent": "true",
+            "value.converter.apicurio.registry.use-id": "contentId"});
+        assert_eq!(unreadable(&good), [] as [&str; 0]);
+        let wrong = unreadable(&json!({"key.converter": apicurio, "key.converter.connect.meta.data": "false",
+            "key.converter.apicurio.registry.headers.enabled": "true"}));
+        assert_eq!(wrong.len(), 4, "{wrong:?}");
+        assert_eq!(unreadable(&json!({"value.converter": "io.confluent.connect.avro.AvroConverter"})), [] as [&str; 0]);
     }
 
     #[test]
