@@ -60,7 +60,7 @@ impl Connector {
         set("tasks.max", &1);
         database(&mut set, capture, entry)?;
         captured(&mut set, capture)?;
-        events(&mut set, capture);
+        events(&mut set, capture)?;
         let settings = &capture.connect.settings;
         for (name, value) in settings {
             match value.is_empty() {
@@ -246,7 +246,7 @@ fn captured(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture:
 }
 
 /// What events look like, and the topics that they go to.
-fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &Capture) {
+fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &Capture) -> Result<(), Usage> {
     let connect = &capture.connect;
     // All digits, and NaN.
     set("decimal.handling.mode", &"string");
@@ -261,6 +261,12 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
     // Connect makes the topics, as the broker makes its own: there need be no auto.create.topics.
     set("topic.creation.default.replication.factor", &-1);
     set("topic.creation.default.partitions", &-1);
+    // Ends of transactions have an order only in one partition.
+    let ends = format!("{}.transaction", capture.topic_prefix()?);
+    set("topic.creation.groups", &"ends");
+    set("topic.creation.ends.include", &tables::expression(&ends));
+    set("topic.creation.ends.replication.factor", &-1);
+    set("topic.creation.ends.partitions", &1);
     if connect.unwrap {
         set("transforms", &"unwrap");
         set("transforms.unwrap.type", &"io.debezium.transforms.ExtractNewRecordState");
@@ -268,6 +274,7 @@ fn events(set: &mut impl FnMut(&str, &dyn Display) -> Option<String>, capture: &
         set("transforms.unwrap.add.fields", &ADDED);
         set("transforms.unwrap.replace.null.with.default", &false);
     }
+    Ok(())
 }
 
 /// What writes keys and values.

@@ -15,6 +15,8 @@ use crate::world::World;
 
 /// Kills of a run. Connect and the broker are killed at some of them.
 const KILLS: u64 = 100;
+/// And of runs that land whole transactions.
+const WHOLE_KILLS: u64 = 40;
 /// A run is killed after at most this many milliseconds.
 const LONGEST: u64 = 1000;
 
@@ -108,16 +110,29 @@ fn besides(world: &World, kill: u64, broker: &mut Broker, connect: &mut Connect)
 
 #[test]
 fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
+    let world = storm(World::new("storm"), KILLS);
+    for (table, changed) in [("items", "1 PrimitiveType(\"integer\")"), ("visits", "1 PrimitiveType(\"long\")")] {
+        assert_eq!(run_python(CHANGED, &[&world.path("lake/shop/public").join(table)]).trim(), changed, "{table}");
+    }
+}
+
+#[test]
+fn so_it_does_in_whole_transactions() {
+    let mut world = World::new("wholestorm");
+    world.set("commit", "cut_at", "transaction");
+    storm(world, WHOLE_KILLS);
+}
+
+fn storm(mut world: World, kills: u64) -> World {
     let mut broker = Broker::start();
     let mut connect = Connect::start(&broker);
-    let mut world = World::new("storm");
     world.set("source", "brokers", &broker.brokers()).set("connect", "url", &connect.url());
     world.set("connect", "heartbeat_interval", "1s").set("commit", "interval", "100ms");
     world.set("schema", "on_widen", "widen");
     world.psql(TABLES);
     world.debezium(&["register"]).exits_with(0);
     let mut random = Random::new(2029);
-    for kill in 0..KILLS {
+    for kill in 0..kills {
         let run = world.start(&["run", "p.toml"]);
         world.psql(&(0..20).map(|_| statement(&mut random)).collect::<String>());
         besides(&world, kill, &mut broker, &mut connect);
@@ -137,9 +152,6 @@ fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
     });
     assert!(proved, "{said}");
     run.stop();
-    for (table, changed) in [("items", "1 PrimitiveType(\"integer\")"), ("visits", "1 PrimitiveType(\"long\")")] {
-        assert_eq!(run_python(CHANGED, &[&world.path("lake/shop/public").join(table)]).trim(), changed, "{table}");
-    }
     let count = |table: &str| world.psql(&format!("SELECT count(*) FROM {table}"));
     for (table, key) in [("items", "id"), ("pairs", "a,b"), ("visits", "id")] {
         let folded = run_python(FOLD, &[&world.path("lake/shop/public").join(table), Path::new(key)]);
@@ -147,4 +159,5 @@ fn the_lake_holds_what_postgresql_holds_whoever_is_killed() {
         let rows = agree(&world.path("lake/shop/public").join(table));
         assert_eq!(rows.to_string(), count(table), "{table}");
     }
+    world
 }

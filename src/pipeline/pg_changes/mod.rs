@@ -204,6 +204,7 @@ impl Changes {
             prefix,
             is_backfill: self.config.mode == Mode::Backfill,
             most: self.config.rows,
+            bytes: self.config.bytes,
             room: 2 * self.config.range(),
         };
         Some(Scout::new(

@@ -11,7 +11,7 @@ fn whole(stem: &str) -> Cdc {
     cdc.pipeline.set("source", "topics", format!("{}.public.*", cdc.stem)).set("commit", "cut_at", "transaction");
     cdc.create("a", 2);
     cdc.create("b", 1);
-    cdc.create_topic(&format!("{}.transaction", cdc.stem));
+    cdc.create_topic(&format!("{}.transaction", cdc.stem), 1);
     cdc
 }
 
@@ -57,7 +57,6 @@ fn what_has_no_end_waits_for_it() {
     insert(&cdc, (2, 100), ("b", 0, 1));
     cdc.writer.flush();
     waits.end().exits_with(0);
-    cdc.pipeline.run().exits_with(0);
     assert_eq!((ids(&cdc, "a"), ids(&cdc, "b")), (vec![101, 201, 202], vec![101, 201]));
     assert_eq!(cdc.rejects(), [] as [Value; 0]);
 }
@@ -72,6 +71,42 @@ fn a_change_that_names_no_transaction_ends_the_run_before_it_lands() {
     let ended = cdc.pipeline.run().exits_with(3);
     assert!(ended.stderr.contains("needs provide.transaction.metadata = true"), "{}", ended.stderr);
     assert_eq!((ids(&cdc, "a"), ids(&cdc, "b")), (vec![], vec![]));
+}
+
+#[test]
+fn ends_in_several_partitions_are_refused() {
+    let mut cdc = Cdc::new("several");
+    cdc.pipeline.set("source", "topics", format!("{}.public.*", cdc.stem)).set("commit", "cut_at", "transaction");
+    cdc.create("a", 1);
+    cdc.create_topic(&format!("{}.transaction", cdc.stem), 2);
+    let ended = cdc.pipeline.run().exits_with(3);
+    assert!(
+        ended.stderr.contains("has 2 partitions, and ends of transactions have an order only in one"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn what_a_connector_writes_again_holds_up_no_run_that_begins_then() {
+    let cdc = whole("again");
+    let first = |cdc: &Cdc| {
+        insert(cdc, (1, 0), ("a", 0, 1));
+        insert(cdc, (1, 0), ("b", 0, 1));
+        end(cdc, (1, 100), (1, 1));
+    };
+    first(&cdc);
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    // It dies within the next one, and begins again with the one before.
+    insert(&cdc, (2, 100), ("a", 0, 1));
+    first(&cdc);
+    insert(&cdc, (2, 100), ("a", 0, 1));
+    insert(&cdc, (2, 100), ("b", 0, 1));
+    end(&cdc, (2, 200), (1, 1));
+    cdc.writer.flush();
+    cdc.pipeline.run().exits_with(0);
+    assert_eq!((ids(&cdc, "a"), ids(&cdc, "b")), (vec![101, 201], vec![101, 201]));
 }
 
 #[test]

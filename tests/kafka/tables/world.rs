@@ -52,9 +52,9 @@ impl Cdc {
         self.admin.create(&self.topic(table), partitions, &[]);
     }
 
-    /// Makes any topic, of one partition.
-    pub(super) fn create_topic(&self, name: &str) {
-        self.admin.create(name, 1, &[]);
+    /// Makes any topic.
+    pub(super) fn create_topic(&self, name: &str, partitions: i32) {
+        self.admin.create(name, partitions, &[]);
     }
 
     /// Deletes the records of a table's first partition up to an offset, as retention does.

@@ -2,18 +2,19 @@
 //! be whole before it is handed out.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::kind::{self, Offsets, name_of};
-use super::range::Range;
+use super::range;
 use super::reader::TopicReader;
 use super::records::{Borrowed, Records};
 use super::supply::Sight;
 use super::topics::Topics;
-use super::transactions::{Change, Said, Step, Transactions};
+use super::transactions::{Change, End, Said, Step, Transactions};
 use crate::error::Stop;
 use crate::fetch::Reader;
-use crate::format::debezium::{Decoded, Decoder, Operation, Part, Status, Texts};
+use crate::format::debezium::{Decoded, Decoder, Operation, Status, Texts};
 use crate::protocol::clock::Clock;
 use crate::protocol::offsets::PartitionId;
 use crate::run::memory::Budget;
@@ -24,19 +25,30 @@ const RANGE: u64 = 16_384;
 const STEPS: u64 = 4;
 /// How many cuts one look finds, about: a tail pauses between two looks.
 const LOOKS: u64 = 4;
+/// How many cuts may wait for the rest of their transactions before only that is looked for.
+const WAITING: u64 = 16;
 /// The pause of a look that finds that enough waits, in milliseconds.
 const PAUSE: u64 = 200;
-/// For how long an end may not come before that is reported, in milliseconds.
+/// For how long nothing may be given before that is reported, in milliseconds.
 const QUIET: u64 = 60_000;
+/// For how long a partition may have no leader in a backfill, in milliseconds.
+const LEADERLESS: u64 = 300_000;
+/// How many records of the topic of ends are looked at from before where reading begins.
+const BEFORE: u64 = 64;
+/// What a record takes before any was seen, in bytes.
+const RECORD: u64 = 1024;
 
 /// How a scout goes.
 pub struct Ahead {
     /// The topics of tables begin with it, as that of the ends of transactions does.
     pub prefix: String,
-    /// Whether it goes no further than what was there at its first look.
+    /// Whether it goes no further than what was there at its first look, but for what is missing of
+    /// transactions whose ends were there.
     pub is_backfill: bool,
     /// Offsets of one cut, about.
     pub most: u64,
+    /// Bytes of one cut, about.
+    pub bytes: u64,
     /// Bytes that one range has room for.
     pub room: u64,
 }
@@ -48,15 +60,20 @@ pub struct Scout {
     settings: Arc<kind::Settings>,
     clock: Arc<dyn Clock>,
     ahead: Ahead,
+    topics: Topics,
     /// Where it begins.
     begin: Arc<Offsets>,
-    known: Transactions,
+    known: Option<Transactions>,
     /// The topics' ids by partition, as they were at the last look.
     ids: BTreeMap<String, String>,
     /// Up to where a backfill goes, by partition.
     ends: Option<BTreeMap<String, u64>>,
-    /// Since when no end was missing, on the steady clock.
+    /// Since when nothing was given although records wait, on the steady clock.
     quiet_since_ms: u64,
+    /// Since when some partition has no leader, on the steady clock.
+    leaderless_since_ms: Option<u64>,
+    /// Records that were looked at, and their bytes.
+    looked: (u64, u64),
     decoder: Decoder,
     texts: Texts,
 }
@@ -79,10 +96,23 @@ impl Scout {
         clock: Arc<dyn Clock>,
         ahead: Ahead,
     ) -> Scout {
-        let known = Transactions::of(topics, &ahead.prefix);
-        let (ids, ends, decoder, texts) = Default::default();
-        let quiet_since_ms = clock.steady_ms();
-        Scout { reader, budget, settings, clock, ahead, begin, known, ids, ends, quiet_since_ms, decoder, texts }
+        Scout {
+            reader,
+            budget,
+            settings,
+            quiet_since_ms: clock.steady_ms(),
+            clock,
+            ahead,
+            topics,
+            begin,
+            known: None,
+            ids: BTreeMap::new(),
+            ends: None,
+            leaderless_since_ms: None,
+            looked: (0, 0),
+            decoder: Decoder::default(),
+            texts: Texts::default(),
+        }
     }
 
     /// Looks at what the sights show, but not if so much waits that was found before.
@@ -91,94 +121,185 @@ impl Scout {
             self.clock.pause(PAUSE).await;
             return Ok(Scouted { steps: Vec::new(), is_behind: true });
         }
-        self.known.begins();
-        let ends = sights.iter().map(|sight| (name_of(&sight.topic, sight.partition), sight.end)).collect();
-        if self.ahead.is_backfill && self.ends.is_none() {
-            self.ends = Some(ends);
-        }
-        let (all, mut has_all) = (LOOKS * self.ahead.most, sights.iter().all(|sight| sight.has_leader));
+        let now_ms = self.clock.steady_ms();
+        let mut known = match self.known.take() {
+            Some(known) => known,
+            None => self.first(sights).await?,
+        };
+        known.begins(now_ms, self.size());
+        let has_leaders = self.leaders(sights, now_ms).await?;
+        let (all, mut has_all) = (LOOKS * self.ahead.most, has_leaders);
         let mut left = all;
-        for sight in sights.iter().filter(|sight| sight.has_leader) {
+        let is_full = known.waiting() >= WAITING * self.ahead.most;
+        let ends_topic = known.ends_topic();
+        for sight in sights {
             let name = name_of(&sight.topic, sight.partition);
-            if self.ids.insert(name.clone(), sight.topic_id.clone()).is_some_and(|id| id != sight.topic_id) {
-                self.known.forget(&name);
+            let is_ends = sight.topic == ends_topic;
+            if !sight.has_leader || (is_full && !is_ends && !known.is_wanted(&name)) {
+                (has_all, _) = (false, known.seen_to(&name, 0, false));
+                continue;
             }
-            let begin = self.begin_of(&name, sight);
-            let end = self.ends.as_ref().map_or(sight.end, |ends| ends.get(&name).map_or(0, |end| sight.end.min(*end)));
-            let next = self.known.next(&name, begin, sight.earliest);
+            if self.ids.insert(name.clone(), sight.topic_id.clone()).is_some_and(|id| id != sight.topic_id) {
+                known.forget(&name);
+            }
+            let next = known.next(&name, self.begin_of(&name, sight), sight.earliest);
+            let is_missing = !is_ends && known.may_give() && known.is_wanted(&name);
+            let end = match &self.ends {
+                Some(ends) if !is_missing => ends.get(&name).map_or(0, |end| sight.end.min(*end)),
+                _ => sight.end,
+            };
             // Each has its turn, however far behind another one is.
             let to = end.min(next + left.min(all / sights.len() as u64).max(RANGE));
             left = left.saturating_sub(to.saturating_sub(next));
             has_all &= to >= end;
-            self.read(sight, &name, next..to).await?;
+            self.read(&mut known, sight, next..to).await?;
+            known.seen_to(&name, to, to >= sight.end);
         }
-        let steps = self.known.steps(has_all, self.clock.steady_ms(), self.ahead.most / STEPS);
-        let is_behind = !has_all || !steps.is_empty() || self.known.may_give();
-        self.tell(!steps.is_empty());
+        let steps = known.steps(has_all);
+        let is_behind = !has_all || !steps.is_empty() || known.may_give();
+        self.tell(&known, !steps.is_empty(), now_ms);
+        self.known = Some(known);
         Ok(Scouted { steps, is_behind })
     }
 
-    /// Reports from time to time that records wait, if no end comes.
-    fn tell(&mut self, has_step: bool) {
-        let now_ms = self.clock.steady_ms();
-        let (records, without_end) = (self.known.waiting(), self.known.without_end());
-        let Some(transaction) = without_end.filter(|_| !has_step && records > 0) else {
+    /// What is known before the first look: what was committed last of all that has landed.
+    async fn first(&mut self, sights: &[Sight]) -> Result<Transactions, Stop> {
+        let of = |landed| Transactions::of(self.topics.clone(), &self.ahead.prefix, 1, landed);
+        let topic = of(None).ends_topic();
+        let ends: Vec<&Sight> = sights.iter().filter(|sight| sight.topic == topic).collect();
+        let [sight] = ends[..] else {
+            return Err(Stop::Refused(format!(
+                "topic {topic:?} has {} partitions, and ends of transactions have an order only in one: let Kafka Connect \
+                 make it (lakefront debezium register FILE says how), make it anew, or set commit.cut_at = \"any\"",
+                ends.len()
+            )));
+        };
+        if self.ahead.is_backfill {
+            let end = |sight: &Sight| (name_of(&sight.topic, sight.partition), sight.end);
+            self.ends = Some(sights.iter().map(end).collect());
+        }
+        let name = name_of(&sight.topic, sight.partition);
+        let begin = self.mark(&name, sight);
+        let mut landed = begin.map(|_| 0);
+        let begin = begin.unwrap_or_default();
+        for (_, said) in self.records(sight, sight.earliest.max(begin.saturating_sub(BEFORE))..begin).await? {
+            if let Said::End(end) = said {
+                landed = landed.max(Some(end.lsn));
+            }
+        }
+        Ok(Transactions::of(self.topics.clone(), &self.ahead.prefix, self.size(), landed))
+    }
+
+    /// Offsets of a step, about.
+    fn size(&self) -> u64 {
+        let (records, bytes) = self.looked;
+        let each = bytes.checked_div(records).unwrap_or(RECORD).max(1);
+        self.ahead.most.min(self.ahead.bytes / each) / STEPS
+    }
+
+    /// Whether all partitions have a leader. A backfill does not wait for one for ever.
+    async fn leaders(&mut self, sights: &[Sight], now_ms: u64) -> Result<bool, Stop> {
+        let Some(sight) = sights.iter().find(|sight| !sight.has_leader) else {
+            self.leaderless_since_ms = None;
+            return Ok(true);
+        };
+        let since = *self.leaderless_since_ms.get_or_insert(now_ms);
+        if self.ahead.is_backfill && now_ms - since >= LEADERLESS {
+            return Err(Stop::Refused(format!(
+                "partition {} of topic {:?} has had no leader for {} s: see whether its brokers run",
+                sight.partition,
+                sight.topic,
+                LEADERLESS / 1000
+            )));
+        }
+        self.clock.pause(PAUSE).await;
+        Ok(false)
+    }
+
+    /// Reports from time to time that records wait.
+    fn tell(&mut self, known: &Transactions, has_step: bool, now_ms: u64) {
+        let records = known.waiting();
+        let Some((transaction, table)) = known.first().filter(|_| !has_step && records > 0) else {
             self.quiet_since_ms = now_ms;
             return;
         };
-        if now_ms.saturating_sub(self.quiet_since_ms) >= QUIET {
-            self.quiet_since_ms = now_ms;
-            tracing::warn!(
+        if now_ms.saturating_sub(self.quiet_since_ms) < QUIET {
+            return;
+        }
+        self.quiet_since_ms = now_ms;
+        match table {
+            Some(table) => tracing::warn!(
+                transaction,
+                table,
+                records,
+                "records wait for changes of a transaction, which have not come: is the broker up that has them?"
+            ),
+            None => tracing::warn!(
                 transaction,
                 records,
                 "records wait for the end of their transaction, which has not come: is the connector up?"
-            );
+            ),
         }
+    }
+
+    fn mark(&self, name: &str, sight: &Sight) -> Option<u64> {
+        let mut marks = self.begin.partitions.iter().filter(|(id, _)| id.name == name);
+        let mark = marks.rfind(|(_, mark)| mark.topic_id.is_empty() || mark.topic_id == sight.topic_id);
+        mark.map(|(_, mark)| mark.next)
     }
 
     fn begin_of(&self, name: &str, sight: &Sight) -> u64 {
-        let mut marks = self.begin.partitions.iter().filter(|(id, _)| id.name == name);
-        let mark = marks.rfind(|(_, mark)| mark.topic_id.is_empty() || mark.topic_id == sight.topic_id);
-        mark.map_or(sight.earliest, |(_, mark)| mark.next)
+        self.mark(name, sight).unwrap_or(sight.earliest)
     }
 
-    async fn read(&mut self, sight: &Sight, name: &str, offsets: std::ops::Range<u64>) -> Result<(), Stop> {
-        let (mut from, mut follows) = (offsets.start, false);
-        while from < offsets.end {
-            let range = Range {
-                partition: PartitionId::first(name),
-                topic_id: sight.topic_id.clone(),
-                from,
-                to: offsets.end.min(from + RANGE),
-                bytes: self.ahead.room,
-                follows,
-                is_lost: false,
-                settings: self.settings.clone(),
-                catch_up: false,
-            };
-            let block = self.reader.read(&range, &self.budget).await?.block;
-            for record in block.iter() {
-                let said = self.said(&block, record)?;
-                self.known.record(name, record.offset(), said, self.clock.steady_ms());
+    async fn read(&mut self, known: &mut Transactions, sight: &Sight, offsets: Range<u64>) -> Result<(), Stop> {
+        let name = name_of(&sight.topic, sight.partition);
+        let (mut from, end) = (offsets.start, offsets.end);
+        while from < end {
+            let to = end.min(from + RANGE);
+            for (offset, said) in self.records(sight, from..to).await? {
+                known.record(&name, offset, said);
             }
-            self.known.seen_to(name, block.offsets.end);
-            (from, follows) = (block.offsets.end, true);
+            known.seen_to(&name, to, false);
+            from = to;
         }
         Ok(())
+    }
+
+    /// What the records at some offsets of a partition say.
+    async fn records(&mut self, sight: &Sight, offsets: Range<u64>) -> Result<Vec<(u64, Said)>, Stop> {
+        let mut left = (!offsets.is_empty()).then(|| range::Range {
+            partition: PartitionId::first(name_of(&sight.topic, sight.partition)),
+            topic_id: sight.topic_id.clone(),
+            from: offsets.start,
+            to: offsets.end,
+            bytes: self.ahead.room,
+            follows: false,
+            is_lost: false,
+            settings: self.settings.clone(),
+            catch_up: false,
+        });
+        let mut all = Vec::new();
+        while let Some(range) = left {
+            let block = self.reader.read(&range, &self.budget).await?.block;
+            self.looked = (self.looked.0 + block.len() as u64, self.looked.1 + block.bytes());
+            for record in block.iter() {
+                all.push((record.offset(), self.said(&block, record)?));
+            }
+            left = self.reader.rest(&range, &block);
+        }
+        Ok(all)
     }
 
     /// What a record says of transactions. The error ends the run: it says nothing, and should.
     fn said(&mut self, records: &Records, record: Borrowed<'_>) -> Result<Said, Stop> {
         let Ok(read) = record.debezium(&mut self.texts) else { return Ok(Said::Nothing) };
-        if read.value == Part::Null {
-            return Ok(Said::Nothing);
-        }
         let event = match self.decoder.decode(&read) {
             Ok(Decoded::Boundary(boundary)) if boundary.status == Status::End => {
                 let counts = boundary.data_collections.iter();
                 let counts = counts.map(|(table, count)| (table.to_string(), u64::try_from(*count).unwrap_or(0)));
-                let Some((tx, lsn)) = numbers(&boundary.id) else { return Ok(Said::Nothing) };
-                return Ok(Said::End { tx, lsn, counts: counts.collect() });
+                let end = numbers(&boundary.id).map(|(tx, lsn)| End { tx, lsn, counts: counts.collect() });
+                return Ok(end.map_or(Said::Nothing, Said::End));
             }
             Ok(Decoded::Event(event)) => event,
             // What is no event becomes a reject wherever it lands.
@@ -189,11 +310,13 @@ impl Scout {
         }
         let order = event.transaction.as_ref().and_then(|tx| u32::try_from(tx.data_collection_order?).ok());
         let tx = event.transaction.as_ref().and_then(|tx| numbers(&tx.id)).map(|(tx, _)| tx);
-        let (Some(tx), Some(order)) = (tx, order) else {
+        let after = event.source.sequence.and_then(|sequence| sequence.last_commit_lsn.or(sequence.lsn));
+        let (Some(tx), Some(order), Some(after)) = (tx, order, after) else {
             return Err(Stop::Refused(format!(
                 "the change at offset {} of partition {} of topic {:?} does not name its transaction: commit.cut_at = \
-                 \"transaction\" needs provide.transaction.metadata = true of the connector (lakefront debezium register FILE \
-                 sets it), from the first change that is read; or set cut_at = \"any\"",
+                 \"transaction\" needs provide.transaction.metadata = true of the connector, and where rows are unwrapped, \
+                 delete.tombstone.handling.mode = rewrite and what lakefront debezium config has in add.fields, from the first \
+                 change that is read (lakefront debezium register FILE sets that); or set cut_at = \"any\"",
                 record.offset(),
                 records.partition,
                 records.topic
@@ -201,7 +324,6 @@ impl Scout {
         };
         let schema = event.table.schema.as_deref().unwrap_or_default();
         let table = format!("{schema}.{}", event.table.name);
-        let after = event.source.sequence.and_then(|sequence| sequence.last_commit_lsn);
         Ok(Said::Change(Change { tx, table, order, after }))
     }
 }

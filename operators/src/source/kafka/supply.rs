@@ -111,7 +111,7 @@ pub struct TopicSupply {
     /// How far partitions may be handed out before a cut may end, step by step; `None` if it may
     /// end anywhere.
     steps: Option<VecDeque<Step>>,
-    /// Whether a part of the first step was handed out, and not all of it.
+    /// Whether a part of the first step was handed out, or of what leads to the next target.
     in_step: bool,
     /// Partitions with offsets to hand out.
     ready: BTreeSet<PartitionId>,
@@ -202,19 +202,30 @@ impl TopicSupply {
         self.step_on();
     }
 
-    /// How many offsets of all steps are not handed out.
+    /// How many offsets of all steps can be handed out and are not.
     pub(super) fn waiting(&self) -> u64 {
         let Some(last) = self.steps.as_ref().and_then(VecDeque::back) else { return 0 };
-        let left = |id: &PartitionId| last.get(&id.name).map_or(0, |end| end.saturating_sub(self.next_of(id)));
-        self.known.keys().filter(|id| self.is_newest(id)).map(left).sum()
+        self.known.keys().map(|id| self.left_to(id, last)).sum()
     }
 
     /// Goes on to the next step if the first is handed out.
     fn step_on(&mut self) {
-        while self.ready.is_empty() && self.steps.as_ref().is_some_and(|steps| steps.len() > 1) {
+        while self.is_done() && self.steps.as_ref().is_some_and(|steps| steps.len() > 1) {
             self.steps.as_mut().and_then(VecDeque::pop_front);
             self.find_ready();
         }
+    }
+
+    /// Whether all of the first step is handed out, but for what is held or gone. A partition that
+    /// is shorter for a moment is waited for.
+    fn is_done(&self) -> bool {
+        let Some(step) = self.steps.as_ref().and_then(VecDeque::front) else { return true };
+        let is_behind = |(id, known): (&PartitionId, &Known)| {
+            let held = self.held.get(id).copied().unwrap_or(u64::MAX);
+            let is_there = known.limit.is_some() && self.is_newest(id);
+            is_there && step.get(&id.name).is_some_and(|end| self.next_of(id) < held.min(*end))
+        };
+        !self.known.iter().any(is_behind)
     }
 
     /// Learns what a look has found at `now_ms` on the steady clock. Returns what is lost, if that
@@ -258,6 +269,10 @@ impl TopicSupply {
             );
             if let Some(old) = self.known.get_mut(&id) {
                 old.limit = None;
+            }
+            // How far the old one could be read says nothing of the new one.
+            for step in self.steps.iter_mut().flatten() {
+                step.remove(&id.name);
             }
             id.generation += 1;
         }
@@ -338,9 +353,16 @@ impl TopicSupply {
 
     /// How many may be handed out.
     fn rest_of(&self, id: &PartitionId) -> u64 {
-        let Some(steps) = &self.steps else { return self.left_of(id) };
-        let step = steps.front().and_then(|step| step.get(&id.name)).copied().unwrap_or_default();
-        self.left_of(id).min(step.saturating_sub(self.next_of(id)))
+        match &self.steps {
+            None => self.left_of(id),
+            Some(steps) => steps.front().map_or(0, |step| self.left_to(id, step)),
+        }
+    }
+
+    /// How many there are up to where a step ends.
+    fn left_to(&self, id: &PartitionId, step: &Step) -> u64 {
+        let end = step.get(&id.name).filter(|_| self.is_newest(id)).copied().unwrap_or_default();
+        self.left_of(id).min(end.saturating_sub(self.next_of(id)))
     }
 
     fn find_ready(&mut self) {
@@ -402,7 +424,7 @@ impl Supply<Topics> for TopicSupply {
         if range.to == end {
             self.ready.remove(&id);
         }
-        self.in_step = self.steps.is_some() && !self.ready.is_empty();
+        self.in_step = !self.is_done();
         self.last = Some(id);
         Some(range)
     }
@@ -425,17 +447,22 @@ impl Supply<Topics> for TopicSupply {
             };
             return Err(Lost::for_good(format!("records {from} to {to} of {id}, and {there}")));
         }
-        Ok(Some(self.range(id, to, room, target.settings.clone(), true)))
+        // Where cuts end between transactions, that is at the target, and not before.
+        let room = if self.steps.is_some() { room.max(TOGETHER) } else { room };
+        let range = self.range(id, to, room, target.settings.clone(), true);
+        self.in_step = self.steps.is_some() && self.at.position() < target.position();
+        Ok(Some(range))
     }
 
     fn reach(&mut self, target: &Standing) {
+        self.in_step = false;
         self.at = (*target.offsets).clone();
         self.find_ready();
     }
 
     fn boundary(&self) -> Boundary {
         match () {
-            () if self.in_step && !self.ready.is_empty() => Boundary::MustNot,
+            () if self.in_step => Boundary::MustNot,
             () if self.of_cut >= self.most_of_cut => Boundary::Must,
             () => Boundary::May,
         }
@@ -467,7 +494,7 @@ impl Supply<Topics> for TopicSupply {
     }
 
     fn is_exhausted(&self) -> bool {
-        self.ready.is_empty() && self.steps.as_ref().is_none_or(|steps| steps.len() < 2)
+        self.ready.is_empty() && self.is_done() && self.steps.as_ref().is_none_or(|steps| steps.len() < 2)
     }
 }
 

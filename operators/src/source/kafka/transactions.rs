@@ -1,30 +1,28 @@
 //! Which transactions of PostgreSQL are whole in what was seen of the topics, so that a cut parts
 //! none. Decisions only: it reads nothing.
 //!
-//! Debezium writes transactions one after the other, in the order of their commits. So a partition
-//! has runs of records, each of one transaction, and a cut may end between two of them. A
-//! transaction is *whole* once its end was seen, in the topic of transactions, and as many changes
-//! of each table as the end tells. It is *given* once it is whole, and nothing that is not given
-//! stands before it in any partition. A step goes up to the records of what was given.
+//! Debezium writes transactions one after the other, in the order of their commits, and the end of
+//! each, with how many changes it has of each table, into a topic of one partition. So ends have an
+//! order, and a partition of a table has runs of records, each of one transaction. A transaction is
+//! *whole* once its end was seen and all of its changes. It is *given* once it is whole, and so are
+//! all that were committed before it. A step goes up to the records of what was given, and a cut
+//! may end between two steps.
 //!
-//! Debezium may write records again after it has died. A change that was seen before, by its number
-//! within its transaction and table, counts as no change of it, nor does one of a transaction that
-//! was given.
+//! Debezium may write records again after it has died. What was committed before the last one that
+//! was given is known, and such records go with what is before them; so does a change that was seen
+//! before, by its number within its transaction and table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use roaring::RoaringBitmap;
 
 use super::kind::name_of;
 use super::topics::Topics;
 
-/// For how long changes may be missing that the end of their transaction tells of, in milliseconds,
-/// where all that is there was seen: whoever routes, filters or compacts records takes some away.
-const MISSING: u64 = 60_000;
-
-/// How many transactions that were given are remembered: what comes again of them is no more than
-/// what a connector writes between two of its commits.
-const REMEMBERED: usize = 100_000;
+/// For how long changes may be missing that the end of their transaction tells of, while nothing
+/// more is there where they could be, in milliseconds: whoever routes, filters or compacts records
+/// takes some away, and a broker may be away for minutes.
+const MISSING: u64 = 300_000;
 
 /// How far each partition may be handed out next, by its name.
 pub type Step = BTreeMap<String, u64>;
@@ -37,14 +35,7 @@ pub(super) enum Said {
     /// It is a change.
     Change(Change),
     /// A transaction has ended.
-    End {
-        /// Its number.
-        tx: u64,
-        /// Where in PostgreSQL's log it was committed (LSN).
-        lsn: u64,
-        /// How many changes it has, by table as `schema.table`.
-        counts: Vec<(String, u64)>,
-    },
+    End(End),
 }
 
 /// A change of a transaction.
@@ -56,9 +47,20 @@ pub(super) struct Change {
     pub(super) table: String,
     /// Which change of its table within the transaction, from 1.
     pub(super) order: u32,
-    /// Where the transaction before it was committed; `None` for the first that a connector has
-    /// read.
-    pub(super) after: Option<u64>,
+    /// Where in PostgreSQL's log (LSN) the transaction before it was committed, or else its own
+    /// place, of the first that a connector has read.
+    pub(super) after: u64,
+}
+
+/// The end of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// Its number.
+    pub(super) tx: u64,
+    /// Where in PostgreSQL's log it was committed (LSN).
+    pub(super) lsn: u64,
+    /// How many changes it has, by table as `schema.table`.
+    pub(super) counts: Vec<(String, u64)>,
 }
 
 /// What was seen of the topics.
@@ -66,18 +68,29 @@ pub(super) struct Transactions {
     /// Which topics are read, and what those of tables begin with.
     topics: Topics,
     prefix: String,
+    /// The offsets of a step, about.
+    size: u64,
     places: BTreeMap<String, Place>,
+    /// Of each transaction that is not given, what was seen.
     open: HashMap<u64, Tx>,
-    /// Those that were given, and the same in the order in which they were.
-    given: HashSet<u64>,
-    in_order: VecDeque<u64>,
+    /// The ends of transactions that are not given, in order, with when each was seen.
+    ends: VecDeque<(End, Seen)>,
+    /// The last commit that was given.
+    landed: u64,
     /// The topics in which changes of each table were seen.
     tables: HashMap<String, BTreeSet<String>>,
     /// The look that is under way.
+    look: Seen,
+    /// The first look that has seen all that was there, if ends from before it may be of
+    /// transactions that have landed.
+    first_whole: Option<Option<u64>>,
+}
+
+/// A look: its number, and when it was begun, on the steady clock.
+#[derive(Clone, Copy, Default)]
+struct Seen {
     look: u64,
-    /// The latest end that was seen in it, and that of the looks before.
-    latest: u64,
-    latest_before: u64,
+    ms: u64,
 }
 
 /// What was seen of a partition.
@@ -85,58 +98,65 @@ pub(super) struct Transactions {
 struct Place {
     /// The offset that is looked at next.
     next: u64,
-    /// Records that are not given, in runs, each up to an offset.
-    runs: VecDeque<(Option<u64>, u64)>,
+    /// Records that are not given.
+    runs: VecDeque<Run>,
     /// How far it is given.
     given: u64,
-    /// Whether changes may have come in it before what is looked at.
+    /// Whether changes may have come in it before what is looked at, and whether one has since.
     is_resumed: bool,
-    /// Whether a change was seen in it.
     has_changes: bool,
     /// The commit that all transactions that are to come in it follow.
     passed: u64,
+    /// Since which look all that was there was seen.
+    whole_since: Option<Seen>,
 }
 
-/// A transaction that is not given.
+/// Records that lie together, of one transaction or of none.
+struct Run {
+    tx: Option<u64>,
+    from: u64,
+    to: u64,
+}
+
+/// What was seen of a transaction.
 #[derive(Default)]
 struct Tx {
-    /// The changes that were seen, by table.
+    /// Its changes, by table.
     seen: HashMap<String, RoaringBitmap>,
-    /// The commit that all of them follow.
-    after: Option<u64>,
-    /// The partitions with runs of it.
-    places: BTreeSet<String>,
-    end: Option<End>,
-}
-
-struct End {
-    lsn: u64,
-    counts: Vec<(String, u64)>,
-    /// In which look it was seen, and when, on the steady clock.
-    look: u64,
-    since_ms: u64,
+    /// The commit that it follows.
+    after: u64,
+    /// The last offset of it in each partition.
+    last: BTreeMap<String, u64>,
 }
 
 impl Transactions {
-    /// Nothing was seen yet of these `topics`; those of tables begin with `prefix`.
-    pub(super) fn of(topics: Topics, prefix: &str) -> Transactions {
+    /// Nothing was seen yet of these `topics`; those of tables begin with `prefix`. Steps have
+    /// about `size` offsets. All up to the commit at `landed` has landed before; if that is not
+    /// known, ends may be of what has.
+    pub(super) fn of(topics: Topics, prefix: &str, size: u64, landed: Option<u64>) -> Transactions {
         Transactions {
             topics,
             prefix: prefix.to_owned(),
+            size: size.max(1),
             places: BTreeMap::new(),
             open: HashMap::new(),
-            given: HashSet::new(),
-            in_order: VecDeque::new(),
+            ends: VecDeque::new(),
+            landed: landed.unwrap_or_default(),
             tables: HashMap::new(),
-            look: 0,
-            latest: 0,
-            latest_before: 0,
+            look: Seen::default(),
+            first_whole: landed.is_none().then_some(None),
         }
     }
 
-    /// Another look begins.
-    pub(super) fn begins(&mut self) {
-        (self.look, self.latest_before) = (self.look + 1, self.latest);
+    /// The topic with the ends.
+    pub(super) fn ends_topic(&self) -> String {
+        format!("{}.transaction", self.prefix)
+    }
+
+    /// Another look begins, at `now_ms` on the steady clock.
+    pub(super) fn begins(&mut self, now_ms: u64, size: u64) {
+        self.look = Seen { look: self.look.look + 1, ms: now_ms };
+        self.size = size.max(1);
     }
 
     /// The offset of a partition that is looked at next, which is `begin` for one that is new. What
@@ -152,93 +172,123 @@ impl Transactions {
         place.next
     }
 
-    /// Forgets a partition, whose topic is another one now.
+    /// Forgets a partition, whose topic is another one now. What was seen in it counts no more.
     pub(super) fn forget(&mut self, name: &str) {
         self.places.remove(name);
         for tx in self.open.values_mut() {
-            tx.places.remove(name);
+            if tx.last.remove(name).is_some() {
+                tx.seen.clear();
+            }
         }
     }
 
-    /// A partition was looked at up to an offset, which need not have a record.
-    pub(super) fn seen_to(&mut self, name: &str, to: u64) {
+    /// A partition was looked at up to an offset, which need not have a record. `is_whole` says
+    /// whether that is all that was there.
+    pub(super) fn seen_to(&mut self, name: &str, to: u64, is_whole: bool) {
+        let look = self.look;
         let Some(place) = self.places.get_mut(name) else { return };
         place.next = place.next.max(to);
-        if let Some((_, end)) = place.runs.back_mut() {
-            *end = place.next;
+        if let Some(run) = place.runs.back_mut() {
+            run.to = place.next;
         }
+        place.whole_since = is_whole.then(|| place.whole_since.unwrap_or(look));
     }
 
-    /// The record at an offset of a partition says this, at `now_ms` on the steady clock.
-    pub(super) fn record(&mut self, name: &str, offset: u64, said: Said, now_ms: u64) {
+    /// The record at an offset of a partition says this.
+    pub(super) fn record(&mut self, name: &str, offset: u64, said: Said) {
         let topic = name.rsplit_once('/').map_or(name, |(topic, _)| topic);
         let of = match said {
             Said::Nothing => None,
-            Said::End { tx, lsn, counts } => {
-                self.latest = self.latest.max(lsn);
-                let end = End { lsn, counts, look: self.look, since_ms: now_ms };
-                self.open_of(tx).map(|of| {
-                    of.end = Some(end);
-                    tx
-                })
-            }
-            Said::Change(Change { tx, table, order, after }) => {
-                self.tables.entry(table.clone()).or_default().insert(topic.to_owned());
+            Said::End(end) => self.end(end),
+            Said::Change(change) => {
+                self.tables.entry(change.table.clone()).or_default().insert(topic.to_owned());
                 if let Some(place) = self.places.get_mut(name) {
-                    place.passed = place.passed.max(after.unwrap_or_default());
-                    place.has_changes = true;
+                    (place.passed, place.has_changes) = (place.passed.max(change.after), true);
                 }
-                self.open_of(tx).and_then(|of| {
-                    of.after = after.map(|after| of.after.map_or(after, |known| known.max(after)));
-                    of.seen.entry(table).or_default().insert(order).then_some(tx)
-                })
+                self.change(change)
             }
         };
         let Some(place) = self.places.get_mut(name) else { return };
+        let size = self.size;
         match place.runs.back_mut() {
-            // It goes with what is before it.
-            Some((run, to)) if of.is_none() || *run == of => *to = offset + 1,
-            _ => place.runs.push_back((of, offset + 1)),
+            Some(run) if run.tx == of && of.is_some() => run.to = offset + 1,
+            // It goes with what is before it. What belongs to none is given in steps, too.
+            Some(run) if of.is_none() && (run.tx.is_some() || offset - run.from < size) => run.to = offset + 1,
+            _ => place.runs.push_back(Run { tx: of, from: offset, to: offset + 1 }),
         }
         place.next = offset + 1;
         if let Some(of) = of.and_then(|tx| self.open.get_mut(&tx)) {
-            of.places.insert(name.to_owned());
+            of.last.insert(name.to_owned(), offset);
         }
+    }
+
+    /// The transaction that an end is of, if that is not given, and was not known to have ended.
+    fn end(&mut self, end: End) -> Option<u64> {
+        if end.lsn <= self.landed {
+            return None;
+        }
+        if let Some((known, _)) = self.ends.iter_mut().rfind(|(known, _)| known.tx == end.tx) {
+            // A connector that goes on within a transaction may count what is left of it.
+            for (table, count) in end.counts {
+                match known.counts.iter_mut().find(|(of, _)| *of == table) {
+                    Some((_, known)) => *known = (*known).max(count),
+                    None => known.counts.push((table, count)),
+                }
+            }
+            return Some(end.tx);
+        }
+        let tx = end.tx;
+        self.open.entry(tx).or_default();
+        self.ends.push_back((end, self.look));
+        Some(tx)
+    }
+
+    /// The transaction that a change is of, if that is not given, and the change is new.
+    fn change(&mut self, Change { tx, table, order, after }: Change) -> Option<u64> {
+        if after < self.landed {
+            return None;
+        }
+        let of = self.open.entry(tx).or_default();
+        of.after = of.after.max(after);
+        of.seen.entry(table).or_default().insert(order).then_some(tx)
     }
 
     /// Gives what is whole. `has_all` says whether all that is there was seen. Returns how far each
-    /// partition may be handed out now, in steps of about `size` offsets.
-    pub(super) fn steps(&mut self, has_all: bool, now_ms: u64, size: u64) -> Vec<Step> {
-        let (mut steps, mut taken) = (Vec::new(), self.given_offsets());
-        self.give_free();
-        loop {
-            let fronts = self.fronts().filter(|one| self.is_whole(*one, has_all, now_ms));
-            let whole: Vec<u64> = fronts.map(|(number, _)| number).collect();
-            let given = self.given_offsets();
-            if given - taken >= size.max(1) || (whole.is_empty() && given > taken) {
-                taken = given;
-                steps.push(self.places.iter().map(|(name, place)| (name.clone(), place.given)).collect());
-            }
-            if whole.is_empty() {
-                return steps;
-            }
-            whole.into_iter().for_each(|number| self.give(number));
-            self.give_free();
+    /// partition may be handed out now, in steps.
+    pub(super) fn steps(&mut self, has_all: bool) -> Vec<Step> {
+        if has_all && let Some(first) = &mut self.first_whole {
+            first.get_or_insert(self.look.look);
         }
+        self.drop_endless();
+        let mut steps = Steps { all: Vec::new(), waits: 0 };
+        let names: Vec<String> = self.places.keys().cloned().collect();
+        names.iter().for_each(|name| self.give_free(name, &mut steps));
+        while let Some(count) = self.whole() {
+            let mut last: BTreeMap<String, u64> = BTreeMap::new();
+            for (end, _) in self.ends.drain(..count) {
+                self.landed = self.landed.max(end.lsn);
+                for (name, offset) in self.open.remove(&end.tx).into_iter().flat_map(|tx| tx.last) {
+                    let known = last.entry(name).or_default();
+                    *known = offset.max(*known);
+                }
+            }
+            // All of what belongs together, before a step may end.
+            for (name, offset) in &last {
+                let Some(place) = self.places.get_mut(name) else { continue };
+                while place.runs.front().is_some_and(|run| run.from <= *offset) {
+                    steps.waits += place.give();
+                }
+            }
+            last.keys().for_each(|name| self.give_free(name, &mut steps));
+        }
+        if steps.waits > 0 {
+            steps.all.push(self.step());
+        }
+        steps.all
     }
 
-    fn given_offsets(&self) -> u64 {
-        self.places.values().map(|place| place.given).sum()
-    }
-
-    /// Whether another look may give more, although nothing new comes: it is known what is missing.
-    pub(super) fn may_give(&self) -> bool {
-        self.fronts().any(|(_, tx)| tx.end.is_some())
-    }
-
-    /// A transaction whose end is not known, and that holds up what is behind it.
-    pub(super) fn without_end(&self) -> Option<u64> {
-        self.fronts().find(|(_, tx)| tx.end.is_none()).map(|(number, _)| number)
+    fn step(&self) -> Step {
+        self.places.iter().map(|(name, place)| (name.clone(), place.given)).collect()
     }
 
     /// How many records wait for the rest of their transactions, in offsets.
@@ -246,86 +296,142 @@ impl Transactions {
         self.places.values().map(|place| place.next - place.given).sum()
     }
 
-    /// A transaction that is not given; none if it was.
-    fn open_of(&mut self, tx: u64) -> Option<&mut Tx> {
-        (!self.given.contains(&tx)).then(|| self.open.entry(tx).or_default())
-    }
-
-    fn give(&mut self, tx: u64) {
-        self.open.remove(&tx);
-        self.given.insert(tx);
-        self.in_order.push_back(tx);
-        if self.in_order.len() > REMEMBERED {
-            self.in_order.pop_front().map(|old| self.given.remove(&old));
+    /// Of the transaction that was committed first of those that wait: its number, and a table of
+    /// which it lacks changes, if its end is known.
+    pub(super) fn first(&self) -> Option<(u64, Option<String>)> {
+        if let Some((end, _)) = self.ends.front() {
+            return Some((end.tx, self.missing(end).next().map(str::to_owned)));
         }
+        let of_run = |place: &Place| place.runs.front().and_then(|run| run.tx);
+        self.places.values().find_map(of_run).map(|tx| (tx, None))
     }
 
-    /// Gives the records at the front of each partition that wait for nothing.
-    fn give_free(&mut self) {
-        for place in self.places.values_mut() {
-            while let Some((tx, to)) = place.runs.front() {
-                if tx.is_some_and(|tx| self.open.contains_key(&tx)) {
-                    break;
+    /// Whether it is known what is missing, so that time alone may tell that it does not come.
+    pub(super) fn may_give(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    /// Whether changes may come in a partition that the first transaction lacks.
+    pub(super) fn is_wanted(&self, name: &str) -> bool {
+        let Some((end, _)) = self.ends.front() else { return true };
+        let topic = name.rsplit_once('/').map_or(name, |(topic, _)| topic);
+        self.missing(end).any(|table| self.called(table) == topic || self.is_in(table, topic))
+    }
+
+    /// Ends come in the order of commits. Of a transaction whose end is missing behind a later one,
+    /// none comes any more: the topic of ends has lost it.
+    fn drop_endless(&mut self) {
+        let Some(latest) = self.ends.back().map(|(end, _)| end.lsn).or(Some(self.landed)) else { return };
+        let ended: BTreeSet<u64> = self.ends.iter().map(|(end, _)| end.tx).collect();
+        self.open.retain(|tx, of| of.after >= latest || ended.contains(tx));
+    }
+
+    /// Gives the records at the front of a partition that wait for nothing.
+    fn give_free(&mut self, name: &str, steps: &mut Steps) {
+        loop {
+            if steps.waits >= self.size {
+                steps.waits = 0;
+                steps.all.push(self.step());
+            }
+            let (open, Some(place)) = (&self.open, self.places.get_mut(name)) else { return };
+            let is_free = |run: &Run| run.tx.is_none_or(|tx| !open.contains_key(&tx));
+            match place.runs.front() {
+                Some(run) if is_free(run) => steps.waits += place.give(),
+                Some(_) => return,
+                None => {
+                    // No record is at these offsets.
+                    steps.waits += place.next - place.given;
+                    place.given = place.next;
+                    return;
                 }
-                place.given = *to;
-                place.runs.pop_front();
-            }
-            if place.runs.is_empty() {
-                place.given = place.next;
             }
         }
     }
 
-    /// The transactions before which nothing waits in any partition.
-    fn fronts(&self) -> impl Iterator<Item = (u64, &Tx)> {
-        let front = |place: &Place| place.runs.front().and_then(|(tx, _)| *tx);
-        let fronts: BTreeSet<u64> = self.places.values().filter_map(front).collect();
-        let fronts = fronts.into_iter().filter_map(|number| Some((number, self.open.get(&number)?)));
-        fronts.filter(move |(number, tx)| {
-            let mut places = tx.places.iter().filter_map(|name| self.places.get(name));
-            places.all(|place| front(place) == Some(*number))
-        })
+    /// How many of the first transactions can be given together: one, if nothing of others lies
+    /// between its records.
+    fn whole(&self) -> Option<usize> {
+        let (mut count, mut at) = (1, 0);
+        while at < count {
+            let (end, seen) = self.ends.get(at)?;
+            if !self.is_whole(end, *seen) {
+                return None;
+            }
+            let last = self.open.get(&end.tx).into_iter().flat_map(|tx| &tx.last);
+            for (name, offset) in last {
+                let runs = self.places.get(name).into_iter().flat_map(|place| &place.runs);
+                for tx in runs.take_while(|run| run.from <= *offset).filter_map(|run| run.tx) {
+                    if !self.open.contains_key(&tx) {
+                        continue;
+                    }
+                    let place = self.ends.iter().position(|(end, _)| end.tx == tx)?;
+                    count = count.max(place + 1);
+                }
+            }
+            at += 1;
+        }
+        Some(count)
     }
 
-    fn is_whole(&self, (number, tx): (u64, &Tx), has_all: bool, now_ms: u64) -> bool {
-        let Some(end) = &tx.end else {
-            // Ends come in the order of commits. Of a transaction whose changes are written again,
-            // or whose end was before what is read, none comes any more. Several partitions of the
-            // ends' topic may show them in another order for a moment, but not for a look.
-            return tx.after.is_some_and(|after| self.latest_before > after);
-        };
-        let missing = end.counts.iter().filter(|(table, count)| {
-            let seen = tx.seen.get(table).map_or(0, RoaringBitmap::len);
-            seen < *count && self.is_read(table, end.look) && !self.has_passed(table, end, has_all)
-        });
-        let missing: Vec<&(String, u64)> = missing.collect();
-        if missing.is_empty() {
-            return true;
+    fn is_whole(&self, end: &End, seen: Seen) -> bool {
+        let mut missing = self.missing(end).peekable();
+        let Some(first) = missing.peek().map(|table| (*table).to_owned()) else { return true };
+        let mut has_waited = false;
+        for table in missing {
+            match self.comes(table, end, seen) {
+                Comes::No => {}
+                Comes::Perhaps => return false,
+                Comes::NotInTime => has_waited = true,
+            }
         }
-        if !has_all || now_ms.saturating_sub(end.since_ms) < MISSING {
-            return false;
+        if has_waited {
+            tracing::warn!(
+                transaction = end.tx,
+                table = first,
+                "a transaction lacks changes in the topics that are read, and is landed without them: a filter, a route or \
+                 compaction may have taken them"
+            );
         }
-        let (table, count) = missing[0];
-        let seen = tx.seen.get(table).map_or(0, RoaringBitmap::len);
-        tracing::warn!(
-            transaction = number,
-            table,
-            changes = count,
-            seen,
-            "a transaction lacks changes in the topics that are read, and is landed without them: a filter, a route or \
-             compaction may have taken them"
-        );
         true
     }
 
-    /// Whether changes of a table come in the topics that are read, if one of them has come, or a
-    /// topic is there that is called like it. One that is new need not be seen at once.
-    fn is_read(&self, table: &str, since: u64) -> bool {
-        if self.tables.contains_key(table) {
-            return true;
+    /// The tables of which changes are missing that are read.
+    fn missing<'a>(&'a self, end: &'a End) -> impl Iterator<Item = &'a str> {
+        let seen = move |table: &String| {
+            self.open.get(&end.tx).and_then(|tx| tx.seen.get(table)).map_or(0, RoaringBitmap::len)
+        };
+        let missing = end.counts.iter().filter(move |(table, count)| seen(table) < *count);
+        missing.map(|(table, _)| table.as_str()).filter(|table| self.is_read(table))
+    }
+
+    /// Whether changes of a table come in the topics that are read.
+    fn is_read(&self, table: &str) -> bool {
+        self.tables.contains_key(table) || self.topics.has(&self.called(table))
+    }
+
+    /// Whether changes that are missing of a table may still come.
+    fn comes(&self, table: &str, end: &End, seen: Seen) -> Comes {
+        let called = self.called(table);
+        let topics = self.tables.get(table).into_iter().flatten().chain([&called]);
+        let places: Vec<&Place> = topics.flat_map(|topic| self.places_of(topic)).collect();
+        let is_old = self.first_whole.is_some_and(|first| first.is_none_or(|first| seen.look <= first));
+        if places.is_empty() {
+            // The topic is so new that no look has found it yet, or it is not there.
+            return if seen.look < self.look.look { Comes::No } else { Comes::Perhaps };
         }
-        let topic = self.called(table);
-        self.topics.has(&topic) && (since == self.look || self.places_of(&topic).next().is_some())
+        let mut comes = Comes::No;
+        for place in places.into_iter().filter(|place| place.passed < end.lsn) {
+            let Some(whole_since) = place.whole_since else { return Comes::Perhaps };
+            // They were before what is looked at.
+            if is_old && place.is_resumed && !place.has_changes && seen.look < self.look.look {
+                continue;
+            }
+            if self.look.ms - whole_since.ms.max(seen.ms) < MISSING {
+                return Comes::Perhaps;
+            }
+            comes = Comes::NotInTime;
+        }
+        comes
     }
 
     /// The topic that Debezium makes for a table, if nothing routes its changes elsewhere.
@@ -334,15 +440,8 @@ impl Transactions {
         format!("{}.{}", self.prefix, table.chars().map(letter).collect::<String>())
     }
 
-    /// Whether no more changes of a table are to come of a transaction, because those of later ones
-    /// have come in all partitions where the table's come. In one where none has come, they were
-    /// before what is looked at, if there is such a time.
-    fn has_passed(&self, table: &str, end: &End, has_all: bool) -> bool {
-        let was_before = |place: &Place| place.is_resumed && !place.has_changes && has_all && end.look < self.look;
-        let called = self.called(table);
-        let topics = self.tables.get(table).into_iter().flatten().chain([&called]);
-        let mut places = topics.flat_map(|topic| self.places_of(topic)).peekable();
-        places.peek().is_some() && places.all(|place| place.passed >= end.lsn || was_before(place))
+    fn is_in(&self, table: &str, topic: &str) -> bool {
+        self.tables.get(table).is_some_and(|topics| topics.contains(topic))
     }
 
     fn places_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Place> {
@@ -350,6 +449,31 @@ impl Transactions {
         let from = self.places.range(name_of(topic, 0)..).take_while(move |(name, _)| name.starts_with(topic));
         from.filter(move |(name, _)| is_of(name)).map(|(_, place)| place)
     }
+}
+
+impl Place {
+    /// Gives the first run. Returns how many offsets that is.
+    fn give(&mut self) -> u64 {
+        let Some(run) = self.runs.pop_front() else { return 0 };
+        let before = std::mem::replace(&mut self.given, run.to);
+        run.to - before
+    }
+}
+
+/// Steps that were found, and how many offsets were given since the last of them.
+struct Steps {
+    all: Vec<Step>,
+    waits: u64,
+}
+
+/// Whether changes come that are missing.
+enum Comes {
+    /// Later ones have come wherever they could be, or they were before what is looked at.
+    No,
+    /// Nothing tells.
+    Perhaps,
+    /// They should have come by now.
+    NotInTime,
 }
 
 #[cfg(test)]

@@ -342,5 +342,48 @@ fn a_step_ends_a_cut_that_has_enough_bytes_and_a_held_partition_stays_behind() {
     supply.see(vec![sight("a", 0, 0, 30), sight("b", 0, 0, 5)], 0);
     supply.may_go(step(&[("a/0", 10), ("b/0", 5)]));
     assert_eq!(all(&mut supply, 100), ["a/0 0..2", "b/0 0..5"]);
-    assert_eq!((supply.boundary(), supply.waiting()), (Boundary::Must, 8));
+    assert_eq!((supply.boundary(), supply.waiting()), (Boundary::Must, 0));
+    assert!(supply.is_exhausted());
+}
+
+#[test]
+fn a_step_is_not_over_because_a_partition_is_short_for_a_moment() {
+    let mut supply = supply(&[standing(&[])], OnLoss::Stop).by_steps();
+    supply.see(vec![sight("a", 0, 0, 10), sight("b", 0, 0, 5)], 0);
+    supply.may_go(step(&[("a/0", 10), ("b/0", 5)]));
+    supply.may_go(step(&[("a/0", 10), ("b/0", 6)]));
+    // The new leader does not know of all yet.
+    supply.see(vec![sight("a", 0, 0, 10), sight("b", 0, 0, 3)], 1);
+    assert_eq!(all(&mut supply, 100), ["a/0 0..10", "b/0 0..3"]);
+    assert_eq!((supply.boundary(), supply.is_exhausted()), (Boundary::MustNot, false));
+    supply.see(vec![sight("a", 0, 0, 10), sight("b", 0, 0, 6)], 2);
+    assert_eq!(supply.next(100, &Arc::new(SETTINGS)).map(short).as_deref(), Some("b/0 3..5"));
+    assert_eq!(supply.boundary(), Boundary::May);
+}
+
+#[test]
+fn a_group_that_lags_is_cut_where_it_is_level() {
+    let standings =
+        [standing(&[("a/0", mark(0, 0)), ("b/0", mark(0, 0))]), standing(&[("a/0", mark(20, 0)), ("b/0", mark(5, 0))])];
+    let mut supply = supply(&standings, OnLoss::Stop).by_steps();
+    supply.see(vec![sight("a", 0, 0, 30), sight("b", 0, 0, 5)], 0);
+    let targets: VecDeque<Standing> = [standings[1].clone()].into();
+    let mut towards = || {
+        let range = supply.towards(&targets, 1).expect("it is there").map(short);
+        (range.unwrap_or_default(), supply.boundary())
+    };
+    assert_eq!(towards(), ("a/0 0..10 late".to_owned(), Boundary::MustNot));
+    assert_eq!(towards(), ("a/0 10..20 late".to_owned(), Boundary::MustNot));
+    assert_eq!(towards(), ("b/0 0..5 late".to_owned(), Boundary::May));
+}
+
+#[test]
+fn how_far_an_old_topic_could_go_says_nothing_of_a_new_one() {
+    let mut supply = supply(&[standing(&[("a/0", mark(5, 0))])], OnLoss::Accept).by_steps();
+    supply.see(vec![sight("a", 0, 0, 9)], 0);
+    supply.may_go(step(&[("a/0", 9)]));
+    supply.see(vec![Sight { topic_id: "another".to_owned(), ..sight("a", 0, 0, 9) }], 1);
+    assert_eq!((all(&mut supply, 100).len(), supply.boundary()), (0, Boundary::May));
+    supply.may_go(step(&[("a/0", 2)]));
+    assert_eq!(all(&mut supply, 100), ["a/0#2 0..2"]);
 }
