@@ -175,13 +175,23 @@ pub(super) fn read(top: &mut Section<'_>, pipeline: Option<&str>, workers: Optio
                 .to_owned(),
         );
     }
+    if let Some(prefix) = prefix.as_ref().filter(|_| is_whole == Some(true))
+        && let Some(name) = names.iter().find(|name| !name.starts_with(&format!("{prefix}.")))
+    {
+        section.refuse(
+            "cut_at",
+            format!(
+                "needs topics as Debezium calls them, and {name:?} in source.topics does not begin with \"{prefix}.\""
+            ),
+        );
+    }
     section.finish();
     let memory = memory(top, workers, lake.as_ref());
     let kind = || {
         let (mut topics, names) = topics?;
         let whole = prefix.filter(|_| is_whole == Some(true));
         if let Some(prefix) = &whole {
-            topics = Topics::parse(&[&names[..], &[format!("{prefix}.transaction")]].concat()).ok()?;
+            topics = topics.and_later(format!("{prefix}.transaction"));
         }
         let (group, isolation, security) = (group?, isolation?, security?);
         Some(PgChanges {

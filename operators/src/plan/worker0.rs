@@ -13,6 +13,7 @@ use crate::protocol::cut::Control;
 use crate::protocol::cutter::{Cutter, Decision};
 use crate::protocol::kind::Kind;
 use crate::protocol::refusals;
+use crate::protocol::supply::{Boundary, Supply};
 use crate::run::bridge::Tasks;
 use crate::run::env::Env;
 use crate::run::fatal::StopRequest;
@@ -124,7 +125,7 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
             let found = match found {
                 Ok(found) => found,
                 // A stopping run only finishes what was begun, so a failed look does not matter.
-                Err(_) if self.stop.is_requested() => continue,
+                Err(_) if self.stop.is_requested() && !self.must_go_on() => continue,
                 Err(stop) => return Err(stop),
             };
             let now = Stamp::now(&*self.clock);
@@ -152,7 +153,9 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
             return Ok(Do::Sleep);
         }
         // A returned credit wakes the operator if memory was short, the guard if disk space was.
-        let worker = self.pick().filter(|_| self.budget.has_room() && self.space.is_enough());
+        // What belongs together is finished by a run that stops, also where disk space is short.
+        let has_space = self.space.is_enough() || (self.stop.is_requested() && self.must_go_on());
+        let worker = self.pick().filter(|_| self.budget.has_room() && has_space);
         let now_ms = self.clock.steady_ms();
         let step = self.put_off.take().unwrap_or_else(|| self.cutter.next(now_ms, worker.is_some()));
         Ok(match step {
@@ -175,6 +178,11 @@ impl<K: Kind, F: Feed<K>> Worker0<K, F> {
             Decision::Done => Do::End,
             Decision::Lost(lost) => return Err(refusals::lost(&lost)),
         })
+    }
+
+    /// Whether no cut may end where the source is handed out.
+    fn must_go_on(&self) -> bool {
+        self.cutter.supply().boundary() == Boundary::MustNot
     }
 
     /// Counts what a record means.

@@ -148,10 +148,6 @@ fn cuts_may_end_between_transactions_alone() {
     assert_eq!(whole.whole.as_deref(), Some("cdc"));
     // The topic of their ends is read too, and is no part of what the pipeline is called.
     assert_eq!((whole.shown.as_str(), whole.names), ("cdc.public.*", vec!["cdc.public.*".to_owned()]));
-    let routed = into(LEAST, "source", "topics = \"orders\"") + "\n";
-    let connect = "[connect]\nurl = \"http://localhost:8083\"\ntopic_prefix = \"shop\"\n";
-    let routed = good(&format!("{routed}{connect}[commit]\ncut_at = \"transaction\"\n"));
-    assert_eq!(changes_of(routed).whole.as_deref(), Some("shop"));
     check_of(
         &format!("{}\n[commit]\n", into(LEAST, "source", "topics = \"orders\"")),
         "commit",

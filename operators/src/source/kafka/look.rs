@@ -135,7 +135,7 @@ pub fn failure(id: &PartitionId, loss: &Loss) -> Stop {
 /// All partitions of the topics, with how far each may be read. A topic that is named must be there
 /// the first time; what it means if it goes later, the supply tells. It waits.
 fn sights(client: &Client, topics: &Topics, is_first: bool) -> Result<Vec<Sight>, StoreError> {
-    let mut names = topics.names.clone();
+    let mut names: Vec<String> = topics.names.iter().chain(&topics.later).cloned().collect();
     if topics.has_patterns() {
         names.extend(client.topics()?.into_iter().filter(|name| topics.has(name)));
     }

@@ -132,17 +132,21 @@ impl Scout {
         let mut left = all;
         let is_full = known.waiting() >= WAITING * self.ahead.most;
         let ends_topic = known.ends_topic();
+        Scout::refuse_several(sights, &ends_topic)?;
         for sight in sights {
             let name = name_of(&sight.topic, sight.partition);
             let is_ends = sight.topic == ends_topic;
-            if !sight.has_leader || (is_full && !is_ends && !known.is_wanted(&name)) {
-                (has_all, _) = (false, known.seen_to(&name, 0, false));
-                continue;
-            }
             if self.ids.insert(name.clone(), sight.topic_id.clone()).is_some_and(|id| id != sight.topic_id) {
                 known.forget(&name);
             }
-            let next = known.next(&name, self.begin_of(&name, sight), sight.earliest);
+            // Without a leader, nobody knows where it begins.
+            let earliest = if sight.has_leader { sight.earliest } else { 0 };
+            let next = known.next(&name, self.begin_of(&name, sight), earliest);
+            let is_enough = is_full && if is_ends { known.may_give() } else { !known.is_wanted(&name) };
+            if !sight.has_leader || is_enough {
+                (has_all, _) = (false, known.seen_to(&name, 0, false));
+                continue;
+            }
             let is_missing = !is_ends && known.may_give() && known.is_wanted(&name);
             let end = match &self.ends {
                 Some(ends) if !is_missing => ends.get(&name).map_or(0, |end| sight.end.min(*end)),
@@ -155,6 +159,7 @@ impl Scout {
             self.read(&mut known, sight, next..to).await?;
             known.seen_to(&name, to, to >= sight.end);
         }
+        known.there(&sights.iter().map(|sight| name_of(&sight.topic, sight.partition)).collect());
         let steps = known.steps(has_all);
         let is_behind = !has_all || !steps.is_empty() || known.may_give();
         self.tell(&known, !steps.is_empty(), now_ms);
@@ -166,28 +171,34 @@ impl Scout {
     async fn first(&mut self, sights: &[Sight]) -> Result<Transactions, Stop> {
         let of = |landed| Transactions::of(self.topics.clone(), &self.ahead.prefix, 1, landed);
         let topic = of(None).ends_topic();
-        let ends: Vec<&Sight> = sights.iter().filter(|sight| sight.topic == topic).collect();
-        let [sight] = ends[..] else {
-            return Err(Stop::Refused(format!(
-                "topic {topic:?} has {} partitions, and ends of transactions have an order only in one: let Kafka Connect \
-                 make it (lakefront debezium register FILE says how), make it anew, or set commit.cut_at = \"any\"",
-                ends.len()
-            )));
-        };
         if self.ahead.is_backfill {
             let end = |sight: &Sight| (name_of(&sight.topic, sight.partition), sight.end);
             self.ends = Some(sights.iter().map(end).collect());
         }
-        let name = name_of(&sight.topic, sight.partition);
-        let begin = self.mark(&name, sight);
-        let mut landed = begin.map(|_| 0);
-        let begin = begin.unwrap_or_default();
+        // Without one, no transaction has ended yet.
+        let Some(sight) = sights.iter().find(|sight| sight.topic == topic) else { return Ok(of(Some(0))) };
+        let Some(begin) = self.mark(&name_of(&sight.topic, sight.partition), sight) else {
+            return Ok(of((sight.end == 0).then_some(0)));
+        };
+        let mut landed = 0;
         for (_, said) in self.records(sight, sight.earliest.max(begin.saturating_sub(BEFORE))..begin).await? {
             if let Said::End(end) = said {
-                landed = landed.max(Some(end.lsn));
+                landed = landed.max(end.lsn);
             }
         }
-        Ok(Transactions::of(self.topics.clone(), &self.ahead.prefix, self.size(), landed))
+        Ok(Transactions::of(self.topics.clone(), &self.ahead.prefix, 1, Some(landed)))
+    }
+
+    /// Ends have an order only in one partition.
+    fn refuse_several(sights: &[Sight], topic: &str) -> Result<(), Stop> {
+        let count = sights.iter().filter(|sight| sight.topic == topic).count();
+        match count < 2 {
+            true => Ok(()),
+            false => Err(Stop::Refused(format!(
+                "topic {topic:?} has {count} partitions, and ends of transactions have an order only in one: let Kafka Connect \
+                 make it (lakefront debezium register FILE says how), make it anew, or set commit.cut_at = \"any\""
+            ))),
+        }
     }
 
     /// Offsets of a step, about.

@@ -111,8 +111,10 @@ pub struct TopicSupply {
     /// How far partitions may be handed out before a cut may end, step by step; `None` if it may
     /// end anywhere.
     steps: Option<VecDeque<Step>>,
-    /// Whether a part of the first step was handed out, or of what leads to the next target.
+    /// Whether a part of the first step was handed out, and not all of it.
     in_step: bool,
+    /// Whether a part of what leads to the next target was.
+    is_levelling: bool,
     /// Partitions with offsets to hand out.
     ready: BTreeSet<PartitionId>,
     /// The partition of the last range, so that each has its turn.
@@ -161,6 +163,7 @@ impl TopicSupply {
             held: BTreeMap::new(),
             steps: None,
             in_step: false,
+            is_levelling: false,
             ready,
             last: None,
             handed,
@@ -245,6 +248,8 @@ impl TopicSupply {
             }
         }
         self.find_ready();
+        // What is left of it may be gone.
+        self.in_step &= !self.is_done();
         losses
     }
 
@@ -303,12 +308,15 @@ impl TopicSupply {
         }
     }
 
-    /// Whether another look must tell: some partition ends before what was read of it, or lagging
-    /// tables may lack something of one that is not there.
+    /// Whether another look must tell: some partition ends before what was read of it, or before
+    /// what belongs together, or lagging tables may lack something of one that is not there.
     pub fn is_short(&self) -> bool {
-        self.known
-            .iter()
-            .any(|(id, known)| known.short_since_ms.is_some() || (self.has_lag && self.may_come(id, known)))
+        let waits = self.ready.is_empty() && !self.is_done();
+        waits
+            || self
+                .known
+                .iter()
+                .any(|(id, known)| known.short_since_ms.is_some() || (self.has_lag && self.may_come(id, known)))
     }
 
     /// How far the topics could be handed out, from what was seen of them.
@@ -450,19 +458,19 @@ impl Supply<Topics> for TopicSupply {
         // Where cuts end between transactions, that is at the target, and not before.
         let room = if self.steps.is_some() { room.max(TOGETHER) } else { room };
         let range = self.range(id, to, room, target.settings.clone(), true);
-        self.in_step = self.steps.is_some() && self.at.position() < target.position();
+        self.is_levelling = self.steps.is_some() && self.at.position() < target.position();
         Ok(Some(range))
     }
 
     fn reach(&mut self, target: &Standing) {
-        self.in_step = false;
+        self.is_levelling = false;
         self.at = (*target.offsets).clone();
         self.find_ready();
     }
 
     fn boundary(&self) -> Boundary {
         match () {
-            () if self.in_step => Boundary::MustNot,
+            () if self.in_step || self.is_levelling => Boundary::MustNot,
             () if self.of_cut >= self.most_of_cut => Boundary::Must,
             () => Boundary::May,
         }

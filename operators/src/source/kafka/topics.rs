@@ -10,6 +10,8 @@ pub struct Topics {
     /// Topics that must be there.
     pub(super) names: Vec<String>,
     patterns: Vec<GlobMatcher>,
+    /// A topic that may come later.
+    pub(super) later: Option<String>,
 }
 
 /// What makes a text a pattern. No topic's name has any of it: names have letters, digits, `.`, `_`
@@ -25,7 +27,7 @@ impl Topics {
     /// # Errors
     /// What is wrong with the first that is neither.
     pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Topics, String> {
-        let mut topics = Topics { names: Vec::new(), patterns: Vec::new() };
+        let mut topics = Topics { names: Vec::new(), patterns: Vec::new(), later: None };
         if texts.is_empty() {
             return Err("names no topic".to_owned());
         }
@@ -45,6 +47,11 @@ impl Topics {
         Ok(topics)
     }
 
+    /// The same, and one more that need not be there yet.
+    pub fn and_later(self, name: String) -> Topics {
+        Topics { later: Some(name), ..self }
+    }
+
     /// Whether there are patterns, so that all topics must be listed.
     pub(super) fn has_patterns(&self) -> bool {
         !self.patterns.is_empty()
@@ -52,7 +59,8 @@ impl Topics {
 
     /// Whether a topic of this name is read.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|one| one == name) || self.patterns.iter().any(|pattern| pattern.is_match(name))
+        self.names.iter().chain(&self.later).any(|one| one == name)
+            || self.patterns.iter().any(|pattern| pattern.is_match(name))
     }
 }
 

@@ -12,7 +12,7 @@
 //! was given is known, and such records go with what is before them; so does a change that was seen
 //! before, by its number within its transaction and table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use roaring::RoaringBitmap;
 
@@ -79,6 +79,10 @@ pub(super) struct Transactions {
     landed: u64,
     /// The topics in which changes of each table were seen.
     tables: HashMap<String, BTreeSet<String>>,
+    /// Tables that were waited for in vain, because no topic has them.
+    absent: HashSet<String>,
+    /// The transaction that all others wait for.
+    blocked: Option<u64>,
     /// The look that is under way.
     look: Seen,
     /// The first look that has seen all that was there, if ends from before it may be of
@@ -127,6 +131,8 @@ struct Tx {
     after: u64,
     /// The last offset of it in each partition.
     last: BTreeMap<String, u64>,
+    /// Whether its end was seen.
+    has_ended: bool,
 }
 
 impl Transactions {
@@ -143,6 +149,8 @@ impl Transactions {
             ends: VecDeque::new(),
             landed: landed.unwrap_or_default(),
             tables: HashMap::new(),
+            absent: HashSet::new(),
+            blocked: None,
             look: Seen::default(),
             first_whole: landed.is_none().then_some(None),
         }
@@ -194,6 +202,14 @@ impl Transactions {
         place.whole_since = is_whole.then(|| place.whole_since.unwrap_or(look));
     }
 
+    /// Only these partitions are there: of others, nothing more comes.
+    pub(super) fn there(&mut self, names: &BTreeSet<String>) {
+        let look = self.look;
+        for (_, place) in self.places.iter_mut().filter(|(name, _)| !names.contains(*name)) {
+            place.whole_since.get_or_insert(look);
+        }
+    }
+
     /// The record at an offset of a partition says this.
     pub(super) fn record(&mut self, name: &str, offset: u64, said: Said) {
         let topic = name.rsplit_once('/').map_or(name, |(topic, _)| topic);
@@ -227,20 +243,21 @@ impl Transactions {
         if end.lsn <= self.landed {
             return None;
         }
-        if let Some((known, _)) = self.ends.iter_mut().rfind(|(known, _)| known.tx == end.tx) {
-            // A connector that goes on within a transaction may count what is left of it.
-            for (table, count) in end.counts {
-                match known.counts.iter_mut().find(|(of, _)| *of == table) {
-                    Some((_, known)) => *known = (*known).max(count),
-                    None => known.counts.push((table, count)),
-                }
-            }
-            return Some(end.tx);
+        let of = self.open.entry(end.tx).or_default();
+        if !std::mem::replace(&mut of.has_ended, true) {
+            let tx = end.tx;
+            self.ends.push_back((end, self.look));
+            return Some(tx);
         }
-        let tx = end.tx;
-        self.open.entry(tx).or_default();
-        self.ends.push_back((end, self.look));
-        Some(tx)
+        // A connector that goes on within a transaction may count what is left of it.
+        let (known, _) = self.ends.iter_mut().rfind(|(known, _)| known.tx == end.tx)?;
+        for (table, count) in end.counts {
+            match known.counts.iter_mut().find(|(of, _)| *of == table) {
+                Some((_, known)) => *known = count.max(*known),
+                None => known.counts.push((table, count)),
+            }
+        }
+        None
     }
 
     /// The transaction that a change is of, if that is not given, and the change is new.
@@ -263,7 +280,14 @@ impl Transactions {
         let mut steps = Steps { all: Vec::new(), waits: 0 };
         let names: Vec<String> = self.places.keys().cloned().collect();
         names.iter().for_each(|name| self.give_free(name, &mut steps));
-        while let Some(count) = self.whole() {
+        loop {
+            let count = match self.whole() {
+                Ok(count) => count,
+                Err(blocked) => {
+                    self.blocked = blocked;
+                    break;
+                }
+            };
             let mut last: BTreeMap<String, u64> = BTreeMap::new();
             for (end, _) in self.ends.drain(..count) {
                 self.landed = self.landed.max(end.lsn);
@@ -296,11 +320,12 @@ impl Transactions {
         self.places.values().map(|place| place.next - place.given).sum()
     }
 
-    /// Of the transaction that was committed first of those that wait: its number, and a table of
-    /// which it lacks changes, if its end is known.
+    /// The transaction that all others wait for: its number, and a table of which it lacks changes,
+    /// if its end is known.
     pub(super) fn first(&self) -> Option<(u64, Option<String>)> {
-        if let Some((end, _)) = self.ends.front() {
-            return Some((end.tx, self.missing(end).next().map(str::to_owned)));
+        if let Some(tx) = self.blocked {
+            let table = self.end_of(tx).and_then(|end| self.missing(end).next());
+            return Some((tx, table.map(str::to_owned)));
         }
         let of_run = |place: &Place| place.runs.front().and_then(|run| run.tx);
         self.places.values().find_map(of_run).map(|tx| (tx, None))
@@ -308,12 +333,16 @@ impl Transactions {
 
     /// Whether it is known what is missing, so that time alone may tell that it does not come.
     pub(super) fn may_give(&self) -> bool {
-        !self.ends.is_empty()
+        self.blocked.is_some_and(|tx| self.open.get(&tx).is_some_and(|tx| tx.has_ended))
     }
 
-    /// Whether changes may come in a partition that the first transaction lacks.
+    fn end_of(&self, tx: u64) -> Option<&End> {
+        self.ends.iter().map(|(end, _)| end).find(|end| end.tx == tx)
+    }
+
+    /// Whether changes may come in a partition that others wait for.
     pub(super) fn is_wanted(&self, name: &str) -> bool {
-        let Some((end, _)) = self.ends.front() else { return true };
+        let Some(end) = self.blocked.and_then(|tx| self.end_of(tx)) else { return false };
         let topic = name.rsplit_once('/').map_or(name, |(topic, _)| topic);
         self.missing(end).any(|table| self.called(table) == topic || self.is_in(table, topic))
     }
@@ -322,8 +351,7 @@ impl Transactions {
     /// none comes any more: the topic of ends has lost it.
     fn drop_endless(&mut self) {
         let Some(latest) = self.ends.back().map(|(end, _)| end.lsn).or(Some(self.landed)) else { return };
-        let ended: BTreeSet<u64> = self.ends.iter().map(|(end, _)| end.tx).collect();
-        self.open.retain(|tx, of| of.after >= latest || ended.contains(tx));
+        self.open.retain(|_, of| of.after >= latest || of.has_ended);
     }
 
     /// Gives the records at the front of a partition that wait for nothing.
@@ -349,45 +377,53 @@ impl Transactions {
     }
 
     /// How many of the first transactions can be given together: one, if nothing of others lies
-    /// between its records.
-    fn whole(&self) -> Option<usize> {
+    /// between its records. Or else the one that is waited for, if there is any.
+    fn whole(&mut self) -> Result<usize, Option<u64>> {
         let (mut count, mut at) = (1, 0);
         while at < count {
-            let (end, seen) = self.ends.get(at)?;
-            if !self.is_whole(end, *seen) {
-                return None;
+            let Some((end, seen)) = self.ends.get(at).cloned() else { return Err(None) };
+            if !self.is_whole(&end, seen) {
+                return Err(Some(end.tx));
             }
             let last = self.open.get(&end.tx).into_iter().flat_map(|tx| &tx.last);
             for (name, offset) in last {
                 let runs = self.places.get(name).into_iter().flat_map(|place| &place.runs);
                 for tx in runs.take_while(|run| run.from <= *offset).filter_map(|run| run.tx) {
-                    if !self.open.contains_key(&tx) {
-                        continue;
+                    match self.open.get(&tx) {
+                        Some(of) if !of.has_ended => return Err(Some(tx)),
+                        Some(_) => {
+                            let place = self.ends.iter().position(|(end, _)| end.tx == tx);
+                            count = count.max(place.map_or(0, |place| place + 1));
+                        }
+                        None => {}
                     }
-                    let place = self.ends.iter().position(|(end, _)| end.tx == tx)?;
-                    count = count.max(place + 1);
                 }
             }
             at += 1;
         }
-        Some(count)
+        Ok(count)
     }
 
-    fn is_whole(&self, end: &End, seen: Seen) -> bool {
-        let mut missing = self.missing(end).peekable();
-        let Some(first) = missing.peek().map(|table| (*table).to_owned()) else { return true };
+    fn is_whole(&mut self, end: &End, seen: Seen) -> bool {
+        let missing: Vec<String> = self.missing(end).map(str::to_owned).collect();
         let mut has_waited = false;
-        for table in missing {
+        for table in &missing {
             match self.comes(table, end, seen) {
                 Comes::No => {}
                 Comes::Perhaps => return false,
-                Comes::NotInTime => has_waited = true,
+                Comes::NotInTime => {
+                    has_waited = true;
+                    // Once is enough of what no topic has.
+                    if !self.tables.contains_key(table) {
+                        self.absent.insert(table.clone());
+                    }
+                }
             }
         }
         if has_waited {
             tracing::warn!(
                 transaction = end.tx,
-                table = first,
+                tables = missing.join(", "),
                 "a transaction lacks changes in the topics that are read, and is landed without them: a filter, a route or \
                  compaction may have taken them"
             );
@@ -406,7 +442,7 @@ impl Transactions {
 
     /// Whether changes of a table come in the topics that are read.
     fn is_read(&self, table: &str) -> bool {
-        self.tables.contains_key(table) || self.topics.has(&self.called(table))
+        self.tables.contains_key(table) || (self.topics.has(&self.called(table)) && !self.absent.contains(table))
     }
 
     /// Whether changes that are missing of a table may still come.
@@ -417,7 +453,7 @@ impl Transactions {
         let is_old = self.first_whole.is_some_and(|first| first.is_none_or(|first| seen.look <= first));
         if places.is_empty() {
             // The topic is so new that no look has found it yet, or it is not there.
-            return if seen.look < self.look.look { Comes::No } else { Comes::Perhaps };
+            return if self.look.ms - seen.ms < MISSING { Comes::Perhaps } else { Comes::NotInTime };
         }
         let mut comes = Comes::No;
         for place in places.into_iter().filter(|place| place.passed < end.lsn) {

@@ -169,7 +169,7 @@ fn tables_that_are_not_read_are_not_waited_for() {
 }
 
 #[test]
-fn a_table_whose_topic_is_new_is_waited_for_until_the_next_look() {
+fn a_table_whose_topic_is_new_is_waited_for_but_only_once_if_there_is_none() {
     let mut known = over(&["cdc.public.a/0", ENDS]);
     known.record("cdc.public.a/0", 0, change(7, "a", 1, 50));
     known.record(ENDS, 0, end(7, 60, &[("a", 1), ("new", 1)]));
@@ -180,6 +180,30 @@ fn a_table_whose_topic_is_new_is_waited_for_until_the_next_look() {
     assert_eq!(step(&mut known), []);
     known.record("cdc.public.new/0", 0, change(7, "new", 1, 50));
     assert_eq!(step(&mut known).len(), 3);
+    known.record(ENDS, 1, end(8, 70, &[("none", 1)]));
+    known.begins(MISSING, u64::MAX);
+    assert_eq!(step(&mut known), []);
+    known.begins(MISSING + 1, u64::MAX);
+    assert_eq!(step(&mut known).len(), 3);
+    known.record(ENDS, 2, end(9, 80, &[("none", 1)]));
+    assert_eq!(step(&mut known).len(), 3);
+}
+
+#[test]
+fn a_topic_that_goes_away_is_not_waited_for_for_ever() {
+    let mut known = over(&["cdc.public.a/0", "cdc.public.b/0", ENDS]);
+    known.record("cdc.public.a/0", 0, change(7, "a", 1, 50));
+    known.record(ENDS, 0, end(7, 60, &[("a", 1), ("b", 1)]));
+    known.seen_to("cdc.public.b/0", 0, false);
+    let there: BTreeSet<String> = ["cdc.public.a/0", ENDS].map(str::to_owned).into();
+    for ms in [10, MISSING] {
+        known.begins(ms, u64::MAX);
+        known.there(&there);
+        assert_eq!(step(&mut known), []);
+    }
+    known.begins(MISSING + 10, u64::MAX);
+    known.there(&there);
+    assert_eq!(step(&mut known).len(), 2);
 }
 
 /// Another look at `ms`, which finds nothing more, and of `short` not all.
