@@ -129,7 +129,7 @@ impl Scout {
         known.begins(now_ms, self.size());
         let has_leaders = self.leaders(sights, now_ms).await?;
         let (all, mut has_all) = (LOOKS * self.ahead.most, has_leaders);
-        let mut left = all;
+        let (mut left, mut has_read) = (all, false);
         let is_full = known.waiting() >= WAITING * self.ahead.most;
         let ends_topic = known.ends_topic();
         Scout::refuse_several(sights, &ends_topic)?;
@@ -155,13 +155,14 @@ impl Scout {
             // Each has its turn, however far behind another one is.
             let to = end.min(next + left.min(all / sights.len() as u64).max(RANGE));
             left = left.saturating_sub(to.saturating_sub(next));
-            has_all &= to >= end;
+            (has_all, has_read) = (has_all && to >= end, has_read || to > next);
             self.read(&mut known, sight, next..to).await?;
             known.seen_to(&name, to, to >= sight.end);
         }
         known.there(&sights.iter().map(|sight| name_of(&sight.topic, sight.partition)).collect());
         let steps = known.steps(has_all);
-        let is_behind = !has_all || !steps.is_empty() || known.may_give();
+        // Where nothing was read, and no more may be given, only what is new helps.
+        let is_behind = has_read || !has_leaders || !steps.is_empty() || known.may_give();
         self.tell(&known, !steps.is_empty(), now_ms);
         self.known = Some(known);
         Ok(Scouted { steps, is_behind })
