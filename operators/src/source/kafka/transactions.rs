@@ -12,10 +12,15 @@
 //! was given is known, and such records go with what is before them; so does a change that was seen
 //! before, by its number within its transaction and table.
 
+mod place;
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use roaring::RoaringBitmap;
 
+use self::place::{Place, Run, Seen};
+pub(super) use self::said::{Change, End, Said};
 use super::kind::name_of;
 use super::topics::Topics;
 
@@ -26,42 +31,6 @@ const MISSING: u64 = 300_000;
 
 /// How far each partition may be handed out next, by its name.
 pub type Step = BTreeMap<String, u64>;
-
-/// What a record says of transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// Nothing: it goes with what is before it.
-    Nothing,
-    /// It is a change.
-    Change(Change),
-    /// A transaction has ended.
-    End(End),
-}
-
-/// A change of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
-    /// The transaction's number.
-    pub(super) tx: u64,
-    /// The table, as `schema.table`.
-    pub(super) table: String,
-    /// Which change of its table within the transaction, from 1.
-    pub(super) order: u32,
-    /// Where in PostgreSQL's log (LSN) the transaction before it was committed, or else its own
-    /// place, of the first that a connector has read.
-    pub(super) after: u64,
-}
-
-/// The end of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct End {
-    /// Its number.
-    pub(super) tx: u64,
-    /// Where in PostgreSQL's log it was committed (LSN).
-    pub(super) lsn: u64,
-    /// How many changes it has, by table as `schema.table`.
-    pub(super) counts: Vec<(String, u64)>,
-}
 
 /// What was seen of the topics.
 pub(super) struct Transactions {
@@ -88,38 +57,6 @@ pub(super) struct Transactions {
     /// The first look that has seen all that was there, if ends from before it may be of
     /// transactions that have landed.
     first_whole: Option<Option<u64>>,
-}
-
-/// A look: its number, and when it was begun, on the steady clock.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    look: u64,
-    ms: u64,
-}
-
-/// What was seen of a partition.
-#[derive(Default)]
-struct Place {
-    /// The offset that is looked at next.
-    next: u64,
-    /// Records that are not given.
-    runs: VecDeque<Run>,
-    /// How far it is given.
-    given: u64,
-    /// Whether changes may have come in it before what is looked at, and whether one has since.
-    is_resumed: bool,
-    has_changes: bool,
-    /// The commit that all transactions that are to come in it follow.
-    passed: u64,
-    /// Since which look all that was there was seen.
-    whole_since: Option<Seen>,
-}
-
-/// Records that lie together, of one transaction or of none.
-struct Run {
-    tx: Option<u64>,
-    from: u64,
-    to: u64,
 }
 
 /// What was seen of a transaction.
@@ -484,15 +421,6 @@ impl Transactions {
         let is_of = move |name: &str| name.rsplit_once('/').is_some_and(|(of, _)| of == topic);
         let from = self.places.range(name_of(topic, 0)..).take_while(move |(name, _)| name.starts_with(topic));
         from.filter(move |(name, _)| is_of(name)).map(|(_, place)| place)
-    }
-}
-
-impl Place {
-    /// Gives the first run. Returns how many offsets that is.
-    fn give(&mut self) -> u64 {
-        let Some(run) = self.runs.pop_front() else { return 0 };
-        let before = std::mem::replace(&mut self.given, run.to);
-        run.to - before
     }
 }
 
