@@ -1,7 +1,7 @@
 //! The whole way in Avro: a real converter writes it, and a registry of the test keeps its schemas.
 
 use crate::doctor::{advice, findings};
-use crate::proved::{KINDS, land, of, proof};
+use crate::proved::{land, lands_every_type, of, proof};
 use crate::support::random::Random;
 use crate::support::registry::Registry;
 use crate::tables::{ITEMS, change, comes_to_hold_the_same};
@@ -18,15 +18,7 @@ fn world(stem: &str, registry: &Registry) -> World {
 #[test]
 fn values_of_every_type_in_avro_are_as_postgresql_has_them() {
     let registry = Registry::start();
-    let mut world = world("avrokinds", &registry);
-    world.set("source", "topics", &format!("{}.public.kinds", world.name));
-    world.psql(KINDS);
-    world.debezium(&["register"]).exits_with(0);
-    land(&world, "kinds", 8);
-    let found = proof(&world, 0);
-    let kinds = of(&found, "public.kinds");
-    assert_eq!(found["all_proved"], true, "{kinds:#}");
-    assert_eq!((&kinds["source_rows"], &kinds["differing_rows"]), (&8.into(), &0.into()));
+    lands_every_type(&mut world("avrokinds", &registry));
     assert!(registry.count() >= 2, "the converter has registered keys and values");
 }
 

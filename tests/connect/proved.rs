@@ -20,7 +20,7 @@ const DOUBLE: &str = "import sys, deltalake, pyarrow\n\
                       deltalake.write_deltalake(table, pyarrow.table(query.read_all()), mode='append')";
 
 /// A table with a column of every type, and eight rows.
-pub(crate) const KINDS: &str = "SET ROLE cdc;
+const KINDS: &str = "SET ROLE cdc;
      CREATE TYPE mood AS ENUM ('sad', 'ok');
      CREATE DOMAIN price AS numeric(8,2);
      CREATE TABLE kinds (id bigint PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, o oid, f4 float4, f8 float8,
@@ -67,20 +67,28 @@ pub(crate) fn proof(world: &World, exit: i32) -> Value {
     world.call(&["prove", "p.toml", "--json"]).exits_with(exit).json()
 }
 
-#[test]
-fn values_of_every_type_are_as_postgresql_has_them() {
-    let mut world = world("kinds");
+/// Lands the table with every type, and finds in the lake what PostgreSQL has. Returns what `prove`
+/// says of it.
+#[track_caller]
+pub(crate) fn lands_every_type(world: &mut World) -> Value {
     world.set("source", "topics", &format!("{}.public.kinds", world.name));
     world.psql(KINDS);
     world.debezium(&["register"]).exits_with(0);
-    land(&world, "kinds", 8);
-    let found = proof(&world, 0);
+    land(world, "kinds", 8);
+    let found = proof(world, 0);
     let kinds = of(&found, "public.kinds");
     assert_eq!(found["all_proved"], true, "{kinds:#}");
     assert_eq!(
         (&kinds["source_rows"], &kinds["lake_rows"], &kinds["differing_rows"]),
         (&8.into(), &8.into(), &0.into())
     );
+    kinds
+}
+
+#[test]
+fn values_of_every_type_are_as_postgresql_has_them() {
+    let mut world = world("kinds");
+    let kinds = lands_every_type(&mut world);
     assert!(kinds["lsn"].as_str().is_some_and(|lsn| lsn.contains('/')), "{kinds:#}");
     let table = world.path("lake/shop/public/kinds");
     // Each column counts: what is changed in any is found.
