@@ -144,7 +144,8 @@ impl Scout {
             let next = known.next(&name, self.begin_of(&name, sight), earliest);
             let is_enough = is_full && if is_ends { known.may_give() } else { !known.is_wanted(&name) };
             if !sight.has_leader || is_enough {
-                (has_all, _) = (false, known.seen_to(&name, 0, false));
+                known.seen_to(&name, 0, false);
+                has_all = false;
                 continue;
             }
             let is_missing = !is_ends && known.may_give() && known.is_wanted(&name);

@@ -54,9 +54,10 @@ pub(super) struct Transactions {
     blocked: Option<u64>,
     /// The look that is under way.
     look: Seen,
-    /// The first look that has seen all that was there, if ends from before it may be of
-    /// transactions that have landed.
-    first_whole: Option<Option<u64>>,
+    /// Whether it is known what has landed. If not, ends up to the first look that has seen all
+    /// that was there may be of it.
+    knows_landed: bool,
+    first_whole: Option<u64>,
 }
 
 /// What was seen of a transaction.
@@ -89,7 +90,8 @@ impl Transactions {
             absent: HashSet::new(),
             blocked: None,
             look: Seen::default(),
-            first_whole: landed.is_none().then_some(None),
+            knows_landed: landed.is_some(),
+            first_whole: None,
         }
     }
 
@@ -210,8 +212,8 @@ impl Transactions {
     /// Gives what is whole. `has_all` says whether all that is there was seen. Returns how far each
     /// partition may be handed out now, in steps.
     pub(super) fn steps(&mut self, has_all: bool) -> Vec<Step> {
-        if has_all && let Some(first) = &mut self.first_whole {
-            first.get_or_insert(self.look.look);
+        if has_all {
+            self.first_whole.get_or_insert(self.look.look);
         }
         self.drop_endless();
         let mut steps = Steps { all: Vec::new(), waits: 0 };
@@ -387,7 +389,7 @@ impl Transactions {
         let called = self.called(table);
         let topics = self.tables.get(table).into_iter().flatten().chain([&called]);
         let places: Vec<&Place> = topics.flat_map(|topic| self.places_of(topic)).collect();
-        let is_old = self.first_whole.is_some_and(|first| first.is_none_or(|first| seen.look <= first));
+        let is_old = !self.knows_landed && self.first_whole.is_none_or(|first| seen.look <= first);
         if places.is_empty() {
             // The topic is so new that no look has found it yet, or it is not there.
             return if self.look.ms - seen.ms < MISSING { Comes::Perhaps } else { Comes::NotInTime };
